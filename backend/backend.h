@@ -1,0 +1,80 @@
+/* Devices, variable storage and programs: what model, optim, tracker and cli call.  One thread at a time per device. */
+#ifndef MS_BACKEND_BACKEND_H
+#define MS_BACKEND_BACKEND_H
+
+#include "backend/ir/graph.h"
+
+typedef enum ms_numerics {
+    MS_NUMERICS_FAST,  /* what users train with; repeats bit for bit on one device at a given thread count */
+    MS_NUMERICS_EXACT, /* the executable specification: the same bits on every device and thread count */
+    MS_NUMERICS_ORACLE /* f64 on the CPU, for tests: f32 variables hold doubles */
+} ms_numerics;
+
+const char *ms_numerics_name(ms_numerics numerics);
+
+typedef struct ms_device_info {
+    char name[32];         /* "cpu", "vulkan:0", ... */
+    char description[160]; /* processor or driver */
+    bool usable;
+    char reason[200];      /* why it is not usable, or what was chosen */
+    int32_t n_threads;     /* processors of a CPU, 0 elsewhere */
+    int64_t memory_bytes;
+} ms_device_info;
+
+/* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are filled. */
+ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
+
+typedef struct ms_device_options {
+    const char *name;     /* as listed */
+    ms_numerics numerics;
+    int32_t n_threads;    /* CPU threads, 0: all processors */
+} ms_device_options;
+
+typedef struct ms_device ms_device;
+
+/* MS_NOT_FOUND: no such device (message lists them).  MS_UNSUPPORTED: it cannot serve, with the reason.  Never another device
+   than the one named.  The caller closes it after its stores and programs. */
+ms_status ms_device_open(const ms_device_options *options, ms_device **out);
+void ms_device_close(ms_device *device);
+ms_numerics ms_device_numerics(const ms_device *device);
+int ms_device_threads(const ms_device *device);
+
+/* Storage of all variables of a table on one device, zero at first.  variables is borrowed and must not grow afterwards.
+   MS_OUT_OF_MEMORY names the bytes. */
+typedef struct ms_store ms_store;
+ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out);
+void ms_store_destroy(ms_store *store);
+size_t ms_store_bytes(const ms_store *store);
+/* Copies `count` elements from/to element `offset` of a variable.  f32 variables of an oracle device are double.
+   MS_INVALID: out of range.  Waits for running programs. */
+ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data);
+ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data);
+
+/* A compiled graph.  The graph must be finished (ms_graph_finish) and may be destroyed afterwards. */
+typedef struct ms_program ms_program;
+/* MS_UNSUPPORTED names an op that the device lacks. */
+ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program **out);
+void ms_program_destroy(ms_program *program);
+/* Executes once.  A failing op's name and shapes are in the message.  MS_DEVICE_LOST, MS_OUT_OF_MEMORY, MS_INTERNAL. */
+ms_status ms_program_run(ms_program *program);
+
+typedef struct ms_program_report {
+    size_t arena_bytes;     /* temporaries */
+    size_t workspace_bytes; /* scratch of the hungriest op */
+    int32_t n_nodes;
+    int32_t n_aliased, n_placed;
+    double flops, contraction_flops, bytes; /* of one run, from the cost model */
+} ms_program_report;
+void ms_program_get_report(const ms_program *program, ms_program_report *out);
+
+/* Time spent per op since compilation or the last reset, when timing is on (it costs a clock read per node). */
+typedef struct ms_op_time {
+    const char *op;
+    int64_t n_calls;
+    double seconds;
+} ms_op_time;
+void ms_program_set_timing(ms_program *program, bool on);
+/* out: MS_OP_COUNT entries, indexed by op. */
+void ms_program_get_times(const ms_program *program, ms_op_time *out);
+
+#endif

@@ -1,0 +1,39 @@
+/* For implementers of backends: the vtable.  backend.c checks arguments once, so an implementation does not. */
+#ifndef MS_BACKEND_BACKEND_IMPL_H
+#define MS_BACKEND_BACKEND_IMPL_H
+
+#include "backend/backend.h"
+#include "backend/plan.h"
+
+typedef struct ms_backend_device ms_backend_device;   /* each backend's own */
+typedef struct ms_backend_program ms_backend_program; /* each backend's own */
+typedef void *ms_backend_buffer;                      /* device memory: a pointer or handle of the backend */
+
+typedef struct ms_compile_request {
+    const ms_graph *graph;
+    const ms_plan *plan;
+    const ms_backend_buffer *variables; /* one buffer per variable */
+} ms_compile_request;
+
+typedef struct ms_backend_impl {
+    const char *name; /* "cpu": device names are "cpu" or "<name>:<index>" */
+    /* Appends this backend's devices, usable or not (index counts from 0 within the backend). */
+    ms_status (*enumerate)(ms_device_info *out, int capacity, int *out_n);
+    ms_status (*open)(int index, const ms_device_options *options, ms_backend_device **out);
+    void (*close)(ms_backend_device *device);
+    size_t (*f32_bytes)(const ms_backend_device *device); /* 4, or 8 for the oracle */
+    int (*n_threads)(const ms_backend_device *device);
+    /* Zero-filled. MS_OUT_OF_MEMORY. */
+    ms_status (*allocate)(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out);
+    void (*release)(ms_backend_device *device, ms_backend_buffer buffer);
+    ms_status (*upload)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data, size_t size_bytes);
+    ms_status (*download)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data, size_t size_bytes);
+    ms_status (*compile)(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
+    void (*program_destroy)(ms_backend_program *program);
+    ms_status (*run)(ms_backend_program *program);
+    size_t (*workspace_bytes)(const ms_backend_program *program);
+    void (*set_timing)(ms_backend_program *program, bool on);
+    void (*get_times)(const ms_backend_program *program, ms_op_time *out);
+} ms_backend_impl;
+
+#endif

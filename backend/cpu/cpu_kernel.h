@@ -1,0 +1,66 @@
+/* What a CPU kernel is: one call per node.  Kernels neither allocate nor touch globals; scratch is in the workspace.
+
+   One source serves two precisions: it is compiled with MS_REAL = float as `exact` and with MS_REAL = double as the f64 oracle
+   (see backend/cpu/CMakeLists.txt), and MS_KERNEL(rms_norm) names ms_cpu_exact_rms_norm or ms_cpu_f64_rms_norm.  Kernels of
+   `fast` numerics stand in files of their own (<op>_fast.c); an op without one uses its exact kernel. */
+#ifndef MS_BACKEND_CPU_CPU_KERNEL_H
+#define MS_BACKEND_CPU_CPU_KERNEL_H
+
+#include "backend/ir/graph.h"
+#include "platform/thread.h"
+
+typedef struct ms_cpu_operand {
+    void *data; /* 64-byte aligned unless it is a view of a variable; NULL: absent optional input, or an output nobody wants */
+    ms_dtype dtype;
+    ms_shape shape;
+} ms_cpu_operand;
+
+typedef struct ms_cpu_call {
+    ms_op op;
+    const ms_attributes *attributes;
+    ms_cpu_operand in[MS_MAX_INPUTS];
+    ms_cpu_operand out[MS_MAX_OUTPUTS]; /* may be the storage of an input where ops.def says ALIAS */
+    const void *step_scalars;           /* MS_REAL values, NULL when the graph has none */
+    void *workspace;                    /* 64-byte aligned, of the size that the op's workspace function asked for */
+    ms_pool *pool;                      /* team to share the work; a result must not depend on its size in `exact` */
+} ms_cpu_call;
+
+typedef ms_status (*ms_cpu_kernel)(const ms_cpu_call *call);
+/* Bytes of scratch for a call; operands' data is not set yet, shapes and the pool's size are. */
+typedef size_t (*ms_cpu_workspace)(const ms_cpu_call *call);
+
+#ifdef MS_REAL
+#ifdef MS_REAL_IS_DOUBLE
+#define MS_KERNEL(name) ms_cpu_f64_##name
+#define MS_WORKSPACE(name) ms_cpu_f64_##name##_workspace
+#else
+#define MS_KERNEL(name) ms_cpu_exact_##name
+#define MS_WORKSPACE(name) ms_cpu_exact_##name##_workspace
+#endif
+typedef MS_REAL real;
+
+static inline real ms_coefficient_value(const ms_cpu_call *call, ms_coefficient coefficient) {
+    real value = (real)coefficient.constant;
+    if (coefficient.scalar >= 0) value = value * ((const real *)call->step_scalars)[coefficient.scalar];
+    return value;
+}
+#endif
+
+/* Declarations of all kernels, from the one table of ops. */
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                     \
+    ms_status ms_cpu_exact_##lower(const ms_cpu_call *call);                                                            \
+    size_t ms_cpu_exact_##lower##_workspace(const ms_cpu_call *call);                                                   \
+    ms_status ms_cpu_f64_##lower(const ms_cpu_call *call);                                                              \
+    size_t ms_cpu_f64_##lower##_workspace(const ms_cpu_call *call);
+#include "backend/ir/ops.def"
+#undef OP
+
+/* The ops that have a kernel of their own in `fast` numerics. */
+#define MS_CPU_FAST_OPS(X) X(MATMUL, matmul) X(GRAM, gram) X(ATTENTION, attention) X(ATTENTION_GRAD, attention_grad)
+#define X(upper, lower)                                                                                                 \
+    ms_status ms_cpu_fast_##lower(const ms_cpu_call *call);                                                             \
+    size_t ms_cpu_fast_##lower##_workspace(const ms_cpu_call *call);
+MS_CPU_FAST_OPS(X)
+#undef X
+
+#endif

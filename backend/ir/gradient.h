@@ -1,0 +1,19 @@
+/* Automatic differentiation from graph to graph: adds the backward nodes of a scalar to the same graph, one rule per op. */
+#ifndef MS_BACKEND_IR_GRADIENT_H
+#define MS_BACKEND_IR_GRADIENT_H
+
+#include "backend/ir/graph.h"
+
+typedef struct ms_gradient_options {
+    bool recompute; /* repeat each block's forward nodes before its backward pass instead of keeping their results; only the
+                       block's inputs are kept.  Changes memory and time, never a bit. */
+} ms_gradient_options;
+
+/* out_gradients[i] = d loss / d wrt[i], MS_NO_TENSOR where loss does not depend on wrt[i].  loss: f32 [1].  Several
+   contributions to one tensor are added in the order in which the backward pass meets them (last use first), with the
+   accumulate inputs of matmul, rms_norm_grad and embed_grad where the op has one.
+   MS_UNSUPPORTED: a needed op has no gradient rule.  Reverse-mode accumulation; see docs of ops.def for each rule. */
+ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt, const ms_gradient_options *options,
+                       ms_tensor *out_gradients);
+
+#endif
