@@ -13,15 +13,15 @@ enum { SPIN_ROUNDS = 4000 };
 
 struct ms_pool {
     int n_threads;
-    int n_started;                   /* workers that really run */
+    int n_started; /* workers that really run */
     pthread_t *workers;
-    pthread_mutex_t mutex;           /* guards sleeping and waking only */
+    pthread_mutex_t mutex; /* guards sleeping and waking only */
     pthread_cond_t wake;
-    atomic_uint generation;          /* counts loops; a change is the signal to start */
+    atomic_uint generation; /* counts loops; a change is the signal to start */
     atomic_bool closing;
     atomic_int n_sleeping;
-    atomic_int n_busy;               /* workers that have not yet left the current loop */
-    _Atomic int64_t next;            /* next task of the current loop */
+    atomic_int n_busy;    /* workers that have not yet left the current loop */
+    _Atomic int64_t next; /* next task of the current loop */
     int64_t n_tasks;
     ms_task task;
     void *context;

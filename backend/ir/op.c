@@ -5,7 +5,7 @@
 #define ALIAS(output, input) (1u << ((output)*MS_MAX_INPUTS + (input)))
 
 static const ms_op_info table[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                     \
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
     {#lower, min_in, max_in, n_out, aliases, MS_OP_KIND_##kind, #gradient, documentation},
 #include "backend/ir/ops.def"
 #undef OP
@@ -19,8 +19,6 @@ ms_op ms_op_find(const char *name) {
     return MS_OP_COUNT;
 }
 
-bool ms_op_may_alias(ms_op op, int output, int input) {
-    return (table[op].aliases & ALIAS(output, input)) != 0;
-}
+bool ms_op_may_alias(ms_op op, int output, int input) { return (table[op].aliases & ALIAS(output, input)) != 0; }
 
 bool ms_op_is_differentiable(ms_op op) { return strcmp(table[op].gradient, "none") != 0; }

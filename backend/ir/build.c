@@ -1,0 +1,288 @@
+#include "backend/ir/build.h"
+
+#include <string.h>
+
+ms_coefficient ms_constant(float value) { return (ms_coefficient){value, -1}; }
+ms_coefficient ms_step_scalar(float constant, int scalar) { return (ms_coefficient){constant, scalar}; }
+
+/* Attributes are compared with memcmp, so every byte is set. */
+#define ATTRIBUTES(name)                                                                                               \
+    ms_attributes name;                                                                                                \
+    memset(&name, 0, sizeof name)
+
+static ms_tensor add_1(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n_inputs,
+                       const ms_attributes *attributes) {
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, op, inputs, n_inputs, attributes, outputs);
+    return outputs[0];
+}
+
+ms_tensor ms_fill(ms_graph *graph, float value, ms_dtype dtype, ms_shape shape) {
+    ATTRIBUTES(attributes);
+    attributes.fill.value = value;
+    attributes.fill.shape = shape;
+    attributes.fill.dtype = dtype;
+    return add_1(graph, MS_OP_FILL, NULL, 0, &attributes);
+}
+
+void ms_assign(ms_graph *graph, ms_tensor x, ms_tensor view) {
+    ms_tensor inputs[] = {x, view};
+    ms_graph_add(graph, MS_OP_STORE, inputs, 2, NULL, NULL);
+}
+
+ms_tensor ms_reshape(ms_graph *graph, ms_tensor x, ms_shape shape) {
+    ATTRIBUTES(attributes);
+    attributes.shape.shape = shape;
+    return add_1(graph, MS_OP_RESHAPE, &x, 1, &attributes);
+}
+
+ms_tensor ms_slice(ms_graph *graph, ms_tensor x, int64_t begin, int64_t count) {
+    ATTRIBUTES(attributes);
+    attributes.slice.begin = begin;
+    attributes.slice.count = count;
+    return add_1(graph, MS_OP_SLICE, &x, 1, &attributes);
+}
+
+ms_tensor ms_insert(ms_graph *graph, ms_tensor base, ms_tensor x, int64_t begin) {
+    ATTRIBUTES(attributes);
+    attributes.slice.begin = begin;
+    if (x >= 0 && x < ms_graph_n_tensors(graph)) {
+        const ms_shape *shape = &ms_graph_tensor(graph, x)->shape;
+        attributes.slice.count = shape->dim[shape->rank >= 2 ? shape->rank - 2 : 0];
+    }
+    ms_tensor inputs[] = {base, x};
+    return add_1(graph, MS_OP_INSERT, inputs, 2, &attributes);
+}
+
+ms_tensor ms_cast(ms_graph *graph, ms_tensor x, ms_dtype dtype) {
+    ATTRIBUTES(attributes);
+    attributes.cast.dtype = dtype;
+    return add_1(graph, MS_OP_CAST, &x, 1, &attributes);
+}
+
+ms_tensor ms_embed(ms_graph *graph, ms_tensor table, ms_tensor index, float scale) {
+    ATTRIBUTES(attributes);
+    attributes.embed.scale = scale;
+    if (table >= 0 && table < ms_graph_n_tensors(graph))
+        attributes.embed.rows = ms_graph_tensor(graph, table)->shape.dim[0];
+    ms_tensor inputs[] = {table, index};
+    return add_1(graph, MS_OP_EMBED, inputs, 2, &attributes);
+}
+
+ms_tensor ms_embed_grad(ms_graph *graph, ms_tensor index, ms_tensor dy, ms_tensor accumulate, int64_t rows,
+                        float scale) {
+    ATTRIBUTES(attributes);
+    attributes.embed.scale = scale;
+    attributes.embed.rows = rows;
+    ms_tensor inputs[] = {index, dy, accumulate};
+    return add_1(graph, MS_OP_EMBED_GRAD, inputs, accumulate == MS_NO_TENSOR ? 2 : 3, &attributes);
+}
+
+ms_tensor ms_axpby(ms_graph *graph, ms_coefficient a, ms_tensor x, ms_coefficient b, ms_tensor y) {
+    ATTRIBUTES(attributes);
+    attributes.axpby.a = a;
+    attributes.axpby.b = b;
+    ms_tensor inputs[] = {x, y};
+    return add_1(graph, MS_OP_AXPBY, inputs, y == MS_NO_TENSOR ? 1 : 2, &attributes);
+}
+
+ms_tensor ms_add(ms_graph *graph, ms_tensor x, ms_tensor y) {
+    return ms_axpby(graph, ms_constant(1), x, ms_constant(1), y);
+}
+
+ms_tensor ms_mul(ms_graph *graph, ms_tensor x, ms_tensor y) {
+    ms_tensor inputs[] = {x, y};
+    return add_1(graph, MS_OP_MUL, inputs, 2, NULL);
+}
+
+ms_tensor ms_relu2(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_RELU2, &x, 1, NULL); }
+
+ms_tensor ms_relu2_grad(ms_graph *graph, ms_tensor x, ms_tensor dy) {
+    ms_tensor inputs[] = {x, dy};
+    return add_1(graph, MS_OP_RELU2_GRAD, inputs, 2, NULL);
+}
+
+ms_tensor ms_swiglu(ms_graph *graph, ms_tensor gate, ms_tensor up) {
+    ms_tensor inputs[] = {gate, up};
+    return add_1(graph, MS_OP_SWIGLU, inputs, 2, NULL);
+}
+
+void ms_swiglu_grad(ms_graph *graph, ms_tensor gate, ms_tensor up, ms_tensor dy, ms_tensor *out_dgate,
+                    ms_tensor *out_dup) {
+    ms_tensor inputs[] = {gate, up, dy}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_SWIGLU_GRAD, inputs, 3, NULL, outputs);
+    *out_dgate = outputs[0];
+    *out_dup = outputs[1];
+}
+
+void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms_tensor *out_y, ms_tensor *out_rstd) {
+    ATTRIBUTES(attributes);
+    attributes.norm.epsilon = epsilon;
+    ms_tensor inputs[] = {x, gain}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_RMS_NORM, inputs, 2, &attributes, outputs);
+    *out_y = outputs[0];
+    *out_rstd = outputs[1];
+}
+
+void ms_rms_norm_grad(ms_graph *graph, ms_tensor x, ms_tensor gain, ms_tensor rstd, ms_tensor dy, ms_tensor accumulate,
+                      float epsilon, ms_tensor *out_dx, ms_tensor *out_dgain) {
+    ATTRIBUTES(attributes);
+    attributes.norm.epsilon = epsilon;
+    ms_tensor inputs[] = {x, gain, rstd, dy, accumulate}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_RMS_NORM_GRAD, inputs, accumulate == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
+    *out_dx = outputs[0];
+    *out_dgain = outputs[1];
+}
+
+void ms_add_rms_norm(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor gain, float epsilon, ms_tensor *out_sum,
+                     ms_tensor *out_y, ms_tensor *out_rstd) {
+    ATTRIBUTES(attributes);
+    attributes.norm.epsilon = epsilon;
+    ms_tensor inputs[] = {x0, x1, gain}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_ADD_RMS_NORM, inputs, 3, &attributes, outputs);
+    *out_sum = outputs[0];
+    *out_y = outputs[1];
+    *out_rstd = outputs[2];
+}
+
+/* Copies field by field: padding bytes of the caller's struct are not comparable. */
+static void set_rope(ms_attributes *attributes, const ms_rope_attributes *rope) {
+    attributes->rope.heads = rope->heads;
+    attributes->rope.head_size = rope->head_size;
+    attributes->rope.sequence = rope->sequence;
+    attributes->rope.interleaved = rope->interleaved;
+    attributes->rope.normalise = rope->normalise;
+    attributes->rope.epsilon = rope->epsilon;
+}
+
+void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor gain, const ms_rope_attributes *rope,
+                     ms_tensor *out_y, ms_tensor *out_rstd) {
+    ATTRIBUTES(attributes);
+    set_rope(&attributes, rope);
+    ms_tensor inputs[] = {x, table, gain}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_QK_NORM_ROPE, inputs, gain == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
+    *out_y = outputs[0];
+    *out_rstd = outputs[1];
+}
+
+void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor rstd, ms_tensor dy, ms_tensor gain,
+                          const ms_rope_attributes *rope, ms_tensor *out_dx, ms_tensor *out_dgain) {
+    ATTRIBUTES(attributes);
+    set_rope(&attributes, rope);
+    ms_tensor inputs[] = {x, table, rstd, dy, gain}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_QK_NORM_ROPE_GRAD, inputs, gain == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
+    *out_dx = outputs[0];
+    *out_dgain = outputs[1];
+}
+
+ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
+                    float beta, ms_tensor c) {
+    ATTRIBUTES(attributes);
+    attributes.matmul.transpose_a = transpose_a;
+    attributes.matmul.transpose_b = transpose_b;
+    attributes.matmul.alpha = alpha;
+    attributes.matmul.beta = c == MS_NO_TENSOR ? 0 : beta;
+    ms_tensor inputs[] = {a, b, c};
+    return add_1(graph, MS_OP_MATMUL, inputs, c == MS_NO_TENSOR ? 2 : 3, &attributes);
+}
+
+ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose) {
+    ATTRIBUTES(attributes);
+    attributes.gram.transpose = transpose;
+    return add_1(graph, MS_OP_GRAM, &x, 1, &attributes);
+}
+
+void ms_attention(ms_graph *graph, ms_tensor q, ms_tensor k, ms_tensor v, const ms_attention_attributes *attention,
+                  ms_tensor *out_o, ms_tensor *out_lse) {
+    ATTRIBUTES(attributes);
+    attributes.attention = *attention;
+    ms_tensor inputs[] = {q, k, v}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_ATTENTION, inputs, 3, &attributes, outputs);
+    *out_o = outputs[0];
+    *out_lse = outputs[1];
+}
+
+void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attention,
+                       ms_tensor out_gradients[3]) {
+    ATTRIBUTES(attributes);
+    attributes.attention = *attention;
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_ATTENTION_GRAD, inputs, 6, &attributes, outputs);
+    memcpy(out_gradients, outputs, 3 * sizeof *outputs);
+}
+
+void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, float scale, ms_tensor *out_losses,
+                      ms_tensor *out_dlogits) {
+    ATTRIBUTES(attributes);
+    attributes.cross_entropy.scale = scale;
+    ms_tensor inputs[] = {logits, targets}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_CROSS_ENTROPY, inputs, 2, &attributes, outputs);
+    *out_losses = outputs[0];
+    *out_dlogits = outputs[1];
+}
+
+void ms_tied_cross_entropy(ms_graph *graph, ms_tensor h, ms_tensor e, ms_tensor targets,
+                           const ms_tied_cross_entropy_attributes *loss_attributes, ms_tensor *out_loss,
+                           ms_tensor *out_dh, ms_tensor *out_de) {
+    ATTRIBUTES(attributes);
+    attributes.tied_cross_entropy.scale = loss_attributes->scale;
+    attributes.tied_cross_entropy.chunk = loss_attributes->chunk;
+    ms_tensor inputs[] = {h, e, targets}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_TIED_CROSS_ENTROPY, inputs, 3, &attributes, outputs);
+    *out_loss = outputs[0];
+    *out_dh = outputs[1];
+    *out_de = outputs[2];
+}
+
+ms_tensor ms_sum(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_SUM, &x, 1, NULL); }
+
+ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_segments, const int64_t *segment_rows) {
+    ATTRIBUTES(attributes);
+    attributes.sum_squares.n_segments = n_segments;
+    for (int i = 0; i < n_segments && i < MS_MAX_SEGMENTS; i++)
+        attributes.sum_squares.segment_rows[i] = segment_rows[i];
+    return add_1(graph, MS_OP_SUM_SQUARES, &x, 1, &attributes);
+}
+
+ms_tensor ms_clip_factor(ms_graph *graph, ms_tensor sums_of_squares, float max_norm) {
+    ATTRIBUTES(attributes);
+    attributes.clip_factor.max_norm = max_norm;
+    return add_1(graph, MS_OP_CLIP_FACTOR, &sums_of_squares, 1, &attributes);
+}
+
+void ms_ema_nesterov(ms_graph *graph, ms_tensor momentum, ms_tensor gradient, ms_tensor clip,
+                     const ms_ema_nesterov_attributes *ema, ms_tensor *out_momentum, ms_tensor *out_update) {
+    ATTRIBUTES(attributes);
+    attributes.ema_nesterov.momentum = ema->momentum;
+    attributes.ema_nesterov.nesterov = ema->nesterov;
+    ms_tensor inputs[] = {momentum, gradient, clip}, outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_EMA_NESTEROV, inputs, clip == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
+    *out_momentum = outputs[0];
+    *out_update = outputs[1];
+}
+
+ms_tensor ms_scale_by_inverse_norm(ms_graph *graph, ms_tensor x, ms_tensor sum_squares, float factor, float epsilon) {
+    ATTRIBUTES(attributes);
+    attributes.inverse_norm.factor = factor;
+    attributes.inverse_norm.epsilon = epsilon;
+    ms_tensor inputs[] = {x, sum_squares};
+    return add_1(graph, MS_OP_SCALE_BY_INVERSE_NORM, inputs, 2, &attributes);
+}
+
+void ms_adamw(ms_graph *graph, const ms_tensor inputs[5], const ms_adamw_attributes *adamw, ms_tensor out_outputs[3]) {
+    ATTRIBUTES(attributes);
+    attributes.adamw = *adamw;
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_ADAMW, inputs, inputs[4] == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
+    memcpy(out_outputs, outputs, 3 * sizeof *outputs);
+}
+
+ms_tensor ms_random_normal(ms_graph *graph, const ms_random_normal_attributes *random) {
+    ATTRIBUTES(attributes);
+    attributes.random_normal.deviation = random->deviation;
+    attributes.random_normal.seed = random->seed;
+    attributes.random_normal.stream = random->stream;
+    attributes.random_normal.step_scalar = random->step_scalar;
+    attributes.random_normal.shape = random->shape;
+    return add_1(graph, MS_OP_RANDOM_NORMAL, NULL, 0, &attributes);
+}
