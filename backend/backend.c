@@ -1,0 +1,237 @@
+/* The front of all backends: checks what callers pass, so that backends need not, and owns stores and programs. */
+#include "backend/backend.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend_impl.h"
+#include "backend/ir/passes.h"
+
+#define BACKEND(name) extern const ms_backend_impl ms_backend_##name;
+#include "backend/backends.def"
+#undef BACKEND
+
+static const ms_backend_impl *const backends[] = {
+#define BACKEND(name) &ms_backend_##name,
+#include "backend/backends.def"
+#undef BACKEND
+};
+enum { N_BACKENDS = sizeof backends / sizeof *backends, MAX_DEVICES = 64 };
+
+struct ms_device {
+    const ms_backend_impl *impl;
+    ms_backend_device *device;
+    ms_numerics numerics;
+};
+
+struct ms_store {
+    ms_device *device;             /* borrowed */
+    const ms_variables *variables; /* borrowed */
+    int n_variables;
+    ms_backend_buffer *buffers; /* one per variable */
+    size_t bytes;
+};
+
+struct ms_program {
+    ms_device *device; /* borrowed */
+    ms_backend_program *program;
+    ms_program_report report;
+};
+
+const char *ms_numerics_name(ms_numerics numerics) {
+    static const char *const names[] = {"fast", "exact", "oracle"};
+    return (unsigned)numerics < 3 ? names[numerics] : "unknown";
+}
+
+ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n) {
+    *out_n = 0;
+    for (int i = 0; i < N_BACKENDS; i++) {
+        int room = capacity > *out_n ? capacity - *out_n : 0, found = 0;
+        MS_TRY(backends[i]->enumerate(room ? out + *out_n : NULL, room, &found));
+        *out_n += found;
+    }
+    return MS_OK;
+}
+
+/* Finds the backend and the index within it of a device by name. */
+static ms_status find_device(const char *name, const ms_backend_impl **out_impl, int *out_index) {
+    char known[512] = "";
+    for (int i = 0; i < N_BACKENDS; i++) {
+        ms_device_info infos[MAX_DEVICES];
+        int n = 0;
+        MS_TRY(backends[i]->enumerate(infos, MAX_DEVICES, &n));
+        for (int j = 0; j < n && j < MAX_DEVICES; j++) {
+            size_t used = strlen(known);
+            if (used + strlen(infos[j].name) + 3 < sizeof known) {
+                if (used) strcat(known, ", ");
+                strcat(known, infos[j].name);
+            }
+            if (strcmp(infos[j].name, name) != 0) continue;
+            if (!infos[j].usable) return MS_FAIL(MS_UNSUPPORTED, "device %s cannot be used: %s", name, infos[j].reason);
+            *out_impl = backends[i];
+            *out_index = j;
+            return MS_OK;
+        }
+    }
+    return MS_FAIL(MS_NOT_FOUND, "no device \"%s\"; known devices: %s", name, known);
+}
+
+ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
+    *out = NULL;
+    if (!options->name || !*options->name) return MS_FAIL(MS_INVALID, "device: no name given");
+    if (options->n_threads < 0 || options->n_threads > 1024)
+        return MS_FAIL(MS_INVALID, "device %s: %d threads, must be 0 (all) to 1024", options->name, options->n_threads);
+    const ms_backend_impl *impl = NULL;
+    int index = 0;
+    MS_TRY(find_device(options->name, &impl, &index));
+    ms_device *device = calloc(1, sizeof *device);
+    if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "device %s: no memory", options->name);
+    device->impl = impl;
+    device->numerics = options->numerics;
+    ms_status status = impl->open(index, options, &device->device);
+    if (status != MS_OK) {
+        free(device);
+        return status;
+    }
+    *out = device;
+    return MS_OK;
+}
+
+void ms_device_close(ms_device *device) {
+    if (!device) return;
+    device->impl->close(device->device);
+    free(device);
+}
+
+ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
+int ms_device_threads(const ms_device *device) { return device->impl->n_threads(device->device); }
+
+static size_t element_bytes(const ms_device *device, ms_dtype dtype) {
+    return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
+}
+
+ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out) {
+    *out = NULL;
+    ms_store *store = calloc(1, sizeof *store);
+    if (!store) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    store->device = device;
+    store->variables = variables;
+    store->n_variables = ms_variables_count(variables);
+    store->buffers = calloc((size_t)store->n_variables + 1, sizeof *store->buffers);
+    ms_status status = store->buffers ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    for (int i = 0; status == MS_OK && i < store->n_variables; i++) {
+        const ms_variable *variable = ms_variables_get(variables, i);
+        size_t size = (size_t)ms_shape_count(&variable->shape) * element_bytes(device, variable->dtype);
+        status = device->impl->allocate(device->device, size, &store->buffers[i]);
+        if (status != MS_OK)
+            status = ms_status_note(status, "variable %s (after %zu bytes)", variable->name, store->bytes);
+        store->bytes += size;
+    }
+    if (status != MS_OK) {
+        ms_store_destroy(store);
+        return status;
+    }
+    *out = store;
+    return MS_OK;
+}
+
+void ms_store_destroy(ms_store *store) {
+    if (!store) return;
+    for (int i = 0; store->buffers && i < store->n_variables; i++)
+        if (store->buffers[i]) store->device->impl->release(store->device->device, store->buffers[i]);
+    free(store->buffers);
+    free(store);
+}
+
+size_t ms_store_bytes(const ms_store *store) { return store->bytes; }
+
+static ms_status check_range(const ms_store *store, int variable, int64_t offset, int64_t count, size_t *out_bytes) {
+    if (variable < 0 || variable >= store->n_variables)
+        return MS_FAIL(MS_INVALID, "store: variable %d of %d", variable, store->n_variables);
+    const ms_variable *info = ms_variables_get(store->variables, variable);
+    int64_t total = ms_shape_count(&info->shape);
+    if (offset < 0 || count < 0 || offset > total || count > total - offset)
+        return MS_FAIL(MS_INVALID, "variable %s: elements %lld to %lld of %lld", info->name, (long long)offset,
+                       (long long)(offset + count), (long long)total);
+    *out_bytes = element_bytes(store->device, info->dtype);
+    return MS_OK;
+}
+
+ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data) {
+    size_t size = 0;
+    MS_TRY(check_range(store, variable, offset, count, &size));
+    const ms_backend_impl *impl = store->device->impl;
+    return impl->upload(store->device->device, store->buffers[variable], (size_t)offset * size, data,
+                        (size_t)count * size);
+}
+
+ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data) {
+    size_t size = 0;
+    MS_TRY(check_range(store, variable, offset, count, &size));
+    const ms_backend_impl *impl = store->device->impl;
+    return impl->download(store->device->device, store->buffers[variable], (size_t)offset * size, out_data,
+                          (size_t)count * size);
+}
+
+static ms_status check_finished(const ms_graph *graph) {
+    for (int i = 0; i < ms_graph_n_nodes(graph); i++) {
+        const ms_op_info *info = ms_op_get(ms_graph_node(graph, i)->op);
+        if (info->kind == MS_OP_KIND_COMPOSITE)
+            return MS_FAIL(MS_INVALID, "program: %s at node %d was not lowered (ms_graph_finish)", info->name, i);
+    }
+    return MS_OK;
+}
+
+ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program **out) {
+    *out = NULL;
+    MS_TRY(ms_graph_status(graph));
+    if (ms_graph_variables(graph) != store->variables)
+        return MS_FAIL(MS_INVALID, "program: graph and store have different variables");
+    MS_TRY(check_finished(graph));
+    ms_device *device = store->device;
+    ms_plan plan = {0};
+    ms_plan_options options = {.f32_bytes = device->impl->f32_bytes(device->device), .alignment_bytes = 64};
+    ms_program *program = calloc(1, sizeof *program);
+    if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory");
+    program->device = device;
+    ms_status status = ms_plan_init(graph, &options, &plan);
+    if (status == MS_OK) {
+        ms_compile_request request = {graph, &plan, store->buffers};
+        status = device->impl->compile(device->device, &request, &program->program);
+    }
+    if (status != MS_OK) {
+        ms_plan_finish(&plan);
+        free(program);
+        return status;
+    }
+    ms_cost cost = ms_graph_cost(graph);
+    program->report = (ms_program_report){
+        .arena_bytes = plan.arena_bytes,
+        .workspace_bytes = device->impl->workspace_bytes(program->program),
+        .n_nodes = ms_graph_n_nodes(graph),
+        .n_aliased = plan.n_aliased,
+        .n_placed = plan.n_placed,
+        .flops = cost.flops,
+        .contraction_flops = cost.contraction_flops,
+        .bytes = cost.bytes,
+    };
+    ms_plan_finish(&plan);
+    *out = program;
+    return MS_OK;
+}
+
+void ms_program_destroy(ms_program *program) {
+    if (!program) return;
+    program->device->impl->program_destroy(program->program);
+    free(program);
+}
+
+ms_status ms_program_run(ms_program *program) { return program->device->impl->run(program->program); }
+
+void ms_program_get_report(const ms_program *program, ms_program_report *out) { *out = program->report; }
+
+void ms_program_set_timing(ms_program *program, bool on) { program->device->impl->set_timing(program->program, on); }
+
+void ms_program_get_times(const ms_program *program, ms_op_time *out) {
+    program->device->impl->get_times(program->program, out);
+}
