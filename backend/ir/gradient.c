@@ -1,0 +1,223 @@
+/* Reverse-mode differentiation: the backward pass over the forward nodes, accumulation, and recomputation of blocks.
+   The rules of the ops stand in gradient_<family>.c. */
+#include "backend/ir/gradient.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ir/gradient_pass.h"
+
+ms_shape ms_gradient_shape(const ms_gradient_pass *pass, ms_tensor tensor) {
+    return ms_graph_tensor(pass->graph, tensor)->shape;
+}
+
+ms_tensor ms_gradient_arrived(const ms_gradient_pass *pass, ms_tensor forward) { return pass->gradients[forward]; }
+
+bool ms_gradient_wants(const ms_gradient_pass *pass, const ms_node *node, int i) {
+    return i < node->n_inputs && node->inputs[i] != MS_NO_TENSOR && pass->needed[node->inputs[i]];
+}
+
+void ms_gradient_replace(ms_gradient_pass *pass, ms_tensor forward, ms_tensor sum) { pass->gradients[forward] = sum; }
+
+bool ms_gradient_is_fill(const ms_gradient_pass *pass, ms_tensor tensor, float *out_value) {
+    const ms_tensor_info *info = ms_graph_tensor(pass->graph, tensor);
+    if (info->producer < 0) return false;
+    const ms_node *node = ms_graph_node(pass->graph, info->producer);
+    if (node->op != MS_OP_FILL) return false;
+    *out_value = node->attributes.fill.value;
+    return true;
+}
+
+void ms_gradient_add(ms_gradient_pass *pass, ms_tensor forward, ms_tensor contribution) {
+    ms_gradient_add_scaled(pass, forward, ms_constant(1), contribution);
+}
+
+void ms_gradient_add_scaled(ms_gradient_pass *pass, ms_tensor forward, ms_coefficient factor, ms_tensor contribution) {
+    if (contribution == MS_NO_TENSOR || !pass->needed[forward]) return;
+    ms_tensor arrived = pass->gradients[forward];
+    float value;
+    if (arrived != MS_NO_TENSOR) {
+        pass->gradients[forward] = ms_axpby(pass->graph, ms_constant(1), arrived, factor, contribution);
+    } else if (factor.scalar < 0 && factor.constant == 1) {
+        pass->gradients[forward] = contribution;
+    } else if (factor.scalar < 0 && ms_gradient_is_fill(pass, contribution, &value)) {
+        ms_tensor_info info = *ms_graph_tensor(pass->graph, contribution);
+        pass->gradients[forward] = ms_fill(pass->graph, factor.constant * value, info.dtype, info.shape);
+    } else {
+        pass->gradients[forward] = ms_axpby(pass->graph, factor, contribution, ms_constant(0), MS_NO_TENSOR);
+    }
+}
+
+ms_status ms_gradient_refuse_output(const ms_gradient_pass *pass, const ms_node *node, int i) {
+    if (pass->gradients[node->outputs[i]] == MS_NO_TENSOR) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED, "gradient of %s: nothing is known of the gradient through output %d",
+                   ms_op_get(node->op)->name, i);
+}
+
+/* Repeats a forward node of the current block; its inputs are repeated first where they belong to the block. */
+static void repeat_node(ms_gradient_pass *pass, int i_node) {
+    ms_node node = *ms_graph_node(pass->graph, i_node);
+    for (int i = 0; i < node.n_inputs; i++)
+        if (node.inputs[i] != MS_NO_TENSOR) node.inputs[i] = ms_gradient_value(pass, node.inputs[i]);
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_set_recomputed(pass->graph, true);
+    ms_graph_add(pass->graph, node.op, node.inputs, node.n_inputs, &node.attributes, outputs);
+    ms_graph_set_recomputed(pass->graph, false);
+    for (int i = 0; i < node.n_outputs; i++) pass->repeats[node.outputs[i]] = outputs[i];
+}
+
+ms_tensor ms_gradient_value(ms_gradient_pass *pass, ms_tensor forward) {
+    int producer = ms_graph_tensor(pass->graph, forward)->producer;
+    if (!pass->recompute || producer < 0) return forward;
+    int block = ms_graph_node(pass->graph, producer)->block;
+    if (block < 0 || block != pass->block) {
+        pass->kept[forward] = true;
+        return forward;
+    }
+    if (pass->kept[forward]) return forward;
+    if (pass->repeats[forward] == MS_NO_TENSOR) repeat_node(pass, producer);
+    return pass->repeats[forward];
+}
+
+/* ---- the pass ---- */
+
+static void finish(ms_gradient_pass *pass) {
+    free(pass->gradients);
+    free(pass->repeats);
+    free(pass->needed);
+    free(pass->kept);
+}
+
+static ms_status init(ms_gradient_pass *pass, ms_graph *graph, bool recompute) {
+    memset(pass, 0, sizeof *pass);
+    pass->graph = graph;
+    pass->recompute = recompute;
+    pass->n_nodes = ms_graph_n_nodes(graph);
+    pass->n_tensors = ms_graph_n_tensors(graph);
+    size_t n = (size_t)pass->n_tensors;
+    pass->gradients = malloc(n * sizeof *pass->gradients);
+    pass->repeats = malloc(n * sizeof *pass->repeats);
+    pass->needed = calloc(n, sizeof *pass->needed);
+    pass->kept = calloc(n, sizeof *pass->kept);
+    if (!pass->gradients || !pass->repeats || !pass->needed || !pass->kept) {
+        finish(pass);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "gradients: no memory for %d tensors", pass->n_tensors);
+    }
+    for (size_t i = 0; i < n; i++) pass->gradients[i] = pass->repeats[i] = MS_NO_TENSOR;
+    return MS_OK;
+}
+
+/* Marks every tensor that a wanted one reaches. */
+static void mark_needed(ms_gradient_pass *pass, const ms_tensor *wrt, int n_wrt) {
+    for (int i = 0; i < n_wrt; i++) pass->needed[wrt[i]] = true;
+    for (int i = 0; i < pass->n_nodes; i++) {
+        const ms_node *node = ms_graph_node(pass->graph, i);
+        bool reached = false;
+        for (int k = 0; k < node->n_inputs; k++) reached |= ms_gradient_wants(pass, node, k);
+        for (int k = 0; reached && k < node->n_outputs; k++) pass->needed[node->outputs[k]] = true;
+    }
+}
+
+static bool parts_overlap(const ms_tensor_info *a, const ms_tensor_info *b) {
+    return a->variable >= 0 && a->variable == b->variable && a->offset < b->offset + ms_shape_count(&b->shape) &&
+           b->offset < a->offset + ms_shape_count(&a->shape);
+}
+
+/* A view that the loss reads, at forward node i_node: nothing may write its elements later, and every wanted view must
+   be the same one or lie apart, because gradients are kept per view. */
+static ms_status check_view(const ms_gradient_pass *pass, int i_node, ms_tensor view, const ms_tensor *wrt, int n_wrt) {
+    const ms_tensor_info *info = ms_graph_tensor(pass->graph, view);
+    const char *name = ms_variables_get(ms_graph_variables(pass->graph), info->variable)->name;
+    for (int i = 0; i < n_wrt; i++)
+        if (wrt[i] != view && parts_overlap(info, ms_graph_tensor(pass->graph, wrt[i])))
+            return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is wanted in another view than the loss reads", name);
+    for (int i = i_node + 1; i < pass->n_nodes; i++) {
+        const ms_node *node = ms_graph_node(pass->graph, i);
+        if (node->op == MS_OP_STORE && parts_overlap(info, ms_graph_tensor(pass->graph, node->inputs[1])))
+            return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is written after the loss reads it", name);
+    }
+    return MS_OK;
+}
+
+/* Checks every view among the ancestors of loss. */
+static ms_status check_views(const ms_gradient_pass *pass, ms_tensor loss, const ms_tensor *wrt, int n_wrt) {
+    bool *ancestor = calloc((size_t)pass->n_tensors, sizeof *ancestor);
+    if (!ancestor) return MS_FAIL(MS_OUT_OF_MEMORY, "gradients: no memory for %d tensors", pass->n_tensors);
+    ancestor[loss] = true;
+    ms_status status = MS_OK;
+    for (int i = pass->n_nodes - 1; i >= 0 && status == MS_OK; i--) {
+        const ms_node *node = ms_graph_node(pass->graph, i);
+        bool wanted = false;
+        for (int k = 0; k < node->n_outputs; k++) wanted |= ancestor[node->outputs[k]];
+        for (int k = 0; wanted && k < node->n_inputs && status == MS_OK; k++) {
+            ms_tensor input = node->inputs[k];
+            if (input == MS_NO_TENSOR) continue;
+            ancestor[input] = true;
+            bool is_view = ms_graph_tensor(pass->graph, input)->producer < 0;
+            if (is_view) status = check_view(pass, i, input, wrt, n_wrt);
+        }
+    }
+    free(ancestor);
+    return status;
+}
+
+static ms_status run_rule(ms_gradient_pass *pass, const ms_node *node) {
+    static const ms_gradient_rule rules[MS_OP_COUNT] = {
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ms_gradient_##gradient,
+#include "backend/ir/ops.def"
+#undef OP
+    };
+    bool arrived = false, wanted = false;
+    for (int i = 0; i < node->n_outputs; i++) arrived |= pass->gradients[node->outputs[i]] != MS_NO_TENSOR;
+    for (int i = 0; i < node->n_inputs; i++) wanted |= ms_gradient_wants(pass, node, i);
+    if (!arrived || !wanted) return MS_OK;
+    pass->block = node->block;
+    ms_graph_set_block(pass->graph, node->block);
+    MS_TRY(rules[node->op](pass, node));
+    return ms_graph_status(pass->graph);
+}
+
+ms_status ms_gradient_none(ms_gradient_pass *pass, const ms_node *node) {
+    (void)pass;
+    return MS_FAIL(MS_UNSUPPORTED, "gradients: %s has no gradient rule", ms_op_get(node->op)->name);
+}
+
+static ms_status check_arguments(const ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt) {
+    MS_TRY(ms_graph_status(graph));
+    if (loss < 0 || loss >= ms_graph_n_tensors(graph)) return MS_FAIL(MS_INVALID, "gradients: no such loss tensor");
+    const ms_tensor_info *info = ms_graph_tensor(graph, loss);
+    char text[64];
+    if (info->dtype != MS_DTYPE_F32 || ms_shape_count(&info->shape) != 1)
+        return MS_FAIL(MS_INVALID, "gradients: the loss is %s %s, must be f32 [1]", ms_dtype_name(info->dtype),
+                       ms_shape_text(&info->shape, text, sizeof text));
+    for (int i = 0; i < n_wrt; i++)
+        if (wrt[i] < 0 || wrt[i] >= ms_graph_n_tensors(graph))
+            return MS_FAIL(MS_INVALID, "gradients: wanted tensor %d is no tensor of this graph", i);
+    return MS_OK;
+}
+
+ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt,
+                       const ms_gradient_options *options, ms_tensor *out_gradients) {
+    for (int i = 0; i < n_wrt; i++) out_gradients[i] = MS_NO_TENSOR;
+    MS_TRY(check_arguments(graph, loss, wrt, n_wrt));
+    ms_gradient_pass pass;
+    MS_TRY(init(&pass, graph, options && options->recompute));
+    mark_needed(&pass, wrt, n_wrt);
+    ms_status status = check_views(&pass, loss, wrt, n_wrt);
+    if (status == MS_OK && pass.needed[loss]) {
+        int producer = ms_graph_tensor(graph, loss)->producer;
+        ms_graph_set_block(graph, producer < 0 ? -1 : ms_graph_node(graph, producer)->block);
+        pass.gradients[loss] = ms_fill(graph, 1, MS_DTYPE_F32, ms_gradient_shape(&pass, loss));
+        status = ms_graph_status(graph);
+    }
+    for (int i = pass.n_nodes - 1; i >= 0 && status == MS_OK; i--) {
+        ms_node node = *ms_graph_node(graph, i); /* a copy: rules add nodes */
+        status = run_rule(&pass, &node);
+    }
+    ms_graph_set_block(graph, -1);
+    for (int i = 0; i < n_wrt && status == MS_OK; i++) out_gradients[i] = pass.gradients[wrt[i]];
+    if (status != MS_OK) ms_graph_fail(graph, status);
+    finish(&pass);
+    return status;
+}

@@ -1,0 +1,72 @@
+/* Gradient rules of elementwise ops and reductions. */
+#include "backend/ir/gradient_pass.h"
+
+ms_status ms_gradient_axpby(ms_gradient_pass *pass, const ms_node *node) {
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    if (ms_gradient_wants(pass, node, 0)) ms_gradient_add_scaled(pass, node->inputs[0], node->attributes.axpby.a, dy);
+    if (ms_gradient_wants(pass, node, 1)) ms_gradient_add_scaled(pass, node->inputs[1], node->attributes.axpby.b, dy);
+    return MS_OK;
+}
+
+/* dx0 = dy * x1; dx1 = dy * x0, summed when x1 is a scalar that x0 is not. */
+ms_status ms_gradient_mul(ms_gradient_pass *pass, const ms_node *node) {
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    if (ms_gradient_wants(pass, node, 0))
+        ms_gradient_add(pass, node->inputs[0], ms_mul(pass->graph, dy, ms_gradient_value(pass, node->inputs[1])));
+    if (ms_gradient_wants(pass, node, 1)) {
+        ms_tensor dx1 = ms_mul(pass->graph, dy, ms_gradient_value(pass, node->inputs[0]));
+        ms_shape shape = ms_gradient_shape(pass, node->inputs[1]), dy_shape = ms_gradient_shape(pass, dy);
+        if (!ms_shape_equal(&shape, &dy_shape)) {
+            dx1 = ms_sum(pass->graph, dx1);
+            if (shape.rank != 1) dx1 = ms_reshape(pass->graph, dx1, shape);
+        }
+        ms_gradient_add(pass, node->inputs[1], dx1);
+    }
+    return MS_OK;
+}
+
+ms_status ms_gradient_relu2(ms_gradient_pass *pass, const ms_node *node) {
+    ms_tensor x = ms_gradient_value(pass, node->inputs[0]);
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    ms_gradient_add(pass, node->inputs[0], ms_relu2_grad(pass->graph, x, dy));
+    return MS_OK;
+}
+
+ms_status ms_gradient_swiglu(ms_gradient_pass *pass, const ms_node *node) {
+    ms_tensor gate = ms_gradient_value(pass, node->inputs[0]), up = ms_gradient_value(pass, node->inputs[1]);
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]), dgate, dup;
+    ms_swiglu_grad(pass->graph, gate, up, dy, &dgate, &dup);
+    ms_gradient_add(pass, node->inputs[0], dgate);
+    ms_gradient_add(pass, node->inputs[1], dup);
+    return MS_OK;
+}
+
+/* dx = dy everywhere */
+ms_status ms_gradient_sum(ms_gradient_pass *pass, const ms_node *node) {
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    ms_shape shape = ms_gradient_shape(pass, node->inputs[0]);
+    float value;
+    ms_tensor dx;
+    if (ms_gradient_is_fill(pass, dy, &value))
+        dx = ms_fill(pass->graph, value, MS_DTYPE_F32, shape);
+    else
+        dx = ms_mul(pass->graph, ms_fill(pass->graph, 1, MS_DTYPE_F32, shape), dy);
+    ms_gradient_add(pass, node->inputs[0], dx);
+    return MS_OK;
+}
+
+/* dx = 2 x dy */
+ms_status ms_gradient_sum_squares(ms_gradient_pass *pass, const ms_node *node) {
+    if (node->attributes.sum_squares.n_segments != 0)
+        return MS_FAIL(MS_UNSUPPORTED, "gradient of sum_squares: only of the whole tensor, not of %d segments",
+                       node->attributes.sum_squares.n_segments);
+    ms_tensor x = ms_gradient_value(pass, node->inputs[0]);
+    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    float value;
+    if (ms_gradient_is_fill(pass, dy, &value)) {
+        ms_gradient_add_scaled(pass, node->inputs[0], ms_constant(2 * value), x);
+        return MS_OK;
+    }
+    ms_gradient_add_scaled(pass, node->inputs[0], ms_constant(2), ms_mul(pass->graph, x, dy));
+    return MS_OK;
+}
