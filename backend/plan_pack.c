@@ -1,0 +1,43 @@
+#include "backend/plan_pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Largest first; ties by time and id, so that a plan does not depend on the sort. */
+static int compare_blocks(const void *left, const void *right) {
+    const ms_plan_block *a = left, *b = right;
+    if (a->size_bytes != b->size_bytes) return a->size_bytes > b->size_bytes ? -1 : 1;
+    if (a->from != b->from) return a->from < b->from ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* The lowest offset at which the block fits between those placed, which are in order of offset. */
+static int64_t lowest_offset(const ms_plan_block *block, ms_plan_block *const *placed, int32_t n_placed) {
+    int64_t offset = 0;
+    for (int32_t i = 0; i < n_placed; i++) {
+        const ms_plan_block *other = placed[i];
+        if (other->to < block->from || other->from > block->to) continue;
+        if (other->offset >= offset + block->size_bytes) return offset;
+        int64_t end = other->offset + other->size_bytes;
+        if (end > offset) offset = end;
+    }
+    return offset;
+}
+
+ms_status ms_plan_pack(ms_plan_block *blocks, int32_t n_blocks, int64_t *out_bytes) {
+    *out_bytes = 0;
+    ms_plan_block **placed = malloc(((size_t)n_blocks + 1) * sizeof *placed);
+    if (!placed) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d blocks", n_blocks);
+    qsort(blocks, (size_t)n_blocks, sizeof *blocks, compare_blocks);
+    for (int32_t i = 0; i < n_blocks; i++) {
+        ms_plan_block *block = &blocks[i];
+        block->offset = lowest_offset(block, placed, i);
+        if (block->offset + block->size_bytes > *out_bytes) *out_bytes = block->offset + block->size_bytes;
+        int32_t at = i;
+        while (at > 0 && placed[at - 1]->offset > block->offset) at--;
+        memmove(&placed[at + 1], &placed[at], (size_t)(i - at) * sizeof(ms_plan_block *));
+        placed[at] = block;
+    }
+    free(placed);
+    return MS_OK;
+}
