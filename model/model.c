@@ -1,0 +1,129 @@
+/* Configuration checks and the variables of a model. */
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static ms_status check_config(const ms_model_config *c) {
+    const struct {
+        const char *name;
+        int32_t value;
+    } sizes[] = {{"layers", c->layers},         {"width", c->width},
+                 {"heads", c->heads},           {"kv_heads", c->kv_heads},
+                 {"head_size", c->head_size},   {"feed_forward", c->feed_forward},
+                 {"vocabulary", c->vocabulary}, {"sequence_length", c->sequence_length}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        if (sizes[i].value < 1)
+            return MS_FAIL(MS_INVALID, "model: %s is %d, must be at least 1", sizes[i].name, sizes[i].value);
+    if (c->heads % c->kv_heads != 0)
+        return MS_FAIL(MS_INVALID, "model: %d heads are not a multiple of %d kv_heads", c->heads, c->kv_heads);
+    if (c->head_size % 2 != 0)
+        return MS_FAIL(MS_INVALID, "model: head_size %d is odd, rotary embedding needs pairs", c->head_size);
+    if (c->merged && c->heads * c->head_size != c->width)
+        return MS_FAIL(MS_INVALID,
+                       "model: a merged attention matrix needs heads * head_size = width, but %d * %d is not %d",
+                       c->heads, c->head_size, c->width);
+    if (c->sequence_length < 2)
+        return MS_FAIL(MS_INVALID, "model: sequence_length %d leaves no token to predict", c->sequence_length);
+    const struct {
+        const char *name;
+        float value;
+    } reals[] = {
+        {"norm_epsilon", c->norm_epsilon}, {"rope_base", c->rope_base}, {"init_depth_factor", c->init_depth_factor}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
+        if (!(reals[i].value > 0) || !isfinite(reals[i].value))
+            return MS_FAIL(MS_INVALID, "model: %s is %g, must be positive", reals[i].name, (double)reals[i].value);
+    if (!(c->init_std >= 0) || !isfinite(c->init_std) || !isfinite(c->residual_scale_init))
+        return MS_FAIL(MS_INVALID, "model: init std %g and residual scale %g must be finite, std not negative",
+                       (double)c->init_std, (double)c->residual_scale_init);
+    return MS_OK;
+}
+
+/* Adds a parameter and its gradient. */
+static ms_status add_parameter(ms_model *model, const char *name, ms_parameter_role role, ms_shape shape,
+                               int32_t *out_variable) {
+    char gradient_name[96];
+    int variable, gradient;
+    MS_TRY(ms_variables_add(model->variables, name, MS_VARIABLE_PARAMETER, MS_DTYPE_F32, shape, &variable));
+    snprintf(gradient_name, sizeof gradient_name, "gradient.%s", name);
+    MS_TRY(ms_variables_add(model->variables, gradient_name, MS_VARIABLE_GRADIENT, MS_DTYPE_F32, shape, &gradient));
+    ms_parameter *parameter = &model->parameters[model->n_parameters++];
+    *parameter = (ms_parameter){.variable = variable, .gradient = gradient, .role = role};
+    model->parameter_count += ms_shape_count(&shape);
+    *out_variable = variable;
+    return MS_OK;
+}
+
+/* Adds a matrix [L, rows, columns] of one row group. */
+static ms_status add_matrix(ms_model *model, const char *name, const char *group, int64_t rows, int64_t columns,
+                            int32_t *out_variable) {
+    MS_TRY(add_parameter(model, name, MS_ROLE_MATRIX, ms_shape_3(model->config.layers, rows, columns), out_variable));
+    ms_parameter *parameter = &model->parameters[model->n_parameters - 1];
+    parameter->n_groups = 1;
+    parameter->group_rows[0] = rows;
+    parameter->group_names[0] = group;
+    return MS_OK;
+}
+
+static ms_status add_attention(ms_model *model) {
+    const ms_model_config *c = &model->config;
+    int64_t q_rows = (int64_t)c->heads * c->head_size, kv_rows = (int64_t)c->kv_heads * c->head_size;
+    if (!c->merged) {
+        MS_TRY(add_matrix(model, "blocks.attention.q.weight", "q", q_rows, c->width, &model->q));
+        MS_TRY(add_matrix(model, "blocks.attention.k.weight", "k", kv_rows, c->width, &model->k));
+        MS_TRY(add_matrix(model, "blocks.attention.v.weight", "v", kv_rows, c->width, &model->v));
+        return add_matrix(model, "blocks.attention.o.weight", "o", c->width, q_rows, &model->o);
+    }
+    MS_TRY(add_matrix(model, "blocks.attention.qkvo.weight", "q", q_rows + 2 * kv_rows + c->width, c->width,
+                      &model->qkvo));
+    ms_parameter *parameter = &model->parameters[model->n_parameters - 1];
+    const int64_t rows[] = {q_rows, kv_rows, kv_rows, c->width};
+    static const char *const names[] = {"q", "k", "v", "o"};
+    parameter->n_groups = 4;
+    for (int i = 0; i < 4; i++) {
+        parameter->group_rows[i] = rows[i];
+        parameter->group_names[i] = names[i];
+    }
+    return MS_OK;
+}
+
+static ms_status add_norms_and_scales(ms_model *model) {
+    const ms_model_config *c = &model->config;
+    ms_shape per_layer = ms_shape_2(c->layers, c->width), per_head = ms_shape_2(c->layers, c->head_size);
+    MS_TRY(add_parameter(model, "blocks.attention_norm.weight", MS_ROLE_NORM, per_layer, &model->attention_norm));
+    MS_TRY(add_parameter(model, "blocks.feed_forward_norm.weight", MS_ROLE_NORM, per_layer, &model->feed_forward_norm));
+    if (c->qk_norm) {
+        MS_TRY(add_parameter(model, "blocks.attention.q_norm.weight", MS_ROLE_NORM, per_head, &model->q_norm));
+        MS_TRY(add_parameter(model, "blocks.attention.k_norm.weight", MS_ROLE_NORM, per_head, &model->k_norm));
+    }
+    if (c->residual_scale != MS_RESIDUAL_FIXED) {
+        bool per_branch = c->residual_scale == MS_RESIDUAL_LEARNED_BRANCH;
+        ms_shape shape = per_branch ? ms_shape_2(c->layers, 2) : ms_shape_1(c->layers);
+        MS_TRY(add_parameter(model, "blocks.residual_scale", MS_ROLE_SCALE, shape, &model->residual_scale));
+    }
+    return add_parameter(model, "final_norm.weight", MS_ROLE_NORM, ms_shape_1(c->width), &model->final_norm);
+}
+
+ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out) {
+    MS_TRY(check_config(config));
+    const ms_model_config *c = config;
+    memset(out, 0, sizeof *out);
+    out->config = *config;
+    out->variables = variables;
+    int32_t *absent[] = {&out->q_norm, &out->k_norm, &out->residual_scale, &out->qkvo, &out->q, &out->k, &out->v,
+                         &out->o,      &out->gate};
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) *absent[i] = -1;
+    ms_shape table = ms_shape_2(c->vocabulary, c->width);
+    MS_TRY(add_parameter(out, "embedding.weight", MS_ROLE_EMBEDDING, table, &out->embedding));
+    out->head = out->embedding;
+    if (!c->tied_head) MS_TRY(add_parameter(out, "head.weight", MS_ROLE_HEAD, table, &out->head));
+    MS_TRY(add_attention(out));
+    MS_TRY(add_matrix(out, "blocks.feed_forward.up.weight", "up", c->feed_forward, c->width, &out->up));
+    if (c->activation == MS_ACTIVATION_SWIGLU)
+        MS_TRY(add_matrix(out, "blocks.feed_forward.gate.weight", "gate", c->feed_forward, c->width, &out->gate));
+    MS_TRY(add_matrix(out, "blocks.feed_forward.down.weight", "down", c->width, c->feed_forward, &out->down));
+    MS_TRY(add_norms_and_scales(out));
+    return ms_variables_add(variables, "rope.table", MS_VARIABLE_CONSTANT, MS_DTYPE_F32,
+                            ms_shape_2(c->sequence_length, c->head_size), &out->rope_table);
+}

@@ -1,0 +1,109 @@
+/* The transformer (Blueberry and its options) as variables of a table and as a builder of graphs.
+
+   Letters: B sequences, T tokens of a sequence, N = B*T, L layers, C width, H query heads, G key/value heads, D head
+   size, F feed-forward width, V vocabulary.  Matrices are stored [out, in] and stacked over layers: [L, out, in].
+   Source of the model: vukrosic/muon-llm-research.  Nothing here is thread-safe on one object. */
+#ifndef MS_MODEL_MODEL_H
+#define MS_MODEL_MODEL_H
+
+#include "backend/backend.h"
+#include "backend/ir/graph.h"
+
+typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU } ms_activation;
+typedef enum ms_rope_layout { MS_ROPE_INTERLEAVED, MS_ROPE_HALF_SPLIT } ms_rope_layout;
+typedef enum ms_residual_scale {                            /* x += scale * branch */
+                                 MS_RESIDUAL_FIXED,         /* one constant */
+                                 MS_RESIDUAL_LEARNED_LAYER, /* one trained number a layer */
+                                 MS_RESIDUAL_LEARNED_BRANCH /* one for attention and one for feed-forward, each layer */
+} ms_residual_scale;
+typedef enum ms_init_scheme {                 /* deviation of layer l of L, t = l / (L - 1) */
+                              MS_INIT_NORMAL, /* std */
+                              MS_INIT_SLOPE,  /* std * (1 + (depth_factor - 1) t): the spectral norm rises linearly with
+                                                 depth */
+                              MS_INIT_STRETCHED /* std * depth_factor^t: it rises geometrically */
+} ms_init_scheme;
+
+typedef struct ms_model_config {
+    int32_t layers, width, heads, kv_heads, head_size, feed_forward, vocabulary, sequence_length;
+    ms_activation activation;
+    bool tied_head;
+    bool merged; /* q, k, v, o in one matrix */
+    bool qk_norm;
+    bool recompute; /* repeat a block's forward pass in its backward pass instead of keeping activations */
+    ms_rope_layout rope_layout;
+    ms_residual_scale residual_scale;
+    float residual_scale_init;
+    float norm_epsilon;
+    float rope_base;
+    ms_init_scheme init_scheme;
+    float init_std;
+    float init_depth_factor;
+} ms_model_config;
+
+typedef enum ms_parameter_role {
+    MS_ROLE_EMBEDDING,
+    MS_ROLE_HEAD,  /* untied output head */
+    MS_ROLE_NORM,  /* norm gains */
+    MS_ROLE_SCALE, /* learned residual scales */
+    MS_ROLE_MATRIX /* block matrices */
+} ms_parameter_role;
+
+/* One trained variable.  A matrix variable [L, rows, columns] consists of row groups, each a projection of its own. */
+typedef struct ms_parameter {
+    int32_t variable, gradient; /* indices in the variables table */
+    ms_parameter_role role;
+    int32_t n_groups; /* 1 to 4 for matrices, else 0 */
+    int64_t group_rows[MS_MAX_SEGMENTS];
+    const char *group_names[MS_MAX_SEGMENTS]; /* "q", "k", "v", "o", "up", "gate", "down"; static */
+} ms_parameter;
+
+enum { MS_MAX_PARAMETERS = 24 };
+
+typedef struct ms_model {
+    ms_model_config config;
+    ms_variables *variables; /* borrowed */
+    int32_t n_parameters;
+    ms_parameter parameters[MS_MAX_PARAMETERS]; /* in canonical order */
+    int32_t embedding, head;                    /* variables; equal when tied */
+    int32_t attention_norm, feed_forward_norm, final_norm, q_norm, k_norm, residual_scale; /* -1: not in this model */
+    int32_t qkvo, q, k, v, o, up, gate, down;
+    int32_t rope_table; /* [T, D]: cos | sin */
+    int64_t parameter_count;
+} ms_model;
+
+/* Checks config (contradictory shapes name the numbers, MS_INVALID) and adds parameters, gradients and the RoPE table
+   to `variables`.  `out` is storage of the caller and needs no finishing. */
+ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out);
+
+/* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, residual
+   scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device.  Stores of an oracle
+   device are supported. */
+ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store, ms_numerics numerics);
+/* Only the RoPE table: what a resumed run needs besides its checkpoint. */
+ms_status ms_model_upload_constants(const ms_model *model, ms_store *store, ms_numerics numerics);
+
+/* Final hidden states [N, C] after the last norm, for tokens: an i32 view [N] of batch * sequence tokens;
+   sequence <= config.sequence_length. */
+ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence);
+
+typedef struct ms_loss_request {
+    ms_tensor tokens, targets; /* i32 views [N] */
+    int32_t batch, sequence;
+    float scale;   /* loss = scale * sum of token losses; 1 / number of targets gives the mean */
+    int64_t chunk; /* tokens whose logits exist at one time; part of the definition of `exact` */
+} ms_loss_request;
+
+/* The default chunk: 512 tokens, the chunk length of matmul sums, so that chunked and unchunked weight gradients agree.
+ */
+enum { MS_LOSS_CHUNK = 512 };
+
+/* Loss [1]. */
+ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request);
+/* Loss, and the gradient of every parameter stored into (or, with accumulate, added to) its gradient variable. */
+ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
+                                      bool accumulate);
+
+/* Logits [1, V] of the row of `hidden` [N, C] that the i32 view `row` [1] names. */
+ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row);
+
+#endif

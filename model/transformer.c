@@ -1,0 +1,227 @@
+/* The forward pass of the transformer, and its gradients. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "backend/ir/build.h"
+#include "backend/ir/gradient.h"
+#include "model/model.h"
+
+/* Views of the parameters of one layer. */
+typedef struct layer_views {
+    ms_tensor q, k, v, o, up, gate, down, q_norm, k_norm, attention_norm, feed_forward_norm, attention_scale,
+        feed_forward_scale;
+} layer_views;
+
+static ms_tensor optional_slice(ms_graph *graph, int variable, int layer) {
+    return variable < 0 ? MS_NO_TENSOR : ms_view_slice(graph, variable, layer);
+}
+
+static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer) {
+    const ms_model_config *c = &model->config;
+    layer_views views;
+    if (c->merged) {
+        int64_t q_rows = (int64_t)c->heads * c->head_size, kv_rows = (int64_t)c->kv_heads * c->head_size;
+        views.q = ms_view_rows(graph, model->qkvo, layer, 0, q_rows);
+        views.k = ms_view_rows(graph, model->qkvo, layer, q_rows, kv_rows);
+        views.v = ms_view_rows(graph, model->qkvo, layer, q_rows + kv_rows, kv_rows);
+        views.o = ms_view_rows(graph, model->qkvo, layer, q_rows + 2 * kv_rows, c->width);
+    } else {
+        views.q = ms_view_slice(graph, model->q, layer);
+        views.k = ms_view_slice(graph, model->k, layer);
+        views.v = ms_view_slice(graph, model->v, layer);
+        views.o = ms_view_slice(graph, model->o, layer);
+    }
+    views.up = ms_view_slice(graph, model->up, layer);
+    views.gate = optional_slice(graph, model->gate, layer);
+    views.down = ms_view_slice(graph, model->down, layer);
+    views.q_norm = optional_slice(graph, model->q_norm, layer);
+    views.k_norm = optional_slice(graph, model->k_norm, layer);
+    views.attention_norm = ms_view_slice(graph, model->attention_norm, layer);
+    views.feed_forward_norm = ms_view_slice(graph, model->feed_forward_norm, layer);
+    views.attention_scale = views.feed_forward_scale = MS_NO_TENSOR;
+    if (model->residual_scale >= 0) {
+        int64_t stride = c->residual_scale == MS_RESIDUAL_LEARNED_BRANCH ? 2 : 1;
+        views.attention_scale = ms_view(graph, model->residual_scale, stride * layer, ms_shape_1(1));
+        views.feed_forward_scale = ms_view(graph, model->residual_scale, stride * layer + stride - 1, ms_shape_1(1));
+    }
+    return views;
+}
+
+/* y = x W^T, W [out, in]. */
+static ms_tensor linear(ms_graph *graph, ms_tensor x, ms_tensor weight) {
+    return ms_matmul(graph, x, false, weight, true, 1, 0, MS_NO_TENSOR);
+}
+
+/* What is added to the residual stream: the branch times its fixed or learned scale. */
+static ms_tensor scaled(const ms_model *model, ms_graph *graph, ms_tensor branch, ms_tensor scale) {
+    if (scale != MS_NO_TENSOR) return ms_mul(graph, branch, scale);
+    if (model->config.residual_scale_init == 1) return branch;
+    return ms_axpby(graph, ms_constant(model->config.residual_scale_init), branch, ms_constant(0), MS_NO_TENSOR);
+}
+
+typedef struct forward_pass {
+    const ms_model *model;
+    ms_graph *graph;
+    int batch, sequence;
+    ms_tensor rope_table;
+} forward_pass;
+
+static ms_tensor attention_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
+    const ms_model_config *c = &pass->model->config;
+    ms_tensor q, k, o, unused;
+    ms_rope_attributes rope = {.heads = c->heads,
+                               .head_size = c->head_size,
+                               .sequence = pass->sequence,
+                               .interleaved = c->rope_layout == MS_ROPE_INTERLEAVED,
+                               .normalise = c->qk_norm,
+                               .epsilon = c->norm_epsilon};
+    ms_qk_norm_rope(pass->graph, linear(pass->graph, x, views->q), pass->rope_table, views->q_norm, &rope, &q, &unused);
+    rope.heads = c->kv_heads;
+    ms_qk_norm_rope(pass->graph, linear(pass->graph, x, views->k), pass->rope_table, views->k_norm, &rope, &k, &unused);
+    ms_tensor v = linear(pass->graph, x, views->v);
+    ms_attention_attributes attention = {.batch = pass->batch,
+                                         .sequence = pass->sequence,
+                                         .heads = c->heads,
+                                         .kv_heads = c->kv_heads,
+                                         .head_size = c->head_size,
+                                         .scale = (float)(1.0 / sqrt((double)c->head_size))};
+    ms_attention(pass->graph, q, k, v, &attention, &o, &unused);
+    return scaled(pass->model, pass->graph, linear(pass->graph, o, views->o), views->attention_scale);
+}
+
+static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
+    ms_tensor up = linear(pass->graph, x, views->up), hidden;
+    if (views->gate == MS_NO_TENSOR) {
+        hidden = ms_relu2(pass->graph, up);
+    } else {
+        hidden = ms_swiglu(pass->graph, linear(pass->graph, x, views->gate), up);
+    }
+    return scaled(pass->model, pass->graph, linear(pass->graph, hidden, views->down), views->feed_forward_scale);
+}
+
+/* x += branch; y = rms_norm(x, gain). */
+static ms_tensor add_and_norm(const forward_pass *pass, ms_tensor *x, ms_tensor branch, ms_tensor gain) {
+    ms_tensor y, rstd;
+    ms_add_rms_norm(pass->graph, *x, branch, gain, pass->model->config.norm_epsilon, x, &y, &rstd);
+    return y;
+}
+
+ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence) {
+    const ms_model_config *c = &model->config;
+    forward_pass pass = {model, graph, batch, sequence, MS_NO_TENSOR};
+    pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(sequence, c->head_size));
+    ms_graph_set_block(graph, -1);
+    float embedding_scale = (float)sqrt((double)c->width);
+    ms_tensor x = ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale);
+    ms_tensor pending = MS_NO_TENSOR; /* the last block's branch, not yet added to x */
+    for (int layer = 0; layer < c->layers; layer++) {
+        layer_views views = view_layer(model, graph, layer);
+        ms_tensor normed, rstd;
+        /* With recomputation a block keeps only its input: one tensor, so the sum is made before the block begins. */
+        if (pending != MS_NO_TENSOR && c->recompute) {
+            x = ms_add(graph, x, pending);
+            pending = MS_NO_TENSOR;
+        }
+        ms_graph_set_block(graph, layer);
+        if (pending == MS_NO_TENSOR) {
+            ms_rms_norm(graph, x, views.attention_norm, c->norm_epsilon, &normed, &rstd);
+        } else {
+            normed = add_and_norm(&pass, &x, pending, views.attention_norm);
+        }
+        ms_tensor attention = attention_branch(&pass, &views, normed);
+        normed = add_and_norm(&pass, &x, attention, views.feed_forward_norm);
+        pending = feed_forward_branch(&pass, &views, normed);
+    }
+    ms_graph_set_block(graph, -1);
+    return add_and_norm(&pass, &x, pending, ms_view_all(graph, model->final_norm));
+}
+
+ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request) {
+    ms_tensor hidden = ms_model_hidden(model, graph, request->tokens, request->batch, request->sequence);
+    ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
+    ms_tensor loss, dh, de;
+    ms_tied_cross_entropy(graph, hidden, ms_view_all(graph, model->head), request->targets, &attributes, &loss, &dh,
+                          &de);
+    return loss;
+}
+
+/* One differentiated part of a parameter and the same part of its gradient variable. */
+typedef struct gradient_part {
+    ms_tensor weight, gradient;
+} gradient_part;
+
+/* Appends the parts in which the forward pass reads a parameter: they must be the very views it used. */
+static int add_parts(const ms_model *model, ms_graph *graph, const ms_parameter *parameter, gradient_part *parts) {
+    const ms_model_config *c = &model->config;
+    ms_shape shape = ms_variables_get(model->variables, parameter->variable)->shape;
+    int n = 0;
+    if (parameter->role == MS_ROLE_EMBEDDING || parameter->role == MS_ROLE_HEAD ||
+        parameter->variable == model->final_norm) {
+        parts[n++] = (gradient_part){ms_view_all(graph, parameter->variable), ms_view_all(graph, parameter->gradient)};
+        return n;
+    }
+    for (int layer = 0; layer < c->layers; layer++) {
+        if (parameter->role == MS_ROLE_SCALE) {
+            int64_t stride = shape.rank == 2 ? shape.dim[1] : 1;
+            for (int64_t i = 0; i < stride; i++)
+                parts[n++] = (gradient_part){ms_view(graph, parameter->variable, layer * stride + i, ms_shape_1(1)),
+                                             ms_view(graph, parameter->gradient, layer * stride + i, ms_shape_1(1))};
+        } else if (parameter->n_groups > 1) {
+            int64_t begin = 0;
+            for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])
+                parts[n++] =
+                    (gradient_part){ms_view_rows(graph, parameter->variable, layer, begin, parameter->group_rows[i]),
+                                    ms_view_rows(graph, parameter->gradient, layer, begin, parameter->group_rows[i])};
+        } else {
+            parts[n++] = (gradient_part){ms_view_slice(graph, parameter->variable, layer),
+                                         ms_view_slice(graph, parameter->gradient, layer)};
+        }
+    }
+    return n;
+}
+
+static ms_status differentiate(const ms_model *model, ms_graph *graph, ms_tensor loss, bool accumulate) {
+    int capacity = model->n_parameters * model->config.layers * MS_MAX_SEGMENTS + model->n_parameters;
+    gradient_part *parts = malloc((size_t)capacity * sizeof *parts);
+    ms_tensor *weights = malloc((size_t)capacity * sizeof *weights);
+    ms_tensor *gradients = malloc((size_t)capacity * sizeof *gradients);
+    ms_status status =
+        parts && weights && gradients ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "model: no memory for gradients");
+    int n = 0;
+    if (status == MS_OK) {
+        for (int i = 0; i < model->n_parameters; i++) n += add_parts(model, graph, &model->parameters[i], parts + n);
+        for (int i = 0; i < n; i++) weights[i] = parts[i].weight;
+        status = ms_graph_status(graph);
+    }
+    ms_gradient_options options = {.recompute = model->config.recompute};
+    if (status == MS_OK) status = ms_gradients(graph, loss, weights, n, &options, gradients);
+    for (int i = 0; status == MS_OK && i < n; i++) {
+        ms_tensor gradient = gradients[i];
+        if (gradient == MS_NO_TENSOR) {
+            status = MS_FAIL(MS_INTERNAL, "model: the loss does not depend on part %d of %d of the parameters", i, n);
+            break;
+        }
+        if (accumulate) gradient = ms_add(graph, parts[i].gradient, gradient);
+        ms_assign(graph, gradient, parts[i].gradient);
+    }
+    free(parts);
+    free(weights);
+    free(gradients);
+    return status;
+}
+
+ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
+                                      bool accumulate) {
+    ms_tensor loss = ms_model_loss(model, graph, request);
+    if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
+    ms_status status = differentiate(model, graph, loss, accumulate);
+    if (status != MS_OK) {
+        ms_graph_fail(graph, status);
+        return MS_NO_TENSOR;
+    }
+    return loss;
+}
+
+ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
+    return linear(graph, ms_embed(graph, hidden, row, 1), ms_view_all(graph, model->head));
+}

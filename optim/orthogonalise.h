@@ -1,0 +1,34 @@
+/* Orthogonalisation of stacked matrices by Newton-Schulz iterations with odd quintic polynomials, as a graph.
+
+   X = u / (|u|_F * 1.01 + 1e-7), then for each triple (a, b, c): A = X X^T, X = a X + (b A + c A^2) X.  The Gram matrix
+   is taken on the smaller side: X^T X and X (..) for matrices with more rows than columns.  Singular vectors stay,
+   singular values go towards 1. */
+#ifndef MS_OPTIM_ORTHOGONALISE_H
+#define MS_OPTIM_ORTHOGONALISE_H
+
+#include "backend/ir/graph.h"
+
+enum { MS_MAX_ORTHOGONALISE_STEPS = 10 };
+
+typedef enum ms_coefficients {
+    MS_COEFFICIENTS_POLAR_EXPRESS,     /* 5 steps, Amsel et al. 2025 as shipped in modded-nanogpt and nanochat */
+    MS_COEFFICIENTS_JORDAN,            /* 5 steps of (3.4445, -4.7750, 2.0315), Jordan et al. 2024 */
+    MS_COEFFICIENTS_MODULA,            /* 6 steps, never exceeds 1; Newhouse et al. 2025 */
+    MS_COEFFICIENTS_JORDAN_CONVERGENT, /* 8 of Jordan's, then 2 of (2, -1.5, 0.5) */
+    MS_COEFFICIENTS_COUNT
+} ms_coefficients;
+
+typedef struct ms_coefficient_set {
+    const char *name;
+    int32_t n_steps;
+    double triples[MS_MAX_ORTHOGONALISE_STEPS][3];
+} ms_coefficient_set;
+
+/* Static. */
+const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients);
+
+/* u [L,R,C] -> [L,R,C], about U V^T of each matrix.  Errors as in backend/ir/graph.h: MS_NO_TENSOR and a status in the
+ * graph. */
+ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coefficients);
+
+#endif

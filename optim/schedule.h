@@ -1,0 +1,23 @@
+/* Learning-rate schedules: the factor on the peak rate at a step. */
+#ifndef MS_OPTIM_SCHEDULE_H
+#define MS_OPTIM_SCHEDULE_H
+
+#include <stdint.h>
+
+typedef enum ms_schedule_kind {
+    MS_SCHEDULE_CONSTANT,
+    MS_SCHEDULE_COSINE, /* half a cosine from 1 to final_fraction (Loshchilov & Hutter 2017) */
+    MS_SCHEDULE_LINEAR  /* straight line from 1 to final_fraction */
+} ms_schedule_kind;
+
+typedef struct ms_schedule {
+    ms_schedule_kind kind;
+    int64_t warmup_steps; /* the factor rises as (step + 1) / warmup_steps before any decay */
+    int64_t total_steps;
+    double final_fraction; /* factor at the last step of cosine and linear */
+} ms_schedule;
+
+/* step counts from 0.  In [0, 1] for final_fraction in [0, 1]; stays at final_fraction beyond total_steps. */
+double ms_schedule_factor(const ms_schedule *schedule, int64_t step);
+
+#endif
