@@ -182,13 +182,11 @@ static ms_status check_finished(const ms_graph *graph) {
     return MS_OK;
 }
 
-ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program **out) {
+/* Plans and compiles; buffers: one per variable. */
+static ms_status compile(ms_device *device, const ms_backend_buffer *buffers, const ms_graph *graph, ms_program **out) {
     *out = NULL;
     MS_TRY(ms_graph_status(graph));
-    if (ms_graph_variables(graph) != store->variables)
-        return MS_FAIL(MS_INVALID, "program: graph and store have different variables");
     MS_TRY(check_finished(graph));
-    ms_device *device = store->device;
     ms_plan plan = {0};
     ms_plan_options options = {.f32_bytes = device->impl->f32_bytes(device->device), .alignment_bytes = 64};
     ms_program *program = calloc(1, sizeof *program);
@@ -196,7 +194,7 @@ ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program 
     program->device = device;
     ms_status status = ms_plan_init(graph, &options, &plan);
     if (status == MS_OK) {
-        ms_compile_request request = {graph, &plan, store->buffers};
+        ms_compile_request request = {graph, &plan, buffers};
         status = device->impl->compile(device->device, &request, &program->program);
     }
     if (status != MS_OK) {
@@ -218,6 +216,26 @@ ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program 
     ms_plan_finish(&plan);
     *out = program;
     return MS_OK;
+}
+
+ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program **out) {
+    *out = NULL;
+    if (ms_graph_variables(graph) != store->variables)
+        return MS_FAIL(MS_INVALID, "program: graph and store have different variables");
+    return compile(store->device, store->buffers, graph, out);
+}
+
+ms_status ms_program_estimate(ms_device *device, const ms_graph *graph, ms_program_report *out) {
+    memset(out, 0, sizeof *out);
+    size_t n_variables = (size_t)ms_variables_count(ms_graph_variables(graph));
+    ms_backend_buffer *no_buffers = calloc(n_variables + 1, sizeof *no_buffers);
+    if (!no_buffers) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory");
+    ms_program *program;
+    ms_status status = compile(device, no_buffers, graph, &program);
+    if (status == MS_OK) *out = program->report;
+    ms_program_destroy(program);
+    free(no_buffers);
+    return status;
 }
 
 void ms_program_destroy(ms_program *program) {

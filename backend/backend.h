@@ -16,31 +16,32 @@ typedef struct ms_device_info {
     char name[32];         /* "cpu", "vulkan:0", ... */
     char description[160]; /* processor or driver */
     bool usable;
-    char reason[200];      /* why it is not usable, or what was chosen */
-    int32_t n_threads;     /* processors of a CPU, 0 elsewhere */
+    char reason[200];  /* why it is not usable, or what was chosen */
+    int32_t n_threads; /* processors of a CPU, 0 elsewhere */
     int64_t memory_bytes;
 } ms_device_info;
 
-/* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are filled. */
+/* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are
+ * filled. */
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
 
 typedef struct ms_device_options {
-    const char *name;     /* as listed */
+    const char *name; /* as listed */
     ms_numerics numerics;
-    int32_t n_threads;    /* CPU threads, 0: all processors */
+    int32_t n_threads; /* CPU threads, 0: all processors */
 } ms_device_options;
 
 typedef struct ms_device ms_device;
 
-/* MS_NOT_FOUND: no such device (message lists them).  MS_UNSUPPORTED: it cannot serve, with the reason.  Never another device
-   than the one named.  The caller closes it after its stores and programs. */
+/* MS_NOT_FOUND: no such device (message lists them).  MS_UNSUPPORTED: it cannot serve, with the reason.  Never another
+   device than the one named.  The caller closes it after its stores and programs. */
 ms_status ms_device_open(const ms_device_options *options, ms_device **out);
 void ms_device_close(ms_device *device);
 ms_numerics ms_device_numerics(const ms_device *device);
 int ms_device_threads(const ms_device *device);
 
-/* Storage of all variables of a table on one device, zero at first.  variables is borrowed and must not grow afterwards.
-   MS_OUT_OF_MEMORY names the bytes. */
+/* Storage of all variables of a table on one device, zero at first.  variables is borrowed and must not grow
+   afterwards. MS_OUT_OF_MEMORY names the bytes. */
 typedef struct ms_store ms_store;
 ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out);
 void ms_store_destroy(ms_store *store);
@@ -65,6 +66,8 @@ typedef struct ms_program_report {
     int32_t n_aliased, n_placed;
     double flops, contraction_flops, bytes; /* of one run, from the cost model */
 } ms_program_report;
+/* What a program would need on a device, without storage for its variables and without allocating anything. */
+ms_status ms_program_estimate(ms_device *device, const ms_graph *graph, ms_program_report *out);
 void ms_program_get_report(const ms_program *program, ms_program_report *out);
 
 /* Time spent per op since compilation or the last reset, when timing is on (it costs a clock read per node). */

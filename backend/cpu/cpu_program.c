@@ -128,7 +128,6 @@ ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_requ
         status = MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory for a program of %zu nodes", n);
     for (int i = 0; status == MS_OK && i < ms_graph_n_nodes(request->graph); i++)
         add_call(program, request, ms_graph_node(request->graph, i));
-    if (status == MS_OK) status = ms_cpu_device_reserve(device, program->arena_bytes, program->workspace_bytes);
     if (status != MS_OK) {
         ms_cpu_program_destroy(program);
         return status;
@@ -161,6 +160,8 @@ static double seconds_now(void) {
 }
 
 ms_status ms_cpu_program_run(ms_backend_program *program) {
+    /* Allocated at the first run, so that a program can be compiled only to learn what it would need. */
+    MS_TRY(ms_cpu_device_reserve(program->device, program->arena_bytes, program->workspace_bytes));
     if (!program->arena_resolved || program->arena_resolved != program->device->arena) resolve_all(program);
     for (int i = 0; i < program->n_calls; i++) {
         program_call *call = &program->calls[i];
