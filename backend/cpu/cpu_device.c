@@ -1,6 +1,6 @@
 #include "backend/cpu/cpu_device.h"
+#include "backend/cpu/cpu_blas.h"
 
-#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ static ms_status cpu_enumerate(ms_device_info *out, int capacity, int *out_n) {
     out->n_threads = ms_processor_count();
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
     snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)",
-             openblas_get_corename());
+             ms_cpu_blas_prepare());
     return MS_OK;
 }
 
@@ -58,6 +58,7 @@ static void cpu_close(ms_backend_device *device) {
 static ms_status cpu_open(int index, const ms_device_options *options, ms_backend_device **out) {
     (void)index;
     *out = NULL;
+    ms_cpu_blas_prepare();
     ms_backend_device *device = calloc(1, sizeof *device);
     if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory");
     device->numerics = options->numerics;

@@ -1,8 +1,8 @@
 /* What a CPU kernel is: one call per node.  Kernels neither allocate nor touch globals; scratch is in the workspace.
 
-   One source serves two precisions: it is compiled with MS_REAL = float as `exact` and with MS_REAL = double as the f64 oracle
-   (see backend/cpu/CMakeLists.txt), and MS_KERNEL(rms_norm) names ms_cpu_exact_rms_norm or ms_cpu_f64_rms_norm.  Kernels of
-   `fast` numerics stand in files of their own (<op>_fast.c); an op without one uses its exact kernel. */
+   One source serves two precisions: it is compiled with MS_REAL = float as `exact` and with MS_REAL = double as the f64
+   oracle (see backend/cpu/CMakeLists.txt), and MS_KERNEL(rms_norm) names ms_cpu_exact_rms_norm or ms_cpu_f64_rms_norm.
+   Kernels of `fast` numerics stand in files of their own (<op>_fast.c); an op without one uses its exact kernel. */
 #ifndef MS_BACKEND_CPU_CPU_KERNEL_H
 #define MS_BACKEND_CPU_CPU_KERNEL_H
 
@@ -10,7 +10,8 @@
 #include "platform/thread.h"
 
 typedef struct ms_cpu_operand {
-    void *data; /* 64-byte aligned unless it is a view of a variable; NULL: absent optional input, or an output nobody wants */
+    void *data; /* 64-byte aligned unless it is a view of a variable; NULL: absent optional input, or an output nobody
+                   wants */
     ms_dtype dtype;
     ms_shape shape;
 } ms_cpu_operand;
@@ -33,6 +34,9 @@ typedef size_t (*ms_cpu_workspace)(const ms_cpu_call *call);
 #ifdef MS_REAL_IS_DOUBLE
 #define MS_KERNEL(name) ms_cpu_f64_##name
 #define MS_WORKSPACE(name) ms_cpu_f64_##name##_workspace
+#elif defined(MS_REAL_IS_FAST) /* sources that also make `fast` kernels: compiled a third time, with FMA contraction */
+#define MS_KERNEL(name) ms_cpu_fast_##name
+#define MS_WORKSPACE(name) ms_cpu_fast_##name##_workspace
 #else
 #define MS_KERNEL(name) ms_cpu_exact_##name
 #define MS_WORKSPACE(name) ms_cpu_exact_##name##_workspace
@@ -47,18 +51,18 @@ static inline real ms_coefficient_value(const ms_cpu_call *call, ms_coefficient 
 #endif
 
 /* Declarations of all kernels, from the one table of ops. */
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                     \
-    ms_status ms_cpu_exact_##lower(const ms_cpu_call *call);                                                            \
-    size_t ms_cpu_exact_##lower##_workspace(const ms_cpu_call *call);                                                   \
-    ms_status ms_cpu_f64_##lower(const ms_cpu_call *call);                                                              \
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ms_status ms_cpu_exact_##lower(const ms_cpu_call *call);                                                           \
+    size_t ms_cpu_exact_##lower##_workspace(const ms_cpu_call *call);                                                  \
+    ms_status ms_cpu_f64_##lower(const ms_cpu_call *call);                                                             \
     size_t ms_cpu_f64_##lower##_workspace(const ms_cpu_call *call);
 #include "backend/ir/ops.def"
 #undef OP
 
 /* The ops that have a kernel of their own in `fast` numerics. */
 #define MS_CPU_FAST_OPS(X) X(MATMUL, matmul) X(GRAM, gram) X(ATTENTION, attention) X(ATTENTION_GRAD, attention_grad)
-#define X(upper, lower)                                                                                                 \
-    ms_status ms_cpu_fast_##lower(const ms_cpu_call *call);                                                             \
+#define X(upper, lower)                                                                                                \
+    ms_status ms_cpu_fast_##lower(const ms_cpu_call *call);                                                            \
     size_t ms_cpu_fast_##lower##_workspace(const ms_cpu_call *call);
 MS_CPU_FAST_OPS(X)
 #undef X

@@ -1,0 +1,44 @@
+#include "backend/cpu/cpu_blas.h"
+
+#include <cblas.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Present in builds with run-time detection (DYNAMIC_ARCH) only: init() detects unless a choice stands, quit() drops
+ * it. */
+extern void gotoblas_dynamic_init(void) __attribute__((weak));
+extern void gotoblas_dynamic_quit(void) __attribute__((weak));
+
+/* The kernels OpenBLAS should use here, or NULL when its own choice is as good as any. */
+static const char *better_kernels(const char *chosen) {
+#if defined(__x86_64__)
+    static const char *const before_avx2[] = {"Prescott", "Core2",   "Penryn",        "Dunnington", "Atom",
+                                              "Nehalem",  "Opteron", "Opteron(SSE3)", "Barcelona",  "Sandybridge"};
+    bool old = false;
+    for (size_t i = 0; i < sizeof before_avx2 / sizeof *before_avx2; i++)
+        if (strcmp(chosen, before_avx2[i]) == 0) old = true;
+    if (!old) return NULL;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        return "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#else
+    (void)chosen;
+#endif
+    return NULL;
+}
+
+const char *ms_cpu_blas_prepare(void) {
+    const char *better = better_kernels(openblas_get_corename());
+    if (better && gotoblas_dynamic_init && gotoblas_dynamic_quit && !getenv("OPENBLAS_CORETYPE")) {
+        setenv("OPENBLAS_CORETYPE", better, 1);
+        gotoblas_dynamic_quit();
+        gotoblas_dynamic_init();
+        unsetenv("OPENBLAS_CORETYPE");
+    }
+    openblas_set_num_threads(1);
+    return openblas_get_corename();
+}
+
+void ms_cpu_blas_set_threads(int n_threads) { openblas_set_num_threads(n_threads); }

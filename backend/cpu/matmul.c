@@ -1,0 +1,108 @@
+/* y = alpha * op(a) op(b) + beta * c.  a [.., M, K] or [.., K, M] when transposed, b likewise, y and c [.., M, N]; an
+   operand with one matrix is shared by the whole batch.
+
+   exact: total = sum over k ascending in chunks of 512 (each chunk sum starts from its first product; chunk sums are
+   added ascending, starting from the first); y = (alpha * total) + (beta * c), products and sums unfused.  Each output
+   is computed whole by one task, so nothing depends on threads or blocking. */
+#include "backend/cpu/matmul_tile.h"
+
+typedef struct matmul_job {
+    ms_tile_operand a, b;
+    int64_t batch_a, batch_b; /* elements between matrices, 0 when shared */
+    const real *c;
+    real *y;
+    int64_t n_rows, n_columns, depth;
+    int64_t n_row_blocks, n_column_blocks, block_rows, block_columns;
+    real alpha, beta;
+    char *workspace;
+    size_t scratch_bytes;
+} matmul_job;
+
+static void sizes_of(const ms_cpu_call *call, int64_t *out_rows, int64_t *out_columns, int64_t *out_depth) {
+    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
+    const ms_matmul_attributes *attributes = &call->attributes->matmul;
+    *out_rows = attributes->transpose_a ? a.columns : a.rows;
+    *out_depth = attributes->transpose_a ? a.rows : a.columns;
+    *out_columns = attributes->transpose_b ? b.rows : b.columns;
+}
+
+/* y = (alpha * total) + (beta * c) for one row. */
+static void finish_row(const matmul_job *job, const real *total, const real *c, int64_t n, real *y) {
+    if (!c && job->alpha == 1) {
+        memcpy(y, total, (size_t)n * sizeof *y);
+    } else if (!c) {
+        for (int64_t i = 0; i < n; i++) y[i] = job->alpha * total[i];
+    } else {
+        for (int64_t i = 0; i < n; i++) y[i] = job->alpha * total[i] + job->beta * c[i];
+    }
+}
+
+static void matmul_block(void *context, int64_t i_task, int i_thread) {
+    const matmul_job *job = context;
+    int64_t i_column = i_task % job->n_column_blocks, rest = i_task / job->n_column_blocks;
+    int64_t i_row = rest % job->n_row_blocks, i_batch = rest / job->n_row_blocks;
+    ms_tile_block block = {.a = job->a, .b = job->b, .depth = job->depth};
+    block.a.data += i_batch * job->batch_a;
+    block.b.data += i_batch * job->batch_b;
+    block.row = i_row * job->block_rows;
+    block.n_rows = ms_min64(job->block_rows, job->n_rows - block.row);
+    block.column = i_column * job->block_columns;
+    block.n_columns = ms_min64(job->block_columns, job->n_columns - block.column);
+    ms_tile_scratch scratch = MS_KERNEL(tile_scratch_at)(job->workspace + (size_t)i_thread * job->scratch_bytes,
+                                                         job->n_rows, job->n_columns, job->depth);
+    MS_KERNEL(tile_product)(&block, &scratch);
+    for (int64_t r = 0; r < block.n_rows; r++) {
+        int64_t at = (i_batch * job->n_rows + block.row + r) * job->n_columns + block.column;
+        finish_row(job, scratch.total + r * BLOCK_COLUMNS, job->c ? job->c + at : NULL, block.n_columns, job->y + at);
+    }
+}
+
+static int64_t count_blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
+
+/* Even blocks, and at least four tasks a thread where the product is large enough to be worth it. */
+static void choose_blocks(matmul_job *job, int64_t batch, int n_threads) {
+    int64_t rows = count_blocks(job->n_rows, BLOCK_ROWS), columns = count_blocks(job->n_columns, BLOCK_COLUMNS);
+    int64_t wanted = n_threads > 1 ? 4 * (int64_t)n_threads : 1;
+    for (;;) {
+        job->block_rows = ms_round_up64(count_blocks(job->n_rows, rows), MS_TILE_ROWS);
+        job->block_columns = ms_round_up64(count_blocks(job->n_columns, columns), TILE_COLUMNS);
+        if (batch * rows * columns >= wanted) break;
+        if (job->block_rows > 4 * MS_TILE_ROWS && job->block_rows >= job->block_columns) {
+            rows++;
+        } else if (job->block_columns > 2 * TILE_COLUMNS) {
+            columns++;
+        } else {
+            break;
+        }
+    }
+    job->n_row_blocks = count_blocks(job->n_rows, job->block_rows);
+    job->n_column_blocks = count_blocks(job->n_columns, job->block_columns);
+}
+
+size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
+    int64_t n_rows, n_columns, depth;
+    sizes_of(call, &n_rows, &n_columns, &depth);
+    return (size_t)ms_pool_size(call->pool) * MS_KERNEL(tile_scratch_bytes)(n_rows, n_columns, depth);
+}
+
+ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
+    const ms_matmul_attributes *attributes = &call->attributes->matmul;
+    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
+    int64_t batch = ms_shape_matrix(&call->out[0].shape).batch;
+    matmul_job job = {
+        .a = {call->in[0].data, a.columns, attributes->transpose_a},
+        .b = {call->in[1].data, b.columns, !attributes->transpose_b},
+        .batch_a = a.batch > 1 ? a.rows * a.columns : 0,
+        .batch_b = b.batch > 1 ? b.rows * b.columns : 0,
+        .c = call->in[2].data,
+        .y = call->out[0].data,
+        .alpha = (real)attributes->alpha,
+        .beta = (real)attributes->beta,
+        .workspace = call->workspace,
+    };
+    sizes_of(call, &job.n_rows, &job.n_columns, &job.depth);
+    job.scratch_bytes = MS_KERNEL(tile_scratch_bytes)(job.n_rows, job.n_columns, job.depth);
+    choose_blocks(&job, batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
+    return MS_OK;
+}

@@ -1,0 +1,89 @@
+/* matmul in `fast` numerics: y = alpha * op(a) op(b) + beta * c by single-threaded sgemm calls from our own team: one
+   matrix a task where the batch is large, else bands of rows or columns.  The bands depend on the number of threads, so
+   results repeat bit for bit at a given number of threads only.  Concurrent calls are safe in OpenBLAS's OpenMP build
+   (a spin lock per buffer) and stay on their threads after ms_cpu_blas_prepare. */
+#include "backend/cpu/cpu_kernel.h"
+
+#include <cblas.h>
+#include <string.h>
+
+typedef struct matmul_job {
+    const float *a, *b, *c;
+    float *y;
+    int64_t batch_a, batch_b; /* elements between matrices, 0 when shared */
+    int64_t stride_a, stride_b;
+    int64_t n_rows, n_columns, depth;
+    int64_t n_bands, band; /* bands of rows, or of columns */
+    bool split_columns, transpose_a, transpose_b;
+    float alpha, beta;
+} matmul_job;
+
+static void matmul_band(void *context, int64_t i_task, int i_thread) {
+    (void)i_thread;
+    const matmul_job *job = context;
+    int64_t i_batch = i_task / job->n_bands, begin = i_task % job->n_bands * job->band;
+    int64_t extent = job->split_columns ? job->n_columns : job->n_rows;
+    int64_t count = extent - begin < job->band ? extent - begin : job->band;
+    int64_t n_rows = job->split_columns ? job->n_rows : count, n_columns = job->split_columns ? count : job->n_columns;
+    const float *a = job->a + i_batch * job->batch_a, *b = job->b + i_batch * job->batch_b;
+    int64_t at = i_batch * job->n_rows * job->n_columns;
+    if (job->split_columns) {
+        b += job->transpose_b ? begin * job->stride_b : begin;
+        at += begin;
+    } else {
+        a += job->transpose_a ? begin : begin * job->stride_a;
+        at += begin * job->n_columns;
+    }
+    float *y = job->y + at;
+    if (job->c && job->c != job->y) {
+        for (int64_t r = 0; r < n_rows; r++)
+            memcpy(y + r * job->n_columns, job->c + at + r * job->n_columns, (size_t)n_columns * sizeof *y);
+    }
+    cblas_sgemm(CblasRowMajor, job->transpose_a ? CblasTrans : CblasNoTrans,
+                job->transpose_b ? CblasTrans : CblasNoTrans, (blasint)n_rows, (blasint)n_columns, (blasint)job->depth,
+                job->alpha, a, (blasint)job->stride_a, b, (blasint)job->stride_b, job->c ? job->beta : 0.0f, y,
+                (blasint)job->n_columns);
+}
+
+/* Bands of a multiple of 32 rows or columns, about one a thread and matrix; none where the product is too small to
+ * share. */
+static void choose_bands(matmul_job *job, int64_t batch, int n_threads) {
+    int64_t work = job->n_rows * job->n_columns * job->depth;
+    job->split_columns = job->n_columns > job->n_rows;
+    int64_t extent = job->split_columns ? job->n_columns : job->n_rows;
+    bool share = n_threads > 1 && batch % n_threads != 0 && batch < 4 * (int64_t)n_threads && work > 1 << 16;
+    int64_t wanted = share ? n_threads : 1;
+    job->band = wanted == 1 ? extent : ((extent + wanted - 1) / wanted + 31) / 32 * 32;
+    job->n_bands = (extent + job->band - 1) / job->band;
+}
+
+size_t ms_cpu_fast_matmul_workspace(const ms_cpu_call *call) {
+    (void)call;
+    return 0;
+}
+
+ms_status ms_cpu_fast_matmul(const ms_cpu_call *call) {
+    const ms_matmul_attributes *attributes = &call->attributes->matmul;
+    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
+    int64_t batch = ms_shape_matrix(&call->out[0].shape).batch;
+    matmul_job job = {
+        .a = call->in[0].data,
+        .b = call->in[1].data,
+        .c = call->in[2].data,
+        .y = call->out[0].data,
+        .batch_a = a.batch > 1 ? a.rows * a.columns : 0,
+        .batch_b = b.batch > 1 ? b.rows * b.columns : 0,
+        .stride_a = a.columns,
+        .stride_b = b.columns,
+        .n_rows = attributes->transpose_a ? a.columns : a.rows,
+        .n_columns = attributes->transpose_b ? b.rows : b.columns,
+        .depth = attributes->transpose_a ? a.rows : a.columns,
+        .transpose_a = attributes->transpose_a,
+        .transpose_b = attributes->transpose_b,
+        .alpha = attributes->alpha,
+        .beta = attributes->beta,
+    };
+    choose_bands(&job, batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, batch * job.n_bands, matmul_band, &job);
+    return MS_OK;
+}
