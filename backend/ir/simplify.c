@@ -1,0 +1,127 @@
+/* Common-subexpression and dead-node removal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ir/attributes.h"
+#include "backend/ir/passes.h"
+#include "backend/ir/rewrite.h"
+
+/* A node that was kept, by what it computes; inputs are the target's. */
+typedef struct entry {
+    int32_t node;                    /* of the source; -1: empty slot */
+    ms_tensor inputs[MS_MAX_INPUTS]; /* of the target */
+    int32_t versions[MS_MAX_INPUTS]; /* of the variables' content behind view inputs */
+    int32_t step_version;            /* of the step scalars' content */
+    uint64_t hash;
+} entry;
+
+typedef struct merger {
+    ms_rewrite rewrite;
+    int32_t *versions;    /* [tensors of source] for views: how many stores have touched the part */
+    int32_t step_version; /* stores into the step scalars so far */
+    entry *table;         /* open addressing */
+    size_t n_slots;       /* a power of two, at least twice the nodes */
+} merger;
+
+static bool parts_overlap(const ms_tensor_info *a, const ms_tensor_info *b) {
+    return a->variable >= 0 && a->variable == b->variable && a->offset < b->offset + ms_shape_count(&b->shape) &&
+           b->offset < a->offset + ms_shape_count(&a->shape);
+}
+
+static void count_store(merger *m, const ms_node *node) {
+    const ms_graph *graph = m->rewrite.source;
+    const ms_tensor_info *target = ms_graph_tensor(graph, node->inputs[1]);
+    for (int t = 0; t < ms_graph_n_tensors(graph); t++)
+        if (parts_overlap(ms_graph_tensor(graph, t), target)) m->versions[t]++;
+    if (target->variable == ms_graph_step_scalars(graph)) m->step_version++;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value) {
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
+    return hash ^ (hash >> 32);
+}
+
+static entry make_entry(merger *m, int32_t i_node, const ms_node *node) {
+    entry e;
+    memset(&e, 0, sizeof e);
+    e.node = i_node;
+    e.step_version = m->step_version;
+    e.hash = mix(ms_attributes_hash(node->op, &node->attributes), (uint64_t)node->recomputed);
+    e.hash = mix(e.hash, (uint64_t)e.step_version);
+    for (int i = 0; i < MS_MAX_INPUTS; i++) {
+        ms_tensor input = i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR;
+        e.inputs[i] = ms_rewrite_map(&m->rewrite, input);
+        e.versions[i] = input == MS_NO_TENSOR ? 0 : m->versions[input];
+        e.hash = mix(e.hash, (uint64_t)(uint32_t)e.inputs[i] << 32 | (uint32_t)e.versions[i]);
+    }
+    return e;
+}
+
+static bool same_result(const ms_graph *graph, const entry *a, const entry *b) {
+    if (a->hash != b->hash || a->step_version != b->step_version) return false;
+    const ms_node *x = ms_graph_node(graph, a->node), *y = ms_graph_node(graph, b->node);
+    return x->op == y->op && x->recomputed == y->recomputed && memcmp(a->inputs, b->inputs, sizeof a->inputs) == 0 &&
+           memcmp(a->versions, b->versions, sizeof a->versions) == 0 &&
+           ms_attributes_equal(x->op, &x->attributes, &y->attributes);
+}
+
+/* The slot of an equal entry, or the empty one where it belongs. */
+static entry *find_slot(merger *m, const entry *wanted) {
+    size_t i = (size_t)wanted->hash & (m->n_slots - 1);
+    while (m->table[i].node >= 0 && !same_result(m->rewrite.source, &m->table[i], wanted))
+        i = (i + 1) & (m->n_slots - 1);
+    return &m->table[i];
+}
+
+/* Stores have effects.  Filling again costs less than keeping a large tensor of one value, whose storage can then be
+ * worked in. */
+static bool may_merge(const ms_node *node) {
+    return node->op != MS_OP_STORE && (node->op != MS_OP_FILL || ms_shape_count(&node->attributes.fill.shape) == 1);
+}
+
+static void merge_node(merger *m, int32_t i_node) {
+    const ms_node *node = ms_graph_node(m->rewrite.source, i_node);
+    if (!may_merge(node)) {
+        ms_rewrite_copy(&m->rewrite, node);
+        if (node->op == MS_OP_STORE) count_store(m, node);
+        return;
+    }
+    entry wanted = make_entry(m, i_node, node);
+    entry *slot = find_slot(m, &wanted);
+    if (slot->node < 0) {
+        *slot = wanted;
+        ms_rewrite_copy(&m->rewrite, node);
+        return;
+    }
+    const ms_node *first = ms_graph_node(m->rewrite.source, slot->node);
+    for (int i = 0; i < node->n_outputs; i++) m->rewrite.map[node->outputs[i]] = m->rewrite.map[first->outputs[i]];
+}
+
+ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out) {
+    *out = NULL;
+    merger m;
+    memset(&m, 0, sizeof m);
+    ms_status status = ms_rewrite_init(&m.rewrite, graph);
+    if (status != MS_OK) return ms_rewrite_finish(&m.rewrite, status, out);
+    int n_nodes = ms_graph_n_nodes(graph);
+    for (m.n_slots = 16; m.n_slots < 2 * (size_t)n_nodes; m.n_slots *= 2) {
+    }
+    m.versions = calloc((size_t)ms_graph_n_tensors(graph) + 1, sizeof *m.versions);
+    m.table = malloc(m.n_slots * sizeof *m.table);
+    if (!m.versions || !m.table) status = MS_FAIL(MS_OUT_OF_MEMORY, "graph: no memory to simplify %d nodes", n_nodes);
+    for (size_t i = 0; status == MS_OK && i < m.n_slots; i++) m.table[i].node = -1;
+    for (int i = 0; status == MS_OK && i < n_nodes; i++)
+        if (m.rewrite.live_nodes[i]) merge_node(&m, i);
+    free(m.versions);
+    free(m.table);
+    return ms_rewrite_finish(&m.rewrite, status, out);
+}
+
+ms_status ms_graph_finish(const ms_graph *graph, ms_graph **out) {
+    *out = NULL;
+    ms_graph *lowered;
+    MS_TRY(ms_graph_lower(graph, &lowered));
+    ms_status status = ms_graph_simplify(lowered, out);
+    ms_graph_destroy(lowered);
+    return status;
+}
