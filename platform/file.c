@@ -160,8 +160,7 @@ ms_status ms_writer_printf(ms_writer *writer, const char *format, ...) {
     return length < 0 ? ms_status_from_errno(errno, "cannot write", writer->path) : MS_OK;
 }
 
-/* A rename is durable only once the directory that holds the name is on disk. */
-static ms_status sync_parent(const char *path) {
+ms_status ms_sync_parent(const char *path) {
     char *parent = strdup(path);
     if (!parent) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
     char *slash = strrchr(parent, '/');
@@ -182,7 +181,7 @@ static ms_status sync_parent(const char *path) {
 
 ms_status ms_rename(const char *from, const char *to) {
     if (rename(from, to) != 0) return ms_status_from_errno(errno, "cannot rename to", to);
-    return sync_parent(to);
+    return ms_sync_parent(to);
 }
 
 ms_status ms_writer_commit(ms_writer *writer) {

@@ -57,6 +57,9 @@ ms_status ms_file_write(const char *path, const void *data, size_t size_bytes);
 /* Renames a file or directory and syncs the parent directory.  MS_IO. */
 ms_status ms_rename(const char *from, const char *to);
 
+/* Syncs the directory that holds `path`: a new name is durable only after that.  MS_IO. */
+ms_status ms_sync_parent(const char *path);
+
 /* Joins with '/', into malloc'ed memory that the caller frees; NULL when out of memory. */
 char *ms_path_join(const char *directory, const char *name);
 
