@@ -99,6 +99,7 @@ ms_status ms_checkpoint_state_write(const char *path, const ms_checkpoint_info *
 /* ---- reading ---- */
 
 static ms_status get_integer(const char *path, json_t *object, const char *key, int64_t minimum, int64_t *out) {
+    *out = 0;
     json_t *value = json_object_get(object, key);
     if (!json_is_integer(value)) return MS_FAIL(MS_CORRUPT, "%s: %s is missing or not an integer", path, key);
     *out = json_integer_value(value);
