@@ -1,0 +1,84 @@
+/* random_normal: y = deviation * standard normal.  Elements 4q .. 4q+3 come from Philox4x32-10 with counter
+   {q low, q high, step, 0} and key ms_philox_key(seed, stream).  Words (w0, w1) and (w2, w3) make a pair each by Box &
+   Muller (1958): u = 2 - (1 + (w0 >> 9) 2^-23) in (0, 1];  radius = sqrt(-2 log u);  the angle is a quarter turn times
+   (w1 >> 30) + t + 1/2 with t = (1 + (w1 & (2^23 - 1)) 2^-23) - 3/2 in [-1/2, 1/2);  y = deviation (radius cos),
+   deviation (radius sin).  The half quarter turn is left out, which only turns the pair's isotropic distribution. */
+#include "backend/cpu/philox.h"
+#include "backend/cpu/share.h"
+#include "backend/exact.h"
+
+typedef struct random_normal_job {
+    real *y;
+    int64_t count;
+    uint64_t key;
+    uint32_t step;
+    real deviation;
+} random_normal_job;
+
+/* 1 + (low 23 bits) 2^-23: exact in both precisions. */
+static real one_to_two(uint32_t bits) {
+    uint32_t word = 0x3f800000u | (bits & 0x007fffffu);
+    float x;
+    memcpy(&x, &word, sizeof x);
+    return (real)x;
+}
+
+static void normal_pair(uint32_t w0, uint32_t w1, real deviation, real *y) {
+    real radius = ms_sqrt(-2 * ms_log(2 - one_to_two(w0 >> 9)));
+    real t = one_to_two(w1) - (real)1.5;
+    real c = ms_cos_quarter(t), s = ms_sin_quarter(t);
+    uint32_t quadrant = w1 >> 30;
+    real x0 = (quadrant & 1u) ? s : c, x1 = (quadrant & 1u) ? c : s; /* turned by 90 degrees: (-s, c) */
+    x0 = (quadrant == 1u || quadrant == 2u) ? -x0 : x0;
+    x1 = (quadrant >= 2u) ? -x1 : x1;
+    y[0] = deviation * (radius * x0);
+    y[1] = deviation * (radius * x1);
+}
+
+enum { NORMAL_GROUP = 64 }; /* counters per pass, so that each stage is a vector loop */
+
+static void normal_group(const random_normal_job *job, int64_t first, int64_t n, real *y) {
+    uint32_t words[4][NORMAL_GROUP];
+    uint32_t key0 = (uint32_t)job->key, key1 = (uint32_t)(job->key >> 32), step = job->step;
+    for (int64_t i = 0; i < NORMAL_GROUP; i++) {
+        uint64_t q = (uint64_t)(first + i);
+        uint32_t word[4] = {(uint32_t)q, (uint32_t)(q >> 32), step, 0};
+        ms_philox(word, key0, key1);
+        for (int w = 0; w < 4; w++) words[w][i] = word[w];
+    }
+    real deviation = job->deviation;
+    for (int64_t i = 0; i < n; i++) {
+        normal_pair(words[0][i], words[1][i], deviation, y + 4 * i);
+        normal_pair(words[2][i], words[3][i], deviation, y + 4 * i + 2);
+    }
+}
+
+static void random_normal_task(void *context, int64_t i_task, int i_thread) {
+    (void)i_thread;
+    const random_normal_job *job = context;
+    ms_range range = ms_chunk_range(i_task, MS_CHUNK, job->count);
+    for (int64_t begin = range.begin; begin < range.end; begin += 4 * NORMAL_GROUP) {
+        real group[4 * NORMAL_GROUP];
+        int64_t n = range.end - begin < 4 * NORMAL_GROUP ? range.end - begin : 4 * NORMAL_GROUP;
+        normal_group(job, begin / 4, (n + 3) / 4, group);
+        memcpy(job->y + begin, group, (size_t)n * sizeof(real));
+    }
+}
+
+ms_status MS_KERNEL(random_normal)(const ms_cpu_call *call) {
+    if (!ms_is_given(&call->out[0])) return MS_OK;
+    const ms_random_normal_attributes *attributes = &call->attributes->random_normal;
+    random_normal_job job = {call->out[0].data, ms_shape_count(&call->out[0].shape), 0, 0, 0};
+    job.key = ms_philox_key(attributes->seed, attributes->stream);
+    if (attributes->step_scalar >= 0) {
+        real step = ((const real *)call->step_scalars)[attributes->step_scalar];
+        if (!(step >= 0 && step <= 16777216))
+            return MS_FAIL(MS_INVALID, "random_normal: step %g is not in [0, 2^24]", (double)step);
+        job.step = (uint32_t)step;
+    }
+    job.deviation = ms_coefficient_value(call, attributes->deviation);
+    ms_pool_run(call->pool, ms_chunk_count(job.count, MS_CHUNK), random_normal_task, &job);
+    return MS_OK;
+}
+
+size_t MS_WORKSPACE(random_normal)(const ms_cpu_call *call) { return (void)call, (size_t)0; }
