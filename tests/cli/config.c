@@ -1,0 +1,334 @@
+/* The configuration: defaults, presets, YAML with line numbers, overrides and their precedence, cross checks, round
+ * trip. */
+#include <check.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/config.h"
+#include "cli/config_request.h"
+#include "platform/file.h"
+
+static ms_config config;
+
+static void reset(void) { ms_config_defaults(&config); }
+
+static ms_status load(const char *text) { return ms_config_load_text(&config, "run.yaml", text, strlen(text)); }
+
+/* Fails unless `status` came with a message that holds `part`. */
+static void expect(ms_status got, ms_status status, const char *part) {
+    ck_assert_msg(got == status, "status %s (%s), expected %s", ms_status_text(got), ms_status_message(),
+                  ms_status_text(status));
+    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message '%s' lacks '%s'", ms_status_message(), part);
+}
+
+START_TEST(defaults_are_those_documented) {
+    ck_assert_double_eq(config.muon.lr, 0.024);
+    ck_assert_double_eq(config.muon.momentum, 0.95);
+    ck_assert_double_eq(config.model.norm_epsilon, 1.1920929e-07);
+    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_MUON);
+    ck_assert_int_eq(config.train.numerics, MS_CONFIG_NUMERICS_FAST);
+    ck_assert_int_eq(config.model.residual_scale, MS_CONFIG_RESIDUAL_FIXED);
+    ck_assert_str_eq(config.data.directory, "data/demo");
+    ck_assert_str_eq(config.train.device, "cpu");
+    ck_assert(config.attention.merged && config.attention.qk_norm && config.muon.nesterov && config.model.tied_head);
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+}
+END_TEST
+
+START_TEST(every_default_is_allowed) {
+    int n;
+    const ms_config_key *keys = ms_config_keys(&n);
+    ck_assert_int_gt(n, 60);
+    for (int i = 0; i < n; i++) {
+        char text[MS_CONFIG_STRING_SIZE];
+        ms_config_value_text(&config, &keys[i], text, sizeof text);
+        ck_assert_msg(ms_config_set(&config, keys[i].full_name, text) == MS_OK, "%s", ms_status_message());
+        ck_assert_str_ne(ms_config_section_doc(keys[i].section), "");
+        for (int j = 0; j < i; j++) ck_assert_str_ne(keys[i].full_name, keys[j].full_name);
+    }
+    ms_config untouched;
+    const ms_config_key *differing[4];
+    ms_config_defaults(&untouched);
+    ck_assert_int_eq(ms_config_difference(&config, &untouched, differing, 4), 0);
+}
+END_TEST
+
+/* Parameters of a tied model with merged attention, as in the reference. */
+static int64_t count_parameters(int64_t vocabulary) {
+    int64_t width = config.model.width, head = config.model.head_size;
+    int64_t rows = (config.model.heads + 2 * config.model.kv_heads) * head + width;
+    int64_t layer = rows * width + 2 * width * config.model.feed_forward + 2 * width + 2 * head;
+    return vocabulary * width + config.model.layers * layer + width;
+}
+
+START_TEST(presets_load_and_have_their_size) {
+    static const struct {
+        const char *name;
+        int64_t vocabulary, lowest, highest;
+    } cases[] = {{"micro", 96, 1000, 50000},
+                 {"tiny", 4096, 1450000, 1550000},
+                 {"nano", 8192, 9900000, 10100000},
+                 {"blueberry-88m", 49152, 88630528, 88630528}};
+    int n = 0;
+    for (const ms_preset *preset = ms_presets; preset->name; preset++) n++;
+    ck_assert_int_eq(n, 4);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        reset();
+        ck_assert_msg(ms_config_load_preset(&config, cases[i].name) == MS_OK, "%s", ms_status_message());
+        ck_assert_msg(ms_config_check(&config) == MS_OK, "%s", ms_status_message());
+        int64_t count = count_parameters(cases[i].vocabulary);
+        ck_assert_int_ge(count, cases[i].lowest);
+        ck_assert_int_le(count, cases[i].highest);
+    }
+    ck_assert_int_eq(ms_config_tokens_per_step(&config), 16384);
+    ck_assert_int_eq(ms_config_steps(&config), 103760);
+    expect(ms_config_load_preset(&config, "tyni"), MS_NOT_FOUND, "did you mean tiny?");
+}
+END_TEST
+
+START_TEST(yaml_sets_keys) {
+    ck_assert_msg(load("model:\n  layers: 3\n  activation: swiglu\noptimizer: adamw\nmuon:\n  lr: 1e-2\n"
+                       "tracker: {enabled: no}\nsample:\n  prompt: \"a \\\"b\\\" \\u00e9\"\n") == MS_OK,
+                  "%s", ms_status_message());
+    ck_assert_int_eq(config.model.layers, 3);
+    ck_assert_int_eq(config.model.activation, MS_CONFIG_ACTIVATION_SWIGLU);
+    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_ADAMW);
+    ck_assert_double_eq(config.muon.lr, 0.01);
+    ck_assert(!config.tracker.enabled);
+    ck_assert_str_eq(config.sample.prompt, "a \"b\" \xc3\xa9");
+    ck_assert_int_eq(load(""), MS_OK);
+    ck_assert_int_eq(load("# nothing\n"), MS_OK);
+    ck_assert_int_eq(load("model:\n"), MS_OK);
+}
+END_TEST
+
+static const struct {
+    const char *yaml;
+    const char *message;
+} bad_yaml[] = {
+    {"model:\n  layers: 2\n  layer: 3\n", "run.yaml:3: unknown key model.layer; did you mean model.layers?"},
+    {"modle:\n  layers: 2\n", "run.yaml:1: unknown section modle; did you mean model?"},
+    {"train:\n  lr: 2\n", "run.yaml:2: unknown key train.lr; did you mean muon.lr?"},
+    {"\nmodel:\n  layers: two\n", "run.yaml:3: model.layers: 'two' is not an integer (allowed: 1 to 4096)"},
+    {"model:\n  layers: 0\n", "run.yaml:2: model.layers: 0 is out of range (allowed: 1 to 4096)"},
+    {"model:\n  layers: 2.5\n", "'2.5' is not an integer"},
+    {"model:\n  layers: 99999999999999999999\n", "does not fit"},
+    {"model:\n  layers:\n", "'' is not an integer"},
+    {"muon:\n  lr: .nan\n", "'.nan' is not a number"},
+    {"muon:\n  lr: nan\n", "nan is not a finite number"},
+    {"muon:\n  nesterov: maybe\n", "muon.nesterov: 'maybe' is not true or false"},
+    {"muon:\n  scaling: moonligth\n", "did you mean moonlight?"},
+    {"model:\n  activation: gelu\n", "'gelu' is not one of relu2 | swiglu"},
+    {"model:\n  layers: [1, 2]\n", "run.yaml:2: model.layers takes one value (allowed: 1 to 4096)"},
+    {"model:\n  layers: 2\n  layers: 3\n", "run.yaml:3: model.layers was already set on line 2"},
+    {"optimizer: adamw\noptimizer:\n  name: muon\n", "run.yaml:3: optimizer.name was already set on line 1"},
+    {"model: 3\n", "run.yaml:1: section model holds keys, not a value"},
+    {"- model\n", "run.yaml:1: the configuration is not a mapping"},
+    {"model:\n  - layers\n", "section model holds keys"},
+    {"model:\n  layers: 2\n bad\n", "not valid YAML"},
+    {"model: {layers: 2\n", "not valid YAML"},
+    {"model:\n  layers: 2\n---\nmodel:\n  layers: 3\n", "a second YAML document"},
+    {"sample:\n  prompt: \"a\\0b\"\n", "run.yaml:2: sample.prompt holds a NUL byte"},
+};
+
+START_TEST(bad_yaml_is_named_and_changes_nothing) {
+    ms_config before = config;
+    expect(load(bad_yaml[_i].yaml), MS_INVALID, bad_yaml[_i].message);
+    const ms_config_key *differing[4];
+    ck_assert_int_eq(ms_config_difference(&before, &config, differing, 4), 0);
+}
+END_TEST
+
+START_TEST(long_or_foreign_text_is_refused) {
+    char text[2 * MS_CONFIG_STRING_SIZE];
+    memset(text, 'a', sizeof text);
+    text[MS_CONFIG_STRING_SIZE] = '\0';
+    expect(ms_config_set(&config, "sample.prompt", text), MS_INVALID, "512 bytes, at most 511 allowed");
+    text[MS_CONFIG_STRING_SIZE - 1] = '\0';
+    ck_assert_int_eq(ms_config_set(&config, "sample.prompt", text), MS_OK);
+    static const char *const broken[] = {"\xff", "\xc3", "\xe2\x82", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        expect(ms_config_set(&config, "sample.prompt", broken[i]), MS_INVALID, "not UTF-8");
+}
+END_TEST
+
+static const struct {
+    const char *key, *value, *message;
+} contradictions[] = {
+    {"model.width", "100", "model.width 100 is not model.heads 4 x model.head_size 32 = 128"},
+    {"model.kv_heads", "3", "model.heads 4 is not a multiple of model.kv_heads 3"},
+    {"model.head_size", "31", "model.head_size 31 is odd"},
+    {"train.steps", "0", "train.steps and train.tokens are both 0"},
+    {"train.tokens", "100", "train.tokens 100 is less than one step of 4096 tokens (256 x 16 x 1)"},
+    {"schedule.warmup_steps", "601", "schedule.warmup_steps 601 is more than the 600 steps"},
+    {"muon.decay", "0.1", "muon.decay 0.1 has no effect"},
+    {"data.directory", "synthetic", "model.vocabulary 0"},
+    {"data.directory", "", "data.directory is empty"},
+};
+
+START_TEST(contradictions_are_named) {
+    ck_assert_int_eq(ms_config_set(&config, contradictions[_i].key, contradictions[_i].value), MS_OK);
+    expect(ms_config_check(&config), MS_INVALID, contradictions[_i].message);
+}
+END_TEST
+
+START_TEST(split_attention_frees_the_width) {
+    config.model.width = 100;
+    config.attention.merged = false;
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+}
+END_TEST
+
+START_TEST(what_is_written_reads_back) {
+    char folder[] = "/tmp/ms_config_XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char *path = ms_path_join(folder, "config.yaml");
+    ck_assert_int_eq(ms_config_set(&config, "sample.prompt", "tab\t, \"quote\", back\\slash,\nline # : \xc3\xa9"),
+                     MS_OK);
+    ck_assert_int_eq(ms_config_set(&config, "muon.decay_mode", "both"), MS_OK);
+    config.muon.lr = 0.1 + 0.2;
+    config.adamw.epsilon = 1e-300;
+    config.train.seed = INT64_C(9007199254740991);
+    config.train.tokens = INT64_C(999999999999999);
+    config.model.recompute = true;
+    ck_assert_msg(ms_config_write(&config, path) == MS_OK, "%s", ms_status_message());
+    ms_config back;
+    ms_config_defaults(&back);
+    ck_assert_msg(ms_config_load_file(&back, path) == MS_OK, "%s", ms_status_message());
+    ck_assert_mem_eq(&back, &config, sizeof config);
+    free(path);
+    ck_assert_int_eq(ms_directory_remove(folder), MS_OK);
+    expect(ms_config_load_file(&back, "/tmp/there/is/no/such.yaml"), MS_NOT_FOUND, "/tmp/there/is/no/such.yaml");
+}
+END_TEST
+
+struct arguments {
+    ms_config_request config;
+    bool dry_run;
+};
+static const ms_option option_rows[] = {
+    MS_CONFIG_OPTIONS,
+    {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL, "Plan only"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+static const ms_command train = {"train",        NULL, "Trains.", option_rows, 0, 0, ms_config_request_dotted,
+                                 MS_CONFIG_NOTES};
+
+/* Parses up to 8 words into `config`. */
+static ms_status parse(const char *const *words) {
+    char *argv[10] = {"train"};
+    int argc = 1;
+    while (words[argc - 1]) {
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+        argc++;
+    }
+    struct arguments arguments = {0};
+    ms_positionals rest;
+    MS_TRY(ms_options_parse(&train, argc, argv, &arguments, &rest));
+    return ms_config_request_resolve(&arguments.config, &config);
+}
+
+START_TEST(command_line_wins_over_file_over_preset) {
+    char path[] = "/tmp/ms_config_XXXXXX";
+    int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    const char *yaml = "model:\n  layers: 5\ntrain:\n  seed: 7\n  tokens: 50000\n";
+    ck_assert_int_eq(write(file, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
+    close(file);
+    const char *words[] = {"--train.seed=9", "--steps",   "11",  "--config", path,
+                           "--preset=micro", "--muon.lr", "0.5", NULL};
+    ck_assert_msg(parse(words) == MS_OK, "%s", ms_status_message());
+    unlink(path);
+    ck_assert_int_eq(config.train.seed, 9);   /* command line over file */
+    ck_assert_int_eq(config.model.layers, 5); /* file over preset */
+    ck_assert_int_eq(config.model.width, 32); /* preset over defaults */
+    ck_assert_double_eq(config.muon.lr, 0.5);
+    ck_assert_int_eq(ms_config_steps(&config), 11); /* --steps switches the file's tokens off */
+}
+END_TEST
+
+START_TEST(reference_names_work) {
+    const char *words[] = {"--preset",         "tiny", "--train_tokens",    "200000",
+                           "--track_manifold", "true", "--optimizer=adamw", NULL};
+    ck_assert_msg(parse(words) == MS_OK, "%s", ms_status_message());
+    ck_assert_int_eq(ms_config_steps(&config), 48);
+    ck_assert(config.tracker.enabled);
+    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_ADAMW);
+    const char *dashes[] = {"--train-tokens=8192", "--track-manifold=off", "--model.kv-heads", "1", NULL};
+    ck_assert_msg(parse(dashes) == MS_OK, "%s", ms_status_message());
+    ck_assert_int_eq(ms_config_steps(&config), 2);
+    ck_assert(!config.tracker.enabled);
+    ck_assert_int_eq(config.model.kv_heads, 1);
+}
+END_TEST
+
+START_TEST(bad_overrides_are_usage_errors) {
+    const char *unknown[] = {"--model.layer", "3", NULL};
+    expect(parse(unknown), MS_USAGE, "unknown key model.layer; did you mean model.layers?");
+    const char *value[] = {"--model.layers", "x", NULL};
+    expect(parse(value), MS_USAGE, "--model.layers: model.layers: 'x' is not an integer (allowed: 1 to 4096)");
+    const char *alias[] = {"--steps", "many", NULL};
+    expect(parse(alias), MS_USAGE, "--steps: train.steps: 'many'");
+    const char *missing[] = {"--model.layers", NULL};
+    expect(parse(missing), MS_USAGE, "--model.layers needs a value");
+}
+END_TEST
+
+START_TEST(resume_refuses_another_shape) {
+    ms_config other = config;
+    ck_assert_int_eq(ms_config_check_resume(&config, &other), MS_OK);
+    other.muon.lr = 0.01;
+    other.train.steps = 1000;
+    ck_assert_int_eq(ms_config_check_resume(&config, &other), MS_OK);
+    const ms_config_key *differing[4];
+    ck_assert_int_eq(ms_config_difference(&config, &other, differing, 4), 2);
+    ck_assert_str_eq(differing[0]->full_name, "muon.lr");
+    ck_assert_int_eq(ms_config_difference(&config, &other, differing, 0), 2);
+    other.model.layers = 7;
+    expect(ms_config_check_resume(&config, &other), MS_MISMATCH, "model.layers is 6 in the run and 7 now");
+}
+END_TEST
+
+START_TEST(help_lists_every_key) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    ms_config_print_help(&config, stream);
+    fclose(stream);
+    int n;
+    const ms_config_key *keys = ms_config_keys(&n);
+    for (int i = 0; i < n; i++) {
+        ck_assert_msg(strstr(text, keys[i].full_name) != NULL, "%s", keys[i].full_name);
+        ck_assert_msg(strstr(text, keys[i].doc) != NULL, "%s", keys[i].full_name);
+    }
+    free(text);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("config");
+    TCase *tests = tcase_create("config");
+    tcase_add_checked_fixture(tests, reset, NULL);
+    tcase_add_test(tests, defaults_are_those_documented);
+    tcase_add_test(tests, every_default_is_allowed);
+    tcase_add_test(tests, presets_load_and_have_their_size);
+    tcase_add_test(tests, yaml_sets_keys);
+    tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
+    tcase_add_test(tests, long_or_foreign_text_is_refused);
+    tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
+    tcase_add_test(tests, split_attention_frees_the_width);
+    tcase_add_test(tests, what_is_written_reads_back);
+    tcase_add_test(tests, command_line_wins_over_file_over_preset);
+    tcase_add_test(tests, reference_names_work);
+    tcase_add_test(tests, bad_overrides_are_usage_errors);
+    tcase_add_test(tests, resume_refuses_another_shape);
+    tcase_add_test(tests, help_lists_every_key);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed != 0;
+}
