@@ -26,6 +26,28 @@ struct ms_corpus {
     json_t *line;          /* the JSONL line whose text was lent, or NULL */
 };
 
+static bool find_name(const char *const names[3], const char *name, int *out) {
+    for (*out = 0; *out < 3; ++*out)
+        if (strcmp(names[*out], name) == 0) return true;
+    return false;
+}
+
+bool ms_documents_from_name(const char *name, ms_documents *out) {
+    static const char *const names[] = {"chunk", "blank", "file"};
+    int i;
+    bool found = find_name(names, name, &i);
+    *out = found ? (ms_documents)i : MS_DOCUMENTS_CHUNK;
+    return found;
+}
+
+bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out) {
+    static const char *const names[] = {"auto", "text", "jsonl"};
+    int i;
+    bool found = find_name(names, name, &i);
+    *out = found ? (ms_corpus_format)i : MS_CORPUS_AUTO;
+    return found;
+}
+
 static bool ends_with(const char *text, const char *end) {
     size_t n = strlen(text), m = strlen(end);
     return n >= m && strcmp(text + n - m, end) == 0;

@@ -2,6 +2,7 @@
 #ifndef MS_MODEL_CORPUS_H
 #define MS_MODEL_CORPUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,10 @@ typedef struct ms_document {
     size_t size_bytes;     /* > 0 */
     uint64_t offset_bytes; /* of its first byte, or of its JSONL line, in the file */
 } ms_document;
+
+/* The values by their names in options: "chunk", "blank", "file"; "auto", "text", "jsonl".  False: no such name. */
+bool ms_documents_from_name(const char *name, ms_documents *out);
+bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
 
 typedef struct ms_corpus ms_corpus;
 
