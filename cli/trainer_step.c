@@ -1,0 +1,145 @@
+/* Running a training job: steps, evaluation, norms. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "cli/trainer.h"
+
+static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    return ms_dataset_next(context, n_sequences, out_tokens, out_targets);
+}
+
+ms_batch_source ms_dataset_source(ms_dataset *dataset) { return (ms_batch_source){next_of_dataset, dataset}; }
+
+static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, ms_program *program, double *out_loss) {
+    int32_t batch = trainer->options.batch_sequences;
+    int64_t tokens = (int64_t)batch * trainer->options.model.sequence_length;
+    MS_TRY(source.next(source.context, batch, trainer->token_buffer, trainer->target_buffer));
+    MS_TRY(ms_store_upload(trainer->store, trainer->tokens, 0, tokens, trainer->token_buffer));
+    MS_TRY(ms_store_upload(trainer->store, trainer->targets, 0, tokens, trainer->target_buffer));
+    MS_TRY(ms_program_run(program));
+    if (trainer->options.numerics == MS_NUMERICS_ORACLE)
+        return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
+    float loss = 0;
+    MS_TRY(ms_store_download(trainer->store, trainer->loss, 0, 1, &loss));
+    *out_loss = (double)loss;
+    return MS_OK;
+}
+
+/* Uploads f32 values into an f32 variable, which holds doubles on an oracle device. */
+static ms_status upload_f32(ms_trainer *trainer, int variable, const float *values, int n) {
+    if (trainer->options.numerics != MS_NUMERICS_ORACLE) return ms_store_upload(trainer->store, variable, 0, n, values);
+    double wide[MS_N_STEP_SCALARS];
+    for (int i = 0; i < n; i++) wide[i] = values[i];
+    return ms_store_upload(trainer->store, variable, 0, n, wide);
+}
+
+static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
+    const ms_trainer_options *options = &trainer->options;
+    double factor = ms_schedule_factor(&options->schedule, trainer->step);
+    double t = (double)trainer->step + 1;
+    result->muon_lr = options->muon_lr * factor;
+    result->adamw_lr = options->adamw_lr * factor;
+    float scalars[MS_N_STEP_SCALARS];
+    scalars[MS_SCALAR_LR_MUON] = (float)result->muon_lr;
+    scalars[MS_SCALAR_LR_ADAMW] = (float)result->adamw_lr;
+    scalars[MS_SCALAR_MOMENTUM] = (float)options->muon_momentum;
+    scalars[MS_SCALAR_INVERSE_BIAS1] = (float)(1 / (1 - pow((double)options->optimizer.beta1, t)));
+    scalars[MS_SCALAR_INVERSE_BIAS2] = (float)(1 / (1 - pow((double)options->optimizer.beta2, t)));
+    scalars[MS_SCALAR_STEP] = (float)trainer->step;
+    return upload_f32(trainer, trainer->step_scalars, scalars, MS_N_STEP_SCALARS);
+}
+
+static ms_status download_norms(ms_trainer *trainer, int variable, int section) {
+    int n = trainer->optimizer.n_norms;
+    float *norms = trainer->norm_buffer + (size_t)section * (size_t)n;
+    if (trainer->options.numerics != MS_NUMERICS_ORACLE)
+        return ms_store_download(trainer->store, variable, 0, n, norms);
+    double *wide = malloc((size_t)n * sizeof *wide);
+    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for %d norms", n);
+    ms_status status = ms_store_download(trainer->store, variable, 0, n, wide);
+    for (int i = 0; status == MS_OK && i < n; i++) norms[i] = (float)wide[i];
+    free(wide);
+    return status;
+}
+
+/* The first parameter whose gradient has a non-finite sum of squares, for the message. */
+static ms_status fail_non_finite(const ms_trainer *trainer, double loss, double norm) {
+    long long step = (long long)trainer->step + 1;
+    for (int i = 0; i < trainer->optimizer.n_parameters; i++) {
+        const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[i];
+        const char *name = ms_variables_get(trainer->variables, parameter->variable)->name;
+        for (int j = 0; j < parameter->n_norms; j++) {
+            double squares = (double)trainer->norm_buffer[parameter->first_norm + j];
+            if (isfinite(squares)) continue;
+            if (!parameter->is_matrix)
+                return MS_FAIL(MS_NUMERIC, "step %lld: gradient of %s is not finite (sum of squares %g, loss %g)", step,
+                               name, squares, loss);
+            int layer = j / parameter->n_groups, group = j % parameter->n_groups;
+            return MS_FAIL(MS_NUMERIC,
+                           "step %lld: gradient of %s, layer %d, %s is not finite (sum of squares %g, loss %g)", step,
+                           name, layer, trainer->model.parameters[i].group_names[group], squares, loss);
+        }
+    }
+    return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
+}
+
+/* The gradients are checked before the update, so that a run that ends here ends with good weights. */
+static ms_status check_finite_gradients(ms_trainer *trainer, double loss) {
+    if (isfinite(loss)) return MS_OK;
+    for (int i = 0; i < 3 * trainer->optimizer.n_norms; i++) trainer->norm_buffer[i] = 0;
+    return fail_non_finite(trainer, loss, NAN);
+}
+
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_before_update before_update, void *context,
+                          ms_step_result *out) {
+    *out = (ms_step_result){0};
+    for (int i = 0; i < trainer->options.accumulation; i++) {
+        double loss = 0;
+        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next, &loss), "step %lld",
+                    (long long)trainer->step + 1);
+        out->loss += loss;
+    }
+    MS_TRY(check_finite_gradients(trainer, out->loss));
+    if (before_update) MS_TRY(before_update(context, trainer));
+    MS_TRY(upload_scalars(trainer, out));
+    MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
+    MS_TRY(download_norms(trainer, trainer->optimizer.gradient_squares, 0));
+    MS_TRY(download_norms(trainer, trainer->optimizer.weight_squares, 1));
+    MS_TRY(download_norms(trainer, trainer->optimizer.update_squares, 2));
+    double clip[2] = {0};
+    if (trainer->options.numerics == MS_NUMERICS_ORACLE) {
+        MS_TRY(ms_store_download(trainer->store, trainer->optimizer.clip, 0, 2, clip));
+    } else {
+        float values[2];
+        MS_TRY(ms_store_download(trainer->store, trainer->optimizer.clip, 0, 2, values));
+        clip[0] = (double)values[0];
+    }
+    out->gradient_norm = clip[0];
+    if (!isfinite(out->gradient_norm)) return fail_non_finite(trainer, out->loss, out->gradient_norm);
+    trainer->step++;
+    trainer->tokens_seen += trainer->facts.tokens_per_step;
+    return MS_OK;
+}
+
+ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss) {
+    int32_t batch = trainer->options.batch_sequences;
+    int64_t n_batches = (n_sequences + batch - 1) / batch;
+    *out_loss = 0;
+    if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
+    double sum = 0;
+    for (int64_t i = 0; i < n_batches; i++) {
+        double loss = 0;
+        MS_TRY_NOTE(run_batch(trainer, source, trainer->evaluate, &loss), "validation");
+        sum += loss;
+    }
+    *out_loss = sum / (double)n_batches;
+    return MS_OK;
+}
+
+ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {
+    const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[i_parameter];
+    int i = parameter->first_norm + (parameter->is_matrix ? layer * parameter->n_groups + group : 0);
+    int n = trainer->optimizer.n_norms;
+    const float *squares = trainer->norm_buffer;
+    return (ms_norms){sqrt((double)squares[i]), sqrt((double)squares[n + i]), sqrt((double)squares[2 * n + i])};
+}
