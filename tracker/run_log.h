@@ -1,0 +1,35 @@
+/* An append-only JSON-lines file with one object per line, each with an integer key "step": metrics.jsonl and
+   spectra.jsonl of a run.  Lines are flushed to the operating system as they are appended, so that a crash at any
+   moment leaves at most one partial last line, which is dropped when the file is opened again. */
+#ifndef MS_TRACKER_RUN_LOG_H
+#define MS_TRACKER_RUN_LOG_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "platform/status.h"
+
+typedef struct ms_run_log ms_run_log;
+
+/* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
+   lines with step <= resume_after_step are kept and the rest is dropped (by writing the kept lines under a temporary
+   name and renaming); a missing file is created.  The caller closes the log. MS_INVALID: resume_after_step below -1.
+   MS_CORRUPT: a complete line is not a JSON object with an integer "step" (names file and line number; the file is left
+   as it was).  MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out);
+
+/* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip).
+   Borrows the object.  MS_INVALID: not an object with an integer "step".  MS_NO_SPACE, MS_IO: the line may be partial,
+   and every later append returns the same error.  Not thread-safe on one log. */
+ms_status ms_run_log_append(ms_run_log *log, const json_t *object);
+
+/* As ms_run_log_append for each object of an array, written with one flush. */
+ms_status ms_run_log_append_all(ms_run_log *log, const json_t *array);
+
+/* Flushes and closes; NULL is fine.  MS_NO_SPACE, MS_IO; the log is gone either way. */
+ms_status ms_run_log_close(ms_run_log *log);
+
+/* json_real(value), or null where `value` is not finite.  The caller owns the reference; NULL when out of memory. */
+json_t *ms_run_log_real(double value);
+
+#endif

@@ -1,0 +1,364 @@
+#include "tracker/tracker.h"
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/thread.h"
+#include "tracker/run_log.h"
+#include "tracker/spectrum.h"
+
+enum { NAME_SIZE = 64, N_NORMS = 6 };
+
+typedef struct snapshot {
+    ms_tracker_slot slot;
+    int64_t step, tokens;
+    float *weights; /* the storage of all matrices, before and after */
+    float **places; /* [2 * n_matrices] */
+    double *norms;  /* [N_NORMS * n_matrices] */
+} snapshot;
+
+/* One computed matrix, or why it could not be computed. */
+typedef struct result {
+    ms_spectrum spectrum;
+    ms_status status;
+    char message[1024];
+} result;
+
+struct ms_tracker {
+    ms_tracked_matrix *matrices;
+    char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
+    int *order;               /* matrices by size, largest first, so that no thread ends with a big one */
+    int n_matrices, n_slots, n_threads;
+    bool skip_when_behind;
+    int64_t n_skipped;
+    snapshot *snapshots;           /* ring; snapshot i uses entry i % n_slots */
+    snapshot *acquired;            /* entry that the caller is filling, or NULL */
+    result *results;               /* [n_matrices], of the snapshot in work */
+    ms_spectrum_scratch **scratch; /* one per thread */
+    ms_pool *pool;
+    ms_run_log *log;
+
+    pthread_t thread;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    int64_t n_submitted, n_done;
+    bool closing;
+    ms_status failed; /* first error of the background thread */
+    char failed_message[1024];
+};
+
+static size_t elements(const ms_tracked_matrix *matrix) { return (size_t)matrix->rows * (size_t)matrix->cols; }
+
+static void largest_sides(const ms_tracker_options *options, int *out_smaller, int *out_longer) {
+    *out_smaller = *out_longer = 0;
+    for (int i = 0; i < options->n_matrices; i++) {
+        int rows = options->matrices[i].rows, cols = options->matrices[i].cols;
+        int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
+        if (smaller > *out_smaller) *out_smaller = smaller;
+        if (longer > *out_longer) *out_longer = longer;
+    }
+}
+
+static size_t all_elements(const ms_tracker_options *options) {
+    size_t n = 0;
+    for (int i = 0; i < options->n_matrices; i++) n += elements(&options->matrices[i]);
+    return n;
+}
+
+size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
+    int smaller, longer;
+    largest_sides(options, &smaller, &longer);
+    size_t n = (size_t)options->n_matrices;
+    size_t per_slot = 2 * sizeof(float) * all_elements(options) + n * (2 * sizeof(float *) + N_NORMS * sizeof(double));
+    return sizeof(ms_tracker) + (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
+           n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result)) +
+           (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
+}
+
+/* --- the background thread --- */
+
+typedef struct computation {
+    ms_tracker *tracker;
+    const snapshot *snapshot;
+} computation;
+
+static void compute_matrix(void *context, int64_t i_task, int i_thread) {
+    const computation *work = context;
+    ms_tracker *tracker = work->tracker;
+    int i = tracker->order[i_task];
+    result *out = &tracker->results[i];
+    ms_spectrum_input input = {tracker->names[i], work->snapshot->slot.weight_before[i],
+                               work->snapshot->slot.weight_after[i], tracker->matrices[i].rows,
+                               tracker->matrices[i].cols};
+    out->status = ms_spectrum_compute(tracker->scratch[i_thread], &input, &out->spectrum);
+    if (out->status != MS_OK) strncpy(out->message, ms_status_message(), sizeof out->message - 1);
+}
+
+static json_t *real_array(const double *values, int n) {
+    json_t *array = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(array, ms_run_log_real(values[i]));
+    return array;
+}
+
+/* One line.  A jansson call that runs out of memory leaves the object short: the count of keys tells. */
+static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int i, json_t *lines) {
+    const ms_tracked_matrix *matrix = &tracker->matrices[i];
+    const ms_spectrum *spectrum = &tracker->results[i].spectrum;
+    const ms_tracker_slot *slot = &shot->slot;
+    json_t *line = json_object();
+    size_t n_keys = 8;
+    json_object_set_new(line, "step", json_integer(shot->step));
+    json_object_set_new(line, "tokens", json_integer(shot->tokens));
+    json_object_set_new(line, "layer", json_integer(matrix->layer));
+    json_object_set_new(line, "projection", json_string(matrix->projection));
+    json_object_set_new(line, "rows", json_integer(matrix->rows));
+    json_object_set_new(line, "cols", json_integer(matrix->cols));
+    json_object_set_new(line, "sigma_top", real_array(spectrum->sigma_top, spectrum->n_top));
+    json_object_set_new(line, "velocity_top", real_array(spectrum->velocity_top, spectrum->n_top));
+#define X(name)                                                                                                        \
+    json_object_set_new(line, #name, ms_run_log_real(spectrum->name));                                                 \
+    n_keys++;
+    MS_SPECTRUM_SCALARS(X)
+#undef X
+#define X(name)                                                                                                        \
+    json_object_set_new(line, #name, ms_run_log_real(slot->name[i]));                                                  \
+    n_keys++;
+    X(grad_norm)
+    X(weight_norm) X(update_norm) X(grad_norm_max) X(weight_norm_max) X(update_norm_max)
+#undef X
+        bool complete = json_object_size(line) == n_keys &&
+                        json_array_size(json_object_get(line, "sigma_top")) == (size_t)spectrum->n_top &&
+                        json_array_size(json_object_get(line, "velocity_top")) == (size_t)spectrum->n_top;
+    if (json_array_append_new(lines, line) != 0) complete = false;
+    return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->names[i]);
+}
+
+static ms_status process(ms_tracker *tracker, const snapshot *shot) {
+    computation work = {tracker, shot};
+    ms_pool_run(tracker->pool, tracker->n_matrices, compute_matrix, &work);
+    json_t *lines = json_array();
+    ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra lines");
+    for (int i = 0; i < tracker->n_matrices && status == MS_OK; i++) {
+        if (tracker->results[i].status != MS_OK)
+            status = MS_FAIL(tracker->results[i].status, "%s", tracker->results[i].message);
+        else
+            status = make_line(tracker, shot, i, lines);
+    }
+    if (status == MS_OK) status = ms_run_log_append_all(tracker->log, lines);
+    json_decref(lines);
+    return status == MS_OK ? MS_OK : ms_status_note(status, "tracker, step %lld", (long long)shot->step);
+}
+
+static void *background_main(void *argument) {
+    ms_tracker *tracker = argument;
+    pthread_mutex_lock(&tracker->mutex);
+    for (;;) {
+        while (tracker->n_done == tracker->n_submitted && !tracker->closing)
+            pthread_cond_wait(&tracker->changed, &tracker->mutex);
+        if (tracker->n_done == tracker->n_submitted) break;
+        const snapshot *shot = &tracker->snapshots[tracker->n_done % tracker->n_slots];
+        if (tracker->failed == MS_OK) {
+            pthread_mutex_unlock(&tracker->mutex);
+            ms_status status = process(tracker, shot);
+            pthread_mutex_lock(&tracker->mutex);
+            if (status != MS_OK) {
+                tracker->failed = status;
+                strncpy(tracker->failed_message, ms_status_message(), sizeof tracker->failed_message - 1);
+            }
+        }
+        tracker->n_done++;
+        pthread_cond_broadcast(&tracker->changed);
+    }
+    pthread_mutex_unlock(&tracker->mutex);
+    return NULL;
+}
+
+/* --- the caller's side --- */
+
+static ms_status check_options(const ms_tracker_options *options) {
+    if (!options->path) return MS_FAIL(MS_INVALID, "tracker: no path");
+    if (options->n_matrices < 1 || options->n_slots < 1 || options->n_threads < 1)
+        return MS_FAIL(MS_INVALID, "tracker: %d matrices, %d slots, %d threads: each must be at least 1",
+                       options->n_matrices, options->n_slots, options->n_threads);
+    for (int i = 0; i < options->n_matrices; i++) {
+        const ms_tracked_matrix *matrix = &options->matrices[i];
+        if (!matrix->projection || strlen(matrix->projection) > 31)
+            return MS_FAIL(MS_INVALID, "tracker: matrix %d: projection name missing or over 31 bytes", i);
+        if (matrix->rows < 1 || matrix->cols < 1)
+            return MS_FAIL(MS_INVALID, "tracker: matrix %d, layer %d %s: shape [%d, %d]", i, matrix->layer,
+                           matrix->projection, matrix->rows, matrix->cols);
+    }
+    return MS_OK;
+}
+
+static ms_status create_snapshot(const ms_tracker *tracker, size_t n_elements, snapshot *out) {
+    size_t n = (size_t)tracker->n_matrices;
+    out->weights = malloc(2 * sizeof(float) * n_elements);
+    out->places = malloc(2 * sizeof(float *) * n);
+    out->norms = calloc(N_NORMS * n, sizeof(double));
+    if (!out->weights || !out->places || !out->norms)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: a snapshot of %zu bytes", 2 * sizeof(float) * n_elements);
+    float *place = out->weights;
+    for (size_t i = 0; i < 2 * n; i++) {
+        out->places[i] = place;
+        place += elements(&tracker->matrices[i % n]);
+    }
+    out->slot.weight_before = out->places;
+    out->slot.weight_after = out->places + n;
+    double **norms[N_NORMS] = {&out->slot.grad_norm,     &out->slot.weight_norm,     &out->slot.update_norm,
+                               &out->slot.grad_norm_max, &out->slot.weight_norm_max, &out->slot.update_norm_max};
+    for (size_t k = 0; k < N_NORMS; k++) *norms[k] = out->norms + k * n;
+    return MS_OK;
+}
+
+/* Copies the matrices, names them, and orders them by size (insertion sort: stable, and n is a few hundred). */
+static ms_status copy_matrices(const ms_tracker_options *options, ms_tracker *tracker) {
+    size_t n = (size_t)options->n_matrices;
+    tracker->matrices = calloc(n, sizeof *tracker->matrices);
+    tracker->names = calloc(n, sizeof *tracker->names);
+    tracker->order = calloc(n, sizeof *tracker->order);
+    tracker->results = calloc(n, sizeof *tracker->results);
+    if (!tracker->matrices || !tracker->names || !tracker->order || !tracker->results)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", options->n_matrices);
+    for (int i = 0; i < options->n_matrices; i++) {
+        tracker->matrices[i] = options->matrices[i];
+        snprintf(tracker->names[i], NAME_SIZE, "layer %d %s", options->matrices[i].layer,
+                 options->matrices[i].projection);
+        /* the projection's copy is the end of the name */
+        tracker->matrices[i].projection =
+            tracker->names[i] + strlen(tracker->names[i]) - strlen(options->matrices[i].projection);
+        int j = i;
+        for (; j > 0 && elements(&tracker->matrices[tracker->order[j - 1]]) < elements(&tracker->matrices[i]); j--)
+            tracker->order[j] = tracker->order[j - 1];
+        tracker->order[j] = i;
+    }
+    tracker->n_matrices = options->n_matrices;
+    return MS_OK;
+}
+
+static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {
+    MS_TRY(copy_matrices(options, tracker));
+    tracker->snapshots = calloc((size_t)options->n_slots, sizeof *tracker->snapshots);
+    tracker->scratch = calloc((size_t)options->n_threads, sizeof *tracker->scratch);
+    if (!tracker->snapshots || !tracker->scratch)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d slots", options->n_slots);
+    tracker->n_slots = options->n_slots;
+    tracker->n_threads = options->n_threads;
+    tracker->skip_when_behind = options->skip_when_behind;
+    for (int i = 0; i < options->n_slots; i++)
+        MS_TRY(create_snapshot(tracker, all_elements(options), &tracker->snapshots[i]));
+    MS_TRY(ms_pool_create(options->n_threads, &tracker->pool));
+    int smaller, longer;
+    largest_sides(options, &smaller, &longer);
+    for (int i = 0; i < options->n_threads; i++)
+        MS_TRY(ms_spectrum_scratch_create(smaller, longer, &tracker->scratch[i]));
+    json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
+    MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &tracker->log));
+    if (pthread_create(&tracker->thread, NULL, background_main, tracker) != 0)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: cannot start a thread");
+    return MS_OK;
+}
+
+/* Frees everything but the log; the background thread has ended. */
+static void destroy(ms_tracker *tracker) {
+    for (int i = 0; i < tracker->n_threads; i++) ms_spectrum_scratch_destroy(tracker->scratch[i]);
+    ms_pool_destroy(tracker->pool);
+    for (int i = 0; i < tracker->n_slots; i++) {
+        free(tracker->snapshots[i].weights);
+        free(tracker->snapshots[i].places);
+        free(tracker->snapshots[i].norms);
+    }
+    free(tracker->snapshots);
+    free(tracker->scratch);
+    free(tracker->matrices);
+    free(tracker->names);
+    free(tracker->order);
+    free(tracker->results);
+    pthread_mutex_destroy(&tracker->mutex);
+    pthread_cond_destroy(&tracker->changed);
+    free(tracker);
+}
+
+ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out) {
+    *out = NULL;
+    MS_TRY(check_options(options));
+    ms_tracker *tracker = calloc(1, sizeof *tracker);
+    if (!tracker) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker");
+    pthread_mutex_init(&tracker->mutex, NULL);
+    pthread_cond_init(&tracker->changed, NULL);
+    ms_status status = create_parts(options, tracker);
+    if (status == MS_OK) {
+        *out = tracker;
+        return MS_OK;
+    }
+    ms_run_log_close(tracker->log); /* nothing was written: the first error is the one to report */
+    destroy(tracker);
+    return status;
+}
+
+/* The mutex is held. */
+static ms_status background_status(const ms_tracker *tracker) {
+    return tracker->failed == MS_OK ? MS_OK : MS_FAIL(tracker->failed, "%s", tracker->failed_message);
+}
+
+ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot) {
+    *out_slot = NULL;
+    if (tracker->acquired) return MS_FAIL(MS_INVALID, "tracker: a slot is acquired and not yet submitted");
+    pthread_mutex_lock(&tracker->mutex);
+    while (!tracker->skip_when_behind && tracker->failed == MS_OK &&
+           tracker->n_submitted - tracker->n_done == tracker->n_slots)
+        pthread_cond_wait(&tracker->changed, &tracker->mutex);
+    ms_status status = background_status(tracker);
+    bool full = tracker->n_submitted - tracker->n_done == tracker->n_slots;
+    int64_t i_snapshot = tracker->n_submitted;
+    pthread_mutex_unlock(&tracker->mutex);
+    MS_TRY(status);
+    if (full) {
+        tracker->n_skipped++;
+        return MS_OK;
+    }
+    snapshot *shot = &tracker->snapshots[i_snapshot % tracker->n_slots];
+    memset(shot->norms, 0, sizeof(double) * N_NORMS * (size_t)tracker->n_matrices);
+    tracker->acquired = shot;
+    *out_slot = &shot->slot;
+    return MS_OK;
+}
+
+ms_status ms_tracker_submit(ms_tracker *tracker, ms_tracker_slot *slot, int64_t step, int64_t tokens) {
+    if (!tracker->acquired || slot != &tracker->acquired->slot)
+        return MS_FAIL(MS_INVALID, "tracker: step %lld: not the slot that was acquired", (long long)step);
+    tracker->acquired->step = step;
+    tracker->acquired->tokens = tokens;
+    tracker->acquired = NULL;
+    pthread_mutex_lock(&tracker->mutex);
+    tracker->n_submitted++;
+    pthread_cond_broadcast(&tracker->changed);
+    ms_status status = background_status(tracker);
+    pthread_mutex_unlock(&tracker->mutex);
+    return status;
+}
+
+ms_status ms_tracker_drain(ms_tracker *tracker) {
+    pthread_mutex_lock(&tracker->mutex);
+    while (tracker->n_done < tracker->n_submitted) pthread_cond_wait(&tracker->changed, &tracker->mutex);
+    ms_status status = background_status(tracker);
+    pthread_mutex_unlock(&tracker->mutex);
+    return status;
+}
+
+int64_t ms_tracker_n_skipped(const ms_tracker *tracker) { return tracker->n_skipped; }
+
+ms_status ms_tracker_close(ms_tracker *tracker) {
+    if (!tracker) return MS_OK;
+    pthread_mutex_lock(&tracker->mutex);
+    tracker->closing = true;
+    pthread_cond_broadcast(&tracker->changed);
+    pthread_mutex_unlock(&tracker->mutex);
+    pthread_join(tracker->thread, NULL);
+    ms_status closed = ms_run_log_close(tracker->log);
+    ms_status status = tracker->failed != MS_OK ? background_status(tracker) : closed;
+    destroy(tracker);
+    return status;
+}

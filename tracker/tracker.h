@@ -1,0 +1,83 @@
+/* The spectral tracker: takes snapshots of weight matrices before and after an update, and computes their metrics
+   (tracker/spectrum.h) in the background while training goes on.
+
+   A bounded ring of slots holds the snapshots.  The trainer acquires a slot, fills it, submits it; one background
+   thread takes them in order, computes the matrices in parallel on its own pool, and appends one JSON line per matrix
+   to spectra.jsonl, in the order of the matrices, flushed per snapshot.  Each matrix is computed by one thread, so the
+   file does not depend on the number of threads.
+
+   Keys of a line: step, tokens, layer, projection, rows, cols, sigma_top, velocity_top (arrays), the scalars of
+   MS_SPECTRUM_SCALARS, grad_norm, weight_norm, update_norm, grad_norm_max, weight_norm_max, update_norm_max; an
+   undefined metric is null.  W is the matrix after the update of `step`.
+
+   acquire, submit, drain, close and the getters belong to one thread (the trainer's). */
+#ifndef MS_TRACKER_TRACKER_H
+#define MS_TRACKER_TRACKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/status.h"
+
+typedef struct ms_tracker ms_tracker;
+
+typedef struct ms_tracked_matrix {
+    const char *projection; /* "q", "k", "v", "o", "up", "gate", "down", "embedding"; copied */
+    int layer;              /* from 0 */
+    int rows, cols;         /* >= 1 */
+} ms_tracked_matrix;
+
+typedef struct ms_tracker_options {
+    const char *path;                  /* spectra.jsonl, copied */
+    const ms_tracked_matrix *matrices; /* in the order of the lines, copied */
+    int n_matrices;                    /* >= 1 */
+    int n_slots;                       /* snapshots that may be in flight, >= 1 */
+    int n_threads;                     /* that compute, >= 1 */
+    bool skip_when_behind;             /* no free slot: skip the snapshot; otherwise wait for one */
+    int64_t resume_after_step;         /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
+} ms_tracker_options;
+
+/* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
+   acquire and submit.  Norms are Frobenius; *_max is the largest since the last snapshot.  They are reported as given
+   (null where not finite) and are 0 when acquired. */
+typedef struct ms_tracker_slot {
+    float **weight_before; /* [n_matrices] -> [rows, cols], row-major */
+    float **weight_after;  /* the same, after the update */
+    double *grad_norm;     /* [n_matrices] */
+    double *weight_norm;
+    double *update_norm;
+    double *grad_norm_max;
+    double *weight_norm_max;
+    double *update_norm_max;
+} ms_tracker_slot;
+
+/* Bytes that a tracker with these options takes (direct SVDs of ill-conditioned matrices take more, for as long as they
+   run). */
+size_t ms_tracker_planned_bytes(const ms_tracker_options *options);
+
+/* Opens the file and starts the threads.  The caller closes the tracker.
+   MS_INVALID: a count or shape below 1, or a NULL name.  Errors of ms_run_log_open.  MS_OUT_OF_MEMORY. */
+ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out);
+
+/* A slot to fill.  *out_slot is NULL with MS_OK when all slots are busy and skip_when_behind is set; the skip is
+   counted. Waits otherwise.  Slots are used in order, and one must be submitted before the next is acquired: MS_INVALID
+   otherwise. Any error of the background thread, with its message; it stays, and nothing is computed any more. */
+ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot);
+
+/* Hands the acquired slot to the background thread; it may not be touched any more.  MS_INVALID: not the acquired slot.
+   Errors of the background thread as in ms_tracker_acquire. */
+ms_status ms_tracker_submit(ms_tracker *tracker, ms_tracker_slot *slot, int64_t step, int64_t tokens);
+
+/* Waits until every submitted snapshot is in the file.  Call it before a checkpoint is written: a run resumed from the
+   checkpoint then has all lines up to its step.  Errors of the background thread as in ms_tracker_acquire. */
+ms_status ms_tracker_drain(ms_tracker *tracker);
+
+/* Snapshots skipped so far. */
+int64_t ms_tracker_n_skipped(const ms_tracker *tracker);
+
+/* Drains, stops the threads, closes the file and frees everything; an acquired slot is dropped.  NULL is fine.  Returns
+   the first error of the background thread or of closing the file; the tracker is gone either way. */
+ms_status ms_tracker_close(ms_tracker *tracker);
+
+#endif
