@@ -45,7 +45,7 @@ static ms_status copy_kept(const char *path, const ms_map *map, int64_t last_ste
             break;
         }
         size_t size = (size_t)(end - (data + position));
-        int64_t step;
+        int64_t step = 0;
         MS_TRY(parse_step(path, i_line, data + position, size, &step));
         if (step > last_step)
             *out_dropped = true;
