@@ -1,0 +1,118 @@
+#include "platform/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/file.h"
+
+struct ms_logger {
+    pthread_mutex_t mutex;
+    ms_log_level terminal_level;
+    bool terminal_is_tty;
+    FILE *file;     /* NULL: none attached */
+    char *path;     /* of the file */
+    int file_error; /* errno of the first failed write, 0: none */
+};
+
+const char *ms_log_level_name(ms_log_level level) {
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    return (unsigned)level < sizeof names / sizeof *names ? names[level] : "unknown";
+}
+
+ms_status ms_logger_create(ms_log_level terminal_level, ms_logger **out) {
+    *out = NULL;
+    ms_logger *logger = calloc(1, sizeof *logger);
+    if (!logger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a logger");
+    if (pthread_mutex_init(&logger->mutex, NULL) != 0) {
+        free(logger);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a logger's lock");
+    }
+    logger->terminal_level = terminal_level;
+    logger->terminal_is_tty = isatty(STDERR_FILENO);
+    *out = logger;
+    return MS_OK;
+}
+
+void ms_logger_destroy(ms_logger *logger) {
+    if (!logger) return;
+    if (logger->file) fclose(logger->file);
+    free(logger->path);
+    pthread_mutex_destroy(&logger->mutex);
+    free(logger);
+}
+
+ms_status ms_logger_attach(ms_logger *logger, const char *path) {
+    if (logger->file) return MS_FAIL(MS_INVALID, "cannot log to %s: %s is attached", path, logger->path);
+    char *copy = strdup(path);
+    if (!copy) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    FILE *file = fopen(path, "ae");
+    if (!file) {
+        free(copy);
+        return ms_status_from_errno(errno, "cannot write", path);
+    }
+    setvbuf(file, NULL, _IOLBF, 0); /* a line is on its way before the next step starts */
+    logger->file = file;
+    logger->path = copy;
+    return MS_OK;
+}
+
+static void write_file(ms_logger *logger, ms_log_level level, const char *text) {
+    if (!logger->file) return;
+    char now[32];
+    errno = 0;
+    if (fprintf(logger->file, "%s %-7s %s\n", ms_clock_utc(now, sizeof now), ms_log_level_name(level), text) >= 0 &&
+        fflush(logger->file) == 0)
+        return;
+    int error = errno ? errno : EIO;
+    clearerr(logger->file);
+    if (logger->file_error) return;
+    logger->file_error = error;
+    fprintf(stderr, "muonscope: warning: cannot write %s: %s\n", logger->path, strerror(error));
+}
+
+static void emit(ms_logger *logger, ms_log_level level, bool terminal, const char *format, va_list arguments) {
+    char text[2048];
+    vsnprintf(text, sizeof text, format, arguments);
+    for (char *c = text; *c; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    pthread_mutex_lock(&logger->mutex);
+    if (terminal && level >= logger->terminal_level) {
+        const char *erase = logger->terminal_is_tty ? "\r\033[K" : "";
+        if (level >= MS_LOG_WARNING)
+            fprintf(stderr, "%s%s: %s\n", erase, ms_log_level_name(level), text);
+        else
+            fprintf(stderr, "%s%s\n", erase, text);
+    }
+    write_file(logger, level, text);
+    pthread_mutex_unlock(&logger->mutex);
+}
+
+void ms_logger_write(ms_logger *logger, ms_log_level level, const char *format, ...) {
+    if (!logger) return;
+    va_list arguments;
+    va_start(arguments, format);
+    emit(logger, level, true, format, arguments);
+    va_end(arguments);
+}
+
+void ms_logger_file_only(ms_logger *logger, const char *format, ...) {
+    if (!logger) return;
+    va_list arguments;
+    va_start(arguments, format);
+    emit(logger, MS_LOG_INFO, false, format, arguments);
+    va_end(arguments);
+}
+
+ms_status ms_logger_file_status(ms_logger *logger) {
+    pthread_mutex_lock(&logger->mutex);
+    int error = logger->file_error;
+    pthread_mutex_unlock(&logger->mutex);
+    return error ? ms_status_from_errno(error, "cannot write", logger->path) : MS_OK;
+}

@@ -1,0 +1,62 @@
+#include "platform/progress.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+
+const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
+    char total[24], eta[24], mfu[32] = "";
+    int width = snprintf(total, sizeof total, "%lld", (long long)line->n_steps);
+    if (line->mfu >= 0) snprintf(mfu, sizeof mfu, "  MFU %.1f%%", 100 * line->mfu);
+    snprintf(out, size, "step %*lld/%s  loss %.4f  lr %.2e  grad %.3g  %.*f ms  %.0f tok/s%s  ETA %s", width,
+             (long long)line->step, total, line->loss, line->lr, line->gradient_norm, line->milliseconds < 10 ? 2 : 0,
+             line->milliseconds, line->tokens_per_second, mfu, ms_duration_text(line->eta_seconds, eta, sizeof eta));
+    return out;
+}
+
+void ms_progress_init(FILE *stream, int64_t every, ms_progress *out) {
+    out->stream = stream;
+    out->live = isatty(fileno(stream));
+    out->showing = false;
+    out->every = every;
+}
+
+/* Columns of the terminal, asked each time because windows are resized; 80 when it does not say. */
+static int columns(FILE *stream) {
+    struct winsize size;
+    memset(&size, 0, sizeof size);
+    if (ioctl(fileno(stream), TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+    return size.ws_col;
+}
+
+bool ms_progress_step(ms_progress *progress, const ms_step_line *line) {
+    bool last = line->step >= line->n_steps;
+    bool stays = last || line->step == 1 || line->step % progress->every == 0;
+    char text[256];
+    ms_step_line_text(line, text, sizeof text);
+    if (!progress->live) {
+        if (stays) fprintf(progress->stream, "%s\n", text);
+    } else if (stays) {
+        fprintf(progress->stream, "\r\033[K%s\n", text);
+        progress->showing = false;
+    } else {
+        /* One column short of the edge: a full line would wrap and \r could not take it back. */
+        fprintf(progress->stream, "\r\033[K%.*s", columns(progress->stream) - 1, text);
+        progress->showing = true;
+    }
+    fflush(progress->stream);
+    return stays;
+}
+
+void ms_progress_break(ms_progress *progress) {
+    if (!progress->showing) return;
+    fputc('\n', progress->stream);
+    fflush(progress->stream);
+    progress->showing = false;
+}
+
+double ms_progress_smooth(double smoothed, double seconds) {
+    return smoothed > 0 ? 0.9 * smoothed + 0.1 * seconds : seconds;
+}

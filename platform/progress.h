@@ -1,0 +1,47 @@
+/* The step line of a training run: a live line on a terminal, plain lines elsewhere.
+
+       step   120/600  loss 5.1234  lr 2.40e-02  grad 0.873    412 ms   9942 tok/s  MFU 61.2%  ETA 3m18s */
+#ifndef MS_PLATFORM_PROGRESS_H
+#define MS_PLATFORM_PROGRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What one step line says. */
+typedef struct ms_step_line {
+    int64_t step, n_steps;    /* steps done, of how many */
+    double loss;              /* nats per token */
+    double lr;                /* learning rate of the matrices */
+    double gradient_norm;     /* global, before clipping */
+    double milliseconds;      /* wall time of the step */
+    double tokens_per_second; /* of the step */
+    double mfu;               /* model FLOP/s over the machine's peak, 0 to 1; negative: unknown, not printed */
+    double eta_seconds;       /* time left; negative: unknown, printed as "?" */
+} ms_step_line;
+
+/* Writes the line without a line break and returns out.  200 bytes hold any line; longer text is cut. */
+const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size);
+
+typedef struct ms_progress {
+    FILE *stream;  /* borrowed */
+    bool live;     /* the stream is a terminal */
+    bool showing;  /* a live line stands unfinished on the terminal */
+    int64_t every; /* steps between plain lines, and between kept lines on a terminal */
+} ms_progress;
+
+/* `stream` is borrowed and stays the caller's.  every >= 1. */
+void ms_progress_init(FILE *stream, int64_t every, ms_progress *out);
+/* Shows a step.  On a terminal every step redraws the live line (cut at the terminal's width), and each `every`-th and
+   the last one stays.  Elsewhere each `every`-th step, the first and the last one print a line.  Returns true when the
+   line stays, so that the caller can log the same.  Not thread-safe on one object. */
+bool ms_progress_step(ms_progress *progress, const ms_step_line *line);
+/* Ends an unfinished live line, before other output.  Idempotent. */
+void ms_progress_break(ms_progress *progress);
+
+/* Smoothed seconds per step, for the ETA: an exponential mean (weight 0.1 to the new step) that starts at the first
+   value. `smoothed` is 0 before the first. */
+double ms_progress_smooth(double smoothed, double seconds);
+
+#endif

@@ -1,0 +1,235 @@
+/* Clock, log, progress line and signals: what a user sees and how a run is asked to stop. */
+#define _XOPEN_SOURCE 700 /* pseudo-terminals */
+#include <check.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/file.h"
+#include "platform/log.h"
+#include "platform/progress.h"
+#include "platform/signals.h"
+
+START_TEST(clock_goes_forward) {
+    int64_t before = ms_clock_ns();
+    struct timespec pause = {0, 2000000};
+    nanosleep(&pause, NULL);
+    ck_assert_int_ge(ms_clock_ns() - before, 2000000);
+    ck_assert_double_ge(ms_clock_seconds(), (double)before * 1e-9);
+    char text[32];
+    ck_assert_uint_eq(strlen(ms_clock_utc(text, sizeof text)), 20);
+    ck_assert_int_eq(text[19], 'Z');
+}
+END_TEST
+
+START_TEST(durations) {
+    static const struct {
+        double seconds;
+        const char *text;
+    } cases[] = {{0, "0.0s"},       {9.94, "9.9s"},  {9.96, "10s"},     {59.4, "59s"},
+                 {59.6, "1m00s"},   {725, "12m05s"}, {3599.7, "1h00m"}, {11220, "3h07m"},
+                 {187200, "2d04h"}, {-1, "?"},       {INFINITY, "?"},   {NAN, "?"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[24];
+        ck_assert_str_eq(ms_duration_text(cases[i].seconds, text, sizeof text), cases[i].text);
+    }
+}
+END_TEST
+
+static const ms_step_line sample = {120, 600, 5.12341, 0.024, 0.8731, 412.4, 9942.3, 0.6123, 198};
+
+START_TEST(step_line_text) {
+    char text[200];
+    ck_assert_str_eq(ms_step_line_text(&sample, text, sizeof text),
+                     "step 120/600  loss 5.1234  lr 2.40e-02  grad 0.873  412 ms  9942 tok/s  MFU 61.2%  ETA 3m18s");
+    ms_step_line line = sample;
+    line.step = 1;
+    line.mfu = -1;
+    line.eta_seconds = -1;
+    line.milliseconds = 1.234;
+    ck_assert_str_eq(ms_step_line_text(&line, text, sizeof text),
+                     "step   1/600  loss 5.1234  lr 2.40e-02  grad 0.873  1.23 ms  9942 tok/s  ETA ?");
+}
+END_TEST
+
+START_TEST(plain_lines_where_there_is_no_terminal) {
+    char *text = NULL, *read_back = NULL;
+    size_t size = 0;
+    char path[] = "/tmp/ms_progress_XXXXXX";
+    FILE *stream = fdopen(mkstemp(path), "w");
+    ms_progress progress;
+    ms_progress_init(stream, 10, &progress);
+    int n_kept = 0;
+    for (int64_t step = 1; step <= 25; step++) {
+        ms_step_line line = sample;
+        line.step = step;
+        line.n_steps = 25;
+        n_kept += ms_progress_step(&progress, &line);
+    }
+    ms_progress_break(&progress);
+    fclose(stream);
+    ck_assert_int_eq(n_kept, 4); /* 1, 10, 20, 25 */
+    ck_assert_int_eq(ms_file_read(path, &read_back, &size), MS_OK);
+    int n_lines = 0;
+    for (text = read_back; *text; text++) {
+        n_lines += *text == '\n';
+        ck_assert(*text != '\r' && *text != '\033');
+    }
+    ck_assert_int_eq(n_lines, 4);
+    free(read_back);
+    unlink(path);
+}
+END_TEST
+
+START_TEST(live_line_on_a_terminal) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    FILE *stream = fopen(ptsname(master), "r+");
+    ck_assert_ptr_nonnull(stream);
+    struct winsize window = {24, 40, 0, 0};
+    ck_assert_int_eq(ioctl(master, TIOCSWINSZ, &window), 0);
+    ms_progress progress;
+    ms_progress_init(stream, 100, &progress);
+    ck_assert(progress.live);
+    ms_step_line line = sample;
+    line.step = 7;
+    ck_assert(!ms_progress_step(&progress, &line));
+    char text[512];
+    ssize_t length = read(master, text, sizeof text - 1);
+    ck_assert_int_gt(length, 0);
+    text[length] = '\0';
+    ck_assert_str_eq(text, "\r\033[Kstep   7/600  loss 5.1234  lr 2.40e-02 "); /* 39 columns, no line break */
+    ms_progress_break(&progress);
+    ms_progress_break(&progress);
+    length = read(master, text, sizeof text - 1);
+    ck_assert_int_eq(length, 2); /* the terminal turns \n into \r\n; once only */
+    line.step = 600;
+    ck_assert(ms_progress_step(&progress, &line));
+    length = read(master, text, sizeof text - 1);
+    ck_assert_int_gt(length, 60);
+    ck_assert_int_eq(text[length - 1], '\n');
+    fclose(stream);
+    close(master);
+}
+END_TEST
+
+START_TEST(smoothing_starts_at_the_first_value) {
+    ck_assert_double_eq(ms_progress_smooth(0, 3), 3);
+    ck_assert_double_eq_tol(ms_progress_smooth(3, 1), 2.8, 1e-12);
+}
+END_TEST
+
+START_TEST(log_file_has_time_and_level) {
+    char folder[] = "/tmp/ms_log_XXXXXX";
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    char *path = ms_path_join(folder, "run.log"), *text = NULL;
+    size_t size = 0;
+    ms_logger *logger;
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    ck_assert_int_eq(ms_logger_attach(logger, path), MS_OK);
+    ck_assert_int_eq(ms_logger_attach(logger, path), MS_INVALID);
+    ms_logger_write(logger, MS_LOG_DEBUG, "layers %d", 6);
+    ms_logger_write(logger, MS_LOG_WARNING, "two\nlines");
+    ms_logger_file_only(logger, "%s", "kept");
+    ms_logger_write(NULL, MS_LOG_ERROR, "dropped");
+    ck_assert_int_eq(ms_logger_file_status(logger), MS_OK);
+    ms_logger_destroy(logger);
+    ms_logger_destroy(NULL);
+    ck_assert_int_eq(ms_file_read(path, &text, &size), MS_OK);
+    ck_assert_ptr_nonnull(strstr(text, "Z debug   layers 6\n"));
+    ck_assert_ptr_nonnull(strstr(text, "Z warning two lines\n"));
+    ck_assert_ptr_nonnull(strstr(text, "Z info    kept\n"));
+    ck_assert_ptr_null(strstr(text, "dropped"));
+    free(text);
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    ck_assert_int_eq(ms_logger_attach(logger, folder), MS_IO); /* a directory */
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), folder));
+    ms_logger_destroy(logger);
+    free(path);
+    ck_assert_int_eq(ms_directory_remove(folder), MS_OK);
+}
+END_TEST
+
+START_TEST(full_disk_is_remembered_by_the_log) {
+    if (access("/dev/full", W_OK) != 0) return; /* a Linux device: absent in some containers */
+    ms_logger *logger;
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    ck_assert_int_eq(ms_logger_attach(logger, "/dev/full"), MS_OK);
+    ms_logger_write(logger, MS_LOG_INFO, "lost");
+    ck_assert_int_eq(ms_logger_file_status(logger), MS_NO_SPACE);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "/dev/full"));
+    ms_logger_destroy(logger);
+}
+END_TEST
+
+START_TEST(first_signal_sets_the_flag) {
+    int number = _i ? SIGTERM : SIGINT;
+    ck_assert_int_eq(ms_signals_catch(), MS_OK);
+    ck_assert_int_eq(ms_signals_received(), 0);
+    ck_assert_int_eq(raise(number), 0);
+    ck_assert_int_eq(ms_signals_received(), number);
+    ck_assert_str_eq(ms_signal_name(number), _i ? "SIGTERM" : "SIGINT");
+    ms_signals_release();
+    ck_assert_int_eq(ms_signals_catch(), MS_OK);
+    ck_assert_int_eq(ms_signals_received(), 0);
+    ms_signals_release();
+}
+END_TEST
+
+START_TEST(second_signal_ends_the_process) {
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        if (ms_signals_catch() != MS_OK) _exit(3);
+        raise(SIGINT);
+        if (ms_signals_received() != SIGINT) _exit(4);
+        raise(SIGTERM);
+        _exit(5);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+}
+END_TEST
+
+START_TEST(ignored_signals_stay_ignored) {
+    signal(SIGINT, SIG_IGN);
+    ck_assert_int_eq(ms_signals_catch(), MS_OK);
+    raise(SIGINT);
+    ck_assert_int_eq(ms_signals_received(), 0);
+    ms_signals_release();
+    ck_assert(signal(SIGINT, SIG_DFL) == SIG_IGN);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("terminal");
+    TCase *tests = tcase_create("terminal");
+    tcase_add_test(tests, clock_goes_forward);
+    tcase_add_test(tests, durations);
+    tcase_add_test(tests, step_line_text);
+    tcase_add_test(tests, plain_lines_where_there_is_no_terminal);
+    tcase_add_test(tests, live_line_on_a_terminal);
+    tcase_add_test(tests, smoothing_starts_at_the_first_value);
+    tcase_add_test(tests, log_file_has_time_and_level);
+    tcase_add_test(tests, full_disk_is_remembered_by_the_log);
+    tcase_add_loop_test(tests, first_signal_sets_the_flag, 0, 2);
+    tcase_add_test(tests, second_signal_ends_the_process);
+    tcase_add_test(tests, ignored_signals_stay_ignored);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed != 0;
+}
