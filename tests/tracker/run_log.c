@@ -1,0 +1,143 @@
+/* The run log: appending, resuming, and what is refused. */
+#define _XOPEN_SOURCE 700
+#include "tracker/run_log.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+
+static char folder[32];
+static char path[64];
+
+static void make_folder(void) {
+    strcpy(folder, "/tmp/ms_run_log_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/metrics.jsonl", folder);
+}
+
+static void remove_folder(void) { ck_assert_int_eq(ms_directory_remove(folder), MS_OK); }
+
+static void put(const char *text) { ck_assert_int_eq(ms_file_write(path, text, strlen(text)), MS_OK); }
+
+static void expect(const char *text) {
+    char *actual;
+    size_t size;
+    ck_assert_int_eq(ms_file_read(path, &actual, &size), MS_OK);
+    ck_assert_str_eq(actual, text);
+    free(actual);
+}
+
+static void append(ms_run_log *log, int step, double loss) {
+    json_t *line = json_pack("{s:i}", "step", step);
+    json_object_set_new(line, "loss", ms_run_log_real(loss));
+    ck_assert_int_eq(ms_run_log_append(log, line), MS_OK);
+    json_decref(line);
+}
+
+START_TEST(appends_at_once) {
+    ms_run_log *log;
+    put("an old file that is not even JSON\n");
+    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    append(log, 1, 0.1);
+    expect("{\"step\":1,\"loss\":0.10000000000000001}\n"); /* before any close */
+    append(log, 2, NAN);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect("{\"step\":1,\"loss\":0.10000000000000001}\n{\"step\":2,\"loss\":null}\n");
+}
+END_TEST
+
+START_TEST(resumes_after_step) {
+    ms_run_log *log;
+    put("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3}\n{\"step\":4,\"lo");
+    ck_assert_int_eq(ms_run_log_open(path, 2, &log), MS_OK);
+    append(log, 3, 1.5);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"loss\":1.5}\n");
+}
+END_TEST
+
+START_TEST(every_cut_resumes) {
+    const char *whole = "{\"step\":1,\"loss\":2.5}\n{\"step\":2,\"loss\":2.25}\n";
+    for (size_t cut = 0; cut <= strlen(whole); cut++) { /* a crash after any byte */
+        ck_assert_int_eq(ms_file_write(path, whole, cut), MS_OK);
+        ms_run_log *log;
+        ck_assert_int_eq(ms_run_log_open(path, 1, &log), MS_OK);
+        append(log, 2, 2.25);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+        expect(cut > strlen("{\"step\":1,\"loss\":2.5}") ? whole : strchr(whole, '\n') + 1);
+    }
+}
+END_TEST
+
+START_TEST(missing_file_is_created) {
+    ms_run_log *log;
+    ck_assert_int_eq(ms_run_log_open(path, 7, &log), MS_OK);
+    append(log, 8, 1);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect("{\"step\":8,\"loss\":1.0}\n");
+}
+END_TEST
+
+START_TEST(corrupt_lines_are_named) {
+    ms_run_log *log;
+    const char *bad[] = {"{\"step\":1}\nnonsense\n{\"step\":3}\n", "{\"step\":1}\n{\"loss\":1}\n", "{\"step\":1}\n\n",
+                         "{\"step\":1}\n{\"step\":1.5}\n", "{\"step\":1}\n[1]\n"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        put(bad[i]);
+        ck_assert_int_eq(ms_run_log_open(path, 5, &log), MS_CORRUPT);
+        ck_assert_ptr_null(log);
+        ck_assert_ptr_nonnull(strstr(ms_status_message(), "metrics.jsonl line 2"));
+        expect(bad[i]);
+    }
+}
+END_TEST
+
+START_TEST(refusals) {
+    ms_run_log *log;
+    ck_assert_int_eq(ms_run_log_open(path, -2, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open("/nonexistent/folder/x.jsonl", -1, &log), MS_NOT_FOUND);
+    ck_assert_ptr_null(log);
+    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    json_t *line = json_pack("{s:s}", "step", "one");
+    ck_assert_int_eq(ms_run_log_append(log, line), MS_INVALID);
+    json_decref(line);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect("");
+    ck_assert_int_eq(ms_run_log_close(NULL), MS_OK);
+}
+END_TEST
+
+START_TEST(full_disk) {
+    ms_run_log *log;
+    ck_assert_int_eq(ms_run_log_open("/dev/full", -1, &log), MS_OK);
+    json_t *line = json_pack("{s:i}", "step", 1);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(ms_run_log_append(log, line), MS_NO_SPACE);
+        ck_assert_ptr_nonnull(strstr(ms_status_message(), "/dev/full"));
+    }
+    json_decref(line);
+    ms_run_log_close(log);
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("run_log");
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_test(tests, appends_at_once);
+    tcase_add_test(tests, resumes_after_step);
+    tcase_add_test(tests, every_cut_resumes);
+    tcase_add_test(tests, missing_file_is_created);
+    tcase_add_test(tests, corrupt_lines_are_named);
+    tcase_add_test(tests, refusals);
+    tcase_add_test(tests, full_disk);
+    Suite *suite = suite_create("tracker/run_log");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
