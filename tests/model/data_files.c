@@ -1,0 +1,62 @@
+#include "tests/model/data_files.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/bpe_train.h"
+#include "platform/file.h"
+
+static char folder[64];
+
+const char *data_folder_create(void) {
+    snprintf(folder, sizeof folder, "/tmp/muonscope-test-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    return folder;
+}
+
+void data_folder_remove(void) { ck_assert_int_eq(ms_directory_remove(folder), MS_OK); }
+
+const char *data_path(const char *name) {
+    static char paths[8][256];
+    static unsigned turn;
+    char *path = paths[turn++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+const char *data_write(const char *name, const void *data, size_t size_bytes) {
+    const char *path = data_path(name);
+    ck_assert_int_eq(ms_file_write(path, data, size_bytes), MS_OK);
+    return path;
+}
+
+const char *data_write_text(const char *name, const char *text) { return data_write(name, text, strlen(text)); }
+
+void data_check_error(ms_status status, ms_status expected, const char *part) {
+    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, ms_status_message(), expected);
+    ck_assert_msg(strstr(ms_status_message(), part), "\"%s\" does not hold \"%s\"", ms_status_message(), part);
+    ck_assert_ptr_null(strchr(ms_status_message(), '\n'));
+}
+
+const char *data_write_tokenizer(void) {
+    ms_bpe_trainer *trainer;
+    ms_tokenizer *tokenizer;
+    const char *path = data_path("small.json");
+    ck_assert_int_eq(ms_bpe_trainer_create(true, &trainer), MS_OK);
+    ck_assert_int_eq(ms_bpe_trainer_train(trainer, MS_BPE_SMALLEST_VOCAB, &tokenizer), MS_OK);
+    ck_assert_int_eq(ms_tokenizer_save(tokenizer, path), MS_OK);
+    ms_tokenizer_close(tokenizer);
+    ms_bpe_trainer_destroy(trainer);
+    return path;
+}
+
+const char *data_write_lines(const char *name, int n_lines) {
+    const char *path = data_path(name);
+    FILE *stream = fopen(path, "w");
+    ck_assert_ptr_nonnull(stream);
+    for (int i = 0; i < n_lines; i++) fprintf(stream, "line %d says %d\n", i, i * 7919 % 1000);
+    ck_assert_int_eq(fclose(stream), 0);
+    return path;
+}

@@ -1,0 +1,26 @@
+/* Files for the tests of data: a temporary folder, and a small text in it. */
+#ifndef MS_TESTS_MODEL_DATA_FILES_H
+#define MS_TESTS_MODEL_DATA_FILES_H
+
+#include <stddef.h>
+
+#include "platform/status.h"
+
+/* A new folder below /tmp; the path is valid until the next call.  Aborts the test when it cannot be made. */
+const char *data_folder_create(void);
+/* Removes the folder and all it holds. */
+void data_folder_remove(void);
+/* The path of a name in the folder; one of eight buffers, used in turn. */
+const char *data_path(const char *name);
+/* Writes a file in the folder and gives its path. */
+const char *data_write(const char *name, const void *data, size_t size_bytes);
+const char *data_write_text(const char *name, const char *text);
+/* Fails the test unless `status` is `expected` and the message holds `part`. */
+void data_check_error(ms_status status, ms_status expected, const char *part);
+
+/* A tokenizer without merges, small.json, in the folder: <|endoftext|> and the 256 bytes. */
+const char *data_write_tokenizer(void);
+/* Lines of text, n of them, each different, in a file of the folder. */
+const char *data_write_lines(const char *name, int n_lines);
+
+#endif
