@@ -19,9 +19,9 @@ const char *data_folder_create(void) {
 void data_folder_remove(void) { ck_assert_int_eq(ms_directory_remove(folder), MS_OK); }
 
 const char *data_path(const char *name) {
-    static char paths[8][256];
+    static char paths[64][256];
     static unsigned turn;
-    char *path = paths[turn++ % 8];
+    char *path = paths[turn++ % 64];
     snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }

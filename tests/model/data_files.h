@@ -10,7 +10,7 @@
 const char *data_folder_create(void);
 /* Removes the folder and all it holds. */
 void data_folder_remove(void);
-/* The path of a name in the folder; one of eight buffers, used in turn. */
+/* The path of a name in the folder; one of 64 buffers, used in turn. */
 const char *data_path(const char *name);
 /* Writes a file in the folder and gives its path. */
 const char *data_write(const char *name, const void *data, size_t size_bytes);

@@ -1,0 +1,341 @@
+/* Sequences from shards and from the synthetic source: order, targets, resumption, bad input. */
+#include "model/dataset.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/dataset_prepare.h"
+#include "model/dataset_shuffle.h"
+#include "model/dataset_synthetic.h"
+#include "model/shard.h"
+#include "model/tokenizer.h"
+#include "platform/file.h"
+#include "tests/model/data_files.h"
+
+enum { T = 8 };
+
+START_TEST(shuffle) {
+    static const uint64_t sizes[] = {1, 2, 3, 4, 5, 16, 17, 100, 4096, 4097};
+    static uint8_t seen[4097];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (uint64_t epoch = 0; epoch < 3; epoch++) {
+            memset(seen, 0, sizeof seen);
+            for (uint64_t j = 0; j < sizes[i]; j++) {
+                uint64_t place = ms_dataset_shuffle(j, sizes[i], 42, epoch);
+                ck_assert_uint_lt(place, sizes[i]);
+                ck_assert_msg(!seen[place], "n %llu, place %llu twice", (unsigned long long)sizes[i],
+                              (unsigned long long)place);
+                seen[place] = 1;
+            }
+        }
+    }
+    /* Orders of different epochs and seeds agree about once, as random ones do. */
+    int n_same_epoch = 0, n_same_seed = 0, n_fixed = 0, n_neighbours = 0;
+    for (uint64_t j = 0; j < 4097; j++) {
+        uint64_t place = ms_dataset_shuffle(j, 4097, 1, 0);
+        n_same_epoch += place == ms_dataset_shuffle(j, 4097, 1, 1);
+        n_same_seed += place == ms_dataset_shuffle(j, 4097, 2, 0);
+        n_fixed += place == j;
+        n_neighbours += ms_dataset_shuffle((j + 1) % 4097, 4097, 1, 0) == (place + 1) % 4097;
+    }
+    ck_assert_int_lt(n_same_epoch, 10);
+    ck_assert_int_lt(n_same_seed, 10);
+    ck_assert_int_lt(n_fixed, 10);
+    ck_assert_int_lt(n_neighbours, 10);
+}
+END_TEST
+
+/* A shard of n tokens: first, first + 1, ... */
+static const char *write_shard(const char *name, int32_t first, int n) {
+    const char *path = data_path(name);
+    ms_shard_writer writer;
+    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    for (int32_t i = 0; i < n; i++) {
+        int32_t id = first + i;
+        ck_assert_int_eq(ms_shard_writer_add(&writer, &id, 1), MS_OK);
+    }
+    ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
+    return path;
+}
+
+static ms_dataset_options options_for(const char *directory, bool is_shuffled) {
+    return (ms_dataset_options){.directory = directory,
+                                .split = "train",
+                                .sequence_length = T,
+                                .seed = 7,
+                                .shuffle = is_shuffled,
+                                .vocab_size = 1000};
+}
+
+static ms_dataset *open_dataset(ms_dataset_options options) {
+    ms_dataset *dataset;
+    ms_status status = ms_dataset_open(&options, &dataset);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    return dataset;
+}
+
+/* Three shards of 5, 0 and 2 sequences with remainders; sequences are told apart by their first token. */
+START_TEST(sequences) {
+    const char *folder = data_folder_create();
+    write_shard("x_train_000000.bin", 100, 5 * T + 3);
+    write_shard("x_train_000001.bin", 900, T - 1);
+    write_shard("x_train_000002.bin", 200, 2 * T);
+    write_shard("x_val_000000.bin", 300, T);
+    static const int32_t starts[] = {100, 108, 116, 124, 132, 200, 208};
+    int32_t tokens[7 * T], targets[7 * T];
+    ms_dataset *dataset = open_dataset(options_for(folder, false));
+    ck_assert_int_eq(ms_dataset_sequences(dataset), 7);
+    ck_assert_int_eq(ms_dataset_tokens(dataset), 5 * T + 3 + T - 1 + 2 * T);
+    ck_assert_int_eq(ms_dataset_vocab_size(dataset), 1000);
+    ck_assert_ptr_null(ms_dataset_tokenizer_path(dataset));
+    ck_assert_ptr_null(ms_dataset_tokenizer_sha256(dataset));
+    ck_assert_int_eq(ms_dataset_next(dataset, 7, tokens, targets), MS_OK);
+    for (int i = 0; i < 7; i++) {
+        for (int j = 0; j < T; j++) {
+            ck_assert_int_eq(tokens[i * T + j], starts[i] + j);
+            ck_assert_int_eq(targets[i * T + j], j + 1 < T ? starts[i] + j + 1 : MS_NO_TARGET);
+        }
+    }
+    ck_assert_uint_eq(ms_dataset_position(dataset), 7);
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
+    ck_assert_int_eq(tokens[0], 100);
+    ms_dataset_close(dataset);
+    ms_dataset_options val = options_for(folder, true);
+    val.split = "val";
+    dataset = open_dataset(val);
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
+    ck_assert_int_eq(tokens[0], 300);
+    ms_dataset_close(dataset);
+    data_folder_remove();
+}
+END_TEST
+
+/* Every epoch serves every sequence once, and the position alone resumes. */
+START_TEST(epochs_and_resumption) {
+    enum { N = 50, EPOCHS = 4 };
+    const char *folder = data_folder_create();
+    write_shard("x_train_000000.bin", 0, 30 * T);
+    write_shard("x_train_000001.bin", 30 * T, 20 * T);
+    ms_dataset *dataset = open_dataset(options_for(folder, true));
+    int32_t tokens[EPOCHS * N * T], targets[EPOCHS * N * T], again[3 * T];
+    /* Batches that straddle epochs. */
+    for (int i = 0; i < EPOCHS * N; i += 8)
+        ck_assert_int_eq(ms_dataset_next(dataset, 8, tokens + i * T, targets + i * T), MS_OK);
+    int n_equal_epochs = 0;
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        bool seen[N] = {false};
+        for (int i = 0; i < N; i++) {
+            int32_t start = tokens[(epoch * N + i) * T];
+            ck_assert_int_eq(start % T, 0);
+            ck_assert(!seen[start / T]);
+            seen[start / T] = true;
+        }
+        n_equal_epochs += epoch > 0 && memcmp(tokens, tokens + epoch * N * T, N * T * sizeof *tokens) == 0;
+    }
+    ck_assert_int_eq(n_equal_epochs, 0);
+    ms_dataset *resumed = open_dataset(options_for(folder, true));
+    for (uint64_t position = 0; position + 3 <= EPOCHS * N; position += 13) {
+        ck_assert_int_eq(ms_dataset_seek(resumed, position), MS_OK);
+        ck_assert_int_eq(ms_dataset_next(resumed, 3, again, targets), MS_OK);
+        ck_assert_mem_eq(again, tokens + position * T, sizeof again);
+        ck_assert_uint_eq(ms_dataset_position(resumed), position + 3);
+    }
+    ck_assert_int_eq(ms_dataset_seek(resumed, UINT64_MAX / 2), MS_OK);
+    ck_assert_int_eq(ms_dataset_next(resumed, 3, again, targets), MS_OK);
+    ms_dataset_close(resumed);
+    ms_dataset_close(dataset);
+    data_folder_remove();
+}
+END_TEST
+
+START_TEST(synthetic) {
+    enum { N = 64, V = 50, LENGTH = 64 };
+    static int32_t train[N * LENGTH], val[N * LENGTH], other[N * LENGTH], targets[N * LENGTH];
+    ms_dataset_options options = {
+        .directory = "synthetic", .split = "train", .sequence_length = LENGTH, .seed = 3, .shuffle = true};
+    ms_dataset *dataset;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "synthetic");
+    options.vocab_size = V;
+    dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_sequences(dataset), MS_SYNTHETIC_TRAIN_TOKENS / LENGTH);
+    ck_assert_int_eq(ms_dataset_next(dataset, N, train, targets), MS_OK);
+    ck_assert_int_eq(ms_dataset_seek(dataset, 5), MS_OK);
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, other, targets), MS_OK);
+    ck_assert_mem_eq(other, train + 5 * LENGTH, LENGTH * sizeof *other);
+    ms_dataset_close(dataset);
+    options.seed = 4;
+    dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_next(dataset, N, other, targets), MS_OK);
+    ms_dataset_close(dataset);
+    options.split = "val";
+    dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_next(dataset, N, val, targets), MS_OK);
+    ms_dataset_close(dataset);
+    ck_assert_mem_ne(train, val, sizeof train);
+    ck_assert_mem_ne(train, other, sizeof train);
+    ck_assert_mem_ne(val, other, sizeof train);
+    /* The language is the same in all three: at most four tokens ever follow a token. */
+    static bool follows[V][V];
+    const int32_t *const sources[] = {train, val, other};
+    for (int source = 0; source < 3; source++)
+        for (int i = 0; i < N; i++)
+            for (int j = 0; j + 1 < LENGTH; j++)
+                follows[sources[source][i * LENGTH + j]][sources[source][i * LENGTH + j + 1]] = true;
+    int n_pairs = 0;
+    for (int i = 0; i < V; i++) {
+        int n = 0;
+        for (int j = 0; j < V; j++) n += follows[i][j];
+        ck_assert_int_le(n, 4);
+        n_pairs += n;
+    }
+    ck_assert_int_gt(n_pairs, 2 * V);
+}
+END_TEST
+
+START_TEST(bad_shards) {
+    const char *folder = data_folder_create();
+    ms_dataset *dataset;
+    ms_dataset_options options = options_for(folder, false);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "no shard of the split train");
+    options.directory = data_path("absent");
+    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "absent");
+    options = options_for(folder, false);
+    const char *path = write_shard("x_train_000000.bin", 990, 3 * T);
+    options.sequence_length = 3 * T + 1;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "24 tokens in 1 shards, too few");
+    options = options_for(folder, false);
+    options.vocab_size = 0;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "dataset.json");
+    options.split = "test";
+    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "\"test\"");
+    options = options_for(folder, false);
+    options.sequence_length = 1;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "1 tokens");
+    /* 990 + 10 is the first id outside the vocabulary of 1000: the second sequence, token 10. */
+    int32_t tokens[T], targets[T];
+    dataset = open_dataset(options_for(folder, false));
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
+    data_check_error(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT,
+                     "x_train_000000.bin: token 10 has the id 1000");
+    ck_assert_uint_eq(ms_dataset_position(dataset), 1);
+    ms_dataset_close(dataset);
+    char *bytes;
+    size_t size_bytes;
+    options = options_for(folder, false);
+    ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
+    ck_assert_uint_eq(size_bytes, 1024 + 2 * 3 * T);
+    data_write("x_train_000000.bin", bytes, size_bytes - 1);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT,
+                     "the header says 24 tokens, 1072 bytes; the file has 1071");
+    data_write("x_train_000000.bin", bytes, 100);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "100 bytes are too few");
+    data_write("x_train_000000.bin", bytes, 0);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "0 bytes are too few");
+    bytes[4] = 2;
+    data_write("x_train_000000.bin", bytes, size_bytes);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 2");
+    bytes[0] ^= 1;
+    data_write("x_train_000000.bin", bytes, size_bytes);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "magic number");
+    free(bytes);
+    data_folder_remove();
+}
+END_TEST
+
+/* The header, byte by byte, as llm.c writes it, and the writer's refusals. */
+START_TEST(shard_format) {
+    data_folder_create();
+    const char *path = data_path("s.bin");
+    ms_shard_writer writer;
+    int32_t ids[] = {0, 258, 65535, 65536};
+    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
+    ck_assert(!ms_file_exists(path));
+    data_check_error(ms_shard_writer_add(&writer, ids, 4), MS_INVALID, "token id 65536");
+    ms_shard_writer_abort(&writer);
+    ck_assert(!ms_file_exists(path));
+    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
+    char *bytes;
+    size_t size_bytes;
+    ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
+    ck_assert_uint_eq(size_bytes, 1030);
+    static const uint8_t head[] = {0x88, 0xd8, 0x34, 0x01, 1, 0, 0, 0, 3, 0, 0, 0};
+    static const uint8_t tail[] = {0, 0, 2, 1, 255, 255};
+    ck_assert_mem_eq(bytes, head, sizeof head);
+    for (size_t i = sizeof head; i < 1024; i++) ck_assert_int_eq(bytes[i], 0);
+    ck_assert_mem_eq(bytes + 1024, tail, sizeof tail);
+    free(bytes);
+    data_folder_remove();
+}
+END_TEST
+
+/* What the sidecar adds: identity, sizes, counts. */
+START_TEST(sidecar) {
+    data_folder_create();
+    const char *tokenizer_path = data_write_tokenizer(), *files[] = {data_write_lines("lines.txt", 2000)};
+    const char *folder = data_path("out");
+    ms_prepare_options prepare = {.tokenizer_path = tokenizer_path,
+                                  .directory = folder,
+                                  .files = files,
+                                  .n_files = 1,
+                                  .validation_fraction = 0.25,
+                                  .corpus = {.chunk_bytes = 512}};
+    ms_sidecar made;
+    ck_assert_int_eq(ms_dataset_prepare(&prepare, &made), MS_OK);
+    ms_dataset_options options = {
+        .directory = folder, .split = "train", .sequence_length = T, .tokenizer_sha256 = made.tokenizer_sha256};
+    ms_dataset *dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_vocab_size(dataset), 257);
+    ck_assert_int_eq(ms_dataset_tokens(dataset), made.splits[MS_SPLIT_TRAIN].n_tokens);
+    ck_assert_int_eq(ms_dataset_text_bytes(dataset), made.splits[MS_SPLIT_TRAIN].n_bytes);
+    ck_assert_str_eq(ms_dataset_tokenizer_sha256(dataset), made.tokenizer_sha256);
+    ck_assert(ms_file_exists(ms_dataset_tokenizer_path(dataset)));
+    ms_dataset_close(dataset);
+    options.vocab_size = 300;
+    dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_vocab_size(dataset), 300);
+    ms_dataset_close(dataset);
+    options.vocab_size = 256;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_MISMATCH, "257 tokens, more than the model's 256");
+    options.vocab_size = 0;
+    char other[65];
+    memset(other, 'a', 64);
+    other[64] = '\0';
+    options.tokenizer_sha256 = other;
+    data_check_error(ms_dataset_open(&options, &dataset), MS_MISMATCH, "tokenizer");
+    options.tokenizer_sha256 = NULL;
+    /* A whole, valid shard that is not the sidecar's. */
+    char name[64];
+    snprintf(name, sizeof name, "out/%s", made.splits[MS_SPLIT_TRAIN].shards[0].file);
+    write_shard(name, 0, 100);
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "has 100 tokens; dataset.json says");
+    data_write_text("out/dataset.json", "{\"format\":\"muonscope dataset\",\"version\":9}");
+    data_check_error(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 9");
+    data_write_text("out/dataset.json", "{\"format\":");
+    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "dataset.json, line 1");
+    ms_sidecar_finish(&made);
+    data_folder_remove();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("dataset");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 30);
+    tcase_add_test(all, shuffle);
+    tcase_add_test(all, sequences);
+    tcase_add_test(all, epochs_and_resumption);
+    tcase_add_test(all, synthetic);
+    tcase_add_test(all, bad_shards);
+    tcase_add_test(all, shard_format);
+    tcase_add_test(all, sidecar);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed == 0 ? 0 : 1;
+}

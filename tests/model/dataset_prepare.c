@@ -1,0 +1,214 @@
+/* From text to a folder of shards: contents, determinism, and that a failure leaves nothing behind. */
+#include "model/dataset_prepare.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "model/dataset_check.h"
+#include "model/shard.h"
+#include "model/tokenizer.h"
+#include "platform/directory.h"
+#include "platform/file.h"
+#include "tests/model/data_files.h"
+
+static const char *inputs[2];
+
+static ms_prepare_options options_for(const char *output) {
+    return (ms_prepare_options){.tokenizer_path = data_path("small.json"),
+                                .directory = data_path(output),
+                                .name = "t",
+                                .files = inputs,
+                                .n_files = 1,
+                                .validation_fraction = 0.2,
+                                .seed = 5,
+                                .corpus = {.chunk_bytes = 256}};
+}
+
+static ms_sidecar prepare(ms_prepare_options options) {
+    ms_sidecar sidecar;
+    ms_status status = ms_dataset_prepare(&options, &sidecar);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    return sidecar;
+}
+
+static void check_same_file(const char *left, const char *right) {
+    char *a, *b;
+    size_t size_a, size_b;
+    ck_assert_int_eq(ms_file_read(left, &a, &size_a), MS_OK);
+    ck_assert_int_eq(ms_file_read(right, &b, &size_b), MS_OK);
+    ck_assert_uint_eq(size_a, size_b);
+    ck_assert_mem_eq(a, b, size_a);
+    free(a);
+    free(b);
+}
+
+/* The tokenizer has no merges, so each document is its bytes plus one: the shards hold exactly the text. */
+START_TEST(contents) {
+    data_folder_create();
+    data_write_tokenizer();
+    inputs[0] = data_write_lines("lines.txt", 3000);
+    inputs[1] = data_write_text("more.jsonl", "{\"text\":\"forged <|endoftext|> end\"}\n");
+    ms_prepare_options options = options_for("a");
+    options.n_files = 2;
+    options.shard_tokens = 10000;
+    ms_sidecar made = prepare(options);
+    int64_t n_bytes = made.splits[0].n_bytes + made.splits[1].n_bytes,
+            n_documents = made.splits[0].n_documents + made.splits[1].n_documents;
+    ck_assert_int_eq(made.sources[0].n_bytes + (int64_t)strlen("forged <|endoftext|> end"), n_bytes);
+    ck_assert_int_eq(made.sources[0].n_documents + made.sources[1].n_documents, n_documents);
+    ck_assert_int_eq(made.splits[0].n_tokens + made.splits[1].n_tokens, n_bytes + n_documents);
+    ck_assert_uint_gt(made.splits[MS_SPLIT_TRAIN].n_shards, 2);
+    ck_assert_str_eq(made.splits[MS_SPLIT_TRAIN].shards[1].file, "t_train_000001.bin");
+    double share = (double)made.splits[MS_SPLIT_VAL].n_documents / (double)n_documents;
+    ck_assert_double_gt(share, 0.1);
+    ck_assert_double_lt(share, 0.3);
+    ms_sidecar checked;
+    ms_status status = ms_dataset_check(data_path("a"), &checked);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    ck_assert_int_eq(checked.splits[0].n_tokens, made.splits[0].n_tokens);
+    ck_assert_uint_eq(checked.seed, 5);
+    ms_sidecar_finish(&checked);
+    /* The first shard of each split begins with an end of text, and the training one with the first line kept. */
+    ms_shard shard;
+    ck_assert_int_eq(ms_shard_open(data_path("a/t_train_000000.bin"), &shard), MS_OK);
+    ck_assert_int_eq(shard.tokens[0], 0);
+    ms_tokenizer *tokenizer;
+    ck_assert_int_eq(ms_tokenizer_open(data_path("a/tokenizer.json"), &tokenizer), MS_OK);
+    int32_t ids[5];
+    for (int i = 0; i < 5; i++) ids[i] = shard.tokens[1 + i];
+    char *text;
+    size_t size_bytes;
+    ck_assert_int_eq(ms_tokenizer_decode(tokenizer, ids, 5, false, &text, &size_bytes), MS_OK);
+    ck_assert_str_eq(text, "line ");
+    free(text);
+    ms_tokenizer_close(tokenizer);
+    ms_shard_close(&shard);
+    ms_sidecar_finish(&made);
+    data_folder_remove();
+}
+END_TEST
+
+START_TEST(determinism) {
+    data_folder_create();
+    data_write_tokenizer();
+    inputs[0] = data_write_lines("lines.txt", 1000);
+    ms_sidecar a = prepare(options_for("a")), b = prepare(options_for("b/"));
+    check_same_file(data_path("a/t_train_000000.bin"), data_path("b/t_train_000000.bin"));
+    check_same_file(data_path("a/t_val_000000.bin"), data_path("b/t_val_000000.bin"));
+    check_same_file(data_path("a/dataset.json"), data_path("b/dataset.json"));
+    ms_prepare_options options = options_for("c");
+    options.seed = 6;
+    ms_sidecar c = prepare(options);
+    ck_assert_str_ne(a.splits[MS_SPLIT_VAL].shards[0].sha256, c.splits[MS_SPLIT_VAL].shards[0].sha256);
+    ms_sidecar_finish(&a);
+    ms_sidecar_finish(&b);
+    ms_sidecar_finish(&c);
+    data_folder_remove();
+}
+END_TEST
+
+/* Runs into an error, and then neither the folder nor its temporary one may be there. */
+static void check_failure(ms_prepare_options options, ms_status status, const char *part) {
+    ms_sidecar sidecar;
+    data_check_error(ms_dataset_prepare(&options, &sidecar), status, part);
+    ck_assert_ptr_null(sidecar.sources);
+    ck_assert(!ms_file_exists(data_path("a")));
+    ck_assert(!ms_file_exists(data_path("a.tmp")));
+}
+
+START_TEST(bad_input) {
+    data_folder_create();
+    data_write_tokenizer();
+    inputs[0] = data_write_lines("lines.txt", 100);
+    inputs[1] = data_write_text("bad.txt", "good\nbad \xc3\n");
+    ms_prepare_options options = options_for("a");
+    options.n_files = 2;
+    check_failure(options, MS_INVALID, "bad.txt: byte 9 is 0xc3, which is not UTF-8");
+    inputs[1] = data_path("absent.txt");
+    check_failure(options, MS_NOT_FOUND, "absent.txt");
+    options = options_for("a");
+    options.tokenizer_path = data_path("absent.json");
+    check_failure(options, MS_NOT_FOUND, "absent.json");
+    options.tokenizer_path =
+        data_write_text("no_end.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":"
+                                       "{\"a\":0},\"merges\":[]}}");
+    check_failure(options, MS_UNSUPPORTED, "no token <|endoftext|>");
+    options.tokenizer_path =
+        data_write_text("big.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":"
+                                    "{\"a\":65536},\"merges\":[]}}");
+    check_failure(options, MS_UNSUPPORTED, "65537 tokens");
+    options = options_for("a");
+    options.validation_fraction = 1;
+    check_failure(options, MS_INVALID, "validation fraction 1");
+    options = options_for("a");
+    options.corpus.documents = MS_DOCUMENTS_FILE;
+    check_failure(options, MS_INVALID, "no document fell in the");
+    ms_sidecar sidecar;
+    ck_assert_int_eq(ms_directory_create(data_path("full/x")), MS_OK);
+    options = options_for("full");
+    data_check_error(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "exists and is not empty");
+    ck_assert(ms_is_directory(data_path("full/x")));
+    data_folder_remove();
+}
+END_TEST
+
+/* A limit on the size of files stands for a full disk: writing fails in the middle of a shard. */
+START_TEST(no_room) {
+    data_folder_create();
+    data_write_tokenizer();
+    inputs[0] = data_write_lines("lines.txt", 20000);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit = {200000, 200000};
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    check_failure(options_for("a"), MS_IO, "cannot write");
+    data_folder_remove();
+}
+END_TEST
+
+START_TEST(check_finds_damage) {
+    data_folder_create();
+    data_write_tokenizer();
+    inputs[0] = data_write_lines("lines.txt", 1000);
+    ms_sidecar made = prepare(options_for("a")), checked;
+    const char *path = data_path("a/t_train_000000.bin");
+    char *bytes;
+    size_t size_bytes;
+    ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
+    bytes[2000] ^= 1;
+    data_write("a/t_train_000000.bin", bytes, size_bytes);
+    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "t_train_000000.bin: SHA-256");
+    bytes[2001] = 1; /* id 256 + something, the vocabulary ends at 256 */
+    bytes[2000] = 1;
+    data_write("a/t_train_000000.bin", bytes, size_bytes);
+    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "token 488 has the id 257");
+    data_write("a/t_train_000000.bin", bytes, size_bytes - 2);
+    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "the file has");
+    free(bytes);
+    data_write_text("a/tokenizer.json",
+                    "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}");
+    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_MISMATCH, "identity");
+    data_check_error(ms_dataset_check(data_path("absent"), &checked), MS_NOT_FOUND, "absent");
+    ms_sidecar_finish(&made);
+    data_folder_remove();
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("dataset_prepare");
+    TCase *all = tcase_create("all");
+    tcase_set_timeout(all, 30);
+    tcase_add_test(all, contents);
+    tcase_add_test(all, determinism);
+    tcase_add_test(all, bad_input);
+    tcase_add_test(all, no_room);
+    tcase_add_test(all, check_finds_damage);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed == 0 ? 0 : 1;
+}
