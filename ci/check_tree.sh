@@ -1,0 +1,57 @@
+#!/bin/sh
+# What must not be in the repository: large files, paths of one machine, unfinished code, long files without a reason.
+# Usage: ci/check_tree.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+list=$(mktemp)
+found=$(mktemp)
+trap 'rm -f "$list" "$found"' EXIT INT TERM
+# Files that git tracks or would track; a clone may belong to another user.
+git -c safe.directory="$(pwd)" ls-files --cached --others --exclude-standard >"$list"
+[ -s "$list" ] || {
+    echo "check_tree.sh: git lists no file" >&2
+    exit 1
+}
+
+# complain WHY: each line of stdin is a fault.
+complain() {
+    sed "s|\$|  <- $1|" >>"$found"
+}
+
+while read -r file; do
+    [ -f "$file" ] || continue # removed, not committed yet
+    if [ "$(wc -c <"$file")" -gt 1048576 ]; then echo "$file" | complain "larger than 1 MiB"; fi
+done <"$list"
+
+# This file names what it looks for.
+texts=$(grep -v '^ci/check_tree\.sh$' "$list")
+echo "$texts" | xargs grep -InE '(^|[^A-Za-z0-9_.*)-])/(work|root)(/|$|[^A-Za-z0-9_])' -- 2>/dev/null | complain "path of one machine" || true
+echo "$texts" | xargs grep -InwE 'TODO|FIXME|XXX' -- 2>/dev/null | complain "unfinished" || true
+echo "$texts" | xargs grep -IniwE 'not (yet )?implemented|stubs?' -- 2>/dev/null | complain "unfinished" || true
+echo "$texts" | xargs grep -InE '^[ 	]*#[ 	]*if[ 	]+0([^-9x.]|$)' -- 2>/dev/null | complain "dead code" || true
+
+# ci/long_files.txt: "path  reason" for C files of more than 600 lines.
+excused() {
+    grep -v '^#' ci/long_files.txt | awk -v path="$1" '$1 == path && NF > 1 { found = 1 } END { exit !found }'
+}
+for file in $(grep '\.[ch]$' "$list"); do
+    [ -f "$file" ] || continue
+    lines=$(wc -l <"$file")
+    if [ "$lines" -gt 600 ] && ! excused "$file"; then
+        echo "$file: $lines lines" | complain "over 600 without a reason in ci/long_files.txt"
+    fi
+    if [ "$lines" -le 600 ] && excused "$file"; then
+        echo "$file: $lines lines" | complain "needs no entry in ci/long_files.txt"
+    fi
+done
+for file in $(awk '!/^#/ { print $1 }' ci/long_files.txt); do
+    [ -f "$file" ] || echo "$file" | complain "in ci/long_files.txt, but does not exist"
+done
+
+if [ -s "$found" ]; then
+    cat "$found"
+    echo "check_tree.sh: $(wc -l <"$found") errors"
+    exit 1
+fi
+echo "check_tree.sh: $(wc -l <"$list") files, nothing that does not belong"

@@ -1,0 +1,79 @@
+#!/bin/sh
+# From nothing to pictures: installs what is missing (Debian 12), builds, prepares the demo corpus, trains the preset `tiny`
+# with tracking for a few minutes, and plots what its matrices did.
+# Usage: ci/demo.sh [--steps N] [--run DIR]
+#   --steps N   steps of training (default: the preset's)
+#   --run DIR   folder of the run (default runs/demo, or runs/demo-2, ... when that exists)
+set -eu
+cd "$(dirname "$0")/.."
+
+usage() {
+    echo "usage: ci/demo.sh [--steps N] [--run DIR]" >&2
+    exit 2
+}
+fail() {
+    echo "demo.sh: $1" >&2
+    exit 1
+}
+
+steps=
+run=
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage
+    case $1 in
+    --steps) steps=$2 ;;
+    --run) run=$2 ;;
+    *) usage ;;
+    esac
+    shift 2
+done
+case $steps in
+*[!0-9]*) usage ;;
+esac
+
+# Where everything can be had without Debian's packages, they are not asked for.
+complete() {
+    for tool in cc cmake ninja pkg-config gnuplot bible; do
+        command -v "$tool" >/dev/null || return 1
+    done
+    pkg-config --exists jansson yaml-0.1 libpcre2-8 libcrypto check || return 1
+    [ -r /usr/share/wordnet/data.noun ] || return 1
+    ls /usr/lib/*/openblas-openmp/libopenblas.so /usr/lib/*/liblapacke.so >/dev/null 2>&1
+}
+complete || ci/setup.sh
+
+echo "demo.sh: building"
+cmake --preset release >/dev/null
+cmake --build --preset release --target muonscope -j "$(nproc)"
+muonscope=build/release/muonscope
+
+ci/demo_data.sh data/demo
+
+if [ -z "$run" ]; then
+    run=runs/demo
+    i=2
+    while [ -e "$run" ]; do
+        run=runs/demo-$i
+        i=$((i + 1))
+    done
+    [ "$run" = runs/demo ] || echo "demo.sh: runs/demo exists and stays as it is; this run goes to $run"
+elif [ -e "$run" ]; then
+    fail "$run exists: name another folder, or continue that run with $muonscope train --resume $run"
+fi
+
+"$muonscope" train --preset tiny --run "$run" ${steps:+--steps "$steps"}
+
+# The losses of the first and the last tenth of the steps.
+sed -n 's/.*"loss": *\([0-9.eE+-]*\).*/\1/p' "$run/metrics.jsonl" | awk '
+    { loss[NR] = $1 }
+    END {
+        tenth = int((NR + 9) / 10)
+        for (i = 1; i <= tenth; i++) { first += loss[i] / tenth; last += loss[NR + 1 - i] / tenth }
+        if (NR == 0) print "demo.sh: metrics.jsonl has no loss"
+        else printf "demo.sh: loss %.3f at the start, %.3f at the end of %d steps\n", first, last, NR
+        exit !(NR > 0 && last < first)
+    }' || fail "the loss did not fall: see $run/metrics.jsonl"
+
+"$muonscope" plot "$run"
+echo "demo.sh: plots:"
+ls "$run"/plots/*.png
