@@ -124,7 +124,7 @@ static void attend(const attention_job *job, const attention_scratch *scratch, i
         inverse[r] = ms_reciprocal(sum);
         if (job->lse) lse[i + r] = max + ms_log(sum);
     }
-    for (int64_t r = 0; r < n; r += ATTENTION_ROWS) {
+    for (int64_t r = 0; o && r < n; r += ATTENTION_ROWS) {
         int64_t n_rows = ms_min64(ATTENTION_ROWS, n - r);
         for (int64_t column = 0; column < d; column += TILE_COLUMNS) {
             real total[ATTENTION_ROWS * TILE_COLUMNS];
@@ -154,7 +154,7 @@ static void attention_task(void *context, int64_t i_task, int i_thread) {
     for (int64_t h = i_kv * group; h < (i_kv + 1) * group; h++) {
         int64_t at = row0 * stride + h * d;
         for (int64_t i = begin; i < end; i += BLOCK_QUERIES)
-            attend(job, &scratch, i, ms_min64(BLOCK_QUERIES, end - i), job->q + at, job->o + at,
+            attend(job, &scratch, i, ms_min64(BLOCK_QUERIES, end - i), job->q + at, job->o ? job->o + at : NULL,
                    job->lse ? job->lse + (i_batch * a->heads + h) * a->sequence : NULL);
     }
 }

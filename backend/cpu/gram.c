@@ -80,6 +80,7 @@ size_t MS_WORKSPACE(gram)(const ms_cpu_call *call) {
 
 ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
     gram_job job = prepare(call);
+    if (!job.y) return MS_OK;
     ms_pool_run(call->pool, ms_shape_matrix(&call->in[0].shape).batch * job.n_pairs, gram_block, &job);
     return MS_OK;
 }

@@ -66,6 +66,7 @@ ms_status ms_cpu_fast_gram(const ms_cpu_call *call) {
         .depth = transpose ? x.rows : x.columns,
         .transpose = transpose,
     };
+    if (!job.y) return MS_OK;
     int64_t n_threads = ms_pool_size(call->pool);
     bool share = x.batch < 2 * n_threads && x.batch % n_threads != 0 && job.n >= 128;
     /* Bands get shorter downwards; three a thread even that out. */

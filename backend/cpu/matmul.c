@@ -102,6 +102,7 @@ ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
     };
     sizes_of(call, &job.n_rows, &job.n_columns, &job.depth);
     job.scratch_bytes = MS_KERNEL(tile_scratch_bytes)(job.n_rows, job.n_columns, job.depth);
+    if (!job.y) return MS_OK;
     choose_blocks(&job, batch, ms_pool_size(call->pool));
     ms_pool_run(call->pool, batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
     return MS_OK;

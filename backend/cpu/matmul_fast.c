@@ -83,6 +83,7 @@ ms_status ms_cpu_fast_matmul(const ms_cpu_call *call) {
         .alpha = attributes->alpha,
         .beta = attributes->beta,
     };
+    if (!job.y) return MS_OK;
     choose_bands(&job, batch, ms_pool_size(call->pool));
     ms_pool_run(call->pool, batch * job.n_bands, matmul_band, &job);
     return MS_OK;

@@ -1,0 +1,254 @@
+/* attention and attention_grad: `exact` against the scalar definition in backend/cpu/attention.c and attention_grad.c,
+   `fast` against the oracle within first-order bounds.  The f64 gradient itself is held against finite differences in
+   tests/ir. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/exact.h"
+#include "tests/ops/fast.h"
+
+/* One head: pointers to row 0, and the strides between rows. */
+typedef struct head_view {
+    const ms_attention_attributes *a;
+    int64_t i_head, i_kv;
+    const float *q, *k, *v, *o, *lse, *d_o;
+    int64_t stride, kv_stride; /* of q, o, do; of k, v */
+    int64_t q_at, kv_at;       /* element of row 0 in q-like and k-like tensors */
+} head_view;
+
+static head_view head_of(const ms_op_case *test, const void *const *in, int64_t i_head) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    int64_t batch = i_head / a->heads, h = i_head % a->heads, g = h / (a->heads / a->kv_heads), d = a->head_size;
+    head_view view = {.a = a, .i_head = i_head, .i_kv = batch * a->kv_heads + g};
+    view.stride = (int64_t)a->heads * d;
+    view.kv_stride = (int64_t)a->kv_heads * d;
+    view.q_at = batch * a->sequence * view.stride + h * d;
+    view.kv_at = batch * a->sequence * view.kv_stride + g * d;
+    view.q = (const float *)in[0] + view.q_at;
+    view.k = (const float *)in[1] + view.kv_at;
+    view.v = (const float *)in[2] + view.kv_at;
+    if (test->op == MS_OP_ATTENTION_GRAD) {
+        view.o = (const float *)in[3] + view.q_at;
+        view.lse = (const float *)in[4] + i_head * a->sequence;
+        view.d_o = (const float *)in[5] + view.q_at;
+    }
+    return view;
+}
+
+static float dot(const float *a, const float *b, int64_t n) {
+    float sum = a[0] * b[0];
+    for (int64_t d = 1; d < n; d++) sum = sum + a[d] * b[d];
+    return sum;
+}
+
+/* Sum of x[k] * y[k] for k in [begin, end) in chunks that end at multiples of 512. */
+static float chunked(const float *x, int64_t x_step, const float *y, int64_t y_step, int64_t begin, int64_t end) {
+    float total = 0;
+    for (int64_t k = begin; k < end;) {
+        int64_t chunk_end = (k / 512 + 1) * 512 < end ? (k / 512 + 1) * 512 : end;
+        bool first = k == begin;
+        float sum = x[k * x_step] * y[k * y_step];
+        for (k++; k < chunk_end; k++) sum = sum + x[k * x_step] * y[k * y_step];
+        total = first ? sum : total + sum;
+    }
+    return total;
+}
+
+static float score(const head_view *view, int64_t i, int64_t j) {
+    return dot(view->q + i * view->stride, view->k + j * view->kv_stride, view->a->head_size) * view->a->scale;
+}
+
+static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    float *p = malloc((size_t)a->sequence * sizeof *p);
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        float *o = (float *)out[0] + view.q_at, *lse = (float *)out[1] + h * a->sequence;
+        for (int64_t i = 0; i < a->sequence; i++) {
+            for (int64_t j = 0; j <= i; j++) p[j] = score(&view, i, j);
+            float max = p[0];
+            for (int64_t j = 1; j <= i; j++) max = p[j] > max ? p[j] : max;
+            for (int64_t j = 0; j <= i; j++) p[j] = ms_exp(p[j] - max);
+            float sum = ms_naive_reduce(p, i + 1), inverse = ms_reciprocal(sum);
+            lse[i] = max + ms_log(sum);
+            for (int64_t d = 0; d < a->head_size; d++)
+                o[i * view.stride + d] = chunked(p, 1, view.v + d, view.kv_stride, 0, i + 1) * inverse;
+        }
+    }
+    free(p);
+}
+
+/* p and ds [T][T] of one head. */
+static void score_gradients(const head_view *view, float *p, float *ds) {
+    int64_t n = view->a->sequence, d = view->a->head_size;
+    float *products = malloc((size_t)d * sizeof *products);
+    for (int64_t i = 0; i < n; i++) {
+        const float *o = view->o + i * view->stride, *d_o = view->d_o + i * view->stride;
+        for (int64_t c = 0; c < d; c++) products[c] = d_o[c] * o[c];
+        float delta = ms_naive_reduce(products, d);
+        for (int64_t j = 0; j <= i; j++) {
+            p[i * n + j] = ms_exp(score(view, i, j) - view->lse[i]);
+            ds[i * n + j] = p[i * n + j] * (dot(d_o, view->v + j * view->kv_stride, d) - delta);
+        }
+    }
+    free(products);
+}
+
+static void grad_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    int64_t n = a->sequence, group = a->heads / a->kv_heads;
+    float *p = calloc((size_t)(n * n), sizeof *p), *ds = calloc((size_t)(n * n), sizeof *ds);
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        score_gradients(&view, p, ds);
+        float *dq = (float *)out[0] + view.q_at, *dk = (float *)out[1] + view.kv_at, *dv = (float *)out[2] + view.kv_at;
+        bool first = h % group == 0, last = h % group == group - 1;
+        for (int64_t e = 0; e < n * a->head_size; e++) {
+            int64_t row = e / a->head_size, d = e % a->head_size, at = row * view.kv_stride + d;
+            dq[row * view.stride + d] = chunked(ds + row * n, 1, view.k + d, view.kv_stride, 0, row + 1) * a->scale;
+            float k_sum = chunked(ds + row, n, view.q + d, view.stride, row, n);
+            float v_sum = chunked(p + row, n, view.d_o + d, view.stride, row, n);
+            dk[at] = first ? k_sum : dk[at] + k_sum;
+            dv[at] = first ? v_sum : dv[at] + v_sum;
+            if (last) dk[at] = dk[at] * a->scale;
+        }
+    }
+    free(p);
+    free(ds);
+}
+
+/* What one relative rounding error of a weight p_ij amounts to, in units of u: that of the score's dot product, of lse,
+   of the exponential, and of the sums over up to T terms. */
+static double weight_error(const head_view *view, int64_t i, double lse, double *out_p, int64_t j) {
+    int64_t d = view->a->head_size;
+    double s = 0, absolute = 0;
+    for (int64_t c = 0; c < d; c++) {
+        double product = (double)view->q[i * view->stride + c] * (double)view->k[j * view->kv_stride + c];
+        s += product;
+        absolute += fabs(product);
+    }
+    double scale = (double)view->a->scale;
+    *out_p = exp(s * scale - lse);
+    return sqrt((double)d) * absolute * scale + fabs(lse) + sqrt((double)view->a->sequence) + 4;
+}
+
+static void magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++) {
+            double *lse = &out[1][h * a->sequence + i], *o = out[0] + view.q_at + i * view.stride;
+            double sum = 0, worst = 0, p;
+            for (int64_t j = 0; j <= i; j++) {
+                worst = fmax(worst, weight_error(&view, i, 0, &p, j));
+                sum += p;
+            }
+            for (int64_t c = 0; c < a->head_size; c++) o[c] = 0;
+            for (int64_t j = 0; j <= i; j++) {
+                weight_error(&view, i, 0, &p, j);
+                for (int64_t c = 0; c < a->head_size; c++)
+                    o[c] += worst * p / sum * fabs((double)view.v[j * view.kv_stride + c]);
+            }
+            *lse += worst;
+        }
+    }
+}
+
+static void grad_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    int64_t d = a->head_size;
+    for (int k = 0; k < 3; k++)
+        for (int64_t e = 0; e < ms_shape_count(&test->out[k].shape); e++) out[k][e] = 0;
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++) {
+            const float *q = view.q + i * view.stride, *o = view.o + i * view.stride, *d_o = view.d_o + i * view.stride;
+            for (int64_t j = 0; j <= i; j++) {
+                const float *k = view.k + j * view.kv_stride, *v = view.v + j * view.kv_stride;
+                double p, error = weight_error(&view, i, (double)view.lse[i], &p, j), ds = 0;
+                for (int64_t c = 0; c < d; c++) ds += fabs((double)d_o[c]) * (fabs((double)v[c]) + fabs((double)o[c]));
+                ds *= p * (error + sqrt((double)d));
+                for (int64_t c = 0; c < d; c++) {
+                    out[0][view.q_at + i * view.stride + c] += ds * fabs((double)k[c]) * (double)a->scale;
+                    out[1][view.kv_at + j * view.kv_stride + c] += ds * fabs((double)q[c]) * (double)a->scale;
+                    out[2][view.kv_at + j * view.kv_stride + c] += error * p * fabs((double)d_o[c]);
+                }
+            }
+        }
+    }
+}
+
+static const ms_attention_attributes table[] = {
+    {1, 1, 1, 1, 1, 1.0f},      {1, 2, 2, 1, 2, 0.7f},      {2, 7, 2, 2, 3, 0.577f},    {1, 8, 1, 1, 32, 0.177f},
+    {1, 9, 4, 2, 33, 0.174f},   {2, 33, 4, 1, 16, 0.25f},   {1, 65, 2, 1, 8, 0.3535f},  {3, 100, 3, 3, 20, 0.2236f},
+    {1, 130, 4, 2, 64, 0.125f}, {1, 523, 2, 1, 5, 0.4472f}, {1, 1040, 2, 1, 3, 0.577f},
+};
+
+static ms_op_case case_of(int i, ms_op op) {
+    const ms_attention_attributes *a = &table[i];
+    ms_op_case test = ms_case_of(op);
+    test.attributes.attention = *a;
+    int64_t n = (int64_t)a->batch * a->sequence;
+    ms_shape q = ms_shape_2(n, (int64_t)a->heads * a->head_size),
+             k = ms_shape_2(n, (int64_t)a->kv_heads * a->head_size);
+    ms_case_input(&test, MS_DTYPE_F32, q, MS_CASE_NORMAL);
+    ms_case_input(&test, MS_DTYPE_F32, k, MS_CASE_NORMAL);
+    ms_case_input(&test, MS_DTYPE_F32, k, MS_CASE_SPARSE);
+    if (op == MS_OP_ATTENTION_GRAD) {
+        ms_case_input(&test, MS_DTYPE_F32, q, MS_CASE_NORMAL);
+        ms_case_input(&test, MS_DTYPE_F32, ms_shape_2((int64_t)a->batch * a->heads, a->sequence), MS_CASE_POSITIVE);
+        ms_case_input(&test, MS_DTYPE_F32, q, MS_CASE_SPARSE);
+    }
+    test.reference = op == MS_OP_ATTENTION ? reference : grad_reference;
+    test.magnitude = op == MS_OP_ATTENTION ? magnitude : grad_magnitude;
+    test.bound = 4;
+    test.skip_special = a->sequence > 500; /* the scalar reference would take seconds; the short cases cover them */
+    return test;
+}
+
+START_TEST(exact_forward) {
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION);
+    ms_case_check(&test);
+}
+END_TEST
+
+START_TEST(exact_gradient) {
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION_GRAD);
+    ms_case_check(&test);
+}
+END_TEST
+
+START_TEST(fast_forward) {
+    static const ms_fast_kernels kernels = {ms_cpu_fast_attention, ms_cpu_f64_attention,
+                                            ms_cpu_fast_attention_workspace, ms_cpu_f64_attention_workspace};
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION);
+    ms_fast_check(&test, &kernels);
+}
+END_TEST
+
+START_TEST(fast_gradient) {
+    static const ms_fast_kernels kernels = {ms_cpu_fast_attention_grad, ms_cpu_f64_attention_grad,
+                                            ms_cpu_fast_attention_grad_workspace, ms_cpu_f64_attention_grad_workspace};
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION_GRAD);
+    ms_fast_check(&test, &kernels);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("attention");
+    TCase *tcase = tcase_create("attention");
+    tcase_set_timeout(tcase, 120);
+    int n = (int)(sizeof table / sizeof *table);
+    tcase_add_loop_test(tcase, exact_forward, 0, n);
+    tcase_add_loop_test(tcase, exact_gradient, 0, n);
+    tcase_add_loop_test(tcase, fast_forward, 0, n);
+    tcase_add_loop_test(tcase, fast_gradient, 0, n);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,165 @@
+/* matmul: `exact` against the scalar definition, `fast` against the oracle within c * sqrt(K) * u * |A||B|. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/ops/fast.h"
+
+typedef struct product {
+    int64_t batch, m, n, k, step_a, step_b; /* step: elements between matrices, 0 when shared */
+    const float *a, *b, *c;
+    const ms_matmul_attributes *attributes;
+} product;
+
+static product product_of(const ms_op_case *test, const void *const *in) {
+    ms_matrix_shape a = ms_shape_matrix(&test->shape[0]), b = ms_shape_matrix(&test->shape[1]);
+    product p = {.a = in[0], .b = in[1], .c = in[2], .attributes = &test->attributes.matmul};
+    p.batch = a.batch > b.batch ? a.batch : b.batch;
+    p.m = p.attributes->transpose_a ? a.columns : a.rows;
+    p.k = p.attributes->transpose_a ? a.rows : a.columns;
+    p.n = p.attributes->transpose_b ? b.rows : b.columns;
+    p.step_a = a.batch > 1 ? a.rows * a.columns : 0;
+    p.step_b = b.batch > 1 ? b.rows * b.columns : 0;
+    return p;
+}
+
+static float factor_a(const product *p, int64_t batch, int64_t i, int64_t k) {
+    return p->a[batch * p->step_a + (p->attributes->transpose_a ? k * p->m + i : i * p->k + k)];
+}
+
+static float factor_b(const product *p, int64_t batch, int64_t k, int64_t j) {
+    return p->b[batch * p->step_b + (p->attributes->transpose_b ? j * p->k + k : k * p->n + j)];
+}
+
+static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    product p = product_of(test, in);
+    for (int64_t e = 0; e < p.batch * p.m * p.n; e++) {
+        int64_t batch = e / (p.m * p.n), i = e / p.n % p.m, j = e % p.n;
+        float total = 0;
+        for (int64_t chunk = 0; chunk < p.k; chunk += 512) {
+            float sum = factor_a(&p, batch, i, chunk) * factor_b(&p, batch, chunk, j);
+            for (int64_t k = chunk + 1; k < p.k && k < chunk + 512; k++)
+                sum = sum + factor_a(&p, batch, i, k) * factor_b(&p, batch, k, j);
+            total = chunk == 0 ? sum : total + sum;
+        }
+        float y = p.attributes->alpha * total;
+        ((float *)out[0])[e] = p.c ? y + p.attributes->beta * p.c[e] : y;
+    }
+}
+
+static void magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    product p = product_of(test, in);
+    for (int64_t e = 0; e < p.batch * p.m * p.n; e++) {
+        int64_t batch = e / (p.m * p.n), i = e / p.n % p.m, j = e % p.n;
+        double sum = 0;
+        for (int64_t k = 0; k < p.k; k++)
+            sum += fabs((double)factor_a(&p, batch, i, k) * (double)factor_b(&p, batch, k, j));
+        sum *= fabs((double)p.attributes->alpha);
+        if (p.c) sum += fabs((double)p.attributes->beta * (double)p.c[e]);
+        out[0][e] = sqrt((double)p.k) * sum;
+    }
+}
+
+typedef struct sizes {
+    int64_t batch_a, batch_b, m, n, k;
+    float alpha, beta; /* beta 0: no c */
+} sizes;
+
+static const sizes table[] = {
+    {1, 1, 1, 1, 1, 1, 0},      {1, 1, 1, 7, 3, 1, 0},      {1, 1, 5, 1, 17, 2, 1},      {1, 1, 2, 33, 16, 1, 0.5f},
+    {1, 1, 3, 70, 31, 1, 1},    {1, 1, 13, 31, 64, 1, 0},   {1, 1, 12, 32, 512, 1, 1},   {1, 1, 12, 32, 513, -1, 0},
+    {1, 1, 25, 65, 1030, 1, 0}, {1, 1, 397, 9, 11, 1, 0},   {1, 1, 7, 291, 19, 0.1f, 3}, {3, 3, 11, 37, 23, 1, 1},
+    {3, 1, 14, 33, 40, 1, 0},   {1, 3, 8, 34, 15, 1, 0.3f}, {5, 5, 4, 6, 600, 1, 0},
+};
+
+static ms_op_case case_of(const sizes *s, int transposes) {
+    ms_op_case test = ms_case_of(MS_OP_MATMUL);
+    bool ta = transposes & 1, tb = transposes & 2;
+    test.attributes.matmul = (ms_matmul_attributes){ta, tb, s->alpha, s->beta};
+    int64_t batch = s->batch_a > s->batch_b ? s->batch_a : s->batch_b;
+    ms_shape a = ms_shape_3(s->batch_a, ta ? s->k : s->m, ta ? s->m : s->k);
+    ms_shape b = ms_shape_3(s->batch_b, tb ? s->n : s->k, tb ? s->k : s->n);
+    if (s->batch_a == 1) a = ms_shape_2(a.dim[1], a.dim[2]);
+    if (s->batch_b == 1) b = ms_shape_2(b.dim[1], b.dim[2]);
+    ms_case_input(&test, MS_DTYPE_F32, a, MS_CASE_SPARSE);
+    ms_case_input(&test, MS_DTYPE_F32, b, MS_CASE_NORMAL);
+    if (s->beta != 0)
+        ms_case_input(&test, MS_DTYPE_F32, batch > 1 ? ms_shape_3(batch, s->m, s->n) : ms_shape_2(s->m, s->n),
+                      MS_CASE_NORMAL);
+    test.reference = reference;
+    test.magnitude = magnitude;
+    test.bound = 4;
+    return test;
+}
+
+START_TEST(exact_is_the_definition) {
+    for (int transposes = 0; transposes < 4; transposes++) {
+        ms_op_case test = case_of(&table[_i], transposes);
+        ms_case_check(&test);
+    }
+}
+END_TEST
+
+START_TEST(fast_is_within_its_bound) {
+    static const ms_fast_kernels kernels = {ms_cpu_fast_matmul, ms_cpu_f64_matmul, ms_cpu_fast_matmul_workspace,
+                                            ms_cpu_f64_matmul_workspace};
+    for (int transposes = 0; transposes < 4; transposes++) {
+        ms_op_case test = case_of(&table[_i], transposes);
+        ms_fast_check(&test, &kernels);
+    }
+}
+END_TEST
+
+/* A sum of negative zeros stays negative: sums start from their first term. */
+START_TEST(keeps_negative_zero) {
+    enum { N = 40 };
+    float a[N], b[N], y = 1;
+    for (int i = 0; i < N; i++) a[i] = -0.0f, b[i] = 1.0f;
+    ms_attributes attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.matmul = (ms_matmul_attributes){false, false, 1, 0};
+    ms_cpu_call call;
+    memset(&call, 0, sizeof call);
+    call.attributes = &attributes;
+    call.in[0] = (ms_cpu_operand){a, MS_DTYPE_F32, ms_shape_2(1, N)};
+    call.in[1] = (ms_cpu_operand){b, MS_DTYPE_F32, ms_shape_2(N, 1)};
+    call.out[0] = (ms_cpu_operand){&y, MS_DTYPE_F32, ms_shape_2(1, 1)};
+    ck_assert_int_eq(posix_memalign(&call.workspace, 64, ms_cpu_exact_matmul_workspace(&call)), 0);
+    ck_assert_int_eq(ms_cpu_exact_matmul(&call), MS_OK);
+    ck_assert(y == 0 && signbit(y));
+    free(call.workspace);
+}
+END_TEST
+
+/* The harness can fail: one bit of one output is wrong. */
+static ms_status planted_fault(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_matmul(call);
+    float *y = call->out[0].data;
+    if (y) y[0] = nextafterf(y[0], INFINITY);
+    return status;
+}
+
+START_TEST(harness_sees_one_wrong_bit) {
+    ms_op_case test = case_of(&table[5], 0);
+    test.kernel = planted_fault;
+    ck_assert(ms_case_failure(&test)[0] != 0);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("matmul");
+    TCase *tcase = tcase_create("matmul");
+    tcase_set_timeout(tcase, 120);
+    int n = (int)(sizeof table / sizeof *table);
+    tcase_add_loop_test(tcase, exact_is_the_definition, 0, n);
+    tcase_add_loop_test(tcase, fast_is_within_its_bound, 0, n);
+    tcase_add_test(tcase, keeps_negative_zero);
+    tcase_add_test(tcase, harness_sees_one_wrong_bit);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
