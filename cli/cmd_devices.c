@@ -1,0 +1,82 @@
+/* muonscope devices: what can train here, and why the rest cannot. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "cli/options.h"
+#include "platform/processor.h"
+
+int ms_cmd_devices(int argc, char **argv);
+
+enum { MAX_DEVICES = 64 };
+
+struct arguments {
+    bool json;
+};
+
+static const ms_option options[] = {
+    {"json", MS_OPTION_FLAG, offsetof(struct arguments, json), NULL, NULL, "Print JSON instead of text"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command command = {"devices", NULL, "Lists every device, usable or not, with the reason.", options, 0,
+                                   0,         NULL, "Train on one with: muonscope train --device NAME"};
+
+static bool is_processor(const ms_device_info *device) { return strcmp(device->name, "cpu") == 0; }
+
+static void print_text(const ms_device_info *devices, int n) {
+    for (int i = 0; i < n; i++) {
+        const ms_device_info *device = &devices[i];
+        printf("%-10s %-9s %s\n", device->name, device->usable ? "usable" : "unusable", device->description);
+        printf("%20s %.1f GiB memory", "", (double)device->memory_bytes / (1 << 30));
+        if (device->n_threads > 0) printf(", %d processors", (int)device->n_threads);
+        if (is_processor(device))
+            printf(", %s (program built for %s)", ms_processor_vectors(), ms_processor_vectors_built());
+        printf("\n%20s %s\n", "", device->reason);
+    }
+}
+
+static json_t *device_json(const ms_device_info *device) {
+    json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i, s:I}", "name", device->name, "description",
+                               device->description, "usable", (int)device->usable, "reason", device->reason,
+                               "processors", (int)device->n_threads, "memory_bytes", (json_int_t)device->memory_bytes);
+    if (object && is_processor(device)) {
+        json_object_set_new(object, "vectors", json_string(ms_processor_vectors()));
+        json_object_set_new(object, "vectors_built", json_string(ms_processor_vectors_built()));
+    }
+    return object;
+}
+
+static ms_status print_json(const ms_device_info *devices, int n) {
+    json_t *list = json_array();
+    for (int i = 0; i < n; i++) {
+        if (json_array_append_new(list, device_json(&devices[i])) == 0) continue;
+        json_decref(list);
+        return MS_FAIL(MS_INTERNAL, "device %s cannot be written as JSON (text that is not UTF-8?)", devices[i].name);
+    }
+    char *text = json_dumps(list, JSON_INDENT(2));
+    json_decref(list);
+    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the JSON of %d devices", n);
+    printf("%s\n", text);
+    free(text);
+    return MS_OK;
+}
+
+static ms_status list(bool json) {
+    static ms_device_info devices[MAX_DEVICES];
+    int n;
+    MS_TRY(ms_device_list(devices, MAX_DEVICES, &n));
+    if (n > MAX_DEVICES) return MS_FAIL(MS_UNSUPPORTED, "%d devices: at most %d can be listed", n, MAX_DEVICES);
+    if (json) return print_json(devices, n);
+    print_text(devices, n);
+    return MS_OK;
+}
+
+int ms_cmd_devices(int argc, char **argv) {
+    struct arguments arguments = {false};
+    ms_positionals rest;
+    ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);
+    if (status == MS_OK && rest.help) return ms_command_help(&command);
+    if (status == MS_OK) status = list(arguments.json);
+    return ms_exit_status(status);
+}

@@ -1,0 +1,12 @@
+/* The vector instruction set of the processor.  Thread-safe. */
+#ifndef MS_PLATFORM_PROCESSOR_H
+#define MS_PLATFORM_PROCESSOR_H
+
+/* The widest one this processor offers: "AVX-512", "AVX2 + FMA", "AVX", "SSE2", "NEON", or "scalar" where it is not
+   known. Static. */
+const char *ms_processor_vectors(void);
+
+/* The widest one this program was compiled for, by the same names.  Static. */
+const char *ms_processor_vectors_built(void);
+
+#endif

@@ -1,0 +1,124 @@
+/* The program as a user meets it: exit statuses, where text goes, one-line messages. */
+#include <check.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/file.h"
+
+static char folder[64];
+static char *standard_output, *standard_error;
+
+static void make_folder(void) {
+    snprintf(folder, sizeof folder, "/tmp/ms_program_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void) {
+    free(standard_output);
+    free(standard_error);
+    standard_output = standard_error = NULL;
+    ms_directory_remove(folder);
+}
+
+static void redirect(const char *path, int to) {
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file < 0 || dup2(file, to) < 0) _exit(98);
+    close(file);
+}
+
+/* Runs the program with up to 6 words and returns its exit status; its output is in the two strings. */
+static int run(const char *const *words) {
+    char *out_path = ms_path_join(folder, "out"), *error_path = ms_path_join(folder, "error");
+    char *argv[8] = {MS_PROGRAM};
+    for (int i = 0; words[i]; i++) argv[i + 1] = (char *)(uintptr_t)words[i];
+    pid_t child = fork();
+    if (child == 0) {
+        redirect(out_path, STDOUT_FILENO);
+        redirect(error_path, STDERR_FILENO);
+        execv(MS_PROGRAM, argv);
+        _exit(99);
+    }
+    int status;
+    size_t size;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
+    free(standard_output);
+    free(standard_error);
+    ck_assert_int_eq(ms_file_read(out_path, &standard_output, &size), MS_OK);
+    ck_assert_int_eq(ms_file_read(error_path, &standard_error, &size), MS_OK);
+    free(out_path);
+    free(error_path);
+    return WEXITSTATUS(status);
+}
+
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_message(const char *message) {
+    ck_assert_str_eq(standard_error, message);
+    ck_assert_str_eq(standard_output, "");
+}
+
+START_TEST(usage_errors_exit_with_2) {
+    ck_assert_int_eq(run((const char *const[]){NULL}), 2);
+    expect_message("muonscope: a subcommand is needed; see muonscope --help\n");
+    ck_assert_int_eq(RUN("devcies"), 2);
+    expect_message("muonscope: unknown subcommand 'devcies'; did you mean 'devices'?\n");
+    ck_assert_int_eq(RUN("--nothing-like-it"), 2);
+    expect_message("muonscope: unknown subcommand '--nothing-like-it'; see muonscope --help\n");
+    ck_assert_int_eq(RUN("devices", "--jsn"), 2);
+    expect_message("muonscope: devices: unknown option --jsn; did you mean --json?\n");
+    ck_assert_int_eq(RUN("devices", "cpu"), 2);
+    expect_message("muonscope: devices: unexpected argument 'cpu': at most 0 expected\n");
+}
+END_TEST
+
+START_TEST(help_and_version_exit_with_0) {
+    ck_assert_int_eq(RUN("--help"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope <subcommand>"));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\n  devices "));
+    ck_assert_str_eq(standard_error, "");
+    ck_assert_int_eq(RUN("--version"), 0);
+    ck_assert_str_eq(standard_output, "muonscope " MS_VERSION "\n");
+    ck_assert_int_eq(RUN("devices", "--help"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope devices [options]\n"));
+    ck_assert_ptr_nonnull(strstr(standard_output, "  --json "));
+}
+END_TEST
+
+START_TEST(devices_lists_the_processor) {
+    ck_assert_int_eq(RUN("devices"), 0);
+    ck_assert(strncmp(standard_output, "cpu        usable", 17) == 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "OpenBLAS"));
+    ck_assert_str_eq(standard_error, "");
+    ck_assert_int_eq(RUN("devices", "--json"), 0);
+    json_error_t error;
+    json_t *list = json_loads(standard_output, 0, &error);
+    ck_assert_msg(json_is_array(list), "%s", error.text);
+    json_t *first = json_array_get(list, 0);
+    ck_assert_str_eq(json_string_value(json_object_get(first, "name")), "cpu");
+    ck_assert(json_is_true(json_object_get(first, "usable")));
+    ck_assert_int_ge(json_integer_value(json_object_get(first, "processors")), 1);
+    ck_assert_int_gt(json_integer_value(json_object_get(first, "memory_bytes")), 0);
+    ck_assert(json_is_string(json_object_get(first, "vectors")));
+    json_decref(list);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("program");
+    TCase *tests = tcase_create("program");
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_test(tests, usage_errors_exit_with_2);
+    tcase_add_test(tests, help_and_version_exit_with_0);
+    tcase_add_test(tests, devices_lists_the_processor);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed != 0;
+}
