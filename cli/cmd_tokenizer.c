@@ -183,6 +183,7 @@ static ms_status encode(int argc, char **argv) {
     if (status == MS_OK)
         status = ms_tokenizer_encode(tokenizer, source, size_bytes,
                                      arguments.special_as_text ? MS_SPECIAL_AS_TEXT : MS_SPECIAL_PARSE, &tokens);
+    if (status != MS_OK && files.n_items > 0) ms_status_note(status, "%s", files.items[0]);
     if (status == MS_OK) {
         for (size_t i = 0; i < tokens.n; i++) printf(i == 0 ? "%" PRId32 : " %" PRId32, tokens.ids[i]);
         putchar('\n');

@@ -273,7 +273,8 @@ static ms_status learn(ms_bpe_trainer *trainer, ms_tokenizer *tokenizer) {
     int32_t next = MS_BPE_SMALLEST_VOCAB;
     while (next < tokenizer->vocab_size) {
         if (trainer->n_heap == 0)
-            return MS_FAIL(MS_INVALID, "the text supports a vocabulary of %d tokens, not %d: give more text", next,
+            return MS_FAIL(MS_INVALID,
+                           "the text supports a vocabulary of %d tokens, not %d: give more text or ask for less", next,
                            tokenizer->vocab_size);
         candidate top = pop(trainer);
         uint32_t i_pair = ms_bpe_table_get(&trainer->index, ms_bpe_pair(top.left, top.right));
