@@ -135,10 +135,12 @@ void ms_config_defaults(ms_config *out) {
 
 /* The shortest of the usual forms that reads back to the same double. */
 static void print_double(double value, char *out, size_t size) {
+    char text[40];
     for (int digits = 6; digits <= 17; digits++) {
-        snprintf(out, size, "%.*g", digits, value);
-        if (strtod(out, NULL) == value) return;
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
     }
+    snprintf(out, size, "%s", text);
 }
 
 const char *ms_config_value_text(const ms_config *config, const ms_config_key *key, char *out, size_t size) {
