@@ -107,9 +107,18 @@ ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer,
 
 /* SHA-256 of the parameters and of the optimizer state, in canonical order (model/checkpoint.h: ms_tensors_sha256). */
 ms_status ms_trainer_hashes(ms_trainer *trainer, char out_weights[65], char out_state[65]);
-/* Saves a checkpoint with the dataset's position; `extra` goes into state.json. */
-ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_dataset *dataset,
-                          const char *config_text, char out_weights[65], char out_state[65]);
+typedef struct ms_save_request {
+    const ms_dataset *dataset;
+    const char *config_hash;            /* any text */
+    const ms_checkpoint_entry *entries; /* at most MS_MAX_SAVE_ENTRIES, beside the trainer's own */
+    size_t n_entries;
+} ms_save_request;
+enum { MS_MAX_SAVE_ENTRIES = 4 };
+
+/* Writes a checkpoint below the folder `checkpoints`, with the data's position, and gives the hashes of what it holds.
+   Needs host memory for a copy of parameters and state.  MS_UNSUPPORTED: oracle.  Errors of ms_checkpoint_write. */
+ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_save_request *request,
+                          char out_weights[65], char out_state[65]);
 /* Restores weights, state, step, tokens and the dataset's position.
    MS_MISMATCH: tensors of another model; names the first. */
 ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, ms_dataset *dataset);

@@ -25,27 +25,28 @@ ms_status ms_trainer_hashes(ms_trainer *trainer, char out_weights[65], char out_
     return status;
 }
 
-ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_dataset *dataset,
-                          const char *config_hash, char out_weights[65], char out_state[65]) {
+ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_save_request *request,
+                          char out_weights[65], char out_state[65]) {
     ms_named_tensors model = {0}, state = {0};
     out_weights[0] = out_state[0] = '\0';
     ms_status status = download_all(trainer, &model, &state);
     if (status == MS_OK) status = hash_lists(&model, &state, out_weights, out_state);
     if (status == MS_OK) {
-        const ms_checkpoint_entry entries[] = {
+        ms_checkpoint_entry entries[4 + MS_MAX_SAVE_ENTRIES] = {
             {.key = "weights_sha256", .kind = MS_CHECKPOINT_TEXT, .text = out_weights},
             {.key = "optimizer_state_sha256", .kind = MS_CHECKPOINT_TEXT, .text = out_state},
             {.key = "numerics", .kind = MS_CHECKPOINT_TEXT, .text = ms_numerics_name(trainer->options.numerics)},
             {.key = "device", .kind = MS_CHECKPOINT_TEXT, .text = trainer->options.device},
         };
+        for (size_t i = 0; i < request->n_entries; i++) entries[4 + i] = request->entries[i];
         ms_checkpoint_info info = {.step = trainer->step,
                                    .tokens = trainer->tokens_seen,
-                                   .data_position = (int64_t)ms_dataset_position(dataset),
+                                   .data_position = (int64_t)ms_dataset_position(request->dataset),
                                    .seed = (int64_t)trainer->options.seed,
                                    .adamw_step = trainer->step,
-                                   .config_hash = config_hash,
+                                   .config_hash = request->config_hash,
                                    .entries = entries,
-                                   .n_entries = sizeof entries / sizeof *entries};
+                                   .n_entries = 4 + request->n_entries};
         status =
             ms_checkpoint_write(checkpoints, &info, model.tensors, model.n_tensors, state.tensors, state.n_tensors);
     }

@@ -1,0 +1,72 @@
+/* muonscope generate */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/run_folder.h"
+#include "cli/text.h"
+#include "cli/trainer_config.h"
+#include "platform/file.h"
+
+struct arguments {
+    const char *prompt, *device;
+    int64_t tokens, top_k, seed, threads, step;
+    double temperature;
+};
+
+static const ms_option options[] = {
+    {"prompt", MS_OPTION_STRING, offsetof(struct arguments, prompt), NULL, "TEXT",
+     "Text to continue (default: the run's sample.prompt)"},
+    {"tokens", MS_OPTION_INT, offsetof(struct arguments, tokens), NULL, "N",
+     "Tokens to draw (default: the run's sample.tokens)"},
+    {"temperature", MS_OPTION_FLOAT, offsetof(struct arguments, temperature), NULL, "T",
+     "0: always the likeliest token (default: the run's sample.temperature)"},
+    {"top_k", MS_OPTION_INT, offsetof(struct arguments, top_k), NULL, "K", "Draw among the K likeliest; 0: among all"},
+    {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N",
+     "The same seed gives the same text (default 0)"},
+    {"step", MS_OPTION_INT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
+    {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
+    {"threads", MS_OPTION_INT, offsetof(struct arguments, threads), NULL, "N",
+     "CPU threads; 0: all processors (default)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command command = {"generate", "RUN", "Continues a text with the weights of a run.", options, 1, 1,
+                                   NULL,       NULL};
+
+static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
+    ms_config config;
+    ms_config_defaults(&config);
+    MS_TRY(ms_config_load_file(&config, folder->config));
+    char *path = ms_path_join(folder->path, "tokenizer.json");
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
+    ms_tokenizer *tokenizer;
+    ms_status status = ms_tokenizer_open(path, &tokenizer);
+    free(path);
+    MS_TRY_NOTE(status, "generate: the run has no tokenizer to make text with");
+    ms_model_config model = ms_model_config_from_config(&config, ms_tokenizer_vocab_size(tokenizer));
+    ms_device_options device = {.name = a->device ? a->device : config.train.device,
+                                .numerics = (ms_numerics)config.train.numerics,
+                                .n_threads = (int32_t)a->threads};
+    ms_text_request request = {
+        .prompt = a->prompt ? a->prompt : config.sample.prompt,
+        .n_tokens = a->tokens >= 0 ? a->tokens : config.sample.tokens,
+        .sampling = {.temperature = a->temperature >= 0 ? a->temperature : config.sample.temperature,
+                     .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
+                     .seed = (uint64_t)a->seed}};
+    status = ms_generate_from_run(&model, &device, folder->checkpoints, a->step, tokenizer, &request, stdout);
+    ms_tokenizer_close(tokenizer);
+    return status;
+}
+
+int ms_cmd_generate(int argc, char **argv) {
+    struct arguments arguments = {.tokens = -1, .top_k = -1, .step = -1, .temperature = -1};
+    ms_positionals positionals;
+    ms_run_folder folder;
+    ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&command);
+    if (status == MS_OK) status = ms_run_folder_open(positionals.items[0], &folder);
+    if (status != MS_OK) return ms_exit_status(status);
+    int exit_status = ms_exit_status(generate(&arguments, &folder));
+    ms_run_folder_close(&folder);
+    return exit_status;
+}

@@ -1,0 +1,35 @@
+/* Between trainer and tracker: which matrices are tracked, the norms of every step, and snapshots around an update. */
+#ifndef MS_CLI_TRAIN_TRACKING_H
+#define MS_CLI_TRAIN_TRACKING_H
+
+#include "cli/config.h"
+#include "cli/trainer.h"
+#include "tracker/tracker.h"
+
+typedef struct ms_tracking ms_tracking;
+
+/* Every row group of every block matrix, layer by layer.  path: spectra.jsonl.  resume_after_step: -1 or the step of
+   the checkpoint.  The caller closes it before the trainer. */
+ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const char *path, int64_t resume_after_step,
+                           ms_tracking **out);
+/* Bytes that tracking a trainer's matrices will take. */
+size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *config);
+/* Waits for the background work and closes the file; its first error.  NULL is fine. */
+ms_status ms_tracking_close(ms_tracking *tracking);
+
+/* As ms_before_update, with an ms_tracking as context: keeps the old weights when `want_snapshot` was set. */
+ms_status ms_tracking_before_update(void *context, ms_trainer *trainer);
+/* Whether the coming step is to be captured. */
+void ms_tracking_want(ms_tracking *tracking, bool want_snapshot);
+/* After the update: folds the step's norms into the maxima, and submits the snapshot if one was begun. */
+ms_status ms_tracking_after_update(ms_tracking *tracking);
+/* Waits until all submitted snapshots are in the file. */
+ms_status ms_tracking_drain(ms_tracking *tracking);
+int64_t ms_tracking_n_skipped(const ms_tracking *tracking);
+
+/* The maxima since the last snapshot as text, for a checkpoint; malloc'ed, the caller frees it. */
+ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text);
+/* MS_CORRUPT: not such a text. */
+ms_status ms_tracking_restore(ms_tracking *tracking, const char *text);
+
+#endif
