@@ -1,0 +1,23 @@
+/* muonscope bench ops: time of single ops through the public backend, beside the limit of the machine. */
+#ifndef MS_CLI_BENCH_OPS_H
+#define MS_CLI_BENCH_OPS_H
+
+#include <stdio.h>
+
+#include "backend/backend.h"
+
+/* Runs each op of a fixed table as a program of its own on `device` ("cpu", ...) and prints to `out` per op: median
+   milliseconds, GFLOP/s and its share of the sgemm peak (contractions; attention counts visible pairs) or GB/s and its
+   share of the triad (the rest), both limits measured in this process at n_threads threads (0: all processors).
+   MS_INVALID: oracle numerics.  MS_NOT_FOUND, MS_UNSUPPORTED, MS_OUT_OF_MEMORY as the backend.  Not thread-safe. */
+ms_status ms_bench_ops(const char *device, ms_numerics numerics, int n_threads, FILE *out);
+
+/* GFLOP/s of OpenBLAS's own cblas_sgemm, 1536 x 1536 x 1536, at n_threads OpenBLAS threads (0: all processors): median
+   of nine calls after a warm-up.  Leaves OpenBLAS at one thread a call.  0 when memory lacks.  Not thread-safe. */
+double ms_bench_sgemm_peak(int n_threads);
+
+/* GB/s of a[i] = b[i] + s * c[i] over three arrays of 128 MB, counting 12 bytes an element: median of seven.  0 when
+   memory lacks.  Not thread-safe. */
+double ms_bench_triad(int n_threads);
+
+#endif
