@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { C = 8, F = 12, V = 11, HEADS = 2, KV = 1, D = 4, QKVO = (HEADS + 2 * KV) * D + C };
+enum { C = 8, F = 12, V = 11, HEADS = 2, KV = 1, D = 4, QKVO = (HEADS + 2 * KV) * D + C, MAX_VIEWS = 256 };
 
 /* Indices into step_graph.weights. */
 enum { W_EMBED, W_NORM1, W_QKVO, W_QGAIN, W_KGAIN, W_NORM2, W_UP, W_DOWN, W_FINAL };
@@ -78,8 +78,9 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
  */
 static void backward(step_graph *step, const step_options *options, ms_tensor loss, bool add) {
     ms_graph *g = step->graph;
-    ms_tensor wrt[64], into[64], gradients[64];
+    ms_tensor wrt[MAX_VIEWS], into[MAX_VIEWS], gradients[MAX_VIEWS];
     int n = 0;
+    ck_assert_int_le(2 + 10 * options->n_layers, MAX_VIEWS);
     for (int w = 0; w < step->n_weights; w++) {
         bool stacked = w != W_EMBED && w != W_FINAL;
         for (int layer = 0; layer < (stacked ? options->n_layers : 1); layer++) {

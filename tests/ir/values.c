@@ -187,24 +187,29 @@ typedef struct session {
     int n_micro;
 } session;
 
-static session session_open(const step_options *options) {
-    session s = {.n_micro = options->n_micro};
-    step_build(options, &s.step);
+/* Compiles s->step and uploads a start. */
+static void session_start(session *s) {
     ms_device_options device = {.name = "cpu", .numerics = MS_NUMERICS_ORACLE, .n_threads = 1};
     ms_graph *finished;
-    CHECK_OK(ms_device_open(&device, &s.device));
-    CHECK_OK(ms_store_create(s.device, s.step.variables, &s.store));
-    CHECK_OK(ms_graph_finish(s.step.graph, &finished));
-    CHECK_OK(ms_program_compile(s.store, finished, &s.program));
+    CHECK_OK(ms_device_open(&device, &s->device));
+    CHECK_OK(ms_store_create(s->device, s->step.variables, &s->store));
+    CHECK_OK(ms_graph_finish(s->step.graph, &finished));
+    CHECK_OK(ms_program_compile(s->store, finished, &s->program));
     ms_graph_destroy(finished);
-    image start = make_image(s.step.variables, 8, 0); /* rate 0: the weights stay */
+    image start = make_image(s->step.variables, 8, 0); /* rate 0: the weights stay */
     unsigned char *at = start.bytes;
-    for (int v = 0; v < ms_variables_count(s.step.variables); v++) {
-        const ms_variable *variable = ms_variables_get(s.step.variables, v);
-        CHECK_OK(ms_store_upload(s.store, v, 0, ms_shape_count(&variable->shape), at));
+    for (int v = 0; v < ms_variables_count(s->step.variables); v++) {
+        const ms_variable *variable = ms_variables_get(s->step.variables, v);
+        CHECK_OK(ms_store_upload(s->store, v, 0, ms_shape_count(&variable->shape), at));
         at += variable_bytes(variable, 8);
     }
     free(start.bytes);
+}
+
+static session session_open(const step_options *options) {
+    session s = {.n_micro = options->n_micro};
+    step_build(options, &s.step);
+    session_start(&s);
     return s;
 }
 
@@ -238,8 +243,8 @@ static double difference(session *s, int weight, int64_t element) {
     return (loss[1] - loss[0]) / (2 * step);
 }
 
-static void check_gradients(const step_options *options) {
-    session s = session_open(options);
+/* Compares up to 25 elements of each weight's gradient, then closes the session. */
+static void check_gradients(session s) {
     double worst = 0;
     int n_checked = 0;
     for (int w = 0; w < s.step.n_weights; w++) {
@@ -271,8 +276,57 @@ START_TEST(gradients_match_finite_differences) {
                                 .recompute = variant == 1,
                                 .swiglu = variant == 2,
                                 .n_micro = variant == 3 ? 2 : 1};
-        check_gradients(&options);
+        check_gradients(session_open(&options));
     }
+}
+END_TEST
+
+enum { W_MATRIX, W_STACK, W_SCALAR, W_LONG }; /* [4,4], [2,4,4], [1], [8,4] */
+
+/* A scalar through the rules that a training step does not use. */
+static ms_tensor unusual_loss(session *s) {
+    ms_graph *g = s->step.graph;
+    ms_tensor m = ms_view_all(g, s->step.weights[W_MATRIX]), stack = ms_view_all(g, s->step.weights[W_STACK]);
+    ms_tensor scalar = ms_view_all(g, s->step.weights[W_SCALAR]), long_one = ms_view_all(g, s->step.weights[W_LONG]);
+    ms_tensor top = ms_slice(g, long_one, 1, 4), bottom = ms_slice(g, long_one, 3, 4); /* rows 3 and 4 twice */
+    ms_tensor mixed = ms_insert(g, ms_mul(g, top, bottom), ms_slice(g, m, 0, 2), 1);
+    ms_tensor products[] = {ms_matmul(g, m, false, stack, false, 2, 0,
+                                      MS_NO_TENSOR), /* the shared matrix on either side, transposed or not */
+                            ms_matmul(g, stack, true, mixed, true, 1, 3, stack), ms_gram(g, stack, false),
+                            ms_gram(g, stack, true)};
+    ms_tensor sum = products[0];
+    for (int i = 1; i < 4; i++) sum = ms_axpby(g, ms_step_scalar(-2, 1), sum, ms_constant(0.5f), products[i]);
+    ms_tensor flat = ms_reshape(g, ms_mul(g, sum, scalar), ms_shape_2(8, 4));
+    ms_tensor gated = ms_swiglu(g, flat, ms_relu2(g, long_one));
+    ms_tensor total = ms_mul(g, ms_sum(g, gated), scalar); /* a gradient that is no constant reaches the sum */
+    return ms_add(g, total, ms_mul(g, ms_sum_squares(g, flat, 0, NULL), ms_sum(g, m)));
+}
+
+START_TEST(unusual_rules_match_finite_differences) {
+    session s = {.n_micro = 1};
+    const ms_shape shapes[] = {ms_shape_2(4, 4), ms_shape_3(2, 4, 4), ms_shape_1(1), ms_shape_2(8, 4)};
+    ms_tensor wrt[4], gradients[4];
+    char name[32];
+    CHECK_OK(ms_variables_create(&s.step.variables));
+    CHECK_OK(ms_variables_add(s.step.variables, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32, ms_shape_1(2),
+                              &s.step.step_scalars));
+    CHECK_OK(ms_variables_add(s.step.variables, "loss", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, ms_shape_1(1), &s.step.loss));
+    for (int i = 0; i < 4; i++, s.step.n_weights++) {
+        snprintf(name, sizeof name, "w%d", i);
+        CHECK_OK(ms_variables_add(s.step.variables, name, MS_VARIABLE_PARAMETER, MS_DTYPE_F32, shapes[i],
+                                  &s.step.weights[i]));
+        snprintf(name, sizeof name, "w%d.gradient", i);
+        CHECK_OK(ms_variables_add(s.step.variables, name, MS_VARIABLE_GRADIENT, MS_DTYPE_F32, shapes[i],
+                                  &s.step.gradients[i]));
+    }
+    CHECK_OK(ms_graph_create(s.step.variables, s.step.step_scalars, &s.step.graph));
+    ms_tensor loss = unusual_loss(&s);
+    ms_assign(s.step.graph, loss, ms_view_all(s.step.graph, s.step.loss));
+    for (int i = 0; i < 4; i++) wrt[i] = ms_view_all(s.step.graph, s.step.weights[i]);
+    CHECK_OK(ms_gradients(s.step.graph, loss, wrt, 4, NULL, gradients));
+    for (int i = 0; i < 4; i++) ms_assign(s.step.graph, gradients[i], ms_view_all(s.step.graph, s.step.gradients[i]));
+    session_start(&s);
+    check_gradients(s);
 }
 END_TEST
 
@@ -298,6 +352,7 @@ int main(void) {
     tcase_add_test(tcase, recomputation_changes_no_bit);
     tcase_add_test(tcase, simplification_changes_no_bit);
     tcase_add_test(tcase, gradients_match_finite_differences);
+    tcase_add_test(tcase, unusual_rules_match_finite_differences);
     tcase_add_test(tcase, the_chunk_does_not_change_the_loss);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
