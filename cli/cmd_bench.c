@@ -1,0 +1,126 @@
+/* muonscope bench train|ops|tracker */
+#include <string.h>
+
+#include "backend/backend.h"
+#include "cli/bench_ops.h"
+#include "cli/bench_tracker.h"
+#include "cli/bench_train.h"
+#include "cli/config_request.h"
+#include "cli/options.h"
+#include "platform/thread.h"
+
+/* ---- bench train ---- */
+
+struct train_arguments {
+    ms_config_request config; /* first: the configuration's option handlers expect it there */
+    int64_t n_timed;
+    bool skip_adamw;
+};
+
+static const ms_option train_options[] = {
+    MS_CONFIG_OPTIONS,
+    {"timed_steps", MS_OPTION_INT, offsetof(struct train_arguments, n_timed), NULL, "N", "Steps to time (default 5)"},
+    {"without_adamw", MS_OPTION_FLAG, offsetof(struct train_arguments, skip_adamw), NULL, NULL,
+     "Do not time the same model under AdamW beside Muon"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command train_command = {"bench train",
+                                         NULL,
+                                         "Times training steps on random tokens beside the sgemm peak of this process.",
+                                         train_options,
+                                         0,
+                                         0,
+                                         ms_config_request_dotted,
+                                         MS_CONFIG_NOTES};
+
+static int bench_train(int argc, char **argv) {
+    struct train_arguments arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.n_timed = 5;
+    ms_positionals positionals;
+    ms_config config;
+    ms_config_defaults(&config);
+    ms_status status = ms_options_parse(&train_command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&train_command);
+    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config);
+    if (status == MS_OK && arguments.config.help) {
+        ms_config_print_help(&config, stdout);
+        return 0;
+    }
+    if (status == MS_OK) status = ms_config_check(&config);
+    bool compare = !arguments.skip_adamw && config.optimizer.name == MS_CONFIG_OPTIMIZER_MUON;
+    if (status == MS_OK) status = ms_bench_train(&config, (int)arguments.n_timed, compare, stdout);
+    return ms_exit_status(status);
+}
+
+/* ---- bench ops, bench tracker ---- */
+
+struct plain_arguments {
+    const char *device, *numerics;
+    int64_t n_threads, n_layers, n_repetitions;
+};
+
+static const ms_option ops_options[] = {
+    {"device", MS_OPTION_STRING, offsetof(struct plain_arguments, device), NULL, "NAME", "Device (default cpu)"},
+    {"numerics", MS_OPTION_STRING, offsetof(struct plain_arguments, numerics), NULL, "NAME", "fast (default) or exact"},
+    {"threads", MS_OPTION_INT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command ops_command = {
+    "bench ops", NULL, "Times single ops beside the sgemm peak and the memory bandwidth of this process.",
+    ops_options, 0,    0,
+    NULL,        NULL};
+
+static const ms_option tracker_options[] = {
+    {"threads", MS_OPTION_INT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
+    {"layers", MS_OPTION_INT, offsetof(struct plain_arguments, n_layers), NULL, "N",
+     "Layers of blueberry-88m, 6 matrices each (default 22)"},
+    {"repetitions", MS_OPTION_INT, offsetof(struct plain_arguments, n_repetitions), NULL, "N", "Best of N (default 1)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command tracker_command = {
+    "bench tracker",
+    NULL,
+    "Times a spectral snapshot of blueberry-88m against the reference project's algorithm.",
+    tracker_options,
+    0,
+    0,
+    NULL,
+    NULL};
+
+static ms_status parse_numerics(const char *name, ms_numerics *out) {
+    *out = MS_NUMERICS_FAST;
+    if (strcmp(name, "fast") == 0) return MS_OK;
+    *out = MS_NUMERICS_EXACT;
+    if (strcmp(name, "exact") == 0) return MS_OK;
+    return MS_FAIL(MS_USAGE, "--numerics %s: must be fast or exact", name);
+}
+
+static int bench_plain(const ms_command *command, int argc, char **argv) {
+    struct plain_arguments arguments = {"cpu", "fast", 0, MS_BENCH_TRACKER_LAYERS, 1};
+    ms_positionals positionals;
+    ms_numerics numerics = MS_NUMERICS_FAST;
+    ms_status status = ms_options_parse(command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(command);
+    if (status == MS_OK) status = parse_numerics(arguments.numerics, &numerics);
+    if (status == MS_OK && (arguments.n_threads < 0 || arguments.n_threads > 1024))
+        status = MS_FAIL(MS_USAGE, "--threads %lld: must be 0 to 1024", (long long)arguments.n_threads);
+    int n_threads = arguments.n_threads ? (int)arguments.n_threads : ms_processor_count();
+    if (status == MS_OK && command == &ops_command)
+        status = ms_bench_ops(arguments.device, numerics, n_threads, stdout);
+    else if (status == MS_OK)
+        status = ms_bench_tracker_layers((int)arguments.n_layers, n_threads, (int)arguments.n_repetitions, stdout);
+    return ms_exit_status(status);
+}
+
+int ms_cmd_bench(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "train") == 0) return bench_train(argc - 1, argv + 1);
+    if (strcmp(what, "ops") == 0) return bench_plain(&ops_command, argc - 1, argv + 1);
+    if (strcmp(what, "tracker") == 0) return bench_plain(&tracker_command, argc - 1, argv + 1);
+    if (strcmp(what, "--help") == 0) {
+        printf("Usage: muonscope bench train|ops|tracker [options]\n\nEach has its own --help.\n");
+        return 0;
+    }
+    return ms_exit_status(MS_FAIL(MS_USAGE, "bench '%s': must be train, ops or tracker", what));
+}
