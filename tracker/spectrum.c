@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    PANEL = 256,                  /* elements of the longer side that are converted to f64 at a time */
+    PANEL = 512,                  /* elements of the longer side that are converted to f64 at a time */
     N_UPDATE = MS_SPECTRUM_ALIGN, /* vectors wanted of dW (one value more, for the margin) */
     N_WEIGHT = MS_SPECTRUM_TOP,   /* vectors wanted of W */
     BLOCK = 32,                   /* DSYTRD block size: OpenBLAS' own */
@@ -191,10 +191,37 @@ static ms_status check_lapack(lapack_int info, const char *routine, const source
                    matrix->input->cols, routine, (int)info);
 }
 
+/* Brings vectors [smaller, n] from the tridiagonal basis to that of the matrix. */
+static ms_status transform_back(ms_spectrum_scratch *scratch, const source *matrix, int n, double *vectors) {
+    lapack_int s = matrix->smaller;
+    return check_lapack(LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', s, n, scratch->gram, s, scratch->scalars,
+                                            vectors, s, scratch->work, 2 * BLOCK * s),
+                        "DORMTR", matrix);
+}
+
+/* The vectors of result->values, which DSTERF found, where the tridiagonal form is one block. */
+static ms_status vectors_of_values(ms_spectrum_scratch *scratch, const source *matrix, decomposition *result) {
+    lapack_int s = matrix->smaller, n = result->n_vectors;
+    lapack_int *block = scratch->integers, *split = block + s, *work = split + s, *failed = work + 3 * s;
+    for (int k = 0; k < n; k++) {
+        scratch->found[k] = result->values[n - 1 - k] * result->values[n - 1 - k]; /* ascending, as DSTEIN wants */
+        block[k] = 1;
+    }
+    split[0] = s;
+    MS_TRY(check_lapack(LAPACKE_dstein_work(LAPACK_COL_MAJOR, s, scratch->diagonal, scratch->off_diagonal, n,
+                                            scratch->found, block, split, scratch->found_vectors, s, scratch->work,
+                                            work, failed),
+                        "DSTEIN", matrix));
+    for (int k = 0; k < n; k++)
+        memcpy(result->small_vectors + (size_t)k * s, scratch->found_vectors + (size_t)(n - 1 - k) * s,
+               sizeof(double) * s);
+    return transform_back(scratch, matrix, n, result->small_vectors);
+}
+
 /* The n_values largest eigenvalues of the tridiagonal form into `values` as singular values, descending; vectors of the
    first n_vectors into `vectors` [smaller, n_vectors], in the basis of the matrix. */
-static ms_status leading_vectors(ms_spectrum_scratch *scratch, const source *matrix, int n_values, int n_vectors,
-                                 double *values, double *vectors) {
+static ms_status leading_vectors(ms_spectrum_scratch *scratch, const source *matrix, int n_values, double *values,
+                                 int n_vectors, double *vectors) {
     lapack_int s = matrix->smaller, n_found = 0, n_split = 0;
     lapack_int *block = scratch->integers, *split = block + s, *work = split + s, *failed = work + 3 * s;
     MS_TRY(check_lapack(LAPACKE_dstebz_work('I', 'B', s, 0, 0, s - n_values + 1, s, 0, scratch->diagonal,
@@ -216,9 +243,7 @@ static ms_status leading_vectors(ms_spectrum_scratch *scratch, const source *mat
         if (k < n_vectors)
             memcpy(vectors + (size_t)k * s, scratch->found_vectors + (size_t)best * s, sizeof(double) * s);
     }
-    return check_lapack(LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', s, n_vectors, scratch->gram, s,
-                                            scratch->scalars, vectors, s, scratch->work, 2 * BLOCK * s),
-                        "DORMTR", matrix);
+    return transform_back(scratch, matrix, n_vectors, vectors);
 }
 
 /* Tridiagonal form of the Gram matrix: diagonal, off_diagonal; reflectors stay in gram and scalars. */
@@ -241,6 +266,27 @@ static ms_status all_values(ms_spectrum_scratch *scratch, const source *matrix, 
         values[j] = sqrt(fmax(low, 0));
     }
     return MS_OK;
+}
+
+/* Whether the tridiagonal form falls apart into blocks (by the rule of DSTEBZ). */
+static bool splits(const ms_spectrum_scratch *scratch, int s) {
+    for (int i = 0; i + 1 < s; i++) {
+        double link = scratch->off_diagonal[i] / DBL_EPSILON;
+        if (link * link < fabs(scratch->diagonal[i] * scratch->diagonal[i + 1])) return true;
+    }
+    return false;
+}
+
+/* Bound on the error of entropy_l1 that comes from squaring: an eigenvalue is off by about E s1^2, E = 2e-15, so a
+   value s is off by E s1^2 / (2 s), at most sqrt(E) s1; p log p then by up to 30 times that over sum s. */
+static double entropy_error(const double *values, int r) {
+    static const double E = 2e-15;
+    double sum = 0, error = 0, first = values[0];
+    for (int i = 0; i < r; i++) {
+        sum += values[i];
+        error += fmin(E * first * first / (2 * fmax(values[i], 1e-300 * first)), sqrt(E) * first);
+    }
+    return r > 1 ? 30 * error / (sum * log(r)) : 0;
 }
 
 /* Replaces the values and vectors of `result` by those of a direct SVD: slow, good to rounding times s1. */
@@ -292,10 +338,15 @@ static ms_status decompose_weight(ms_spectrum_scratch *scratch, const source *ma
     }
     MS_TRY(tridiagonalise(scratch, matrix));
     MS_TRY(all_values(scratch, matrix, scratch->found, result->values));
-    if (result->values[s - 1] < MS_SPECTRUM_DIRECT_SMALLEST * result->values[0])
+    if (entropy_error(result->values, s) > MS_SPECTRUM_DIRECT_ENTROPY ||
+        result->values[result->n_vectors - 1] < MS_SPECTRUM_DIRECT_VECTORS * result->values[0])
         return decompose_directly(matrix, result);
-    double leading[N_WEIGHT]; /* the same as values[0..], by the other method */
-    MS_TRY(leading_vectors(scratch, matrix, result->n_vectors, result->n_vectors, leading, result->small_vectors));
+    if (splits(scratch, s)) {
+        double leading[N_WEIGHT]; /* the same as values[0..], by the other method */
+        MS_TRY(leading_vectors(scratch, matrix, result->n_vectors, leading, result->n_vectors, result->small_vectors));
+    } else {
+        MS_TRY(vectors_of_values(scratch, matrix, result));
+    }
     multiply(scratch, matrix, result->small_vectors, result->n_vectors, result->long_vectors);
     scale_columns(result->long_vectors, matrix->longer, result->values, result->n_vectors,
                   rank_tolerance(matrix, result->values[0]));
@@ -319,7 +370,7 @@ static ms_status decompose_update(ms_spectrum_scratch *scratch, const source *ma
         return MS_OK;
     }
     MS_TRY(tridiagonalise(scratch, matrix));
-    MS_TRY(leading_vectors(scratch, matrix, result->n_values, N_UPDATE, values, result->small_vectors));
+    MS_TRY(leading_vectors(scratch, matrix, result->n_values, values, N_UPDATE, result->small_vectors));
     *out_direct = values[N_UPDATE - 1] < MS_SPECTRUM_DIRECT_ALIGN * values[0];
     return *out_direct ? decompose_directly(matrix, result) : MS_OK;
 }

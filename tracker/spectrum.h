@@ -24,10 +24,11 @@
 /* Leading singular values and velocities that are reported; dimension of the aligned subspaces. */
 enum { MS_SPECTRUM_TOP = 10, MS_SPECTRUM_ALIGN = 5 };
 
-/* Below these fractions of s1 a value from the Gram matrix is not good to 1e-6 in the metrics any more.  An eigenvalue
-   of the Gram matrix is off by about 1e-15 s1^2, so sr is off by 1e-15 s1^2 / (2 sr) (entropies sum up to r such
-   errors); the top-5 subspace is turned by about 1e-15 s1^2 / s5^2. */
-#define MS_SPECTRUM_DIRECT_SMALLEST 1e-5
+/* When a Gram matrix is not good to 1e-6 in the metrics: its eigenvalues are off by about 1e-15 s1^2.  ENTROPY:
+   estimated error of entropy_l1 by the small values.  VECTORS: fraction of s1 below which a leading vector of W (for
+   the velocities) is turned too far; ALIGN: the same for s5 of dW. */
+#define MS_SPECTRUM_DIRECT_ENTROPY 2e-7
+#define MS_SPECTRUM_DIRECT_VECTORS 1e-4
 #define MS_SPECTRUM_DIRECT_ALIGN 1e-4
 
 /* X(name): the scalar metrics in the order of the JSON line.  See ms_spectrum for their meaning. */
