@@ -118,7 +118,8 @@ static inline void ms_reduce_rows(real *rows, int64_t n, int64_t stride, int64_t
     for (; n > 1; n = ms_block_count(n), stride *= MS_BLOCK)
         for (int64_t begin = 0; begin < n; begin += MS_BLOCK) {
             real *block = rows + begin * stride;
-            int64_t count = n - begin < MS_BLOCK ? n - begin : MS_BLOCK;
+            int64_t count = n - begin;
+            if (count > MS_BLOCK) count = MS_BLOCK;
             for (int64_t i = MS_LANES; i < count; i++)
                 ms_row_add(block + i % MS_LANES * stride, block + i * stride, columns);
             ms_row_tree(block, count, stride, columns);

@@ -1,0 +1,108 @@
+/* Planted faults: kernels and references that are wrong in one way each.  The runner must say so, or no test here means
+   anything. */
+#include "tests/ops/faults.h"
+
+#include <check.h>
+#include <string.h>
+
+#include "tests/ops/runner.h"
+
+static void sum_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    *(float *)out[0] = ms_naive_reduce(in[0], ms_shape_count(&test->shape[0]));
+}
+
+/* Adds in plain ascending order. */
+static void ascending_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    float sum = 0;
+    for (int64_t i = 0; i < ms_shape_count(&test->shape[0]); i++) sum += ((const float *)in[0])[i];
+    *(float *)out[0] = sum;
+}
+
+static void copy_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    memcpy(out[0], in[0], (size_t)ms_shape_count(&test->shape[0]) * sizeof(float));
+}
+
+static ms_status overruns(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    ((float *)call->out[0].data)[ms_shape_count(&call->out[0].shape)] = 1;
+    return status;
+}
+
+static ms_status writes_before(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    ((float *)call->out[0].data)[-1] = 1;
+    return status;
+}
+
+static ms_status changes_input(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    ((float *)call->in[0].data)[0] += 1;
+    return status;
+}
+
+/* One bit of one element is wrong when more than one thread works. */
+static ms_status depends_on_threads(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    if (ms_pool_size(call->pool) > 1) ((uint32_t *)call->out[0].data)[3] ^= 1u;
+    return status;
+}
+
+static ms_status misses_last(const ms_cpu_call *call) {
+    ms_cpu_call shorter = *call;
+    shorter.out[0].shape.dim[0]--;
+    return ms_cpu_exact_axpby(&shorter);
+}
+
+static ms_status wrong_in_place(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    if (call->out[0].data == call->in[0].data) ((float *)call->out[0].data)[0] = 0;
+    return status;
+}
+
+static ms_status loses_nan(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    float *y = call->out[0].data;
+    if (!y) return status; /* not wanted */
+    for (int64_t i = 0; i < ms_shape_count(&call->out[0].shape); i++)
+        if (y[i] != y[i]) y[i] = 0;
+    return status;
+}
+
+static void must_fail(ms_op_case test, const char *text) {
+    const char *message = ms_case_failure(&test);
+    ck_assert_msg(strstr(message, text) != NULL, "a planted fault gave \"%s\", not \"%s\"", message, text);
+}
+
+void ms_check_faults(void) {
+    static const struct {
+        ms_cpu_kernel kernel;
+        const char *text;
+    } faults[] = {{overruns, "wrote around output 0"},
+                  {writes_before, "wrote around output 0"},
+                  {changes_input, "changed input 0"},
+                  {depends_on_threads, "several threads: output 0, element 3"},
+                  {misses_last, "element 36"},
+                  {wrong_in_place, "in place: output 0, element 0"},
+                  {loses_nan, "NaN or infinity in an input"}};
+    ms_op_case test = ms_case_of(MS_OP_AXPBY);
+    ms_case_input(&test, MS_DTYPE_F32, ms_shape_1(37), MS_CASE_NORMAL);
+    test.attributes.axpby.a = (ms_coefficient){1, -1};
+    test.reference = copy_reference;
+    test.bound = 1;
+    ck_assert_str_eq(ms_case_failure(&test), "");
+    for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        test.kernel = faults[i].kernel;
+        must_fail(test, faults[i].text);
+    }
+    test.kernel = NULL;
+    test.attributes.axpby.a = (ms_coefficient){1.0000001f, -1}; /* the reference is off by an ulp */
+    must_fail(test, "one thread: output 0");
+
+    ms_op_case sum = ms_case_of(MS_OP_SUM);
+    ms_case_input(&sum, MS_DTYPE_F32, ms_shape_1(4097), MS_CASE_NORMAL);
+    sum.reference = sum_reference;
+    sum.bound = 0; /* no rounded sum of thousands is exact */
+    must_fail(sum, "oracle");
+    sum.reference = ascending_reference;
+    must_fail(sum, "one thread: output 0");
+}

@@ -1,0 +1,92 @@
+#include "backend/cpu/philox.h"
+#include "tests/ops/cases.h"
+
+/* Straight from the definition in backend/cpu/random_normal.c, one element at a time. */
+static float normal_at(const ms_random_normal_attributes *attributes, uint32_t step, float deviation, int64_t i) {
+    uint64_t key = ms_philox_key(attributes->seed, attributes->stream), q = (uint64_t)i / 4;
+    uint32_t word[4] = {(uint32_t)q, (uint32_t)(q >> 32), step, 0};
+    ms_philox(word, (uint32_t)key, (uint32_t)(key >> 32));
+    uint32_t w0 = word[i / 2 % 2 * 2], w1 = word[i / 2 % 2 * 2 + 1];
+    float u = 1.0f - (float)(w0 >> 9) * 0x1p-23f, t = (float)(w1 & 0x7fffffu) * 0x1p-23f - 0.5f;
+    float radius = ms_sqrt(-2.0f * ms_log(u)), c = ms_cos_quarter(t), s = ms_sin_quarter(t);
+    const float turned[4][2] = {{c, s}, {-s, c}, {-c, -s}, {s, -c}};
+    return deviation * (radius * turned[w1 >> 30][i % 2]);
+}
+
+static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    (void)in;
+    const ms_random_normal_attributes *attributes = &test->attributes.random_normal;
+    float deviation = ms_case_coefficient(test, attributes->deviation);
+    uint32_t step = attributes->step_scalar >= 0 ? (uint32_t)test->scalars[attributes->step_scalar] : 0;
+    for (int64_t i = 0; i < ms_shape_count(&attributes->shape); i++)
+        ((float *)out[0])[i] = normal_at(attributes, step, deviation, i);
+}
+
+/* Known answers published with Random123 (kat_vectors, philox4x32 with 10 rounds). */
+static void check_known_answers(void) {
+    uint32_t zero[4] = {0, 0, 0, 0}, ones[4] = {~0u, ~0u, ~0u, ~0u};
+    uint32_t digits[4] = {0x243f6a88u, 0x85a308d3u, 0x13198a2eu, 0x03707344u};
+    static const uint32_t want[3][4] = {{0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u},
+                                        {0x408f276du, 0x41c83b0eu, 0xa20bc7c6u, 0x6d5451fdu},
+                                        {0xd16cfe09u, 0x94fdccebu, 0x5001e420u, 0x24126ea1u}};
+    ms_philox(zero, 0, 0);
+    ms_philox(ones, ~0u, ~0u);
+    ms_philox(digits, 0xa4093822u, 0x299f31d0u);
+    ck_assert_mem_eq(zero, want[0], 16);
+    ck_assert_mem_eq(ones, want[1], 16);
+    ck_assert_mem_eq(digits, want[2], 16);
+}
+
+/* n samples: mean, variance, third and fourth moments within 5 standard errors, the largest where it must be, and pairs
+   uncorrelated. */
+static void check_moments(void) {
+    enum { N = 1 << 20 };
+    float *y = malloc(N * sizeof *y);
+    ms_attributes attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.random_normal = (ms_random_normal_attributes){{1, -1}, 42, 7, -1, ms_shape_1(N)};
+    ms_cpu_call call;
+    memset(&call, 0, sizeof call);
+    call.attributes = &attributes;
+    call.out[0].data = y, call.out[0].shape = ms_shape_1(N);
+    ck_assert_int_eq(ms_cpu_exact_random_normal(&call), MS_OK);
+    double sum[5] = {0}, neighbours = 0, largest = 0, within = 0;
+    for (int64_t i = 0; i < N; i++) {
+        double x = (double)y[i], power = 1;
+        for (int k = 0; k < 5; k++, power *= x) sum[k] += power / N;
+        neighbours += x * (double)y[i ^ 1] / N;
+        largest = fmax(largest, fabs(x));
+        within += fabs(x) < 1;
+    }
+    double error = 5 / sqrt((double)N);
+    ck_assert_msg(fabs(sum[1]) < error, "mean %g", sum[1]);
+    ck_assert_msg(fabs(sum[2] - 1) < error * sqrt(2), "variance %g", sum[2]);
+    ck_assert_msg(fabs(sum[3]) < error * sqrt(15), "third moment %g", sum[3]);
+    ck_assert_msg(fabs(sum[4] - 3) < error * sqrt(96), "fourth moment %g", sum[4]);
+    ck_assert_msg(fabs(neighbours) < error, "neighbours correlate: %g", neighbours);
+    ck_assert_msg(largest > 4.3 && largest < 5.7, "largest %g", largest);
+    ck_assert_msg(fabs(within / N - 0.682689492) < error * 0.4655, "within one deviation: %g", within / N);
+    free(y);
+}
+
+static ms_op_case random_case(ms_shape shape, uint64_t seed, uint64_t stream, float step) {
+    ms_op_case test = ms_case_of(MS_OP_RANDOM_NORMAL);
+    test.attributes.random_normal = (ms_random_normal_attributes){{0.02f, 0}, seed, stream, 1, shape};
+    test.scalars[0] = 0.5f, test.scalars[1] = step;
+    test.reference = reference;
+    test.bound = 13; /* log 1.7 halved, sqrt 3.9, sine 3.5, four products */
+    return test;
+}
+
+void ms_cases_random_normal(void) {
+    check_known_answers();
+    check_moments();
+    static const int64_t sizes[] = {1, 2, 3, 5, 255, 256, 257, 16385, 33001};
+    for (int i = 0; i < 9; i++) {
+        ms_op_case test =
+            random_case(ms_shape_1(sizes[i]), 0x123456789abcdef0u + (uint64_t)i, (uint64_t)i << 40, (float)i);
+        ms_case_check(&test);
+    }
+    ms_op_case bad = random_case(ms_shape_1(1), 0, 0, -1);
+    ck_assert_int_eq(ms_case_status(&bad, NULL), MS_INVALID);
+}

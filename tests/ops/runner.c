@@ -1,0 +1,470 @@
+#include "tests/ops/runner.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GUARD_BYTES = 512, POISON = 0xA5 };
+
+/* A block between guard words. */
+typedef struct guarded {
+    unsigned char *base;
+    void *data; /* base + GUARD_BYTES + shift */
+    size_t size, shift;
+} guarded;
+
+/* All operands of one call in one precision. */
+typedef struct bench {
+    guarded in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
+    size_t real_bytes;
+} bench;
+
+static char failure[512];
+static uint64_t next_seed = 1;
+
+#define FAIL(...)                                                                                                      \
+    do {                                                                                                               \
+        snprintf(failure, sizeof failure, __VA_ARGS__);                                                                \
+        return false;                                                                                                  \
+    } while (0)
+
+uint64_t ms_case_random(uint64_t *state) {
+    uint64_t z = *state += 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+double ms_case_uniform(uint64_t *state) { return (double)(ms_case_random(state) >> 11) * 0x1p-53; }
+
+static double case_normal(uint64_t *state) {
+    double sum = -6;
+    for (int i = 0; i < 12; i++) sum += ms_case_uniform(state);
+    return sum;
+}
+
+ms_op_case ms_case_of(ms_op op) {
+    ms_op_case test;
+    memset(&test, 0, sizeof test);
+    test.op = op;
+    return test;
+}
+
+void ms_case_input(ms_op_case *test, ms_dtype dtype, ms_shape shape, ms_case_fill fill) {
+    test->dtype[test->n_inputs] = dtype;
+    test->shape[test->n_inputs] = shape;
+    test->fill[test->n_inputs++] = fill;
+}
+
+void ms_case_absent(ms_op_case *test) { test->n_inputs++; }
+
+float ms_case_coefficient(const ms_op_case *test, ms_coefficient coefficient) {
+    return coefficient.scalar >= 0 ? coefficient.constant * test->scalars[coefficient.scalar] : coefficient.constant;
+}
+
+void ms_naive_reduce_rows(const float *terms, int64_t n, int64_t columns, float *out) {
+    int64_t n_blocks = (n + 4095) / 4096;
+    float *sums = malloc((size_t)(n_blocks * columns) * sizeof *sums);
+    for (int64_t b = 0; b < n_blocks; b++)
+        for (int64_t c = 0; c < columns; c++) {
+            float lane[32];
+            bool has[32] = {false};
+            for (int64_t i = b * 4096; i < n && i < (b + 1) * 4096; i++) {
+                int64_t l = i % 32;
+                lane[l] = has[l] ? lane[l] + terms[i * columns + c] : terms[i * columns + c];
+                has[l] = true;
+            }
+            for (int h = 16; h > 0; h /= 2)
+                for (int i = 0; i < h; i++)
+                    if (has[i + h]) {
+                        lane[i] = lane[i] + lane[i + h];
+                        has[i + h] = false;
+                    }
+            sums[b * columns + c] = lane[0];
+        }
+    if (n_blocks == 1) {
+        memcpy(out, sums, (size_t)columns * sizeof *out);
+    } else {
+        ms_naive_reduce_rows(sums, n_blocks, columns, out);
+    }
+    free(sums);
+}
+
+float ms_naive_reduce(const float *terms, int64_t n) {
+    float out;
+    ms_naive_reduce_rows(terms, n, 1, &out);
+    return out;
+}
+
+double ms_case_depth(int64_t n) {
+    double depth = 0;
+    for (; n > 1; n = (n + 4095) / 4096) depth += (double)((n < 4096 ? n : 4096) + 31) / 32 + 4;
+    return depth;
+}
+
+/* ---- storage ---- */
+
+static guarded guarded_new(size_t size, size_t shift) {
+    guarded block = {NULL, NULL, size, shift};
+    if (posix_memalign((void **)&block.base, 64, size + 2 * GUARD_BYTES + 64) != 0) abort();
+    memset(block.base, POISON, size + 2 * GUARD_BYTES + 64);
+    block.data = block.base + GUARD_BYTES + shift;
+    return block;
+}
+
+static bool guarded_intact(const guarded *block) {
+    size_t before = GUARD_BYTES + block->shift, total = block->size + 2 * GUARD_BYTES + 64;
+    for (size_t i = 0; i < total; i++)
+        if ((i < before || i >= before + block->size) && block->base[i] != POISON) return false;
+    return true;
+}
+
+static size_t element_bytes(ms_dtype dtype, size_t real_bytes) {
+    return dtype == MS_DTYPE_F32 ? real_bytes : ms_dtype_size(dtype);
+}
+
+static size_t operand_bytes(ms_dtype dtype, const ms_shape *shape, size_t real_bytes) {
+    return (size_t)ms_shape_count(shape) * element_bytes(dtype, real_bytes);
+}
+
+static void fill_input(const ms_op_case *test, int i, void *data) {
+    uint64_t state = test->seed * 1000 + (uint64_t)i;
+    int64_t count = ms_shape_count(&test->shape[i]);
+    for (int64_t e = 0; e < count; e++) {
+        double value = test->fill[i] == MS_CASE_POSITIVE ? 0.1 + 1.9 * ms_case_uniform(&state) : case_normal(&state);
+        if (test->fill[i] == MS_CASE_WIDE) value = ldexp(value, (int)(ms_case_random(&state) % 41) - 20);
+        if (test->fill[i] == MS_CASE_SPARSE && ms_case_random(&state) % 3 == 0) value = copysign(0.0, value);
+        float number = (float)value;
+        uint32_t bits;
+        memcpy(&bits, &number, sizeof bits);
+        if (test->dtype[i] == MS_DTYPE_F32) ((float *)data)[e] = number;
+        if (test->dtype[i] == MS_DTYPE_BF16) ((uint16_t *)data)[e] = (uint16_t)(bits >> 16);
+        if (test->dtype[i] == MS_DTYPE_I32)
+            ((int32_t *)data)[e] = test->low + (int32_t)(ms_case_random(&state) % (uint64_t)(test->high - test->low));
+    }
+}
+
+/* Inputs as f32 (the source of both precisions). */
+static void inputs_new(const ms_op_case *test, void **in) {
+    for (int i = 0; i < MS_MAX_INPUTS; i++) {
+        in[i] = NULL;
+        if (i >= test->n_inputs || test->shape[i].rank == 0) continue;
+        in[i] = malloc(operand_bytes(test->dtype[i], &test->shape[i], 4));
+        fill_input(test, i, in[i]);
+    }
+}
+
+static void inputs_free(void **in) {
+    for (int i = 0; i < MS_MAX_INPUTS; i++) free(in[i]);
+}
+
+static bench bench_new(const ms_op_case *test, void *const *in, size_t real_bytes, bool shifted) {
+    bench b;
+    memset(&b, 0, sizeof b);
+    b.real_bytes = real_bytes;
+    for (int i = 0; i < test->n_inputs; i++) {
+        if (!in[i]) continue;
+        size_t shift = shifted ? element_bytes(test->dtype[i], real_bytes) : 0;
+        b.in[i] = guarded_new(operand_bytes(test->dtype[i], &test->shape[i], real_bytes), shift);
+        if (real_bytes == 8 && test->dtype[i] == MS_DTYPE_F32) {
+            for (int64_t e = 0; e < ms_shape_count(&test->shape[i]); e++)
+                ((double *)b.in[i].data)[e] = (double)((const float *)in[i])[e];
+        } else {
+            memcpy(b.in[i].data, in[i], b.in[i].size);
+        }
+    }
+    for (int k = 0; k < test->n_outputs; k++) {
+        size_t shift = shifted ? element_bytes(test->out[k].dtype, real_bytes) : 0;
+        b.out[k] = guarded_new(operand_bytes(test->out[k].dtype, &test->out[k].shape, real_bytes), shift);
+    }
+    return b;
+}
+
+static void bench_free(bench *b) {
+    for (int i = 0; i < MS_MAX_INPUTS; i++) free(b->in[i].base);
+    for (int k = 0; k < MS_MAX_OUTPUTS; k++) free(b->out[k].base);
+}
+
+/* ---- one call ---- */
+
+typedef struct kernel_entry {
+    ms_cpu_kernel run;
+    ms_cpu_workspace workspace;
+} kernel_entry;
+
+#define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
+    { prefix##lower, prefix##lower##_workspace }
+#define ENTRY_FREE(prefix, lower)                                                                                      \
+    { prefix##lower, prefix##lower##_workspace }
+#define ENTRY_COMPOSITE(prefix, lower)                                                                                 \
+    { NULL, NULL }
+static const kernel_entry exact_kernels[MS_OP_COUNT] = {
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ENTRY_##kind(ms_cpu_exact_, lower),
+#include "backend/ir/ops.def"
+#undef OP
+};
+static const kernel_entry f64_kernels[MS_OP_COUNT] = {
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ENTRY_##kind(ms_cpu_f64_, lower),
+#include "backend/ir/ops.def"
+#undef OP
+};
+
+/* Which outputs share an input's storage (alias[k]: input, or -1) and which are wanted. */
+typedef struct run_options {
+    int n_threads;
+    int alias[MS_MAX_OUTPUTS];
+    bool unwanted[MS_MAX_OUTPUTS];
+} run_options;
+
+static run_options plain_run(int n_threads) {
+    run_options options = {n_threads, {-1, -1, -1, -1}, {false}};
+    return options;
+}
+
+static ms_status run_kernel(const ms_op_case *test, bench *b, const run_options *options) {
+    double wide_scalars[4];
+    for (int i = 0; i < 4; i++) wide_scalars[i] = (double)test->scalars[i];
+    ms_cpu_call call;
+    memset(&call, 0, sizeof call);
+    call.op = test->op;
+    call.attributes = &test->attributes;
+    call.step_scalars = b->real_bytes == 8 ? (const void *)wide_scalars : (const void *)test->scalars;
+    ck_assert_int_eq(ms_pool_create(options->n_threads, &call.pool), MS_OK);
+    for (int i = 0; i < test->n_inputs; i++)
+        if (test->shape[i].rank > 0) call.in[i].dtype = test->dtype[i], call.in[i].shape = test->shape[i];
+    for (int k = 0; k < test->n_outputs; k++) {
+        call.out[k].dtype = test->out[k].dtype;
+        call.out[k].shape = test->out[k].shape;
+    }
+    kernel_entry kernel = b->real_bytes == 8 ? f64_kernels[test->op] : exact_kernels[test->op];
+    if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
+    guarded workspace = guarded_new(kernel.workspace(&call), 0);
+    call.workspace = workspace.data;
+    for (int i = 0; i < test->n_inputs; i++) call.in[i].data = b->in[i].data;
+    for (int k = 0; k < test->n_outputs; k++) {
+        call.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
+        if (options->unwanted[k]) call.out[k].data = NULL;
+    }
+    ms_status status = kernel.run(&call);
+    if (!guarded_intact(&workspace)) status = MS_FAIL(MS_INTERNAL, "workspace overrun");
+    ms_pool_destroy(call.pool);
+    free(workspace.base);
+    return status;
+}
+
+/* ---- comparing ---- */
+
+static bool same_f32(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
+
+static bool same_numbers(const ms_op_case *test, const void *want, const void *have, int k, const char *what) {
+    const ms_tensor_info *out = &test->out[k];
+    int64_t count = ms_shape_count(&out->shape);
+    for (int64_t i = 0; i < count; i++) {
+        if (out->dtype == MS_DTYPE_F32) {
+            float a = ((const float *)want)[i], b = ((const float *)have)[i];
+            uint32_t a_bits, b_bits;
+            memcpy(&a_bits, &a, 4), memcpy(&b_bits, &b, 4);
+            if (!same_f32(a, b))
+                FAIL("%s: %s: output %d, element %lld: %.9g (%08x), must be %.9g (%08x)", ms_op_get(test->op)->name,
+                     what, k, (long long)i, (double)b, b_bits, (double)a, a_bits);
+        } else {
+            size_t size = ms_dtype_size(out->dtype);
+            if (memcmp((const char *)want + (size_t)i * size, (const char *)have + (size_t)i * size, size) != 0)
+                FAIL("%s: %s: output %d, element %lld differs", ms_op_get(test->op)->name, what, k, (long long)i);
+        }
+    }
+    return true;
+}
+
+/* Guards, and that inputs which are not shared are unchanged. */
+static bool check_memory(const ms_op_case *test, const bench *b, void *const *in, const run_options *options,
+                         const char *what) {
+    for (int i = 0; i < test->n_inputs; i++) {
+        if (!in[i]) continue;
+        bool shared = false;
+        for (int k = 0; k < test->n_outputs; k++) shared = shared || options->alias[k] == i;
+        if (!guarded_intact(&b->in[i])) FAIL("%s: %s: wrote around input %d", ms_op_get(test->op)->name, what, i);
+        if (!shared && b->real_bytes == 4 && memcmp(b->in[i].data, in[i], b->in[i].size) != 0)
+            FAIL("%s: %s: changed input %d", ms_op_get(test->op)->name, what, i);
+    }
+    for (int k = 0; k < test->n_outputs; k++)
+        if (!guarded_intact(&b->out[k])) FAIL("%s: %s: wrote around output %d", ms_op_get(test->op)->name, what, k);
+    return true;
+}
+
+/* Runs in f32 and holds every wanted output against `want` (NULL: nothing to compare with yet). */
+static bool run_and_compare(const ms_op_case *test, void *const *in, const run_options *options, bool shifted,
+                            void *const *want, const char *what) {
+    bench b = bench_new(test, in, 4, shifted);
+    bool good = true;
+    if (run_kernel(test, &b, options) != MS_OK) {
+        snprintf(failure, sizeof failure, "%s: %s: %s", ms_op_get(test->op)->name, what, ms_status_message());
+        good = false;
+    }
+    good = good && check_memory(test, &b, in, options, what);
+    for (int k = 0; good && k < test->n_outputs; k++) {
+        if (options->unwanted[k]) continue;
+        const void *have = options->alias[k] >= 0 ? b.in[options->alias[k]].data : b.out[k].data;
+        good = same_numbers(test, want[k], have, k, what);
+    }
+    bench_free(&b);
+    return good;
+}
+
+/* ---- the checks ---- */
+
+static bool infer(ms_op_case *test) {
+    ms_tensor_info infos[MS_MAX_INPUTS];
+    const ms_tensor_info *pointers[MS_MAX_INPUTS];
+    memset(infos, 0, sizeof infos);
+    for (int i = 0; i < test->n_inputs; i++) {
+        infos[i].dtype = test->dtype[i];
+        infos[i].shape = test->shape[i];
+        infos[i].producer = -1;
+        pointers[i] = test->shape[i].rank > 0 ? &infos[i] : NULL;
+    }
+    test->n_outputs = ms_op_get(test->op)->n_outputs;
+    if (ms_op_infer(test->op, pointers, test->n_inputs, &test->attributes, test->out) != MS_OK)
+        FAIL("shape rule: %s", ms_status_message());
+    return true;
+}
+
+static bool check_aliases(const ms_op_case *test, void *const *in, void *const *want) {
+    run_options all = plain_run(2);
+    for (int k = 0; k < test->n_outputs; k++)
+        for (int i = 0; i < test->n_inputs; i++) {
+            if (!in[i] || !ms_op_may_alias(test->op, k, i)) continue;
+            run_options one = plain_run(2);
+            one.alias[k] = all.alias[k] = i;
+            if (!run_and_compare(test, in, &one, false, want, "in place")) return false;
+        }
+    return run_and_compare(test, in, &all, false, want, "all in place");
+}
+
+static bool check_unwanted(const ms_op_case *test, void *const *in, void *const *want) {
+    for (int k = 0; k < test->n_outputs; k++) {
+        run_options options = plain_run(2);
+        options.unwanted[k] = true;
+        if (!run_and_compare(test, in, &options, false, want, "an output not wanted")) return false;
+    }
+    return true;
+}
+
+static bool check_oracle(const ms_op_case *test, void *const *in, void *const *exact) {
+    bench one = bench_new(test, in, 8, false), two = bench_new(test, in, 8, true);
+    run_options run_one = plain_run(1), run_two = plain_run(2);
+    bool good = run_kernel(test, &one, &run_one) == MS_OK && run_kernel(test, &two, &run_two) == MS_OK;
+    if (!good) snprintf(failure, sizeof failure, "%s: oracle: %s", ms_op_get(test->op)->name, ms_status_message());
+    double *magnitude[MS_MAX_OUTPUTS] = {NULL};
+    for (int k = 0; k < test->n_outputs; k++) {
+        int64_t count = ms_shape_count(&test->out[k].shape);
+        magnitude[k] = malloc((size_t)count * sizeof(double));
+        if (test->out[k].dtype == MS_DTYPE_F32)
+            for (int64_t i = 0; i < count; i++) magnitude[k][i] = fabs(((double *)one.out[k].data)[i]);
+    }
+    if (test->magnitude) test->magnitude(test, (const void *const *)in, magnitude);
+    for (int k = 0; good && k < test->n_outputs; k++) {
+        if (memcmp(one.out[k].data, two.out[k].data, one.out[k].size) != 0) {
+            snprintf(failure, sizeof failure, "%s: oracle: output %d depends on the threads", ms_op_get(test->op)->name,
+                     k);
+            good = false;
+        }
+        if (test->out[k].dtype != MS_DTYPE_F32) continue;
+        for (int64_t i = 0; good && i < ms_shape_count(&test->out[k].shape); i++) {
+            double want = ((double *)one.out[k].data)[i], have = (double)((float *)exact[k])[i];
+            double bound = test->bound * 0x1p-24 * magnitude[k][i] + 0x1p-126;
+            if (fabs(have - want) <= bound) continue;
+            snprintf(failure, sizeof failure, "%s: output %d, element %lld: %.9g, oracle %.17g: error %.3g, bound %.3g",
+                     ms_op_get(test->op)->name, k, (long long)i, have, want, fabs(have - want), bound);
+            good = false;
+        }
+    }
+    for (int k = 0; k < test->n_outputs; k++) free(magnitude[k]);
+    bench_free(&one);
+    bench_free(&two);
+    return good;
+}
+
+static void outputs_new(const ms_op_case *test, void **out) {
+    for (int k = 0; k < test->n_outputs; k++)
+        out[k] = malloc(operand_bytes(test->out[k].dtype, &test->out[k].shape, 4));
+}
+
+static void outputs_free(const ms_op_case *test, void **out) {
+    for (int k = 0; k < test->n_outputs; k++) free(out[k]);
+}
+
+static bool has_nan(const ms_op_case *test, void *const *out) {
+    for (int k = 0; k < test->n_outputs; k++)
+        for (int64_t i = 0; test->out[k].dtype == MS_DTYPE_F32 && i < ms_shape_count(&test->out[k].shape); i++)
+            if (isnan(((float *)out[k])[i])) return true;
+    return false;
+}
+
+static bool check_special(const ms_op_case *test, void **in) {
+    static const float values[] = {NAN, INFINITY, -INFINITY};
+    void *want[MS_MAX_OUTPUTS];
+    outputs_new(test, want);
+    bool good = true;
+    for (int i = 0; good && i < test->n_inputs; i++) {
+        if (!in[i] || test->dtype[i] != MS_DTYPE_F32) continue;
+        float *element = &((float *)in[i])[ms_shape_count(&test->shape[i]) / 2], kept = *element;
+        for (int v = 0; good && v < 3; v++) {
+            *element = values[v];
+            test->reference(test, (const void *const *)in, want);
+            run_options options = plain_run(2);
+            good = run_and_compare(test, in, &options, false, want, "NaN or infinity in an input");
+            if (good && v == 0 && !has_nan(test, want)) {
+                snprintf(failure, sizeof failure, "%s: a NaN in input %d is lost", ms_op_get(test->op)->name, i);
+                good = false;
+            }
+        }
+        *element = kept;
+    }
+    outputs_free(test, want);
+    return good;
+}
+
+static bool check_case(ms_op_case *test) {
+    failure[0] = 0;
+    test->seed = next_seed++;
+    if (!infer(test)) return false;
+    void *in[MS_MAX_INPUTS], *want[MS_MAX_OUTPUTS];
+    inputs_new(test, in);
+    outputs_new(test, want);
+    test->reference(test, (const void *const *)in, want);
+    bool good = true;
+    for (int n = 1; good && n <= 3; n++) {
+        run_options options = plain_run(n);
+        good = run_and_compare(test, in, &options, n == 3, want, n == 1 ? "one thread" : "several threads");
+    }
+    good = good && check_aliases(test, in, want) && check_unwanted(test, in, want);
+    if (!test->skip_oracle) good = good && check_oracle(test, in, want);
+    if (!test->skip_special) good = good && check_special(test, in);
+    inputs_free(in);
+    outputs_free(test, want);
+    return good;
+}
+
+const char *ms_case_failure(ms_op_case *test) {
+    if (!check_case(test)) return failure;
+    return "";
+}
+
+void ms_case_check(ms_op_case *test) {
+    const char *text = ms_case_failure(test);
+    ck_assert_msg(text[0] == 0, "%s (case %llu)", text, (unsigned long long)test->seed);
+}
+
+ms_status ms_case_status(ms_op_case *test, const void *const *in) {
+    ck_assert(infer(test));
+    bench b = bench_new(test, (void *const *)in, 4, false);
+    run_options options = plain_run(2);
+    ms_status status = run_kernel(test, &b, &options);
+    bench_free(&b);
+    return status;
+}

@@ -1,0 +1,36 @@
+#include "tests/ops/cases.h"
+
+/* store has no output, so the runner does not fit: direct calls. */
+static void check_store(ms_status (*kernel)(const ms_cpu_call *), ms_dtype dtype, size_t size, int64_t count) {
+    uint8_t *x = malloc((size_t)count * size), *v = malloc((size_t)count * size + 1);
+    for (int64_t i = 0; i < count * (int64_t)size; i++) x[i] = (uint8_t)(i * 7 + i / 255), v[i] = 0;
+    v[(size_t)count * size] = 0x5A;
+    ms_cpu_call call;
+    memset(&call, 0, sizeof call);
+    call.op = MS_OP_STORE;
+    for (int i = 0; i < 2; i++) {
+        call.in[i].data = i == 0 ? x : v;
+        call.in[i].dtype = dtype;
+        call.in[i].shape = ms_shape_1(count);
+    }
+    ck_assert_int_eq(ms_pool_create(3, &call.pool), MS_OK);
+    ck_assert_int_eq(kernel(&call), MS_OK);
+    ck_assert_mem_eq(x, v, (size_t)count * size);
+    ck_assert_int_eq(v[(size_t)count * size], 0x5A);
+    call.in[1].data = x; /* the plan computed x in place */
+    ck_assert_int_eq(kernel(&call), MS_OK);
+    ck_assert_mem_eq(x, v, (size_t)count * size);
+    ms_pool_destroy(call.pool);
+    free(x);
+    free(v);
+}
+
+void ms_cases_store(void) {
+    static const int64_t sizes[] = {1, 37, 300007};
+    for (int i = 0; i < 3; i++) {
+        check_store(ms_cpu_exact_store, MS_DTYPE_F32, 4, sizes[i]);
+        check_store(ms_cpu_f64_store, MS_DTYPE_F32, 8, sizes[i]);
+        check_store(ms_cpu_exact_store, MS_DTYPE_BF16, 2, sizes[i]);
+        check_store(ms_cpu_f64_store, MS_DTYPE_I32, 4, sizes[i]);
+    }
+}
