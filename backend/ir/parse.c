@@ -9,9 +9,7 @@
 #include "backend/ir/passes.h"
 #include "backend/ir/text.h"
 
-static const char *const kind_names[] = MS_VARIABLE_KIND_NAMES;
-
-enum { N_KINDS = sizeof kind_names / sizeof *kind_names, WORD_BYTES = 64 };
+enum { WORD_BYTES = 64 };
 static const int64_t max_count = (int64_t)1 << 48; /* of elements, rows: far above any machine, far below overflow */
 
 typedef struct parser {
@@ -197,8 +195,8 @@ static ms_status read_variable(parser *p) {
     MS_TRY(read_integer(p, "the variable's number", 0, INT32_MAX, &index));
     MS_TRY(read_word(p, "kind of variable", word));
     int kind = 0;
-    while (kind < N_KINDS && strcmp(word, kind_names[kind]) != 0) kind++;
-    if (kind == N_KINDS) return MS_FAIL(MS_CORRUPT, "no kind of variable is called %s", word);
+    while (ms_variable_kind_word(kind) && strcmp(word, ms_variable_kind_word(kind)) != 0) kind++;
+    if (!ms_variable_kind_word(kind)) return MS_FAIL(MS_CORRUPT, "no kind of variable is called %s", word);
     MS_TRY(read_dtype(p, &dtype));
     MS_TRY(read_shape(p, &shape));
     if (index != ms_variables_count(p->variables))

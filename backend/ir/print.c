@@ -15,7 +15,10 @@
 #include "backend/ir/passes.h"
 #include "backend/ir/text.h"
 
-static const char *const kind_names[] = MS_VARIABLE_KIND_NAMES;
+const char *ms_variable_kind_word(int kind) {
+    static const char *const words[] = {"parameter", "state", "gradient", "input", "constant", "output"};
+    return kind >= 0 && kind <= MS_VARIABLE_OUTPUT ? words[kind] : NULL;
+}
 
 static void print_shape(const ms_shape *shape, FILE *stream) {
     for (int i = 0; i < shape->rank; i++) fprintf(stream, "%c%" PRId64, i ? ',' : '[', shape->dim[i]);
@@ -69,7 +72,8 @@ static ms_status print_variables(const ms_variables *variables, FILE *stream) {
         for (const char *c = variable->name; *c; c++)
             if (*c == '\n' || *c == '\r')
                 return MS_FAIL(MS_INVALID, "graph: the name of variable %d has a line break", i);
-        fprintf(stream, "variable %d %s %s ", i, kind_names[variable->kind], ms_dtype_name(variable->dtype));
+        fprintf(stream, "variable %d %s %s ", i, ms_variable_kind_word((int)variable->kind),
+                ms_dtype_name(variable->dtype));
         print_shape(&variable->shape, stream);
         fprintf(stream, " %s\n", variable->name);
     }

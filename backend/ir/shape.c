@@ -70,7 +70,13 @@ static ms_status infer_fill(const rule_call *call) {
 static ms_status infer_store(const rule_call *call) {
     if (call->in[1]->variable < 0) return MS_FAIL(MS_INVALID, "store: the destination is not a view of a variable");
     MS_TRY(want_dtype(call, 0, call->in[1]->dtype));
-    return want_shape(call, 0, call->in[1]->shape);
+    MS_TRY(want_shape(call, 0, call->in[1]->shape));
+    int64_t distance = call->in[0]->offset - call->in[1]->offset, count = ms_shape_count(&call->in[1]->shape);
+    if (call->in[0]->variable == call->in[1]->variable && distance != 0 && distance < count && distance > -count)
+        return MS_FAIL(MS_INVALID,
+                       "store: source and destination are parts of one variable that overlap by %lld of %lld",
+                       (long long)(count - (distance < 0 ? -distance : distance)), (long long)count);
+    return MS_OK;
 }
 
 static ms_status infer_reshape(const rule_call *call) {

@@ -2,8 +2,7 @@
 #ifndef MS_BACKEND_IR_TEXT_H
 #define MS_BACKEND_IR_TEXT_H
 
-/* Indexed by ms_variable_kind. */
-#define MS_VARIABLE_KIND_NAMES                                                                                         \
-    { "parameter", "state", "gradient", "input", "constant", "output" }
+/* The word for an ms_variable_kind, NULL beyond the last.  Static. */
+const char *ms_variable_kind_word(int kind);
 
 #endif

@@ -136,6 +136,7 @@ static void wrong_call(int i) {
     case 29: ms_random_normal(g, &random); break;
     case 30: ms_view_slice(g, stack, 2); break;
     case 31: ms_view_rows(g, matrix, 0, 0, 1); break;
+    case 32: ms_assign(g, ms_view(g, stack, 0, ms_shape_1(6)), ms_view(g, stack, 4, ms_shape_1(6))); break;
     default: ms_view(g, 99, 0, ms_shape_1(1));
     }
     /* clang-format on */
@@ -174,6 +175,7 @@ static const char *const wrong_messages[] = {
     "random_normal: shape [3,0]",
     "view of stack [2,4,3]: elements from 24",
     "view of matrix [4,3]",
+    "store: source and destination are parts of one variable that overlap by 2 of 6",
     "view: variable 99 of 5",
 };
 
