@@ -1,4 +1,5 @@
 /* muonscope train */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,8 +79,8 @@ static ms_status resolve(const struct arguments *arguments, ms_train_run *run) {
 static void print_result(const ms_train_run *run) {
     printf("run                     %s\n", run->folder.path);
     printf("steps                   %lld\n", (long long)run->trainer->step);
-    printf("loss                    %.6f\n", run->last_loss);
-    if (run->validation) printf("validation_loss         %.6f\n", run->last_validation);
+    if (!isnan(run->last_loss)) printf("loss                    %.6f\n", run->last_loss);
+    if (!isnan(run->last_validation)) printf("validation_loss         %.6f\n", run->last_validation);
     printf("weights_sha256          %s\n", run->weights_sha256);
     printf("optimizer_state_sha256  %s\n", run->state_sha256);
 }
