@@ -26,8 +26,10 @@ typedef struct ms_backend_impl {
     /* Zero-filled. MS_OUT_OF_MEMORY. */
     ms_status (*allocate)(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out);
     void (*release)(ms_backend_device *device, ms_backend_buffer buffer);
-    ms_status (*upload)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data, size_t size_bytes);
-    ms_status (*download)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data, size_t size_bytes);
+    ms_status (*upload)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data,
+                        size_t size_bytes);
+    ms_status (*download)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data,
+                          size_t size_bytes);
     ms_status (*compile)(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
     void (*program_destroy)(ms_backend_program *program);
     ms_status (*run)(ms_backend_program *program);

@@ -23,10 +23,10 @@ typedef struct ms_plan_options {
     bool no_reuse;          /* every tensor gets its own storage: to hunt planner bugs, and the test's reference */
 } ms_plan_options;
 
-/* Lifetime analysis in execution order: a tensor that is computed only to be stored is computed in its variable when nothing
-   reads or writes that part in between; outputs share an input's storage where ops.def allows and the input dies there; the
-   rest is packed by size, largest first, at the lowest free offset (greedy by size, as in TensorFlow Lite's planner,
-   Pisarchyk & Lee 2020).  The caller finishes it.  MS_OUT_OF_MEMORY. */
+/* Lifetime analysis in execution order: a tensor that is computed only to be stored is computed in its variable when
+   nothing reads or writes that part in between; outputs share an input's storage where ops.def allows and the input
+   dies there; the rest is packed by size, largest first, at the lowest free offset (greedy by size, as in TensorFlow
+   Lite's planner, Pisarchyk & Lee 2020).  The caller finishes it.  MS_OUT_OF_MEMORY. */
 ms_status ms_plan_init(const ms_graph *graph, const ms_plan_options *options, ms_plan *out);
 void ms_plan_finish(ms_plan *plan);
 
