@@ -90,8 +90,9 @@ static real softmax_row(real *row, int64_t n, real *out_max) {
     memcpy(best, row, sizeof best);
     for (int64_t j = TILE_COLUMNS; j < n_all; j += TILE_COLUMNS)
         for (int l = 0; l < TILE_COLUMNS; l++) best[l] = row[j + l] > best[l] ? row[j + l] : best[l];
+    for (int h = TILE_COLUMNS / 2; h > 0; h /= 2)
+        for (int l = 0; l < h; l++) best[l] = best[l + h] > best[l] ? best[l + h] : best[l];
     real max = best[0];
-    for (int l = 1; l < TILE_COLUMNS; l++) max = best[l] > max ? best[l] : max;
     for (int64_t j = 0; j < n_all; j += TILE_COLUMNS)
         for (int l = 0; l < TILE_COLUMNS; l++) row[j + l] = ms_exp(row[j + l] - max);
     *out_max = max;
