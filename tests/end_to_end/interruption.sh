@@ -1,0 +1,80 @@
+#!/bin/sh
+# A run that was stopped, by SIGKILL at an arbitrary step or by SIGTERM, and resumed, ends with the bits of one that was not.
+. "$(dirname "$0")/support.sh"
+steps=600
+options="--threads 2 --steps $steps --checkpoint.every=40 --validation.every=100"
+
+# start RUN COMMAND...: in the background; returns when a step of it past $stop_after is logged.  $! is the process.
+start() {
+    run=$1
+    shift
+    "$@" >out 2>err &
+    process=$!
+    while :; do
+        kill -0 "$process" 2>/dev/null || fail "ended before step $stop_after: $(tail -n 1 err)"
+        step=$(tail -n 2 "$run/metrics.jsonl" 2>/dev/null | sed -n 's/^{"step":\([0-9]*\),.*}$/\1/p' | tail -n 1)
+        [ "${step:-0}" -lt "$stop_after" ] || return 0
+        sleep 0.01
+    done
+}
+
+# finish STATUS: waits for the process.
+finish() {
+    status=0
+    wait "$process" || status=$?
+    [ "$status" -eq "$1" ] || {
+        cat err >&2
+        fail "exit status $status, not $1"
+    }
+}
+
+# What a run recorded, without its times.
+record() {
+    sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
+    cat "$1/spectra.jsonl"
+}
+
+same_as_whole() {
+    hashes >hashes.of.this
+    cmp whole.hashes hashes.of.this || fail "$1 ends with other weights or state"
+    record "$1" >record.of.this
+    cmp whole.record record.of.this || fail "$1 recorded other metrics or spectra"
+}
+
+must micro --run whole $options
+hashes >whole.hashes
+record whole >whole.record
+
+# Killed twice, at steps nobody chose.
+stop_after=70
+start killed "$muonscope" train --preset micro --numerics exact --run killed $options
+kill -KILL "$process"
+finish 137
+stop_after=$((step + 130))
+start killed "$muonscope" train --resume killed
+kill -KILL "$process"
+finish 137
+must resume killed --threads 1
+grep -q '^resumed killed at step [0-9]*0$' err || fail "did not say from where it resumed: $(cat err)"
+same_as_whole killed
+
+# Asked to stop: finishes the step, saves, says so, succeeds.
+stop_after=50
+start asked "$muonscope" train --preset micro --numerics exact --run asked $options
+kill -TERM "$process"
+finish 0
+saved=$(sed -n 's/^SIGTERM: stopped after step \([0-9]*\) of 600, everything saved.*/\1/p' err)
+[ -n "$saved" ] || fail "no message of the stop: $(cat err)"
+[ -d "asked/checkpoints/step_$(printf %08d "$saved")" ] || fail "no checkpoint of step $saved: $(ls asked/checkpoints)"
+must resume asked
+grep -q "^resumed asked at step $saved\$" err || fail "did not resume at $saved: $(cat err)"
+same_as_whole asked
+
+# A second process keeps off a run that is being written.
+stop_after=20
+start busy "$muonscope" train --preset micro --numerics exact --run busy $options
+cp err busy.err
+refuse 1 "busy" "$muonscope" train --resume busy
+kill -TERM "$process"
+finish 0
+cat whole.hashes

@@ -1,0 +1,70 @@
+# Shared by the scripts of this folder, which source it with the program's path in $1: $muonscope, a scratch folder $scratch that
+# is removed at the end, and the functions below.
+set -eu
+muonscope=$(realpath "$1")
+scratch=$(mktemp -d /tmp/muonscope-end-to-end-XXXXXX)
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 1' INT TERM
+cd "$scratch"
+
+fail() {
+    echo "FAILED: $1" >&2
+    exit 1
+}
+
+# program ARGUMENTS...: its output goes to $scratch/out and $scratch/err; its exit status.
+program() {
+    "$muonscope" "$@" >out 2>err
+}
+
+# micro OPTIONS...: a run in `exact`; resume RUN OPTIONS...: goes on with one.
+micro() {
+    program train --preset micro --numerics exact "$@"
+}
+resume() {
+    program train --resume "$@"
+}
+
+# must COMMAND...: it succeeds.
+must() {
+    "$@" || {
+        cat out err >&2
+        fail "exit status $? of: $*"
+    }
+}
+
+# The two hashes that the last run printed.
+hashes() {
+    grep -E '^(weights|optimizer_state)_sha256 +[0-9a-f]{64}$' out >hashes.txt || true
+    [ "$(wc -l <hashes.txt)" -eq 2 ] || {
+        cat out err >&2
+        fail "the run did not print two hashes"
+    }
+    cat hashes.txt
+}
+
+# refuse STATUS PATTERN COMMAND...: it ends with this exit status, and the last line on stderr, the only one that begins with
+# "muonscope: ", contains the pattern (grep -E).
+refuse() {
+    expected=$1
+    pattern=$2
+    shift 2
+    status=0
+    "$@" >out 2>err || status=$?
+    message=$(tail -n 1 err)
+    echo "$message"
+    [ "$status" -eq "$expected" ] || {
+        cat err >&2
+        fail "exit status $status, not $expected, of: $*"
+    }
+    [ "$(grep -c '^muonscope: ' err)" -eq 1 ] || {
+        cat err >&2
+        fail "not one line of error from: $*"
+    }
+    echo "$message" | grep -qE "^muonscope: .*($pattern)" || fail "the message lacks /$pattern/: $*"
+}
+
+# fingerprint FOLDER: the names and contents of all files below it.
+fingerprint() {
+    (cd "$1" && find . -type f | sort | xargs sha256sum)
+}
