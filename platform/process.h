@@ -1,0 +1,14 @@
+/* Child processes, without a shell.  Thread-safe. */
+#ifndef MS_PLATFORM_PROCESS_H
+#define MS_PLATFORM_PROCESS_H
+
+#include "platform/status.h"
+
+/* Runs argv[0] (looked up in PATH) with the arguments argv[1..], which end with NULL, and waits for it.  Its standard
+   input is empty; what it prints on standard output and standard error is gathered, in the order it comes, into
+   *out_text (malloc'ed, NUL at the end; the caller frees it).  *out_exit: its exit status, or 128 + the signal that
+   ended it. MS_NOT_FOUND: there is no such program.  MS_IO: it could not be started.  MS_OUT_OF_MEMORY.  On failure
+   *out_text is NULL. */
+ms_status ms_process_run(const char *const *argv, char **out_text, int *out_exit);
+
+#endif

@@ -1,0 +1,239 @@
+/* Plots of a synthetic run: random-walk matrices through the real tracker, a made-up loss, every plot drawn by gnuplot.
+   With MS_KEEP_PLOTS=FOLDER in the environment the run is left there, to be looked at. */
+#define _XOPEN_SOURCE 700
+#include "tracker/plot.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+#include "platform/process.h"
+#include "tracker/run_log.h"
+#include "tracker/tracker.h"
+
+enum { N_LAYERS = 4, N_PROJECTIONS = 6, N_MATRICES = N_LAYERS * N_PROJECTIONS, N_SNAPSHOTS = 13, STEPS_BETWEEN = 25 };
+enum { TOKENS_PER_STEP = 4096 };
+
+static char folder[256];
+static bool keep;
+
+static void make_folder(void) {
+    const char *kept = getenv("MS_KEEP_PLOTS");
+    keep = kept != NULL;
+    if (keep) {
+        snprintf(folder, sizeof folder, "%s", kept);
+        ck_assert_int_eq(ms_directory_create(folder), MS_OK);
+    } else {
+        strcpy(folder, "/tmp/ms_plot's_XXXXXX"); /* a quote, which gnuplot must not trip over */
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+    }
+}
+
+static void remove_folder(void) {
+    if (!keep) ck_assert_int_eq(ms_directory_remove(folder), MS_OK);
+}
+
+static const char *in_folder(const char *name) {
+    static char path[2][400];
+    static int i;
+    i = !i;
+    snprintf(path[i], sizeof path[i], "%s/%s", folder, name);
+    return path[i];
+}
+
+/* Uniform in [-1, 1). */
+static float noise(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (float)((double)(*state >> 40) / 8388608.0 - 1.0);
+}
+
+/* Walks on: noise, and growth along a fixed direction that is stronger in later layers and in q. */
+static void walk(const ms_tracked_matrix *matrix, int i_projection, uint64_t *state, float *weight) {
+    float growth = 0.004f * (float)(1 + matrix->layer) * (i_projection == 0 ? 2.0f : 1.0f);
+    for (int r = 0; r < matrix->rows; r++)
+        for (int c = 0; c < matrix->cols; c++)
+            weight[r * matrix->cols + c] += 0.01f * noise(state) + growth * sinf((float)r) * cosf(0.7f * (float)c);
+}
+
+static void write_spectra(void) {
+    static const char *const names[N_PROJECTIONS] = {"q", "k", "v", "o", "up", "down"};
+    static const int shapes[N_PROJECTIONS][2] = {{24, 24}, {12, 24}, {12, 24}, {24, 24}, {64, 24}, {24, 64}};
+    ms_tracked_matrix matrices[N_MATRICES];
+    float *weights[N_MATRICES];
+    uint64_t state = 7;
+    for (int i = 0; i < N_MATRICES; i++) {
+        int p = i % N_PROJECTIONS;
+        matrices[i] = (ms_tracked_matrix){names[p], i / N_PROJECTIONS, shapes[p][0], shapes[p][1]};
+        size_t n = (size_t)(matrices[i].rows * matrices[i].cols);
+        weights[i] = malloc(sizeof(float) * n);
+        for (size_t j = 0; j < n; j++) weights[i][j] = 0.1f * noise(&state);
+    }
+    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1};
+    ms_tracker *tracker;
+    ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_OK);
+    for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++) {
+        ms_tracker_slot *slot;
+        ck_assert_int_eq(ms_tracker_acquire(tracker, &slot), MS_OK);
+        for (int i = 0; i < N_MATRICES; i++) {
+            size_t bytes = sizeof(float) * (size_t)(matrices[i].rows * matrices[i].cols);
+            memcpy(slot->weight_before[i], weights[i], bytes);
+            if (snapshot > 0) walk(&matrices[i], i % N_PROJECTIONS, &state, weights[i]); /* none at first: nulls */
+            memcpy(slot->weight_after[i], weights[i], bytes);
+        }
+        int64_t step = snapshot * STEPS_BETWEEN;
+        ck_assert_int_eq(ms_tracker_submit(tracker, slot, step, step * TOKENS_PER_STEP), MS_OK);
+    }
+    ck_assert_int_eq(ms_tracker_close(tracker), MS_OK);
+    for (int i = 0; i < N_MATRICES; i++) free(weights[i]);
+}
+
+static void write_metrics(void) {
+    ms_run_log *log;
+    uint64_t state = 3;
+    ck_assert_int_eq(ms_run_log_open(in_folder("metrics.jsonl"), -1, &log), MS_OK);
+    for (int step = 1; step <= (N_SNAPSHOTS - 1) * STEPS_BETWEEN; step++) {
+        double loss = 3.2 + 7.6 * exp(-step / 60.0);
+        json_t *line = json_pack("{s:i, s:i, s:f, s:f}", "step", step, "tokens", step * TOKENS_PER_STEP, "loss",
+                                 loss + 0.15 * (double)noise(&state), "lr", 0.024);
+        ck_assert_int_eq(ms_run_log_append(log, line), MS_OK);
+        json_decref(line);
+        if (step % 50 != 0) continue;
+        line =
+            json_pack("{s:i, s:i, s:f}", "step", step, "tokens", step * TOKENS_PER_STEP, "validation_loss", loss + 0.1);
+        ck_assert_int_eq(ms_run_log_append(log, line), MS_OK);
+        json_decref(line);
+    }
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+}
+
+static void check_picture(const char *name, const char *ending, const char *magic, size_t n_magic) {
+    char file[96];
+    snprintf(file, sizeof file, "plots/%s%s", name, ending);
+    char *bytes;
+    size_t size;
+    ck_assert_msg(ms_file_read(in_folder(file), &bytes, &size) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(size > 5000 && memcmp(bytes, magic, n_magic) == 0, "%s: %zu bytes", file, size);
+    free(bytes);
+}
+
+START_TEST(every_plot) {
+    write_spectra();
+    write_metrics();
+    ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
+    ms_plot_data data;
+    ms_status status = ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("spectra.jsonl"), &data);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    ck_assert_int_eq(data.n_layers, N_LAYERS);
+    ck_assert_int_eq(data.n_projections, N_PROJECTIONS);
+    ck_assert_uint_eq(data.n_spectra, (size_t)(N_MATRICES * N_SNAPSHOTS));
+    ck_assert_uint_eq(data.n_training, (N_SNAPSHOTS - 1) * STEPS_BETWEEN);
+    ck_assert_uint_eq(data.n_validation, (N_SNAPSHOTS - 1) * STEPS_BETWEEN / 50);
+    ck_assert(isnan(data.spectra[0].values[MS_PLOT_alignment_left]));
+    int n_plots;
+    const ms_plot *plots = ms_plots(&n_plots);
+    ck_assert_int_eq(n_plots, 9);
+    for (int i = 0; i < n_plots; i++) {
+        status = ms_plot_draw(&plots[i], &data, in_folder("plots"));
+        ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+        check_picture(plots[i].name, ".png", "\x89PNG", 4);
+        check_picture(plots[i].name, ".svg", "<?xml", 5);
+    }
+    ms_plot_data_finish(&data);
+}
+END_TEST
+
+/* A line that the tracker could write. */
+#define SPECTRUM                                                                                                       \
+    "{\"step\":0,\"tokens\":0,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[0.0],\"sigma_max\":0.0,\"gap\":null,"    \
+    "\"entropy_l1\":null,\"orthogonality_error\":null,\"alignment_left\":null,\"alignment_random\":1.0,"               \
+    "\"alignment_margin\":null}\n"
+#define LOSS "{\"step\":0,\"tokens\":0,\"loss\":10.8}\n"
+
+/* One snapshot of one zero matrix, everything else undefined: every plot is still drawn. */
+START_TEST(smallest_run) {
+    ck_assert_int_eq(ms_file_write(in_folder("s"), SPECTRUM, strlen(SPECTRUM)), MS_OK);
+    ck_assert_int_eq(ms_file_write(in_folder("m"), LOSS "{\"st", strlen(LOSS) + 4), MS_OK);
+    ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
+    ms_plot_data data;
+    ck_assert_int_eq(ms_plot_data_init(in_folder("m"), in_folder("s"), &data), MS_OK);
+    int n_plots;
+    const ms_plot *plots = ms_plots(&n_plots);
+    for (int i = 0; i < n_plots; i++) {
+        ms_status status = ms_plot_draw(&plots[i], &data, in_folder("plots"));
+        ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    }
+    ms_plot_data_finish(&data);
+}
+END_TEST
+
+static void refuse(const char *metrics, const char *spectra, ms_status expected, const char *message) {
+    ck_assert_int_eq(ms_file_write(in_folder("m"), metrics, strlen(metrics)), MS_OK);
+    ck_assert_int_eq(ms_file_write(in_folder("s"), spectra, strlen(spectra)), MS_OK);
+    ms_plot_data data;
+    ck_assert_int_eq(ms_plot_data_init(in_folder("m"), in_folder("s"), &data), expected);
+    ck_assert_msg(strstr(ms_status_message(), message) != NULL, "%s", ms_status_message());
+    ck_assert_ptr_null(data.training);
+}
+
+START_TEST(bad_files) {
+    refuse("", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
+    refuse("{\"step\":1", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
+    refuse(LOSS, "", MS_NOT_FOUND, "/s has no complete line");
+    refuse(LOSS "rubbish\n" LOSS, SPECTRUM, MS_CORRUPT, "/m line 2");
+    refuse(LOSS "{\"step\":1,\"tokens\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: neither");
+    refuse(LOSS "{\"step\":1,\"loss\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: no integer \"tokens\"");
+    refuse(LOSS "{\"step\":1,\"tokens\":1,\"loss\":\"x\"}\n", SPECTRUM, MS_CORRUPT, "no number \"loss\"");
+    refuse(LOSS, SPECTRUM LOSS, MS_CORRUPT, "/s line 2: no integer \"layer\"");
+    refuse(LOSS, SPECTRUM "{\"step\":0,\"tokens\":0,\"layer\":0,\"projection\":\"$x y\"}\n", MS_CORRUPT, "\"$x y\"");
+    ms_plot_data data;
+    ck_assert_int_eq(ms_plot_data_init(in_folder("missing"), NULL, &data), MS_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(gnuplot_missing_or_failing) {
+    ck_assert_int_eq(ms_file_write(in_folder("m"), LOSS, strlen(LOSS)), MS_OK);
+    ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
+    ms_plot_data data;
+    ck_assert_int_eq(ms_plot_data_init(in_folder("m"), NULL, &data), MS_OK);
+    int n_plots;
+    const ms_plot *plots = ms_plots(&n_plots);
+    ck_assert_int_eq(ms_plot_draw(&plots[1], &data, in_folder("plots")), MS_INVALID);
+    setenv("PATH", folder, 1); /* forked test: the change ends with it */
+    ck_assert_int_eq(ms_plot_draw(&plots[0], &data, in_folder("plots")), MS_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot is not installed"));
+    FILE *fake = fopen(in_folder("gnuplot"), "w");
+    fputs("#!/bin/sh\necho\necho 'no such terminal'\nexit 3\n", fake);
+    fclose(fake);
+    const char *chmod[] = {"/bin/chmod", "755", in_folder("gnuplot"), NULL};
+    char *text;
+    int exit_status;
+    ck_assert_int_eq(ms_process_run(chmod, &text, &exit_status), MS_OK);
+    free(text);
+    ck_assert_int_eq(ms_plot_draw(&plots[0], &data, in_folder("plots")), MS_IO);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot ended with 3: no such terminal"));
+    ck_assert(!ms_file_exists(in_folder("plots/loss.png")));
+    ms_plot_data_finish(&data);
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("plot");
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_add_test(tests, every_plot);
+    if (!getenv("MS_KEEP_PLOTS")) {
+        tcase_add_test(tests, smallest_run);
+        tcase_add_test(tests, bad_files);
+        tcase_add_test(tests, gnuplot_missing_or_failing);
+    }
+    Suite *suite = suite_create("tracker/plot");
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
