@@ -1,6 +1,7 @@
 #include "backend/cpu/cpu_blas.h"
 
 #include <cblas.h>
+#include <omp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,5 +41,7 @@ const char *ms_cpu_blas_prepare(void) {
     openblas_set_num_threads(1);
     return openblas_get_corename();
 }
+
+void ms_cpu_blas_this_thread(void) { omp_set_num_threads(1); }
 
 void ms_cpu_blas_set_threads(int n_threads) { openblas_set_num_threads(n_threads); }

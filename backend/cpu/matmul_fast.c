@@ -1,7 +1,8 @@
 /* matmul in `fast` numerics: y = alpha * op(a) op(b) + beta * c by single-threaded sgemm calls from our own team: one
    matrix a task where the batch is large, else bands of rows or columns.  The bands depend on the number of threads, so
    results repeat bit for bit at a given number of threads only.  Concurrent calls are safe in OpenBLAS's OpenMP build
-   (a spin lock per buffer) and stay on their threads after ms_cpu_blas_prepare. */
+   (a spin lock per buffer). */
+#include "backend/cpu/cpu_blas.h"
 #include "backend/cpu/cpu_kernel.h"
 
 #include <cblas.h>
@@ -39,6 +40,7 @@ static void matmul_band(void *context, int64_t i_task, int i_thread) {
         for (int64_t r = 0; r < n_rows; r++)
             memcpy(y + r * job->n_columns, job->c + at + r * job->n_columns, (size_t)n_columns * sizeof *y);
     }
+    ms_cpu_blas_this_thread();
     cblas_sgemm(CblasRowMajor, job->transpose_a ? CblasTrans : CblasNoTrans,
                 job->transpose_b ? CblasTrans : CblasNoTrans, (blasint)n_rows, (blasint)n_columns, (blasint)job->depth,
                 job->alpha, a, (blasint)job->stride_a, b, (blasint)job->stride_b, job->c ? job->beta : 0.0f, y,
