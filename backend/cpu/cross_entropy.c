@@ -29,14 +29,20 @@ static real exponentials_block(const void *context, int64_t begin, int64_t n) {
     return ms_block_sum(p, n);
 }
 
+enum { MAXIMUM_LANES = 128 };
+
 /* Any order gives the same maximum; a NaN may be lost here but comes back through the sum. */
 static real row_maximum(const real *x, int64_t n) {
-    real lane[2 * MS_LANES], maximum = x[0];
-    for (int l = 0; l < 2 * MS_LANES; l++) lane[l] = x[0];
+    real lane[MAXIMUM_LANES], maximum = x[0];
+    for (int l = 0; l < MAXIMUM_LANES; l++) lane[l] = maximum;
     int64_t i = 0;
-    for (; i + 2 * MS_LANES <= n; i += 2 * MS_LANES)
-        for (int l = 0; l < 2 * MS_LANES; l++) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-    for (int l = 0; l < 2 * MS_LANES; l++) maximum = lane[l] > maximum ? lane[l] : maximum;
+    for (; i + MAXIMUM_LANES <= n; i += MAXIMUM_LANES)
+#pragma GCC ivdep
+        for (int l = 0; l < MAXIMUM_LANES; l++) {
+            real value = x[i + l], old = lane[l];
+            lane[l] = value > old ? value : old;
+        }
+    for (int l = 0; l < MAXIMUM_LANES; l++) maximum = lane[l] > maximum ? lane[l] : maximum;
     for (; i < n; i++) maximum = x[i] > maximum ? x[i] : maximum;
     return maximum;
 }
@@ -66,6 +72,7 @@ static void cross_entropy_task(void *context, int64_t i_task, int i_thread) {
         if (job->losses) job->losses[n] = (row.m + ms_log(l)) - x_target;
         if (!p) continue;
         real inverse = ms_reciprocal(l), scale = job->scale, at_target = scale * (p[target] * inverse - 1);
+#pragma GCC ivdep
         for (int64_t v = 0; v < columns; v++) p[v] = scale * (p[v] * inverse);
         p[target] = at_target;
     }

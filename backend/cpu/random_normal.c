@@ -23,34 +23,37 @@ static real one_to_two(uint32_t bits) {
     return (real)x;
 }
 
-static void normal_pair(uint32_t w0, uint32_t w1, real deviation, real *y) {
-    real radius = ms_sqrt(-2 * ms_log(2 - one_to_two(w0 >> 9)));
-    real t = one_to_two(w1) - (real)1.5;
-    real c = ms_cos_quarter(t), s = ms_sin_quarter(t);
-    uint32_t quadrant = w1 >> 30;
-    real x0 = (quadrant & 1u) ? s : c, x1 = (quadrant & 1u) ? c : s; /* turned by 90 degrees: (-s, c) */
-    x0 = (quadrant == 1u || quadrant == 2u) ? -x0 : x0;
-    x1 = (quadrant >= 2u) ? -x1 : x1;
-    y[0] = deviation * (radius * x0);
-    y[1] = deviation * (radius * x1);
-}
-
 enum { NORMAL_GROUP = 64 }; /* counters per pass, so that each stage is a vector loop */
 
-static void normal_group(const random_normal_job *job, int64_t first, int64_t n, real *y) {
+static void normal_pairs(const uint32_t *w0, const uint32_t *w1, real deviation, real *y0, real *y1) {
+    for (int i = 0; i < NORMAL_GROUP; i++) {
+        real radius = ms_sqrt(-2 * ms_log(2 - one_to_two(w0[i] >> 9)));
+        real t = one_to_two(w1[i]) - (real)1.5;
+        real c = ms_cos_quarter(t), s = ms_sin_quarter(t);
+        uint32_t quadrant = w1[i] >> 30;
+        real x0 = (quadrant & 1u) ? s : c, x1 = (quadrant & 1u) ? c : s; /* turned by 90 degrees: (-s, c) */
+        x0 = (quadrant == 1u || quadrant == 2u) ? -x0 : x0;
+        x1 = (quadrant >= 2u) ? -x1 : x1;
+        y0[i] = deviation * (radius * x0);
+        y1[i] = deviation * (radius * x1);
+    }
+}
+
+/* y [4 NORMAL_GROUP]: the elements of counters first .. first + NORMAL_GROUP - 1. */
+static void normal_group(const random_normal_job *job, uint64_t first, real *y) {
     uint32_t words[4][NORMAL_GROUP];
+    real normals[4][NORMAL_GROUP];
     uint32_t key0 = (uint32_t)job->key, key1 = (uint32_t)(job->key >> 32), step = job->step;
-    for (int64_t i = 0; i < NORMAL_GROUP; i++) {
-        uint64_t q = (uint64_t)(first + i);
+    for (int i = 0; i < NORMAL_GROUP; i++) {
+        uint64_t q = first + (uint64_t)i;
         uint32_t word[4] = {(uint32_t)q, (uint32_t)(q >> 32), step, 0};
         ms_philox(word, key0, key1);
         for (int w = 0; w < 4; w++) words[w][i] = word[w];
     }
-    real deviation = job->deviation;
-    for (int64_t i = 0; i < n; i++) {
-        normal_pair(words[0][i], words[1][i], deviation, y + 4 * i);
-        normal_pair(words[2][i], words[3][i], deviation, y + 4 * i + 2);
-    }
+    normal_pairs(words[0], words[1], job->deviation, normals[0], normals[1]);
+    normal_pairs(words[2], words[3], job->deviation, normals[2], normals[3]);
+    for (int i = 0; i < NORMAL_GROUP; i++)
+        for (int w = 0; w < 4; w++) y[4 * i + w] = normals[w][i];
 }
 
 static void random_normal_task(void *context, int64_t i_task, int i_thread) {
@@ -60,7 +63,7 @@ static void random_normal_task(void *context, int64_t i_task, int i_thread) {
     for (int64_t begin = range.begin; begin < range.end; begin += 4 * NORMAL_GROUP) {
         real group[4 * NORMAL_GROUP];
         int64_t n = range.end - begin < 4 * NORMAL_GROUP ? range.end - begin : 4 * NORMAL_GROUP;
-        normal_group(job, begin / 4, (n + 3) / 4, group);
+        normal_group(job, (uint64_t)begin / 4, group);
         memcpy(job->y + begin, group, (size_t)n * sizeof(real));
     }
 }
