@@ -41,10 +41,18 @@ static void matmul_band(void *context, int64_t i_task, int i_thread) {
             memcpy(y + r * job->n_columns, job->c + at + r * job->n_columns, (size_t)n_columns * sizeof *y);
     }
     ms_cpu_blas_this_thread();
+    float beta = job->c ? job->beta : 0.0f;
+    if (n_rows == 1) { /* decoding: sgemm packs the whole of b for one row */
+        int64_t b_rows = job->transpose_b ? n_columns : job->depth,
+                b_columns = job->transpose_b ? job->depth : n_columns;
+        cblas_sgemv(CblasRowMajor, job->transpose_b ? CblasNoTrans : CblasTrans, (blasint)b_rows, (blasint)b_columns,
+                    job->alpha, b, (blasint)job->stride_b, a, job->transpose_a ? (blasint)job->stride_a : 1, beta, y,
+                    1);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, job->transpose_a ? CblasTrans : CblasNoTrans,
                 job->transpose_b ? CblasTrans : CblasNoTrans, (blasint)n_rows, (blasint)n_columns, (blasint)job->depth,
-                job->alpha, a, (blasint)job->stride_a, b, (blasint)job->stride_b, job->c ? job->beta : 0.0f, y,
-                (blasint)job->n_columns);
+                job->alpha, a, (blasint)job->stride_a, b, (blasint)job->stride_b, beta, y, (blasint)job->n_columns);
 }
 
 /* Bands of a multiple of 32 rows or columns, about one a thread and matrix; none where the product is too small to
