@@ -33,7 +33,7 @@ static ms_status write_script(const ms_plot *plot, const ms_plot_data *data, con
         &writer,
         "# Redraw: gnuplot -e \"set terminal pngcairo size %d,%d font 'sans,16'; set output '%s.png'\" %s.gp\n"
         "set encoding utf8\nset datafile missing 'NaN'\nset termoption noenhanced\n"
-        "set grid lc rgb '#d0d0d0' lw 0.7\nset border lc rgb '#404040'\nset tics textcolor rgb 'black'\n",
+        "set grid lt 1 lc rgb '#dddddd' lw 0.8\nset border lc rgb '#404040'\nset tics textcolor rgb 'black'\n",
         plot->width, plot->height, plot->name, plot->name);
     if (status != MS_OK) {
         ms_writer_abort(&writer);

@@ -17,7 +17,7 @@ static const char *count_text(double count, char *out) {
     const char *units[] = {"", " k", " M", " B", " T"};
     int i = 0;
     for (; count >= 1000 && i < 4; i++) count /= 1000;
-    snprintf(out, 32, "%.4g%s", count, units[i]);
+    snprintf(out, 32, "%.3g%s", count, units[i]);
     return out;
 }
 
@@ -68,8 +68,10 @@ static double round_interval(double range, int n_ticks) {
  */
 static void step_axis(FILE *out, const ms_plot_data *data, double low, double high, int n_ticks) {
     if (!(high > low)) high = low + 1;
-    fprintf(out, "set xrange [%.17g:%.17g]\nset x2range [%.17g:%.17g]\nset xlabel 'step'\nset x2label 'tokens'\n", low,
-            high, low, high);
+    fprintf(out,
+            "set xrange [%.17g:%.17g]\nset x2range [%.17g:%.17g]\nset xlabel 'step' offset 0,0.3\nset x2label 'tokens' "
+            "offset 0,-0.3\n",
+            low, high, low, high);
     fprintf(out, "set xtics nomirror %.17g\nset x2tics (", fmax(1, round_interval(high - low, n_ticks)));
     double first = tokens_of_step(data, low), last = tokens_of_step(data, high);
     double interval = last > first ? round_interval(last - first, n_ticks) : 1;
@@ -173,7 +175,7 @@ static void plot_loss(FILE *out, const ms_plot_data *data) {
     double margin = fmax(0.04 * (high - low), 1e-6);
     step_axis(out, data, from, to, 8);
     fprintf(out, "set yrange [%.9g:%.9g]\nset ylabel 'cross-entropy (nats per token)'\n", low - margin, high + margin);
-    fprintf(out, "set title 'Training and validation loss'\nset key top right\nplot ");
+    fprintf(out, "set title 'Training and validation loss' offset 0,0.3 font ',20'\nset key top right\nplot ");
     if (data->n_training)
         fprintf(out,
                 "$training using 1:2 with lines lc rgb '#9ecae1' lw 1 title 'training', "
@@ -197,7 +199,8 @@ static void plot_stretching(FILE *out, const ms_plot_data *data) {
             if (find_projection(data, names[k]) >= 0) write_series(out, data, find_projection(data, names[k]), layer);
     step_axis(out, data, first_step(data), last_step(data), 8);
     fprintf(out, "set yrange [0:*]\nset ylabel 'largest singular value s1'\n"
-                 "set title 'Spectral stretching: s1 of Q and V, first and last layer'\nset key top left\nplot ");
+                 "set title 'Spectral stretching: s1 of Q and V, first and last layer' offset 0,0.3 font ',20'\nset "
+                 "key top left\nplot ");
     for (int k = 0; k < 2; k++)
         for (int layer = 0; layer <= last; layer += last > 0 ? last : 1) {
             if (find_projection(data, names[k]) < 0) continue;
@@ -242,14 +245,17 @@ typedef struct panel_row {
 static void edge_layer_rows(FILE *out, const ms_plot_data *data, const char *title, const panel_row *rows, int n_rows) {
     int last = last_layer(data);
     write_edge_layers(out, data);
-    fprintf(out, "set multiplot layout %d,%d title '%s' font ',20'\nset key outside bottom center horizontal\n", n_rows,
-            last > 0 ? 2 : 1, title);
+    fprintf(out,
+            "set multiplot layout %d,%d title '%s' font ',22'\nset key outside bottom center horizontal samplen 2.5\n",
+            n_rows, last > 0 ? 2 : 1, title);
     step_axis(out, data, first_step(data), last_step(data), 5);
+    fprintf(out, "set xlabel \"step\\n \" offset 0,0.5\n"); /* the empty line keeps the key at a distance */
     for (int r = 0; r < n_rows; r++) {
         value_range(out, data, rows[r].key, rows[r].from_zero);
         fprintf(out, "set ylabel '%s'\n", rows[r].label);
         for (int layer = 0; layer <= last; layer += last > 0 ? last : 1) {
-            fprintf(out, "set title '%slayer %d (%s)'\n", rows[r].title, layer, layer == 0 ? "first" : "last");
+            fprintf(out, "set title '%slayer %d (%s)' offset 0,0.2 font ',18'\n", rows[r].title, layer,
+                    layer == 0 ? "first" : "last");
             layer_panel(out, data, layer, rows[r].key, rows[r].baseline);
         }
     }
@@ -300,7 +306,7 @@ static void plot_depth(FILE *out, const ms_plot_data *data) {
             high > 0 ? 1.05 * high : 1, 1 + data->n_layers / 16);
     fprintf(out,
             "set xlabel 'layer'\nset ylabel 'largest singular value s1'\nset key outside right center\n"
-            "set title 'Spectral norm over depth, after %s tokens (dashed: after %s tokens)'\n",
+            "set title 'Spectral norm over depth, after %s tokens (dashed: after %s tokens)' offset 0,0.3 font ',20'\n",
             last, first);
     for (int p = 0; p < data->n_projections; p++)
         fprintf(out,
@@ -314,7 +320,7 @@ static void plot_depth(FILE *out, const ms_plot_data *data) {
 /* Panels for all projections: at most 4 side by side. */
 static void begin_panels(FILE *out, const ms_plot_data *data, const char *title) {
     int n = data->n_projections, n_rows = n <= 2 ? 1 : n <= 8 ? 2 : 4;
-    fprintf(out, "set multiplot layout %d,%d title '%s' font ',20'\n", n_rows, (n + n_rows - 1) / n_rows, title);
+    fprintf(out, "set multiplot layout %d,%d title '%s' font ',22'\n", n_rows, (n + n_rows - 1) / n_rows, title);
 }
 
 static void plot_singular(FILE *out, const ms_plot_data *data) {
@@ -336,17 +342,18 @@ static void plot_singular(FILE *out, const ms_plot_data *data) {
     snprintf(title, sizeof title, "Top 10 singular values over the largest, after %s and %s tokens", tokens[0],
              tokens[1]);
     begin_panels(out, data, title);
-    fprintf(out, "set xrange [0.7:10.3]\nset yrange [0:1.05]\nset xtics 1\nset xlabel 'index i'\n"
-                 "set ylabel 's_i / s1'\nset key bottom left spacing 1.1 samplen 3 font ',13'\n");
+    fprintf(out, "set xrange [0.7:10.3]\nset yrange [0:1.05]\nset xtics 1\nset xlabel \"index i\\n \" offset 0,0.5\n"
+                 "set ylabel 's_i / s1'\nset key outside bottom center horizontal maxrows 2 samplen 2.5 font ',13'\n");
     for (int p = 0; p < data->n_projections; p++) {
         const char *separator = "plot ";
-        fprintf(out, "set title '%s'\n", data->projections[p]);
+        fprintf(out, "set title '%s' offset 0,0.2 font ',18'\n", data->projections[p]);
         for (int e = 0; e < n_edges; e++)
             for (int k = 0; k < 2 && has_matrix(data, p, edges[e]); k++) {
-                fprintf(out,
-                        "%s$%s_%d_%d using 1:2 with linespoints lc rgb '%s' dt %d lw 2.2 pt %d title 'layer %d, %s'",
-                        separator, data->projections[p], edges[e], k, color(e ? 3 : 0), k ? 1 : 2, k ? 7 : 6, edges[e],
-                        tokens[k]);
+                fprintf(
+                    out,
+                    "%s$%s_%d_%d using 1:2 with linespoints lc rgb '%s' dt %d lw 2.2 pt %d title 'layer %d, %s tokens'",
+                    separator, data->projections[p], edges[e], k, color(e ? 3 : 0), k ? 1 : 2, k ? 7 : 6, edges[e],
+                    tokens[k]);
                 separator = ", ";
             }
         fprintf(out, "\n");
@@ -379,14 +386,16 @@ static void heat_map(FILE *out, const ms_plot_data *data, enum ms_plot_key key, 
     begin_panels(out, data, title);
     step_axis(out, data, first_step(data), end, 4);
     /* viridis (van der Walt & Smith 2015) at five points */
-    fprintf(out,
-            "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
-            "set yrange [-0.5:%g]\nset ytics %d\nset ylabel 'layer'\nset cblabel '%s'\nunset key\nunset grid\n"
-            "set cbtics format '%%.3g'\n",
-            data->n_layers - 0.5, 1 + data->n_layers / 12, label);
+    fprintf(
+        out,
+        "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
+        "set yrange [-0.5:%g]\nset ytics %d\nset ylabel 'layer'\nset cblabel '%s' offset 1.2,0\nunset key\nunset grid\n"
+        "set cbtics format '%%.3g'\n",
+        data->n_layers - 0.5, 1 + data->n_layers / 12, label);
     for (int p = 0; p < data->n_projections; p++)
         fprintf(out,
-                "set title '%s'\nplot $%s using (($1+$2)/2):3:1:2:($3-0.5):($3+0.5):4 with boxxyerror "
+                "set title '%s' offset 0,0.2 font ',18'\nplot $%s using (($1+$2)/2):3:1:2:($3-0.5):($3+0.5):4 with "
+                "boxxyerror "
                 "fs solid noborder fc palette\n",
                 data->projections[p], data->projections[p]);
     fprintf(out, "unset multiplot\n");
@@ -406,7 +415,7 @@ const ms_plot *ms_plots(int *out_n) {
                                     {"spectral_stretching_evolution", true, 1200, 750, plot_stretching},
                                     {"norm_heatmap", true, 1800, 1000, plot_norms},
                                     {"spectral_norm_vs_depth", true, 1200, 750, plot_depth},
-                                    {"singular_spectrum", true, 1800, 1000, plot_singular},
+                                    {"singular_spectrum", true, 1800, 1100, plot_singular},
                                     {"spectral_gap", true, 1600, 750, plot_gap},
                                     {"update_alignment", true, 1600, 1150, plot_alignment},
                                     {"entropy_heatmap", true, 1800, 1000, plot_entropies},
