@@ -50,6 +50,7 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_ADD(a, b) ((a) + (b))
 #define MS_EXACT_SUB(a, b) ((a) - (b))
 #define MS_EXACT_MUL(a, b) ((a) * (b))
+#define MS_EXACT_SELECT(condition, a, b) ((condition) ? (a) : (b))
 #elif defined(__CUDACC__)
 #define MS_EXACT_FUNCTION static __device__ __forceinline__
 #define MS_EXACT_F32 float
@@ -59,6 +60,7 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_ADD(a, b) __fadd_rn(a, b)
 #define MS_EXACT_SUB(a, b) __fsub_rn(a, b)
 #define MS_EXACT_MUL(a, b) __fmul_rn(a, b)
+#define MS_EXACT_SELECT(condition, a, b) ((condition) ? (a) : (b))
 #else
 #include <stdint.h>
 #include <string.h>
@@ -70,6 +72,7 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_ADD(a, b) ((a) + (b))
 #define MS_EXACT_SUB(a, b) ((a) - (b))
 #define MS_EXACT_MUL(a, b) ((a) * (b))
+#define MS_EXACT_SELECT(condition, a, b) ms_exact_select((uint32_t)(condition), a, b)
 static inline uint32_t ms_exact_bits(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -79,6 +82,10 @@ static inline float ms_exact_float(uint32_t bits) {
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
+}
+/* By masks: GCC turns ?: into branches, sinks the arithmetic into them, and then vectorises that as masked code. */
+static inline uint32_t ms_exact_select(uint32_t condition, uint32_t a, uint32_t b) {
+    return b ^ ((a ^ b) & (0u - condition));
 }
 #endif
 
@@ -101,10 +108,10 @@ MS_EXACT_FUNCTION float ms_exp(float x) {
     p = MS_EXACT_ADD(MS_EXACT_MUL(r, p), 0.5f);
     p = MS_EXACT_ADD(MS_EXACT_MUL(MS_EXACT_MUL(r, r), p), r);
     p = MS_EXACT_ADD(p, 1.0f);
-    MS_EXACT_U32 y = MS_EXACT_BITS(p) + (MS_EXACT_BITS(shifted) << 23);           /* the bits above n's 9 fall out */
-    y = ((bits >> 31) == 0u && magnitude >= 0x42b17218u) ? MS_EXACT_INFINITY : y; /* x > 88.7228 */
-    y = ((bits >> 31) != 0u && magnitude > 0x42260000u) ? 0u : y;                 /* x < -41.5 */
-    y = (magnitude > MS_EXACT_INFINITY) ? MS_EXACT_NAN : y;
+    MS_EXACT_U32 y = MS_EXACT_BITS(p) + (MS_EXACT_BITS(shifted) << 23); /* the bits above n's 9 fall out */
+    y = MS_EXACT_SELECT((bits >> 31) == 0u && magnitude >= 0x42b17218u, MS_EXACT_INFINITY, y); /* x > 88.7228 */
+    y = MS_EXACT_SELECT((bits >> 31) != 0u && magnitude > 0x42260000u, 0u, y);                 /* x < -41.5 */
+    y = MS_EXACT_SELECT(magnitude > MS_EXACT_INFINITY, MS_EXACT_NAN, y);
     return MS_EXACT_FLOAT(y);
 }
 
@@ -128,9 +135,9 @@ MS_EXACT_FUNCTION float ms_log(float x) {
     y = MS_EXACT_SUB(y, MS_EXACT_MUL(0.5f, f2));
     y = MS_EXACT_ADD(MS_EXACT_ADD(f, y), MS_EXACT_MUL(e, 0.693145752f));
     MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = (bits == MS_EXACT_INFINITY) ? MS_EXACT_INFINITY : out;
-    out = (bits > MS_EXACT_INFINITY) ? MS_EXACT_NAN : out; /* negative or NaN */
-    out = ((bits & MS_EXACT_ABS) < MS_EXACT_MIN) ? 0xff800000u : out;
+    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, out);
+    out = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, out); /* negative or NaN */
+    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0xff800000u, out);
     return MS_EXACT_FLOAT(out);
 }
 
@@ -145,9 +152,9 @@ MS_EXACT_FUNCTION float ms_reciprocal(float x) {
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(y, MS_EXACT_SUB(1.0f, MS_EXACT_MUL(m, y))));
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(y, MS_EXACT_SUB(1.0f, MS_EXACT_MUL(m, y))));
     MS_EXACT_U32 out = MS_EXACT_BITS(y) + 0x3f800000u - (magnitude & 0x7f800000u);
-    out = (magnitude > 0x7e800000u) ? 0u : out; /* above 2^126 */
-    out = (magnitude < MS_EXACT_MIN) ? MS_EXACT_INFINITY : out;
-    out = (magnitude > MS_EXACT_INFINITY) ? MS_EXACT_NAN : out;
+    out = MS_EXACT_SELECT(magnitude > 0x7e800000u, 0u, out); /* above 2^126 */
+    out = MS_EXACT_SELECT(magnitude < MS_EXACT_MIN, MS_EXACT_INFINITY, out);
+    out = MS_EXACT_SELECT(magnitude > MS_EXACT_INFINITY, MS_EXACT_NAN, out);
     return MS_EXACT_FLOAT(out | sign);
 }
 
@@ -160,9 +167,9 @@ MS_EXACT_FUNCTION float ms_rsqrt(float x) {
     MS_EXACT_F32 rest = MS_EXACT_SUB(1.0f, MS_EXACT_MUL(MS_EXACT_MUL(x, y), y));
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(MS_EXACT_MUL(0.5f, y), rest));
     MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = (bits == MS_EXACT_INFINITY) ? 0u : out;
-    out = (bits > MS_EXACT_INFINITY) ? MS_EXACT_NAN : out; /* negative or NaN */
-    out = ((bits & MS_EXACT_ABS) < MS_EXACT_MIN) ? MS_EXACT_INFINITY : out;
+    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, 0u, out);
+    out = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, out); /* negative or NaN */
+    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, MS_EXACT_INFINITY, out);
     return MS_EXACT_FLOAT(out);
 }
 
@@ -177,8 +184,8 @@ MS_EXACT_FUNCTION float ms_sqrt(float x) {
     MS_EXACT_U32 bits = MS_EXACT_BITS(x);
     MS_EXACT_F32 y = MS_EXACT_MUL(x, ms_rsqrt(x));
     MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = (bits == MS_EXACT_INFINITY) ? MS_EXACT_INFINITY : out;
-    out = ((bits & MS_EXACT_ABS) < MS_EXACT_MIN) ? 0u : out;
+    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, out);
+    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0u, out);
     return MS_EXACT_FLOAT(out);
 }
 
