@@ -22,8 +22,8 @@ enum {
    faster.
 
    MS_INVALID: a count below 1 or more than MS_BENCH_TRACKER_LAYERS layers.  MS_MISMATCH: the ratio is below
-   MS_BENCH_TRACKER_LIMIT, or the largest singular values differ by more than 1e-4.  MS_OUT_OF_MEMORY, MS_IO.  Changes
-   the OpenBLAS thread count of the calling thread.  Not thread-safe. */
+   MS_BENCH_TRACKER_LIMIT, or the largest singular values differ by more than 1e-4.  MS_OUT_OF_MEMORY, MS_IO.  Not
+   thread-safe. */
 ms_status ms_bench_tracker_layers(int n_layers, int n_threads, int repetitions, FILE *out);
 
 /* All layers: 132 matrices, about 1.1 GB. */
