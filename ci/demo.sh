@@ -75,5 +75,4 @@ sed -n 's/.*"loss": *\([0-9.eE+-]*\).*/\1/p' "$run/metrics.jsonl" | awk '
     }' || fail "the loss did not fall: see $run/metrics.jsonl"
 
 "$muonscope" plot "$run"
-echo "demo.sh: plots:"
-ls "$run"/plots/*.png
+echo "demo.sh: done; the run is in $run, its pictures in $run/plots"
