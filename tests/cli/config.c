@@ -10,6 +10,7 @@
 #include "cli/config.h"
 #include "cli/config_request.h"
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 static ms_config config;
 
@@ -326,9 +327,5 @@ int main(void) {
     tcase_add_test(tests, resume_refuses_another_shape);
     tcase_add_test(tests, help_lists_every_key);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

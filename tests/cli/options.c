@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/suggest.h"
+#include "tests/support/suite.h"
 
 struct arguments {
     bool force, shuffle;
@@ -181,9 +182,5 @@ int main(void) {
     tcase_add_test(tests, help_shows_the_table);
     tcase_add_test(tests, distances);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

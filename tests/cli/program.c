@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 static char folder[64];
 static char *standard_output, *standard_error;
@@ -116,9 +117,5 @@ int main(void) {
     tcase_add_test(tests, help_and_version_exit_with_0);
     tcase_add_test(tests, devices_lists_the_processor);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -8,6 +8,7 @@
 
 #include "cli/run_folder.h"
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 static char base[64];
 static ms_config config;
@@ -112,9 +113,5 @@ int main(void) {
     tcase_add_test(tests, one_process_writes_a_run);
     tcase_add_test(tests, an_unwritable_place_is_named);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

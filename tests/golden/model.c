@@ -11,6 +11,7 @@
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "cli/trainer.h"
+#include "tests/support/suite.h"
 
 static const char *const variants[] = {"merged_muon",   "split_muon",      "merged_adamw",      "split_adamw",
                                        "swiglu",        "no_qk_norm",      "half_split",        "untied_head",
@@ -18,10 +19,6 @@ static const char *const variants[] = {"merged_muon",   "split_muon",      "merg
                                        "jordan",        "modula",          "jordan_convergent", "moonlight",
                                        "rows_cols",     "decay_decoupled", "decay_update",      "decay_both"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants, N_STEPS = 10 };
-
-static void must(ms_status status) {
-    ck_assert_msg(status == MS_OK, "%s: %s", ms_status_text(status), ms_status_message());
-}
 
 /* ---- options from the golden's metadata ---- */
 
@@ -116,7 +113,7 @@ static const ms_safetensor *find(const ms_safetensors *golden, const char *prefi
     char full[128];
     const ms_safetensor *tensor;
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    must(ms_safetensors_find(golden, full, &tensor));
+    ms_must(ms_safetensors_find(golden, full, &tensor));
     return tensor;
 }
 
@@ -124,19 +121,19 @@ static bool is_oracle(const run *r) { return r->trainer->options.numerics == MS_
 
 static void upload(run *r, int variable, const float *values, int64_t count) {
     if (!is_oracle(r)) {
-        must(ms_store_upload(r->trainer->store, variable, 0, count, values));
+        ms_must(ms_store_upload(r->trainer->store, variable, 0, count, values));
         return;
     }
     double *wide = malloc((size_t)count * sizeof *wide);
     for (int64_t i = 0; i < count; i++) wide[i] = (double)values[i];
-    must(ms_store_upload(r->trainer->store, variable, 0, count, wide));
+    ms_must(ms_store_upload(r->trainer->store, variable, 0, count, wide));
     free(wide);
 }
 
 /* The caller frees the result. */
 static double *download(run *r, int variable, int64_t count) {
     double *wide = malloc((size_t)count * sizeof *wide);
-    must(ms_store_download(r->trainer->store, variable, 0, count, wide)); /* f32 fills the first half */
+    ms_must(ms_store_download(r->trainer->store, variable, 0, count, wide)); /* f32 fills the first half */
     if (!is_oracle(r)) {
         float *narrow = malloc((size_t)count * sizeof *narrow);
         memcpy(narrow, wide, (size_t)count * sizeof *narrow);
@@ -173,18 +170,18 @@ static void start(run *r, const char *variant, ms_numerics numerics, int accumul
     char path[128];
     memset(r, 0, sizeof *r);
     snprintf(path, sizeof path, "tests/golden/model/%s.safetensors", variant);
-    must(ms_safetensors_open(path, &r->golden));
+    ms_must(ms_safetensors_open(path, &r->golden));
     ms_trainer_options options = read_options(r->golden);
     options.numerics = numerics;
     options.batch_sequences /= accumulation;
     options.accumulation = accumulation;
     options.model.recompute = recompute;
-    must(ms_trainer_open(&options, &r->trainer));
+    ms_must(ms_trainer_open(&options, &r->trainer));
     int64_t tokens = (int64_t)options.batch_sequences * options.model.sequence_length;
-    must(ms_variables_add(r->trainer->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
-                          ms_shape_2(tokens, options.model.vocabulary), &r->logits));
-    must(ms_trainer_allocate(r->trainer));
-    must(ms_trainer_initialise(r->trainer)); /* the RoPE table */
+    ms_must(ms_variables_add(r->trainer->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
+                             ms_shape_2(tokens, options.model.vocabulary), &r->logits));
+    ms_must(ms_trainer_allocate(r->trainer));
+    ms_must(ms_trainer_initialise(r->trainer)); /* the RoPE table */
     for (int i = 0; i < r->trainer->model.n_parameters; i++) {
         int variable = r->trainer->model.parameters[i].variable;
         const ms_variable *info = ms_variables_get(r->trainer->variables, variable);
@@ -205,16 +202,16 @@ static void check_logits(run *r, const char *label, double tolerance) {
     ms_program *program;
     int batch = t->options.batch_sequences, length = t->options.model.sequence_length;
     int32_t tokens[64], targets[64];
-    must(next_batch(r, batch, tokens, targets));
+    ms_must(next_batch(r, batch, tokens, targets));
     r->next_sequence = 0;
-    must(ms_store_upload(t->store, t->tokens, 0, batch * length, tokens));
-    must(ms_graph_create(t->variables, -1, &graph));
+    ms_must(ms_store_upload(t->store, t->tokens, 0, batch * length, tokens));
+    ms_must(ms_graph_create(t->variables, -1, &graph));
     ms_tensor hidden = ms_model_hidden(&t->model, graph, ms_view_all(graph, t->tokens), batch, length);
     ms_tensor logits = ms_matmul(graph, hidden, false, ms_view_all(graph, t->model.head), true, 1, 0, MS_NO_TENSOR);
     ms_assign(graph, logits, ms_view_all(graph, r->logits));
-    must(ms_graph_finish(graph, &finished));
-    must(ms_program_compile(t->store, finished, &program));
-    must(ms_program_run(program));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_program_compile(t->store, finished, &program));
+    ms_must(ms_program_run(program));
     int64_t count = (int64_t)batch * length * t->options.model.vocabulary;
     double *values = download(r, r->logits, count);
     const ms_safetensor *golden = find(r->golden, "logits", "");
@@ -262,7 +259,7 @@ static void compare_variant(const char *variant, ms_numerics numerics, int accum
     ms_batch_source source = {next_batch, &r};
     for (int i = 0; i < N_STEPS; i++) {
         ms_step_result result;
-        must(ms_trainer_step(r.trainer, source, check_gradients, &check, &result));
+        ms_must(ms_trainer_step(r.trainer, source, check_gradients, &check, &result));
         ck_assert_msg(fabs(result.loss - losses[i]) < 1e-4, "%s: step %d: loss %.8f, PyTorch %.8f", label, i + 1,
                       result.loss, losses[i]);
         ck_assert_msg(fabs(result.gradient_norm - norms[i]) < 1e-3 * norms[i],
@@ -297,9 +294,9 @@ static void hashes_after_steps(const char *variant, bool recompute, char weights
     ms_batch_source source = {next_batch, &r};
     for (int i = 0; i < 3; i++) {
         ms_step_result result;
-        must(ms_trainer_step(r.trainer, source, NULL, NULL, &result));
+        ms_must(ms_trainer_step(r.trainer, source, NULL, NULL, &result));
     }
-    must(ms_trainer_hashes(r.trainer, weights, state));
+    ms_must(ms_trainer_hashes(r.trainer, weights, state));
     finish(&r);
 }
 
@@ -322,9 +319,5 @@ int main(void) {
     tcase_add_loop_test(tcase, test_accumulation, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_recomputation_changes_no_bit, 0, N_VARIANTS);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ms_suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 typedef struct fixture {
     ms_variables *variables;
@@ -273,9 +274,5 @@ int main(void) {
     tcase_add_test(tcase, recomputation_reads_only_block_inputs);
     tcase_add_test(tcase, recomputation_repeats_the_same_operations);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -5,6 +5,7 @@
 
 #include "backend/plan.h"
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 typedef struct fixture {
     ms_variables *variables;
@@ -309,9 +310,5 @@ int main(void) {
     tcase_add_test(tcase, lowering_keeps_the_contraction_cost);
     tcase_add_test(tcase, a_training_step_has_costs_for_all_its_ops);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

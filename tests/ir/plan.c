@@ -9,6 +9,7 @@
 #include "backend/plan.h"
 #include "backend/plan_pack.h"
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 enum { GRANULE = 2 };
 
@@ -496,9 +497,5 @@ int main(void) {
     tcase_add_test(tcase, step_scalars_are_not_written_early);
     tcase_add_test(tcase, planted_faults_are_found);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 static ms_variables *variables;
 static ms_graph *graph;
@@ -227,9 +228,5 @@ int main(void) {
     tcase_add_test(tcase, products_broadcast_a_single_matrix);
     tcase_add_test(tcase, every_op_is_found_by_its_name);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 /* Parses the text of the graph and prints it again. */
 static void check_round_trip(const ms_graph *graph) {
@@ -197,9 +198,5 @@ int main(void) {
     tcase_add_test(tcase, cut_texts_are_survived);
     tcase_add_test(tcase, a_name_with_a_line_break_is_refused);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "backend/backend_impl.h"
 #include "tests/ir/support.h"
+#include "tests/support/suite.h"
 
 extern const ms_backend_impl ms_backend_cpu;
 
@@ -355,9 +356,5 @@ int main(void) {
     tcase_add_test(tcase, unusual_rules_match_finite_differences);
     tcase_add_test(tcase, the_chunk_does_not_change_the_loss);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

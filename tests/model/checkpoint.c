@@ -17,6 +17,7 @@
 
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 enum { N_VALUES = 1000 };
 
@@ -387,9 +388,5 @@ int main(void) {
     tcase_add_test(tests, hash_of_tensors);
     tcase_set_timeout(tests, 60);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

@@ -7,6 +7,7 @@
 
 #include "platform/file.h"
 #include "tests/model/data_files.h"
+#include "tests/support/suite.h"
 
 /* All documents joined by '|'. */
 static const char *read_all(const char *path, ms_corpus_options options, char *out, size_t size) {
@@ -131,9 +132,5 @@ int main(void) {
     tcase_add_test(all, chunks);
     tcase_add_test(all, bad_input);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

@@ -12,6 +12,7 @@
 #include "model/tokenizer.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
+#include "tests/support/suite.h"
 
 enum { T = 8 };
 
@@ -333,9 +334,5 @@ int main(void) {
     tcase_add_test(all, shard_format);
     tcase_add_test(all, sidecar);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
+#include "tests/support/suite.h"
 
 static const char *inputs[2];
 
@@ -206,9 +207,5 @@ int main(void) {
     tcase_add_test(all, no_room);
     tcase_add_test(all, check_finds_damage);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 #define REFERENCE "tests/golden/reference.safetensors"
 
@@ -280,9 +281,5 @@ int main(void) {
     tcase_add_test(tests, bad_arguments_write_nothing);
     tcase_set_timeout(tests, 30);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

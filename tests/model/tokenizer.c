@@ -10,6 +10,7 @@
 #include "model/bpe_train.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
+#include "tests/support/suite.h"
 
 #define GOLDEN "tests/golden/tokenizer/"
 
@@ -294,9 +295,5 @@ int main(void) {
     tcase_add_test(all, bad_files);
     tcase_add_test(all, bad_training);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed == 0 ? 0 : 1;
+    return ms_suite_run(suite);
 }

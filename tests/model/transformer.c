@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "model/model.h"
-
-static void must(ms_status status) {
-    ck_assert_msg(status == MS_OK, "%s: %s", ms_status_text(status), ms_status_message());
-}
+#include "tests/support/suite.h"
 
 static ms_model_config blueberry(void) {
     return (ms_model_config){.layers = 22,
@@ -46,8 +43,8 @@ START_TEST(test_blueberry_has_its_published_size) {
     ms_variables *variables;
     ms_model model;
     ms_model_config config = blueberry();
-    must(ms_variables_create(&variables));
-    must(ms_model_init(&config, variables, &model));
+    ms_must(ms_variables_create(&variables));
+    ms_must(ms_model_init(&config, variables, &model));
     ck_assert_int_eq(model.parameter_count, 88630528);
     int qkvo = ms_variables_find(variables, "blocks.attention.qkvo.weight");
     ms_shape expected = ms_shape_3(22, 1536, 512);
@@ -59,7 +56,7 @@ END_TEST
 static void expect_invalid(ms_model_config config, const char *part) {
     ms_variables *variables;
     ms_model model;
-    must(ms_variables_create(&variables));
+    ms_must(ms_variables_create(&variables));
     ck_assert_int_eq(ms_model_init(&config, variables, &model), MS_INVALID);
     ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message: %s", ms_status_message());
     ms_variables_destroy(variables);
@@ -97,11 +94,11 @@ typedef struct weights {
 static weights make_weights(ms_model_config config, uint64_t seed) {
     weights w;
     ms_device_options options = {"cpu", MS_NUMERICS_EXACT, 1};
-    must(ms_variables_create(&w.variables));
-    must(ms_model_init(&config, w.variables, &w.model));
-    must(ms_device_open(&options, &w.device));
-    must(ms_store_create(w.device, w.variables, &w.store));
-    must(ms_model_upload_initial(&w.model, seed, w.store, MS_NUMERICS_EXACT));
+    ms_must(ms_variables_create(&w.variables));
+    ms_must(ms_model_init(&config, w.variables, &w.model));
+    ms_must(ms_device_open(&options, &w.device));
+    ms_must(ms_store_create(w.device, w.variables, &w.store));
+    ms_must(ms_model_upload_initial(&w.model, seed, w.store, MS_NUMERICS_EXACT));
     return w;
 }
 
@@ -117,7 +114,7 @@ static double deviation(const weights *w, const char *name, int layer) {
     ms_shape shape = ms_variables_get(w->variables, index)->shape;
     int64_t count = ms_shape_count(&shape) / shape.dim[0];
     float *values = malloc((size_t)count * sizeof *values);
-    must(ms_store_download(w->store, index, layer * count, count, values));
+    ms_must(ms_store_download(w->store, index, layer * count, count, values));
     double sum = 0;
     for (int64_t i = 0; i < count; i++) sum += (double)values[i] * (double)values[i];
     free(values);
@@ -163,9 +160,5 @@ int main(void) {
     tcase_add_test(tcase, test_initial_deviation_by_scheme);
     tcase_add_test(tcase, test_seed_and_name_decide_the_values);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ms_suite_run(suite);
 }

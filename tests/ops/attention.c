@@ -8,6 +8,7 @@
 
 #include "backend/exact.h"
 #include "tests/ops/fast.h"
+#include "tests/support/suite.h"
 
 /* One head: pointers to row 0, and the strides between rows. */
 typedef struct head_view {
@@ -246,9 +247,5 @@ int main(void) {
     tcase_add_loop_test(tcase, fast_forward, 0, n);
     tcase_add_loop_test(tcase, fast_gradient, 0, n);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "backend/exact.h"
+#include "tests/support/suite.h"
 
 static uint32_t stride(void) { return getenv("MS_EXACT_ALL") ? 1 : 1009; }
 
@@ -85,9 +86,5 @@ int main(void) {
     tcase_add_test(cases, test_accuracy);
     tcase_add_test(cases, test_special);
     suite_add_tcase(suite, cases);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "tests/ops/fast.h"
+#include "tests/support/suite.h"
 
 typedef struct gram_view {
     int64_t batch, n, depth, columns, step;
@@ -96,9 +97,5 @@ int main(void) {
     tcase_add_loop_test(tcase, exact_is_the_definition, 0, n);
     tcase_add_loop_test(tcase, fast_is_within_its_bound, 0, n);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/ops/fast.h"
+#include "tests/support/suite.h"
 
 typedef struct product {
     int64_t batch, m, n, k, step_a, step_b; /* step: elements between matrices, 0 when shared */
@@ -157,9 +158,5 @@ int main(void) {
     tcase_add_test(tcase, keeps_negative_zero);
     tcase_add_test(tcase, harness_sees_one_wrong_bit);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

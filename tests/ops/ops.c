@@ -4,6 +4,7 @@
 #include "tests/ops/cases.h"
 #include "tests/ops/faults.h"
 #include "tests/ops/gradient.h"
+#include "tests/support/suite.h"
 
 static void (*const cases[MS_OP_COUNT])(void) = {
 #define CASES(upper, lower) [MS_OP_##upper] = ms_cases_##lower,
@@ -41,9 +42,5 @@ int main(void) {
     tcase_add_loop_test(tests, test_op, 0, MS_OP_COUNT);
     tcase_add_test(tests, test_gradients);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

@@ -10,10 +10,7 @@
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "model/safetensors.h"
-
-static void must(ms_status status) {
-    ck_assert_msg(status == MS_OK, "%s: %s", ms_status_text(status), ms_status_message());
-}
+#include "tests/support/suite.h"
 
 /* out = orthogonalise(in) for a stack of matrices, in the f64 oracle. */
 static void run_oracle(const double *in, ms_shape shape, ms_coefficients coefficients, double *out) {
@@ -23,20 +20,20 @@ static void run_oracle(const double *in, ms_shape shape, ms_coefficients coeffic
     ms_graph *graph, *finished;
     ms_program *program;
     int input, output;
-    must(ms_variables_create(&variables));
-    must(ms_variables_add(variables, "input", MS_VARIABLE_INPUT, MS_DTYPE_F32, shape, &input));
-    must(ms_variables_add(variables, "output", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, shape, &output));
+    ms_must(ms_variables_create(&variables));
+    ms_must(ms_variables_add(variables, "input", MS_VARIABLE_INPUT, MS_DTYPE_F32, shape, &input));
+    ms_must(ms_variables_add(variables, "output", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, shape, &output));
     ms_device_options options = {"cpu", MS_NUMERICS_ORACLE, 2};
-    must(ms_device_open(&options, &device));
-    must(ms_store_create(device, variables, &store));
-    must(ms_graph_create(variables, -1, &graph));
+    ms_must(ms_device_open(&options, &device));
+    ms_must(ms_store_create(device, variables, &store));
+    ms_must(ms_graph_create(variables, -1, &graph));
     ms_assign(graph, ms_orthogonalise(graph, ms_view_all(graph, input), coefficients), ms_view_all(graph, output));
-    must(ms_graph_status(graph));
-    must(ms_graph_finish(graph, &finished));
-    must(ms_program_compile(store, finished, &program));
-    must(ms_store_upload(store, input, 0, ms_shape_count(&shape), in));
-    must(ms_program_run(program));
-    must(ms_store_download(store, output, 0, ms_shape_count(&shape), out));
+    ms_must(ms_graph_status(graph));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_program_compile(store, finished, &program));
+    ms_must(ms_store_upload(store, input, 0, ms_shape_count(&shape), in));
+    ms_must(ms_program_run(program));
+    ms_must(ms_store_download(store, output, 0, ms_shape_count(&shape), out));
     ms_program_destroy(program);
     ms_graph_destroy(finished);
     ms_graph_destroy(graph);
@@ -107,15 +104,15 @@ END_TEST
 START_TEST(test_equals_pytorch_in_f64) {
     static const char *const shapes[] = {"8x8", "24x16", "16x24", "5x13", "1x7"};
     ms_safetensors *file;
-    must(ms_safetensors_open("tests/golden/model/orthogonalise.safetensors", &file));
+    ms_must(ms_safetensors_open("tests/golden/model/orthogonalise.safetensors", &file));
     for (int set = 0; set < MS_COEFFICIENTS_COUNT; set++) {
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
             char name[96];
             const ms_safetensor *input, *output;
             snprintf(name, sizeof name, "input.%s", shapes[i]);
-            must(ms_safetensors_find(file, name, &input));
+            ms_must(ms_safetensors_find(file, name, &input));
             snprintf(name, sizeof name, "output.%s.%s", ms_coefficients_get((ms_coefficients)set)->name, shapes[i]);
-            must(ms_safetensors_find(file, name, &output));
+            ms_must(ms_safetensors_find(file, name, &output));
             int64_t count = input->shape[0] * input->shape[1];
             double in[512], out[512];
             for (int64_t j = 0; j < count; j++) in[j] = ((const float *)input->data)[j];
@@ -139,9 +136,5 @@ int main(void) {
     tcase_add_test(tcase, test_modula_never_exceeds_one);
     tcase_add_test(tcase, test_equals_pytorch_in_f64);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ms_suite_run(suite);
 }

@@ -3,6 +3,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/support/suite.h"
+
 START_TEST(test_constant_after_warmup) {
     ms_schedule schedule = {MS_SCHEDULE_CONSTANT, 4, 100, 0};
     const double expected[] = {0.25, 0.5, 0.75, 1, 1, 1};
@@ -46,9 +48,5 @@ int main(void) {
     tcase_add_test(tcase, test_linear_with_warmup);
     tcase_add_test(tcase, test_run_shorter_than_warmup);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return ms_suite_run(suite);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
+
 static void run(const char *script, char **out_text, int *out_exit) {
     const char *argv[] = {"sh", "-c", script, NULL};
     ms_status status = ms_process_run(argv, out_text, out_exit);
@@ -63,9 +65,5 @@ int main(void) {
     tcase_add_test(tests, missing_program);
     Suite *suite = suite_create("platform/process");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

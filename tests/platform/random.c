@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/random.h"
+#include "tests/support/suite.h"
 
 static const struct {
     uint32_t counter[4], key[2], words[4];
@@ -114,9 +115,5 @@ int main(void) {
     tcase_add_test(tests, normal_moments);
     tcase_add_test(tests, a_shorter_fill_is_a_prefix);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -16,6 +16,7 @@
 #include "platform/log.h"
 #include "platform/progress.h"
 #include "platform/signals.h"
+#include "tests/support/suite.h"
 
 START_TEST(clock_goes_forward) {
     int64_t before = ms_clock_ns();
@@ -227,9 +228,5 @@ int main(void) {
     tcase_add_test(tests, second_signal_ends_the_process);
     tcase_add_test(tests, ignored_signals_stay_ignored);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed != 0;
+    return ms_suite_run(suite);
 }

@@ -13,6 +13,7 @@
 #include "platform/process.h"
 #include "tracker/run_log.h"
 #include "tracker/tracker.h"
+#include "tests/support/suite.h"
 
 enum { N_LAYERS = 4, N_PROJECTIONS = 6, N_MATRICES = N_LAYERS * N_PROJECTIONS, N_SNAPSHOTS = 13, STEPS_BETWEEN = 25 };
 enum { TOKENS_PER_STEP = 4096 };
@@ -231,9 +232,5 @@ int main(void) {
     }
     Suite *suite = suite_create("tracker/plot");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

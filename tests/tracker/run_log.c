@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 static char folder[32];
 static char path[64];
@@ -135,9 +136,5 @@ int main(void) {
     tcase_add_test(tests, full_disk);
     Suite *suite = suite_create("tracker/run_log");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

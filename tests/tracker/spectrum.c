@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/suite.h"
+
 /* The generator of make_spectra.py: 24 high bits of Knuth's MMIX congruential generator, in [-1, 1). */
 static double *uniform(uint64_t seed, size_t n) {
     double *out = malloc(sizeof(double) * n);
@@ -256,9 +258,5 @@ int main(void) {
     tcase_add_test(tests, random_baseline);
     Suite *suite = suite_create("tracker/spectrum");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

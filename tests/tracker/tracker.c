@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "tests/support/suite.h"
 
 enum { N_MATRICES = 5 };
 
@@ -233,9 +234,5 @@ int main(void) {
     tcase_add_test(tests, planned_bytes);
     Suite *suite = suite_create("tracker/tracker");
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return ms_suite_run(suite);
 }

@@ -1,0 +1,13 @@
+#include "tests/support/suite.h"
+
+int ms_suite_run(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV); /* CK_VERBOSITY, else what failed */
+    int n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed != 0;
+}
+
+void ms_must(ms_status status) {
+    ck_assert_msg(status == MS_OK, "%s: %s", ms_status_text(status), ms_status_message());
+}

@@ -1,0 +1,15 @@
+/* What every Check program does: run its suite, and stop at a status that is not MS_OK. */
+#ifndef MS_TESTS_SUPPORT_SUITE_H
+#define MS_TESTS_SUPPORT_SUITE_H
+
+#include <check.h>
+
+#include "platform/status.h"
+
+/* Runs the suite, prints what failed, frees it; returns the exit status of main: 0 or 1. */
+int ms_suite_run(Suite *suite);
+
+/* Fails the running test with the status and its message unless `status` is MS_OK. */
+void ms_must(ms_status status);
+
+#endif
