@@ -6,6 +6,7 @@
 #include "backend/cpu/philox.h"
 #include "backend/cpu/share.h"
 #include "backend/exact.h"
+#include "platform/random.h"
 
 typedef struct random_normal_job {
     real *y;
@@ -43,11 +44,13 @@ static void normal_pairs(const uint32_t *w0, const uint32_t *w1, real deviation,
 static void normal_group(const random_normal_job *job, uint64_t first, real *y) {
     uint32_t words[4][NORMAL_GROUP];
     real normals[4][NORMAL_GROUP];
-    uint32_t key0 = (uint32_t)job->key, key1 = (uint32_t)(job->key >> 32), step = job->step;
+    const uint32_t key[2] = {(uint32_t)job->key, (uint32_t)(job->key >> 32)};
+    uint32_t step = job->step;
     for (int i = 0; i < NORMAL_GROUP; i++) {
         uint64_t q = first + (uint64_t)i;
-        uint32_t word[4] = {(uint32_t)q, (uint32_t)(q >> 32), step, 0};
-        ms_philox(word, key0, key1);
+        const uint32_t counter[4] = {(uint32_t)q, (uint32_t)(q >> 32), step, 0};
+        uint32_t word[4];
+        ms_philox(counter, key, word);
         for (int w = 0; w < 4; w++) words[w][i] = word[w];
     }
     normal_pairs(words[0], words[1], job->deviation, normals[0], normals[1]);
