@@ -1,0 +1,134 @@
+/* The front of the backends: what it refuses, and with which words. */
+#include "backend/backend.h"
+
+#include <string.h>
+
+#include "backend/ir/build.h"
+#include "backend/ir/passes.h"
+#include "tests/support/suite.h"
+
+static void expect(ms_status status, ms_status want, const char *part) {
+    ck_assert_msg(status == want, "status %s: %s", ms_status_text(status), ms_status_message());
+    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message: %s", ms_status_message());
+}
+
+START_TEST(test_list_has_the_cpu) {
+    ms_device_info infos[4];
+    int n = 0;
+    ms_must(ms_device_list(infos, 4, &n));
+    ck_assert_int_ge(n, 1);
+    ck_assert_str_eq(infos[0].name, "cpu");
+    ck_assert(infos[0].usable);
+    int counted = 0;
+    ms_must(ms_device_list(NULL, 0, &counted));
+    ck_assert_int_eq(counted, n);
+}
+END_TEST
+
+START_TEST(test_named_device_or_error) {
+    ms_device *device;
+    ms_device_options options = {"vulkan:7", MS_NUMERICS_FAST, 1};
+    expect(ms_device_open(&options, &device), MS_NOT_FOUND, "no device \"vulkan:7\"; known devices: cpu");
+    ck_assert_ptr_null(device);
+    options = (ms_device_options){"cpu", MS_NUMERICS_FAST, 5000};
+    expect(ms_device_open(&options, &device), MS_INVALID, "5000 threads");
+    options = (ms_device_options){"", MS_NUMERICS_FAST, 1};
+    expect(ms_device_open(&options, &device), MS_INVALID, "no name");
+}
+END_TEST
+
+typedef struct world {
+    ms_variables *variables;
+    ms_device *device;
+    ms_store *store;
+    int x, y;
+} world;
+
+static world make_world(void) {
+    world w;
+    ms_device_options options = {"cpu", MS_NUMERICS_EXACT, 1};
+    ms_must(ms_variables_create(&w.variables));
+    ms_must(ms_variables_add(w.variables, "x", MS_VARIABLE_INPUT, MS_DTYPE_F32, ms_shape_2(3, 4), &w.x));
+    ms_must(ms_variables_add(w.variables, "y", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, ms_shape_2(3, 4), &w.y));
+    ms_must(ms_device_open(&options, &w.device));
+    ms_must(ms_store_create(w.device, w.variables, &w.store));
+    return w;
+}
+
+static void free_world(world *w) {
+    ms_store_destroy(w->store);
+    ms_device_close(w->device);
+    ms_variables_destroy(w->variables);
+}
+
+START_TEST(test_ranges_are_checked) {
+    world w = make_world();
+    float values[12] = {0};
+    ms_must(ms_store_upload(w.store, w.x, 0, 12, values));
+    expect(ms_store_upload(w.store, w.x, 1, 12, values), MS_INVALID, "variable x: elements 1 to 13 of 12");
+    expect(ms_store_download(w.store, w.x, -1, 2, values), MS_INVALID, "elements -1");
+    expect(ms_store_download(w.store, 9, 0, 1, values), MS_INVALID, "variable 9 of 2");
+    free_world(&w);
+}
+END_TEST
+
+START_TEST(test_program_runs_and_reports) {
+    world w = make_world();
+    ms_graph *graph, *finished;
+    ms_program *program;
+    ms_program_report report;
+    float values[12], result[12];
+    for (int i = 0; i < 12; i++) values[i] = (float)i - 5;
+    ms_must(ms_store_upload(w.store, w.x, 0, 12, values));
+    ms_must(ms_graph_create(w.variables, -1, &graph));
+    ms_assign(graph, ms_relu2(graph, ms_view_all(graph, w.x)), ms_view_all(graph, w.y));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_program_estimate(w.device, finished, &report));
+    ck_assert_int_eq(report.n_placed, 1); /* computed in y itself */
+    ck_assert_uint_eq(report.arena_bytes, 0);
+    ms_must(ms_program_compile(w.store, finished, &program));
+    ms_program_set_timing(program, true);
+    ms_must(ms_program_run(program));
+    ms_must(ms_program_run(program));
+    ms_op_time times[MS_OP_COUNT];
+    ms_program_get_times(program, times);
+    ck_assert_int_eq(times[MS_OP_RELU2].n_calls, 2);
+    ms_must(ms_store_download(w.store, w.y, 0, 12, result));
+    for (int i = 0; i < 12; i++) ck_assert_float_eq(result[i], values[i] > 0 ? values[i] * values[i] : 0);
+    ms_program_destroy(program);
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+    free_world(&w);
+}
+END_TEST
+
+START_TEST(test_unfinished_and_foreign_graphs_are_refused) {
+    world w = make_world(), other = make_world();
+    ms_graph *graph;
+    ms_program *program;
+    ms_must(ms_graph_create(w.variables, -1, &graph));
+    expect(ms_program_compile(other.store, graph, &program), MS_INVALID, "different variables");
+    int targets;
+    ms_must(ms_variables_add(w.variables, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(3), &targets));
+    ms_tied_cross_entropy_attributes attributes = {1, 2};
+    ms_tensor loss, dh, de, x = ms_view_all(graph, w.x);
+    ms_tied_cross_entropy(graph, x, x, ms_view_all(graph, targets), &attributes, &loss, &dh, &de);
+    ms_must(ms_graph_status(graph));
+    expect(ms_program_compile(w.store, graph, &program), MS_INVALID, "tied_cross_entropy at node 0 was not lowered");
+    ms_graph_destroy(graph);
+    free_world(&w);
+    free_world(&other);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("device");
+    TCase *tcase = tcase_create("device");
+    tcase_add_test(tcase, test_list_has_the_cpu);
+    tcase_add_test(tcase, test_named_device_or_error);
+    tcase_add_test(tcase, test_ranges_are_checked);
+    tcase_add_test(tcase, test_program_runs_and_reports);
+    tcase_add_test(tcase, test_unfinished_and_foreign_graphs_are_refused);
+    suite_add_tcase(suite, tcase);
+    return ms_suite_run(suite);
+}
