@@ -1,11 +1,16 @@
 #!/bin/sh
-# The disk fills up while a run saves: one line says so, the last checkpoint stays good, and the run goes on when there is room.
-if [ "${2:-}" != inside ]; then
-    # A mount of our own goes with this process.  Users other than root need a namespace of their own for it.
-    for way in "unshare --mount" "unshare --map-root-user --mount"; do
-        $way true 2>/dev/null && exec $way "$0" "$1" inside
+# A disk fills up while a run saves: one line says so, the last checkpoint stays good, and the run goes on when there is room.
+if [ "${2:-}" != mounted ]; then
+    # A mount of our own goes with this process.  Users other than root need a namespace of their own for it; within a chroot the
+    # propagation of / cannot be changed.
+    probe=$(mktemp -d /tmp/muonscope-end-to-end-XXXXXX)
+    trap 'rmdir "$probe"' EXIT
+    for way in "unshare --mount" "unshare --map-root-user --mount" "unshare --mount --propagation unchanged"; do
+        $way sh -c "mount -t tmpfs none $probe && umount $probe" 2>/dev/null || continue
+        $way "$0" "$1" mounted
+        exit
     done
-    echo "no permission to mount a small disk: tests/model/checkpoint.c covers a full disk by a limit on file sizes"
+    echo "no permission to mount a small disk: file_limit.sh has what can be tested without one"
     exit 0
 fi
 . "$(dirname "$0")/support.sh"
