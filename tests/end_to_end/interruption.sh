@@ -1,7 +1,7 @@
 #!/bin/sh
 # A run that was stopped, by SIGKILL at an arbitrary step or by SIGTERM, and resumed, ends with the bits of one that was not.
 . "$(dirname "$0")/support.sh"
-steps=500
+steps=400
 options="--steps $steps --checkpoint.every=20 --validation.every=100"
 
 # start RUN COMMAND...: in the background; returns when a step of it past $stop_after is logged.  $! is the process.
