@@ -8,7 +8,7 @@
 
 /* Runs each op of a fixed table as a program of its own on `device` ("cpu", ...) and prints to `out` per op: median
    milliseconds, GFLOP/s and its share of the sgemm peak (contractions; attention counts visible pairs) or GB/s and its
-   share of the triad (the rest), both limits measured in this process at n_threads threads (0: all processors).
+   share of the triad (the rest), the limit measured before and after each row at n_threads threads (0: all processors).
    MS_INVALID: oracle numerics.  MS_NOT_FOUND, MS_UNSUPPORTED, MS_OUT_OF_MEMORY as the backend.  Not thread-safe. */
 ms_status ms_bench_ops(const char *device, ms_numerics numerics, int n_threads, FILE *out);
 

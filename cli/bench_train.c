@@ -8,6 +8,8 @@
 #include "platform/clock.h"
 #include "platform/random.h"
 
+enum { MAX_STEPS = 1000 };
+
 /* Uniform random tokens: the arithmetic does not depend on them, and no data set is needed. */
 typedef struct random_tokens {
     int32_t vocabulary;
@@ -59,13 +61,15 @@ typedef struct contender {
     ms_trainer *trainer;
     random_tokens source;
     double *seconds; /* [n_steps] */
+    double *peaks;   /* [n_steps]: sgemm, GFLOP/s, mean of right before and right after the step */
 } contender;
 
 static ms_status open_contender(const ms_trainer_options *options, int n_steps, contender *out) {
     memset(out, 0, sizeof *out);
     out->source = (random_tokens){options->model.vocabulary, options->model.sequence_length, 0};
     out->seconds = calloc((size_t)n_steps, sizeof *out->seconds);
-    if (!out->seconds) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
+    out->peaks = calloc((size_t)n_steps, sizeof *out->peaks);
+    if (!out->seconds || !out->peaks) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
     MS_TRY(ms_trainer_open(options, &out->trainer));
     MS_TRY(ms_trainer_allocate(out->trainer));
     return ms_trainer_initialise(out->trainer);
@@ -74,6 +78,7 @@ static ms_status open_contender(const ms_trainer_options *options, int n_steps, 
 static void close_contender(contender *c) {
     ms_trainer_close(c->trainer);
     free(c->seconds);
+    free(c->peaks);
 }
 
 static ms_status timed_step(contender *c, double *out_seconds) {
@@ -117,23 +122,25 @@ static void print_op_times(const contender *c, int n_steps, FILE *out) {
                 1e3 * times[j].seconds / n_steps, 100 * times[j].seconds / total);
 }
 
-static void print_speed(const contender *muon, const contender *adamw, double peak_gflops, int n_steps, FILE *out) {
+static void print_speed(const contender *muon, const contender *adamw, int n_steps, FILE *out) {
     const ms_trainer_facts *facts = &muon->trainer->facts;
-    double seconds = median(muon->seconds, n_steps);
-    double rate = (double)facts->tokens_per_step / seconds, gflops = rate * facts->model_flops_per_token / 1e9;
+    double seconds = median(muon->seconds, n_steps), ratios[MAX_STEPS];
+    double model_gflop = (double)facts->tokens_per_step * facts->model_flops_per_token / 1e9;
+    for (int i = 0; i < n_steps; i++) ratios[i] = model_gflop / muon->seconds[i] / muon->peaks[i];
+    double share = median(ratios, n_steps);
     fprintf(out, "step                 %.1f ms (median of %d), %lld tokens\n", 1e3 * seconds, n_steps,
             (long long)facts->tokens_per_step);
-    fprintf(out, "tokens per second    %.0f\n", rate);
-    fprintf(out, "model arithmetic     %.1f GFLOP/s, of the sgemm peak %.1f GFLOP/s: %.3f\n", gflops, peak_gflops,
-            gflops / peak_gflops);
+    fprintf(out, "tokens per second    %.0f\n", (double)facts->tokens_per_step / seconds);
+    fprintf(out, "sgemm peak           %.1f GFLOP/s (median; measured around every step)\n",
+            median(muon->peaks, n_steps));
+    fprintf(out, "model arithmetic     %.1f GFLOP/s, of the sgemm peak: %.3f (median of the steps' ratios)\n",
+            model_gflop / seconds, share);
     fprintf(out, "all arithmetic       %.1f GFLOP/s, of the sgemm peak: %.3f\n", facts->step_flops / seconds / 1e9,
-            facts->step_flops / seconds / 1e9 / peak_gflops);
+            share * facts->step_flops / 1e9 / model_gflop);
     if (!adamw) return;
-    double ratios[256];
-    int n = n_steps < 256 ? n_steps : 256;
-    for (int i = 0; i < n; i++) ratios[i] = muon->seconds[i] / adamw->seconds[i];
-    fprintf(out, "muon over adamw      %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n", median(ratios, n),
-            n, 1e3 * median(adamw->seconds, n_steps));
+    for (int i = 0; i < n_steps; i++) ratios[i] = muon->seconds[i] / adamw->seconds[i];
+    fprintf(out, "muon over adamw      %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n",
+            median(ratios, n_steps), n_steps, 1e3 * median(adamw->seconds, n_steps));
 }
 
 static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
@@ -141,16 +148,15 @@ static ms_status measure(const ms_config *config, int n_steps, bool compare_adam
     if (config->model.vocabulary == 0)
         return MS_FAIL(MS_INVALID, "bench train: give model.vocabulary, there is no data to take it from");
     ms_trainer_options options = ms_trainer_options_from_config(config, 0);
-    double before = resident_bytes(), unused;
+    double resident = resident_bytes(), unused;
     MS_TRY(open_contender(&options, n_steps, main_one));
     MS_TRY(timed_step(main_one, &unused));
-    double measured = resident_bytes() - before, planned = (double)main_one->trainer->facts.memory.total;
+    double measured = resident_bytes() - resident, planned = (double)main_one->trainer->facts.memory.total;
     int n_threads = ms_device_threads(main_one->trainer->device);
     fprintf(out, "train: %lld parameters, %s numerics, %d threads\n", (long long)main_one->trainer->facts.parameters,
             ms_numerics_name(options.numerics), n_threads);
     fprintf(out, "memory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
             measured / 1048576, measured / planned);
-    double peak_before = ms_bench_sgemm_peak(n_threads);
     if (compare_adamw) {
         ms_trainer_options other = options;
         other.optimizer.kind = MS_OPTIMIZER_ADAMW;
@@ -159,17 +165,19 @@ static ms_status measure(const ms_config *config, int n_steps, bool compare_adam
     }
     set_timing(main_one);
     for (int i = 0; i < n_steps; i++) {
+        double before_step = ms_bench_sgemm_peak(n_threads);
         MS_TRY(timed_step(main_one, &main_one->seconds[i]));
+        main_one->peaks[i] = 0.5 * (before_step + ms_bench_sgemm_peak(n_threads));
         if (compare_adamw) MS_TRY(timed_step(adamw, &adamw->seconds[i]));
     }
-    double peak = 0.5 * (peak_before + ms_bench_sgemm_peak(n_threads));
-    print_speed(main_one, compare_adamw ? adamw : NULL, peak, n_steps, out);
+    print_speed(main_one, compare_adamw ? adamw : NULL, n_steps, out);
     print_op_times(main_one, n_steps, out);
     return MS_OK;
 }
 
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out) {
-    if (n_steps < 1) return MS_FAIL(MS_INVALID, "bench train: %d steps", n_steps);
+    if (n_steps < 1 || n_steps > MAX_STEPS)
+        return MS_FAIL(MS_INVALID, "bench train: %d timed steps, must be 1 to %d", n_steps, MAX_STEPS);
     contender main_one = {0}, adamw = {0};
     ms_status status = measure(config, n_steps, compare_adamw, &main_one, &adamw, out);
     close_contender(&main_one);
