@@ -62,32 +62,43 @@ static ms_status download_norms(ms_trainer *trainer, int variable, int section) 
     return status;
 }
 
-/* The first parameter whose gradient has a non-finite sum of squares, for the message. */
-static ms_status fail_non_finite(const ms_trainer *trainer, double loss, double norm) {
+/* Index of the first value of a variable that is not finite, -1 if there is none or no memory to look. */
+static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_value) {
+    ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
+    int64_t count = ms_shape_count(&shape), found = -1;
+    bool oracle = trainer->options.numerics == MS_NUMERICS_ORACLE;
+    void *values = malloc((size_t)count * (oracle ? sizeof(double) : sizeof(float)));
+    if (values && ms_store_download(trainer->store, variable, 0, count, values) == MS_OK) {
+        for (int64_t i = 0; found < 0 && i < count; i++) {
+            *out_value = oracle ? ((double *)values)[i] : (double)((float *)values)[i];
+            if (!isfinite(*out_value)) found = i;
+        }
+    }
+    free(values);
+    return found;
+}
+
+/* Names the first tensor with a value that is not finite: weights before gradients, since they are the cause. */
+static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) {
     long long step = (long long)trainer->step + 1;
-    for (int i = 0; i < trainer->optimizer.n_parameters; i++) {
-        const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[i];
-        const char *name = ms_variables_get(trainer->variables, parameter->variable)->name;
-        for (int j = 0; j < parameter->n_norms; j++) {
-            double squares = (double)trainer->norm_buffer[parameter->first_norm + j];
-            if (isfinite(squares)) continue;
-            if (!parameter->is_matrix)
-                return MS_FAIL(MS_NUMERIC, "step %lld: gradient of %s is not finite (sum of squares %g, loss %g)", step,
-                               name, squares, loss);
-            int layer = j / parameter->n_groups, group = j % parameter->n_groups;
-            return MS_FAIL(MS_NUMERIC,
-                           "step %lld: gradient of %s, layer %d, %s is not finite (sum of squares %g, loss %g)", step,
-                           name, layer, trainer->model.parameters[i].group_names[group], squares, loss);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < trainer->model.n_parameters; i++) {
+            const ms_parameter *parameter = &trainer->model.parameters[i];
+            const ms_variable *variable = ms_variables_get(trainer->variables, parameter->variable);
+            double value = 0;
+            int64_t at = first_non_finite(trainer, pass ? parameter->gradient : parameter->variable, &value);
+            if (at < 0) continue;
+            bool stacked =
+                variable->shape.rank > 1 && parameter->role != MS_ROLE_EMBEDDING && parameter->role != MS_ROLE_HEAD;
+            int64_t per_layer = ms_shape_count(&variable->shape) / (stacked ? variable->shape.dim[0] : 1);
+            char layer[32] = "";
+            if (stacked) snprintf(layer, sizeof layer, ", layer %lld", (long long)(at / per_layer));
+            return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: %s%s%s has %g at element %lld", step,
+                           loss, norm, pass ? "gradient of " : "", variable->name, layer, value,
+                           (long long)(at % per_layer));
         }
     }
     return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
-}
-
-/* The gradients are checked before the update, so that a run that ends here ends with good weights. */
-static ms_status check_finite_gradients(ms_trainer *trainer, double loss) {
-    if (isfinite(loss)) return MS_OK;
-    for (int i = 0; i < 3 * trainer->optimizer.n_norms; i++) trainer->norm_buffer[i] = 0;
-    return fail_non_finite(trainer, loss, NAN);
 }
 
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_before_update before_update, void *context,
@@ -99,7 +110,7 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_before
                     (long long)trainer->step + 1);
         out->loss += loss;
     }
-    MS_TRY(check_finite_gradients(trainer, out->loss));
+    if (!isfinite(out->loss)) return fail_non_finite(trainer, out->loss, NAN);
     if (before_update) MS_TRY(before_update(context, trainer));
     MS_TRY(upload_scalars(trainer, out));
     MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);

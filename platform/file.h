@@ -1,5 +1,5 @@
-/* Files: whole reads, read-only maps, and writes that are complete or absent.  Every function is thread-safe on distinct
-   objects. */
+/* Files: whole reads, read-only maps, and writes that are complete or absent.  Every function is thread-safe on
+   distinct objects. */
 #ifndef MS_PLATFORM_FILE_H
 #define MS_PLATFORM_FILE_H
 
@@ -35,9 +35,9 @@ ms_status ms_directory_remove(const char *path);
 
 /* A file being written under the name "<path>.tmp"; `path` appears only at commit. */
 typedef struct ms_writer {
-    FILE *stream;      /* write here with ms_writer_write, or with stdio */
-    char *path;        /* final name, owned */
-    char *temporary;   /* name until commit, owned */
+    FILE *stream;    /* write here with ms_writer_write, or with stdio */
+    char *path;      /* final name, owned */
+    char *temporary; /* name until commit, owned */
 } ms_writer;
 
 /* Opens a writer.  MS_IO names path and reason. */
@@ -45,8 +45,8 @@ ms_status ms_writer_open(const char *path, ms_writer *out);
 /* MS_NO_SPACE when the disk is full, else MS_IO. */
 ms_status ms_writer_write(ms_writer *writer, const void *data, size_t size_bytes);
 ms_status ms_writer_printf(ms_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Flushes, syncs to disk, renames over `path` and syncs the directory.  On failure the old file stays and the temporary is
-   removed.  Frees the writer either way. */
+/* Flushes, syncs to disk, renames over `path` and syncs the directory.  On failure the old file stays and the temporary
+   is removed.  Frees the writer either way. */
 ms_status ms_writer_commit(ms_writer *writer);
 /* Drops the temporary file.  A zeroed writer is fine. */
 void ms_writer_abort(ms_writer *writer);

@@ -1,5 +1,6 @@
-/* A fixed team of threads that shares the tasks of one parallel loop.  Tasks are numbered; which thread takes which task is
-   not defined, so a task's result must depend on its number alone: then nothing depends on the number of threads. */
+/* A fixed team of threads that shares the tasks of one parallel loop.  Tasks are numbered; which thread takes which
+   task is not defined, so a task's result must depend on its number alone: then nothing depends on the number of
+   threads. */
 #ifndef MS_PLATFORM_THREAD_H
 #define MS_PLATFORM_THREAD_H
 
@@ -18,8 +19,8 @@ ms_status ms_pool_create(int n_threads, ms_pool **out);
 void ms_pool_destroy(ms_pool *pool);
 int ms_pool_size(const ms_pool *pool);
 
-/* Runs all tasks and returns when the last has ended; the caller takes part.  Not thread-safe on one pool, and a task must
-   not call it on its own pool.  pool == NULL runs the tasks on the caller. */
+/* Runs all tasks and returns when the last has ended; the caller takes part.  Not thread-safe on one pool, and a task
+   must not call it on its own pool.  pool == NULL runs the tasks on the caller. */
 void ms_pool_run(ms_pool *pool, int64_t n_tasks, ms_task task, void *context);
 
 /* Number of processors this process may use. */

@@ -126,11 +126,15 @@ static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int 
     json_object_set_new(line, #name, ms_run_log_real(slot->name[i]));                                                  \
     n_keys++;
     X(grad_norm)
-    X(weight_norm) X(update_norm) X(grad_norm_max) X(weight_norm_max) X(update_norm_max)
+    X(weight_norm)
+    X(update_norm)
+    X(grad_norm_max)
+    X(weight_norm_max)
+    X(update_norm_max)
 #undef X
-        bool complete = json_object_size(line) == n_keys &&
-                        json_array_size(json_object_get(line, "sigma_top")) == (size_t)spectrum->n_top &&
-                        json_array_size(json_object_get(line, "velocity_top")) == (size_t)spectrum->n_top;
+    bool complete = json_object_size(line) == n_keys &&
+                    json_array_size(json_object_get(line, "sigma_top")) == (size_t)spectrum->n_top &&
+                    json_array_size(json_object_get(line, "velocity_top")) == (size_t)spectrum->n_top;
     if (json_array_append_new(lines, line) != 0) complete = false;
     return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->names[i]);
 }

@@ -42,8 +42,7 @@ static ms_status cpu_enumerate(ms_device_info *out, int capacity, int *out_n) {
     out->usable = true;
     out->n_threads = ms_processor_count();
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)",
-             ms_cpu_blas_prepare());
+    snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)", ms_cpu_blas_prepare());
     return MS_OK;
 }
 

@@ -34,7 +34,8 @@ typedef size_t (*ms_cpu_workspace)(const ms_cpu_call *call);
 #ifdef MS_REAL_IS_DOUBLE
 #define MS_KERNEL(name) ms_cpu_f64_##name
 #define MS_WORKSPACE(name) ms_cpu_f64_##name##_workspace
-#elif defined(MS_REAL_IS_FAST) /* sources that also make `fast` kernels: compiled a third time, with FMA contraction */
+#elif defined(MS_REAL_IS_FAST) /* sources that also make `fast` kernels: compiled a third time, with FMA contraction   \
+                                */
 #define MS_KERNEL(name) ms_cpu_fast_##name
 #define MS_WORKSPACE(name) ms_cpu_fast_##name##_workspace
 #else

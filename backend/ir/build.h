@@ -1,6 +1,6 @@
-/* One typed function per op that adds its node to a graph (see ops.def for what each computes, and graph.h for how errors
-   are kept: a failed call returns MS_NO_TENSOR and the graph remembers the first failure).  Optional inputs may be
-   MS_NO_TENSOR where said.  Outputs live as long as the graph.  Not thread-safe on one graph. */
+/* One typed function per op that adds its node to a graph (see ops.def for what each computes, and graph.h for how
+   errors are kept: a failed call returns MS_NO_TENSOR and the graph remembers the first failure).  Optional inputs may
+   be MS_NO_TENSOR where said.  Outputs live as long as the graph.  Not thread-safe on one graph. */
 #ifndef MS_BACKEND_IR_BUILD_H
 #define MS_BACKEND_IR_BUILD_H
 
@@ -19,7 +19,8 @@ ms_tensor ms_insert(ms_graph *graph, ms_tensor base, ms_tensor x, int64_t begin)
 ms_tensor ms_cast(ms_graph *graph, ms_tensor x, ms_dtype dtype);
 ms_tensor ms_embed(ms_graph *graph, ms_tensor table, ms_tensor index, float scale);
 /* accumulate [rows,C] optional. */
-ms_tensor ms_embed_grad(ms_graph *graph, ms_tensor index, ms_tensor dy, ms_tensor accumulate, int64_t rows, float scale);
+ms_tensor ms_embed_grad(ms_graph *graph, ms_tensor index, ms_tensor dy, ms_tensor accumulate, int64_t rows,
+                        float scale);
 
 /* y optional: then the result is a * x. */
 ms_tensor ms_axpby(ms_graph *graph, ms_coefficient a, ms_tensor x, ms_coefficient b, ms_tensor y);
@@ -28,7 +29,8 @@ ms_tensor ms_mul(ms_graph *graph, ms_tensor x, ms_tensor y);
 ms_tensor ms_relu2(ms_graph *graph, ms_tensor x);
 ms_tensor ms_relu2_grad(ms_graph *graph, ms_tensor x, ms_tensor dy);
 ms_tensor ms_swiglu(ms_graph *graph, ms_tensor gate, ms_tensor up);
-void ms_swiglu_grad(ms_graph *graph, ms_tensor gate, ms_tensor up, ms_tensor dy, ms_tensor *out_dgate, ms_tensor *out_dup);
+void ms_swiglu_grad(ms_graph *graph, ms_tensor gate, ms_tensor up, ms_tensor dy, ms_tensor *out_dgate,
+                    ms_tensor *out_dup);
 
 void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms_tensor *out_y, ms_tensor *out_rstd);
 /* accumulate optional: added to dx. */
@@ -37,14 +39,14 @@ void ms_rms_norm_grad(ms_graph *graph, ms_tensor x, ms_tensor gain, ms_tensor rs
 void ms_add_rms_norm(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor gain, float epsilon, ms_tensor *out_sum,
                      ms_tensor *out_y, ms_tensor *out_rstd);
 /* gain is MS_NO_TENSOR exactly when attributes->normalise is false. */
-void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor gain, const ms_rope_attributes *attributes,
-                     ms_tensor *out_y, ms_tensor *out_rstd);
+void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor gain,
+                     const ms_rope_attributes *attributes, ms_tensor *out_y, ms_tensor *out_rstd);
 void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor rstd, ms_tensor dy, ms_tensor gain,
                           const ms_rope_attributes *attributes, ms_tensor *out_dx, ms_tensor *out_dgain);
 
 /* y = alpha * op(a) op(b) + beta * c; c optional. */
-ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha, float beta,
-                    ms_tensor c);
+ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
+                    float beta, ms_tensor c);
 ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose);
 void ms_attention(ms_graph *graph, ms_tensor q, ms_tensor k, ms_tensor v, const ms_attention_attributes *attributes,
                   ms_tensor *out_o, ms_tensor *out_lse);
@@ -69,7 +71,8 @@ void ms_ema_nesterov(ms_graph *graph, ms_tensor momentum, ms_tensor gradient, ms
                      const ms_ema_nesterov_attributes *attributes, ms_tensor *out_momentum, ms_tensor *out_update);
 ms_tensor ms_scale_by_inverse_norm(ms_graph *graph, ms_tensor x, ms_tensor sum_squares, float factor, float epsilon);
 /* inputs: m, v, g, w, clip (optional); outputs: m', v', delta. */
-void ms_adamw(ms_graph *graph, const ms_tensor inputs[5], const ms_adamw_attributes *attributes, ms_tensor out_outputs[3]);
+void ms_adamw(ms_graph *graph, const ms_tensor inputs[5], const ms_adamw_attributes *attributes,
+              ms_tensor out_outputs[3]);
 ms_tensor ms_random_normal(ms_graph *graph, const ms_random_normal_attributes *attributes);
 
 #endif

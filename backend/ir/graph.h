@@ -1,5 +1,5 @@
-/* The graph: a step of training as data.  Nodes stand in execution order; tensors are ids.  Variables live outside of graphs
-   and are shared by them.  Nothing here is thread-safe on one object. */
+/* The graph: a step of training as data.  Nodes stand in execution order; tensors are ids.  Variables live outside of
+   graphs and are shared by them.  Nothing here is thread-safe on one object. */
 #ifndef MS_BACKEND_IR_GRAPH_H
 #define MS_BACKEND_IR_GRAPH_H
 
@@ -30,8 +30,8 @@ typedef struct ms_variables ms_variables;
 ms_status ms_variables_create(ms_variables **out);
 void ms_variables_destroy(ms_variables *variables);
 /* Copies name.  MS_INVALID: empty or taken name, a dimension < 1, rank outside 1..4.  *out: the variable's index. */
-ms_status ms_variables_add(ms_variables *variables, const char *name, ms_variable_kind kind, ms_dtype dtype, ms_shape shape,
-                           int *out);
+ms_status ms_variables_add(ms_variables *variables, const char *name, ms_variable_kind kind, ms_dtype dtype,
+                           ms_shape shape, int *out);
 int ms_variables_count(const ms_variables *variables);
 /* Borrowed until the next add. */
 const ms_variable *ms_variables_get(const ms_variables *variables, int index);
@@ -54,13 +54,13 @@ typedef struct ms_tensor_info {
 
 typedef struct ms_node {
     ms_op op;
-    int32_t n_inputs;                    /* as many as given: trailing absent optional inputs are MS_NO_TENSOR */
+    int32_t n_inputs; /* as many as given: trailing absent optional inputs are MS_NO_TENSOR */
     ms_tensor inputs[MS_MAX_INPUTS];
     int32_t n_outputs;
     ms_tensor outputs[MS_MAX_OUTPUTS];
-    ms_attributes attributes;            /* zeroed before its member is set: comparable with memcmp */
-    int32_t block;                       /* transformer block for recomputation and messages, -1: none */
-    int32_t recomputed;                  /* 1: a repeat of a forward node in the backward pass; never merged with the original */
+    ms_attributes attributes; /* zeroed before its member is set: comparable with memcmp */
+    int32_t block;            /* transformer block for recomputation and messages, -1: none */
+    int32_t recomputed;       /* 1: a repeat of a forward node in the backward pass; never merged with the original */
 } ms_node;
 
 typedef struct ms_graph ms_graph;
@@ -83,16 +83,17 @@ void ms_graph_set_block(ms_graph *graph, int block);
 /* Nodes added from now on are marked as recomputed (true) or not. */
 void ms_graph_set_recomputed(ms_graph *graph, bool recomputed);
 
-/* The first error of any builder call below, or MS_OK.  Builder calls return MS_NO_TENSOR on an error and on an input that is
-   MS_NO_TENSOR because of an earlier one, so that expressions can be nested and checked once.  Sets the thread's message. */
+/* The first error of any builder call below, or MS_OK.  Builder calls return MS_NO_TENSOR on an error and on an input
+   that is MS_NO_TENSOR because of an earlier one, so that expressions can be nested and checked once.  Sets the
+   thread's message. */
 ms_status ms_graph_status(const ms_graph *graph);
 /* Records an error as the graph's first one (for builders above this layer); message from the thread's last failure. */
 void ms_graph_fail(ms_graph *graph, ms_status status);
 
 /* Adds a node after checking arity, dtypes and shapes by the op's shape rule; writes n_outputs tensor ids.
    inputs: n_inputs ids, optional absent ones MS_NO_TENSOR. */
-ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n_inputs, const ms_attributes *attributes,
-                       ms_tensor *out_outputs);
+ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n_inputs,
+                       const ms_attributes *attributes, ms_tensor *out_outputs);
 
 /* A contiguous part of a variable: `shape` elements from element `offset`.  The same part gives the same tensor. */
 ms_tensor ms_view(ms_graph *graph, int variable, int64_t offset, ms_shape shape);
@@ -103,8 +104,8 @@ ms_tensor ms_view_slice(ms_graph *graph, int variable, int64_t i);
 /* Rows [begin, begin + count) of matrix i of a variable [L,R,C]: shape [count,C]. */
 ms_tensor ms_view_rows(ms_graph *graph, int variable, int64_t i, int64_t begin, int64_t count);
 
-/* The shape rule of an op: checks inputs and attributes and fills the outputs' dtypes and shapes.  Used by ms_graph_add.
-   inputs[i] is NULL for an absent optional input.  MS_INVALID names op, shapes and reason. */
+/* The shape rule of an op: checks inputs and attributes and fills the outputs' dtypes and shapes.  Used by
+   ms_graph_add. inputs[i] is NULL for an absent optional input.  MS_INVALID names op, shapes and reason. */
 ms_status ms_op_infer(ms_op op, const ms_tensor_info *const *inputs, int n_inputs, const ms_attributes *attributes,
                       ms_tensor_info *out_outputs);
 

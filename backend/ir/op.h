@@ -82,7 +82,7 @@ typedef struct ms_tied_cross_entropy_attributes {
 } ms_tied_cross_entropy_attributes;
 
 typedef struct ms_sum_squares_attributes {
-    int32_t n_segments; /* 0: the whole tensor, one number */
+    int32_t n_segments;                    /* 0: the whole tensor, one number */
     int64_t segment_rows[MS_MAX_SEGMENTS]; /* rows of each group; they add up to the rows of a matrix */
 } ms_sum_squares_attributes;
 

@@ -6,12 +6,13 @@
 
 #include "backend/ir/graph.h"
 
-/* Replaces composite ops by primitives: tied_cross_entropy becomes a chain of matmul, cross_entropy and accumulating matmuls
-   over chunks of tokens, so that at most chunk x V logits exist at a time.  Outputs nobody uses are not computed. */
+/* Replaces composite ops by primitives: tied_cross_entropy becomes a chain of matmul, cross_entropy and accumulating
+   matmuls over chunks of tokens, so that at most chunk x V logits exist at a time.  Outputs nobody uses are not
+   computed. */
 ms_status ms_graph_lower(const ms_graph *graph, ms_graph **out);
-/* Merges nodes with equal op, attributes and inputs (not across a store into a variable that they read, not recomputed ones
-   with originals; fills of several elements stay apart, because refilling costs less than keeping), and removes nodes whose
-   results reach no store. */
+/* Merges nodes with equal op, attributes and inputs (not across a store into a variable that they read, not recomputed
+   ones with originals; fills of several elements stay apart, because refilling costs less than keeping), and removes
+   nodes whose results reach no store. */
 ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out);
 /* lower, then simplify. */
 ms_status ms_graph_finish(const ms_graph *graph, ms_graph **out);
@@ -21,10 +22,10 @@ ms_status ms_graph_finish(const ms_graph *graph, ms_graph **out);
 ms_status ms_graph_print(const ms_graph *graph, FILE *stream);
 ms_status ms_graph_parse(const char *text, ms_variables **out_variables, ms_graph **out_graph);
 
-/* Cost of one node: arithmetic (one multiply-add = 2; causal attention counts visible pairs only) and bytes read and written
-   once. */
+/* Cost of one node: arithmetic (one multiply-add = 2; causal attention counts visible pairs only) and bytes read and
+   written once. */
 typedef struct ms_cost {
-    double flops;          /* all arithmetic */
+    double flops;             /* all arithmetic */
     double contraction_flops; /* the part in matmul, gram and attention */
     double bytes;
 } ms_cost;

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /* X(ENUM, name, size in bytes) */
-#define MS_DTYPES(X)                                                                                                    \
-    X(F32, f32, 4)                                                                                                      \
-    X(BF16, bf16, 2)                                                                                                    \
-    X(F16, f16, 2)                                                                                                      \
-    X(I32, i32, 4)                                                                                                      \
+#define MS_DTYPES(X)                                                                                                   \
+    X(F32, f32, 4)                                                                                                     \
+    X(BF16, bf16, 2)                                                                                                   \
+    X(F16, f16, 2)                                                                                                     \
+    X(I32, i32, 4)                                                                                                     \
     X(U16, u16, 2)
 
 typedef enum ms_dtype {
@@ -36,11 +36,11 @@ const char *ms_dtype_name(ms_dtype dtype);
 ms_shape ms_shape_1(int64_t d0);
 ms_shape ms_shape_2(int64_t d0, int64_t d1);
 ms_shape ms_shape_3(int64_t d0, int64_t d1, int64_t d2);
-int64_t ms_shape_count(const ms_shape *shape);   /* number of elements */
+int64_t ms_shape_count(const ms_shape *shape); /* number of elements */
 bool ms_shape_equal(const ms_shape *a, const ms_shape *b);
 
-/* The shape as a stack of matrices [batch, rows, columns]: the last two dimensions are the matrix, the ones before it the
-   batch; rank 1 is one row. */
+/* The shape as a stack of matrices [batch, rows, columns]: the last two dimensions are the matrix, the ones before it
+   the batch; rank 1 is one row. */
 typedef struct ms_matrix_shape {
     int64_t batch, rows, columns;
 } ms_matrix_shape;

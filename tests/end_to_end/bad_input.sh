@@ -85,7 +85,7 @@ refuse 1 "file/run" train --run file/run
 refuse 1 "/proc/muonscope" train --run /proc/muonscope
 
 echo "-- numbers"
-refuse 1 "step [0-9]+: .*not finite" train --run infinite --muon.lr=1000 --muon.decay=1000 --muon.decay_mode=decoupled \
+refuse 1 "step [0-9]+: loss .*(nan|inf) at element [0-9]+" train --run infinite --muon.lr=1000 --muon.decay=1000 --muon.decay_mode=decoupled \
     --checkpoint.every=1 --validation.every=0
 newest=$(ls infinite/checkpoints | sort | tail -n 1 | sed 's/step_0*//')
 failed=$(sed -n 's/^muonscope: step \([0-9]*\):.*/\1/p' err)
