@@ -386,12 +386,12 @@ static void heat_map(FILE *out, const ms_plot_data *data, enum ms_plot_key key, 
     begin_panels(out, data, title);
     step_axis(out, data, first_step(data), end, 4);
     /* viridis (van der Walt & Smith 2015) at five points */
-    fprintf(
-        out,
-        "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
-        "set yrange [-0.5:%g]\nset ytics %d\nset ylabel 'layer'\nset cblabel '%s' offset 1.2,0\nunset key\nunset grid\n"
-        "set cbtics format '%%.3g'\n",
-        data->n_layers - 0.5, 1 + data->n_layers / 12, label);
+    fprintf(out,
+            "set palette defined (0 '#440154', 0.25 '#3b528b', 0.5 '#21918c', 0.75 '#5ec962', 1 '#fde725')\n"
+            "set yrange [-0.5:%g]\nset ytics %d\nset ylabel 'layer' offset 0.8,0\nset cblabel '%s' offset -0.6,0 font "
+            "',14'\nunset key\n"
+            "unset grid\nset cbtics format '%%.3g' font ',13' offset -0.6,0\n",
+            data->n_layers - 0.5, 1 + data->n_layers / 12, label);
     for (int p = 0; p < data->n_projections; p++)
         fprintf(out,
                 "set title '%s' offset 0,0.2 font ',18'\nplot $%s using (($1+$2)/2):3:1:2:($3-0.5):($3+0.5):4 with "
@@ -406,7 +406,7 @@ static void plot_norms(FILE *out, const ms_plot_data *data) {
 }
 
 static void plot_entropies(FILE *out, const ms_plot_data *data) {
-    heat_map(out, data, MS_PLOT_entropy_l1, "Spectral entropy of each layer (1: all singular values equal)",
+    heat_map(out, data, MS_PLOT_entropy_l1, "Spectral entropy entropy_l1 of each layer (1: all singular values equal)",
              "entropy / log r");
 }
 
