@@ -201,13 +201,19 @@ static double measure_limit(const bench_case *c, int n_threads) {
     return contraction ? ms_bench_sgemm_peak(n_threads) : ms_bench_triad(n_threads);
 }
 
+/* Sums over the matmuls of a training step (every row of more than 1 row of output but the square one): what the op
+   took, and what sgemm takes at its peak and on the same products. */
+typedef struct training_matmuls {
+    double seconds, peak_seconds, twin_seconds;
+} training_matmuls;
+
 /* OpenBLAS's own sgemm on the product of a matmul case. */
 static double measure_twin(const bench_case *c, int n_threads) {
     const ms_bench_product product = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
     return c->op == MS_OP_MATMUL ? ms_bench_sgemm(&product, n_threads) : 0;
 }
 
-static ms_status run_case(ms_device *device, const bench_case *c, int n_threads, FILE *out) {
+static ms_status run_case(ms_device *device, const bench_case *c, int n_threads, training_matmuls *sums, FILE *out) {
     bench_graph b = {NULL, NULL, MS_OK};
     ms_program_report report;
     double seconds = 0, limit = 0.5 * measure_limit(c, n_threads), twin = 0.5 * measure_twin(c, n_threads);
@@ -223,6 +229,11 @@ static ms_status run_case(ms_device *device, const bench_case *c, int n_threads,
         double rate = 1e-9 * (contraction ? report.contraction_flops : report.bytes) / seconds;
         limit += 0.5 * measure_limit(c, n_threads);
         twin += 0.5 * measure_twin(c, n_threads);
+        if (twin > 0 && c->m > 1 && !(c->m == c->n && c->n == c->k)) {
+            sums->seconds += seconds;
+            sums->peak_seconds += 1e-9 * report.contraction_flops / limit;
+            sums->twin_seconds += 1e-9 * report.contraction_flops / twin;
+        }
         char beside[64] = "";
         if (twin > 0) snprintf(beside, sizeof beside, ", %.2f of sgemm on this product %.1f", rate / twin, twin);
         fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", op, c->name, 1e3 * seconds, rate,
@@ -244,8 +255,12 @@ ms_status ms_bench_ops(const char *device_name, ms_numerics numerics, int n_thre
     fprintf(out, "%s, %s, %d threads; medians; limits measured before and after each row\n", device_name,
             ms_numerics_name(numerics), n_threads ? n_threads : ms_processor_count());
     ms_status status = MS_OK;
+    training_matmuls sums = {0, 0, 0};
     for (size_t i = 0; status == MS_OK && i < sizeof table / sizeof *table; i++)
-        status = run_case(device, &table[i], n_threads, out);
+        status = run_case(device, &table[i], n_threads, &sums, out);
+    if (status == MS_OK && sums.seconds > 0)
+        fprintf(out, "matmuls of a training step together: %.2f of sgemm peak, %.2f of sgemm on these products\n",
+                sums.peak_seconds / sums.seconds, sums.twin_seconds / sums.seconds);
     ms_device_close(device);
     return status;
 }
