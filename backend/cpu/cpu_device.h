@@ -15,6 +15,15 @@ struct ms_backend_device {
     size_t workspace_bytes;
 };
 
+/* A kernel with the function that says how much scratch it needs. */
+typedef struct ms_cpu_kernel_entry {
+    ms_cpu_kernel run; /* NULL for composite ops, which have none */
+    ms_cpu_workspace workspace;
+} ms_cpu_kernel_entry;
+
+/* The kernel of an op in a kind of numerics.  Thread-safe. */
+ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op);
+
 /* Compiled form of a graph: a list of calls with all pointers resolved. */
 ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
 void ms_cpu_program_destroy(ms_backend_program *program);

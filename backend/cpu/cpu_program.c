@@ -5,11 +5,6 @@
 
 #include "backend/cpu/cpu_device.h"
 
-typedef struct kernel_entry {
-    ms_cpu_kernel run;
-    ms_cpu_workspace workspace;
-} kernel_entry;
-
 /* A primitive or free op without a kernel does not link; composites never reach a program. */
 #define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
     { prefix##lower, prefix##lower##_workspace }
@@ -18,27 +13,27 @@ typedef struct kernel_entry {
 #define ENTRY_COMPOSITE(prefix, lower)                                                                                 \
     { NULL, NULL }
 
-static const kernel_entry exact_kernels[MS_OP_COUNT] = {
+static const ms_cpu_kernel_entry exact_kernels[MS_OP_COUNT] = {
 #define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
     ENTRY_##kind(ms_cpu_exact_, lower),
 #include "backend/ir/ops.def"
 #undef OP
 };
 
-static const kernel_entry f64_kernels[MS_OP_COUNT] = {
+static const ms_cpu_kernel_entry f64_kernels[MS_OP_COUNT] = {
 #define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
     ENTRY_##kind(ms_cpu_f64_, lower),
 #include "backend/ir/ops.def"
 #undef OP
 };
 
-static kernel_entry find_kernel(ms_numerics numerics, ms_op op) {
+ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op) {
     if (numerics == MS_NUMERICS_ORACLE) return f64_kernels[op];
     if (numerics == MS_NUMERICS_FAST) {
         switch (op) {
 #define X(upper, lower)                                                                                                \
     case MS_OP_##upper:                                                                                                \
-        return (kernel_entry){ms_cpu_fast_##lower, ms_cpu_fast_##lower##_workspace};
+        return (ms_cpu_kernel_entry){ms_cpu_fast_##lower, ms_cpu_fast_##lower##_workspace};
             MS_CPU_FAST_OPS(X)
 #undef X
         default:
@@ -96,7 +91,7 @@ static void add_call(ms_backend_program *program, const ms_compile_request *requ
     program_call *call = &program->calls[program->n_calls];
     ms_attributes *attributes = &program->attributes[program->n_calls];
     *attributes = node->attributes;
-    kernel_entry kernel = find_kernel(program->device->numerics, node->op);
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(program->device->numerics, node->op);
     call->run = kernel.run;
     call->block = node->block;
     call->call.op = node->op;

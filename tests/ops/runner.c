@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/cpu_device.h"
+
 enum { GUARD_BYTES = 512, POISON = 0xA5 };
 
 /* A block between guard words. */
@@ -189,30 +191,6 @@ static void bench_free(bench *b) {
 
 /* ---- one call ---- */
 
-typedef struct kernel_entry {
-    ms_cpu_kernel run;
-    ms_cpu_workspace workspace;
-} kernel_entry;
-
-#define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
-    { prefix##lower, prefix##lower##_workspace }
-#define ENTRY_FREE(prefix, lower)                                                                                      \
-    { prefix##lower, prefix##lower##_workspace }
-#define ENTRY_COMPOSITE(prefix, lower)                                                                                 \
-    { NULL, NULL }
-static const kernel_entry exact_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ENTRY_##kind(ms_cpu_exact_, lower),
-#include "backend/ir/ops.def"
-#undef OP
-};
-static const kernel_entry f64_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ENTRY_##kind(ms_cpu_f64_, lower),
-#include "backend/ir/ops.def"
-#undef OP
-};
-
 /* Which outputs share an input's storage (alias[k]: input, or -1) and which are wanted. */
 typedef struct run_options {
     int n_threads;
@@ -240,7 +218,8 @@ static ms_status run_kernel(const ms_op_case *test, bench *b, const run_options 
         call.out[k].dtype = test->out[k].dtype;
         call.out[k].shape = test->out[k].shape;
     }
-    kernel_entry kernel = b->real_bytes == 8 ? f64_kernels[test->op] : exact_kernels[test->op];
+    ms_cpu_kernel_entry kernel =
+        ms_cpu_kernel_find(b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT, test->op);
     if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
     guarded workspace = guarded_new(kernel.workspace(&call), 0);
     call.workspace = workspace.data;
