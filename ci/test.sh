@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and tests everything: release; address and undefined-behaviour sanitizers; the tests that use threads under the thread
 # sanitizer; include direction, format, tree.  Goes on after a failure, and ends with a line PASSED or FAILED.
+# Installs missing packages first (ci/setup.sh does nothing where all is there).
 # Usage: ci/test.sh [quick]      quick: release and the checks only
 set -u
 cd "$(dirname "$0")/.."
@@ -15,6 +16,7 @@ case "$#-${1:-}" in
 esac
 jobs=$(nproc)
 failed=
+ci/setup.sh || exit 1
 begin=$(date +%s)
 
 # step NAME COMMAND...: runs it, times it, remembers a failure.
