@@ -12,7 +12,7 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int n) {
+double ms_bench_median(double *values, int n) {
     qsort(values, (size_t)n, sizeof *values, compare_doubles);
     return values[n / 2];
 }
@@ -37,7 +37,7 @@ double ms_bench_sgemm(const ms_bench_product *product, int n_threads) {
     }
     ms_cpu_blas_set_threads(1);
     free(a);
-    return 2e-9 * (double)m * (double)n * (double)k / median(seconds, RUNS);
+    return 2e-9 * (double)m * (double)n * (double)k / ms_bench_median(seconds, RUNS);
 }
 
 double ms_bench_sgemm_peak(int n_threads) {
@@ -66,7 +66,7 @@ double ms_bench_triad(int n_threads) {
             ms_pool_run(pool, TRIAD_COUNT / TRIAD_TASK, triad_task, arrays);
             seconds[i] = ms_clock_seconds() - begin;
         }
-        gb_per_s = 12e-9 * TRIAD_COUNT / median(seconds, RUNS);
+        gb_per_s = 12e-9 * TRIAD_COUNT / ms_bench_median(seconds, RUNS);
     }
     ms_pool_destroy(pool);
     free(arrays);

@@ -158,11 +158,6 @@ static ms_status fill_inputs(ms_store *store, const ms_variables *variables) {
     return MS_OK;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static ms_status time_program(ms_program *program, double *out_seconds) {
     double seconds[RUNS];
     MS_TRY(ms_program_run(program));
@@ -171,8 +166,7 @@ static ms_status time_program(ms_program *program, double *out_seconds) {
         MS_TRY(ms_program_run(program));
         seconds[i] = ms_clock_seconds() - begin;
     }
-    qsort(seconds, RUNS, sizeof *seconds, compare_doubles);
-    *out_seconds = seconds[RUNS / 2];
+    *out_seconds = ms_bench_median(seconds, RUNS);
     return MS_OK;
 }
 

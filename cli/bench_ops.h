@@ -13,6 +13,9 @@
    MS_OUT_OF_MEMORY as the backend.  Not thread-safe. */
 ms_status ms_bench_ops(const char *device, ms_numerics numerics, int n_threads, FILE *out);
 
+/* The median of n >= 1 values (of an even number: the upper middle one).  Sorts them. */
+double ms_bench_median(double *values, int n);
+
 /* A product [m,k] [k,n] of row-major matrices; a transposed operand is stored the other way round. */
 typedef struct ms_bench_product {
     int64_t m, n, k;

@@ -30,19 +30,11 @@ static ms_status next_random(void *context, int n_sequences, int32_t *out_tokens
     return MS_OK;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
+/* The median, leaving the order of the values as it is: pairs are compared by index. */
 static double median(const double *values, int n) {
-    double *sorted = malloc((size_t)n * sizeof *sorted);
-    if (!sorted) return values[0];
+    double sorted[MAX_STEPS];
     memcpy(sorted, values, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
-    double middle = n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
-    free(sorted);
-    return middle;
+    return ms_bench_median(sorted, n);
 }
 
 /* Resident memory of this process in bytes, 0 when the kernel does not tell. */

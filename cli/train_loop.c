@@ -67,6 +67,7 @@ static ms_status save(ms_train_run *run) {
     free(tracker_state);
     if (status == MS_OK) status = ms_checkpoint_prune(run->folder.checkpoints, (int)run->config.checkpoint.keep);
     if (status != MS_OK) return ms_status_note(status, "checkpoint of step %lld", (long long)run->trainer->step);
+    run->saved_step = run->trainer->step;
     ms_logger_file_only(run->logger, "step %lld: checkpoint saved, weights_sha256 %s optimizer_state_sha256 %s",
                         (long long)run->trainer->step, run->weights_sha256, run->state_sha256);
     return MS_OK;
@@ -79,15 +80,12 @@ static bool snapshot_due(const ms_train_run *run, int64_t step) {
     return step == 1 || due(step, run->config.tracker.every, run->n_steps);
 }
 
-typedef struct step_timer {
-    double smoothed; /* seconds a step */
-} step_timer;
-
-static ms_step_line describe(const ms_train_run *run, const ms_step_result *result, double seconds, step_timer *timer) {
+static ms_step_line describe(const ms_train_run *run, const ms_step_result *result, double seconds,
+                             double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     bool muon = run->trainer->options.optimizer.kind == MS_OPTIMIZER_MUON;
     double rate = (double)facts->tokens_per_step / seconds;
-    timer->smoothed = ms_progress_smooth(timer->smoothed, seconds);
+    *smoothed_seconds = ms_progress_smooth(*smoothed_seconds, seconds);
     return (ms_step_line){.step = run->trainer->step,
                           .n_steps = run->n_steps,
                           .loss = result->loss,
@@ -96,10 +94,10 @@ static ms_step_line describe(const ms_train_run *run, const ms_step_result *resu
                           .milliseconds = 1e3 * seconds,
                           .tokens_per_second = rate,
                           .mfu = run->peak_flops > 0 ? rate * facts->model_flops_per_token / run->peak_flops : -1,
-                          .eta_seconds = timer->smoothed * (double)(run->n_steps - run->trainer->step)};
+                          .eta_seconds = *smoothed_seconds * (double)(run->n_steps - run->trainer->step)};
 }
 
-static ms_status one_step(ms_train_run *run, ms_progress *progress, step_timer *timer) {
+static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoothed_seconds) {
     double begin = ms_clock_seconds();
     ms_step_result result;
     ms_before_update before = NULL;
@@ -109,7 +107,7 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, step_timer *
     }
     MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), before, run->tracking, &result));
     if (run->tracking) MS_TRY(ms_tracking_after_update(run->tracking));
-    ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, timer);
+    ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
     if (ms_progress_step(progress, &line)) {
@@ -120,9 +118,9 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, step_timer *
 }
 
 static ms_status loop(ms_train_run *run, ms_progress *progress) {
-    step_timer timer = {0};
+    double smoothed_seconds = 0; /* a step */
     while (run->trainer->step < run->n_steps && !ms_signals_received()) {
-        MS_TRY(one_step(run, progress, &timer));
+        MS_TRY(one_step(run, progress, &smoothed_seconds));
         int64_t step = run->trainer->step;
         if (run->validation && due(step, run->config.validation.every, run->n_steps)) MS_TRY(validate(run, progress));
         if (due(step, run->config.checkpoint.every, run->n_steps) || step == run->n_steps) MS_TRY(save(run));
@@ -130,7 +128,7 @@ static ms_status loop(ms_train_run *run, ms_progress *progress) {
     int signal = ms_signals_received();
     if (!signal || run->trainer->step == run->n_steps) return MS_OK;
     ms_progress_break(progress);
-    MS_TRY(save(run));
+    if (run->saved_step != run->trainer->step) MS_TRY(save(run));
     ms_logger_write(run->logger, MS_LOG_INFO,
                     "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
                     ms_signal_name(signal), (long long)run->trainer->step, (long long)run->n_steps, run->folder.path);

@@ -59,7 +59,7 @@ static ms_status open_data(ms_train_run *run) {
 
 ms_status ms_train_run_plan(ms_train_run *run) {
     run->folder.lock = run->has_folder ? run->folder.lock : -1;
-    run->resumed_step = -1;
+    run->resumed_step = run->saved_step = -1;
     run->last_loss = run->last_validation = NAN;
     MS_TRY(ms_config_check(&run->config));
     run->n_steps = ms_config_steps(&run->config);
@@ -135,7 +135,7 @@ static ms_status restore(ms_train_run *run, const ms_checkpoint *checkpoint) {
                            ms_tokenizer_sha256(run->tokenizer));
     }
     MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));
-    run->resumed_step = run->trainer->step;
+    run->resumed_step = run->saved_step = run->trainer->step;
     MS_TRY(open_logs(run));
     if (!run->tracking) return MS_OK;
     const ms_checkpoint_entry *entry;
