@@ -8,6 +8,7 @@ packages="
 gcc libc6-dev g++ cmake ninja-build pkg-config git
 libopenblas-openmp-dev liblapacke-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev
 check clang-format-14
+libvulkan-dev libvulkan1 libvulkan-volk-dev glslang-tools spirv-tools mesa-vulkan-drivers vulkan-validationlayers
 gnuplot-nox fonts-dejavu-core
 bible-kjv wordnet-base
 "
