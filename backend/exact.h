@@ -134,11 +134,11 @@ MS_EXACT_FUNCTION float ms_log(float x) {
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(e, 1.42860677e-06f));
     y = MS_EXACT_SUB(y, MS_EXACT_MUL(0.5f, f2));
     y = MS_EXACT_ADD(MS_EXACT_ADD(f, y), MS_EXACT_MUL(e, 0.693145752f));
-    MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, out);
-    out = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, out); /* negative or NaN */
-    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0xff800000u, out);
-    return MS_EXACT_FLOAT(out);
+    MS_EXACT_U32 result = MS_EXACT_BITS(y);
+    result = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, result);
+    result = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, result); /* negative or NaN */
+    result = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0xff800000u, result);
+    return MS_EXACT_FLOAT(result);
 }
 
 /* 1 / x on the mantissa in [1, 2): cubic start (error 1.8e-3), two Newton steps; the exponent by integer subtraction.
@@ -151,11 +151,11 @@ MS_EXACT_FUNCTION float ms_reciprocal(float x) {
     y = MS_EXACT_ADD(MS_EXACT_MUL(m, y), 2.82842183f);
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(y, MS_EXACT_SUB(1.0f, MS_EXACT_MUL(m, y))));
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(y, MS_EXACT_SUB(1.0f, MS_EXACT_MUL(m, y))));
-    MS_EXACT_U32 out = MS_EXACT_BITS(y) + 0x3f800000u - (magnitude & 0x7f800000u);
-    out = MS_EXACT_SELECT(magnitude > 0x7e800000u, 0u, out); /* above 2^126 */
-    out = MS_EXACT_SELECT(magnitude < MS_EXACT_MIN, MS_EXACT_INFINITY, out);
-    out = MS_EXACT_SELECT(magnitude > MS_EXACT_INFINITY, MS_EXACT_NAN, out);
-    return MS_EXACT_FLOAT(out | sign);
+    MS_EXACT_U32 result = MS_EXACT_BITS(y) + 0x3f800000u - (magnitude & 0x7f800000u);
+    result = MS_EXACT_SELECT(magnitude > 0x7e800000u, 0u, result); /* above 2^126 */
+    result = MS_EXACT_SELECT(magnitude < MS_EXACT_MIN, MS_EXACT_INFINITY, result);
+    result = MS_EXACT_SELECT(magnitude > MS_EXACT_INFINITY, MS_EXACT_NAN, result);
+    return MS_EXACT_FLOAT(result | sign);
 }
 
 /* 1 / sqrt(x): linear start on the bits (error 3.4e-2), three Newton steps. */
@@ -166,11 +166,11 @@ MS_EXACT_FUNCTION float ms_rsqrt(float x) {
     y = MS_EXACT_MUL(y, MS_EXACT_SUB(1.5f, MS_EXACT_MUL(0.5f, MS_EXACT_MUL(MS_EXACT_MUL(x, y), y))));
     MS_EXACT_F32 rest = MS_EXACT_SUB(1.0f, MS_EXACT_MUL(MS_EXACT_MUL(x, y), y));
     y = MS_EXACT_ADD(y, MS_EXACT_MUL(MS_EXACT_MUL(0.5f, y), rest));
-    MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, 0u, out);
-    out = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, out); /* negative or NaN */
-    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, MS_EXACT_INFINITY, out);
-    return MS_EXACT_FLOAT(out);
+    MS_EXACT_U32 result = MS_EXACT_BITS(y);
+    result = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, 0u, result);
+    result = MS_EXACT_SELECT(bits > MS_EXACT_INFINITY, MS_EXACT_NAN, result); /* negative or NaN */
+    result = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, MS_EXACT_INFINITY, result);
+    return MS_EXACT_FLOAT(result);
 }
 
 /* a / b is defined as a * (1 / b). */
@@ -183,10 +183,10 @@ MS_EXACT_FUNCTION float ms_div(float a, float b) {
 MS_EXACT_FUNCTION float ms_sqrt(float x) {
     MS_EXACT_U32 bits = MS_EXACT_BITS(x);
     MS_EXACT_F32 y = MS_EXACT_MUL(x, ms_rsqrt(x));
-    MS_EXACT_U32 out = MS_EXACT_BITS(y);
-    out = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, out);
-    out = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0u, out);
-    return MS_EXACT_FLOAT(out);
+    MS_EXACT_U32 result = MS_EXACT_BITS(y);
+    result = MS_EXACT_SELECT(bits == MS_EXACT_INFINITY, MS_EXACT_INFINITY, result);
+    result = MS_EXACT_SELECT((bits & MS_EXACT_ABS) < MS_EXACT_MIN, 0u, result);
+    return MS_EXACT_FLOAT(result);
 }
 
 /* sin(t * pi/2), |t| <= 1/2 */

@@ -1,0 +1,123 @@
+/* What an op is on Vulkan: a function that encodes the op of one node as dispatches of compute shaders.  It runs once,
+   when a program is compiled; nothing is recorded or allocated yet, so operands are places, not addresses.
+
+   A dispatch names a shader of shaders/<name>.comp, its specialisation constants and its push constants.  Addresses of
+   operands come first among the push constants (8 bytes each), then 32-bit numbers, in the order of the calls below;
+   128 bytes at most, which is all that every Vulkan 1.2 device has.  Barriers are found from the operands that each
+   dispatch reads and writes: an encoder never thinks about them.
+
+   Encoders return MS_UNSUPPORTED for what they cannot do, with the numbers; they never change precision or device. */
+#ifndef MS_BACKEND_VULKAN_VULKAN_KERNEL_H
+#define MS_BACKEND_VULKAN_VULKAN_KERNEL_H
+
+#include "backend/backend.h"
+
+typedef enum ms_vulkan_region {
+    MS_VULKAN_ABSENT,       /* an absent optional input, or an output that nobody wants */
+    MS_VULKAN_VARIABLE,     /* in a variable's buffer */
+    MS_VULKAN_ARENA,        /* a temporary */
+    MS_VULKAN_WORKSPACE,    /* scratch of the op being encoded */
+    MS_VULKAN_STEP_SCALARS, /* the f32 vector that the host writes before a run */
+    MS_VULKAN_FAULT         /* where a shader reports bad data, see ms_vulkan_push_fault */
+} ms_vulkan_region;
+
+typedef struct ms_vulkan_operand {
+    ms_vulkan_region region;
+    int32_t variable;     /* index, when in a variable */
+    int64_t offset_bytes; /* from the start of the region or variable, whose address is a multiple of 256 */
+    int64_t size_bytes;
+    ms_dtype dtype; /* f32, i32, or bf16 where the op allows it */
+    ms_shape shape;
+    int64_t count; /* elements; below 2^31 */
+} ms_vulkan_operand;
+
+/* What an encoder may choose by. */
+typedef struct ms_vulkan_limits {
+    ms_numerics numerics; /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
+    bool is_cpu;          /* a software driver: lanes are SIMD lanes of a processor, shared memory is ordinary memory */
+    bool storage16;       /* 16-bit storage: shaders load and store bf16 directly; else packed in 32-bit words */
+    uint32_t max_invocations; /* per workgroup, at least 128 (SwiftShader: 256) */
+    uint32_t shared_bytes;    /* shared memory of a workgroup, at least 16 KiB */
+    uint32_t subgroup_size;
+} ms_vulkan_limits;
+
+typedef struct ms_vulkan_encoder ms_vulkan_encoder; /* collects the dispatches of one program */
+
+typedef struct ms_vulkan_call {
+    ms_op op;
+    const ms_attributes *attributes;
+    ms_vulkan_operand in[MS_MAX_INPUTS];
+    ms_vulkan_operand out[MS_MAX_OUTPUTS]; /* may be the place of an input where ops.def says ALIAS */
+    const ms_vulkan_limits *limits;
+    ms_vulkan_encoder *encoder;
+} ms_vulkan_call;
+
+typedef ms_status (*ms_vulkan_kernel)(const ms_vulkan_call *call);
+
+/* Declarations of all encoders, from the one table of ops: ms_vulkan_<op>. */
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ms_status ms_vulkan_##lower(const ms_vulkan_call *call);
+#include "backend/ir/ops.def"
+#undef OP
+
+static inline bool ms_vulkan_is_given(const ms_vulkan_operand *operand) { return operand->region != MS_VULKAN_ABSENT; }
+bool ms_vulkan_same_place(const ms_vulkan_operand *a, const ms_vulkan_operand *b);
+/* Whether element 0 stands at a multiple of `bytes` (a power of two, at most 256): for vector loads. */
+bool ms_vulkan_is_aligned(const ms_vulkan_operand *operand, int64_t bytes);
+/* The operand from element `first` on, `count` elements (shape [count]). */
+ms_vulkan_operand ms_vulkan_part(const ms_vulkan_operand *operand, int64_t first, int64_t count);
+/* Scratch of the op being encoded: `count` f32 or i32 elements from byte `offset_bytes` (a multiple of 256). */
+ms_vulkan_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count);
+ms_vulkan_operand ms_vulkan_absent(void);
+
+enum { MS_VULKAN_PUSH_BYTES = 128, MS_VULKAN_MAX_CONSTANTS = 24, MS_VULKAN_MAX_OPERANDS = 12 };
+
+/* One dispatch under construction: zeroed, then filled by the calls below in the order in which the shader declares its
+   constants and push constants.  Too many of anything is reported by ms_vulkan_emit. */
+typedef struct ms_vulkan_dispatch {
+    const char *shader; /* static: the name of shaders/<name>.comp */
+    uint32_t constants[MS_VULKAN_MAX_CONSTANTS];
+    int n_constants;
+    struct {
+        ms_vulkan_operand operand;
+        bool read, write;
+    } operands[MS_VULKAN_MAX_OPERANDS];
+    int n_operands;
+    uint32_t numbers[MS_VULKAN_PUSH_BYTES / 4];
+    int n_numbers;
+    int64_t fault_limit; /* > 0: the shader may report a value outside of [0, fault_limit) */
+} ms_vulkan_dispatch;
+
+/* constant_id 0, 1, 2: the size of a workgroup (local_size_x_id = 0, ...). */
+ms_vulkan_dispatch ms_vulkan_dispatch_of(const char *shader, uint32_t size_x, uint32_t size_y, uint32_t size_z);
+/* The next specialisation constant, from constant_id 3 on. */
+void ms_vulkan_constant_u32(ms_vulkan_dispatch *dispatch, uint32_t value);
+void ms_vulkan_constant_f32(ms_vulkan_dispatch *dispatch, float value);
+/* MS_F32 (0) or MS_BF16 (1) of shaders/common.glsl. */
+void ms_vulkan_constant_dtype(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+/* The next address: an operand that is read, written, or both.  An absent one is address 0 (tell the shader by a
+   constant, it must not be touched). */
+void ms_vulkan_push_read(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+void ms_vulkan_push_write(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+void ms_vulkan_push_update(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+/* The address of the step scalars (0 when the graph has none). */
+void ms_vulkan_push_step_scalars(ms_vulkan_dispatch *dispatch);
+/* The address of the fault words, for ms_report_fault of shaders/common.glsl: the program then fails with the op's
+   name, its node and "value V is outside of [0, limit)". */
+void ms_vulkan_push_fault(ms_vulkan_dispatch *dispatch, int64_t limit);
+/* Numbers, after all addresses. */
+void ms_vulkan_push_u32(ms_vulkan_dispatch *dispatch, uint32_t value);
+void ms_vulkan_push_i32(ms_vulkan_dispatch *dispatch, int32_t value);
+void ms_vulkan_push_f32(ms_vulkan_dispatch *dispatch, float value);
+/* A Coefficient of shaders/common.glsl: constant, index of the step scalar or -1. */
+void ms_vulkan_push_coefficient(ms_vulkan_dispatch *dispatch, ms_coefficient coefficient);
+
+/* Adds the dispatch.  Group counts are at least 1 and at most 65535 each, which every device has.  Copies everything.
+ */
+ms_status ms_vulkan_emit(ms_vulkan_encoder *encoder, const ms_vulkan_dispatch *dispatch, uint32_t groups_x,
+                         uint32_t groups_y, uint32_t groups_z);
+/* n groups as a grid of x and y; the shader finds its number with ms_group_index() and must return when it is >= n,
+   which therefore has to be one of its numbers. */
+ms_status ms_vulkan_emit_linear(ms_vulkan_encoder *encoder, const ms_vulkan_dispatch *dispatch, int64_t n_groups);
+
+#endif
