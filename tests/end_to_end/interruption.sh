@@ -28,12 +28,6 @@ finish() {
     }
 }
 
-# What a run recorded, without its times.
-record() {
-    sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
-    cat "$1/spectra.jsonl"
-}
-
 same_as_whole() {
     hashes >hashes.of.this
     cmp whole.hashes hashes.of.this || fail "$1 ends with other weights or state"

@@ -1,5 +1,5 @@
-# Shared by the scripts of this folder, which source it with the program's path in $1: $muonscope, a scratch folder $scratch that
-# is removed at the end, and the functions below.
+# Shared by the scripts of this folder and of tests/vulkan, which source it with the program's path in $1: $muonscope, a scratch
+# folder $scratch that is removed at the end, and the functions below.
 set -eu
 muonscope=$(realpath "$1")
 scratch=$(mktemp -d /tmp/muonscope-end-to-end-XXXXXX)
@@ -27,9 +27,11 @@ resume() {
 
 # must COMMAND...: it succeeds.
 must() {
-    "$@" || {
+    status=0
+    "$@" || status=$?
+    [ "$status" -eq 0 ] || {
         cat out err >&2
-        fail "exit status $? of: $*"
+        fail "exit status $status of: $*"
     }
 }
 
@@ -41,6 +43,12 @@ hashes() {
         fail "the run did not print two hashes"
     }
     cat hashes.txt
+}
+
+# record RUN: its metrics and spectra, without times.
+record() {
+    sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
+    cat "$1/spectra.jsonl"
 }
 
 # refuse STATUS PATTERN COMMAND...: it ends with this exit status, and the last line on stderr, the only one that begins with
