@@ -167,6 +167,13 @@ static void list_reads(planner *p, bool fill) {
 
 /* ---- working in place ---- */
 
+/* Whether a node may compute an output in the storage of an input.  bf16 and f32 never share: an element of one would
+   be overwritten while its neighbour of the other is still to be read. */
+static bool may_alias(const planner *p, const ms_node *node, int output, int slot) {
+    return ms_op_may_alias(node->op, output, slot) &&
+           tensor_info(p, node->outputs[output])->dtype == tensor_info(p, node->inputs[slot])->dtype;
+}
+
 /* Whether node may compute `output` over the content of `part`: exactly one input reads there, exactly that part, and
    may share storage with that output. */
 static bool in_place_over_part(const planner *p, const ms_node *node, int output, region part) {
@@ -182,7 +189,7 @@ static bool in_place_over_part(const planner *p, const ms_node *node, int output
             where = p->storage[p->storages[value]].place;
         if (!overlap(where, part)) continue;
         n_readers++;
-        allowed = same_region(where, part) && ms_op_may_alias(node->op, output, k);
+        allowed = same_region(where, part) && may_alias(p, node, output, k);
     }
     return n_readers == 1 && allowed;
 }
@@ -277,8 +284,7 @@ static void join_chains(planner *p) {
         if (node->op == MS_OP_RESHAPE) continue; /* shared already, or not allowed to */
         for (int k = 0; k < node->n_outputs; k++)
             for (int slot = 0; slot < n_read_inputs(node); slot++)
-                if (node->inputs[slot] != MS_NO_TENSOR && ms_op_may_alias(node->op, k, slot) && join(p, i, k, slot))
-                    break;
+                if (node->inputs[slot] != MS_NO_TENSOR && may_alias(p, node, k, slot) && join(p, i, k, slot)) break;
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef MS_BACKEND_CPU_BF16_H
 #define MS_BACKEND_CPU_BF16_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -20,5 +21,27 @@ static inline float ms_f32_from_bf16(uint16_t x) {
     memcpy(&y, &bits, sizeof y);
     return y;
 }
+
+/* Directly: by way of the nearest f32 some numbers would be rounded twice, the second time from a tie that the first
+   made. The f32 between is rounded to odd instead, which keeps on which side of every tie the number was (Boldo &
+   Melquiond 2008). */
+static inline uint16_t ms_bf16_from_f64(double x) {
+    float nearest = (float)x;
+    bool exact = (double)nearest == x, is_nan = x != x;
+    bool away = (x < 0 ? -(double)nearest : (double)nearest) > (x < 0 ? -x : x);
+    uint32_t bits;
+    memcpy(&bits, &nearest, sizeof bits);
+    if (!exact && !is_nan) bits = (bits - (away ? 1u : 0u)) | 1u;
+    float odd;
+    memcpy(&odd, &bits, sizeof odd);
+    return ms_bf16_from_f32(odd);
+}
+
+/* For sources that are compiled in both precisions. */
+#ifdef MS_REAL_IS_DOUBLE
+#define MS_BF16_FROM_REAL(x) ms_bf16_from_f64(x)
+#else
+#define MS_BF16_FROM_REAL(x) ms_bf16_from_f32(x)
+#endif
 
 #endif

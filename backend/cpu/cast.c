@@ -1,5 +1,4 @@
-/* cast: y = x between f32 and bf16, rounding to nearest even.  The oracle's f64 numbers are rounded to f32 on the way.
- */
+/* cast: y = x between f32 and bf16, rounding to nearest even. */
 #include "backend/cpu/bf16.h"
 #include "backend/cpu/share.h"
 
@@ -16,7 +15,7 @@ static void to_bf16(void *context, int64_t i_task, int i_thread) {
     uint16_t *y = job->y;
     ms_range range = ms_chunk_range(i_task, MS_CHUNK, job->count);
 #pragma GCC ivdep
-    for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_bf16_from_f32((float)x[i]);
+    for (int64_t i = range.begin; i < range.end; i++) y[i] = MS_BF16_FROM_REAL(x[i]);
 }
 
 static void from_bf16(void *context, int64_t i_task, int i_thread) {

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend/cpu/cpu_device.h"
+#include "backend/cpu/cpu_widen.h"
 
 /* A primitive or free op without a kernel does not link; composites never reach a program. */
 #define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
@@ -50,7 +50,7 @@ typedef struct operand_place {
 } operand_place;
 
 typedef struct program_call {
-    ms_cpu_kernel run;
+    ms_cpu_kernel_entry kernel;
     ms_cpu_call call;
     operand_place in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
     int32_t block; /* for messages */
@@ -91,8 +91,8 @@ static void add_call(ms_backend_program *program, const ms_compile_request *requ
     program_call *call = &program->calls[program->n_calls];
     ms_attributes *attributes = &program->attributes[program->n_calls];
     *attributes = node->attributes;
-    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(program->device->numerics, node->op);
-    call->run = kernel.run;
+    ms_numerics numerics = program->device->numerics;
+    call->kernel = ms_cpu_kernel_find(numerics, node->op);
     call->block = node->block;
     call->call.op = node->op;
     call->call.attributes = attributes;
@@ -103,7 +103,7 @@ static void add_call(ms_backend_program *program, const ms_compile_request *requ
         set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->call.in[i], &call->in[i]);
     for (int i = 0; i < MS_MAX_OUTPUTS; i++)
         set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call->call.out[i], &call->out[i]);
-    size_t workspace = kernel.workspace(&call->call);
+    size_t workspace = ms_cpu_kernel_workspace(&call->kernel, numerics, &call->call);
     if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
     program->n_calls++;
 }
@@ -162,7 +162,7 @@ ms_status ms_cpu_program_run(ms_backend_program *program) {
         program_call *call = &program->calls[i];
         call->call.workspace = program->device->workspace;
         double begin = program->timing ? seconds_now() : 0;
-        ms_status status = call->run(&call->call);
+        ms_status status = ms_cpu_kernel_run(&call->kernel, program->device->numerics, &call->call);
         if (status != MS_OK) return ms_status_note(status, "node %d, block %d", i, call->block);
         if (program->timing) {
             program->seconds[call->call.op] += seconds_now() - begin;
@@ -173,6 +173,10 @@ ms_status ms_cpu_program_run(ms_backend_program *program) {
 }
 
 size_t ms_cpu_program_workspace_bytes(const ms_backend_program *program) { return program->workspace_bytes; }
+
+void ms_cpu_program_counts(const ms_backend_program *program, ms_program_counts *out) {
+    *out = (ms_program_counts){.n_dispatches = program->n_calls, .n_submissions = 1};
+}
 
 void ms_cpu_program_set_timing(ms_backend_program *program, bool on) {
     program->timing = on;

@@ -175,15 +175,21 @@ void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tens
     *out_dgain = outputs[1];
 }
 
-ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
-                    float beta, ms_tensor c) {
+ms_tensor ms_product(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *matmul) {
     ATTRIBUTES(attributes);
-    attributes.matmul.transpose_a = transpose_a;
-    attributes.matmul.transpose_b = transpose_b;
-    attributes.matmul.alpha = alpha;
-    attributes.matmul.beta = c == MS_NO_TENSOR ? 0 : beta;
+    attributes.matmul.transpose_a = matmul->transpose_a;
+    attributes.matmul.transpose_b = matmul->transpose_b;
+    attributes.matmul.alpha = matmul->alpha;
+    attributes.matmul.beta = c == MS_NO_TENSOR ? 0 : matmul->beta;
+    attributes.matmul.dtype = matmul->dtype;
     ms_tensor inputs[] = {a, b, c};
     return add_1(graph, MS_OP_MATMUL, inputs, c == MS_NO_TENSOR ? 2 : 3, &attributes);
+}
+
+ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
+                    float beta, ms_tensor c) {
+    ms_matmul_attributes attributes = {transpose_a, transpose_b, alpha, beta, MS_DTYPE_F32};
+    return ms_product(graph, a, b, c, &attributes);
 }
 
 ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose) {

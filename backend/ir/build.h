@@ -44,9 +44,12 @@ void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor ga
 void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor rstd, ms_tensor dy, ms_tensor gain,
                           const ms_rope_attributes *attributes, ms_tensor *out_dx, ms_tensor *out_dgain);
 
-/* y = alpha * op(a) op(b) + beta * c; c optional. */
+/* y = alpha * op(a) op(b) + beta * c with a result in attributes->dtype; c optional, then beta counts as 0. */
+ms_tensor ms_product(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *attributes);
+/* ms_product with a result in f32. */
 ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
                     float beta, ms_tensor c);
+/* The result is f32. */
 ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose);
 void ms_attention(ms_graph *graph, ms_tensor q, ms_tensor k, ms_tensor v, const ms_attention_attributes *attributes,
                   ms_tensor *out_o, ms_tensor *out_lse);

@@ -11,6 +11,10 @@ ms_shape ms_gradient_shape(const ms_gradient_pass *pass, ms_tensor tensor) {
     return ms_graph_tensor(pass->graph, tensor)->shape;
 }
 
+ms_dtype ms_gradient_dtype(const ms_gradient_pass *pass, ms_tensor tensor) {
+    return ms_graph_tensor(pass->graph, tensor)->dtype;
+}
+
 ms_tensor ms_gradient_arrived(const ms_gradient_pass *pass, ms_tensor forward) { return pass->gradients[forward]; }
 
 bool ms_gradient_wants(const ms_gradient_pass *pass, const ms_node *node, int i) {
@@ -46,6 +50,27 @@ void ms_gradient_add_scaled(ms_gradient_pass *pass, ms_tensor forward, ms_coeffi
     } else {
         pass->gradients[forward] = ms_axpby(pass->graph, factor, contribution, ms_constant(0), MS_NO_TENSOR);
     }
+}
+
+/* The f32 tensor that a bf16 one is a cast of, or MS_NO_TENSOR. */
+static ms_tensor original_of(const ms_gradient_pass *pass, ms_tensor forward) {
+    int producer = ms_graph_tensor(pass->graph, forward)->producer;
+    if (producer < 0 || ms_graph_node(pass->graph, producer)->op != MS_OP_CAST) return MS_NO_TENSOR;
+    ms_tensor original = ms_graph_node(pass->graph, producer)->inputs[0];
+    return ms_gradient_dtype(pass, original) == MS_DTYPE_F32 ? original : MS_NO_TENSOR;
+}
+
+void ms_gradient_add_f32(ms_gradient_pass *pass, ms_tensor forward, ms_tensor contribution) {
+    bool is_wanted = false;
+    for (int i = 0; i < pass->n_wrt; i++) is_wanted |= pass->wrt[i] == forward;
+    if (ms_gradient_dtype(pass, forward) != MS_DTYPE_F32) {
+        ms_tensor original = original_of(pass, forward);
+        if (original != MS_NO_TENSOR && !is_wanted)
+            forward = original;
+        else
+            contribution = ms_cast(pass->graph, contribution, ms_gradient_dtype(pass, forward));
+    }
+    ms_gradient_add(pass, forward, contribution);
 }
 
 ms_status ms_gradient_refuse_output(const ms_gradient_pass *pass, const ms_node *node, int i) {
@@ -203,6 +228,8 @@ ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, in
     MS_TRY(check_arguments(graph, loss, wrt, n_wrt));
     ms_gradient_pass pass;
     MS_TRY(init(&pass, graph, options && options->recompute));
+    pass.wrt = wrt;
+    pass.n_wrt = n_wrt;
     mark_needed(&pass, wrt, n_wrt);
     ms_status status = check_views(&pass, loss, wrt, n_wrt);
     if (status == MS_OK && pass.needed[loss]) {

@@ -20,6 +20,8 @@ ms_status ms_gradient_mul(ms_gradient_pass *pass, const ms_node *node) {
             dx1 = ms_sum(pass->graph, dx1);
             if (shape.rank != 1) dx1 = ms_reshape(pass->graph, dx1, shape);
         }
+        ms_dtype dtype = ms_gradient_dtype(pass, node->inputs[1]);
+        if (ms_gradient_dtype(pass, dx1) != dtype) dx1 = ms_cast(pass->graph, dx1, dtype);
         ms_gradient_add(pass, node->inputs[1], dx1);
     }
     return MS_OK;
@@ -45,12 +47,13 @@ ms_status ms_gradient_swiglu(ms_gradient_pass *pass, const ms_node *node) {
 ms_status ms_gradient_sum(ms_gradient_pass *pass, const ms_node *node) {
     ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
     ms_shape shape = ms_gradient_shape(pass, node->inputs[0]);
+    ms_dtype dtype = ms_gradient_dtype(pass, node->inputs[0]);
     float value;
     ms_tensor dx;
     if (ms_gradient_is_fill(pass, dy, &value))
-        dx = ms_fill(pass->graph, value, MS_DTYPE_F32, shape);
+        dx = ms_fill(pass->graph, value, dtype, shape);
     else
-        dx = ms_mul(pass->graph, ms_fill(pass->graph, 1, MS_DTYPE_F32, shape), dy);
+        dx = ms_mul(pass->graph, ms_fill(pass->graph, 1, dtype, shape), dy);
     ms_gradient_add(pass, node->inputs[0], dx);
     return MS_OK;
 }

@@ -17,7 +17,8 @@ ms_status ms_gradient_cross_entropy(ms_gradient_pass *pass, const ms_node *node)
     return MS_OK;
 }
 
-/* dh and dE come with the loss; each times the gradient of the loss, which is 1 unless losses are combined. */
+/* dh and dE come with the loss; each times the gradient of the loss, which is 1 unless losses are combined.  dE is f32
+   also where E is bf16: the weight behind E gets it unrounded. */
 ms_status ms_gradient_tied_cross_entropy(ms_gradient_pass *pass, const ms_node *node) {
     ms_tensor dloss = ms_gradient_arrived(pass, node->outputs[0]);
     for (int i = 0; i < 2; i++) {
@@ -25,10 +26,14 @@ ms_status ms_gradient_tied_cross_entropy(ms_gradient_pass *pass, const ms_node *
         if (!ms_gradient_wants(pass, node, i)) continue;
         ms_tensor gradient = ms_gradient_value(pass, node->outputs[1 + i]);
         float value;
-        if (ms_gradient_is_fill(pass, dloss, &value))
+        bool is_constant = ms_gradient_is_fill(pass, dloss, &value);
+        bool same_dtype = ms_gradient_dtype(pass, gradient) == ms_gradient_dtype(pass, node->inputs[i]);
+        if (is_constant && same_dtype)
             ms_gradient_add_scaled(pass, node->inputs[i], ms_constant(value), gradient);
+        else if (is_constant && value == 1)
+            ms_gradient_add_f32(pass, node->inputs[i], gradient);
         else
-            ms_gradient_add(pass, node->inputs[i], ms_mul(pass->graph, gradient, dloss));
+            ms_gradient_add_f32(pass, node->inputs[i], ms_mul(pass->graph, gradient, dloss));
     }
     return MS_OK;
 }

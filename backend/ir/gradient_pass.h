@@ -6,12 +6,14 @@
 #include "backend/ir/gradient.h"
 
 /* Tensor ids in a rule's node are those of the forward pass; gradients and recomputed values are newer ids of the
- * graph. */
+   graph.  A gradient has shape and dtype of its tensor. */
 typedef struct ms_gradient_pass {
     ms_graph *graph;
     bool recompute;
     int block;            /* of the forward node whose rule runs */
     int32_t n_nodes;      /* forward nodes: those of the graph when the pass began */
+    const ms_tensor *wrt; /* the wanted tensors, borrowed */
+    int32_t n_wrt;
     int32_t n_tensors;    /* forward tensors; the length of each array below */
     ms_tensor *gradients; /* what has arrived so far at each forward tensor, MS_NO_TENSOR: nothing yet */
     ms_tensor *repeats;   /* the recomputed copy of each forward tensor, MS_NO_TENSOR: none */
@@ -38,6 +40,9 @@ bool ms_gradient_wants(const ms_gradient_pass *pass, const ms_node *node, int i)
 void ms_gradient_add(ms_gradient_pass *pass, ms_tensor forward, ms_tensor contribution);
 /* gradient of forward += factor * contribution; a factor of 1 costs no node, a constant times a fill is folded. */
 void ms_gradient_add_scaled(ms_gradient_pass *pass, ms_tensor forward, ms_coefficient factor, ms_tensor contribution);
+/* gradient of forward += f32 contribution.  Where forward is bf16, the gradient of the f32 tensor that it is a copy of
+   takes the contribution unrounded, when nobody wants the copy's own; else the contribution is rounded. */
+void ms_gradient_add_f32(ms_gradient_pass *pass, ms_tensor forward, ms_tensor contribution);
 /* gradient of forward = sum, which holds what had arrived already (from an op with an accumulate input). */
 void ms_gradient_replace(ms_gradient_pass *pass, ms_tensor forward, ms_tensor sum);
 /* Whether the tensor is fill(value), and its value. */
@@ -45,5 +50,6 @@ bool ms_gradient_is_fill(const ms_gradient_pass *pass, ms_tensor tensor, float *
 /* MS_UNSUPPORTED when a gradient has arrived at output i of the node. */
 ms_status ms_gradient_refuse_output(const ms_gradient_pass *pass, const ms_node *node, int i);
 ms_shape ms_gradient_shape(const ms_gradient_pass *pass, ms_tensor tensor);
+ms_dtype ms_gradient_dtype(const ms_gradient_pass *pass, ms_tensor tensor);
 
 #endif

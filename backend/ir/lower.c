@@ -16,16 +16,18 @@ static ms_tensor put_rows(ms_graph *graph, ms_tensor whole, ms_tensor part, int6
     if (part == MS_NO_TENSOR) return MS_NO_TENSOR;
     ms_shape part_shape = ms_graph_tensor(graph, part)->shape;
     if (ms_shape_equal(&part_shape, &shape)) return part;
-    if (whole == MS_NO_TENSOR) whole = ms_fill(graph, 0, MS_DTYPE_F32, shape);
+    if (whole == MS_NO_TENSOR) whole = ms_fill(graph, 0, ms_graph_tensor(graph, part)->dtype, shape);
     return ms_insert(graph, whole, part, begin);
 }
 
-/* logits = h E^T; dh = dlogits E; dE += dlogits^T h, for the tokens [begin, begin + count). */
+/* logits = h E^T; dh = dlogits E; dE += dlogits^T h, for the tokens [begin, begin + count).  Logits and dE are f32, dh
+   has h's dtype. */
 static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin, int64_t count, loss_parts *parts) {
     ms_graph *graph = rewrite->target;
     ms_tensor h = ms_rewrite_map(rewrite, node->inputs[0]), e = ms_rewrite_map(rewrite, node->inputs[1]);
     ms_tensor targets = ms_rewrite_map(rewrite, node->inputs[2]);
-    ms_shape shape = ms_graph_tensor(rewrite->source, node->inputs[0])->shape;
+    ms_tensor_info info = *ms_graph_tensor(rewrite->source, node->inputs[0]);
+    ms_shape shape = info.shape;
     int64_t n = shape.dim[0];
     if (count < n) {
         h = ms_slice(graph, h, begin, count);
@@ -36,7 +38,8 @@ static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin,
     ms_cross_entropy(graph, logits, targets, node->attributes.tied_cross_entropy.scale, &losses, &dlogits);
     if (rewrite->live[node->outputs[0]]) parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
     if (rewrite->live[node->outputs[1]]) {
-        ms_tensor dh = ms_matmul(graph, dlogits, false, e, false, 1, 0, MS_NO_TENSOR);
+        ms_matmul_attributes product = {false, false, 1, 0, info.dtype};
+        ms_tensor dh = ms_product(graph, dlogits, e, MS_NO_TENSOR, &product);
         parts->dh = put_rows(graph, parts->dh, dh, begin, shape);
     }
     if (rewrite->live[node->outputs[2]]) parts->de = ms_matmul(graph, dlogits, true, h, false, 1, 1, parts->de);

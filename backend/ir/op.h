@@ -61,10 +61,12 @@ typedef struct ms_rope_attributes {
 typedef struct ms_matmul_attributes {
     bool transpose_a, transpose_b;
     float alpha, beta;
+    ms_dtype dtype; /* of the result and of c: f32 or bf16 */
 } ms_matmul_attributes;
 
 typedef struct ms_gram_attributes {
     bool transpose; /* x^T x */
+    ms_dtype dtype; /* of the result: f32 or bf16 */
 } ms_gram_attributes;
 
 typedef struct ms_attention_attributes {

@@ -22,4 +22,9 @@ ms_tensor ms_rewrite_map(ms_rewrite *rewrite, ms_tensor source);
 /* Adds the node to the target with mapped inputs, in its block, and maps its outputs. */
 void ms_rewrite_copy(ms_rewrite *rewrite, const ms_node *node);
 
+/* A copy of the graph in which a matmul whose bf16 result is only cast to f32, or only accumulated by such a matmul,
+   gives f32, and the casts are gone: weight gradients through a bf16 copy of the weight are formed and accumulated in
+   f32.  Dead nodes are left out. */
+ms_status ms_graph_keep_f32(const ms_graph *graph, ms_graph **out);
+
 #endif

@@ -1,4 +1,8 @@
-/* The shape rule of every op.  A rule checks its inputs against ops.def and fills dtype and shape of the outputs. */
+/* The shape rule of every op.  A rule checks its inputs against ops.def and fills dtype and shape of the outputs.
+
+   Storage in bf16: the data inputs of an op (activations, weights, their gradients) are f32 or bf16, all alike, and its
+   data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Products alone mix
+   dtypes and name that of their result. */
 #include "backend/ir/graph.h"
 
 typedef struct rule_call {
@@ -42,11 +46,38 @@ static ms_status want_f32(const rule_call *call, int i, ms_shape shape) {
     return want_shape(call, i, shape);
 }
 
-/* All present inputs are f32 of the shape of input 0; output 0 likewise. */
+/* Input i holds numbers that ops compute with: f32 or bf16. */
+static ms_status want_number(const rule_call *call, int i) {
+    ms_dtype dtype = call->in[i]->dtype;
+    if (dtype == MS_DTYPE_F32 || dtype == MS_DTYPE_BF16) return MS_OK;
+    return MS_FAIL(MS_INVALID, "%s: input %d is %s, must be f32 or bf16", call->name, i, ms_dtype_name(dtype));
+}
+
+/* Input i has the dtype of input `data` and the given shape. */
+static ms_status want_like(const rule_call *call, int i, int data, ms_shape shape) {
+    MS_TRY(want_dtype(call, i, call->in[data]->dtype));
+    return want_shape(call, i, shape);
+}
+
+/* Input 0 is a matrix of numbers [R,C]. */
+static ms_status want_data_matrix(const rule_call *call, ms_shape *out_shape) {
+    *out_shape = call->in[0]->shape;
+    MS_TRY(want_number(call, 0));
+    return want_rank(call, 0, 2);
+}
+
+/* The result's dtype of a product. */
+static ms_status check_result(const rule_call *call, ms_dtype dtype) {
+    if (dtype == MS_DTYPE_F32 || dtype == MS_DTYPE_BF16) return MS_OK;
+    return MS_FAIL(MS_INVALID, "%s: a result in %s, must be f32 or bf16", call->name, ms_dtype_name(dtype));
+}
+
+/* All present inputs have dtype and shape of input 0; the outputs likewise. */
 static ms_status elementwise(const rule_call *call, int n_outputs) {
+    MS_TRY(want_number(call, 0));
     for (int i = 0; i < call->n_inputs; i++)
-        if (call->in[i]) MS_TRY(want_f32(call, i, call->in[0]->shape));
-    for (int i = 0; i < n_outputs; i++) set_output(call, i, MS_DTYPE_F32, call->in[0]->shape);
+        if (call->in[i]) MS_TRY(want_like(call, i, 0, call->in[0]->shape));
+    for (int i = 0; i < n_outputs; i++) set_output(call, i, call->in[0]->dtype, call->in[0]->shape);
     return MS_OK;
 }
 
@@ -141,8 +172,9 @@ static ms_status infer_embed(const rule_call *call) {
 static ms_status infer_embed_grad(const rule_call *call) {
     MS_TRY(want_dtype(call, 0, MS_DTYPE_I32));
     MS_TRY(want_rank(call, 0, 1));
+    MS_TRY(want_number(call, 1));
     MS_TRY(want_rank(call, 1, 2));
-    MS_TRY(want_f32(call, 1, ms_shape_2(call->in[0]->shape.dim[0], call->in[1]->shape.dim[1])));
+    MS_TRY(want_shape(call, 1, ms_shape_2(call->in[0]->shape.dim[0], call->in[1]->shape.dim[1])));
     if (call->attributes->embed.rows < 1)
         return MS_FAIL(MS_INVALID, "embed_grad: %lld rows", (long long)call->attributes->embed.rows);
     ms_shape shape = ms_shape_2(call->attributes->embed.rows, call->in[1]->shape.dim[1]);
@@ -159,47 +191,46 @@ static ms_status infer_relu2_grad(const rule_call *call) { return elementwise(ca
 static ms_status infer_swiglu(const rule_call *call) { return elementwise(call, 1); }
 static ms_status infer_swiglu_grad(const rule_call *call) { return elementwise(call, 2); }
 
+/* A scalar factor may stay f32 beside bf16 data: a learned scale, the gradient of a loss. */
 static ms_status infer_mul(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_dtype(call, 1, MS_DTYPE_F32));
-    if (ms_shape_count(&call->in[1]->shape) != 1) MS_TRY(want_shape(call, 1, call->in[0]->shape));
-    set_output(call, 0, MS_DTYPE_F32, call->in[0]->shape);
+    bool is_scalar = ms_shape_count(&call->in[1]->shape) == 1;
+    MS_TRY(want_number(call, 0));
+    if (!is_scalar || call->in[1]->dtype != MS_DTYPE_F32) MS_TRY(want_dtype(call, 1, call->in[0]->dtype));
+    if (!is_scalar) MS_TRY(want_shape(call, 1, call->in[0]->shape));
+    set_output(call, 0, call->in[0]->dtype, call->in[0]->shape);
     return MS_OK;
 }
 
 /* ---- norm and position ---- */
 
 static ms_status infer_rms_norm(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_rank(call, 0, 2));
-    ms_shape x = call->in[0]->shape;
+    ms_shape x;
+    MS_TRY(want_data_matrix(call, &x));
     MS_TRY(want_f32(call, 1, ms_shape_1(x.dim[1])));
-    set_output(call, 0, MS_DTYPE_F32, x);
+    set_output(call, 0, call->in[0]->dtype, x);
     set_output(call, 1, MS_DTYPE_F32, ms_shape_1(x.dim[0]));
     return MS_OK;
 }
 
 static ms_status infer_rms_norm_grad(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_rank(call, 0, 2));
-    ms_shape x = call->in[0]->shape;
+    ms_shape x;
+    MS_TRY(want_data_matrix(call, &x));
     MS_TRY(want_f32(call, 1, ms_shape_1(x.dim[1])));
     MS_TRY(want_f32(call, 2, ms_shape_1(x.dim[0])));
-    MS_TRY(want_f32(call, 3, x));
-    if (has_input(call, 4)) MS_TRY(want_f32(call, 4, x));
-    set_output(call, 0, MS_DTYPE_F32, x);
+    MS_TRY(want_like(call, 3, 0, x));
+    if (has_input(call, 4)) MS_TRY(want_like(call, 4, 0, x));
+    set_output(call, 0, call->in[0]->dtype, x);
     set_output(call, 1, MS_DTYPE_F32, ms_shape_1(x.dim[1]));
     return MS_OK;
 }
 
 static ms_status infer_add_rms_norm(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_rank(call, 0, 2));
-    ms_shape x = call->in[0]->shape;
-    MS_TRY(want_f32(call, 1, x));
+    ms_shape x;
+    MS_TRY(want_data_matrix(call, &x));
+    MS_TRY(want_like(call, 1, 0, x));
     MS_TRY(want_f32(call, 2, ms_shape_1(x.dim[1])));
-    set_output(call, 0, MS_DTYPE_F32, x);
-    set_output(call, 1, MS_DTYPE_F32, x);
+    set_output(call, 0, call->in[0]->dtype, x);
+    set_output(call, 1, call->in[0]->dtype, x);
     set_output(call, 2, MS_DTYPE_F32, ms_shape_1(x.dim[0]));
     return MS_OK;
 }
@@ -211,12 +242,13 @@ static ms_status check_rope(const rule_call *call, int gain_input) {
         return MS_FAIL(MS_INVALID,
                        "%s: %d heads of size %d, sequence %d: sizes must be positive and the head size even",
                        call->name, rope->heads, rope->head_size, rope->sequence);
-    MS_TRY(want_rank(call, 0, 2));
-    int64_t n = call->in[0]->shape.dim[0];
+    ms_shape x;
+    MS_TRY(want_data_matrix(call, &x));
+    int64_t n = x.dim[0];
     if (n % rope->sequence != 0)
         return MS_FAIL(MS_INVALID, "%s: %lld tokens are not whole sequences of %d", call->name, (long long)n,
                        rope->sequence);
-    MS_TRY(want_f32(call, 0, ms_shape_2(n, (int64_t)rope->heads * rope->head_size)));
+    MS_TRY(want_shape(call, 0, ms_shape_2(n, (int64_t)rope->heads * rope->head_size)));
     MS_TRY(want_f32(call, 1, ms_shape_2(rope->sequence, rope->head_size)));
     if (has_input(call, gain_input) != rope->normalise)
         return MS_FAIL(MS_INVALID, "%s: a gain must be given exactly when heads are normalised", call->name);
@@ -226,7 +258,7 @@ static ms_status check_rope(const rule_call *call, int gain_input) {
 
 static ms_status infer_qk_norm_rope(const rule_call *call) {
     MS_TRY(check_rope(call, 2));
-    set_output(call, 0, MS_DTYPE_F32, call->in[0]->shape);
+    set_output(call, 0, call->in[0]->dtype, call->in[0]->shape);
     set_output(call, 1, MS_DTYPE_F32, ms_shape_2(call->in[0]->shape.dim[0], call->attributes->rope.heads));
     return MS_OK;
 }
@@ -234,8 +266,8 @@ static ms_status infer_qk_norm_rope(const rule_call *call) {
 static ms_status infer_qk_norm_rope_grad(const rule_call *call) {
     MS_TRY(check_rope(call, 4));
     MS_TRY(want_f32(call, 2, ms_shape_2(call->in[0]->shape.dim[0], call->attributes->rope.heads)));
-    MS_TRY(want_f32(call, 3, call->in[0]->shape));
-    set_output(call, 0, MS_DTYPE_F32, call->in[0]->shape);
+    MS_TRY(want_like(call, 3, 0, call->in[0]->shape));
+    set_output(call, 0, call->in[0]->dtype, call->in[0]->shape);
     set_output(call, 1, MS_DTYPE_F32, ms_shape_1(call->attributes->rope.head_size));
     return MS_OK;
 }
@@ -245,8 +277,9 @@ static ms_status infer_qk_norm_rope_grad(const rule_call *call) {
 static ms_status infer_matmul(const rule_call *call) {
     char a_text[64], b_text[64];
     const ms_matmul_attributes *matmul = &call->attributes->matmul;
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_dtype(call, 1, MS_DTYPE_F32));
+    MS_TRY(want_number(call, 0));
+    MS_TRY(want_number(call, 1));
+    MS_TRY(check_result(call, matmul->dtype));
     ms_matrix_shape a = ms_shape_matrix(&call->in[0]->shape), b = ms_shape_matrix(&call->in[1]->shape);
     int64_t m = matmul->transpose_a ? a.columns : a.rows, k = matmul->transpose_a ? a.rows : a.columns;
     int64_t k_of_b = matmul->transpose_b ? b.columns : b.rows, n = matmul->transpose_b ? b.rows : b.columns;
@@ -258,18 +291,23 @@ static ms_status infer_matmul(const rule_call *call) {
             ms_shape_text(&call->in[0]->shape, a_text, sizeof a_text), matmul->transpose_a ? " transposed" : "",
             ms_shape_text(&call->in[1]->shape, b_text, sizeof b_text), matmul->transpose_b ? " transposed" : "");
     ms_shape shape = rank_a == 2 && rank_b == 2 ? ms_shape_2(m, n) : ms_shape_3(rank_a == 3 ? a.batch : b.batch, m, n);
-    if (has_input(call, 2)) MS_TRY(want_f32(call, 2, shape));
-    set_output(call, 0, MS_DTYPE_F32, shape);
+    if (has_input(call, 2)) {
+        MS_TRY(want_dtype(call, 2, matmul->dtype));
+        MS_TRY(want_shape(call, 2, shape));
+    }
+    set_output(call, 0, matmul->dtype, shape);
     return MS_OK;
 }
 
 static ms_status infer_gram(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
+    ms_dtype dtype = call->attributes->gram.dtype;
+    MS_TRY(want_number(call, 0));
+    MS_TRY(check_result(call, dtype));
     ms_shape shape = call->in[0]->shape;
     if (shape.rank < 2) return want_rank(call, 0, 2);
     int64_t side = shape.dim[call->attributes->gram.transpose ? shape.rank - 1 : shape.rank - 2];
     shape.dim[shape.rank - 1] = shape.dim[shape.rank - 2] = side;
-    set_output(call, 0, MS_DTYPE_F32, shape);
+    set_output(call, 0, dtype, shape);
     return MS_OK;
 }
 
@@ -286,15 +324,16 @@ static ms_status check_attention(const rule_call *call, ms_shape *out_q, ms_shap
     *out_q = ms_shape_2(n, (int64_t)attention->heads * attention->head_size);
     *out_kv = ms_shape_2(n, (int64_t)attention->kv_heads * attention->head_size);
     *out_lse = ms_shape_2((int64_t)attention->batch * attention->heads, attention->sequence);
-    MS_TRY(want_f32(call, 0, *out_q));
-    MS_TRY(want_f32(call, 1, *out_kv));
-    return want_f32(call, 2, *out_kv);
+    MS_TRY(want_number(call, 0));
+    MS_TRY(want_shape(call, 0, *out_q));
+    MS_TRY(want_like(call, 1, 0, *out_kv));
+    return want_like(call, 2, 0, *out_kv);
 }
 
 static ms_status infer_attention(const rule_call *call) {
     ms_shape q, kv, lse;
     MS_TRY(check_attention(call, &q, &kv, &lse));
-    set_output(call, 0, MS_DTYPE_F32, q);
+    set_output(call, 0, call->in[0]->dtype, q);
     set_output(call, 1, MS_DTYPE_F32, lse);
     return MS_OK;
 }
@@ -302,12 +341,12 @@ static ms_status infer_attention(const rule_call *call) {
 static ms_status infer_attention_grad(const rule_call *call) {
     ms_shape q, kv, lse;
     MS_TRY(check_attention(call, &q, &kv, &lse));
-    MS_TRY(want_f32(call, 3, q));
+    MS_TRY(want_like(call, 3, 0, q));
     MS_TRY(want_f32(call, 4, lse));
-    MS_TRY(want_f32(call, 5, q));
-    set_output(call, 0, MS_DTYPE_F32, q);
-    set_output(call, 1, MS_DTYPE_F32, kv);
-    set_output(call, 2, MS_DTYPE_F32, kv);
+    MS_TRY(want_like(call, 5, 0, q));
+    set_output(call, 0, call->in[0]->dtype, q);
+    set_output(call, 1, call->in[0]->dtype, kv);
+    set_output(call, 2, call->in[0]->dtype, kv);
     return MS_OK;
 }
 
@@ -328,17 +367,16 @@ static ms_status infer_cross_entropy(const rule_call *call) {
 }
 
 static ms_status infer_tied_cross_entropy(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
-    MS_TRY(want_rank(call, 0, 2));
+    ms_shape h, e = call->in[1]->shape;
+    MS_TRY(want_data_matrix(call, &h));
     MS_TRY(want_rank(call, 1, 2));
-    ms_shape h = call->in[0]->shape, e = call->in[1]->shape;
-    MS_TRY(want_f32(call, 1, ms_shape_2(e.dim[0], h.dim[1])));
+    MS_TRY(want_like(call, 1, 0, ms_shape_2(e.dim[0], h.dim[1])));
     MS_TRY(want_targets(call, 2, h.dim[0]));
     if (call->attributes->tied_cross_entropy.chunk < 1)
         return MS_FAIL(MS_INVALID, "tied_cross_entropy: chunk of %lld tokens",
                        (long long)call->attributes->tied_cross_entropy.chunk);
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
-    set_output(call, 1, MS_DTYPE_F32, h);
+    set_output(call, 1, call->in[0]->dtype, h);
     set_output(call, 2, MS_DTYPE_F32, e);
     return MS_OK;
 }
@@ -346,14 +384,14 @@ static ms_status infer_tied_cross_entropy(const rule_call *call) {
 /* ---- reduction ---- */
 
 static ms_status infer_sum(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
+    MS_TRY(want_number(call, 0));
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
     return MS_OK;
 }
 
 static ms_status infer_sum_squares(const rule_call *call) {
     const ms_sum_squares_attributes *segments = &call->attributes->sum_squares;
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
+    MS_TRY(want_number(call, 0));
     if (segments->n_segments == 0) {
         set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
         return MS_OK;
@@ -392,14 +430,14 @@ static ms_status infer_ema_nesterov(const rule_call *call) {
 }
 
 static ms_status infer_scale_by_inverse_norm(const rule_call *call) {
-    MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
+    MS_TRY(want_number(call, 0));
     MS_TRY(want_dtype(call, 1, MS_DTYPE_F32));
     ms_matrix_shape matrix = ms_shape_matrix(&call->in[0]->shape);
     char text[64];
     if (ms_shape_count(&call->in[1]->shape) != matrix.batch)
         return MS_FAIL(MS_INVALID, "scale_by_inverse_norm: sums of squares are %s for %lld matrices",
                        ms_shape_text(&call->in[1]->shape, text, sizeof text), (long long)matrix.batch);
-    set_output(call, 0, MS_DTYPE_F32, call->in[0]->shape);
+    set_output(call, 0, call->in[0]->dtype, call->in[0]->shape);
     return MS_OK;
 }
 

@@ -1,4 +1,4 @@
-/* Common-subexpression and dead-node removal. */
+/* Common-subexpression and dead-node removal, after keep_f32.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +97,7 @@ static void merge_node(merger *m, int32_t i_node) {
     for (int i = 0; i < node->n_outputs; i++) m->rewrite.map[node->outputs[i]] = m->rewrite.map[first->outputs[i]];
 }
 
-ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out) {
-    *out = NULL;
+static ms_status merge(const ms_graph *graph, ms_graph **out) {
     merger m;
     memset(&m, 0, sizeof m);
     ms_status status = ms_rewrite_init(&m.rewrite, graph);
@@ -115,6 +114,15 @@ ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out) {
     free(m.versions);
     free(m.table);
     return ms_rewrite_finish(&m.rewrite, status, out);
+}
+
+ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out) {
+    *out = NULL;
+    ms_graph *kept;
+    MS_TRY(ms_graph_keep_f32(graph, &kept));
+    ms_status status = merge(kept, out);
+    ms_graph_destroy(kept);
+    return status;
 }
 
 ms_status ms_graph_finish(const ms_graph *graph, ms_graph **out) {

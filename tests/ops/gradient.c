@@ -262,7 +262,7 @@ static void check_contractions(void) {
         if (batch_b) b = ms_shape_3(2, b.dim[0], b.dim[1]);
         ms_shape c = batch_a || batch_b ? ms_shape_3(2, 3, 4) : ms_shape_2(3, 4);
         gradient_case matmul = case_of(MS_OP_MATMUL, 3, SHAPES(a, b, c));
-        matmul.test.attributes.matmul = (ms_matmul_attributes){ta, tb, 0.75f, -1.5f};
+        matmul.test.attributes.matmul = (ms_matmul_attributes){ta, tb, 0.75f, -1.5f, MS_DTYPE_F32};
         check_gradient(&matmul);
     }
     for (int i = 0; i < 2; i++) {

@@ -77,7 +77,7 @@ static const sizes table[] = {
 static ms_op_case case_of(const sizes *s, int transposes) {
     ms_op_case test = ms_case_of(MS_OP_MATMUL);
     bool ta = transposes & 1, tb = transposes & 2;
-    test.attributes.matmul = (ms_matmul_attributes){ta, tb, s->alpha, s->beta};
+    test.attributes.matmul = (ms_matmul_attributes){ta, tb, s->alpha, s->beta, MS_DTYPE_F32};
     int64_t batch = s->batch_a > s->batch_b ? s->batch_a : s->batch_b;
     ms_shape a = ms_shape_3(s->batch_a, ta ? s->k : s->m, ta ? s->m : s->k);
     ms_shape b = ms_shape_3(s->batch_b, tb ? s->n : s->k, tb ? s->k : s->n);
@@ -119,7 +119,7 @@ START_TEST(keeps_negative_zero) {
     for (int i = 0; i < N; i++) a[i] = -0.0f, b[i] = 1.0f;
     ms_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
-    attributes.matmul = (ms_matmul_attributes){false, false, 1, 0};
+    attributes.matmul = (ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32};
     ms_cpu_call call;
     memset(&call, 0, sizeof call);
     call.attributes = &attributes;
