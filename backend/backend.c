@@ -1,8 +1,10 @@
 /* The front of all backends: checks what callers pass, so that backends need not, and owns stores and programs. */
 #include "backend/backend.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backend/backend_impl.h"
 #include "backend/ir/passes.h"
@@ -53,27 +55,65 @@ ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n) {
     return MS_OK;
 }
 
+static void append_name(char *list, size_t size, const char *name) {
+    size_t used = strlen(list);
+    if (used + strlen(name) + 3 < size) snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Case does not count. */
+static bool contains(const char *text, const char *part) {
+    size_t length = strlen(part);
+    for (; *text; text++)
+        if (strncasecmp(text, part, length) == 0) return true;
+    return false;
+}
+
+/* "vulkan:llvmpipe" for the device "vulkan:0": the same backend, and a UUID or a part of the description. */
+static bool is_nickname(const char *name, const ms_backend_impl *impl, const ms_device_info *info) {
+    size_t length = strlen(impl->name);
+    if (strncmp(name, impl->name, length) != 0 || name[length] != ':' || !name[length + 1]) return false;
+    const char *wanted = name + length + 1;
+    if (strspn(wanted, "0123456789") == strlen(wanted)) return false; /* an index that does not exist */
+    return strcasecmp(wanted, info->uuid) == 0 || contains(info->description, wanted);
+}
+
 /* Finds the backend and the index within it of a device by name. */
 static ms_status find_device(const char *name, const ms_backend_impl **out_impl, int *out_index) {
-    char known[512] = "";
+    char known[512] = "", nicknamed[512] = "";
+    int n_nicknamed = 0;
+    ms_device_info found;
     for (int i = 0; i < N_BACKENDS; i++) {
         ms_device_info infos[MAX_DEVICES];
         int n = 0;
         MS_TRY(backends[i]->enumerate(infos, MAX_DEVICES, &n));
         for (int j = 0; j < n && j < MAX_DEVICES; j++) {
-            size_t used = strlen(known);
-            if (used + strlen(infos[j].name) + 3 < sizeof known) {
-                if (used) strcat(known, ", ");
-                strcat(known, infos[j].name);
-            }
-            if (strcmp(infos[j].name, name) != 0) continue;
-            if (!infos[j].usable) return MS_FAIL(MS_UNSUPPORTED, "device %s cannot be used: %s", name, infos[j].reason);
+            append_name(known, sizeof known, infos[j].name);
+            bool exact = strcmp(infos[j].name, name) == 0;
+            if (!exact && !is_nickname(name, backends[i], &infos[j])) continue;
+            append_name(nicknamed, sizeof nicknamed, infos[j].name);
+            n_nicknamed = exact ? 1 : n_nicknamed + 1;
+            found = infos[j];
             *out_impl = backends[i];
             *out_index = j;
-            return MS_OK;
+            if (exact) goto done;
         }
     }
-    return MS_FAIL(MS_NOT_FOUND, "no device \"%s\"; known devices: %s", name, known);
+done:
+    if (n_nicknamed == 0) return MS_FAIL(MS_NOT_FOUND, "no device \"%s\"; known devices: %s", name, known);
+    if (n_nicknamed > 1) return MS_FAIL(MS_INVALID, "device \"%s\" may be any of %s", name, nicknamed);
+    if (!found.usable) return MS_FAIL(MS_UNSUPPORTED, "device %s cannot be used: %s", found.name, found.reason);
+    return MS_OK;
+}
+
+ms_status ms_device_probe(const char *name, ms_device_verdict *out) {
+    const ms_backend_impl *impl = NULL;
+    int index = 0;
+    memset(out, 0, sizeof *out);
+    MS_TRY(find_device(name, &impl, &index));
+    if (impl->probe) return impl->probe(index, out);
+    out->exact = true;
+    snprintf(out->text, sizeof out->text, "exact: yes, this is its specification");
+    return MS_OK;
 }
 
 ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
@@ -105,6 +145,7 @@ void ms_device_close(ms_device *device) {
 
 ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
 int ms_device_threads(const ms_device *device) { return device->impl->n_threads(device->device); }
+size_t ms_device_allocated_bytes(const ms_device *device) { return device->impl->allocated_bytes(device->device); }
 
 static size_t element_bytes(const ms_device *device, ms_dtype dtype) {
     return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
@@ -247,6 +288,10 @@ void ms_program_destroy(ms_program *program) {
 ms_status ms_program_run(ms_program *program) { return program->device->impl->run(program->program); }
 
 void ms_program_get_report(const ms_program *program, ms_program_report *out) { *out = program->report; }
+
+void ms_program_get_counts(const ms_program *program, ms_program_counts *out) {
+    program->device->impl->counts(program->program, out);
+}
 
 void ms_program_set_timing(ms_program *program, bool on) { program->device->impl->set_timing(program->program, on); }
 

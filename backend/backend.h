@@ -19,14 +19,25 @@ typedef struct ms_device_info {
     char reason[200];  /* why it is not usable, or what was chosen */
     int32_t n_threads; /* processors of a CPU, 0 elsewhere */
     int64_t memory_bytes;
+    char uuid[40]; /* of the device, empty where there is none: another way to name it, "<backend>:<uuid>" */
 } ms_device_info;
 
 /* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are
  * filled. */
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
 
+/* Whether a device can serve `exact` numerics, measured on it: add, sub and mul correctly rounded, nothing contracted or
+   reassociated.  text says what was found.  MS_NOT_FOUND, MS_UNSUPPORTED as ms_device_open. */
+typedef struct ms_device_verdict {
+    bool exact;
+    char text[200];
+} ms_device_verdict;
+ms_status ms_device_probe(const char *name, ms_device_verdict *out);
+
 typedef struct ms_device_options {
-    const char *name; /* as listed */
+    /* As listed ("vulkan:0"), or with the UUID or a part of the description that only one device of the backend has
+       after the colon ("vulkan:llvmpipe"). */
+    const char *name;
     ms_numerics numerics;
     int32_t n_threads; /* CPU threads, 0: all processors */
 } ms_device_options;
@@ -39,6 +50,8 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out);
 void ms_device_close(ms_device *device);
 ms_numerics ms_device_numerics(const ms_device *device);
 int ms_device_threads(const ms_device *device);
+/* Memory that the device has really given so far, to be held against the plan.  0 where that is not counted (CPU). */
+size_t ms_device_allocated_bytes(const ms_device *device);
 
 /* Storage of all variables of a table on one device, zero at first.  variables is borrowed and must not grow
    afterwards. MS_OUT_OF_MEMORY names the bytes. */
@@ -56,7 +69,8 @@ typedef struct ms_program ms_program;
 /* MS_UNSUPPORTED names an op that the device lacks. */
 ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program **out);
 void ms_program_destroy(ms_program *program);
-/* Executes once.  A failing op's name and shapes are in the message.  MS_DEVICE_LOST, MS_OUT_OF_MEMORY, MS_INTERNAL. */
+/* Executes once; may return while the device still works (ms_store_download waits, and then reports what went wrong).
+   A failing op's name and shapes are in the message.  MS_DEVICE_LOST, MS_OUT_OF_MEMORY, MS_INTERNAL. */
 ms_status ms_program_run(ms_program *program);
 
 typedef struct ms_program_report {
@@ -69,6 +83,14 @@ typedef struct ms_program_report {
 /* What a program would need on a device, without storage for its variables and without allocating anything. */
 ms_status ms_program_estimate(ms_device *device, const ms_graph *graph, ms_program_report *out);
 void ms_program_get_report(const ms_program *program, ms_program_report *out);
+
+/* What one run hands to the device.  Complete after the first run. */
+typedef struct ms_program_counts {
+    int32_t n_dispatches; /* kernels launched: nodes on the CPU */
+    int32_t n_barriers;   /* waits between them on the device */
+    int32_t n_submissions;
+} ms_program_counts;
+void ms_program_get_counts(const ms_program *program, ms_program_counts *out);
 
 /* Time spent per op since compilation or the last reset, when timing is on (it costs a clock read per node). */
 typedef struct ms_op_time {

@@ -21,6 +21,9 @@ typedef struct ms_backend_impl {
     ms_status (*enumerate)(ms_device_info *out, int capacity, int *out_n);
     ms_status (*open)(int index, const ms_device_options *options, ms_backend_device **out);
     void (*close)(ms_backend_device *device);
+    /* Measures what `exact` needs of a device: backend.h, ms_device_probe.  NULL: the device is the specification. */
+    ms_status (*probe)(int index, ms_device_verdict *out);
+    size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
     size_t (*f32_bytes)(const ms_backend_device *device); /* 4, or 8 for the oracle */
     int (*n_threads)(const ms_backend_device *device);
     /* Zero-filled. MS_OUT_OF_MEMORY. */
@@ -34,6 +37,7 @@ typedef struct ms_backend_impl {
     void (*program_destroy)(ms_backend_program *program);
     ms_status (*run)(ms_backend_program *program);
     size_t (*workspace_bytes)(const ms_backend_program *program);
+    void (*counts)(const ms_backend_program *program, ms_program_counts *out); /* complete after the first run */
     void (*set_timing)(ms_backend_program *program, bool on);
     void (*get_times)(const ms_backend_program *program, ms_op_time *out);
 } ms_backend_impl;

@@ -117,11 +117,17 @@ static ms_status cpu_download(ms_backend_device *device, ms_backend_buffer buffe
     return MS_OK;
 }
 
+static size_t cpu_allocated_bytes(const ms_backend_device *device) {
+    (void)device;
+    return 0; /* malloc's business */
+}
+
 const ms_backend_impl ms_backend_cpu = {
     .name = "cpu",
     .enumerate = cpu_enumerate,
     .open = cpu_open,
     .close = cpu_close,
+    .allocated_bytes = cpu_allocated_bytes,
     .f32_bytes = cpu_f32_bytes,
     .n_threads = cpu_n_threads,
     .allocate = cpu_allocate,
@@ -132,6 +138,7 @@ const ms_backend_impl ms_backend_cpu = {
     .program_destroy = ms_cpu_program_destroy,
     .run = ms_cpu_program_run,
     .workspace_bytes = ms_cpu_program_workspace_bytes,
+    .counts = ms_cpu_program_counts,
     .set_timing = ms_cpu_program_set_timing,
     .get_times = ms_cpu_program_get_times,
 };

@@ -29,6 +29,7 @@ ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_requ
 void ms_cpu_program_destroy(ms_backend_program *program);
 ms_status ms_cpu_program_run(ms_backend_program *program);
 size_t ms_cpu_program_workspace_bytes(const ms_backend_program *program);
+void ms_cpu_program_counts(const ms_backend_program *program, ms_program_counts *out);
 void ms_cpu_program_set_timing(ms_backend_program *program, bool on);
 void ms_cpu_program_get_times(const ms_backend_program *program, ms_op_time *out);
 
