@@ -80,7 +80,7 @@ void ms_train_run_print(const ms_train_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     const ms_memory_plan *memory = &facts->memory;
     const double mib = 1048576;
-    fprintf(stream, "device        %s, %d threads (named by train.device), %s numerics, f32\n", config->train.device,
+    fprintf(stream, "device        %s, %d threads (named by train.device), %s numerics\n", config->train.device,
             ms_device_threads(run->trainer->device), ms_numerics_name(run->trainer->options.numerics));
     fprintf(stream,
             "model         %lld layers, width %lld, %lld heads (%lld kv) of %lld, feed-forward %lld, vocabulary %d, "
@@ -90,6 +90,10 @@ void ms_train_run_print(const ms_train_run *run, FILE *stream) {
             (long long)config->model.feed_forward, run->trainer->options.model.vocabulary,
             (long long)config->model.sequence_length);
     fprintf(stream, "parameters    %lld\n", (long long)facts->parameters);
+    fprintf(stream, "storage       %s\n",
+            run->trainer->options.model.storage == MS_DTYPE_BF16
+                ? "bf16 activations and compute copies of the weights; f32 weights, gradients and optimizer"
+                : "f32");
     if (run->trainer->options.optimizer.kind == MS_OPTIMIZER_MUON)
         fprintf(stream, "optimizer     muon (%s, %s) on the matrices, adamw on the rest\n",
                 ms_coefficients_get(run->trainer->options.optimizer.coefficients)->name,

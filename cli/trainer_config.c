@@ -22,6 +22,8 @@ _Static_assert((int)MS_CONFIG_DECAY_BOTH == (int)MS_DECAY_BOTH, "decay mode");
 _Static_assert((int)MS_CONFIG_SCHEDULE_COSINE == (int)MS_SCHEDULE_COSINE, "schedule");
 _Static_assert((int)MS_CONFIG_SCHEDULE_LINEAR == (int)MS_SCHEDULE_LINEAR, "schedule");
 _Static_assert((int)MS_CONFIG_NUMERICS_EXACT == (int)MS_NUMERICS_EXACT, "numerics");
+_Static_assert((int)MS_CONFIG_STORAGE_F32 == (int)MS_DTYPE_F32, "storage");
+_Static_assert((int)MS_CONFIG_STORAGE_BF16 == (int)MS_DTYPE_BF16, "storage");
 
 ms_model_config ms_model_config_from_config(const ms_config *config, int32_t vocabulary) {
     return (ms_model_config){
@@ -38,6 +40,7 @@ ms_model_config ms_model_config_from_config(const ms_config *config, int32_t voc
         .merged = config->attention.merged,
         .qk_norm = config->attention.qk_norm,
         .recompute = config->model.recompute,
+        .storage = (ms_dtype)config->train.storage,
         .rope_layout = (ms_rope_layout)config->attention.rope_layout,
         .residual_scale = (ms_residual_scale)config->model.residual_scale,
         .residual_scale_init = (float)config->model.residual_scale_init,

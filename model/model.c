@@ -34,6 +34,8 @@ static ms_status check_config(const ms_model_config *c) {
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!(reals[i].value > 0) || !isfinite(reals[i].value))
             return MS_FAIL(MS_INVALID, "model: %s is %g, must be positive", reals[i].name, (double)reals[i].value);
+    if (c->storage != MS_DTYPE_F32 && c->storage != MS_DTYPE_BF16)
+        return MS_FAIL(MS_INVALID, "model: storage in %s, must be f32 or bf16", ms_dtype_name(c->storage));
     if (!(c->init_std >= 0) || !isfinite(c->init_std) || !isfinite(c->residual_scale_init))
         return MS_FAIL(MS_INVALID, "model: init std %g and residual scale %g must be finite, std not negative",
                        (double)c->init_std, (double)c->residual_scale_init);

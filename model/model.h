@@ -29,7 +29,9 @@ typedef struct ms_model_config {
     bool tied_head;
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
-    bool recompute; /* repeat a block's forward pass in its backward pass instead of keeping activations */
+    bool recompute;   /* repeat a block's forward pass in its backward pass instead of keeping activations */
+    ms_dtype storage; /* of activations and of the copies of the matrices that products read: f32 or bf16.  Parameters,
+                         their gradients, norm gains and statistics, logits and losses are f32 either way */
     ms_rope_layout rope_layout;
     ms_residual_scale residual_scale;
     float residual_scale_init;
@@ -82,8 +84,8 @@ ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store
 /* Only the RoPE table: what a resumed run needs besides its checkpoint. */
 ms_status ms_model_upload_constants(const ms_model *model, ms_store *store, ms_numerics numerics);
 
-/* Final hidden states [N, C] after the last norm, for tokens: an i32 view [N] of batch * sequence tokens;
-   sequence <= config.sequence_length. */
+/* Final hidden states [N, C], in config.storage, after the last norm, for tokens: an i32 view [N] of batch * sequence
+   tokens; sequence <= config.sequence_length. */
 ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence);
 
 typedef struct ms_loss_request {
@@ -103,7 +105,7 @@ ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_re
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate);
 
-/* Logits [1, V] of the row of `hidden` [N, C] that the i32 view `row` [1] names. */
+/* f32 logits [1, V] of the row of `hidden` [N, C] that the i32 view `row` [1] names. */
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row);
 
 #endif

@@ -6,7 +6,7 @@
 #include "backend/ir/gradient.h"
 #include "model/model.h"
 
-/* Views of the parameters of one layer. */
+/* Parameters of one layer: matrices as products read them (in the model's storage), the rest as views. */
 typedef struct layer_views {
     ms_tensor q, k, v, o, up, gate, down, q_norm, k_norm, attention_norm, feed_forward_norm, attention_scale,
         feed_forward_scale;
@@ -16,6 +16,12 @@ static ms_tensor optional_slice(ms_graph *graph, int variable, int layer) {
     return variable < 0 ? MS_NO_TENSOR : ms_view_slice(graph, variable, layer);
 }
 
+/* A value in the model's storage. */
+static ms_tensor stored(const ms_model *model, ms_graph *graph, ms_tensor x) {
+    return model->config.storage == MS_DTYPE_F32 || x == MS_NO_TENSOR ? x : ms_cast(graph, x, model->config.storage);
+}
+
+/* Call it outside of any block: a matrix is converted once a run and kept, not again when its block is recomputed. */
 static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer) {
     const ms_model_config *c = &model->config;
     layer_views views;
@@ -34,6 +40,8 @@ static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer)
     views.up = ms_view_slice(graph, model->up, layer);
     views.gate = optional_slice(graph, model->gate, layer);
     views.down = ms_view_slice(graph, model->down, layer);
+    ms_tensor *const matrices[] = {&views.q, &views.k, &views.v, &views.o, &views.up, &views.gate, &views.down};
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) *matrices[i] = stored(model, graph, *matrices[i]);
     views.q_norm = optional_slice(graph, model->q_norm, layer);
     views.k_norm = optional_slice(graph, model->k_norm, layer);
     views.attention_norm = ms_view_slice(graph, model->attention_norm, layer);
@@ -47,9 +55,17 @@ static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer)
     return views;
 }
 
-/* y = x W^T, W [out, in]. */
-static ms_tensor linear(ms_graph *graph, ms_tensor x, ms_tensor weight) {
-    return ms_matmul(graph, x, false, weight, true, 1, 0, MS_NO_TENSOR);
+typedef struct forward_pass {
+    const ms_model *model;
+    ms_graph *graph;
+    int batch, sequence;
+    ms_tensor rope_table;
+} forward_pass;
+
+/* y = x W^T in the model's storage, W [out, in]. */
+static ms_tensor linear(const forward_pass *pass, ms_tensor x, ms_tensor weight) {
+    ms_matmul_attributes product = {false, true, 1, 0, pass->model->config.storage};
+    return ms_product(pass->graph, x, weight, MS_NO_TENSOR, &product);
 }
 
 /* What is added to the residual stream: the branch times its fixed or learned scale. */
@@ -58,13 +74,6 @@ static ms_tensor scaled(const ms_model *model, ms_graph *graph, ms_tensor branch
     if (model->config.residual_scale_init == 1) return branch;
     return ms_axpby(graph, ms_constant(model->config.residual_scale_init), branch, ms_constant(0), MS_NO_TENSOR);
 }
-
-typedef struct forward_pass {
-    const ms_model *model;
-    ms_graph *graph;
-    int batch, sequence;
-    ms_tensor rope_table;
-} forward_pass;
 
 static ms_tensor attention_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
     const ms_model_config *c = &pass->model->config;
@@ -75,10 +84,10 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
                                .interleaved = c->rope_layout == MS_ROPE_INTERLEAVED,
                                .normalise = c->qk_norm,
                                .epsilon = c->norm_epsilon};
-    ms_qk_norm_rope(pass->graph, linear(pass->graph, x, views->q), pass->rope_table, views->q_norm, &rope, &q, &unused);
+    ms_qk_norm_rope(pass->graph, linear(pass, x, views->q), pass->rope_table, views->q_norm, &rope, &q, &unused);
     rope.heads = c->kv_heads;
-    ms_qk_norm_rope(pass->graph, linear(pass->graph, x, views->k), pass->rope_table, views->k_norm, &rope, &k, &unused);
-    ms_tensor v = linear(pass->graph, x, views->v);
+    ms_qk_norm_rope(pass->graph, linear(pass, x, views->k), pass->rope_table, views->k_norm, &rope, &k, &unused);
+    ms_tensor v = linear(pass, x, views->v);
     ms_attention_attributes attention = {.batch = pass->batch,
                                          .sequence = pass->sequence,
                                          .heads = c->heads,
@@ -86,17 +95,17 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
                                          .head_size = c->head_size,
                                          .scale = (float)(1.0 / sqrt((double)c->head_size))};
     ms_attention(pass->graph, q, k, v, &attention, &o, &unused);
-    return scaled(pass->model, pass->graph, linear(pass->graph, o, views->o), views->attention_scale);
+    return scaled(pass->model, pass->graph, linear(pass, o, views->o), views->attention_scale);
 }
 
 static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
-    ms_tensor up = linear(pass->graph, x, views->up), hidden;
+    ms_tensor up = linear(pass, x, views->up), hidden;
     if (views->gate == MS_NO_TENSOR) {
         hidden = ms_relu2(pass->graph, up);
     } else {
-        hidden = ms_swiglu(pass->graph, linear(pass->graph, x, views->gate), up);
+        hidden = ms_swiglu(pass->graph, linear(pass, x, views->gate), up);
     }
-    return scaled(pass->model, pass->graph, linear(pass->graph, hidden, views->down), views->feed_forward_scale);
+    return scaled(pass->model, pass->graph, linear(pass, hidden, views->down), views->feed_forward_scale);
 }
 
 /* x += branch; y = rms_norm(x, gain). */
@@ -112,13 +121,18 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
     pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(sequence, c->head_size));
     ms_graph_set_block(graph, -1);
     float embedding_scale = (float)sqrt((double)c->width);
-    ms_tensor x = ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale);
+    ms_tensor x = stored(model, graph, ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale));
+    /* With recomputation a block keeps only its input: one tensor, so the sum is made before the block begins.  In bf16
+       it always is, because there a norm of the sum sees it rounded when it is stored first, and recomputation must not
+       change bits. */
+    bool sum_first = c->recompute || c->storage != MS_DTYPE_F32;
     ms_tensor pending = MS_NO_TENSOR; /* the last block's branch, not yet added to x */
     for (int layer = 0; layer < c->layers; layer++) {
+        ms_graph_set_block(graph, -1);
         layer_views views = view_layer(model, graph, layer);
+        ms_graph_set_block(graph, layer - 1);
         ms_tensor normed, rstd;
-        /* With recomputation a block keeps only its input: one tensor, so the sum is made before the block begins. */
-        if (pending != MS_NO_TENSOR && c->recompute) {
+        if (pending != MS_NO_TENSOR && sum_first) {
             x = ms_add(graph, x, pending);
             pending = MS_NO_TENSOR;
         }
@@ -140,8 +154,8 @@ ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_re
     ms_tensor hidden = ms_model_hidden(model, graph, request->tokens, request->batch, request->sequence);
     ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
     ms_tensor loss, dh, de;
-    ms_tied_cross_entropy(graph, hidden, ms_view_all(graph, model->head), request->targets, &attributes, &loss, &dh,
-                          &de);
+    ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
+    ms_tied_cross_entropy(graph, hidden, head, request->targets, &attributes, &loss, &dh, &de);
     return loss;
 }
 
@@ -223,5 +237,7 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
 }
 
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
-    return linear(graph, ms_embed(graph, hidden, row, 1), ms_view_all(graph, model->head));
+    if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
+    ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
+    return ms_matmul(graph, ms_embed(graph, hidden, row, 1), false, head, true, 1, 0, MS_NO_TENSOR);
 }
