@@ -31,11 +31,11 @@ echo "$texts" | xargs grep -InwE 'TODO|FIXME|XXX' -- 2>/dev/null | complain "unf
 echo "$texts" | xargs grep -IniwE 'not (yet )?implemented|stubs?' -- 2>/dev/null | complain "unfinished" || true
 echo "$texts" | xargs grep -InE '^[ 	]*#[ 	]*if[ 	]+0([^-9x.]|$)' -- 2>/dev/null | complain "dead code" || true
 
-# ci/long_files.txt: "path  reason" for C files of more than 600 lines.
+# ci/long_files.txt: "path  reason" for C files and shaders of more than 600 lines.
 excused() {
     grep -v '^#' ci/long_files.txt | awk -v path="$1" '$1 == path && NF > 1 { found = 1 } END { exit !found }'
 }
-for file in $(grep '\.[ch]$' "$list"); do
+for file in $(grep -E '\.(c|h|comp|glsl)$' "$list"); do
     [ -f "$file" ] || continue
     lines=$(wc -l <"$file")
     if [ "$lines" -gt 600 ] && ! excused "$file"; then

@@ -55,6 +55,8 @@ run_thread_tests() {
 step "include direction" ci/check_includes.sh
 step "format" ci/check_format.sh
 step "tree" ci/check_tree.sh
+# A device of the tests vulkan/*.
+step "SwiftShader" ci/swiftshader.sh build/swiftshader
 for preset in $presets; do
     step "$preset: build" build "$preset" || continue
     case $preset in

@@ -1,0 +1,134 @@
+/* A Vulkan layer that makes a call go wrong: VULKAN_FAULT="vkQueueSubmit:20:-4" gives VkResult -4 (device lost) instead
+   of the 20th call of vkQueueSubmit and of all later ones.  It knows the functions of the table `faults`.  Passes
+   everything else on. Enabled with VK_ADD_LAYER_PATH=<folder of its JSON> VK_INSTANCE_LAYERS=VK_LAYER_MUONSCOPE_fault.
+   Interface: "Architecture of the Vulkan loader interfaces", layers, version 2.  One instance and one device at a time,
+   one thread in the functions of the table at a time. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <vulkan/vk_layer.h>
+
+static struct {
+    PFN_vkGetInstanceProcAddr instance_function;
+    PFN_vkGetDeviceProcAddr device_function;
+    PFN_vkAllocateMemory allocate_memory;
+    PFN_vkQueueSubmit queue_submit;
+    PFN_vkWaitSemaphores wait_semaphores;
+    VkInstance instance;
+} next;
+
+static struct {
+    const char *function;
+    long n_calls;
+} faults[] = {{"vkAllocateMemory", 0}, {"vkQueueSubmit", 0}, {"vkWaitSemaphores", 0}};
+enum { ALLOCATE_MEMORY, QUEUE_SUBMIT, WAIT_SEMAPHORES, N_FAULTS };
+
+/* Counts a call; the result it must have, VK_SUCCESS: pass it on. */
+static VkResult fault(int i) {
+    char function[64];
+    long first, result;
+    const char *wanted = getenv("VULKAN_FAULT");
+    if (!wanted || sscanf(wanted, "%63[^:]:%ld:%ld", function, &first, &result) != 3) {
+        fprintf(stderr, "fault_layer: VULKAN_FAULT is not FUNCTION:CALL:RESULT\n");
+        abort();
+    }
+    faults[i].n_calls++;
+    return strcmp(function, faults[i].function) == 0 && faults[i].n_calls >= first ? (VkResult)result : VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
+                                                      const VkAllocationCallbacks *allocator, VkDeviceMemory *memory) {
+    VkResult result = fault(ALLOCATE_MEMORY);
+    return result == VK_SUCCESS ? next.allocate_memory(device, info, allocator, memory) : result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, uint32_t n, const VkSubmitInfo *submits,
+                                                   VkFence fence) {
+    VkResult result = fault(QUEUE_SUBMIT);
+    return result == VK_SUCCESS ? next.queue_submit(queue, n, submits, fence) : result;
+}
+
+/* The work that was waited for is over first: the fault is in what the caller is told. */
+static VKAPI_ATTR VkResult VKAPI_CALL wait_semaphores(VkDevice device, const VkSemaphoreWaitInfo *info,
+                                                      uint64_t timeout) {
+    VkResult result = fault(WAIT_SEMAPHORES);
+    VkResult real = next.wait_semaphores(device, info, timeout);
+    return result == VK_SUCCESS ? real : result;
+}
+
+/* The layer's own link in a chain of create-info structures; it is moved on for the layer below. */
+static VkLayerInstanceCreateInfo *instance_link(const VkInstanceCreateInfo *info) {
+    VkLayerInstanceCreateInfo *link = (VkLayerInstanceCreateInfo *)info->pNext;
+    while (link &&
+           !(link->sType == VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO && link->function == VK_LAYER_LINK_INFO))
+        link = (VkLayerInstanceCreateInfo *)link->pNext;
+    return link;
+}
+
+static VkLayerDeviceCreateInfo *device_link(const VkDeviceCreateInfo *info) {
+    VkLayerDeviceCreateInfo *link = (VkLayerDeviceCreateInfo *)info->pNext;
+    while (link &&
+           !(link->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO && link->function == VK_LAYER_LINK_INFO))
+        link = (VkLayerDeviceCreateInfo *)link->pNext;
+    return link;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
+                                                      const VkAllocationCallbacks *allocator, VkInstance *instance) {
+    VkLayerInstanceCreateInfo *link = instance_link(info);
+    if (!link) return VK_ERROR_INITIALIZATION_FAILED;
+    next.instance_function = link->u.pLayerInfo->pfnNextGetInstanceProcAddr;
+    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    PFN_vkCreateInstance create = (PFN_vkCreateInstance)next.instance_function(NULL, "vkCreateInstance");
+    VkResult result = create(info, allocator, instance);
+    if (result == VK_SUCCESS) next.instance = *instance;
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, const VkDeviceCreateInfo *info,
+                                                    const VkAllocationCallbacks *allocator, VkDevice *device) {
+    VkLayerDeviceCreateInfo *link = device_link(info);
+    if (!link) return VK_ERROR_INITIALIZATION_FAILED;
+    next.device_function = link->u.pLayerInfo->pfnNextGetDeviceProcAddr;
+    link->u.pLayerInfo = link->u.pLayerInfo->pNext;
+    PFN_vkCreateDevice create = (PFN_vkCreateDevice)next.instance_function(next.instance, "vkCreateDevice");
+    VkResult result = create(physical, info, allocator, device);
+    if (result != VK_SUCCESS) return result;
+    next.allocate_memory = (PFN_vkAllocateMemory)next.device_function(*device, "vkAllocateMemory");
+    next.queue_submit = (PFN_vkQueueSubmit)next.device_function(*device, "vkQueueSubmit");
+    next.wait_semaphores = (PFN_vkWaitSemaphores)next.device_function(*device, "vkWaitSemaphores");
+    return VK_SUCCESS;
+}
+
+static PFN_vkVoidFunction faulty(const char *name) {
+    static const PFN_vkVoidFunction functions[N_FAULTS] = {
+        (PFN_vkVoidFunction)allocate_memory, (PFN_vkVoidFunction)queue_submit, (PFN_vkVoidFunction)wait_semaphores};
+    for (int i = 0; i < N_FAULTS; i++)
+        if (strcmp(name, faults[i].function) == 0) return functions[i];
+    return NULL;
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL device_function(VkDevice device, const char *name) {
+    if (strcmp(name, "vkGetDeviceProcAddr") == 0) return (PFN_vkVoidFunction)device_function;
+    PFN_vkVoidFunction own = faulty(name);
+    return own ? own : next.device_function(device, name);
+}
+
+static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL instance_function(VkInstance instance, const char *name) {
+    if (strcmp(name, "vkGetInstanceProcAddr") == 0) return (PFN_vkVoidFunction)instance_function;
+    if (strcmp(name, "vkGetDeviceProcAddr") == 0) return (PFN_vkVoidFunction)device_function;
+    if (strcmp(name, "vkCreateInstance") == 0) return (PFN_vkVoidFunction)create_instance;
+    if (strcmp(name, "vkCreateDevice") == 0) return (PFN_vkVoidFunction)create_device;
+    PFN_vkVoidFunction own = faulty(name);
+    return own ? own : next.instance_function(instance, name);
+}
+
+VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface *interface) {
+    if (interface->loaderLayerInterfaceVersion < 2) return VK_ERROR_INITIALIZATION_FAILED;
+    interface->loaderLayerInterfaceVersion = 2;
+    interface->pfnGetInstanceProcAddr = instance_function;
+    interface->pfnGetDeviceProcAddr = device_function;
+    interface->pfnGetPhysicalDeviceProcAddr = NULL;
+    return VK_SUCCESS;
+}
