@@ -1,0 +1,117 @@
+/* The Vulkan backend's vtable. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/vulkan/vulkan_device.h"
+
+static void describe(const ms_vulkan_gpu *gpu, int index, ms_device_info *out) {
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "vulkan:%d", index);
+    uint32_t version = gpu->properties.apiVersion;
+    snprintf(out->description, sizeof out->description, "%.60s, %.30s %.30s, Vulkan %u.%u.%u",
+             gpu->properties.deviceName, gpu->driver.driverName, gpu->driver.driverInfo, VK_API_VERSION_MAJOR(version),
+             VK_API_VERSION_MINOR(version), VK_API_VERSION_PATCH(version));
+    out->usable = gpu->reason[0] == '\0';
+    out->memory_bytes = gpu->memory_bytes;
+    int n = 0;
+    for (int i = 0; i < (int)VK_UUID_SIZE; i++)
+        n += snprintf(out->uuid + n, sizeof out->uuid - (size_t)n, "%02x%s", gpu->uuid[i],
+                      i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
+    if (!out->usable)
+        snprintf(out->reason, sizeof out->reason, "%s", gpu->reason);
+    else
+        snprintf(out->reason, sizeof out->reason, "uuid %s; subgroups of %u, workgroups of %u, %u KiB shared, %s",
+                 out->uuid, gpu->subgroup_size, gpu->properties.limits.maxComputeWorkGroupInvocations,
+                 gpu->properties.limits.maxComputeSharedMemorySize / 1024,
+                 gpu->storage16 ? "16-bit storage" : "no 16-bit storage (bf16 is packed)");
+}
+
+/* Without Vulkan there is still one entry, unusable, that says why. */
+static ms_status vulkan_enumerate(ms_device_info *out, int capacity, int *out_n) {
+    const ms_vulkan_instance *instance;
+    if (ms_vulkan_instance_acquire(&instance) != MS_OK) {
+        *out_n = 1;
+        if (capacity < 1) return MS_OK;
+        memset(out, 0, sizeof *out);
+        snprintf(out->name, sizeof out->name, "vulkan");
+        snprintf(out->description, sizeof out->description, "Vulkan");
+        snprintf(out->reason, sizeof out->reason, "%s", ms_status_message());
+        return MS_OK;
+    }
+    *out_n = instance->n_gpus;
+    for (int i = 0; i < instance->n_gpus && i < capacity; i++) describe(&instance->gpus[i], i, &out[i]);
+    ms_vulkan_instance_release();
+    return MS_OK;
+}
+
+static ms_status vulkan_probe(int index, ms_device_verdict *out) {
+    ms_device_options options = {.numerics = MS_NUMERICS_FAST};
+    ms_backend_device *device;
+    MS_TRY(ms_vulkan_device_open(index, &options, &device));
+    ms_vulkan_probe probe;
+    ms_status status = ms_vulkan_probe_run(device, &probe);
+    ms_vulkan_device_close(device);
+    if (status != MS_OK) return ms_status_note(status, "probe");
+    out->exact = ms_vulkan_probe_allows_exact(&probe);
+    ms_vulkan_probe_text(&probe, out->text, sizeof out->text);
+    return MS_OK;
+}
+
+static size_t vulkan_f32_bytes(const ms_backend_device *device) { return (void)device, (size_t)4; }
+static int vulkan_n_threads(const ms_backend_device *device) { return (void)device, 0; }
+static size_t vulkan_allocated_bytes(const ms_backend_device *device) { return device->memory.block_bytes; }
+
+static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
+    *out = NULL;
+    ms_vulkan_range *range = calloc(1, sizeof *range);
+    if (!range) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
+    ms_status status = ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, size_bytes, range);
+    if (status == MS_OK) status = ms_vulkan_zero(device, range);
+    if (status != MS_OK) {
+        ms_vulkan_release(device, range);
+        free(range);
+        return status;
+    }
+    *out = range;
+    return MS_OK;
+}
+
+static void vulkan_release(ms_backend_device *device, ms_backend_buffer buffer) {
+    /* What went wrong was or will be told to whoever wants results. */
+    if (!device->lost) (void)ms_vulkan_wait_all(device);
+    ms_vulkan_release(device, buffer);
+    free(buffer);
+}
+
+static ms_status vulkan_upload(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes,
+                               const void *data, size_t size_bytes) {
+    return ms_vulkan_upload(device, buffer, offset_bytes, data, size_bytes);
+}
+
+static ms_status vulkan_download(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes,
+                                 void *out_data, size_t size_bytes) {
+    return ms_vulkan_download(device, buffer, offset_bytes, out_data, size_bytes);
+}
+
+const ms_backend_impl ms_backend_vulkan = {
+    .name = "vulkan",
+    .enumerate = vulkan_enumerate,
+    .open = ms_vulkan_device_open,
+    .close = ms_vulkan_device_close,
+    .probe = vulkan_probe,
+    .allocated_bytes = vulkan_allocated_bytes,
+    .f32_bytes = vulkan_f32_bytes,
+    .n_threads = vulkan_n_threads,
+    .allocate = vulkan_allocate,
+    .release = vulkan_release,
+    .upload = vulkan_upload,
+    .download = vulkan_download,
+    .compile = ms_vulkan_program_create,
+    .program_destroy = ms_vulkan_program_destroy,
+    .run = ms_vulkan_program_run,
+    .workspace_bytes = ms_vulkan_program_workspace_bytes,
+    .counts = ms_vulkan_program_counts,
+    .set_timing = ms_vulkan_program_set_timing,
+    .get_times = ms_vulkan_program_get_times,
+};

@@ -1,0 +1,141 @@
+/* Opening and closing a Vulkan device, and the memory that its programs share. */
+#include "backend/vulkan/vulkan_device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static ms_status create_device(ms_backend_device *device) {
+    float priority = 1;
+    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                     .queueFamilyIndex = device->gpu.queue_family,
+                                     .queueCount = 1,
+                                     .pQueuePriorities = &priority};
+    VkPhysicalDeviceVulkan12Features features12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+                                                   .bufferDeviceAddress = VK_TRUE,
+                                                   .timelineSemaphore = VK_TRUE};
+    VkPhysicalDeviceVulkan11Features features11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+                                                   .pNext = &features12,
+                                                   .storageBuffer16BitAccess = device->limits.storage16};
+    VkPhysicalDeviceFeatures features = {.shaderInt16 = device->limits.storage16};
+    VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                               .pNext = &features11,
+                               .queueCreateInfoCount = 1,
+                               .pQueueCreateInfos = &queue,
+                               .pEnabledFeatures = &features};
+    MS_VULKAN_TRY(vkCreateDevice(device->gpu.handle, &info, NULL, &device->handle), device->gpu.properties.deviceName);
+    volkLoadDeviceTable(&device->call, device->handle);
+    device->call.vkGetDeviceQueue(device->handle, device->gpu.queue_family, 0, &device->queue);
+    return MS_OK;
+}
+
+static ms_status create_queue_objects(ms_backend_device *device) {
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = device->gpu.queue_family};
+    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool),
+                  "creating a command pool");
+    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+    VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+    return ms_vulkan_status(device->call.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline),
+                            "creating a timeline semaphore");
+}
+
+/* MUONSCOPE_VULKAN_PACKED=1 makes a device with 16-bit storage use the paths of one without, to test them. */
+static bool wants_packed(void) {
+    const char *packed = getenv("MUONSCOPE_VULKAN_PACKED");
+    return packed && *packed && strcmp(packed, "0") != 0;
+}
+
+static void set_limits(ms_backend_device *device, ms_numerics numerics) {
+    const VkPhysicalDeviceLimits *limits = &device->gpu.properties.limits;
+    device->limits = (ms_vulkan_limits){
+        .numerics = numerics,
+        .is_cpu = device->gpu.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
+        .storage16 = device->gpu.storage16 && !wants_packed(),
+        .max_invocations = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
+                               ? limits->maxComputeWorkGroupInvocations
+                               : limits->maxComputeWorkGroupSize[0],
+        .shared_bytes = limits->maxComputeSharedMemorySize,
+        .subgroup_size = device->gpu.subgroup_size,
+    };
+}
+
+static ms_status refuse_inexact(ms_backend_device *device) {
+    ms_vulkan_probe probe;
+    MS_TRY_NOTE(ms_vulkan_probe_run(device, &probe), "probe");
+    if (ms_vulkan_probe_allows_exact(&probe)) return MS_OK;
+    char text[200];
+    ms_vulkan_probe_text(&probe, text, sizeof text);
+    return MS_FAIL(MS_UNSUPPORTED, "vulkan:%d (%s) cannot give exact numerics: %s", device->index,
+                   device->gpu.properties.deviceName, text);
+}
+
+static ms_status set_up(ms_backend_device *device, ms_numerics numerics) {
+    set_limits(device, numerics);
+    vkGetPhysicalDeviceMemoryProperties(device->gpu.handle, &device->memory_types);
+    MS_TRY(create_device(device));
+    MS_TRY(create_queue_objects(device));
+    MS_TRY(
+        ms_vulkan_allocate(device, MS_VULKAN_HOST_READS, MS_VULKAN_REPORT_WORDS * sizeof(uint32_t), &device->report));
+    memset(device->report.mapped, 0, MS_VULKAN_REPORT_WORDS * sizeof(uint32_t));
+    MS_TRY(ms_vulkan_transfer_init(device));
+    MS_TRY(ms_vulkan_pipelines_init(device));
+    if (numerics == MS_NUMERICS_EXACT) MS_TRY(refuse_inexact(device));
+    return ms_vulkan_check_validation();
+}
+
+ms_status ms_vulkan_device_open(int index, const ms_device_options *options, ms_backend_device **out) {
+    *out = NULL;
+    if (options->numerics == MS_NUMERICS_ORACLE)
+        return MS_FAIL(MS_UNSUPPORTED, "vulkan:%d: the f64 oracle runs on device cpu only", index);
+    const ms_vulkan_instance *instance;
+    MS_TRY(ms_vulkan_instance_acquire(&instance));
+    ms_backend_device *device = calloc(1, sizeof *device);
+    if (!device || index >= instance->n_gpus) {
+        free(device);
+        ms_vulkan_instance_release();
+        return device ? MS_FAIL(MS_NOT_FOUND, "vulkan:%d is gone", index)
+                      : MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no memory");
+    }
+    device->instance = instance;
+    device->gpu = instance->gpus[index];
+    device->index = index;
+    device->generation = 1;
+    ms_status status = set_up(device, options->numerics);
+    if (status != MS_OK) {
+        ms_vulkan_device_close(device);
+        return status;
+    }
+    *out = device;
+    return MS_OK;
+}
+
+void ms_vulkan_device_close(ms_backend_device *device) {
+    if (!device) return;
+    if (device->handle) {
+        (void)device->call.vkDeviceWaitIdle(device->handle);
+        ms_vulkan_pipelines_finish(device);
+        ms_vulkan_transfer_finish(device);
+        ms_vulkan_memory_finish(device);
+        if (device->timeline) device->call.vkDestroySemaphore(device->handle, device->timeline, NULL);
+        if (device->pool) device->call.vkDestroyCommandPool(device->handle, device->pool, NULL);
+        device->call.vkDestroyDevice(device->handle, NULL);
+    }
+    ms_vulkan_instance_release();
+    free(device);
+}
+
+static ms_status grow(ms_backend_device *device, const char *what, size_t size, ms_vulkan_range *range) {
+    if (size <= range->size) return MS_OK;
+    MS_TRY(ms_vulkan_wait_all(device));
+    ms_vulkan_release(device, range);
+    device->generation++;
+    MS_TRY_NOTE(ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, size, range), "%s of %zu bytes", what, size);
+    return MS_OK;
+}
+
+ms_status ms_vulkan_device_reserve(ms_backend_device *device, size_t arena_bytes, size_t workspace_bytes) {
+    MS_TRY(grow(device, "arena", arena_bytes, &device->arena));
+    return grow(device, "workspace", workspace_bytes, &device->workspace);
+}

@@ -1,0 +1,211 @@
+/* The Vulkan device as its own files see it: instance, device, memory, transfers, pipelines, programs. */
+#ifndef MS_BACKEND_VULKAN_VULKAN_DEVICE_H
+#define MS_BACKEND_VULKAN_VULKAN_DEVICE_H
+
+#include <volk.h>
+
+#include "backend/backend_impl.h"
+#include "backend/vulkan/vulkan_kernel.h"
+
+/* ---- instance (vulkan_instance.c): one per process, counted ---- */
+
+enum { MS_VULKAN_MAX_GPUS = 32 };
+
+typedef struct ms_vulkan_gpu {
+    VkPhysicalDevice handle;
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceDriverProperties driver;
+    uint8_t uuid[VK_UUID_SIZE];
+    uint32_t subgroup_size;
+    uint32_t queue_family; /* one with compute */
+    uint32_t timestamp_bits;
+    bool storage16; /* 16-bit storage and 16-bit integers */
+    bool memory_budget;
+    VkDeviceSize largest_allocation;
+    int64_t memory_bytes; /* of the largest device-local heap */
+    char reason[200];     /* why it cannot train; empty: it can */
+} ms_vulkan_gpu;
+
+typedef struct ms_vulkan_instance {
+    VkInstance handle;
+    bool validation; /* MUONSCOPE_VULKAN_VALIDATION is set: the layer is on, and a message is an error */
+    VkDebugUtilsMessengerEXT messenger;
+    int n_gpus;
+    ms_vulkan_gpu gpus[MS_VULKAN_MAX_GPUS];
+} ms_vulkan_instance;
+
+/* Loads the loader and creates the instance, or counts one more user.  MS_UNSUPPORTED says why Vulkan is absent.
+   Thread-safe. */
+ms_status ms_vulkan_instance_acquire(const ms_vulkan_instance **out);
+void ms_vulkan_instance_release(void);
+/* What the calling thread is about to do, for validation messages: an op and a node.  Borrowed until set again. */
+void ms_vulkan_set_activity(const char *activity);
+/* MS_INTERNAL with the first validation message since the last call, if there was one. */
+ms_status ms_vulkan_check_validation(void);
+/* The status of a VkResult, with its name: "vulkan: <what>: VK_ERROR_..."; MS_OK for VK_SUCCESS. */
+ms_status ms_vulkan_status(VkResult result, const char *what);
+#define MS_VULKAN_TRY(call, what) MS_TRY(ms_vulkan_status((call), (what)))
+
+/* ---- memory (vulkan_memory.c) ---- */
+
+typedef struct ms_vulkan_block ms_vulkan_block;
+
+/* Device memory handed out: a part of a block. */
+typedef struct ms_vulkan_range {
+    ms_vulkan_block *block;
+    VkBuffer buffer;         /* the block's */
+    VkDeviceSize offset;     /* in the buffer, a multiple of 256 */
+    VkDeviceSize size;       /* a multiple of 256 */
+    VkDeviceAddress address; /* of the first byte */
+    void *mapped;            /* host address, NULL for device-local memory */
+} ms_vulkan_range;
+
+typedef enum ms_vulkan_memory_kind {
+    MS_VULKAN_DEVICE_LOCAL,
+    MS_VULKAN_HOST_WRITES, /* visible and coherent: uploads */
+    MS_VULKAN_HOST_READS   /* the same, cached where there is such memory: downloads */
+} ms_vulkan_memory_kind;
+
+typedef struct ms_vulkan_memory {
+    ms_vulkan_block *blocks; /* list */
+    size_t block_bytes;      /* of all blocks together: what the device has really given */
+    int n_blocks;
+} ms_vulkan_memory;
+
+/* Device-local ranges share blocks; host ranges get one of their own.  MS_OUT_OF_MEMORY names the bytes asked for,
+   held, and free where the driver says.  Contents are undefined. */
+ms_status ms_vulkan_allocate(ms_backend_device *device, ms_vulkan_memory_kind kind, VkDeviceSize size_bytes,
+                             ms_vulkan_range *out);
+/* Does nothing for a zeroed range; zeroes it.  The device must not be using it. */
+void ms_vulkan_release(ms_backend_device *device, ms_vulkan_range *range);
+/* Frees every block that is empty. */
+void ms_vulkan_memory_finish(ms_backend_device *device);
+
+/* ---- transfers (vulkan_transfer.c): a ring of staging slots on the one queue ---- */
+
+enum { MS_VULKAN_SLOTS = 8, MS_VULKAN_SLOT_BYTES = 2 << 20 };
+
+typedef struct ms_vulkan_slot {
+    VkCommandBuffer commands;
+    uint64_t busy_until; /* timeline value after which the slot is free */
+    ms_vulkan_range upload, download;
+} ms_vulkan_slot;
+
+typedef struct ms_vulkan_transfer {
+    ms_vulkan_slot slots[MS_VULKAN_SLOTS];
+    int next;
+} ms_vulkan_transfer;
+
+ms_status ms_vulkan_transfer_init(ms_backend_device *device);
+void ms_vulkan_transfer_finish(ms_backend_device *device);
+/* Queued behind everything submitted before; does not wait unless every slot is in use. */
+ms_status ms_vulkan_upload(ms_backend_device *device, const ms_vulkan_range *range, size_t offset_bytes,
+                           const void *data, size_t size_bytes);
+/* Waits for everything submitted before. */
+ms_status ms_vulkan_download(ms_backend_device *device, const ms_vulkan_range *range, size_t offset_bytes,
+                             void *out_data, size_t size_bytes);
+ms_status ms_vulkan_zero(ms_backend_device *device, const ms_vulkan_range *range);
+
+/* ---- queue (vulkan_queue.c): submissions in order, counted by a timeline semaphore ---- */
+
+/* Submits and returns at once; *out_value (may be NULL): the timeline value that tells its end. */
+ms_status ms_vulkan_submit(ms_backend_device *device, VkCommandBuffer commands, uint64_t *out_value);
+/* Waits for a value, then looks for faults that shaders reported (MS_INVALID) and validation messages. */
+ms_status ms_vulkan_wait(ms_backend_device *device, uint64_t value);
+ms_status ms_vulkan_wait_all(ms_backend_device *device);
+/* A memory barrier between all that is before and all that is after it: compute and transfers, both ways. */
+void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands);
+
+/* ---- pipelines (vulkan_pipeline.c) ---- */
+
+typedef struct ms_vulkan_pipeline {
+    int shader; /* row of the shader table */
+    int n_constants;
+    uint32_t constants[MS_VULKAN_MAX_CONSTANTS];
+    VkPipeline handle;
+} ms_vulkan_pipeline;
+
+typedef struct ms_vulkan_pipelines {
+    VkPipelineCache cache;
+    size_t cache_bytes_at_start;
+    VkPipelineLayout layout; /* 128 bytes of push constants, nothing else */
+    VkShaderModule *modules; /* one per shader of the table, made when first used */
+    ms_vulkan_pipeline *items;
+    int n_items, capacity;
+} ms_vulkan_pipelines;
+
+/* Reads the cache of this device and driver from $XDG_CACHE_HOME/muonscope (or ~/.cache/muonscope); a missing or
+   foreign one is ignored. */
+ms_status ms_vulkan_pipelines_init(ms_backend_device *device);
+/* Writes the cache back when it has grown. */
+void ms_vulkan_pipelines_finish(ms_backend_device *device);
+/* The row of a shader for this device's numerics and storage.  MS_UNSUPPORTED: there is none of that name. */
+ms_status ms_vulkan_shader_find(const ms_vulkan_limits *limits, const char *name, int *out);
+/* Makes a pipeline or finds the one made before.  Valid until the device is closed. */
+ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const uint32_t *constants, int n_constants,
+                                 VkPipeline *out);
+
+/* ---- the device (vulkan_device.c) ---- */
+
+/* What the probe found: vulkan_probe.c. */
+typedef struct ms_vulkan_probe {
+    int n_cases;
+    int wrong_add, wrong_sub, wrong_mul; /* not correctly rounded */
+    int contracted;                      /* x * y + z that `precise` did not keep apart */
+    int reassociated;                    /* (x + y) - x that `precise` did not keep */
+    int wrong_function;                  /* exp, log, reciprocal, rsqrt of backend/exact.h with other bits */
+    bool keeps_subnormals;               /* as results and as operands */
+} ms_vulkan_probe;
+
+struct ms_backend_device {
+    const ms_vulkan_instance *instance;
+    ms_vulkan_gpu gpu;
+    int index;
+    ms_vulkan_limits limits;
+    VkDevice handle;
+    struct VolkDeviceTable call;
+    VkQueue queue;
+    VkCommandPool pool;
+    VkSemaphore timeline;
+    uint64_t submitted, completed; /* timeline values */
+    bool lost;
+    VkPhysicalDeviceMemoryProperties memory_types;
+    ms_vulkan_memory memory;
+    ms_vulkan_transfer transfer;
+    ms_vulkan_pipelines pipelines;
+    ms_vulkan_range arena, workspace; /* shared by all programs: one runs at a time */
+    uint64_t generation;              /* counts moves of arena or workspace: recorded programs are stale then */
+    ms_vulkan_range report;           /* host memory: words 0, 1: fault; 2: progress, see MS_VULKAN_REPORT_* */
+    ms_backend_program *programs;     /* list, to name the op of a fault */
+    uint32_t next_node;               /* of the next program: node numbers are unique on a device */
+};
+
+enum { MS_VULKAN_REPORT_NODE, MS_VULKAN_REPORT_VALUE, MS_VULKAN_REPORT_PROGRESS, MS_VULKAN_REPORT_WORDS };
+
+ms_status ms_vulkan_device_open(int index, const ms_device_options *options, ms_backend_device **out);
+void ms_vulkan_device_close(ms_backend_device *device);
+/* Makes arena and workspace at least this large; waits for running programs when it must move them. */
+ms_status ms_vulkan_device_reserve(ms_backend_device *device, size_t arena_bytes, size_t workspace_bytes);
+
+/* Runs shaders/probe.comp and compares with this processor. */
+ms_status ms_vulkan_probe_run(ms_backend_device *device, ms_vulkan_probe *out);
+bool ms_vulkan_probe_allows_exact(const ms_vulkan_probe *probe);
+/* Writes the verdict: "exact: yes; subnormals are flushed to zero (never met by training)". */
+void ms_vulkan_probe_text(const ms_vulkan_probe *probe, char *out, size_t size);
+
+/* ---- programs (vulkan_program.c, vulkan_record.c) ---- */
+
+ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_request *request,
+                                   ms_backend_program **out);
+void ms_vulkan_program_destroy(ms_backend_program *program);
+ms_status ms_vulkan_program_run(ms_backend_program *program);
+size_t ms_vulkan_program_workspace_bytes(const ms_backend_program *program);
+void ms_vulkan_program_counts(const ms_backend_program *program, ms_program_counts *out);
+void ms_vulkan_program_set_timing(ms_backend_program *program, bool on);
+void ms_vulkan_program_get_times(const ms_backend_program *program, ms_op_time *out);
+/* Describes a node number of this device: "embed (node 3, block 0)". */
+void ms_vulkan_describe_node(const ms_backend_device *device, uint32_t node, char *out, size_t size);
+/* The limit that a fault at a node was held against, 0: unknown. */
+int64_t ms_vulkan_fault_limit(const ms_backend_device *device, uint32_t node);
+
+#endif

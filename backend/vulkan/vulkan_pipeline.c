@@ -1,0 +1,183 @@
+/* Compute pipelines: one per shader and set of specialisation constants, kept for the device's life, with the driver's
+   cache on disk so that a second run compiles nothing.  The cache is only a cache: one that is missing, foreign or
+   cannot be written costs time and nothing else. */
+#include "backend/vulkan/vulkan_device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+#include "shader_headers.h"
+
+typedef struct shader_code {
+    const char *name;
+    bool fast, storage16;
+    const uint32_t *words;
+    size_t size_bytes;
+} shader_code;
+
+#define SHADER_IS_exact false
+#define SHADER_IS_fast true
+#define SHADER_IS_packed false
+#define SHADER_IS_storage16 true
+static const shader_code shaders[] = {
+#define SHADER(name, numerics, storage)                                                                                \
+    {#name, SHADER_IS_##numerics, SHADER_IS_##storage, spirv_##name##_##numerics##_##storage,                          \
+     sizeof spirv_##name##_##numerics##_##storage},
+#include "shader_table.def"
+#undef SHADER
+};
+enum { N_SHADERS = sizeof shaders / sizeof *shaders };
+
+ms_status ms_vulkan_shader_find(const ms_vulkan_limits *limits, const char *name, int *out) {
+    bool fast = limits->numerics == MS_NUMERICS_FAST;
+    for (int i = 0; i < N_SHADERS; i++)
+        if (shaders[i].fast == fast && shaders[i].storage16 == limits->storage16 &&
+            strcmp(shaders[i].name, name) == 0) {
+            *out = i;
+            return MS_OK;
+        }
+    return MS_FAIL(MS_UNSUPPORTED, "vulkan: no shader \"%s\" in this build", name);
+}
+
+/* <cache folder>/muonscope/vulkan-<device>-<driver version>.cache; allocated, NULL when there is no home. */
+static char *cache_path(const ms_backend_device *device, bool make_folder) {
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    char folder[400], name[96];
+    if (base && *base)
+        snprintf(folder, sizeof folder, "%s/muonscope", base);
+    else if (home && *home)
+        snprintf(folder, sizeof folder, "%s/.cache/muonscope", home);
+    else
+        return NULL;
+    if (make_folder && ms_directory_create(folder) != MS_OK) return NULL;
+    int n = snprintf(name, sizeof name, "vulkan-");
+    for (int i = 0; i < (int)VK_UUID_SIZE; i++)
+        n += snprintf(name + n, sizeof name - (size_t)n, "%02x", device->gpu.uuid[i]);
+    snprintf(name + n, sizeof name - (size_t)n, "-%08x.cache", device->gpu.properties.driverVersion);
+    return ms_path_join(folder, name);
+}
+
+/* The header that Vulkan defines for cache data: length, version 1, vendor, device, cache UUID. */
+static bool is_ours(const ms_backend_device *device, const char *data, size_t size) {
+    uint32_t header[4];
+    if (size < sizeof header + VK_UUID_SIZE) return false;
+    memcpy(header, data, sizeof header);
+    const VkPhysicalDeviceProperties *properties = &device->gpu.properties;
+    return header[0] >= 32 && header[1] == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && header[2] == properties->vendorID &&
+           header[3] == properties->deviceID &&
+           memcmp(data + sizeof header, properties->pipelineCacheUUID, VK_UUID_SIZE) == 0;
+}
+
+static ms_status create_cache(ms_backend_device *device) {
+    char *path = cache_path(device, false), *data = NULL;
+    size_t size = 0;
+    if (!path || !ms_file_exists(path) || ms_file_read(path, &data, &size) != MS_OK || !is_ours(device, data, size))
+        size = 0;
+    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                      .initialDataSize = size,
+                                      .pInitialData = size ? data : NULL};
+    VkResult result = device->call.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
+    device->pipelines.cache_bytes_at_start = size;
+    free(data);
+    free(path);
+    return ms_vulkan_status(result, "creating a pipeline cache");
+}
+
+static void save_cache(ms_backend_device *device) {
+    size_t size = 0;
+    if (device->call.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &size, NULL) != VK_SUCCESS) return;
+    if (size <= device->pipelines.cache_bytes_at_start || size <= 32) return; /* nothing new */
+    char *data = malloc(size), *path = cache_path(device, true);
+    if (data && path &&
+        device->call.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &size, data) == VK_SUCCESS)
+        (void)ms_file_write(path, data, size);
+    free(data);
+    free(path);
+}
+
+ms_status ms_vulkan_pipelines_init(ms_backend_device *device) {
+    ms_vulkan_pipelines *pipelines = &device->pipelines;
+    pipelines->modules = calloc(N_SHADERS, sizeof *pipelines->modules);
+    if (!pipelines->modules) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
+    VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, MS_VULKAN_PUSH_BYTES};
+    VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+                                         .pushConstantRangeCount = 1,
+                                         .pPushConstantRanges = &range};
+    MS_VULKAN_TRY(device->call.vkCreatePipelineLayout(device->handle, &layout, NULL, &pipelines->layout),
+                  "creating a pipeline layout");
+    return create_cache(device);
+}
+
+void ms_vulkan_pipelines_finish(ms_backend_device *device) {
+    ms_vulkan_pipelines *pipelines = &device->pipelines;
+    if (pipelines->cache && pipelines->n_items > 0 && !device->lost) save_cache(device);
+    for (int i = 0; i < pipelines->n_items; i++)
+        device->call.vkDestroyPipeline(device->handle, pipelines->items[i].handle, NULL);
+    for (int i = 0; pipelines->modules && i < N_SHADERS; i++)
+        device->call.vkDestroyShaderModule(device->handle, pipelines->modules[i], NULL);
+    if (pipelines->cache) device->call.vkDestroyPipelineCache(device->handle, pipelines->cache, NULL);
+    if (pipelines->layout) device->call.vkDestroyPipelineLayout(device->handle, pipelines->layout, NULL);
+    free(pipelines->items);
+    free(pipelines->modules);
+    memset(pipelines, 0, sizeof *pipelines);
+}
+
+static ms_status get_module(ms_backend_device *device, int shader, VkShaderModule *out) {
+    VkShaderModule *module = &device->pipelines.modules[shader];
+    if (!*module) {
+        VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+                                         .codeSize = shaders[shader].size_bytes,
+                                         .pCode = shaders[shader].words};
+        MS_VULKAN_TRY(device->call.vkCreateShaderModule(device->handle, &info, NULL, module), shaders[shader].name);
+    }
+    *out = *module;
+    return MS_OK;
+}
+
+static ms_status create_pipeline(ms_backend_device *device, ms_vulkan_pipeline *pipeline) {
+    VkShaderModule module;
+    MS_TRY(get_module(device, pipeline->shader, &module));
+    VkSpecializationMapEntry entries[MS_VULKAN_MAX_CONSTANTS];
+    for (uint32_t i = 0; i < (uint32_t)pipeline->n_constants; i++)
+        entries[i] = (VkSpecializationMapEntry){i, i * (uint32_t)sizeof(uint32_t), sizeof(uint32_t)};
+    VkSpecializationInfo constants = {(uint32_t)pipeline->n_constants, entries,
+                                      (size_t)pipeline->n_constants * sizeof(uint32_t), pipeline->constants};
+    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                                                  .module = module,
+                                                  .pName = "main",
+                                                  .pSpecializationInfo = &constants},
+                                        .layout = device->pipelines.layout};
+    return ms_vulkan_status(device->call.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1, &info,
+                                                                  NULL, &pipeline->handle),
+                            shaders[pipeline->shader].name);
+}
+
+ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const uint32_t *constants, int n_constants,
+                                 VkPipeline *out) {
+    ms_vulkan_pipelines *pipelines = &device->pipelines;
+    for (int i = 0; i < pipelines->n_items; i++) {
+        const ms_vulkan_pipeline *item = &pipelines->items[i];
+        if (item->shader != shader || item->n_constants != n_constants) continue;
+        if (memcmp(item->constants, constants, (size_t)n_constants * sizeof *constants) != 0) continue;
+        *out = item->handle;
+        return MS_OK;
+    }
+    if (pipelines->n_items == pipelines->capacity) {
+        int capacity = pipelines->capacity ? 2 * pipelines->capacity : 64;
+        ms_vulkan_pipeline *items = realloc(pipelines->items, (size_t)capacity * sizeof *items);
+        if (!items) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d pipelines", capacity);
+        pipelines->items = items;
+        pipelines->capacity = capacity;
+    }
+    ms_vulkan_pipeline *item = &pipelines->items[pipelines->n_items];
+    *item = (ms_vulkan_pipeline){.shader = shader, .n_constants = n_constants};
+    memcpy(item->constants, constants, (size_t)n_constants * sizeof *constants);
+    MS_TRY(create_pipeline(device, item));
+    *out = item->handle;
+    pipelines->n_items++;
+    return MS_OK;
+}

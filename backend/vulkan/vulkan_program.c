@@ -1,0 +1,193 @@
+/* Programs on Vulkan: a graph is encoded into dispatches when compiled, recorded into command buffers at its first run
+   (addresses are known then), and submitted as it stands at every run. */
+#include "backend/vulkan/vulkan_program.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ir/passes.h"
+
+/* A primitive or free op without an encoder does not link; composites never reach a program. */
+#define ENCODER_PRIMITIVE(lower) ms_vulkan_##lower
+#define ENCODER_FREE(lower) ms_vulkan_##lower
+#define ENCODER_COMPOSITE(lower) NULL
+static const ms_vulkan_kernel encoders[MS_OP_COUNT] = {
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    ENCODER_##kind(lower),
+#include "backend/ir/ops.def"
+#undef OP
+};
+
+static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_vulkan_operand *operand) {
+    *operand = ms_vulkan_absent();
+    if (tensor == MS_NO_TENSOR) return;
+    const ms_tensor_info *info = ms_graph_tensor(request->graph, tensor);
+    const ms_place *place = &request->plan->places[tensor];
+    operand->dtype = info->dtype;
+    operand->shape = info->shape;
+    operand->count = ms_shape_count(&info->shape);
+    operand->size_bytes = operand->count * (int64_t)ms_dtype_size(info->dtype);
+    if (place->offset < 0) return; /* an output that nobody wants: shape and dtype are there, storage is not */
+    operand->region = place->variable >= 0 ? MS_VULKAN_VARIABLE : MS_VULKAN_ARENA;
+    operand->variable = place->variable;
+    operand->offset_bytes = place->offset;
+}
+
+static ms_status encode_node(ms_backend_program *program, const ms_compile_request *request, int i_node) {
+    const ms_node *node = ms_graph_node(request->graph, i_node);
+    program->nodes[i_node] = (ms_vulkan_node){node->op, node->block, ms_node_cost(request->graph, node).flops};
+    ms_vulkan_call call = {.op = node->op,
+                           .attributes = &node->attributes,
+                           .limits = &program->device->limits,
+                           .encoder = &program->encoder};
+    for (int i = 0; i < MS_MAX_INPUTS; i++)
+        set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call.in[i]);
+    for (int i = 0; i < MS_MAX_OUTPUTS; i++)
+        set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call.out[i]);
+    program->encoder.node = i_node;
+    MS_TRY_NOTE(encoders[node->op](&call), "%s (node %d, block %d)", ms_op_get(node->op)->name, i_node,
+                (int)node->block);
+    return MS_OK;
+}
+
+static ms_status encode(ms_backend_program *program, const ms_compile_request *request) {
+    for (int i = 0; i < program->n_nodes; i++) MS_TRY(encode_node(program, request, i));
+    return MS_OK;
+}
+
+/* Variables are there, or this is only an estimate. */
+static void borrow_variables(ms_backend_program *program, const ms_compile_request *request) {
+    for (int i = 0; i < program->n_variables; i++) program->variables[i] = request->variables[i];
+}
+
+ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_request *request,
+                                   ms_backend_program **out) {
+    *out = NULL;
+    ms_backend_program *program = calloc(1, sizeof *program);
+    if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a program");
+    program->device = device;
+    program->n_nodes = ms_graph_n_nodes(request->graph);
+    program->first_node = device->next_node;
+    program->n_variables = ms_variables_count(ms_graph_variables(request->graph));
+    program->step_scalars = ms_graph_step_scalars(request->graph);
+    program->arena_bytes = request->plan->arena_bytes;
+    program->encoder.limits = &device->limits;
+    program->encoder.first_node = program->first_node;
+    program->nodes = calloc((size_t)program->n_nodes + 1, sizeof *program->nodes);
+    program->variables = calloc((size_t)program->n_variables + 1, sizeof *program->variables);
+    ms_status status = MS_OK;
+    if (!program->nodes || !program->variables)
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a program of %d nodes", program->n_nodes);
+    if (status == MS_OK) {
+        borrow_variables(program, request);
+        status = encode(program, request);
+    }
+    program->next = device->programs;
+    device->programs = program;
+    device->next_node += (uint32_t)program->n_nodes;
+    if (status != MS_OK) {
+        ms_vulkan_program_destroy(program);
+        return status;
+    }
+    *out = program;
+    return MS_OK;
+}
+
+void ms_vulkan_program_destroy(ms_backend_program *program) {
+    if (!program) return;
+    ms_backend_device *device = program->device;
+    /* An error was or will be told to whoever waits for results; here only the end matters. */
+    if (program->last_value > device->completed) (void)ms_vulkan_wait(device, program->last_value);
+    ms_vulkan_record_finish(program);
+    for (ms_backend_program **link = &device->programs; *link; link = &(*link)->next)
+        if (*link == program) {
+            *link = program->next;
+            break;
+        }
+    free(program->encoder.steps);
+    free(program->nodes);
+    free(program->variables);
+    free(program);
+}
+
+static ms_status add_times(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    size_t n = (size_t)program->n_nodes + 1;
+    uint64_t *ticks = calloc(n, sizeof *ticks);
+    if (!ticks) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %zu timestamps", n);
+    VkResult result =
+        device->call.vkGetQueryPoolResults(device->handle, program->queries, 0, (uint32_t)n, n * sizeof *ticks, ticks,
+                                           sizeof *ticks, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
+    double seconds_per_tick = 1e-9 * (double)device->gpu.properties.limits.timestampPeriod;
+    uint32_t bits = device->gpu.timestamp_bits;
+    uint64_t mask = bits >= 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
+    for (int i = 0; result == VK_SUCCESS && i < program->n_nodes; i++) {
+        program->seconds[program->nodes[i].op] += (double)((ticks[i + 1] - ticks[i]) & mask) * seconds_per_tick;
+        program->n_timed[program->nodes[i].op]++;
+    }
+    free(ticks);
+    return ms_vulkan_status(result, "reading timestamps");
+}
+
+ms_status ms_vulkan_program_run(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    if (program->n_variables > 0 && !program->variables[0])
+        return MS_FAIL(MS_INTERNAL, "vulkan: a program that was compiled for an estimate cannot run");
+    MS_TRY(ms_vulkan_device_reserve(device, program->arena_bytes, program->encoder.workspace_bytes));
+    if (program->generation != device->generation || program->recorded_timing != program->timing) {
+        MS_TRY(ms_vulkan_wait(device, program->last_value));
+        ms_vulkan_record_finish(program);
+        MS_TRY(ms_vulkan_record(program));
+    }
+    for (int i = 0; i < program->n_parts; i++)
+        MS_TRY(ms_vulkan_submit(device, program->parts[i], &program->last_value));
+    if (!program->recorded_timing) return MS_OK;
+    MS_TRY(ms_vulkan_wait(device, program->last_value));
+    return program->queries ? add_times(program) : MS_OK;
+}
+
+size_t ms_vulkan_program_workspace_bytes(const ms_backend_program *program) { return program->encoder.workspace_bytes; }
+
+void ms_vulkan_program_counts(const ms_backend_program *program, ms_program_counts *out) {
+    *out = (ms_program_counts){program->encoder.n_steps, program->n_barriers, program->n_parts};
+}
+
+void ms_vulkan_program_set_timing(ms_backend_program *program, bool on) {
+    program->timing = on;
+    memset(program->n_timed, 0, sizeof program->n_timed);
+    memset(program->seconds, 0, sizeof program->seconds);
+}
+
+void ms_vulkan_program_get_times(const ms_backend_program *program, ms_op_time *out) {
+    for (int i = 0; i < MS_OP_COUNT; i++)
+        out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, program->n_timed[i], program->seconds[i]};
+}
+
+/* The program that a node number belongs to, or NULL when it is gone. */
+static const ms_backend_program *find_program(const ms_backend_device *device, uint32_t node) {
+    for (const ms_backend_program *program = device->programs; program; program = program->next)
+        if (node >= program->first_node && node - program->first_node < (uint32_t)program->n_nodes) return program;
+    return NULL;
+}
+
+void ms_vulkan_describe_node(const ms_backend_device *device, uint32_t node, char *out, size_t size) {
+    const ms_backend_program *program = find_program(device, node);
+    if (!program) {
+        snprintf(out, size, "a node of an earlier program");
+        return;
+    }
+    uint32_t i = node - program->first_node;
+    snprintf(out, size, "%s (node %u, block %d)", ms_op_get(program->nodes[i].op)->name, i,
+             (int)program->nodes[i].block);
+}
+
+int64_t ms_vulkan_fault_limit(const ms_backend_device *device, uint32_t node) {
+    const ms_backend_program *program = find_program(device, node);
+    if (!program) return 0;
+    for (int i = 0; i < program->encoder.n_steps; i++) {
+        const ms_vulkan_step *step = &program->encoder.steps[i];
+        if (step->fault_limit > 0 && program->first_node + (uint32_t)step->node == node) return step->fault_limit;
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* A compiled graph on Vulkan. */
+#ifndef MS_BACKEND_VULKAN_VULKAN_PROGRAM_H
+#define MS_BACKEND_VULKAN_VULKAN_PROGRAM_H
+
+#include "backend/vulkan/vulkan_device.h"
+#include "backend/vulkan/vulkan_encoder.h"
+
+typedef struct ms_vulkan_node {
+    ms_op op;
+    int32_t block; /* for messages */
+    double flops;  /* from the cost model, to cut a program into parts */
+} ms_vulkan_node;
+
+struct ms_backend_program {
+    ms_backend_device *device; /* borrowed */
+    ms_backend_program *next;  /* in the device's list */
+    ms_vulkan_node *nodes;
+    int n_nodes;
+    uint32_t first_node; /* number of node 0 on the device */
+    ms_vulkan_encoder encoder;
+    ms_vulkan_range **variables; /* borrowed, one per variable; NULL in a program that is only an estimate */
+    int n_variables, step_scalars;
+    size_t arena_bytes;
+    /* recorded */
+    VkCommandPool pool;
+    VkCommandBuffer *parts; /* submitted one after the other */
+    int n_parts, n_barriers;
+    uint64_t generation; /* of the device's arena when recorded; 0: not recorded */
+    uint64_t last_value; /* timeline value of the last submission */
+    /* timing */
+    bool timing, recorded_timing;
+    VkQueryPool queries; /* a timestamp after each node, and one before the first */
+    int64_t n_timed[MS_OP_COUNT];
+    double seconds[MS_OP_COUNT];
+};
+
+/* Records the command buffers for the device's present arena and workspace (vulkan_record.c). */
+ms_status ms_vulkan_record(ms_backend_program *program);
+/* Frees what ms_vulkan_record made; the device must not be using it. */
+void ms_vulkan_record_finish(ms_backend_program *program);
+
+#endif

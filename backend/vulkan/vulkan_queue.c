@@ -1,0 +1,85 @@
+/* The one queue: submissions start in order, and a timeline semaphore counts them.  Every submission begins with a full
+   barrier, so that none overlaps the one before in a harmful way. */
+#include "backend/vulkan/vulkan_device.h"
+
+#include <string.h>
+
+void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands) {
+    VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
+                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
+                                                VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
+                                                VK_ACCESS_HOST_READ_BIT};
+    const VkPipelineStageFlags work = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
+    device->call.vkCmdPipelineBarrier(commands, work, work | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
+                                      NULL);
+}
+
+/* Says which op was at work, as far as the progress word tells: programs write it between their parts. */
+static ms_status lost(ms_backend_device *device, ms_status status) {
+    device->lost = true;
+    uint32_t progress = ((volatile uint32_t *)device->report.mapped)[MS_VULKAN_REPORT_PROGRESS];
+    char where[96] = "the first part of a program";
+    if (progress > 0) ms_vulkan_describe_node(device, progress - 1, where, sizeof where);
+    return ms_status_note(status, "vulkan:%d (%s): %s%s", device->index, device->gpu.properties.deviceName,
+                          progress > 0 ? "after " : "in ", where);
+}
+
+static ms_status check(ms_backend_device *device, VkResult result, const char *what) {
+    ms_status status = ms_vulkan_status(result, what);
+    return status == MS_DEVICE_LOST ? lost(device, status) : status;
+}
+
+static ms_status refuse_lost(const ms_backend_device *device) {
+    return MS_FAIL(MS_DEVICE_LOST,
+                   "vulkan:%d (%s): the device is lost; open it again and resume from the last checkpoint",
+                   device->index, device->gpu.properties.deviceName);
+}
+
+ms_status ms_vulkan_submit(ms_backend_device *device, VkCommandBuffer commands, uint64_t *out_value) {
+    if (device->lost) return refuse_lost(device);
+    uint64_t value = device->submitted + 1;
+    VkTimelineSemaphoreSubmitInfo timeline = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                              .signalSemaphoreValueCount = 1,
+                                              .pSignalSemaphoreValues = &value};
+    VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                           .pNext = &timeline,
+                           .commandBufferCount = 1,
+                           .pCommandBuffers = &commands,
+                           .signalSemaphoreCount = 1,
+                           .pSignalSemaphores = &device->timeline};
+    MS_TRY(check(device, device->call.vkQueueSubmit(device->queue, 1, &submit, VK_NULL_HANDLE), "submitting work"));
+    device->submitted = value;
+    if (out_value) *out_value = value;
+    return MS_OK;
+}
+
+/* A fault word that a shader has written becomes an error, once. */
+static ms_status check_fault(ms_backend_device *device) {
+    volatile uint32_t *report = device->report.mapped;
+    uint32_t fault = report[MS_VULKAN_REPORT_NODE];
+    if (fault == 0) return MS_OK;
+    int32_t value = (int32_t)report[MS_VULKAN_REPORT_VALUE];
+    report[MS_VULKAN_REPORT_NODE] = 0;
+    char node[96];
+    ms_vulkan_describe_node(device, fault - 1, node, sizeof node);
+    return MS_FAIL(MS_INVALID, "%s: value %d is outside of [0, %lld)", node, (int)value,
+                   (long long)ms_vulkan_fault_limit(device, fault - 1));
+}
+
+ms_status ms_vulkan_wait(ms_backend_device *device, uint64_t value) {
+    if (device->lost) return refuse_lost(device);
+    if (value > device->completed) {
+        VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+                                    .semaphoreCount = 1,
+                                    .pSemaphores = &device->timeline,
+                                    .pValues = &value};
+        MS_TRY(
+            check(device, device->call.vkWaitSemaphores(device->handle, &wait, UINT64_MAX), "waiting for the device"));
+        device->completed = value;
+    }
+    MS_TRY(check_fault(device));
+    return ms_vulkan_check_validation();
+}
+
+ms_status ms_vulkan_wait_all(ms_backend_device *device) { return ms_vulkan_wait(device, device->submitted); }

@@ -1,0 +1,243 @@
+/* Recording: dispatches become command buffers.  A barrier stands where a dispatch reads or writes bytes that an
+   earlier one since the last barrier has written, or writes bytes that one has read; others may overlap.  A program is
+   cut into parts that are submitted one by one, so that no submission runs into a driver's watchdog (about 2 s on
+   Windows, 10 s on Linux). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/vulkan/vulkan_program.h"
+
+/* 0.1 s at 1 TFLOP/s, which a small integrated GPU reaches. */
+static const double PART_FLOPS = 1e11;
+enum { PART_STEPS = 2048 };
+
+typedef struct pending_access {
+    VkDeviceAddress begin, end;
+    bool write;
+} pending_access;
+
+typedef struct recorder {
+    ms_backend_program *program;
+    ms_backend_device *device;
+    VkCommandBuffer commands; /* being recorded */
+    pending_access *pending;  /* accesses since the last barrier */
+    int n_pending, capacity;
+    VkPipeline bound;
+    double flops; /* of the part so far */
+    int n_steps;
+} recorder;
+
+static VkDeviceAddress base_address(const recorder *r, const ms_vulkan_access *access) {
+    switch (access->region) {
+    case MS_VULKAN_VARIABLE:
+        return r->program->variables[access->variable]->address;
+    case MS_VULKAN_ARENA:
+        return r->device->arena.address;
+    case MS_VULKAN_WORKSPACE:
+        return r->device->workspace.address;
+    case MS_VULKAN_STEP_SCALARS:
+        return r->program->step_scalars >= 0 ? r->program->variables[r->program->step_scalars]->address : 0;
+    case MS_VULKAN_FAULT:
+        return r->device->report.address;
+    case MS_VULKAN_ABSENT:
+        break;
+    }
+    return 0;
+}
+
+static void clear_pending(recorder *r) { r->n_pending = 0; }
+
+static void barrier(recorder *r) {
+    VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                              .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
+                              .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
+    r->device->call.vkCmdPipelineBarrier(r->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0, NULL, 0, NULL);
+    r->program->n_barriers++;
+    clear_pending(r);
+}
+
+static bool conflicts(const recorder *r, VkDeviceAddress begin, VkDeviceAddress end, bool write) {
+    for (int i = 0; i < r->n_pending; i++) {
+        const pending_access *other = &r->pending[i];
+        if ((write || other->write) && begin < other->end && other->begin < end) return true;
+    }
+    return false;
+}
+
+static ms_status add_pending(recorder *r, VkDeviceAddress begin, VkDeviceAddress end, bool write) {
+    if (r->n_pending == r->capacity) {
+        int capacity = r->capacity ? 2 * r->capacity : 256;
+        pending_access *pending = realloc(r->pending, (size_t)capacity * sizeof *pending);
+        if (!pending) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d accesses", capacity);
+        r->pending = pending;
+        r->capacity = capacity;
+    }
+    r->pending[r->n_pending++] = (pending_access){begin, end, write};
+    return MS_OK;
+}
+
+/* Packed bf16 is written by whole words: an access covers the words that it touches. */
+static void word_range(VkDeviceAddress address, int64_t size, VkDeviceAddress *begin, VkDeviceAddress *end) {
+    *begin = address & ~(VkDeviceAddress)3;
+    *end = (address + (VkDeviceAddress)size + 3) & ~(VkDeviceAddress)3;
+}
+
+static ms_status order(recorder *r, const ms_vulkan_step *step, const VkDeviceAddress *addresses) {
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < step->n_accesses; i++) {
+            const ms_vulkan_access *access = &step->accesses[i];
+            if (addresses[i] == 0 || access->size_bytes == 0 || (!access->read && !access->write)) continue;
+            VkDeviceAddress begin, end;
+            word_range(addresses[i], access->size_bytes, &begin, &end);
+            if (pass == 1)
+                MS_TRY(add_pending(r, begin, end, access->write));
+            else if (conflicts(r, begin, end, access->write))
+                barrier(r);
+        }
+    return MS_OK;
+}
+
+static ms_status record_step(recorder *r, const ms_vulkan_step *step) {
+    const struct VolkDeviceTable *call = &r->device->call;
+    VkDeviceAddress addresses[MS_VULKAN_MAX_OPERANDS];
+    for (int i = 0; i < step->n_accesses; i++) {
+        VkDeviceAddress base = base_address(r, &step->accesses[i]);
+        addresses[i] = base ? base + (VkDeviceAddress)step->accesses[i].offset_bytes : 0;
+    }
+    MS_TRY(order(r, step, addresses));
+    VkPipeline pipeline;
+    MS_TRY(ms_vulkan_pipeline_get(r->device, step->shader, step->constants, step->n_constants, &pipeline));
+    if (pipeline != r->bound) call->vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
+    r->bound = pipeline;
+    /* All 128 bytes: a shader's block may end in padding. */
+    char push[MS_VULKAN_PUSH_BYTES] = {0};
+    size_t n_address_bytes = (size_t)step->n_accesses * sizeof *addresses;
+    memcpy(push, addresses, n_address_bytes);
+    memcpy(push + n_address_bytes, step->numbers, (size_t)step->n_numbers * sizeof *step->numbers);
+    call->vkCmdPushConstants(r->commands, r->device->pipelines.layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push,
+                             push);
+    call->vkCmdDispatch(r->commands, step->groups[0], step->groups[1], step->groups[2]);
+    return MS_OK;
+}
+
+static ms_status begin_part(recorder *r) {
+    ms_backend_program *program = r->program;
+    VkCommandBuffer *parts = realloc(program->parts, ((size_t)program->n_parts + 1) * sizeof *parts);
+    if (!parts) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a command buffer");
+    program->parts = parts;
+    VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
+                                        .commandPool = program->pool,
+                                        .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
+                                        .commandBufferCount = 1};
+    MS_VULKAN_TRY(r->device->call.vkAllocateCommandBuffers(r->device->handle, &info, &r->commands),
+                  "allocating a command buffer");
+    program->parts[program->n_parts++] = r->commands;
+    /* A run may be queued while the one before is still at work: the barrier at the start keeps them apart. */
+    VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
+                                      .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
+    MS_VULKAN_TRY(r->device->call.vkBeginCommandBuffer(r->commands, &begin), "beginning a command buffer");
+    ms_vulkan_full_barrier(r->device, r->commands);
+    clear_pending(r);
+    r->bound = VK_NULL_HANDLE;
+    r->flops = 0;
+    r->n_steps = 0;
+    return MS_OK;
+}
+
+/* Leaves the last node's number in the progress word, to name it when the device is lost. */
+static ms_status end_part(recorder *r, int last_node) {
+    const ms_vulkan_range *report = &r->device->report;
+    ms_vulkan_full_barrier(r->device, r->commands);
+    r->device->call.vkCmdFillBuffer(r->commands, report->buffer,
+                                    report->offset + MS_VULKAN_REPORT_PROGRESS * sizeof(uint32_t), sizeof(uint32_t),
+                                    r->program->first_node + (uint32_t)last_node + 1);
+    return ms_vulkan_status(r->device->call.vkEndCommandBuffer(r->commands), "ending a command buffer");
+}
+
+static void timestamp(recorder *r, int i) {
+    if (!r->program->queries) return;
+    r->device->call.vkCmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->program->queries,
+                                        (uint32_t)i);
+}
+
+static ms_status record_node(recorder *r, int i_node, int *i_step) {
+    const ms_backend_program *program = r->program;
+    char activity[96];
+    ms_vulkan_describe_node(r->device, program->first_node + (uint32_t)i_node, activity, sizeof activity);
+    ms_vulkan_set_activity(activity);
+    ms_status status = MS_OK;
+    for (; status == MS_OK && *i_step < program->encoder.n_steps; ++*i_step, r->n_steps++) {
+        const ms_vulkan_step *step = &program->encoder.steps[*i_step];
+        if (step->node != i_node) break;
+        status = record_step(r, step);
+    }
+    if (status == MS_OK)
+        status = ms_vulkan_check_validation();
+    else
+        status = ms_status_note(status, "%s", activity);
+    ms_vulkan_set_activity("");
+    r->flops += program->nodes[i_node].flops;
+    if (status == MS_OK && program->timing) {
+        barrier(r); /* one op at a time, so that its time is its own */
+        timestamp(r, i_node + 1);
+    }
+    return status;
+}
+
+static ms_status record_all(recorder *r) {
+    ms_backend_program *program = r->program;
+    MS_TRY(begin_part(r));
+    if (program->queries) {
+        r->device->call.vkCmdResetQueryPool(r->commands, program->queries, 0, (uint32_t)program->n_nodes + 1);
+        timestamp(r, 0);
+    }
+    int i_step = 0;
+    for (int i = 0; i < program->n_nodes; i++) {
+        if (r->n_steps > 0 && (r->flops + program->nodes[i].flops > PART_FLOPS || r->n_steps >= PART_STEPS)) {
+            MS_TRY(end_part(r, i - 1));
+            MS_TRY(begin_part(r));
+        }
+        MS_TRY(record_node(r, i, &i_step));
+    }
+    return end_part(r, program->n_nodes - 1);
+}
+
+static ms_status create_queries(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    if (!program->timing || device->gpu.timestamp_bits == 0) return MS_OK;
+    VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
+                                  .queryType = VK_QUERY_TYPE_TIMESTAMP,
+                                  .queryCount = (uint32_t)program->n_nodes + 1};
+    return ms_vulkan_status(device->call.vkCreateQueryPool(device->handle, &info, NULL, &program->queries),
+                            "creating a query pool");
+}
+
+ms_status ms_vulkan_record(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .queueFamilyIndex = device->gpu.queue_family};
+    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &program->pool),
+                  "creating a command pool");
+    MS_TRY(create_queries(program));
+    recorder r = {.program = program, .device = device};
+    program->n_barriers = 0;
+    ms_status status = record_all(&r);
+    free(r.pending);
+    if (status != MS_OK) return status;
+    program->generation = device->generation;
+    program->recorded_timing = program->timing;
+    return MS_OK;
+}
+
+void ms_vulkan_record_finish(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    if (program->queries) device->call.vkDestroyQueryPool(device->handle, program->queries, NULL);
+    if (program->pool) device->call.vkDestroyCommandPool(device->handle, program->pool, NULL);
+    free(program->parts);
+    program->queries = VK_NULL_HANDLE;
+    program->pool = VK_NULL_HANDLE;
+    program->parts = NULL;
+    program->n_parts = 0;
+    program->generation = 0;
+}
