@@ -1,18 +1,7 @@
+#include "tests/ops/bf16.h"
 #include "tests/ops/cases.h"
 
 #include <math.h>
-
-/* Nearest bf16 by f64 arithmetic: rint rounds halves to even at 8 significant bits. */
-static uint16_t nearest_bf16(float x) {
-    float y = x;
-    if (x != 0 && isfinite(x)) {
-        double quantum = ldexp(1.0, ilogb((double)x) - 7);
-        y = (float)(rint((double)x / quantum) * quantum);
-    }
-    uint32_t bits;
-    memcpy(&bits, &y, sizeof bits);
-    return (uint16_t)(isnan(x) ? (bits >> 16) | 0x40u : bits >> 16);
-}
 
 static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
     for (int64_t i = 0; i < ms_shape_count(&test->shape[0]); i++) {
@@ -20,7 +9,7 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
             uint32_t bits = (uint32_t)((const uint16_t *)in[0])[i] << 16;
             memcpy((float *)out[0] + i, &bits, sizeof bits);
         } else {
-            ((uint16_t *)out[0])[i] = nearest_bf16(((const float *)in[0])[i]);
+            ((uint16_t *)out[0])[i] = ms_nearest_bf16((double)((const float *)in[0])[i]);
         }
     }
 }
@@ -34,7 +23,38 @@ static void check(ms_dtype from, ms_dtype to, int64_t count) {
     ms_case_check(&test);
 }
 
+static uint16_t cast_f64(double x) {
+    ms_attributes attributes;
+    ms_cpu_call call;
+    uint16_t y = 0;
+    memset(&attributes, 0, sizeof attributes);
+    memset(&call, 0, sizeof call);
+    attributes.cast.dtype = MS_DTYPE_BF16;
+    call.attributes = &attributes;
+    call.in[0] = (ms_cpu_operand){&x, MS_DTYPE_F32, ms_shape_1(1)};
+    call.out[0] = (ms_cpu_operand){&y, MS_DTYPE_BF16, ms_shape_1(1)};
+    ck_assert_int_eq(ms_cpu_f64_cast(&call), MS_OK);
+    return y;
+}
+
+/* The oracle rounds f64 once: around ties, which rounding to f32 first would make of numbers beside them. */
+static void check_oracle_rounds_once(void) {
+    uint64_t state = 5;
+    for (int i = 0; i < 4000; i++) {
+        double tie = ldexp(1 + 0x1p-7 * (double)(ms_case_random(&state) % 128) + 0x1p-8, (int)(i % 270) - 140);
+        double beside = tie * (1 + ldexp(1.0, -(int)(20 + ms_case_random(&state) % 30)) * (i % 3 - 1));
+        double x = ms_case_random(&state) % 2 ? beside : -beside;
+        uint16_t have = cast_f64(x), want = ms_nearest_bf16(x);
+        ck_assert_msg(have == want, "f64 cast of %a is %04x, must be %04x", x, have, want);
+    }
+    ck_assert_int_eq(cast_f64(1 + 0x1p-8 + 0x1p-40), 0x3f81); /* by way of f32: a tie, so 0x3f80 */
+    ck_assert_int_eq(cast_f64(1e300), 0x7f80);
+    ck_assert_int_eq(cast_f64(-0x1p-400), 0x8000);
+    ck_assert(isnan(ms_bf16_value(cast_f64((double)NAN))));
+}
+
 void ms_cases_cast(void) {
+    check_oracle_rounds_once();
     static const int64_t sizes[] = {1, 31, 16387, 40000};
     for (int i = 0; i < 4; i++) {
         check(MS_DTYPE_F32, MS_DTYPE_BF16, sizes[i]);

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "tests/ops/runner.h"
+#include "tests/ops/bf16.h"
 
 static void sum_reference(const ms_op_case *test, const void *const *in, void *const *out) {
     *(float *)out[0] = ms_naive_reduce(in[0], ms_shape_count(&test->shape[0]));
@@ -73,6 +73,29 @@ static void must_fail(ms_op_case test, const char *text) {
     ck_assert_msg(strstr(message, text) != NULL, "a planted fault gave \"%s\", not \"%s\"", message, text);
 }
 
+/* One unit in the last place of bf16 too much. */
+static ms_status rounds_up(const ms_cpu_call *call) {
+    ms_status status = ms_cpu_exact_axpby(call);
+    float *y = call->out[0].data;
+    if (y) y[5] += y[5] * 0x1p-7f;
+    return status;
+}
+
+static void check_faults_in_bf16(const ms_op_case *f32_case) {
+    ms_op_case test;
+    ck_assert(ms_bf16_case(f32_case, 0, &test));
+    ck_assert_str_eq(ms_case_failure(&test), "");
+    test.kernel = rounds_up;
+    must_fail(test, "one thread: output 0, element 5");
+    test.kernel = overruns;
+    must_fail(test, "workspace overrun");
+    test.kernel = wrong_in_place;
+    must_fail(test, "one thread: output 0, element 0"); /* widened operands are always worked on in place */
+    test.kernel = NULL;
+    test.attributes.axpby.a = (ms_coefficient){1.03125f, -1}; /* the reference still multiplies by 1 */
+    must_fail(test, "one thread: output 0");
+}
+
 void ms_check_faults(void) {
     static const struct {
         ms_cpu_kernel kernel;
@@ -95,6 +118,7 @@ void ms_check_faults(void) {
         must_fail(test, faults[i].text);
     }
     test.kernel = NULL;
+    check_faults_in_bf16(&test);
     test.attributes.axpby.a = (ms_coefficient){1.0000001f, -1}; /* the reference is off by an ulp */
     must_fail(test, "one thread: output 0");
 

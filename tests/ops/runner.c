@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu/cpu_device.h"
+#include "backend/cpu/cpu_widen.h"
+#include "tests/ops/bf16.h"
 
 enum { GUARD_BYTES = 512, POISON = 0xA5 };
 
@@ -218,17 +219,17 @@ static ms_status run_kernel(const ms_op_case *test, bench *b, const run_options 
         call.out[k].dtype = test->out[k].dtype;
         call.out[k].shape = test->out[k].shape;
     }
-    ms_cpu_kernel_entry kernel =
-        ms_cpu_kernel_find(b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT, test->op);
+    ms_numerics numerics = b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT;
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(numerics, test->op);
     if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
-    guarded workspace = guarded_new(kernel.workspace(&call), 0);
+    guarded workspace = guarded_new(ms_cpu_kernel_workspace(&kernel, numerics, &call), 0);
     call.workspace = workspace.data;
     for (int i = 0; i < test->n_inputs; i++) call.in[i].data = b->in[i].data;
     for (int k = 0; k < test->n_outputs; k++) {
         call.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
         if (options->unwanted[k]) call.out[k].data = NULL;
     }
-    ms_status status = kernel.run(&call);
+    ms_status status = ms_cpu_kernel_run(&kernel, numerics, &call);
     if (!guarded_intact(&workspace)) status = MS_FAIL(MS_INTERNAL, "workspace overrun");
     ms_pool_destroy(call.pool);
     free(workspace.base);
@@ -250,6 +251,11 @@ static bool same_numbers(const ms_op_case *test, const void *want, const void *h
             if (!same_f32(a, b))
                 FAIL("%s: %s: output %d, element %lld: %.9g (%08x), must be %.9g (%08x)", ms_op_get(test->op)->name,
                      what, k, (long long)i, (double)b, b_bits, (double)a, a_bits);
+        } else if (out->dtype == MS_DTYPE_BF16) {
+            uint16_t a = ((const uint16_t *)want)[i], b = ((const uint16_t *)have)[i];
+            if (a != b && !(isnan(ms_bf16_value(a)) && isnan(ms_bf16_value(b))))
+                FAIL("%s: %s: output %d, element %lld: %.9g (%04x), must be %.9g (%04x)", ms_op_get(test->op)->name,
+                     what, k, (long long)i, ms_bf16_value(b), b, ms_bf16_value(a), a);
         } else {
             size_t size = ms_dtype_size(out->dtype);
             if (memcmp((const char *)want + (size_t)i * size, (const char *)have + (size_t)i * size, size) != 0)
@@ -333,6 +339,13 @@ static bool check_unwanted(const ms_op_case *test, void *const *in, void *const 
     return true;
 }
 
+/* Element i of an f32 or bf16 operand, 0 of others. */
+static double number_of(const ms_tensor_info *info, const void *data, int64_t i, size_t real_bytes) {
+    if (info->dtype == MS_DTYPE_BF16) return ms_bf16_value(((const uint16_t *)data)[i]);
+    if (info->dtype != MS_DTYPE_F32) return 0;
+    return real_bytes == 8 ? ((const double *)data)[i] : (double)((const float *)data)[i];
+}
+
 static bool check_oracle(const ms_op_case *test, void *const *in, void *const *exact) {
     bench one = bench_new(test, in, 8, false), two = bench_new(test, in, 8, true);
     run_options run_one = plain_run(1), run_two = plain_run(2);
@@ -342,8 +355,7 @@ static bool check_oracle(const ms_op_case *test, void *const *in, void *const *e
     for (int k = 0; k < test->n_outputs; k++) {
         int64_t count = ms_shape_count(&test->out[k].shape);
         magnitude[k] = malloc((size_t)count * sizeof(double));
-        if (test->out[k].dtype == MS_DTYPE_F32)
-            for (int64_t i = 0; i < count; i++) magnitude[k][i] = fabs(((double *)one.out[k].data)[i]);
+        for (int64_t i = 0; i < count; i++) magnitude[k][i] = fabs(number_of(&test->out[k], one.out[k].data, i, 8));
     }
     if (test->magnitude) test->magnitude(test, (const void *const *)in, magnitude);
     for (int k = 0; good && k < test->n_outputs; k++) {
@@ -352,10 +364,11 @@ static bool check_oracle(const ms_op_case *test, void *const *in, void *const *e
                      k);
             good = false;
         }
-        if (test->out[k].dtype != MS_DTYPE_F32) continue;
         for (int64_t i = 0; good && i < ms_shape_count(&test->out[k].shape); i++) {
-            double want = ((double *)one.out[k].data)[i], have = (double)((float *)exact[k])[i];
+            double want = number_of(&test->out[k], one.out[k].data, i, 8);
+            double have = number_of(&test->out[k], exact[k], i, 4);
             double bound = test->bound * 0x1p-24 * magnitude[k][i] + 0x1p-126;
+            if (test->out[k].dtype == MS_DTYPE_BF16) bound += 0x1p-8 * (fabs(have) + fabs(want)); /* both are rounded */
             if (fabs(have - want) <= bound) continue;
             snprintf(failure, sizeof failure, "%s: output %d, element %lld: %.9g, oracle %.17g: error %.3g, bound %.3g",
                      ms_op_get(test->op)->name, k, (long long)i, have, want, fabs(have - want), bound);
@@ -379,8 +392,8 @@ static void outputs_free(const ms_op_case *test, void **out) {
 
 static bool has_nan(const ms_op_case *test, void *const *out) {
     for (int k = 0; k < test->n_outputs; k++)
-        for (int64_t i = 0; test->out[k].dtype == MS_DTYPE_F32 && i < ms_shape_count(&test->out[k].shape); i++)
-            if (isnan(((float *)out[k])[i])) return true;
+        for (int64_t i = 0; i < ms_shape_count(&test->out[k].shape); i++)
+            if (isnan(number_of(&test->out[k], out[k], i, 4))) return true;
     return false;
 }
 
@@ -390,10 +403,15 @@ static bool check_special(const ms_op_case *test, void **in) {
     outputs_new(test, want);
     bool good = true;
     for (int i = 0; good && i < test->n_inputs; i++) {
-        if (!in[i] || test->dtype[i] != MS_DTYPE_F32) continue;
-        float *element = &((float *)in[i])[ms_shape_count(&test->shape[i]) / 2], kept = *element;
+        bool is_f32 = test->dtype[i] == MS_DTYPE_F32;
+        if (!in[i] || (!is_f32 && test->dtype[i] != MS_DTYPE_BF16)) continue;
+        size_t size = is_f32 ? sizeof(float) : sizeof(uint16_t);
+        char *element = (char *)in[i] + (size_t)(ms_shape_count(&test->shape[i]) / 2) * size;
+        float kept;
+        memcpy(&kept, element, size);
         for (int v = 0; good && v < 3; v++) {
-            *element = values[v];
+            uint16_t narrow = ms_nearest_bf16((double)values[v]);
+            memcpy(element, is_f32 ? (const void *)&values[v] : &narrow, size);
             test->reference(test, (const void *const *)in, want);
             run_options options = plain_run(2);
             good = run_and_compare(test, in, &options, false, want, "NaN or infinity in an input");
@@ -402,7 +420,7 @@ static bool check_special(const ms_op_case *test, void **in) {
                 good = false;
             }
         }
-        *element = kept;
+        memcpy(element, &kept, size);
     }
     outputs_free(test, want);
     return good;
@@ -431,7 +449,13 @@ static bool check_case(ms_op_case *test) {
 
 const char *ms_case_failure(ms_op_case *test) {
     if (!check_case(test)) return failure;
-    return "";
+    ms_op_case in_bf16;
+    if (test->f32_case || test->kernel || !ms_bf16_case(test, test->seed, &in_bf16)) return "";
+    if (check_case(&in_bf16)) return "";
+    char text[sizeof failure];
+    memcpy(text, failure, sizeof failure);
+    snprintf(failure, sizeof failure, "in bf16: %.400s", text);
+    return failure;
 }
 
 void ms_case_check(ms_op_case *test) {

@@ -6,8 +6,10 @@
    - nothing is written outside of the outputs, and the inputs stay as they were;
    - every in-place alias of ops.def, and all together, gives the same bits; an output that is not wanted changes no
    other;
-   - with a NaN or an infinity in each f32 input in turn, kernel and reference still agree, and a NaN is seen at the
-   end. The seed is the case's number.  Not thread-safe. */
+   - with a NaN or an infinity in each input of numbers in turn, kernel and reference still agree, and a NaN is seen at
+   the end;
+   - all of that holds again with the data in bf16, where the op takes it (tests/ops/bf16.h). The seed is the case's
+   number.  Not thread-safe. */
 #ifndef MS_TESTS_OPS_RUNNER_H
 #define MS_TESTS_OPS_RUNNER_H
 
@@ -43,6 +45,7 @@ struct ms_op_case {
     bool skip_special;           /* no NaN and infinity runs: the op moves data, or they cannot reach the output */
     bool skip_oracle;            /* the f64 result is of another kind (bf16) */
     ms_cpu_kernel kernel;        /* instead of the op's `exact` kernel: planted faults */
+    const ms_op_case *f32_case;  /* of a case in bf16: the case in f32 that defines it; else NULL */
     /* filled by the runner */
     int n_outputs;
     ms_tensor_info out[MS_MAX_OUTPUTS];

@@ -1,0 +1,17 @@
+/* Every case again with its data in bf16: the result must be that of the case's scalar reference on the widened inputs,
+   rounded once. */
+#ifndef MS_TESTS_OPS_BF16_H
+#define MS_TESTS_OPS_BF16_H
+
+#include "tests/ops/runner.h"
+
+/* Makes the bf16 case of an f32 case whose outputs are known (it was run).  Of an op with several combinations of
+   dtypes, `turn` picks one.  False: the op takes no bf16, its case has bf16 or integers as data already, or it is too
+   large to be worth running twice.  *out refers to *test, which must outlive it. */
+bool ms_bf16_case(const ms_op_case *test, uint64_t turn, ms_op_case *out);
+
+/* Nearest bf16 by f64 arithmetic, a tie to even; and back. */
+uint16_t ms_nearest_bf16(double x);
+double ms_bf16_value(uint16_t x);
+
+#endif
