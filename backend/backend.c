@@ -287,6 +287,8 @@ void ms_program_destroy(ms_program *program) {
 
 ms_status ms_program_run(ms_program *program) { return program->device->impl->run(program->program); }
 
+ms_status ms_device_wait(ms_device *device) { return device->impl->wait(device->device); }
+
 void ms_program_get_report(const ms_program *program, ms_program_report *out) { *out = program->report; }
 
 void ms_program_get_counts(const ms_program *program, ms_program_counts *out) {

@@ -26,8 +26,8 @@ typedef struct ms_device_info {
  * filled. */
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
 
-/* Whether a device can serve `exact` numerics, measured on it: add, sub and mul correctly rounded, nothing contracted or
-   reassociated.  text says what was found.  MS_NOT_FOUND, MS_UNSUPPORTED as ms_device_open. */
+/* Whether a device can serve `exact` numerics, measured on it: add, sub and mul correctly rounded, nothing contracted
+   or reassociated.  text says what was found.  MS_NOT_FOUND, MS_UNSUPPORTED as ms_device_open. */
 typedef struct ms_device_verdict {
     bool exact;
     char text[200];
@@ -73,6 +73,9 @@ void ms_program_destroy(ms_program *program);
    A failing op's name and shapes are in the message.  MS_DEVICE_LOST, MS_OUT_OF_MEMORY, MS_INTERNAL. */
 ms_status ms_program_run(ms_program *program);
 
+/* Waits until the device has done everything it was given, and reports what went wrong meanwhile. */
+ms_status ms_device_wait(ms_device *device);
+
 typedef struct ms_program_report {
     size_t arena_bytes;     /* temporaries */
     size_t workspace_bytes; /* scratch of the hungriest op */
@@ -89,6 +92,7 @@ typedef struct ms_program_counts {
     int32_t n_dispatches; /* kernels launched: nodes on the CPU */
     int32_t n_barriers;   /* waits between them on the device */
     int32_t n_submissions;
+    double operand_bytes; /* of all dispatches: each operand counted once a dispatch; 0 where that is not known (CPU) */
 } ms_program_counts;
 void ms_program_get_counts(const ms_program *program, ms_program_counts *out);
 

@@ -36,6 +36,7 @@ typedef struct ms_backend_impl {
     ms_status (*compile)(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
     void (*program_destroy)(ms_backend_program *program);
     ms_status (*run)(ms_backend_program *program);
+    ms_status (*wait)(ms_backend_device *device);
     size_t (*workspace_bytes)(const ms_backend_program *program);
     void (*counts)(const ms_backend_program *program, ms_program_counts *out); /* complete after the first run */
     void (*set_timing)(ms_backend_program *program, bool on);

@@ -19,10 +19,25 @@ static const ms_option options[] = {
     {"json", MS_OPTION_FLAG, offsetof(struct arguments, json), NULL, NULL, "Print JSON instead of text"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
-static const ms_command command = {"devices", NULL, "Lists every device, usable or not, with the reason.", options, 0,
-                                   0,         NULL, "Train on one with: muonscope train --device NAME"};
+static const ms_command command = {"devices",
+                                   NULL,
+                                   "Lists every device, usable or not, with the reason and what its probe measured.",
+                                   options,
+                                   0,
+                                   0,
+                                   NULL,
+                                   "Train on one with: muonscope train --device NAME"};
 
 static bool is_processor(const ms_device_info *device) { return strcmp(device->name, "cpu") == 0; }
+
+/* What the device was measured to do; a probe that fails is told in its words. */
+static ms_device_verdict probe(const ms_device_info *device) {
+    ms_device_verdict verdict;
+    if (ms_device_probe(device->name, &verdict) == MS_OK) return verdict;
+    verdict.exact = false;
+    snprintf(verdict.text, sizeof verdict.text, "exact: no, %.180s", ms_status_message());
+    return verdict;
+}
 
 static void print_text(const ms_device_info *devices, int n) {
     for (int i = 0; i < n; i++) {
@@ -33,6 +48,7 @@ static void print_text(const ms_device_info *devices, int n) {
         if (is_processor(device))
             printf(", %s (program built for %s)", ms_processor_vectors(), ms_processor_vectors_built());
         printf("\n%20s %s\n", "", device->reason);
+        if (device->usable) printf("%20s %s\n", "", probe(device).text);
     }
 }
 
@@ -40,6 +56,12 @@ static json_t *device_json(const ms_device_info *device) {
     json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i, s:I}", "name", device->name, "description",
                                device->description, "usable", (int)device->usable, "reason", device->reason,
                                "processors", (int)device->n_threads, "memory_bytes", (json_int_t)device->memory_bytes);
+    if (object && device->uuid[0]) json_object_set_new(object, "uuid", json_string(device->uuid));
+    if (object && device->usable) {
+        ms_device_verdict verdict = probe(device);
+        json_object_set_new(object, "exact", json_boolean(verdict.exact));
+        json_object_set_new(object, "probe", json_string(verdict.text));
+    }
     if (object && is_processor(device)) {
         json_object_set_new(object, "vectors", json_string(ms_processor_vectors()));
         json_object_set_new(object, "vectors_built", json_string(ms_processor_vectors_built()));

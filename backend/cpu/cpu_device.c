@@ -117,6 +117,8 @@ static ms_status cpu_download(ms_backend_device *device, ms_backend_buffer buffe
     return MS_OK;
 }
 
+static ms_status cpu_wait(ms_backend_device *device) { return (void)device, MS_OK; }
+
 static size_t cpu_allocated_bytes(const ms_backend_device *device) {
     (void)device;
     return 0; /* malloc's business */
@@ -138,6 +140,7 @@ const ms_backend_impl ms_backend_cpu = {
     .program_destroy = ms_cpu_program_destroy,
     .run = ms_cpu_program_run,
     .workspace_bytes = ms_cpu_program_workspace_bytes,
+    .wait = cpu_wait,
     .counts = ms_cpu_program_counts,
     .set_timing = ms_cpu_program_set_timing,
     .get_times = ms_cpu_program_get_times,

@@ -110,6 +110,7 @@ const ms_backend_impl ms_backend_vulkan = {
     .compile = ms_vulkan_program_create,
     .program_destroy = ms_vulkan_program_destroy,
     .run = ms_vulkan_program_run,
+    .wait = ms_vulkan_wait_all,
     .workspace_bytes = ms_vulkan_program_workspace_bytes,
     .counts = ms_vulkan_program_counts,
     .set_timing = ms_vulkan_program_set_timing,

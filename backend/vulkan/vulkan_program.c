@@ -150,7 +150,13 @@ ms_status ms_vulkan_program_run(ms_backend_program *program) {
 size_t ms_vulkan_program_workspace_bytes(const ms_backend_program *program) { return program->encoder.workspace_bytes; }
 
 void ms_vulkan_program_counts(const ms_backend_program *program, ms_program_counts *out) {
-    *out = (ms_program_counts){program->encoder.n_steps, program->n_barriers, program->n_parts};
+    *out = (ms_program_counts){program->encoder.n_steps, program->n_barriers, program->n_parts, 0};
+    for (int i = 0; i < program->encoder.n_steps; i++) {
+        const ms_vulkan_step *step = &program->encoder.steps[i];
+        for (int j = 0; j < step->n_accesses; j++)
+            out->operand_bytes +=
+                (double)step->accesses[j].size_bytes * (step->accesses[j].read + step->accesses[j].write);
+    }
 }
 
 void ms_vulkan_program_set_timing(ms_backend_program *program, bool on) {
