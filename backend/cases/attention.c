@@ -1,0 +1,126 @@
+/* Cases of attention and attention_grad, with first-order bounds. */
+#include <math.h>
+
+#include "backend/cases/case.h"
+
+/* One query head: pointers to row 0, and the strides between rows. */
+typedef struct head_view {
+    const ms_attention_attributes *a;
+    const float *q, *k, *v, *o, *lse, *d_o;
+    int64_t stride, kv_stride; /* of q, o, do; of k, v */
+    int64_t q_at, kv_at;       /* element of row 0 in q-like and k-like tensors */
+} head_view;
+
+static head_view head_of(const ms_op_case *test, const void *const *in, int64_t i_head) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    int64_t batch = i_head / a->heads, h = i_head % a->heads, g = h / (a->heads / a->kv_heads), d = a->head_size;
+    head_view view = {.a = a, .stride = (int64_t)a->heads * d, .kv_stride = (int64_t)a->kv_heads * d};
+    view.q_at = batch * a->sequence * view.stride + h * d;
+    view.kv_at = batch * a->sequence * view.kv_stride + g * d;
+    view.q = (const float *)in[0] + view.q_at;
+    view.k = (const float *)in[1] + view.kv_at;
+    view.v = (const float *)in[2] + view.kv_at;
+    if (test->op == MS_OP_ATTENTION_GRAD) {
+        view.o = (const float *)in[3] + view.q_at;
+        view.lse = (const float *)in[4] + i_head * a->sequence;
+        view.d_o = (const float *)in[5] + view.q_at;
+    }
+    return view;
+}
+
+/* What one relative rounding error of a weight p_ij amounts to, in units of u: that of the score's dot product, of lse,
+   of the exponential, and of the sums over up to T terms. */
+static double weight_error(const head_view *view, int64_t i, double lse, int64_t j, double *out_p) {
+    int64_t d = view->a->head_size;
+    double s = 0, absolute = 0;
+    for (int64_t c = 0; c < d; c++) {
+        double product = (double)view->q[i * view->stride + c] * (double)view->k[j * view->kv_stride + c];
+        s += product;
+        absolute += fabs(product);
+    }
+    double scale = (double)view->a->scale;
+    *out_p = exp(s * scale - lse);
+    return sqrt((double)d) * absolute * scale + fabs(lse) + sqrt((double)view->a->sequence) + 4;
+}
+
+static void row_magnitude(const head_view *view, int64_t i, double *o, double *lse) {
+    double sum = 0, worst = 0, p;
+    for (int64_t j = 0; j <= i; j++) {
+        worst = fmax(worst, weight_error(view, i, 0, j, &p));
+        sum += p;
+    }
+    for (int64_t c = 0; c < view->a->head_size; c++) o[c] = 0;
+    for (int64_t j = 0; j <= i; j++) {
+        weight_error(view, i, 0, j, &p);
+        for (int64_t c = 0; c < view->a->head_size; c++)
+            o[c] += worst * p / sum * fabs((double)view->v[j * view->kv_stride + c]);
+    }
+    *lse += worst;
+}
+
+static void magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++)
+            row_magnitude(&view, i, out[0] + view.q_at + i * view.stride, &out[1][h * a->sequence + i]);
+    }
+}
+
+static void pair_magnitude(const head_view *view, int64_t i, int64_t j, double *const *out) {
+    int64_t d = view->a->head_size, q_row = i * view->stride, k_row = j * view->kv_stride;
+    const float *q = view->q + q_row, *o = view->o + q_row, *d_o = view->d_o + q_row;
+    const float *k = view->k + k_row, *v = view->v + k_row;
+    double p, error = weight_error(view, i, (double)view->lse[i], j, &p), ds = 0, scale = (double)view->a->scale;
+    for (int64_t c = 0; c < d; c++) ds += fabs((double)d_o[c]) * (fabs((double)v[c]) + fabs((double)o[c]));
+    ds *= p * (error + sqrt((double)d));
+    for (int64_t c = 0; c < d; c++) {
+        out[0][view->q_at + q_row + c] += ds * fabs((double)k[c]) * scale;
+        out[1][view->kv_at + k_row + c] += ds * fabs((double)q[c]) * scale;
+        out[2][view->kv_at + k_row + c] += error * p * fabs((double)d_o[c]);
+    }
+}
+
+static void grad_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    for (int k = 0; k < 3; k++)
+        for (int64_t e = 0; e < ms_shape_count(&test->out[k].shape); e++) out[k][e] = 0;
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++)
+            for (int64_t j = 0; j <= i; j++) pair_magnitude(&view, i, j, out);
+    }
+}
+
+static const ms_attention_attributes table[] = {
+    {1, 1, 1, 1, 1, 1.0f},      {1, 2, 2, 1, 2, 0.7f},      {2, 7, 2, 2, 3, 0.577f},    {1, 8, 1, 1, 32, 0.177f},
+    {1, 9, 4, 2, 33, 0.174f},   {2, 33, 4, 1, 16, 0.25f},   {1, 65, 2, 1, 8, 0.3535f},  {3, 100, 3, 3, 20, 0.2236f},
+    {1, 130, 4, 2, 64, 0.125f}, {1, 523, 2, 1, 5, 0.4472f}, {1, 1040, 2, 1, 3, 0.577f},
+};
+
+static bool make(ms_op op, int i, ms_op_case *out) {
+    if (i >= (int)(sizeof table / sizeof *table)) return false;
+    const ms_attention_attributes *a = &table[i];
+    *out = ms_case_of(op);
+    out->attributes.attention = *a;
+    int64_t n = (int64_t)a->batch * a->sequence;
+    ms_shape q = ms_shape_2(n, (int64_t)a->heads * a->head_size),
+             k = ms_shape_2(n, (int64_t)a->kv_heads * a->head_size);
+    ms_case_input(out, MS_DTYPE_F32, q, MS_CASE_NORMAL);
+    ms_case_input(out, MS_DTYPE_F32, k, MS_CASE_NORMAL);
+    ms_case_input(out, MS_DTYPE_F32, k, MS_CASE_SPARSE);
+    if (op == MS_OP_ATTENTION_GRAD) {
+        ms_case_input(out, MS_DTYPE_F32, q, MS_CASE_NORMAL);
+        ms_case_input(out, MS_DTYPE_F32, ms_shape_2((int64_t)a->batch * a->heads, a->sequence), MS_CASE_POSITIVE);
+        ms_case_input(out, MS_DTYPE_F32, q, MS_CASE_SPARSE);
+    }
+    out->magnitude = op == MS_OP_ATTENTION ? magnitude : grad_magnitude;
+    out->bound = 4;
+    /* A native exp of x = s - m (or s - lse) adds 2 (3 + 2|x|) u, and |x| is at most twice what weight_error counts. */
+    out->native = 10;
+    out->skip_special = a->sequence > 500; /* scalar references would take seconds; the short cases cover them */
+    return true;
+}
+
+bool ms_cases_attention(int i, ms_op_case *out) { return make(MS_OP_ATTENTION, i, out); }
+bool ms_cases_attention_grad(int i, ms_op_case *out) { return make(MS_OP_ATTENTION_GRAD, i, out); }

@@ -1,0 +1,90 @@
+/* Cases of ops: shapes, attributes, inputs and error bounds, as data.  `muonscope verify` runs them on devices,
+   tests/ops on the CPU's kernels.  Functions are thread-safe on distinct cases. */
+#ifndef MS_BACKEND_CASES_CASE_H
+#define MS_BACKEND_CASES_CASE_H
+
+#include "backend/ir/graph.h"
+
+/* How an input is filled. */
+typedef enum ms_case_fill {
+    MS_CASE_NORMAL,   /* about normal, deviation 1, at most 6; i32: uniform in [low, high) */
+    MS_CASE_POSITIVE, /* uniform in [0.1, 2) */
+    MS_CASE_SPARSE,   /* as NORMAL, a third of it +0 or -0 */
+    MS_CASE_WIDE      /* NORMAL times 2^-20 .. 2^20 */
+} ms_case_fill;
+
+enum { MS_CASE_N_SCALARS = 4 };
+
+typedef struct ms_op_case ms_op_case;
+
+/* The magnitude that the error bound of each element is relative to: out[k][i] for f32 and bf16 output k, entered with
+   |oracle|.  in[i]: f32 (bf16 inputs widened) or i32 as the case says, NULL: absent. */
+typedef void (*ms_case_magnitude)(const ms_op_case *test, const void *const *in, double *const *out);
+
+struct ms_op_case {
+    ms_op op;
+    ms_attributes attributes;
+    int32_t n_inputs;
+    ms_dtype dtype[MS_MAX_INPUTS];
+    ms_shape shape[MS_MAX_INPUTS]; /* rank 0: absent */
+    ms_case_fill fill[MS_MAX_INPUTS];
+    int32_t low, high;                /* range of i32 inputs, [low, high) */
+    float scalars[MS_CASE_N_SCALARS]; /* step scalars */
+    ms_case_magnitude magnitude;      /* NULL: |oracle| */
+    double bound;            /* largest |exact - oracle| in units of 2^-24 magnitude, from the sequence of operations */
+    double native;           /* what `fast` may add to it, for functions of the device: see ms_case_bound */
+    bool skip_special;       /* no NaN and infinity in its inputs: the op moves data, or they cannot reach the output */
+    bool large;              /* many millions of elements: not for quick runs */
+    uint32_t absent_outputs; /* bit k: output k is not written for these attributes */
+    /* filled by ms_case_infer */
+    int32_t n_outputs;
+    ms_tensor_info out[MS_MAX_OUTPUTS]; /* dtype and shape only */
+    uint64_t seed;                      /* of the inputs; the caller sets it */
+};
+
+/* The i-th case of an op, i from 0; false: there are no more.  Every op of ops.def has cases: one without does not
+ * link. */
+bool ms_case_make(ms_op op, int i, ms_op_case *out);
+
+/* A case of `op` with everything else zero. */
+ms_op_case ms_case_of(ms_op op);
+/* Appends an input. */
+void ms_case_input(ms_op_case *test, ms_dtype dtype, ms_shape shape, ms_case_fill fill);
+/* Appends an absent optional input. */
+void ms_case_absent(ms_op_case *test);
+bool ms_case_has_input(const ms_op_case *test, int i);
+
+/* Fills n_outputs and out by the op's shape rule.  A store counts as one output: its destination.  MS_INVALID: the rule
+   refuses. */
+ms_status ms_case_infer(ms_op_case *test);
+
+/* Fills input i from the case's seed: f32, bf16 or i32 elements.  No subnormal number: devices may flush those. */
+void ms_case_fill_input(const ms_op_case *test, int i, void *out_data);
+
+/* Largest |result - oracle| in units of 2^-24 magnitude.  `fast` has the same number of roundings as `exact` (sums no
+   deeper than ms_case_depth), but may use a device's own functions; their errors are those that Vulkan allows
+   (specification, precision of operations): division 2.5 ulp, inverse square root 2, square root as its inverse, exp 3
+   + 2|x|, log 3. */
+double ms_case_bound(const ms_op_case *test, bool fast);
+
+/* Most additions that one of n terms goes through in the order of `exact` (backend/cpu/reduce.h): the error of a sum is
+   at most this times 2^-24 times the sum of magnitudes. */
+double ms_case_depth(int64_t n);
+
+/* constant * step scalar, in f32. */
+float ms_case_coefficient(const ms_op_case *test, ms_coefficient coefficient);
+
+/* splitmix64 (Steele, Lea & Flood 2014), and a number uniform in [0, 1) from it. */
+uint64_t ms_case_random(uint64_t *state);
+double ms_case_uniform(uint64_t *state);
+
+/* "[7,5] [5] - [7]" with dtypes other than f32 named; returns out. */
+const char *ms_case_text(const ms_op_case *test, char *out, size_t size);
+
+/* ms_cases_<op>(i, out): the makers behind ms_case_make. */
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+    bool ms_cases_##lower(int i, ms_op_case *out);
+#include "backend/ir/ops.def"
+#undef OP
+
+#endif

@@ -1,0 +1,36 @@
+/* Holds outputs of a case against each other: bit for bit, or within the case's bound of the f64 oracle. */
+#ifndef MS_BACKEND_CASES_COMPARE_H
+#define MS_BACKEND_CASES_COMPARE_H
+
+#include "backend/cases/program.h"
+
+typedef struct ms_case_difference {
+    bool differs;
+    int32_t output;
+    int64_t index;            /* first differing element */
+    uint32_t expected, found; /* bits, of the dtype's size; an oracle's number rounded to f32 */
+    double worst;             /* largest error over its bound, of all elements compared; 0 where bits are compared */
+} ms_case_difference;
+
+/* Whether output k has the same bits; all NaNs are equal, +0 and -0 are not.  Folds the first difference into
+ * `difference`. */
+void ms_case_compare_bits(const ms_op_case *test, int k, const void *expected, const void *found,
+                          ms_case_difference *difference);
+
+/* The errors that output k may have: magnitude times bound, for every element of f32 and bf16 outputs.  oracle: the
+   values of an oracle run.  out_bounds[k]: [count] doubles, NULL for outputs of other dtypes; the caller frees each.
+   MS_OUT_OF_MEMORY. */
+ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, bool fast,
+                         double *out_bounds[MS_MAX_OUTPUTS]);
+
+/* Whether output k lies within `bounds` of the oracle.  Where the oracle is not finite the result must be the same
+   infinity or a NaN for a NaN.  Integers must be equal. */
+void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, const void *found, const double *bounds,
+                            ms_case_difference *difference);
+
+/* Whether f32 or bf16 output k is a NaN wherever both references are: what can be asked of `fast` when inputs are not
+   finite.  Either reference alone may differ: a comparison that `exact` defines, an overflow that f64 does not meet. */
+void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
+                         const void *found, ms_case_difference *difference);
+
+#endif

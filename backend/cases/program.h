@@ -1,0 +1,71 @@
+/* One case as a program on one device: its inputs, and every output it stores, lie in variables between guard elements.
+ */
+#ifndef MS_BACKEND_CASES_PROGRAM_H
+#define MS_BACKEND_CASES_PROGRAM_H
+
+#include "backend/backend.h"
+#include "backend/cases/case.h"
+
+/* How the graph around the op is laid out. */
+typedef enum ms_case_layout_kind {
+    MS_LAYOUT_PLAIN,    /* inputs are variables; each output is computed in a variable of its own */
+    MS_LAYOUT_UNSTORED, /* as plain, but one output is not stored */
+    MS_LAYOUT_ARENA,    /* inputs that ops.def lets outputs share storage with are temporaries that die there */
+    MS_LAYOUT_OVERWRITE /* an output with an alias is stored over its input, as an optimizer's state is */
+} ms_case_layout_kind;
+
+typedef struct ms_case_layout {
+    ms_case_layout_kind kind;
+    int32_t output; /* UNSTORED: which; ARENA: only its aliases, -1: all */
+    int32_t offset; /* elements of guard before each operand: 33 is an odd address, 64 an aligned one */
+} ms_case_layout;
+
+/* "plain", "output 1 unused", ...; returns out. */
+const char *ms_case_layout_text(ms_case_layout layout, char *out, size_t size);
+/* Whether the layout says anything about the op of this case that plain does not. */
+bool ms_case_layout_applies(const ms_op_case *test, ms_case_layout layout);
+
+typedef struct ms_case_program ms_case_program;
+
+/* Builds, compiles and allocates.  test (after ms_case_infer) and device are borrowed.  Errors of the backend,
+   MS_UNSUPPORTED among them; MS_INTERNAL: the plan did not alias where the layout is made for it.  The caller destroys
+   it. */
+ms_status ms_case_program_create(ms_device *device, const ms_op_case *test, ms_case_layout layout,
+                                 ms_case_program **out);
+void ms_case_program_destroy(ms_case_program *program);
+
+/* Values of a case on the host.  Inputs: f32, bf16, i32; outputs: f32 (double from an oracle device), bf16, u16, i32.
+ */
+typedef struct ms_case_values {
+    void *in[MS_MAX_INPUTS];   /* NULL: absent */
+    void *out[MS_MAX_OUTPUTS]; /* elements beyond an output that is not stored or absent stay as they were */
+} ms_case_values;
+
+/* Fills the inputs from the case's seed, and allocates outputs of 8 bytes an element.  MS_OUT_OF_MEMORY.  The caller
+   finishes it. */
+ms_status ms_case_values_init(const ms_op_case *test, ms_case_values *out);
+void ms_case_values_finish(ms_case_values *values);
+
+/* What a run did to memory. */
+typedef enum ms_case_memory {
+    MS_CASE_MEMORY_GOOD,
+    MS_CASE_MEMORY_GUARD,    /* wrote around an operand */
+    MS_CASE_MEMORY_INPUT,    /* changed an input */
+    MS_CASE_MEMORY_UNWRITTEN /* left an element of an output as it was */
+} ms_case_memory;
+
+typedef struct ms_case_finding {
+    ms_case_memory memory;
+    bool is_output;           /* else an input */
+    int32_t operand;          /* which */
+    int64_t index;            /* element, from the start of the operand: negative or beyond its end for a guard */
+    uint64_t expected, found; /* bits */
+} ms_case_finding;
+
+/* Uploads the inputs and poison, runs once, downloads all, and fills values->out for outputs that are stored.
+ *out_finding: the first wrong thing in memory.  Errors of the backend. */
+ms_status ms_case_program_run(ms_case_program *program, ms_case_values *values, ms_case_finding *out_finding);
+/* Whether output k is stored. */
+bool ms_case_program_stores(const ms_case_program *program, int k);
+
+#endif

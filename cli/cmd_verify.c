@@ -1,0 +1,185 @@
+/* muonscope verify: holds every usable device against device cpu, op by op and in whole training runs. */
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/suggest.h"
+#include "cli/verify_ops.h"
+
+int ms_cmd_verify(int argc, char **argv);
+
+enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
+
+struct arguments {
+    ms_option_list ops, devices;
+    const char *numerics, *json;
+    int64_t seed;
+    bool quick, plant, ops_only, runs_only;
+};
+
+static const ms_option options[] = {
+    {"op", MS_OPTION_REPEATED, offsetof(struct arguments, ops), NULL, "NAME",
+     "Only this op, or a list with commas; repeatable"},
+    {"device", MS_OPTION_REPEATED, offsetof(struct arguments, devices), NULL, "NAME",
+     "Only this device, which must then run every op; repeatable (default: all usable ones)"},
+    {"numerics", MS_OPTION_STRING, offsetof(struct arguments, numerics), NULL, "NAME", "exact, fast or both (default)"},
+    {"quick", MS_OPTION_FLAG, offsetof(struct arguments, quick), NULL, NULL, "Small cases and short runs"},
+    {"ops-only", MS_OPTION_FLAG, offsetof(struct arguments, ops_only), NULL, NULL, "No training runs"},
+    {"runs-only", MS_OPTION_FLAG, offsetof(struct arguments, runs_only), NULL, NULL, "No ops"},
+    {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
+    {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
+    {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
+     "Change one bit of one result of each op and run: the command must then fail and name each"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command command = {
+    "verify",
+    NULL,
+    "Runs every op case and whole training runs on this machine's devices.  `exact` must have the bits of device cpu, "
+    "`fast` lie\n"
+    "within derived bounds of an f64 oracle.  Fails when anything differs, or when a named device lacks an op.",
+    options,
+    0,
+    0,
+    NULL,
+    "Device cpu is held against itself: three threads against one.  JSON keys: cli/verify_report.h."};
+
+/* ---- what to verify ---- */
+
+typedef struct selection {
+    ms_verify_ops_options ops;
+    ms_verify_subject subjects[MAX_SUBJECTS];
+    int n_subjects;
+} selection;
+
+static ms_status select_op(const char *name, size_t length, ms_verify_ops_options *out) {
+    char word[64];
+    snprintf(word, sizeof word, "%.*s", (int)length, name);
+    ms_op op = ms_op_find(word);
+    if (op < MS_OP_COUNT) {
+        out->selected[op] = true;
+        return MS_OK;
+    }
+    ms_suggestion suggestion;
+    ms_suggestion_init(word, &suggestion);
+    for (int i = 0; i < MS_OP_COUNT; i++) ms_suggestion_offer(&suggestion, ms_op_get((ms_op)i)->name);
+    const char *best = ms_suggestion_best(&suggestion);
+    if (best) return MS_FAIL(MS_USAGE, "--op %s: no such op; did you mean %s?", word, best);
+    return MS_FAIL(MS_USAGE, "--op %s: no such op", word);
+}
+
+static ms_status select_ops(const ms_option_list *list, ms_verify_ops_options *out) {
+    for (int i = 0; i < MS_OP_COUNT; i++) out->selected[i] = list->n_items == 0;
+    for (int i = 0; i < list->n_items; i++)
+        for (const char *name = list->items[i]; *name;) {
+            size_t length = strcspn(name, ",");
+            MS_TRY(select_op(name, length, out));
+            name += length + (name[length] == ',');
+        }
+    return MS_OK;
+}
+
+static ms_status add_subjects(const char *device, bool named, const char *numerics, selection *plan) {
+    static const ms_numerics both[] = {MS_NUMERICS_EXACT, MS_NUMERICS_FAST};
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(numerics, "both") != 0 && strcmp(numerics, ms_numerics_name(both[i])) != 0) continue;
+        ms_verify_subject *subject = &plan->subjects[plan->n_subjects++];
+        memset(subject, 0, sizeof *subject);
+        snprintf(subject->device, sizeof subject->device, "%s", device);
+        subject->numerics = both[i];
+        subject->n_threads = CPU_THREADS;
+        subject->named = named;
+        MS_TRY(ms_verify_subject_open(subject));
+    }
+    return MS_OK;
+}
+
+static ms_status add_all_devices(const char *numerics, selection *plan) {
+    static ms_device_info devices[MAX_DEVICES];
+    int n;
+    MS_TRY(ms_device_list(devices, MAX_DEVICES, &n));
+    if (n > MAX_DEVICES) return MS_FAIL(MS_UNSUPPORTED, "%d devices: at most %d can be verified", n, MAX_DEVICES);
+    for (int i = 0; i < n; i++) {
+        if (devices[i].usable)
+            MS_TRY(add_subjects(devices[i].name, false, numerics, plan));
+        else
+            printf("not verified: %s (%s): %s\n", devices[i].name, devices[i].description, devices[i].reason);
+    }
+    return MS_OK;
+}
+
+static ms_status make_plan(const struct arguments *arguments, selection *plan) {
+    const char *numerics = arguments->numerics;
+    if (strcmp(numerics, "exact") != 0 && strcmp(numerics, "fast") != 0 && strcmp(numerics, "both") != 0)
+        return MS_FAIL(MS_USAGE, "--numerics %s: must be exact, fast or both", numerics);
+    if (arguments->seed < 0) return MS_FAIL(MS_USAGE, "--seed %lld: must not be negative", (long long)arguments->seed);
+    if (arguments->ops_only && arguments->runs_only)
+        return MS_FAIL(MS_USAGE, "--ops-only and --runs-only leave nothing to verify");
+    plan->ops = (ms_verify_ops_options){
+        .quick = arguments->quick, .plant = arguments->plant, .seed = (uint64_t)arguments->seed};
+    MS_TRY(select_ops(&arguments->ops, &plan->ops));
+    if (arguments->devices.n_items == 0) return add_all_devices(numerics, plan);
+    for (int i = 0; i < arguments->devices.n_items; i++)
+        MS_TRY(add_subjects(arguments->devices.items[i], true, numerics, plan));
+    return MS_OK;
+}
+
+/* ---- verdict ---- */
+
+/* Coverage counts where every op was to run. */
+static ms_status report_coverage(const struct arguments *arguments, const selection *plan, ms_verify_report *report,
+                                 int *out_n_incomplete) {
+    *out_n_incomplete = 0;
+    for (int i = 0; i < plan->n_subjects; i++) {
+        const ms_verify_subject *subject = &plan->subjects[i];
+        double percent;
+        MS_TRY(ms_verify_report_coverage(report, subject->device, subject->numerics, subject->ran, &percent));
+        *out_n_incomplete += subject->named && arguments->ops.n_items == 0 && percent < 100;
+    }
+    return MS_OK;
+}
+
+static ms_status conclude(const ms_verify_totals *totals, int n_incomplete) {
+    if (totals->found < totals->planted)
+        return MS_FAIL(MS_INTERNAL, "verify: %lld of %lld planted faults were not found",
+                       (long long)(totals->planted - totals->found), (long long)totals->planted);
+    if (totals->failed > 0)
+        return MS_FAIL(MS_MISMATCH, "verify: %lld of %lld rows fail", (long long)totals->failed,
+                       (long long)totals->rows);
+    if (n_incomplete > 0) return MS_FAIL(MS_UNSUPPORTED, "verify: a named device does not run every op");
+    if (totals->rows == 0) return MS_FAIL(MS_NOT_FOUND, "verify: there was nothing to verify");
+    return MS_OK;
+}
+
+static ms_status verify_reported(const struct arguments *arguments, selection *plan, ms_verify_report *report) {
+    int n_incomplete = 0;
+    ms_verify_totals totals;
+    if (!arguments->runs_only) {
+        MS_TRY(ms_verify_ops(&plan->ops, plan->subjects, plan->n_subjects, report));
+        MS_TRY(report_coverage(arguments, plan, report, &n_incomplete));
+    }
+    MS_TRY(ms_verify_report_finish(report, &totals));
+    return conclude(&totals, n_incomplete);
+}
+
+static ms_status verify(const struct arguments *arguments) {
+    static selection plan;
+    ms_verify_report *report = NULL;
+    ms_status status = make_plan(arguments, &plan);
+    if (status == MS_OK) status = ms_verify_report_create(stdout, arguments->json, &report);
+    if (status == MS_OK) status = verify_reported(arguments, &plan, report);
+    ms_verify_report_destroy(report);
+    for (int i = 0; i < plan.n_subjects; i++) ms_verify_subject_close(&plan.subjects[i]);
+    return status;
+}
+
+int ms_cmd_verify(int argc, char **argv) {
+    struct arguments arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.numerics = "both";
+    arguments.seed = 1;
+    ms_positionals rest;
+    ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);
+    if (status == MS_OK && rest.help) return ms_command_help(&command);
+    if (status == MS_OK) status = verify(&arguments);
+    return ms_exit_status(status);
+}

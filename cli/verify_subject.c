@@ -1,0 +1,12 @@
+#include "cli/verify_subject.h"
+
+ms_status ms_verify_subject_open(ms_verify_subject *subject) {
+    ms_device_options options = {
+        .name = subject->device, .numerics = subject->numerics, .n_threads = subject->n_threads};
+    return ms_device_open(&options, &subject->handle);
+}
+
+void ms_verify_subject_close(ms_verify_subject *subject) {
+    ms_device_close(subject->handle);
+    subject->handle = NULL;
+}

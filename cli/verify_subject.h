@@ -1,0 +1,21 @@
+/* What `muonscope verify` verifies: one device in one numerics. */
+#ifndef MS_CLI_VERIFY_SUBJECT_H
+#define MS_CLI_VERIFY_SUBJECT_H
+
+#include "backend/backend.h"
+
+typedef struct ms_verify_subject {
+    char device[32];
+    ms_numerics numerics;
+    int32_t n_threads;         /* of a CPU */
+    bool named;                /* the user asked for this device: all ops must run */
+    ms_device *handle;         /* NULL: not open, or lost and not found again */
+    bool ran[MS_OP_COUNT];     /* a case of the op was executed */
+    bool planted[MS_OP_COUNT]; /* a fault was planted into a result of the op */
+} ms_verify_subject;
+
+/* Opens the device.  Errors of ms_device_open.  The caller closes it. */
+ms_status ms_verify_subject_open(ms_verify_subject *subject);
+void ms_verify_subject_close(ms_verify_subject *subject);
+
+#endif
