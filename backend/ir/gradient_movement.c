@@ -42,9 +42,16 @@ ms_status ms_gradient_cast(ms_gradient_pass *pass, const ms_node *node) {
     return MS_OK;
 }
 
+/* The bf16 tensor that dy is an f32 copy of, or dy: widening is exact, and embed_grad takes either. */
+static ms_tensor without_widening(const ms_gradient_pass *pass, ms_tensor dy) {
+    int producer = ms_graph_tensor(pass->graph, dy)->producer;
+    const ms_node *node = producer < 0 ? NULL : ms_graph_node(pass->graph, producer);
+    return node && node->op == MS_OP_CAST ? node->inputs[0] : dy;
+}
+
 ms_status ms_gradient_embed(ms_gradient_pass *pass, const ms_node *node) {
     ms_tensor table = node->inputs[0], index = ms_gradient_value(pass, node->inputs[1]);
-    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
+    ms_tensor dy = without_widening(pass, ms_gradient_arrived(pass, node->outputs[0]));
     int64_t rows = ms_gradient_shape(pass, table).dim[0];
     ms_gradient_replace(
         pass, table,

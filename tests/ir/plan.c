@@ -262,14 +262,15 @@ static int64_t live_bytes(const ms_graph *graph, const ms_plan *plan) {
 }
 
 START_TEST(training_step_is_safe_and_small) {
-    for (int variant = 0; variant < 8; variant++) {
+    for (int variant = 0; variant < 16; variant++) {
         step_options options = {.n_layers = 3,
                                 .n_sequences = 2,
                                 .sequence = 6,
                                 .chunk = 5,
                                 .recompute = (variant & 1) != 0,
                                 .swiglu = (variant & 2) != 0,
-                                .n_micro = variant & 4 ? 2 : 1};
+                                .n_micro = variant & 4 ? 2 : 1,
+                                .storage = variant & 8 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
         step_graph step;
         step_build(&options, &step);
         ms_graph *finished;

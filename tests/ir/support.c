@@ -23,6 +23,17 @@ static void add_weight(step_graph *step, const char *name, ms_shape shape) {
     step->gradients[step->n_weights++] = add_variable(step, gradient, MS_VARIABLE_GRADIENT, MS_DTYPE_F32, shape);
 }
 
+/* x in the step's storage. */
+static ms_tensor stored(step_graph *step, const step_options *options, ms_tensor x) {
+    return options->storage == MS_DTYPE_F32 ? x : ms_cast(step->graph, x, options->storage);
+}
+
+/* x W^T (+ c). */
+static ms_tensor linear(step_graph *step, const step_options *options, ms_tensor x, ms_tensor w, ms_tensor c) {
+    ms_matmul_attributes product = {false, true, 1, 1, options->storage};
+    return ms_product(step->graph, x, stored(step, options, w), c, &product);
+}
+
 static ms_tensor attention_part(step_graph *step, const step_options *options, int layer, ms_tensor h) {
     ms_graph *g = step->graph;
     ms_rope_attributes rope = {HEADS, D, options->sequence, true, true, 1e-6f};
@@ -32,7 +43,7 @@ static ms_tensor attention_part(step_graph *step, const step_options *options, i
     for (int i = 0; i < 3; i++) {
         ms_tensor w = ms_view_rows(g, step->weights[W_QKVO], layer, row, heads[i] * D);
         row += heads[i] * D;
-        parts[i] = ms_matmul(g, h, false, w, true, 1, 0, MS_NO_TENSOR);
+        parts[i] = linear(step, options, h, w, MS_NO_TENSOR);
         rope.heads = heads[i];
         if (gains[i] >= 0)
             ms_qk_norm_rope(g, parts[i], table, ms_view_slice(g, step->weights[gains[i]], layer), &rope, &parts[i],
@@ -41,7 +52,7 @@ static ms_tensor attention_part(step_graph *step, const step_options *options, i
     ms_attention_attributes attention = {options->n_sequences, options->sequence, HEADS, KV, D, 1 / sqrtf((float)D)};
     ms_tensor o;
     ms_attention(g, parts[0], parts[1], parts[2], &attention, &o, &unused);
-    return ms_matmul(g, o, false, ms_view_rows(g, step->weights[W_QKVO], layer, row, C), true, 1, 0, MS_NO_TENSOR);
+    return linear(step, options, o, ms_view_rows(g, step->weights[W_QKVO], layer, row, C), MS_NO_TENSOR);
 }
 
 static ms_tensor block(step_graph *step, const step_options *options, int layer, ms_tensor x) {
@@ -51,9 +62,9 @@ static ms_tensor block(step_graph *step, const step_options *options, int layer,
     ms_tensor o = attention_part(step, options, layer, h);
     ms_add_rms_norm(g, x, o, ms_view_slice(g, step->weights[W_NORM2], layer), 1e-6f, &x, &h, &unused);
     ms_tensor up = ms_view_slice(g, step->weights[W_UP], layer), down = ms_view_slice(g, step->weights[W_DOWN], layer);
-    ms_tensor hidden = ms_matmul(g, h, false, up, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor hidden = linear(step, options, h, up, MS_NO_TENSOR);
     hidden = options->swiglu ? ms_swiglu(g, hidden, ms_relu2(g, hidden)) : ms_relu2(g, hidden);
-    return ms_matmul(g, hidden, false, down, true, 1, 1, x);
+    return linear(step, options, hidden, down, x);
 }
 
 static ms_tensor forward(step_graph *step, const step_options *options, int micro) {
@@ -61,6 +72,7 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     int64_t n = (int64_t)options->n_sequences * options->sequence;
     ms_tensor embedding = ms_view_all(g, step->weights[W_EMBED]);
     ms_tensor x = ms_embed(g, embedding, ms_view(g, step->tokens, micro * n, ms_shape_1(n)), 2);
+    x = stored(step, options, x);
     for (int layer = 0; layer < options->n_layers; layer++) {
         ms_graph_set_block(g, layer);
         x = block(step, options, layer, x);
@@ -70,7 +82,7 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     ms_rms_norm(g, x, ms_view_all(g, step->weights[W_FINAL]), 1e-6f, &x, &unused);
     ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk};
     ms_tensor targets = ms_view(g, step->targets, micro * n, ms_shape_1(n));
-    ms_tied_cross_entropy(g, x, embedding, targets, &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(g, x, stored(step, options, embedding), targets, &attributes, &loss, &dh, &de);
     return loss;
 }
 
@@ -208,11 +220,22 @@ static void random_store(generator *r, ms_tensor x) {
     ms_assign(r->graph, same_variable ? ms_relu2(r->graph, x) : x, view);
 }
 
+/* A product of two tensors in bf16, whose result is cast back, and used in bf16 before that or not. */
+static void random_bf16(generator *r, ms_tensor a, ms_tensor b, ms_tensor c) {
+    ms_graph *g = r->graph;
+    ms_matmul_attributes product = {false, pick(r, 2) != 0, 1, 1, MS_DTYPE_BF16};
+    ms_tensor x = ms_cast(g, a, MS_DTYPE_BF16), y = ms_product(g, x, b, MS_NO_TENSOR, &product);
+    if (pick(r, 2)) y = ms_product(g, y, x, pick(r, 2) ? y : ms_cast(g, c, MS_DTYPE_BF16), &product);
+    if (pick(r, 2)) keep(r, ms_cast(g, ms_axpby(g, ms_constant(1), x, ms_step_scalar(1, 0), y), MS_DTYPE_F32));
+    if (pick(r, 2)) y = ms_relu2(g, ms_reshape(g, y, ms_shape_2(2, 8)));
+    keep(r, ms_cast(g, ms_reshape(g, y, ms_shape_2(4, 4)), MS_DTYPE_F32));
+}
+
 static void random_node(generator *r) {
     ms_graph *g = r->graph;
     ms_tensor a = random_input(r), b = random_input(r), c = random_input(r), outputs[3];
     int begin = pick(r, 3);
-    switch (pick(r, 14)) {
+    switch (pick(r, 16)) {
     case 0:
         keep(r, ms_axpby(g, ms_step_scalar(1, 0), a, ms_constant(2), b));
         break;
@@ -258,6 +281,10 @@ static void random_node(generator *r) {
         ms_assign(g, ms_matmul(g, a, true, b, false, 1, 1, view), view);
         break;
     }
+    case 12:
+    case 13:
+        random_bf16(r, a, b, c);
+        break;
     default:
         random_store(r, a);
     }

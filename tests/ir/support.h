@@ -26,7 +26,8 @@ typedef struct step_options {
     int n_layers, n_sequences, sequence, chunk;
     bool recompute;
     bool swiglu;
-    int n_micro; /* micro-batches whose gradients add up in one graph */
+    int n_micro;      /* micro-batches whose gradients add up in one graph */
+    ms_dtype storage; /* of activations and of the matrices that products read */
 } step_options;
 
 enum { STEP_MAX_WEIGHTS = 9 };

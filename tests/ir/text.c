@@ -24,14 +24,15 @@ static void check_round_trip(const ms_graph *graph) {
 }
 
 START_TEST(training_steps_round_trip) {
-    for (int variant = 0; variant < 4; variant++) {
+    for (int variant = 0; variant < 8; variant++) {
         step_options options = {.n_layers = 2,
                                 .n_sequences = 2,
                                 .sequence = 4,
                                 .chunk = 3,
                                 .recompute = (variant & 1) != 0,
                                 .swiglu = (variant & 2) != 0,
-                                .n_micro = 2};
+                                .n_micro = 2,
+                                .storage = variant & 4 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
         step_graph step;
         step_build(&options, &step);
         check_round_trip(step.graph);
