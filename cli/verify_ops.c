@@ -343,12 +343,18 @@ static ms_status check_case(const ops_run *all, ms_op_case *test, int i_case) {
     return status;
 }
 
-static ms_status check_all(const ops_run *all) {
-    ms_op_case test;
-    for (int op = 0; op < MS_OP_COUNT; op++) {
-        for (int i = 0; all->options->selected[op] && ms_case_make((ms_op)op, i, &test); i++)
-            MS_TRY_NOTE(check_case(all, &test, i), "%s, case %d", ms_op_get((ms_op)op)->name, i);
+static ms_status check_op(const ops_run *all, ms_op op) {
+    ms_op_case test, in_bf16;
+    for (int i = 0; ms_case_make(op, i, &test); i++) {
+        MS_TRY_NOTE(check_case(all, &test, i), "case %d", i);
+        if (ms_case_in_bf16(&test, i, &in_bf16)) MS_TRY_NOTE(check_case(all, &in_bf16, i), "case %d in bf16", i);
     }
+    return MS_OK;
+}
+
+static ms_status check_all(const ops_run *all) {
+    for (int op = 0; op < MS_OP_COUNT; op++)
+        if (all->options->selected[op]) MS_TRY_NOTE(check_op(all, (ms_op)op), "%s", ms_op_get((ms_op)op)->name);
     return MS_OK;
 }
 

@@ -116,10 +116,11 @@ const char *ms_case_text(const ms_op_case *test, char *out, size_t size) {
         }
         used += (size_t)snprintf(out + used, size - used, "%s%s%s", i ? " " : "", dtype, shape);
     }
-    if (test->n_inputs == 0 && test->n_outputs > 0) {
-        char shape[64];
-        snprintf(out, size, "-> %s%s", test->out[0].dtype != MS_DTYPE_F32 ? ms_dtype_name(test->out[0].dtype) : "",
-                 ms_shape_text(&test->out[0].shape, shape, sizeof shape));
-    }
+    char shape[64];
+    const ms_tensor_info *result = &test->out[0];
+    if (used < size && test->n_inputs == 0)
+        snprintf(out, size, "-> %s", ms_shape_text(&result->shape, shape, sizeof shape));
+    else if (used < size && result->dtype != MS_DTYPE_F32)
+        snprintf(out + used, size - used, " -> %s", ms_dtype_name(result->dtype));
     return out;
 }

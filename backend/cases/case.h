@@ -46,6 +46,10 @@ struct ms_op_case {
  * link. */
 bool ms_case_make(ms_op op, int i, ms_op_case *out);
 
+/* The same case with its data in bf16; turn: which of the combinations that the op allows, in rotation.  false: none
+ * fits. */
+bool ms_case_in_bf16(const ms_op_case *test, int turn, ms_op_case *out);
+
 /* A case of `op` with everything else zero. */
 ms_op_case ms_case_of(ms_op op);
 /* Appends an input. */
@@ -78,7 +82,7 @@ float ms_case_coefficient(const ms_op_case *test, ms_coefficient coefficient);
 uint64_t ms_case_random(uint64_t *state);
 double ms_case_uniform(uint64_t *state);
 
-/* "[7,5] [5] - [7]" with dtypes other than f32 named; returns out. */
+/* "[7,5] bf16[5] - [7]", dtypes other than f32 named, a result's too; returns out.  After ms_case_infer. */
 const char *ms_case_text(const ms_op_case *test, char *out, size_t size);
 
 /* ms_cases_<op>(i, out): the makers behind ms_case_make. */
