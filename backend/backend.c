@@ -60,6 +60,13 @@ static void append_name(char *list, size_t size, const char *name) {
     if (used + strlen(name) + 3 < size) snprintf(list + used, size - used, "%s%s", used ? ", " : "", name);
 }
 
+/* "vulkan (unusable: no Vulkan driver is installed)". */
+static void append_device(char *list, size_t size, const ms_device_info *info) {
+    append_name(list, size, info->name);
+    size_t used = strlen(list);
+    if (!info->usable) snprintf(list + used, size - used, " (unusable: %s)", info->reason);
+}
+
 /* Case does not count. */
 static bool contains(const char *text, const char *part) {
     size_t length = strlen(part);
@@ -87,7 +94,7 @@ static ms_status find_device(const char *name, const ms_backend_impl **out_impl,
         int n = 0;
         MS_TRY(backends[i]->enumerate(infos, MAX_DEVICES, &n));
         for (int j = 0; j < n && j < MAX_DEVICES; j++) {
-            append_name(known, sizeof known, infos[j].name);
+            append_device(known, sizeof known, &infos[j]);
             bool exact = strcmp(infos[j].name, name) == 0;
             if (!exact && !is_nickname(name, backends[i], &infos[j])) continue;
             append_name(nicknamed, sizeof nicknamed, infos[j].name);
