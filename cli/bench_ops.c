@@ -4,10 +4,7 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "platform/clock.h"
-#include "platform/thread.h"
-
-enum { RUNS = 7 };
+#include "cli/bench_meter.h"
 
 /* One row of the table. */
 typedef struct bench_case {
@@ -31,6 +28,7 @@ typedef struct bench_case {
         name, op, 1, 0, 0, 0, false, false, { b, t, h, g, d, 0.125f }                                                  \
     }
 static const bench_case table[] = {
+    MATMUL("square 512", 512, 512, 512, false, false),
     MATMUL("square", 1024, 1024, 1024, false, false),
     MATMUL("forward qkvo", 4096, 1536, 512, false, true),
     MATMUL("forward up", 4096, 2048, 512, false, true),
@@ -158,18 +156,6 @@ static ms_status fill_inputs(ms_store *store, const ms_variables *variables) {
     return MS_OK;
 }
 
-static ms_status time_program(ms_program *program, double *out_seconds) {
-    double seconds[RUNS];
-    MS_TRY(ms_program_run(program));
-    for (int i = 0; i < RUNS; i++) {
-        double begin = ms_clock_seconds();
-        MS_TRY(ms_program_run(program));
-        seconds[i] = ms_clock_seconds() - begin;
-    }
-    *out_seconds = ms_bench_median(seconds, RUNS);
-    return MS_OK;
-}
-
 static ms_status measure(ms_device *device, bench_graph *b, double *out_seconds, ms_program_report *out_report) {
     ms_graph *finished = NULL;
     ms_store *store = NULL;
@@ -180,7 +166,7 @@ static ms_status measure(ms_device *device, bench_graph *b, double *out_seconds,
     if (status == MS_OK) status = ms_store_create(device, b->variables, &store);
     if (status == MS_OK) status = fill_inputs(store, b->variables);
     if (status == MS_OK) status = ms_program_compile(store, finished, &program);
-    if (status == MS_OK) status = time_program(program, out_seconds);
+    if (status == MS_OK) status = ms_bench_time_program(device, program, out_seconds);
     if (status == MS_OK) ms_program_get_report(program, out_report);
     ms_program_destroy(program);
     ms_store_destroy(store);
@@ -189,72 +175,102 @@ static ms_status measure(ms_device *device, bench_graph *b, double *out_seconds,
 }
 
 /* The limit a case is held against, measured right before and right after it: the machine may be shared. */
-static double measure_limit(const bench_case *c, int n_threads) {
+static ms_status measure_limit(ms_bench_meter *meter, const bench_case *c, double *out) {
     bool contraction =
         c->op == MS_OP_MATMUL || c->op == MS_OP_GRAM || c->op == MS_OP_ATTENTION || c->op == MS_OP_ATTENTION_GRAD;
-    return contraction ? ms_bench_sgemm_peak(n_threads) : ms_bench_triad(n_threads);
+    return contraction ? ms_bench_meter_flops(meter, out) : ms_bench_meter_bytes(meter, out);
 }
 
-/* Sums over the matmuls of a training step (every row of more than 1 row of output but the square one): what the op
-   took, and what sgemm takes at its peak and on the same products. */
+/* Sums over the matmuls of a training step (every row of more than 1 row of output but the square ones): what the op
+   took, and what it would take at the limit and by sgemm on the same products. */
 typedef struct training_matmuls {
     double seconds, peak_seconds, twin_seconds;
 } training_matmuls;
 
-/* OpenBLAS's own sgemm on the product of a matmul case. */
-static double measure_twin(const bench_case *c, int n_threads) {
+/* OpenBLAS's own sgemm on the product of a matmul case, 0 on other devices. */
+static double measure_twin(const ms_bench_meter *meter, const bench_case *c) {
     const ms_bench_product product = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
-    return c->op == MS_OP_MATMUL ? ms_bench_sgemm(&product, n_threads) : 0;
+    return c->op == MS_OP_MATMUL && meter->is_cpu ? ms_bench_sgemm(&product, meter->n_threads) : 0;
 }
 
-static ms_status run_case(ms_device *device, const bench_case *c, int n_threads, training_matmuls *sums, FILE *out) {
-    bench_graph b = {NULL, NULL, MS_OK};
+/* What was measured of one case. */
+typedef struct bench_result {
+    double seconds, limit, twin; /* limit and twin in GFLOP/s or GB/s */
     ms_program_report report;
-    double seconds = 0, limit = 0.5 * measure_limit(c, n_threads), twin = 0.5 * measure_twin(c, n_threads);
+} bench_result;
+
+static ms_status measure_case(ms_bench_meter *meter, const bench_case *c, bench_graph *b, bench_result *out) {
+    double before = 0, after = 0, twin_before = measure_twin(meter, c);
+    MS_TRY(measure_limit(meter, c, &before));
+    MS_TRY(measure(meter->device, b, &out->seconds, &out->report));
+    MS_TRY(measure_limit(meter, c, &after));
+    out->limit = 0.5 * (before + after);
+    out->twin = 0.5 * (twin_before + measure_twin(meter, c));
+    return MS_OK;
+}
+
+static void print_case(const ms_bench_meter *meter, const bench_case *c, const bench_result *result, FILE *out) {
+    bool contraction = result->report.contraction_flops > 0;
+    double rate = 1e-9 * (contraction ? result->report.contraction_flops : result->report.bytes) / result->seconds;
+    char beside[64] = "";
+    if (result->twin > 0)
+        snprintf(beside, sizeof beside, ", %.2f of sgemm on this product %.1f", rate / result->twin, result->twin);
+    fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", ms_op_get(c->op)->name, c->name,
+            1e3 * result->seconds, rate, contraction ? "GFLOP/s" : "GB/s", result->limit > 0 ? rate / result->limit : 0,
+            contraction ? meter->flops_name : meter->bytes_name, result->limit, beside);
+    fflush(out);
+}
+
+static bool is_square(const bench_case *c) { return c->m == c->n && c->n == c->k; }
+
+static ms_status run_case(ms_bench_meter *meter, const bench_case *c, training_matmuls *sums, FILE *out) {
+    bench_graph b = {NULL, NULL, MS_OK};
+    bench_result result = {0};
     ms_status status = ms_variables_create(&b.variables);
     if (status == MS_OK) status = ms_graph_create(b.variables, -1, &b.graph);
     if (status == MS_OK) {
         add_case(&b, c);
-        status = measure(device, &b, &seconds, &report);
+        status = measure_case(meter, c, &b, &result);
     }
-    if (status == MS_OK) {
-        const char *op = ms_op_get(c->op)->name;
-        bool contraction = report.contraction_flops > 0;
-        double rate = 1e-9 * (contraction ? report.contraction_flops : report.bytes) / seconds;
-        limit += 0.5 * measure_limit(c, n_threads);
-        twin += 0.5 * measure_twin(c, n_threads);
-        if (twin > 0 && c->m > 1 && !(c->m == c->n && c->n == c->k)) {
-            sums->seconds += seconds;
-            sums->peak_seconds += 1e-9 * report.contraction_flops / limit;
-            sums->twin_seconds += 1e-9 * report.contraction_flops / twin;
-        }
-        char beside[64] = "";
-        if (twin > 0) snprintf(beside, sizeof beside, ", %.2f of sgemm on this product %.1f", rate / twin, twin);
-        fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", op, c->name, 1e3 * seconds, rate,
-                contraction ? "GFLOP/s" : "GB/s", limit > 0 ? rate / limit : 0, contraction ? "sgemm peak" : "triad",
-                limit, beside);
-    } else {
+    if (status == MS_OK)
+        print_case(meter, c, &result, out);
+    else
         ms_status_note(status, "bench ops: %s %s", ms_op_get(c->op)->name, c->name);
+    if (status == MS_OK && c->op == MS_OP_MATMUL && c->m > 1 && !is_square(c)) {
+        double gflop = 1e-9 * result.report.contraction_flops;
+        sums->seconds += result.seconds;
+        sums->peak_seconds += gflop / result.limit;
+        sums->twin_seconds += result.twin > 0 ? gflop / result.twin : 0;
     }
     ms_graph_destroy(b.graph);
     ms_variables_destroy(b.variables);
     return status;
 }
 
+static ms_status run_table(ms_bench_meter *meter, FILE *out) {
+    training_matmuls sums = {0, 0, 0};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) MS_TRY(run_case(meter, &table[i], &sums, out));
+    fprintf(out, "matmuls of a training step together: %.2f of %s", sums.peak_seconds / sums.seconds,
+            meter->flops_name);
+    if (sums.twin_seconds > 0) fprintf(out, ", %.2f of sgemm on these products", sums.twin_seconds / sums.seconds);
+    fprintf(out, "\n");
+    return MS_OK;
+}
+
 ms_status ms_bench_ops(const char *device_name, ms_numerics numerics, int n_threads, FILE *out) {
     if (numerics == MS_NUMERICS_ORACLE) return MS_FAIL(MS_INVALID, "bench ops: oracle numerics are not timed");
     ms_device_options options = {.name = device_name, .numerics = numerics, .n_threads = n_threads};
     ms_device *device = NULL;
+    ms_bench_meter meter;
     MS_TRY(ms_device_open(&options, &device));
-    fprintf(out, "%s, %s, %d threads; medians; limits measured before and after each row\n", device_name,
-            ms_numerics_name(numerics), n_threads ? n_threads : ms_processor_count());
-    ms_status status = MS_OK;
-    training_matmuls sums = {0, 0, 0};
-    for (size_t i = 0; status == MS_OK && i < sizeof table / sizeof *table; i++)
-        status = run_case(device, &table[i], n_threads, &sums, out);
-    if (status == MS_OK && sums.seconds > 0)
-        fprintf(out, "matmuls of a training step together: %.2f of sgemm peak, %.2f of sgemm on these products\n",
-                sums.peak_seconds / sums.seconds, sums.twin_seconds / sums.seconds);
+    ms_status status = ms_bench_meter_init(device, device_name, n_threads, false, &meter);
+    if (status == MS_OK) {
+        fprintf(out, "%s, %s", device_name, ms_numerics_name(numerics));
+        if (meter.is_cpu) fprintf(out, ", %d threads", ms_device_threads(device));
+        fprintf(out, "; medians; limits measured before and after each row\n");
+        status = run_table(&meter, out);
+        ms_bench_meter_finish(&meter);
+    }
     ms_device_close(device);
     return status;
 }

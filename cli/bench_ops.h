@@ -7,10 +7,10 @@
 #include "backend/backend.h"
 
 /* Runs each op of a fixed table as a program of its own on `device` ("cpu", ...) and prints to `out` per op: median
-   milliseconds, GFLOP/s and its share of the sgemm peak (contractions; attention counts visible pairs) and, for matmul,
-   of sgemm on the same product, or GB/s and its share of the triad (the rest), the limit measured before and after each
-   row at n_threads threads (0: all processors). MS_INVALID: oracle numerics.  MS_NOT_FOUND, MS_UNSUPPORTED,
-   MS_OUT_OF_MEMORY as the backend.  Not thread-safe. */
+   milliseconds, GFLOP/s and its share of the limit (contractions; attention counts visible pairs) and, for matmul on
+   the CPU, of sgemm on the same product, or GB/s and its share of the limit (the rest).  Limits are those of
+   cli/bench_meter.h, measured before and after each row, at n_threads threads on the CPU (0: all processors).
+   MS_INVALID: oracle numerics.  MS_NOT_FOUND, MS_UNSUPPORTED, MS_OUT_OF_MEMORY as the backend.  Not thread-safe. */
 ms_status ms_bench_ops(const char *device, ms_numerics numerics, int n_threads, FILE *out);
 
 /* The median of n >= 1 values (of an even number: the upper middle one).  Sorts them. */

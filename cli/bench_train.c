@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bench_meter.h"
 #include "cli/bench_ops.h"
 #include "cli/trainer_config.h"
 #include "platform/clock.h"
@@ -53,7 +54,7 @@ typedef struct contender {
     ms_trainer *trainer;
     random_tokens source;
     double *seconds; /* [n_steps] */
-    double *peaks;   /* [n_steps]: sgemm, GFLOP/s, mean of right before and right after the step */
+    double *peaks;   /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
 } contender;
 
 static ms_status open_contender(const ms_trainer_options *options, int n_steps, contender *out) {
@@ -114,7 +115,33 @@ static void print_op_times(const contender *c, int n_steps, FILE *out) {
                 1e3 * times[j].seconds / n_steps, 100 * times[j].seconds / total);
 }
 
-static void print_speed(const contender *muon, const contender *adamw, int n_steps, FILE *out) {
+/* What a step hands to the device, beside what it cannot do without. */
+static void print_work(const contender *c, double seconds, double peak, FILE *out) {
+    const ms_trainer *trainer = c->trainer;
+    const ms_trainer_facts *facts = &trainer->facts;
+    const ms_program *programs[] = {trainer->first, trainer->next, trainer->update};
+    double dispatches = 0, barriers = 0, bytes = 0;
+    for (int i = 0; i < 3; i++) {
+        ms_program_counts counts;
+        if (!programs[i]) continue;
+        int runs = i == 1 ? trainer->options.accumulation - 1 : 1;
+        ms_program_get_counts(programs[i], &counts);
+        dispatches += (double)runs * counts.n_dispatches;
+        barriers += (double)runs * counts.n_barriers;
+        bytes += (double)runs * counts.operand_bytes;
+    }
+    fprintf(out, "contractions         %.2f GFLOP a step, %.1f ms at the limit: the step takes %.3f times that\n",
+            facts->contraction_flops / 1e9, 1e3 * facts->contraction_flops / 1e9 / peak,
+            seconds * peak * 1e9 / facts->contraction_flops);
+    fprintf(out, "dispatches           %.0f a step, %.0f barriers; graph nodes: %d\n", dispatches, barriers,
+            facts->nodes_per_step);
+    if (bytes > 0)
+        fprintf(out,
+                "operands             %.1f MiB a step read and written by dispatches; by the graph's nodes: %.1f MiB\n",
+                bytes / 1048576, facts->step_bytes / 1048576);
+}
+
+static void print_speed(const contender *muon, const contender *adamw, const char *limit, int n_steps, FILE *out) {
     const ms_trainer_facts *facts = &muon->trainer->facts;
     double seconds = median(muon->seconds, n_steps), ratios[MAX_STEPS];
     double model_gflop = (double)facts->tokens_per_step * facts->model_flops_per_token / 1e9;
@@ -123,19 +150,26 @@ static void print_speed(const contender *muon, const contender *adamw, int n_ste
     fprintf(out, "step                 %.1f ms (median of %d), %lld tokens\n", 1e3 * seconds, n_steps,
             (long long)facts->tokens_per_step);
     fprintf(out, "tokens per second    %.0f\n", (double)facts->tokens_per_step / seconds);
-    fprintf(out, "sgemm peak           %.1f GFLOP/s (median; measured around every step)\n",
-            median(muon->peaks, n_steps));
-    fprintf(out, "model arithmetic     %.1f GFLOP/s, of the sgemm peak: %.3f (median of the steps' ratios)\n",
+    fprintf(out, "limit                %.1f GFLOP/s, %s (median; measured around every step)\n",
+            median(muon->peaks, n_steps), limit);
+    fprintf(out, "model arithmetic     %.1f GFLOP/s, of the limit: %.3f (median of the steps' ratios)\n",
             model_gflop / seconds, share);
-    fprintf(out, "all arithmetic       %.1f GFLOP/s, of the sgemm peak: %.3f\n", facts->step_flops / seconds / 1e9,
+    fprintf(out, "all arithmetic       %.1f GFLOP/s, of the limit: %.3f\n", facts->step_flops / seconds / 1e9,
             share * facts->step_flops / 1e9 / model_gflop);
+    print_work(muon, seconds, median(muon->peaks, n_steps), out);
     if (!adamw) return;
     for (int i = 0; i < n_steps; i++) ratios[i] = muon->seconds[i] / adamw->seconds[i];
     fprintf(out, "muon over adamw      %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n",
             median(ratios, n_steps), n_steps, 1e3 * median(adamw->seconds, n_steps));
 }
 
-static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
+/* Memory that the process, or the device where it has its own, has come to hold. */
+static double memory_held(const ms_device *device) {
+    size_t on_device = device ? ms_device_allocated_bytes(device) : 0;
+    return on_device > 0 ? (double)on_device : resident_bytes();
+}
+
+static ms_status prepare(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
                          contender *adamw, FILE *out) {
     if (config->model.vocabulary == 0)
         return MS_FAIL(MS_INVALID, "bench train: give model.vocabulary, there is no data to take it from");
@@ -143,28 +177,47 @@ static ms_status measure(const ms_config *config, int n_steps, bool compare_adam
     double resident = resident_bytes(), unused;
     MS_TRY(open_contender(&options, n_steps, main_one));
     MS_TRY(timed_step(main_one, &unused));
-    double measured = resident_bytes() - resident, planned = (double)main_one->trainer->facts.memory.total;
-    int n_threads = ms_device_threads(main_one->trainer->device);
-    fprintf(out, "train: %lld parameters, %s numerics, %d threads\n", (long long)main_one->trainer->facts.parameters,
-            ms_numerics_name(options.numerics), n_threads);
-    fprintf(out, "memory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
+    const ms_device *device = main_one->trainer->device;
+    double measured = memory_held(device), planned = (double)main_one->trainer->facts.memory.total;
+    if (ms_device_allocated_bytes(device) == 0) measured -= resident;
+    fprintf(out, "train: %lld parameters, %s, %s numerics", (long long)main_one->trainer->facts.parameters,
+            options.device, ms_numerics_name(options.numerics));
+    if (ms_device_threads(device) > 0) fprintf(out, ", %d threads", ms_device_threads(device));
+    fprintf(out, "\nmemory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
             measured / 1048576, measured / planned);
-    if (compare_adamw) {
-        ms_trainer_options other = options;
-        other.optimizer.kind = MS_OPTIMIZER_ADAMW;
-        MS_TRY(open_contender(&other, n_steps, adamw));
-        MS_TRY(timed_step(adamw, &unused));
-    }
-    set_timing(main_one);
+    if (!compare_adamw) return MS_OK;
+    options.optimizer.kind = MS_OPTIMIZER_ADAMW;
+    MS_TRY(open_contender(&options, n_steps, adamw));
+    return timed_step(adamw, &unused);
+}
+
+static ms_status time_steps(ms_bench_meter *meter, int n_steps, contender *main_one, contender *adamw) {
     for (int i = 0; i < n_steps; i++) {
-        double before_step = ms_bench_sgemm_peak(n_threads);
+        double before = 0, after = 0;
+        MS_TRY(ms_bench_meter_flops(meter, &before));
         MS_TRY(timed_step(main_one, &main_one->seconds[i]));
-        main_one->peaks[i] = 0.5 * (before_step + ms_bench_sgemm_peak(n_threads));
-        if (compare_adamw) MS_TRY(timed_step(adamw, &adamw->seconds[i]));
+        MS_TRY(ms_bench_meter_flops(meter, &after));
+        main_one->peaks[i] = 0.5 * (before + after);
+        if (adamw) MS_TRY(timed_step(adamw, &adamw->seconds[i]));
     }
-    print_speed(main_one, compare_adamw ? adamw : NULL, n_steps, out);
-    print_op_times(main_one, n_steps, out);
     return MS_OK;
+}
+
+static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
+                         contender *adamw, FILE *out) {
+    MS_TRY(prepare(config, n_steps, compare_adamw, main_one, adamw, out));
+    ms_device *device = main_one->trainer->device;
+    ms_bench_meter meter;
+    MS_TRY(ms_bench_meter_init(device, config->train.device, ms_device_threads(device), false, &meter));
+    /* Times of single ops come from steps of their own: on some devices they keep ops from overlapping. */
+    ms_status status = time_steps(&meter, n_steps, main_one, compare_adamw ? adamw : NULL);
+    if (status == MS_OK) print_speed(main_one, compare_adamw ? adamw : NULL, meter.flops_name, n_steps, out);
+    ms_bench_meter_finish(&meter);
+    set_timing(main_one);
+    double unused;
+    for (int i = 0; status == MS_OK && i < n_steps; i++) status = timed_step(main_one, &unused);
+    if (status == MS_OK) print_op_times(main_one, n_steps, out);
+    return status;
 }
 
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out) {

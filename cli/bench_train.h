@@ -7,9 +7,10 @@
 #include "cli/config.h"
 
 /* Runs n_steps timed steps (after one untimed) of the configured model on random tokens, interleaved with steps of the
-   same model under AdamW when compare_adamw is set, and prints to `out`: tokens/s, model FLOP/s over the sgemm peak
-   measured in the same process before and after, planned and measured memory, time per op, and the time of a Muon step
-   over an AdamW step. Medians throughout.  Limits are printed beside the figures, not enforced.  Not thread-safe. */
+   same model under AdamW when compare_adamw is set, and prints to `out`: tokens/s, model FLOP/s over the limit
+   of cli/bench_meter.h measured before and after, dispatches, barriers and bytes beside what the graph needs, planned
+   and measured memory, time per op, and the time of a Muon step over an AdamW step. Medians throughout.  Limits are
+   printed beside the figures, not enforced.  Not thread-safe. */
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench_ops.h"
+#include "cli/bench_meter.h"
 #include "cli/trainer_config.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
@@ -169,6 +169,17 @@ static ms_status keep_tokenizer(ms_train_run *run) {
     return status;
 }
 
+static ms_status measure_peak(ms_train_run *run) {
+    ms_bench_meter meter;
+    ms_device *device = run->trainer->device;
+    double gflops = 0;
+    MS_TRY(ms_bench_meter_init(device, run->config.train.device, ms_device_threads(device), true, &meter));
+    ms_status status = ms_bench_meter_flops(&meter, &gflops);
+    ms_bench_meter_finish(&meter);
+    run->peak_flops = 1e9 * gflops;
+    return status;
+}
+
 ms_status ms_train_run_start(ms_train_run *run, const char *path) {
     MS_TRY(ms_trainer_allocate(run->trainer));
     if (run->has_folder) {
@@ -180,8 +191,7 @@ ms_status ms_train_run_start(ms_train_run *run, const char *path) {
         MS_TRY(ms_trainer_initialise(run->trainer));
         MS_TRY(open_logs(run));
     }
-    run->peak_flops = 1e9 * ms_bench_sgemm_peak(ms_device_threads(run->trainer->device));
-    return MS_OK;
+    return measure_peak(run);
 }
 
 void ms_train_run_close(ms_train_run *run) {

@@ -22,7 +22,7 @@ typedef struct ms_train_run {
     int64_t n_steps;
     int64_t resumed_step;                      /* -1: a new run */
     int64_t saved_step;                        /* of the last checkpoint; -1: none yet */
-    double peak_flops;                         /* measured sgemm peak, FLOP/s; 0: not measured */
+    double peak_flops;                         /* of matrix products, measured at the start, FLOP/s */
     char config_hash[65];                      /* of the keys that must not change */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet */

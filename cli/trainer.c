@@ -121,6 +121,7 @@ static ms_status estimate(ms_trainer *trainer) {
         if (report.arena_bytes > facts->memory.arena) facts->memory.arena = report.arena_bytes;
         if (report.workspace_bytes > facts->memory.workspace) facts->memory.workspace = report.workspace_bytes;
         facts->step_flops += programs[i].runs * report.flops;
+        facts->contraction_flops += programs[i].runs * report.contraction_flops;
         facts->step_bytes += programs[i].runs * report.bytes;
         facts->nodes_per_step += (int32_t)programs[i].runs * report.n_nodes;
     }
