@@ -64,6 +64,19 @@ must resume asked
 grep -q "^resumed asked at step $saved\$" err || fail "did not resume at $saved: $(cat err)"
 same_as_whole asked
 
+# Storage in bf16 is f32 in the checkpoint: the same holds, and a resumed run cannot change to it.
+bf16="--threads 1 --train.storage=bf16 $options"
+must micro --run whole_bf16 $bf16
+hashes >whole.hashes
+record whole_bf16 >whole.record
+stop_after=50
+start asked_bf16 "$muonscope" train --preset micro --numerics exact --run asked_bf16 $bf16
+kill -TERM "$process"
+finish 0
+must resume asked_bf16 --threads 2
+same_as_whole asked_bf16
+refuse 1 "train.storage" "$muonscope" train --resume whole_bf16 --train.storage=f32
+
 # A second process keeps off a run that is being written.
 stop_after=20
 start busy "$muonscope" train --preset micro --numerics exact --run busy --threads 1 $options

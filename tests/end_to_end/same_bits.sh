@@ -1,5 +1,6 @@
 #!/bin/sh
 # `exact`: the same weights, optimizer state and spectra for 1 and 2 threads and across two runs; another seed gives others.
+# With storage in bf16 too.
 . "$(dirname "$0")/support.sh"
 
 must micro --run one --threads 1 --tracker.threads=1
@@ -24,4 +25,24 @@ for run in fast fast_again; do
     hashes >$run.hashes
 done
 cmp fast.hashes fast_again.hashes || fail "two fast runs differ"
-cat one.hashes
+# bf16 storage: the same for 1 and 2 threads and with recomputation, other weights than in f32, and nearly the same loss.
+last_loss() {
+    sed -n 's/^{"step":50,.*"loss":\([0-9.]*\),.*/\1/p' "$1/metrics.jsonl"
+}
+bf16="--train.storage=bf16"
+must micro --run bf16_one --threads 1 $bf16
+grep -q '^storage  *bf16' out || fail "the table does not say bf16: $(cat out)"
+hashes >bf16_one.hashes
+must micro --run bf16_two --threads 2 $bf16
+hashes >bf16_two.hashes
+must micro --run bf16_again --threads 2 --model.recompute=true $bf16
+hashes >bf16_again.hashes
+cmp bf16_one.hashes bf16_two.hashes || fail "1 and 2 threads differ in bf16"
+cmp bf16_one.hashes bf16_again.hashes || fail "recomputation changes bits in bf16"
+! cmp -s one.hashes bf16_one.hashes || fail "bf16 gives the weights of f32"
+awk -v a="$(last_loss one)" -v b="$(last_loss bf16_one)" 'BEGIN { exit !(a > 0 && b > 0.98 * a && b < 1.02 * a) }' ||
+    fail "losses after 50 steps: $(last_loss one) in f32, $(last_loss bf16_one) in bf16"
+must micro --run bf16_fast --numerics fast --threads 2 $bf16
+awk -v a="$(last_loss one)" -v b="$(last_loss bf16_fast)" 'BEGIN { exit !(a > 0 && b > 0.98 * a && b < 1.02 * a) }' ||
+    fail "losses after 50 steps: $(last_loss one) in f32, $(last_loss bf16_fast) in bf16 and fast"
+cat one.hashes bf16_one.hashes
