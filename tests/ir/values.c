@@ -170,6 +170,40 @@ START_TEST(recomputation_changes_no_bit) {
 }
 END_TEST
 
+/* Every gradient in bf16 storage lies near that in f32: some roundings of 2^-9 each, which do not add up in one
+ * direction. */
+START_TEST(gradients_in_bf16_are_near) {
+    for (int swiglu = 0; swiglu < 2; swiglu++) {
+        step_options options = {
+            .n_layers = 2, .n_sequences = 2, .sequence = 6, .chunk = 5, .swiglu = swiglu != 0, .n_micro = 1};
+        image a = step_image(&options, MS_NUMERICS_EXACT, 0, 1, true);
+        options.storage = MS_DTYPE_BF16;
+        image b = step_image(&options, MS_NUMERICS_EXACT, 0, 1, true);
+        step_graph step;
+        step_build(&options, &step);
+        const unsigned char *at_a = a.bytes, *at_b = b.bytes;
+        for (int v = 0; v < ms_variables_count(step.variables); v++) {
+            const ms_variable *variable = ms_variables_get(step.variables, v);
+            size_t size = variable_bytes(variable, 4);
+            double error = 0, norm = 0;
+            for (size_t i = 0; variable->kind == MS_VARIABLE_GRADIENT && i < size; i += 4) {
+                float x, y;
+                memcpy(&x, at_a + i, 4), memcpy(&y, at_b + i, 4);
+                error += ((double)x - (double)y) * ((double)x - (double)y);
+                norm += (double)x * (double)x;
+            }
+            ck_assert_msg(error <= 0.03 * 0.03 * norm, "%s: off by %.3g of %.3g", variable->name, sqrt(error),
+                          sqrt(norm));
+            if (variable->kind == MS_VARIABLE_GRADIENT) ck_assert_double_gt(error, 0); /* it was in bf16 */
+            at_a += size, at_b += size;
+        }
+        step_finish(&step);
+        free(a.bytes);
+        free(b.bytes);
+    }
+}
+END_TEST
+
 START_TEST(simplification_changes_no_bit) {
     step_options options = {
         .n_layers = 2, .n_sequences = 2, .sequence = 5, .chunk = 4, .swiglu = true, .recompute = true, .n_micro = 2};
@@ -354,6 +388,7 @@ int main(void) {
     tcase_add_test(tcase, reuse_changes_no_bit_of_random_graphs);
     tcase_add_test(tcase, reuse_changes_no_bit_of_a_step);
     tcase_add_test(tcase, recomputation_changes_no_bit);
+    tcase_add_test(tcase, gradients_in_bf16_are_near);
     tcase_add_test(tcase, simplification_changes_no_bit);
     tcase_add_test(tcase, gradients_match_finite_differences);
     tcase_add_test(tcase, unusual_rules_match_finite_differences);

@@ -1,9 +1,11 @@
-/* Configuration checks, parameter counts, initial weights. */
+/* Configuration checks, parameter counts, initial weights, storage in bf16. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/ir/build.h"
+#include "backend/ir/passes.h"
 #include "model/model.h"
 #include "tests/support/suite.h"
 
@@ -81,6 +83,9 @@ START_TEST(test_contradictions_name_their_numbers) {
     config = blueberry();
     config.norm_epsilon = 0;
     expect_invalid(config, "norm_epsilon is 0");
+    config = blueberry();
+    config.storage = MS_DTYPE_F16;
+    expect_invalid(config, "storage in f16, must be f32 or bf16");
 }
 END_TEST
 
@@ -152,6 +157,102 @@ START_TEST(test_seed_and_name_decide_the_values) {
 }
 END_TEST
 
+/* ---- bf16 ---- */
+
+static int count_op(const ms_graph *graph, ms_op op) {
+    int n = 0;
+    for (int i = 0; i < ms_graph_n_nodes(graph); i++) n += ms_graph_node(graph, i)->op == op;
+    return n;
+}
+
+/* Each matrix is converted once a run, recomputed or not; so are the embedded tokens and the head.  Nothing else is. */
+START_TEST(test_bf16_converts_each_matrix_once) {
+    for (int variant = 0; variant < 8; variant++) {
+        ms_model_config config = small();
+        config.storage = MS_DTYPE_BF16;
+        config.recompute = (variant & 1) != 0;
+        config.merged = (variant & 2) != 0;
+        config.tied_head = variant < 4;
+        config.activation = variant < 4 ? MS_ACTIVATION_RELU2 : MS_ACTIVATION_SWIGLU;
+        int tokens, n_matrices = config.activation == MS_ACTIVATION_SWIGLU ? 7 : 6;
+        weights w = make_weights(config, 1);
+        ms_must(ms_variables_add(w.variables, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(32), &tokens));
+        ms_graph *graph, *finished;
+        ms_must(ms_graph_create(w.variables, -1, &graph));
+        ms_tensor view = ms_view_all(graph, tokens);
+        ms_loss_request request = {view, view, 1, 32, 1.0f / 32, 8};
+        ms_model_loss_and_gradients(&w.model, graph, &request, false);
+        ms_must(ms_graph_finish(graph, &finished));
+        ck_assert_int_eq(count_op(finished, MS_OP_CAST), config.layers * n_matrices + 2);
+        ms_graph_destroy(finished);
+        ms_graph_destroy(graph);
+        free_weights(&w);
+    }
+}
+END_TEST
+
+static float bf16_value(uint16_t x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* f32 logits of a row from hidden states and head in bf16, as the loss of training has them. */
+START_TEST(test_bf16_logits_are_f32_sums_of_bf16_products) {
+    enum { T = 32, C = 64, V = 300, ROW = 20 };
+    ms_model_config config = small();
+    config.storage = MS_DTYPE_BF16;
+    int tokens, row, hidden, head, logits;
+    ms_variables *variables;
+    ms_model model;
+    ms_device *device;
+    ms_store *store;
+    ms_program *program;
+    ms_graph *graph, *finished;
+    ms_device_options options = {"cpu", MS_NUMERICS_EXACT, 2};
+    ms_must(ms_variables_create(&variables));
+    ms_must(ms_model_init(&config, variables, &model));
+    ms_must(ms_variables_add(variables, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(T), &tokens));
+    ms_must(ms_variables_add(variables, "row", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(1), &row));
+    ms_must(ms_variables_add(variables, "hidden", MS_VARIABLE_OUTPUT, MS_DTYPE_BF16, ms_shape_2(T, C), &hidden));
+    ms_must(ms_variables_add(variables, "head", MS_VARIABLE_OUTPUT, MS_DTYPE_BF16, ms_shape_2(V, C), &head));
+    ms_must(ms_variables_add(variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, ms_shape_2(1, V), &logits));
+    ms_must(ms_graph_create(variables, -1, &graph));
+    ms_tensor h = ms_model_hidden(&model, graph, ms_view_all(graph, tokens), 1, T);
+    ms_assign(graph, h, ms_view_all(graph, hidden));
+    ms_assign(graph, ms_cast(graph, ms_view_all(graph, model.head), MS_DTYPE_BF16), ms_view_all(graph, head));
+    ms_tensor y = ms_model_logits_of_row(&model, graph, h, ms_view_all(graph, row));
+    ms_assign(graph, y, ms_view_all(graph, logits));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_device_open(&options, &device));
+    ms_must(ms_store_create(device, variables, &store));
+    ms_must(ms_model_upload_initial(&model, 3, store, MS_NUMERICS_EXACT));
+    int32_t ids[T], i_row = ROW;
+    for (int i = 0; i < T; i++) ids[i] = 37 * i % V;
+    ms_must(ms_store_upload(store, tokens, 0, T, ids));
+    ms_must(ms_store_upload(store, row, 0, 1, &i_row));
+    ms_must(ms_program_compile(store, finished, &program));
+    ms_must(ms_program_run(program));
+    uint16_t hidden_row[C], heads[V * C];
+    float have[V];
+    ms_must(ms_store_download(store, hidden, ROW * C, C, hidden_row));
+    ms_must(ms_store_download(store, head, 0, V * C, heads));
+    ms_must(ms_store_download(store, logits, 0, V, have));
+    for (int v = 0; v < V; v++) {
+        float want = bf16_value(hidden_row[0]) * bf16_value(heads[v * C]);
+        for (int c = 1; c < C; c++) want = want + bf16_value(hidden_row[c]) * bf16_value(heads[v * C + c]);
+        ck_assert_float_eq(have[v], want);
+    }
+    ms_program_destroy(program);
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+    ms_store_destroy(store);
+    ms_device_close(device);
+    ms_variables_destroy(variables);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("transformer");
     TCase *tcase = tcase_create("transformer");
@@ -159,6 +260,8 @@ int main(void) {
     tcase_add_test(tcase, test_contradictions_name_their_numbers);
     tcase_add_test(tcase, test_initial_deviation_by_scheme);
     tcase_add_test(tcase, test_seed_and_name_decide_the_values);
+    tcase_add_test(tcase, test_bf16_converts_each_matrix_once);
+    tcase_add_test(tcase, test_bf16_logits_are_f32_sums_of_bf16_products);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }
