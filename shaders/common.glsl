@@ -8,13 +8,15 @@
 // reassociated.  No division, no built-in exp, log, sqrt, inversesqrt, mix, fma: backend/exact.h has what is needed.  Sums start
 // from their first term.  NaN is told by bits: comparisons with NaN are wrong on some drivers.
 #extension GL_EXT_buffer_reference : require
+#extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_control_flow_attributes : require
 #ifdef MS_STORAGE16
 #extension GL_EXT_shader_16bit_storage : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int16 : require
 #endif
 
-// 64-bit addresses of device memory.  One type for all: Words or I32 or F32x4 views are made by construction, e.g. Words(p).
+// 64-bit addresses of device memory.  One type for all; another view of the same memory is made by way of the bare address, e.g.
+// Words(uvec2(p)): SwiftShader crashes on a cast from one reference type to another.
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer F32 { float x[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer F32x4 { vec4 x[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer I32 { int x[]; };
@@ -39,9 +41,9 @@ uint ms_to_bf16(float value) {
 float ms_load(F32 p, uint i, uint dtype) {
     if (dtype == MS_F32) return p.x[i];
 #ifdef MS_STORAGE16
-    return ms_from_bf16(uint(U16(p).x[i]));
+    return ms_from_bf16(uint(U16(uvec2(p)).x[i]));
 #else
-    uint word = Words(p).x[i >> 1];
+    uint word = Words(uvec2(p)).x[i >> 1];
     return ms_from_bf16((i & 1u) == 0u ? word & 0xffffu : word >> 16);
 #endif
 }
@@ -54,11 +56,11 @@ void ms_store(F32 p, uint i, uint dtype, float value) {
     }
     uint bits = ms_to_bf16(value);
 #ifdef MS_STORAGE16
-    U16(p).x[i] = uint16_t(bits);
+    U16(uvec2(p)).x[i] = uint16_t(bits);
 #else
     bool low = (i & 1u) == 0u;
-    atomicAnd(Words(p).x[i >> 1], low ? 0xffff0000u : 0x0000ffffu);
-    atomicOr(Words(p).x[i >> 1], low ? bits : bits << 16);
+    atomicAnd(Words(uvec2(p)).x[i >> 1], low ? 0xffff0000u : 0x0000ffffu);
+    atomicOr(Words(uvec2(p)).x[i >> 1], low ? bits : bits << 16);
 #endif
 }
 
