@@ -111,7 +111,11 @@ float ms_quad_tree(vec4 lanes) {
 // Adds term i, known to all, of a level above to this quad's lanes; i ascends.
 void ms_level4_add(inout vec4 lanes, float term, uint i) {
     precise vec4 sum = lanes + vec4(term);
-    if (i % MS_LANES / 4u == ms_quad()) lanes[i % 4u] = sum[i % 4u];
+    uint lane = i % MS_LANES - 4u * ms_quad(); // wraps around for other quads
+    lanes.x = lane == 0u ? sum.x : lanes.x;
+    lanes.y = lane == 1u ? sum.y : lanes.y;
+    lanes.z = lane == 2u ? sum.z : lanes.z;
+    lanes.w = lane == 3u ? sum.w : lanes.w;
 }
 
 #endif

@@ -1,0 +1,18 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// rms_norm_grad, dgain: sum over rows of dy (x rstd).  Definition: backend/cpu/rms_norm_grad.c.
+#include "shaders/common.glsl"
+#include "shaders/columns.glsl"
+
+layout(push_constant) uniform Push {
+    F32 x, rstd, dy, y;
+    uint rows;
+};
+
+float ms_column_term(uint row, uint column) {
+    uint at = row * COLUMNS + column;
+    precise float term = ms_load(dy, at, DTYPE) * (ms_load(x, at, DTYPE) * rstd.x[row]);
+    return term;
+}
+
+void main() { ms_column_sums(y, rows); }
