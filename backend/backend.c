@@ -158,6 +158,27 @@ static size_t element_bytes(const ms_device *device, ms_dtype dtype) {
     return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
 }
 
+static ms_status allocate_variables(ms_store *store) {
+    ms_device *device = store->device;
+    size_t *sizes = calloc((size_t)store->n_variables + 1, sizeof *sizes);
+    if (!sizes) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    for (int i = 0; i < store->n_variables; i++) {
+        const ms_variable *variable = ms_variables_get(store->variables, i);
+        sizes[i] = (size_t)ms_shape_count(&variable->shape) * element_bytes(device, variable->dtype);
+    }
+    if (device->impl->expect) device->impl->expect(device->device, sizes, store->n_variables);
+    ms_status status = MS_OK;
+    for (int i = 0; status == MS_OK && i < store->n_variables; i++) {
+        status = device->impl->allocate(device->device, sizes[i], &store->buffers[i]);
+        if (status != MS_OK)
+            status = ms_status_note(status, "variable %s (after %zu bytes)",
+                                    ms_variables_get(store->variables, i)->name, store->bytes);
+        store->bytes += sizes[i];
+    }
+    free(sizes);
+    return status;
+}
+
 ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out) {
     *out = NULL;
     ms_store *store = calloc(1, sizeof *store);
@@ -167,14 +188,7 @@ ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_s
     store->n_variables = ms_variables_count(variables);
     store->buffers = calloc((size_t)store->n_variables + 1, sizeof *store->buffers);
     ms_status status = store->buffers ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
-    for (int i = 0; status == MS_OK && i < store->n_variables; i++) {
-        const ms_variable *variable = ms_variables_get(variables, i);
-        size_t size = (size_t)ms_shape_count(&variable->shape) * element_bytes(device, variable->dtype);
-        status = device->impl->allocate(device->device, size, &store->buffers[i]);
-        if (status != MS_OK)
-            status = ms_status_note(status, "variable %s (after %zu bytes)", variable->name, store->bytes);
-        store->bytes += size;
-    }
+    if (status == MS_OK) status = allocate_variables(store);
     if (status != MS_OK) {
         ms_store_destroy(store);
         return status;

@@ -26,6 +26,8 @@ typedef struct ms_backend_impl {
     size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
     size_t (*f32_bytes)(const ms_backend_device *device); /* 4, or 8 for the oracle */
     int (*n_threads)(const ms_backend_device *device);
+    /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it. */
+    void (*expect)(ms_backend_device *device, const size_t *sizes, int n_sizes);
     /* Zero-filled. MS_OUT_OF_MEMORY. */
     ms_status (*allocate)(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out);
     void (*release)(ms_backend_device *device, ms_backend_buffer buffer);

@@ -103,6 +103,7 @@ const ms_backend_impl ms_backend_vulkan = {
     .allocated_bytes = vulkan_allocated_bytes,
     .f32_bytes = vulkan_f32_bytes,
     .n_threads = vulkan_n_threads,
+    .expect = ms_vulkan_expect,
     .allocate = vulkan_allocate,
     .release = vulkan_release,
     .upload = vulkan_upload,

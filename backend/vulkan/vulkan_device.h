@@ -69,13 +69,15 @@ typedef enum ms_vulkan_memory_kind {
 typedef struct ms_vulkan_memory {
     ms_vulkan_block *blocks; /* list */
     size_t block_bytes;      /* of all blocks together: what the device has really given */
-    int n_blocks;
+    VkDeviceSize expected;   /* bytes of allocations announced and not yet covered by a block */
 } ms_vulkan_memory;
 
 /* Device-local ranges share blocks; host ranges get one of their own.  MS_OUT_OF_MEMORY names the bytes asked for,
    held, and free where the driver says.  Contents are undefined. */
 ms_status ms_vulkan_allocate(ms_backend_device *device, ms_vulkan_memory_kind kind, VkDeviceSize size_bytes,
                              ms_vulkan_range *out);
+/* Announces device-local ranges to come, so that they share blocks. */
+void ms_vulkan_expect(ms_backend_device *device, const size_t *sizes, int n_sizes);
 /* Does nothing for a zeroed range; zeroes it.  The device must not be using it. */
 void ms_vulkan_release(ms_backend_device *device, ms_vulkan_range *range);
 /* Frees every block that is empty. */

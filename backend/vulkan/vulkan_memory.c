@@ -1,11 +1,12 @@
 /* Device memory in few allocations: blocks, each one VkDeviceMemory with one VkBuffer over it, handed out in ranges by
-   first fit.  A new block is an eighth of what is held already, so that at most about that much lies idle. */
+   first fit.  A store announces its variables, which then share blocks made for them; what comes unannounced gets a
+   block of its own size, 1 MiB at least. */
 #include "backend/vulkan/vulkan_device.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RANGE_ALIGNMENT = 256, SMALLEST_BLOCK = 1 << 20, LARGEST_SHARE = 256 << 20 };
+enum { RANGE_ALIGNMENT = 256, SMALLEST_BLOCK = 1 << 20, LARGEST_BLOCK = 512 << 20 };
 
 typedef struct free_range {
     VkDeviceSize offset, size;
@@ -27,7 +28,6 @@ static void destroy_block(ms_backend_device *device, ms_vulkan_block *block) {
         if (*link == block) {
             *link = block->next;
             device->memory.block_bytes -= block->size;
-            device->memory.n_blocks--;
             break;
         }
     device->call.vkDestroyBuffer(device->handle, block->buffer, NULL);
@@ -121,7 +121,6 @@ static ms_status create_block(ms_backend_device *device, ms_vulkan_memory_kind k
     block->next = device->memory.blocks;
     device->memory.blocks = block;
     device->memory.block_bytes += size;
-    device->memory.n_blocks++;
     if (status != MS_OK) {
         destroy_block(device, block);
         return status;
@@ -154,20 +153,34 @@ static bool take(ms_vulkan_block *block, VkDeviceSize size, ms_vulkan_range *out
     return false;
 }
 
+static VkDeviceSize rounded(VkDeviceSize size) {
+    return size == 0 ? RANGE_ALIGNMENT : (size + RANGE_ALIGNMENT - 1) / RANGE_ALIGNMENT * RANGE_ALIGNMENT;
+}
+
+void ms_vulkan_expect(ms_backend_device *device, const size_t *sizes, int n_sizes) {
+    device->memory.expected = 0;
+    for (int i = 0; i < n_sizes; i++) device->memory.expected += rounded(sizes[i]);
+}
+
+/* For a range of `size` bytes and what was announced to come with it. */
+static VkDeviceSize new_block_size(ms_backend_device *device, VkDeviceSize size) {
+    VkDeviceSize most = LARGEST_BLOCK < device->gpu.largest_allocation ? LARGEST_BLOCK : device->gpu.largest_allocation;
+    VkDeviceSize wanted = device->memory.expected < most ? device->memory.expected : most;
+    if (wanted < SMALLEST_BLOCK) wanted = SMALLEST_BLOCK;
+    if (wanted < size) wanted = size;
+    device->memory.expected -= wanted < device->memory.expected ? wanted : device->memory.expected;
+    return wanted;
+}
+
 ms_status ms_vulkan_allocate(ms_backend_device *device, ms_vulkan_memory_kind kind, VkDeviceSize size_bytes,
                              ms_vulkan_range *out) {
     memset(out, 0, sizeof *out);
-    VkDeviceSize size = (size_bytes + RANGE_ALIGNMENT - 1) / RANGE_ALIGNMENT * RANGE_ALIGNMENT;
-    if (size < size_bytes) return out_of_memory(device, size_bytes);
-    if (size == 0) size = RANGE_ALIGNMENT;
-    VkDeviceSize block_size = size;
+    VkDeviceSize size = rounded(size_bytes), block_size = size;
+    if (size < size_bytes || size > device->gpu.largest_allocation) return out_of_memory(device, size_bytes);
     if (kind == MS_VULKAN_DEVICE_LOCAL) {
         for (ms_vulkan_block *block = device->memory.blocks; block; block = block->next)
             if (!block->mapped && take(block, size, out)) return MS_OK;
-        VkDeviceSize share = device->memory.block_bytes / 8 / SMALLEST_BLOCK * SMALLEST_BLOCK;
-        if (share < SMALLEST_BLOCK) share = SMALLEST_BLOCK;
-        if (share > LARGEST_SHARE) share = LARGEST_SHARE;
-        if (block_size < share) block_size = share;
+        block_size = new_block_size(device, size);
     }
     ms_vulkan_block *block;
     MS_TRY(create_block(device, kind, block_size, &block));
