@@ -15,7 +15,7 @@ no_vulkan() {
     must program devices
     grep -iE '^vulkan.* unusable' out || fail "\`devices\` does not list Vulkan as unusable: $(cat out)"
     grep -A 2 -i '^vulkan' out | grep -E "$1" || fail "\`devices\` does not say /$1/: $(cat out)"
-    must train --device cpu --run cpu --steps 2
+    must micro --device cpu --run cpu --steps 2
     rm -r cpu
     refuse 1 "vulkan:0.*($1)|($1).*vulkan:0" train --device vulkan:0 --run none
 }
@@ -28,7 +28,8 @@ export VK_DRIVER_FILES="$scratch/dangling.json"
 no_vulkan "driver"
 echo 'not JSON' >broken.json
 export VK_DRIVER_FILES="$scratch/broken.json"
-no_vulkan "driver"
+# What the loader calls this differs between its versions.
+no_vulkan "creating an instance.*VK_ERROR|driver"
 export VK_DRIVER_FILES="$good_driver"
 # A file that is no library stands before the real one.
 mkdir loader
@@ -45,9 +46,6 @@ echo "-- names"
 for name in vulkan:1 vulkan:00 vulkan:-1 vulkan: vulkan vulkan:nothing vulkan:00000000-0000-0000-0000-000000000001 vulkan:0x; do
     refuse 1 "\"$name\".*cpu, vulkan:0" train --device "$name" --run none
 done
-
-echo "-- memory"
-refuse 1 "[0-9] (bytes|[MG]iB)" train --device vulkan:0 --run none --model.vocabulary=16777216 --model.width=1024
 [ ! -e none ] || fail "a run folder was made for a device that is refused"
 
 # with_fault FAULT COMMAND...: see fault_layer.c.
@@ -59,18 +57,20 @@ with_fault() {
     unset VULKAN_FAULT VK_ADD_LAYER_PATH VK_INSTANCE_LAYERS
     return $status
 }
+
+echo "-- memory"
 memory=-2
-lost=-4
-for call in 1 2 3; do
-    refuse 1 "VK_ERROR_OUT_OF_DEVICE_MEMORY|out of memory|[0-9] (bytes|[MG]iB)" \
-        with_fault vkAllocateMemory:$call:$memory train --device vulkan:0 --run starved_$call
+for call in 1 2 3 4 5 6 12 20; do
+    refuse 1 "vulkan:0 .*no memory for [0-9]+ bytes" \
+        with_fault vkAllocateMemory:$call:$memory train --device vulkan:0 --run starved_$call --steps 2
 done
 
 echo "-- a lost device"
-refuse 1 "DEVICE_LOST" with_fault vkQueueSubmit:1:$lost train --device vulkan:0 --run lost_at_once
+lost=-4
+refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault vkQueueSubmit:1:$lost train --device vulkan:0 --run lost_at_once
 for call in vkQueueSubmit:400 vkWaitSemaphores:400; do
     rm -rf lost
-    refuse 1 "DEVICE_LOST" with_fault "$call:$lost" train --device vulkan:0 --run lost --steps 1000 --checkpoint.every=2
+    refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault "$call:$lost" train --device vulkan:0 --run lost --steps 1000 --checkpoint.every=2
     newest=$(ls lost/checkpoints | sort | tail -n 1 | sed 's/step_0*//')
     [ "${newest:-0}" -ge 2 ] || fail "the device was lost before the first checkpoint: test a later call"
     # The checkpoint before the loss is good: what follows from it is what would have come.
