@@ -1,9 +1,11 @@
 /* muonscope verify: holds every usable device against device cpu, op by op and in whole training runs. */
+#include <math.h>
 #include <string.h>
 
 #include "cli/options.h"
 #include "cli/suggest.h"
 #include "cli/verify_ops.h"
+#include "cli/verify_runs.h"
 
 int ms_cmd_verify(int argc, char **argv);
 
@@ -18,7 +20,7 @@ struct arguments {
 
 static const ms_option options[] = {
     {"op", MS_OPTION_REPEATED, offsetof(struct arguments, ops), NULL, "NAME",
-     "Only this op, or a list with commas; repeatable"},
+     "Only this op, or a list with commas, and no training runs; repeatable"},
     {"device", MS_OPTION_REPEATED, offsetof(struct arguments, devices), NULL, "NAME",
      "Only this device, which must then run every op; repeatable (default: all usable ones)"},
     {"numerics", MS_OPTION_STRING, offsetof(struct arguments, numerics), NULL, "NAME", "exact, fast or both (default)"},
@@ -78,7 +80,7 @@ static ms_status select_ops(const ms_option_list *list, ms_verify_ops_options *o
     return MS_OK;
 }
 
-static ms_status add_subjects(const char *device, bool named, const char *numerics, selection *plan) {
+static void add_subjects(const char *device, bool named, const char *numerics, selection *plan) {
     static const ms_numerics both[] = {MS_NUMERICS_EXACT, MS_NUMERICS_FAST};
     for (int i = 0; i < 2; i++) {
         if (strcmp(numerics, "both") != 0 && strcmp(numerics, ms_numerics_name(both[i])) != 0) continue;
@@ -88,9 +90,7 @@ static ms_status add_subjects(const char *device, bool named, const char *numeri
         subject->numerics = both[i];
         subject->n_threads = CPU_THREADS;
         subject->named = named;
-        MS_TRY(ms_verify_subject_open(subject));
     }
-    return MS_OK;
 }
 
 static ms_status add_all_devices(const char *numerics, selection *plan) {
@@ -100,7 +100,7 @@ static ms_status add_all_devices(const char *numerics, selection *plan) {
     if (n > MAX_DEVICES) return MS_FAIL(MS_UNSUPPORTED, "%d devices: at most %d can be verified", n, MAX_DEVICES);
     for (int i = 0; i < n; i++) {
         if (devices[i].usable)
-            MS_TRY(add_subjects(devices[i].name, false, numerics, plan));
+            add_subjects(devices[i].name, false, numerics, plan);
         else
             printf("not verified: %s (%s): %s\n", devices[i].name, devices[i].description, devices[i].reason);
     }
@@ -112,14 +112,43 @@ static ms_status make_plan(const struct arguments *arguments, selection *plan) {
     if (strcmp(numerics, "exact") != 0 && strcmp(numerics, "fast") != 0 && strcmp(numerics, "both") != 0)
         return MS_FAIL(MS_USAGE, "--numerics %s: must be exact, fast or both", numerics);
     if (arguments->seed < 0) return MS_FAIL(MS_USAGE, "--seed %lld: must not be negative", (long long)arguments->seed);
-    if (arguments->ops_only && arguments->runs_only)
-        return MS_FAIL(MS_USAGE, "--ops-only and --runs-only leave nothing to verify");
+    if (arguments->runs_only && (arguments->ops_only || arguments->ops.n_items > 0))
+        return MS_FAIL(MS_USAGE, "--runs-only with --ops-only or --op leaves nothing to verify");
     plan->ops = (ms_verify_ops_options){
         .quick = arguments->quick, .plant = arguments->plant, .seed = (uint64_t)arguments->seed};
     MS_TRY(select_ops(&arguments->ops, &plan->ops));
     if (arguments->devices.n_items == 0) return add_all_devices(numerics, plan);
     for (int i = 0; i < arguments->devices.n_items; i++)
-        MS_TRY(add_subjects(arguments->devices.items[i], true, numerics, plan));
+        add_subjects(arguments->devices.items[i], true, numerics, plan);
+    return MS_OK;
+}
+
+/* Opens the subjects and drops those that cannot be: with a row of the report if the user named the device.
+   MS_NOT_FOUND: a name that no device has. */
+static ms_status open_subjects(selection *plan, ms_verify_report *report) {
+    int n_open = 0;
+    for (int i = 0; i < plan->n_subjects; i++) {
+        ms_verify_subject *subject = &plan->subjects[i];
+        ms_status status = ms_verify_subject_open(subject);
+        if (status == MS_NOT_FOUND) return status;
+        if (status == MS_OK) {
+            ms_verify_subject opened = *subject;
+            memset(subject, 0, sizeof *subject);
+            plan->subjects[n_open++] = opened;
+        } else if (subject->named) {
+            ms_verify_row row = {.name = "open",
+                                 .device = subject->device,
+                                 .numerics = subject->numerics,
+                                 .verdict = MS_VERDICT_ERROR,
+                                 .worst = NAN};
+            snprintf(row.message, sizeof row.message, "%.500s", ms_status_message());
+            MS_TRY(ms_verify_report_add(report, &row));
+        } else {
+            printf("not verified: %s, %s: %s\n", subject->device, ms_numerics_name(subject->numerics),
+                   ms_status_message());
+        }
+    }
+    plan->n_subjects = n_open;
     return MS_OK;
 }
 
@@ -153,9 +182,14 @@ static ms_status conclude(const ms_verify_totals *totals, int n_incomplete) {
 static ms_status verify_reported(const struct arguments *arguments, selection *plan, ms_verify_report *report) {
     int n_incomplete = 0;
     ms_verify_totals totals;
+    MS_TRY(open_subjects(plan, report));
     if (!arguments->runs_only) {
         MS_TRY(ms_verify_ops(&plan->ops, plan->subjects, plan->n_subjects, report));
         MS_TRY(report_coverage(arguments, plan, report, &n_incomplete));
+    }
+    if (!arguments->ops_only && arguments->ops.n_items == 0) {
+        ms_verify_runs_options runs = {arguments->quick, arguments->plant, (uint64_t)arguments->seed};
+        MS_TRY(ms_verify_runs(&runs, plan->subjects, plan->n_subjects, report));
     }
     MS_TRY(ms_verify_report_finish(report, &totals));
     return conclude(&totals, n_incomplete);
@@ -168,7 +202,7 @@ static ms_status verify(const struct arguments *arguments) {
     if (status == MS_OK) status = ms_verify_report_create(stdout, arguments->json, &report);
     if (status == MS_OK) status = verify_reported(arguments, &plan, report);
     ms_verify_report_destroy(report);
-    for (int i = 0; i < plan.n_subjects; i++) ms_verify_subject_close(&plan.subjects[i]);
+    for (int i = 0; i < MAX_SUBJECTS; i++) ms_verify_subject_close(&plan.subjects[i]);
     return status;
 }
 

@@ -110,7 +110,7 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoo
     ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
-    if (ms_progress_step(progress, &line)) {
+    if (!run->quiet && ms_progress_step(progress, &line)) {
         char text[200];
         ms_logger_file_only(run->logger, "%s", ms_step_line_text(&line, text, sizeof text));
     }

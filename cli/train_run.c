@@ -191,7 +191,7 @@ ms_status ms_train_run_start(ms_train_run *run, const char *path) {
         MS_TRY(ms_trainer_initialise(run->trainer));
         MS_TRY(open_logs(run));
     }
-    return measure_peak(run);
+    return run->quiet ? MS_OK : measure_peak(run);
 }
 
 void ms_train_run_close(ms_train_run *run) {

@@ -13,6 +13,7 @@ typedef struct ms_train_run {
     ms_config config;
     ms_run_folder folder;
     bool has_folder;
+    bool quiet; /* no step lines, and no measurement for them */
     ms_logger *logger;
     ms_dataset *train, *validation; /* validation NULL: switched off */
     ms_tokenizer *tokenizer;        /* NULL: the data has none */

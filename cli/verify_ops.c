@@ -313,8 +313,10 @@ static ms_status check_subject(case_run *run, int i_case) {
 
 /* ---- all cases ---- */
 
-static bool is_wanted(const ms_verify_ops_options *options, const ms_op_case *test) {
+/* Quick: the first cases, and of the rest every fifth, which meets every combination of two- and fourfold choices. */
+static bool is_wanted(const ms_verify_ops_options *options, const ms_op_case *test, int i_case) {
     if (!options->quick) return true;
+    if (i_case >= 5 && i_case % 5 != 0) return false;
     int64_t elements = 0;
     for (int i = 0; i < test->n_inputs; i++) elements += ms_shape_count(&test->shape[i]);
     for (int k = 0; k < test->n_outputs; k++) elements += ms_shape_count(&test->out[k].shape);
@@ -331,7 +333,7 @@ typedef struct ops_run {
 
 static ms_status check_case(const ops_run *all, ms_op_case *test, int i_case) {
     MS_TRY(ms_case_infer(test));
-    if (!is_wanted(all->options, test)) return MS_OK;
+    if (!is_wanted(all->options, test, i_case)) return MS_OK;
     test->seed = all->options->seed + 1000003u * (uint64_t)test->op + (uint64_t)i_case;
     expectation expected;
     ms_status status = expectation_init(&all->reference, test, &expected);

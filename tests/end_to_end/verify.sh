@@ -1,0 +1,39 @@
+#!/bin/sh
+# muonscope verify on the CPU: everything passes and is covered; planted faults fail and are named; bad arguments; JSON.
+. "$(dirname "$0")/support.sh"
+
+must program verify --quick --device cpu --json result.json
+grep -q '^coverage of cpu exact: \([0-9]*\) of \1 ops, 100.0 %, and 1 composite$' out || fail "exact does not cover every op"
+grep -q '^coverage of cpu fast: \([0-9]*\) of \1 ops, 100.0 %, and 1 composite$' out || fail "fast does not cover every op"
+rows=$(grep -c '"type":"row"' result.json)
+grep -q "^$rows rows: $rows pass, 0 fail (0 not run), 0 unsupported$" out || fail "the totals are not $rows passes"
+grep -q '"case":"[0-9]*: bf16' result.json || fail "no case in bf16"
+grep -q '"name":"train bf16","case":"cpu, then cpu, from step 2"' result.json || fail "no run changed its device"
+tail -n 1 result.json | grep -q "^{\"type\":\"total\",\"rows\":$rows," || fail "the JSON does not end with totals"
+! ls result.json.tmp 2>/dev/null || fail "a temporary file is left"
+
+# Another seed draws other inputs, and passes.
+must program verify --quick --device cpu --op matmul,rms_norm --op attention --seed 7 --numerics fast --json other.json
+! grep -q '"numerics":"exact"' other.json || fail "--numerics fast ran exact"
+names=$(sed -n 's/.*"type":"row".*"name":"\([a-z_]*\)".*/\1/p' other.json | sort -u | tr '\n' ' ')
+[ "$names" = "attention matmul rms_norm " ] || fail "--op ran $names"
+
+# Every op and every run of both numerics gets a fault, and its first row names it with element and both patterns.
+refuse 1 "rows fail" program verify --quick --device cpu --planted-fault --json planted.json
+ops=$(sed -n 's/^coverage of cpu exact: \([0-9]*\) of.*/\1/p' out)
+n_runs=$(grep -c '"numerics":"exact".*"kind":"run"\|"kind":"run".*"numerics":"exact"' planted.json)
+planted=$((2 * (ops + 1 + n_runs)))
+grep -q "^planted faults: $planted, found: $planted$" out || fail "not $planted planted faults were found"
+for numerics in exact fast; do
+    for op in $(sed -n 's/.*"kind":"op","name":"\([a-z0-9_]*\)".*/\1/p' planted.json | sort -u); do
+        grep "^$op " out | grep " $numerics " | head -n 1 |
+            grep -qE '(differs|out of bound) .* output 0, element [0-9]+: [0-9a-f]{8}, must be [0-9a-f]{8}' ||
+            fail "the fault planted into $op, $numerics, was not named"
+    done
+done
+
+refuse 2 "no such op; did you mean matmul" program verify --op matmull
+refuse 2 "must be exact, fast or both" program verify --numerics slow
+refuse 2 "nothing to verify" program verify --runs-only --ops-only
+refuse 1 "no device \"gpu\"" program verify --device gpu
+refuse 1 "none/result.json" program verify --op sum --json none/result.json
