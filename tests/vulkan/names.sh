@@ -1,6 +1,6 @@
 #!/bin/sh
 # `muonscope devices` finds the device that this test is about, fit for `exact`, and `train` takes it by each of its names.
-# Usage: devices.sh PROGRAM DESCRIPTION     DESCRIPTION: what the driver calls the device (grep -E)
+# Usage: names.sh PROGRAM DESCRIPTION     DESCRIPTION: what the driver calls the device (grep -E)
 . "$(dirname "$0")/../end_to_end/support.sh"
 description=$2
 
