@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and tests everything: release; address and undefined-behaviour sanitizers; the tests that use threads under the thread
-# sanitizer; include direction, format, tree.  Goes on after a failure, and ends with a line PASSED or FAILED.
+# sanitizer; include direction, format, tree.  Vulkan runs on software devices, SwiftShader among them (ci/swiftshader.sh).
+# Goes on after a failure, and ends with a line PASSED or FAILED.
 # Installs missing packages first (ci/setup.sh does nothing where all is there).
 # Usage: ci/test.sh [quick]      quick: release and the checks only
 set -u
