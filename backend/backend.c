@@ -9,12 +9,12 @@
 #include "backend/backend_impl.h"
 #include "backend/ir/passes.h"
 
-#define BACKEND(name) extern const ms_backend_impl ms_backend_##name;
+#define BACKEND(name) const ms_backend_impl *ms_backend_##name(void);
 #include "backend/backends.def"
 #undef BACKEND
 
-static const ms_backend_impl *const backends[] = {
-#define BACKEND(name) &ms_backend_##name,
+static const ms_backend_impl *(*const backends[])(void) = {
+#define BACKEND(name) ms_backend_##name,
 #include "backend/backends.def"
 #undef BACKEND
 };
@@ -49,7 +49,7 @@ ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n) {
     *out_n = 0;
     for (int i = 0; i < N_BACKENDS; i++) {
         int room = capacity > *out_n ? capacity - *out_n : 0, found = 0;
-        MS_TRY(backends[i]->enumerate(room ? out + *out_n : NULL, room, &found));
+        MS_TRY(backends[i]()->enumerate(room ? out + *out_n : NULL, room, &found));
         *out_n += found;
     }
     return MS_OK;
@@ -92,15 +92,15 @@ static ms_status find_device(const char *name, const ms_backend_impl **out_impl,
     for (int i = 0; i < N_BACKENDS; i++) {
         ms_device_info infos[MAX_DEVICES];
         int n = 0;
-        MS_TRY(backends[i]->enumerate(infos, MAX_DEVICES, &n));
+        MS_TRY(backends[i]()->enumerate(infos, MAX_DEVICES, &n));
         for (int j = 0; j < n && j < MAX_DEVICES; j++) {
             append_device(known, sizeof known, &infos[j]);
             bool exact = strcmp(infos[j].name, name) == 0;
-            if (!exact && !is_nickname(name, backends[i], &infos[j])) continue;
+            if (!exact && !is_nickname(name, backends[i](), &infos[j])) continue;
             append_name(nicknamed, sizeof nicknamed, infos[j].name);
             n_nicknamed = exact ? 1 : n_nicknamed + 1;
             found = infos[j];
-            *out_impl = backends[i];
+            *out_impl = backends[i]();
             *out_index = j;
             if (exact) goto done;
         }

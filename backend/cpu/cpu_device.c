@@ -124,7 +124,7 @@ static size_t cpu_allocated_bytes(const ms_backend_device *device) {
     return 0; /* malloc's business */
 }
 
-const ms_backend_impl ms_backend_cpu = {
+static const ms_backend_impl cpu_impl = {
     .name = "cpu",
     .enumerate = cpu_enumerate,
     .open = cpu_open,
@@ -145,3 +145,5 @@ const ms_backend_impl ms_backend_cpu = {
     .set_timing = ms_cpu_program_set_timing,
     .get_times = ms_cpu_program_get_times,
 };
+
+const ms_backend_impl *ms_backend_cpu(void) { return &cpu_impl; }

@@ -94,7 +94,7 @@ static ms_status vulkan_download(ms_backend_device *device, ms_backend_buffer bu
     return ms_vulkan_download(device, buffer, offset_bytes, out_data, size_bytes);
 }
 
-const ms_backend_impl ms_backend_vulkan = {
+static const ms_backend_impl vulkan_impl = {
     .name = "vulkan",
     .enumerate = vulkan_enumerate,
     .open = ms_vulkan_device_open,
@@ -117,3 +117,5 @@ const ms_backend_impl ms_backend_vulkan = {
     .set_timing = ms_vulkan_program_set_timing,
     .get_times = ms_vulkan_program_get_times,
 };
+
+const ms_backend_impl *ms_backend_vulkan(void) { return &vulkan_impl; }

@@ -9,7 +9,7 @@
 #include "tests/ir/support.h"
 #include "tests/support/suite.h"
 
-extern const ms_backend_impl ms_backend_cpu;
+const ms_backend_impl *ms_backend_cpu(void);
 
 /* The bytes of all variables, one after another. */
 typedef struct image {
@@ -59,7 +59,7 @@ static image make_image(const ms_variables *variables, size_t f32_bytes, double 
  */
 static void run_planned(const ms_graph *graph, ms_numerics numerics, bool no_reuse, int n_runs,
                         image *variables_image) {
-    const ms_backend_impl *impl = &ms_backend_cpu;
+    const ms_backend_impl *impl = ms_backend_cpu();
     const ms_variables *variables = ms_graph_variables(graph);
     int n = ms_variables_count(variables);
     ms_device_options options = {.name = "cpu", .numerics = numerics, .n_threads = 2};

@@ -1,0 +1,286 @@
+/* Programs on CUDA: the nodes of a graph in order, captured into one CUDA graph at the first run (addresses are known
+   then) and launched as a whole at every run. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cuda/cuda_device.h"
+
+/* A primitive or free op without a kernel does not link; composites never reach a program. */
+typedef struct kernel_entry {
+    ms_cuda_kernel run;
+    ms_cuda_workspace workspace;
+} kernel_entry;
+#define ENTRY_PRIMITIVE(lower)                                                                                         \
+    { ms_cuda_##lower, ms_cuda_##lower##_workspace }
+#define ENTRY_FREE(lower)                                                                                              \
+    { ms_cuda_##lower, ms_cuda_##lower##_workspace }
+#define ENTRY_COMPOSITE(lower)                                                                                         \
+    { NULL, NULL }
+static const kernel_entry kernels[MS_OP_COUNT] = {
+#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) ENTRY_##kind(lower),
+#include "backend/ir/ops.def"
+#undef OP
+};
+
+/* Variables have fixed addresses; the arena may still move. */
+typedef struct operand_place {
+    char *variable; /* base address, or NULL: in the arena */
+    int64_t offset; /* -1: absent */
+} operand_place;
+
+typedef struct program_call {
+    ms_cuda_call call;
+    ms_attributes attributes; /* what call.attributes points to */
+    operand_place in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
+    int32_t block;
+    int64_t fault_limit;
+} program_call;
+
+struct ms_backend_program {
+    ms_backend_device *device; /* borrowed */
+    ms_backend_program *next;  /* in the device's list */
+    program_call *calls;
+    int n_calls;
+    unsigned int first_node;
+    size_t arena_bytes, workspace_bytes;
+    bool is_estimate; /* compiled without variables: cannot run */
+    cudaGraphExec_t executable;
+    size_t n_graph_nodes;
+    uint64_t generation; /* of the device's arena when captured; 0: not captured */
+    bool timing;
+    cudaEvent_t *events; /* [n_calls + 1], while timing */
+    int64_t n_timed[MS_OP_COUNT];
+    double seconds[MS_OP_COUNT];
+};
+
+/* NULL when a program is compiled only for an estimate. */
+static void *variable_memory(const ms_compile_request *request, int variable) {
+    const ms_cuda_buffer *buffer = request->variables[variable];
+    return buffer ? buffer->memory : NULL;
+}
+
+static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_cuda_operand *operand,
+                        operand_place *place) {
+    memset(operand, 0, sizeof *operand);
+    *place = (operand_place){NULL, -1};
+    if (tensor == MS_NO_TENSOR) return;
+    const ms_tensor_info *info = ms_graph_tensor(request->graph, tensor);
+    const ms_place *planned = &request->plan->places[tensor];
+    operand->dtype = info->dtype;
+    operand->shape = info->shape;
+    operand->count = ms_shape_count(&info->shape);
+    place->offset = planned->offset;
+    if (planned->variable >= 0) place->variable = variable_memory(request, planned->variable);
+}
+
+static ms_status add_call(ms_backend_program *program, const ms_compile_request *request, const ms_node *node) {
+    program_call *item = &program->calls[program->n_calls];
+    ms_cuda_call *call = &item->call;
+    item->attributes = node->attributes;
+    item->block = node->block;
+    call->op = node->op;
+    call->attributes = &item->attributes;
+    call->numerics = program->device->numerics;
+    call->stream = program->device->stream;
+    call->limits = &program->device->limits;
+    call->blas = program->device->blas;
+    call->fault = program->device->fault_on_device;
+    call->node = program->first_node + (unsigned int)program->n_calls;
+    call->fault_limit = &item->fault_limit;
+    int step_scalars = ms_graph_step_scalars(request->graph);
+    if (step_scalars >= 0) call->step_scalars = variable_memory(request, step_scalars);
+    for (int i = 0; i < MS_MAX_INPUTS; i++)
+        set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->in[i], &item->in[i]);
+    for (int i = 0; i < MS_MAX_OUTPUTS; i++)
+        set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call->out[i], &item->out[i]);
+    for (int i = 0; i < MS_MAX_INPUTS; i++)
+        if (call->in[i].count > INT32_MAX)
+            return MS_FAIL(MS_UNSUPPORTED, "cuda: %s: an operand of %lld elements, at most 2^31 - 1 are possible",
+                           ms_op_get(node->op)->name, (long long)call->in[i].count);
+    size_t workspace = kernels[node->op].workspace(call);
+    if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
+    program->n_calls++;
+    return MS_OK;
+}
+
+ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_request *request,
+                                 ms_backend_program **out) {
+    *out = NULL;
+    int n_nodes = ms_graph_n_nodes(request->graph);
+    ms_backend_program *program = calloc(1, sizeof *program);
+    if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program");
+    program->device = device;
+    program->arena_bytes = request->plan->arena_bytes;
+    program->first_node = device->next_node;
+    program->is_estimate = ms_variables_count(ms_graph_variables(request->graph)) > 0 && !request->variables[0];
+    program->calls = calloc((size_t)n_nodes + 1, sizeof *program->calls);
+    ms_status status = MS_OK;
+    if (!program->calls) status = MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program of %d nodes", n_nodes);
+    for (int i = 0; status == MS_OK && i < n_nodes; i++)
+        status = add_call(program, request, ms_graph_node(request->graph, i));
+    program->next = device->programs;
+    device->programs = program;
+    device->next_node += (unsigned int)n_nodes;
+    if (status != MS_OK) {
+        ms_cuda_program_destroy(program);
+        return status;
+    }
+    *out = program;
+    return MS_OK;
+}
+
+static void drop_events(ms_backend_program *program) {
+    for (int i = 0; program->events && i <= program->n_calls; i++)
+        if (program->events[i]) (void)cudaEventDestroy(program->events[i]);
+    free(program->events);
+    program->events = NULL;
+}
+
+static void drop_graph(ms_backend_program *program) {
+    if (program->executable) (void)cudaGraphExecDestroy(program->executable);
+    program->executable = NULL;
+    program->generation = 0;
+}
+
+void ms_cuda_program_destroy(ms_backend_program *program) {
+    if (!program) return;
+    ms_backend_device *device = program->device;
+    /* An error was or will be told to whoever waits for results; here only the end matters. */
+    if (!device->lost) (void)cudaStreamSynchronize(device->stream);
+    drop_graph(program);
+    drop_events(program);
+    for (ms_backend_program **link = &device->programs; *link; link = &(*link)->next)
+        if (*link == program) {
+            *link = program->next;
+            break;
+        }
+    free(program->calls);
+    free(program);
+}
+
+static void resolve(operand_place place, const ms_backend_device *device, ms_cuda_operand *operand) {
+    operand->data = NULL;
+    if (place.offset < 0) return;
+    operand->data = (place.variable ? place.variable : (char *)device->arena) + place.offset;
+}
+
+static ms_status launch(ms_backend_program *program, int i) {
+    program_call *item = &program->calls[i];
+    for (int j = 0; j < MS_MAX_INPUTS; j++) resolve(item->in[j], program->device, &item->call.in[j]);
+    for (int j = 0; j < MS_MAX_OUTPUTS; j++) resolve(item->out[j], program->device, &item->call.out[j]);
+    item->call.workspace = program->device->workspace;
+    MS_TRY_NOTE(kernels[item->call.op].run(&item->call), "%s (node %d, block %d)", ms_op_get(item->call.op)->name, i,
+                (int)item->block);
+    return MS_OK;
+}
+
+static ms_status launch_all(ms_backend_program *program) {
+    for (int i = 0; i < program->n_calls; i++) MS_TRY(launch(program, i));
+    return MS_OK;
+}
+
+static ms_status instantiate(ms_backend_program *program, cudaGraph_t graph) {
+    MS_TRY(ms_cuda_check(program->device, cudaGraphGetNodes(graph, NULL, &program->n_graph_nodes), "counting nodes"));
+    return ms_cuda_check(program->device, cudaGraphInstantiate(&program->executable, graph, 0),
+                         "instantiating a graph");
+}
+
+static ms_status capture(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    cudaGraph_t graph = NULL;
+    MS_TRY(ms_cuda_check(device, cudaStreamBeginCapture(device->stream, cudaStreamCaptureModeThreadLocal),
+                         "beginning a capture"));
+    ms_status status = launch_all(program);
+    /* The capture must end even when a launch failed; its own error is then the lesser one. */
+    cudaError_t error = cudaStreamEndCapture(device->stream, &graph);
+    if (status == MS_OK) status = ms_cuda_check(device, error, "ending a capture");
+    if (status == MS_OK) status = instantiate(program, graph);
+    if (graph) (void)cudaGraphDestroy(graph);
+    if (status == MS_OK) program->generation = device->generation;
+    return status;
+}
+
+static ms_status make_events(ms_backend_program *program) {
+    if (program->events) return MS_OK;
+    program->events = calloc((size_t)program->n_calls + 1, sizeof *program->events);
+    if (!program->events) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for events");
+    for (int i = 0; i <= program->n_calls; i++)
+        MS_TRY(ms_cuda_check(program->device, cudaEventCreateWithFlags(&program->events[i], cudaEventDefault),
+                             "creating an event"));
+    return MS_OK;
+}
+
+/* One launch after the other with an event behind each, and a wait, so that a failing op is named. */
+static ms_status run_timed(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    MS_TRY(make_events(program));
+    MS_TRY(ms_cuda_check(device, cudaEventRecord(program->events[0], device->stream), "recording an event"));
+    for (int i = 0; i < program->n_calls; i++) {
+        MS_TRY(launch(program, i));
+        MS_TRY(ms_cuda_check(device, cudaEventRecord(program->events[i + 1], device->stream), "recording an event"));
+        MS_TRY_NOTE(ms_cuda_check(device, cudaEventSynchronize(program->events[i + 1]), "waiting"),
+                    "%s (node %d, block %d)", ms_op_get(program->calls[i].call.op)->name, i,
+                    (int)program->calls[i].block);
+    }
+    for (int i = 0; i < program->n_calls; i++) {
+        float milliseconds = 0;
+        MS_TRY(ms_cuda_check(device, cudaEventElapsedTime(&milliseconds, program->events[i], program->events[i + 1]),
+                             "reading an event"));
+        program->seconds[program->calls[i].call.op] += 1e-3 * (double)milliseconds;
+        program->n_timed[program->calls[i].call.op]++;
+    }
+    return ms_cuda_check_fault(device);
+}
+
+/* MUONSCOPE_CUDA_SYNC=1: every op by itself, waited for, to find the one that fails. */
+static bool wants_single_ops(void) {
+    const char *value = getenv("MUONSCOPE_CUDA_SYNC");
+    return value && *value && strcmp(value, "0") != 0;
+}
+
+ms_status ms_cuda_program_run(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    if (program->is_estimate)
+        return MS_FAIL(MS_INTERNAL, "cuda: a program that was compiled for an estimate cannot run");
+    if (device->lost) return MS_FAIL(MS_DEVICE_LOST, "cuda:%d (%s): the device is lost", device->index, device->name);
+    MS_TRY(ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes));
+    if (program->timing || wants_single_ops()) return run_timed(program);
+    if (program->generation != device->generation) {
+        drop_graph(program);
+        MS_TRY(capture(program));
+    }
+    return ms_cuda_check(device, cudaGraphLaunch(program->executable, device->stream), "launching a graph");
+}
+
+size_t ms_cuda_program_workspace_bytes(const ms_backend_program *program) { return program->workspace_bytes; }
+
+void ms_cuda_program_counts(const ms_backend_program *program, ms_program_counts *out) {
+    *out = (ms_program_counts){.n_dispatches = (int32_t)program->n_graph_nodes, .n_submissions = 1};
+}
+
+void ms_cuda_program_set_timing(ms_backend_program *program, bool on) {
+    program->timing = on;
+    if (!on) drop_events(program);
+    memset(program->n_timed, 0, sizeof program->n_timed);
+    memset(program->seconds, 0, sizeof program->seconds);
+}
+
+void ms_cuda_program_get_times(const ms_backend_program *program, ms_op_time *out) {
+    for (int i = 0; i < MS_OP_COUNT; i++)
+        out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, program->n_timed[i], program->seconds[i]};
+}
+
+void ms_cuda_describe_node(const ms_backend_device *device, unsigned int node, char *out, size_t size,
+                           int64_t *out_limit) {
+    *out_limit = 0;
+    snprintf(out, size, "a node of an earlier program");
+    for (const ms_backend_program *program = device->programs; program; program = program->next) {
+        if (node < program->first_node || node - program->first_node >= (unsigned int)program->n_calls) continue;
+        const program_call *item = &program->calls[node - program->first_node];
+        *out_limit = item->fault_limit;
+        snprintf(out, size, "%s (node %u, block %d)", ms_op_get(item->call.op)->name, node - program->first_node,
+                 (int)item->block);
+        return;
+    }
+}

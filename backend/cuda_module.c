@@ -1,0 +1,54 @@
+/* Loads muonscope-cuda.so, which stands beside the program, or the module that MUONSCOPE_CUDA_MODULE names.  Without
+   one there is an entry in the list of devices that says why. */
+#include "backend/cuda_module.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/library.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const ms_backend_impl *module; /* NULL: absent */
+static char reason[200];
+
+static ms_status absent_enumerate(ms_device_info *out, int capacity, int *out_n) {
+    *out_n = 1;
+    if (capacity < 1) return MS_OK;
+    memset(out, 0, sizeof *out);
+    snprintf(out->name, sizeof out->name, "cuda");
+    snprintf(out->description, sizeof out->description, "CUDA");
+    snprintf(out->reason, sizeof out->reason, "%s", reason);
+    return MS_OK;
+}
+
+/* Nothing else is ever called: no device of it is usable. */
+static const ms_backend_impl absent = {.name = "cuda", .enumerate = absent_enumerate};
+
+static ms_status load(const char *path) {
+    ms_library *library;
+    void (*function)(void);
+    MS_TRY(ms_library_open(path, &library));
+    MS_TRY(ms_library_function(library, MS_CUDA_MODULE_ENTRY, &function));
+    module = ((ms_cuda_module_entry_function)function)(MS_CUDA_MODULE_VERSION);
+    return module ? MS_OK : MS_FAIL(MS_MISMATCH, "%s belongs to another version of muonscope", path);
+}
+
+static void load_once(void) {
+    const char *named = getenv("MUONSCOPE_CUDA_MODULE");
+    char *beside = ms_library_beside_program("muonscope-cuda.so");
+    const char *path = named && *named ? named : beside;
+    ms_status status = path ? load(path) : MS_FAIL(MS_NOT_FOUND, "the program's own folder is not known");
+    if (status == MS_NOT_FOUND && path == beside)
+        snprintf(reason, sizeof reason,
+                 "no module muonscope-cuda.so beside the program (it is built where nvcc is found)");
+    else if (status != MS_OK)
+        snprintf(reason, sizeof reason, "%.199s", ms_status_message());
+    free(beside);
+}
+
+const ms_backend_impl *ms_backend_cuda(void) {
+    pthread_once(&once, load_once);
+    return module ? module : &absent;
+}

@@ -1,0 +1,35 @@
+#include "platform/library.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "platform/file.h"
+
+ms_status ms_library_open(const char *path, ms_library **out) {
+    *out = NULL;
+    if (!ms_file_exists(path)) return MS_FAIL(MS_NOT_FOUND, "no library %s", path);
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) return MS_FAIL(MS_UNSUPPORTED, "library cannot be loaded: %s", dlerror());
+    *out = handle;
+    return MS_OK;
+}
+
+ms_status ms_library_function(ms_library *library, const char *name, void (**out)(void)) {
+    *out = NULL;
+    void *address = dlsym(library, name);
+    if (!address) return MS_FAIL(MS_NOT_FOUND, "library has no function %s", name);
+    memcpy(out, &address, sizeof *out); /* POSIX: as wide as a function's address */
+    return MS_OK;
+}
+
+char *ms_library_beside_program(const char *name) {
+    char path[4096];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (length <= 0) return NULL;
+    path[length] = '\0';
+    char *slash = strrchr(path, '/');
+    if (!slash) return NULL;
+    *slash = '\0';
+    return ms_path_join(path, name);
+}

@@ -1,0 +1,17 @@
+/* Shared libraries that are opened at run time. */
+#ifndef MS_PLATFORM_LIBRARY_H
+#define MS_PLATFORM_LIBRARY_H
+
+#include "platform/status.h"
+
+typedef struct ms_library ms_library;
+
+/* MS_NOT_FOUND: no such file.  MS_UNSUPPORTED: it cannot be loaded, with the loader's words.  It stays loaded until the
+   process ends: what it gave out has no owner.  Thread-safe. */
+ms_status ms_library_open(const char *path, ms_library **out);
+/* The address of a function.  MS_NOT_FOUND names it. */
+ms_status ms_library_function(ms_library *library, const char *name, void (**out)(void));
+/* "<folder of the running program>/<name>", allocated; NULL when that folder is not known. */
+char *ms_library_beside_program(const char *name);
+
+#endif
