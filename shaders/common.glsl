@@ -37,24 +37,18 @@ uint ms_to_bf16(float value) {
     return (bits & 0x7fffffffu) > 0x7f800000u ? (bits >> 16) | 0x40u : rounded;
 }
 
-// Element i of an operand whose dtype is a specialisation constant.
-float ms_load(F32 p, uint i, uint dtype) {
-    if (dtype == MS_F32) return p.x[i];
+// The 16 bits of element i of an operand of 2-byte elements.
+uint ms_load_half(F32 p, uint i) {
 #ifdef MS_STORAGE16
-    return ms_from_bf16(uint(U16(uvec2(p)).x[i]));
+    return uint(U16(uvec2(p)).x[i]);
 #else
     uint word = Words(uvec2(p)).x[i >> 1];
-    return ms_from_bf16((i & 1u) == 0u ? word & 0xffffu : word >> 16);
+    return (i & 1u) == 0u ? word & 0xffffu : word >> 16;
 #endif
 }
 
 // Without 16-bit storage two threads may own the halves of one word: each changes its own half by integer atomics.
-void ms_store(F32 p, uint i, uint dtype, float value) {
-    if (dtype == MS_F32) {
-        p.x[i] = value;
-        return;
-    }
-    uint bits = ms_to_bf16(value);
+void ms_store_half(F32 p, uint i, uint bits) {
 #ifdef MS_STORAGE16
     U16(uvec2(p)).x[i] = uint16_t(bits);
 #else
@@ -62,6 +56,20 @@ void ms_store(F32 p, uint i, uint dtype, float value) {
     atomicAnd(Words(uvec2(p)).x[i >> 1], low ? 0xffff0000u : 0x0000ffffu);
     atomicOr(Words(uvec2(p)).x[i >> 1], low ? bits : bits << 16);
 #endif
+}
+
+// Element i of an operand whose dtype is a specialisation constant.
+float ms_load(F32 p, uint i, uint dtype) {
+    if (dtype == MS_F32) return p.x[i];
+    return ms_from_bf16(ms_load_half(p, i));
+}
+
+void ms_store(F32 p, uint i, uint dtype, float value) {
+    if (dtype == MS_F32) {
+        p.x[i] = value;
+    } else {
+        ms_store_half(p, i, ms_to_bf16(value));
+    }
 }
 
 // A factor that is constant or moves with the step: see ms_coefficient of backend/ir/op.h.

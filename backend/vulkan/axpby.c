@@ -4,7 +4,8 @@
 ms_status ms_vulkan_axpby(const ms_vulkan_call *call) {
     if (!ms_vulkan_is_given(&call->out[0])) return MS_OK;
     const ms_axpby_attributes *attributes = &call->attributes->axpby;
-    ms_vulkan_dispatch dispatch = ms_vulkan_elementwise("axpby");
+    int64_t count = call->out[0].count;
+    ms_vulkan_dispatch dispatch = ms_vulkan_elementwise(call, "axpby", count);
     ms_vulkan_constant_dtype(&dispatch, &call->in[0]);
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(&call->in[1]));
     ms_vulkan_push_read(&dispatch, &call->in[0]);
@@ -13,6 +14,6 @@ ms_status ms_vulkan_axpby(const ms_vulkan_call *call) {
     ms_vulkan_push_step_scalars(&dispatch);
     ms_vulkan_push_coefficient(&dispatch, attributes->a);
     ms_vulkan_push_coefficient(&dispatch, attributes->b);
-    ms_vulkan_push_u32(&dispatch, (uint32_t)call->out[0].count);
-    return ms_vulkan_emit_elements(call, &dispatch, call->out[0].count);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)count);
+    return ms_vulkan_emit_elements(call, &dispatch, count);
 }

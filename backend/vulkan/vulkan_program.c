@@ -34,6 +34,15 @@ static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_
     operand->offset_bytes = place->offset;
 }
 
+/* Without 16-bit storage elements of 2 bytes are halves of words that start with the operand. */
+static ms_status check_operand(const ms_vulkan_call *call, const ms_vulkan_operand *operand) {
+    if (call->limits->storage16 || !ms_vulkan_is_given(operand) || operand->offset_bytes % 4 == 0) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED,
+                   "%s: a %s operand at element %lld: this device has no 16-bit storage, so it must be even",
+                   ms_op_get(call->op)->name, ms_dtype_name(operand->dtype),
+                   (long long)(operand->offset_bytes / (int64_t)ms_dtype_size(operand->dtype)));
+}
+
 static ms_status encode_node(ms_backend_program *program, const ms_compile_request *request, int i_node) {
     const ms_node *node = ms_graph_node(request->graph, i_node);
     program->nodes[i_node] = (ms_vulkan_node){node->op, node->block, ms_node_cost(request->graph, node).flops};
@@ -46,6 +55,8 @@ static ms_status encode_node(ms_backend_program *program, const ms_compile_reque
     for (int i = 0; i < MS_MAX_OUTPUTS; i++)
         set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call.out[i]);
     program->encoder.node = i_node;
+    for (int i = 0; i < MS_MAX_INPUTS; i++) MS_TRY(check_operand(&call, &call.in[i]));
+    for (int i = 0; i < MS_MAX_OUTPUTS; i++) MS_TRY(check_operand(&call, &call.out[i]));
     MS_TRY_NOTE(encoders[node->op](&call), "%s (node %d, block %d)", ms_op_get(node->op)->name, i_node,
                 (int)node->block);
     return MS_OK;

@@ -1,0 +1,18 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// embed_grad, third step: see embed_grad.glsl.
+#include "shaders/common.glsl"
+#include "shaders/embed_grad.glsl"
+
+layout(push_constant) uniform Push {
+    I32 index;
+    Words arrivals, begins, list;
+    uint n_tokens, vocabulary;
+};
+
+void main() {
+    uint n = ms_group_index() * gl_WorkGroupSize.x + gl_LocalInvocationID.x;
+    if (n >= n_tokens) return;
+    int id = index.x[n];
+    if (is_row(id, vocabulary)) list.x[begins.x[id] + arrivals.x[n]] = n;
+}
