@@ -7,7 +7,8 @@
 
 typedef struct ms_gradient_options {
     bool recompute; /* repeat each block's forward nodes before its backward pass instead of keeping their results; only
-                       what other blocks read is kept.  Changes memory and time, never a bit. */
+                       what other blocks read is kept.  Changes memory and time, never a bit (but see the head of
+                       keep_f32.c). */
 } ms_gradient_options;
 
 /* out_gradients[i] = d loss / d wrt[i], MS_NO_TENSOR where loss does not depend on wrt[i].  loss: f32 [1].  Several

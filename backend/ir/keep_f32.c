@@ -1,4 +1,6 @@
-/* No rounding to bf16 between a product and its use in f32. */
+/* No rounding to bf16 between a product and its use in f32.  Meant for gradients of weights, which no block repeats.  A
+   forward product that is used in bf16 and cast to f32 as well may be rounded in one and kept in the other of a block
+   and its repeat; a builder that wants f32 there should ask for it. */
 #include <stdlib.h>
 
 #include "backend/ir/build.h"

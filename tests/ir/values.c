@@ -170,7 +170,7 @@ START_TEST(recomputation_changes_no_bit) {
 }
 END_TEST
 
-/* Every gradient in bf16 storage lies near that in f32: some roundings of 2^-9 each, which do not add up in one
+/* Every gradient in bf16 storage lies near that in f32: some roundings of 2^-8 each, which do not add up in one
  * direction. */
 START_TEST(gradients_in_bf16_are_near) {
     for (int swiglu = 0; swiglu < 2; swiglu++) {
