@@ -24,6 +24,7 @@ struct ms_device {
     const ms_backend_impl *impl;
     ms_backend_device *device;
     ms_numerics numerics;
+    int64_t memory_bytes;
 };
 
 struct ms_store {
@@ -85,10 +86,9 @@ static bool is_nickname(const char *name, const ms_backend_impl *impl, const ms_
 }
 
 /* Finds the backend and the index within it of a device by name. */
-static ms_status find_device(const char *name, const ms_backend_impl **out_impl, int *out_index) {
+static ms_status find_device(const char *name, const ms_backend_impl **out_impl, int *out_index, ms_device_info *out) {
     char known[512] = "", nicknamed[512] = "";
     int n_nicknamed = 0;
-    ms_device_info found;
     for (int i = 0; i < N_BACKENDS; i++) {
         ms_device_info infos[MAX_DEVICES];
         int n = 0;
@@ -99,7 +99,7 @@ static ms_status find_device(const char *name, const ms_backend_impl **out_impl,
             if (!exact && !is_nickname(name, backends[i](), &infos[j])) continue;
             append_name(nicknamed, sizeof nicknamed, infos[j].name);
             n_nicknamed = exact ? 1 : n_nicknamed + 1;
-            found = infos[j];
+            *out = infos[j];
             *out_impl = backends[i]();
             *out_index = j;
             if (exact) goto done;
@@ -108,15 +108,16 @@ static ms_status find_device(const char *name, const ms_backend_impl **out_impl,
 done:
     if (n_nicknamed == 0) return MS_FAIL(MS_NOT_FOUND, "no device \"%s\"; known devices: %s", name, known);
     if (n_nicknamed > 1) return MS_FAIL(MS_INVALID, "device \"%s\" may be any of %s", name, nicknamed);
-    if (!found.usable) return MS_FAIL(MS_UNSUPPORTED, "device %s cannot be used: %s", found.name, found.reason);
+    if (!out->usable) return MS_FAIL(MS_UNSUPPORTED, "device %s cannot be used: %s", out->name, out->reason);
     return MS_OK;
 }
 
 ms_status ms_device_probe(const char *name, ms_device_verdict *out) {
     const ms_backend_impl *impl = NULL;
     int index = 0;
+    ms_device_info info;
     memset(out, 0, sizeof *out);
-    MS_TRY(find_device(name, &impl, &index));
+    MS_TRY(find_device(name, &impl, &index, &info));
     if (impl->probe) return impl->probe(index, out);
     out->exact = true;
     snprintf(out->text, sizeof out->text, "exact: yes, this is its specification");
@@ -130,11 +131,13 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
         return MS_FAIL(MS_INVALID, "device %s: %d threads, must be 0 (all) to 1024", options->name, options->n_threads);
     const ms_backend_impl *impl = NULL;
     int index = 0;
-    MS_TRY(find_device(options->name, &impl, &index));
+    ms_device_info info;
+    MS_TRY(find_device(options->name, &impl, &index, &info));
     ms_device *device = calloc(1, sizeof *device);
     if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "device %s: no memory", options->name);
     device->impl = impl;
     device->numerics = options->numerics;
+    device->memory_bytes = info.memory_bytes;
     ms_status status = impl->open(index, options, &device->device);
     if (status != MS_OK) {
         free(device);
@@ -152,6 +155,7 @@ void ms_device_close(ms_device *device) {
 
 ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
 int ms_device_threads(const ms_device *device) { return device->impl->n_threads(device->device); }
+int64_t ms_device_memory_bytes(const ms_device *device) { return device->memory_bytes; }
 size_t ms_device_allocated_bytes(const ms_device *device) { return device->impl->allocated_bytes(device->device); }
 
 static size_t element_bytes(const ms_device *device, ms_dtype dtype) {

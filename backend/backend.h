@@ -50,6 +50,8 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out);
 void ms_device_close(ms_device *device);
 ms_numerics ms_device_numerics(const ms_device *device);
 int ms_device_threads(const ms_device *device);
+/* Memory of the device in all, in bytes; 0: not known. */
+int64_t ms_device_memory_bytes(const ms_device *device);
 /* Memory that the device has really given so far, to be held against the plan.  0 where that is not counted (CPU). */
 size_t ms_device_allocated_bytes(const ms_device *device);
 

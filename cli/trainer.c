@@ -167,7 +167,20 @@ ms_status ms_trainer_open(const ms_trainer_options *options, ms_trainer **out) {
     return MS_OK;
 }
 
+/* Before anything is taken: some systems give memory that they do not have, and kill the process when it is used. */
+static ms_status check_memory(const ms_trainer *trainer) {
+    const ms_memory_plan *memory = &trainer->facts.memory;
+    int64_t there = ms_device_memory_bytes(trainer->device);
+    if (there == 0 || memory->total <= (size_t)there) return MS_OK;
+    return MS_FAIL(MS_OUT_OF_MEMORY,
+                   "device %s has %.1f MiB of memory, the plan needs %.1f MiB (%.1f MiB of them temporaries): reduce "
+                   "train.batch_sequences or the model",
+                   trainer->options.device, (double)there / 1048576, (double)memory->total / 1048576,
+                   (double)(memory->arena + memory->workspace) / 1048576);
+}
+
 ms_status ms_trainer_allocate(ms_trainer *trainer) {
+    MS_TRY(check_memory(trainer));
     MS_TRY_NOTE(ms_store_create(trainer->device, trainer->variables, &trainer->store), "planned %.1f MiB in all",
                 (double)trainer->facts.memory.total / 1048576);
     MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
