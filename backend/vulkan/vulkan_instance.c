@@ -169,6 +169,8 @@ static void describe_gpu(ms_vulkan_gpu *gpu) {
     gpu->properties = properties.properties;
     memcpy(gpu->uuid, id.deviceUUID, sizeof gpu->uuid);
     gpu->subgroup_size = subgroup.subgroupSize;
+    gpu->subgroup_shuffle = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                            (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
     gpu->largest_allocation = maintenance.maxMemoryAllocationSize;
     gpu->memory_budget = has_extension(gpu->handle, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     VkPhysicalDeviceMemoryProperties memory;
