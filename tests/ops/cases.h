@@ -1,4 +1,4 @@
-/* What every case file of tests/ops needs, and the list of their entry points: ms_cases_<op> runs all cases of one op.
+/* What every case file of tests/ops needs, and the list of their entry points: ms_test_<op> runs all cases of one op.
  */
 #ifndef MS_TESTS_OPS_CASES_H
 #define MS_TESTS_OPS_CASES_H
@@ -11,12 +11,7 @@
 #include "backend/exact.h"
 #include "tests/ops/runner.h"
 
-/* Sizes that elementwise ops are tried at: one, small, odd, prime, a chunk, and around it. */
-#define MS_CASE_SIZES                                                                                                  \
-    { 1, 2, 31, 32, 37, 4099, 16384, 16385, 50021 }
-enum { MS_CASE_N_SIZES = 9 };
-
-#define CASES(upper, lower) void ms_cases_##lower(void);
+#define CASES(upper, lower) void ms_test_##lower(void);
 #include "tests/ops/cases.def"
 #undef CASES
 

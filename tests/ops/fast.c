@@ -25,21 +25,6 @@ static void guarded_free(char *data, size_t size) {
     free(data - GUARD);
 }
 
-static void infer(ms_op_case *test) {
-    ms_tensor_info infos[MS_MAX_INPUTS];
-    const ms_tensor_info *pointers[MS_MAX_INPUTS];
-    memset(infos, 0, sizeof infos);
-    for (int i = 0; i < test->n_inputs; i++) {
-        infos[i].dtype = test->dtype[i];
-        infos[i].shape = test->shape[i];
-        infos[i].producer = -1;
-        pointers[i] = test->shape[i].rank > 0 ? &infos[i] : NULL;
-    }
-    test->n_outputs = ms_op_get(test->op)->n_outputs;
-    ck_assert_msg(ms_op_infer(test->op, pointers, test->n_inputs, &test->attributes, test->out) == MS_OK, "%s",
-                  ms_status_message());
-}
-
 static size_t count_of(const ms_shape *shape) { return (size_t)ms_shape_count(shape); }
 
 /* One run; out[k] are new guarded buffers. */
@@ -78,7 +63,7 @@ static void compare(const ms_op_case *test, char *const *fast, char *const *orac
 
 void ms_fast_check(ms_op_case *test, const ms_fast_kernels *kernels) {
     ms_cpu_blas_prepare();
-    infer(test);
+    ck_assert_msg(ms_case_infer(test) == MS_OK, "%s", ms_status_message());
     void *in[MS_MAX_INPUTS] = {NULL}, *wide[MS_MAX_INPUTS] = {NULL};
     uint64_t state = 20240917;
     for (int i = 0; i < test->n_inputs; i++) {

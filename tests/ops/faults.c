@@ -68,7 +68,7 @@ static ms_status loses_nan(const ms_cpu_call *call) {
     return status;
 }
 
-static void must_fail(ms_op_case test, const char *text) {
+static void must_fail(ms_op_test test, const char *text) {
     const char *message = ms_case_failure(&test);
     ck_assert_msg(strstr(message, text) != NULL, "a planted fault gave \"%s\", not \"%s\"", message, text);
 }
@@ -81,9 +81,9 @@ static ms_status rounds_up(const ms_cpu_call *call) {
     return status;
 }
 
-static void check_faults_in_bf16(const ms_op_case *f32_case) {
-    ms_op_case test;
-    ck_assert(ms_bf16_case(f32_case, 0, &test));
+static void check_faults_in_bf16(const ms_op_test *f32_test) {
+    ms_op_test test;
+    ck_assert(ms_bf16_test(f32_test, 0, &test));
     ck_assert_str_eq(ms_case_failure(&test), "");
     test.kernel = rounds_up;
     must_fail(test, "one thread: output 0, element 5");
@@ -92,7 +92,7 @@ static void check_faults_in_bf16(const ms_op_case *f32_case) {
     test.kernel = wrong_in_place;
     must_fail(test, "one thread: output 0, element 0"); /* widened operands are always worked on in place */
     test.kernel = NULL;
-    test.attributes.axpby.a = (ms_coefficient){1.03125f, -1}; /* the reference still multiplies by 1 */
+    test.c.attributes.axpby.a = (ms_coefficient){1.03125f, -1}; /* the reference still multiplies by 1 */
     must_fail(test, "one thread: output 0");
 }
 
@@ -107,11 +107,10 @@ void ms_check_faults(void) {
                   {misses_last, "element 36"},
                   {wrong_in_place, "in place: output 0, element 0"},
                   {loses_nan, "NaN or infinity in an input"}};
-    ms_op_case test = ms_case_of(MS_OP_AXPBY);
-    ms_case_input(&test, MS_DTYPE_F32, ms_shape_1(37), MS_CASE_NORMAL);
-    test.attributes.axpby.a = (ms_coefficient){1, -1};
-    test.reference = copy_reference;
-    test.bound = 1;
+    ms_op_test test = {.c = ms_case_of(MS_OP_AXPBY), .reference = copy_reference};
+    ms_case_input(&test.c, MS_DTYPE_F32, ms_shape_1(37), MS_CASE_NORMAL);
+    test.c.attributes.axpby.a = (ms_coefficient){1, -1};
+    test.c.bound = 1;
     ck_assert_str_eq(ms_case_failure(&test), "");
     for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         test.kernel = faults[i].kernel;
@@ -119,13 +118,12 @@ void ms_check_faults(void) {
     }
     test.kernel = NULL;
     check_faults_in_bf16(&test);
-    test.attributes.axpby.a = (ms_coefficient){1.0000001f, -1}; /* the reference is off by an ulp */
+    test.c.attributes.axpby.a = (ms_coefficient){1.0000001f, -1}; /* the reference is off by an ulp */
     must_fail(test, "one thread: output 0");
 
-    ms_op_case sum = ms_case_of(MS_OP_SUM);
-    ms_case_input(&sum, MS_DTYPE_F32, ms_shape_1(4097), MS_CASE_NORMAL);
-    sum.reference = sum_reference;
-    sum.bound = 0; /* no rounded sum of thousands is exact */
+    ms_op_test sum = {.c = ms_case_of(MS_OP_SUM), .reference = sum_reference};
+    ms_case_input(&sum.c, MS_DTYPE_F32, ms_shape_1(4097), MS_CASE_NORMAL);
+    sum.c.bound = 0; /* no rounded sum of thousands is exact */
     must_fail(sum, "oracle");
     sum.reference = ascending_reference;
     must_fail(sum, "one thread: output 0");

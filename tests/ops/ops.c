@@ -7,7 +7,7 @@
 #include "tests/support/suite.h"
 
 static void (*const cases[MS_OP_COUNT])(void) = {
-#define CASES(upper, lower) [MS_OP_##upper] = ms_cases_##lower,
+#define CASES(upper, lower) [MS_OP_##upper] = ms_test_##lower,
 #include "tests/ops/cases.def"
 #undef CASES
 };

@@ -7,13 +7,4 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
     }
 }
 
-void ms_cases_relu2(void) {
-    static const int64_t sizes[] = MS_CASE_SIZES;
-    for (int i = 0; i < MS_CASE_N_SIZES; i++) {
-        ms_op_case test = ms_case_of(MS_OP_RELU2);
-        ms_case_input(&test, MS_DTYPE_F32, ms_shape_1(sizes[i]), MS_CASE_SPARSE);
-        test.reference = reference;
-        test.bound = 1.01;
-        ms_case_check(&test);
-    }
-}
+void ms_test_relu2(void) { ms_case_check_all(MS_OP_RELU2, reference); }

@@ -33,40 +33,6 @@ static uint64_t next_seed = 1;
         return false;                                                                                                  \
     } while (0)
 
-uint64_t ms_case_random(uint64_t *state) {
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-double ms_case_uniform(uint64_t *state) { return (double)(ms_case_random(state) >> 11) * 0x1p-53; }
-
-static double case_normal(uint64_t *state) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++) sum += ms_case_uniform(state);
-    return sum;
-}
-
-ms_op_case ms_case_of(ms_op op) {
-    ms_op_case test;
-    memset(&test, 0, sizeof test);
-    test.op = op;
-    return test;
-}
-
-void ms_case_input(ms_op_case *test, ms_dtype dtype, ms_shape shape, ms_case_fill fill) {
-    test->dtype[test->n_inputs] = dtype;
-    test->shape[test->n_inputs] = shape;
-    test->fill[test->n_inputs++] = fill;
-}
-
-void ms_case_absent(ms_op_case *test) { test->n_inputs++; }
-
-float ms_case_coefficient(const ms_op_case *test, ms_coefficient coefficient) {
-    return coefficient.scalar >= 0 ? coefficient.constant * test->scalars[coefficient.scalar] : coefficient.constant;
-}
-
 void ms_naive_reduce_rows(const float *terms, int64_t n, int64_t columns, float *out) {
     int64_t n_blocks = (n + 4095) / 4096;
     float *sums = malloc((size_t)(n_blocks * columns) * sizeof *sums);
@@ -101,12 +67,6 @@ float ms_naive_reduce(const float *terms, int64_t n) {
     return out;
 }
 
-double ms_case_depth(int64_t n) {
-    double depth = 0;
-    for (; n > 1; n = (n + 4095) / 4096) depth += (double)((n < 4096 ? n : 4096) + 31) / 32 + 4;
-    return depth;
-}
-
 /* ---- storage ---- */
 
 static guarded guarded_new(size_t size, size_t shift) {
@@ -132,30 +92,13 @@ static size_t operand_bytes(ms_dtype dtype, const ms_shape *shape, size_t real_b
     return (size_t)ms_shape_count(shape) * element_bytes(dtype, real_bytes);
 }
 
-static void fill_input(const ms_op_case *test, int i, void *data) {
-    uint64_t state = test->seed * 1000 + (uint64_t)i;
-    int64_t count = ms_shape_count(&test->shape[i]);
-    for (int64_t e = 0; e < count; e++) {
-        double value = test->fill[i] == MS_CASE_POSITIVE ? 0.1 + 1.9 * ms_case_uniform(&state) : case_normal(&state);
-        if (test->fill[i] == MS_CASE_WIDE) value = ldexp(value, (int)(ms_case_random(&state) % 41) - 20);
-        if (test->fill[i] == MS_CASE_SPARSE && ms_case_random(&state) % 3 == 0) value = copysign(0.0, value);
-        float number = (float)value;
-        uint32_t bits;
-        memcpy(&bits, &number, sizeof bits);
-        if (test->dtype[i] == MS_DTYPE_F32) ((float *)data)[e] = number;
-        if (test->dtype[i] == MS_DTYPE_BF16) ((uint16_t *)data)[e] = (uint16_t)(bits >> 16);
-        if (test->dtype[i] == MS_DTYPE_I32)
-            ((int32_t *)data)[e] = test->low + (int32_t)(ms_case_random(&state) % (uint64_t)(test->high - test->low));
-    }
-}
-
 /* Inputs as f32 (the source of both precisions). */
-static void inputs_new(const ms_op_case *test, void **in) {
+static void inputs_new(const ms_op_test *test, void **in) {
     for (int i = 0; i < MS_MAX_INPUTS; i++) {
         in[i] = NULL;
-        if (i >= test->n_inputs || test->shape[i].rank == 0) continue;
-        in[i] = malloc(operand_bytes(test->dtype[i], &test->shape[i], 4));
-        fill_input(test, i, in[i]);
+        if (i >= test->c.n_inputs || test->c.shape[i].rank == 0) continue;
+        in[i] = malloc(operand_bytes(test->c.dtype[i], &test->c.shape[i], 4));
+        ms_case_fill_input(&test->c, i, in[i]);
     }
 }
 
@@ -163,24 +106,24 @@ static void inputs_free(void **in) {
     for (int i = 0; i < MS_MAX_INPUTS; i++) free(in[i]);
 }
 
-static bench bench_new(const ms_op_case *test, void *const *in, size_t real_bytes, bool shifted) {
+static bench bench_new(const ms_op_test *test, void *const *in, size_t real_bytes, bool shifted) {
     bench b;
     memset(&b, 0, sizeof b);
     b.real_bytes = real_bytes;
-    for (int i = 0; i < test->n_inputs; i++) {
+    for (int i = 0; i < test->c.n_inputs; i++) {
         if (!in[i]) continue;
-        size_t shift = shifted ? element_bytes(test->dtype[i], real_bytes) : 0;
-        b.in[i] = guarded_new(operand_bytes(test->dtype[i], &test->shape[i], real_bytes), shift);
-        if (real_bytes == 8 && test->dtype[i] == MS_DTYPE_F32) {
-            for (int64_t e = 0; e < ms_shape_count(&test->shape[i]); e++)
+        size_t shift = shifted ? element_bytes(test->c.dtype[i], real_bytes) : 0;
+        b.in[i] = guarded_new(operand_bytes(test->c.dtype[i], &test->c.shape[i], real_bytes), shift);
+        if (real_bytes == 8 && test->c.dtype[i] == MS_DTYPE_F32) {
+            for (int64_t e = 0; e < ms_shape_count(&test->c.shape[i]); e++)
                 ((double *)b.in[i].data)[e] = (double)((const float *)in[i])[e];
         } else {
             memcpy(b.in[i].data, in[i], b.in[i].size);
         }
     }
-    for (int k = 0; k < test->n_outputs; k++) {
-        size_t shift = shifted ? element_bytes(test->out[k].dtype, real_bytes) : 0;
-        b.out[k] = guarded_new(operand_bytes(test->out[k].dtype, &test->out[k].shape, real_bytes), shift);
+    for (int k = 0; k < test->c.n_outputs; k++) {
+        size_t shift = shifted ? element_bytes(test->c.out[k].dtype, real_bytes) : 0;
+        b.out[k] = guarded_new(operand_bytes(test->c.out[k].dtype, &test->c.out[k].shape, real_bytes), shift);
     }
     return b;
 }
@@ -204,28 +147,28 @@ static run_options plain_run(int n_threads) {
     return options;
 }
 
-static ms_status run_kernel(const ms_op_case *test, bench *b, const run_options *options) {
+static ms_status run_kernel(const ms_op_test *test, bench *b, const run_options *options) {
     double wide_scalars[4];
-    for (int i = 0; i < 4; i++) wide_scalars[i] = (double)test->scalars[i];
+    for (int i = 0; i < 4; i++) wide_scalars[i] = (double)test->c.scalars[i];
     ms_cpu_call call;
     memset(&call, 0, sizeof call);
-    call.op = test->op;
-    call.attributes = &test->attributes;
-    call.step_scalars = b->real_bytes == 8 ? (const void *)wide_scalars : (const void *)test->scalars;
+    call.op = test->c.op;
+    call.attributes = &test->c.attributes;
+    call.step_scalars = b->real_bytes == 8 ? (const void *)wide_scalars : (const void *)test->c.scalars;
     ck_assert_int_eq(ms_pool_create(options->n_threads, &call.pool), MS_OK);
-    for (int i = 0; i < test->n_inputs; i++)
-        if (test->shape[i].rank > 0) call.in[i].dtype = test->dtype[i], call.in[i].shape = test->shape[i];
-    for (int k = 0; k < test->n_outputs; k++) {
-        call.out[k].dtype = test->out[k].dtype;
-        call.out[k].shape = test->out[k].shape;
+    for (int i = 0; i < test->c.n_inputs; i++)
+        if (test->c.shape[i].rank > 0) call.in[i].dtype = test->c.dtype[i], call.in[i].shape = test->c.shape[i];
+    for (int k = 0; k < test->c.n_outputs; k++) {
+        call.out[k].dtype = test->c.out[k].dtype;
+        call.out[k].shape = test->c.out[k].shape;
     }
     ms_numerics numerics = b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT;
-    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(numerics, test->op);
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(numerics, test->c.op);
     if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
     guarded workspace = guarded_new(ms_cpu_kernel_workspace(&kernel, numerics, &call), 0);
     call.workspace = workspace.data;
-    for (int i = 0; i < test->n_inputs; i++) call.in[i].data = b->in[i].data;
-    for (int k = 0; k < test->n_outputs; k++) {
+    for (int i = 0; i < test->c.n_inputs; i++) call.in[i].data = b->in[i].data;
+    for (int k = 0; k < test->c.n_outputs; k++) {
         call.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
         if (options->unwanted[k]) call.out[k].data = NULL;
     }
@@ -240,8 +183,8 @@ static ms_status run_kernel(const ms_op_case *test, bench *b, const run_options 
 
 static bool same_f32(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
 
-static bool same_numbers(const ms_op_case *test, const void *want, const void *have, int k, const char *what) {
-    const ms_tensor_info *out = &test->out[k];
+static bool same_numbers(const ms_op_test *test, const void *want, const void *have, int k, const char *what) {
+    const ms_tensor_info *out = &test->c.out[k];
     int64_t count = ms_shape_count(&out->shape);
     for (int64_t i = 0; i < count; i++) {
         if (out->dtype == MS_DTYPE_F32) {
@@ -249,49 +192,49 @@ static bool same_numbers(const ms_op_case *test, const void *want, const void *h
             uint32_t a_bits, b_bits;
             memcpy(&a_bits, &a, 4), memcpy(&b_bits, &b, 4);
             if (!same_f32(a, b))
-                FAIL("%s: %s: output %d, element %lld: %.9g (%08x), must be %.9g (%08x)", ms_op_get(test->op)->name,
+                FAIL("%s: %s: output %d, element %lld: %.9g (%08x), must be %.9g (%08x)", ms_op_get(test->c.op)->name,
                      what, k, (long long)i, (double)b, b_bits, (double)a, a_bits);
         } else if (out->dtype == MS_DTYPE_BF16) {
             uint16_t a = ((const uint16_t *)want)[i], b = ((const uint16_t *)have)[i];
             if (a != b && !(isnan(ms_bf16_value(a)) && isnan(ms_bf16_value(b))))
-                FAIL("%s: %s: output %d, element %lld: %.9g (%04x), must be %.9g (%04x)", ms_op_get(test->op)->name,
+                FAIL("%s: %s: output %d, element %lld: %.9g (%04x), must be %.9g (%04x)", ms_op_get(test->c.op)->name,
                      what, k, (long long)i, ms_bf16_value(b), b, ms_bf16_value(a), a);
         } else {
             size_t size = ms_dtype_size(out->dtype);
             if (memcmp((const char *)want + (size_t)i * size, (const char *)have + (size_t)i * size, size) != 0)
-                FAIL("%s: %s: output %d, element %lld differs", ms_op_get(test->op)->name, what, k, (long long)i);
+                FAIL("%s: %s: output %d, element %lld differs", ms_op_get(test->c.op)->name, what, k, (long long)i);
         }
     }
     return true;
 }
 
 /* Guards, and that inputs which are not shared are unchanged. */
-static bool check_memory(const ms_op_case *test, const bench *b, void *const *in, const run_options *options,
+static bool check_memory(const ms_op_test *test, const bench *b, void *const *in, const run_options *options,
                          const char *what) {
-    for (int i = 0; i < test->n_inputs; i++) {
+    for (int i = 0; i < test->c.n_inputs; i++) {
         if (!in[i]) continue;
         bool shared = false;
-        for (int k = 0; k < test->n_outputs; k++) shared = shared || options->alias[k] == i;
-        if (!guarded_intact(&b->in[i])) FAIL("%s: %s: wrote around input %d", ms_op_get(test->op)->name, what, i);
+        for (int k = 0; k < test->c.n_outputs; k++) shared = shared || options->alias[k] == i;
+        if (!guarded_intact(&b->in[i])) FAIL("%s: %s: wrote around input %d", ms_op_get(test->c.op)->name, what, i);
         if (!shared && b->real_bytes == 4 && memcmp(b->in[i].data, in[i], b->in[i].size) != 0)
-            FAIL("%s: %s: changed input %d", ms_op_get(test->op)->name, what, i);
+            FAIL("%s: %s: changed input %d", ms_op_get(test->c.op)->name, what, i);
     }
-    for (int k = 0; k < test->n_outputs; k++)
-        if (!guarded_intact(&b->out[k])) FAIL("%s: %s: wrote around output %d", ms_op_get(test->op)->name, what, k);
+    for (int k = 0; k < test->c.n_outputs; k++)
+        if (!guarded_intact(&b->out[k])) FAIL("%s: %s: wrote around output %d", ms_op_get(test->c.op)->name, what, k);
     return true;
 }
 
 /* Runs in f32 and holds every wanted output against `want` (NULL: nothing to compare with yet). */
-static bool run_and_compare(const ms_op_case *test, void *const *in, const run_options *options, bool shifted,
+static bool run_and_compare(const ms_op_test *test, void *const *in, const run_options *options, bool shifted,
                             void *const *want, const char *what) {
     bench b = bench_new(test, in, 4, shifted);
     bool good = true;
     if (run_kernel(test, &b, options) != MS_OK) {
-        snprintf(failure, sizeof failure, "%s: %s: %s", ms_op_get(test->op)->name, what, ms_status_message());
+        snprintf(failure, sizeof failure, "%s: %s: %s", ms_op_get(test->c.op)->name, what, ms_status_message());
         good = false;
     }
     good = good && check_memory(test, &b, in, options, what);
-    for (int k = 0; good && k < test->n_outputs; k++) {
+    for (int k = 0; good && k < test->c.n_outputs; k++) {
         if (options->unwanted[k]) continue;
         const void *have = options->alias[k] >= 0 ? b.in[options->alias[k]].data : b.out[k].data;
         good = same_numbers(test, want[k], have, k, what);
@@ -300,29 +243,11 @@ static bool run_and_compare(const ms_op_case *test, void *const *in, const run_o
     return good;
 }
 
-/* ---- the checks ---- */
-
-static bool infer(ms_op_case *test) {
-    ms_tensor_info infos[MS_MAX_INPUTS];
-    const ms_tensor_info *pointers[MS_MAX_INPUTS];
-    memset(infos, 0, sizeof infos);
-    for (int i = 0; i < test->n_inputs; i++) {
-        infos[i].dtype = test->dtype[i];
-        infos[i].shape = test->shape[i];
-        infos[i].producer = -1;
-        pointers[i] = test->shape[i].rank > 0 ? &infos[i] : NULL;
-    }
-    test->n_outputs = ms_op_get(test->op)->n_outputs;
-    if (ms_op_infer(test->op, pointers, test->n_inputs, &test->attributes, test->out) != MS_OK)
-        FAIL("shape rule: %s", ms_status_message());
-    return true;
-}
-
-static bool check_aliases(const ms_op_case *test, void *const *in, void *const *want) {
+static bool check_aliases(const ms_op_test *test, void *const *in, void *const *want) {
     run_options all = plain_run(2);
-    for (int k = 0; k < test->n_outputs; k++)
-        for (int i = 0; i < test->n_inputs; i++) {
-            if (!in[i] || !ms_op_may_alias(test->op, k, i)) continue;
+    for (int k = 0; k < test->c.n_outputs; k++)
+        for (int i = 0; i < test->c.n_inputs; i++) {
+            if (!in[i] || !ms_op_may_alias(test->c.op, k, i)) continue;
             run_options one = plain_run(2);
             one.alias[k] = all.alias[k] = i;
             if (!run_and_compare(test, in, &one, false, want, "in place")) return false;
@@ -330,8 +255,8 @@ static bool check_aliases(const ms_op_case *test, void *const *in, void *const *
     return run_and_compare(test, in, &all, false, want, "all in place");
 }
 
-static bool check_unwanted(const ms_op_case *test, void *const *in, void *const *want) {
-    for (int k = 0; k < test->n_outputs; k++) {
+static bool check_unwanted(const ms_op_test *test, void *const *in, void *const *want) {
+    for (int k = 0; k < test->c.n_outputs; k++) {
         run_options options = plain_run(2);
         options.unwanted[k] = true;
         if (!run_and_compare(test, in, &options, false, want, "an output not wanted")) return false;
@@ -346,77 +271,88 @@ static double number_of(const ms_tensor_info *info, const void *data, int64_t i,
     return real_bytes == 8 ? ((const double *)data)[i] : (double)((const float *)data)[i];
 }
 
-static bool check_oracle(const ms_op_case *test, void *const *in, void *const *exact) {
+static bool check_oracle(const ms_op_test *test, void *const *in, void *const *exact) {
     bench one = bench_new(test, in, 8, false), two = bench_new(test, in, 8, true);
     run_options run_one = plain_run(1), run_two = plain_run(2);
     bool good = run_kernel(test, &one, &run_one) == MS_OK && run_kernel(test, &two, &run_two) == MS_OK;
-    if (!good) snprintf(failure, sizeof failure, "%s: oracle: %s", ms_op_get(test->op)->name, ms_status_message());
+    if (!good) snprintf(failure, sizeof failure, "%s: oracle: %s", ms_op_get(test->c.op)->name, ms_status_message());
     double *magnitude[MS_MAX_OUTPUTS] = {NULL};
-    for (int k = 0; k < test->n_outputs; k++) {
-        int64_t count = ms_shape_count(&test->out[k].shape);
+    for (int k = 0; k < test->c.n_outputs; k++) {
+        int64_t count = ms_shape_count(&test->c.out[k].shape);
         magnitude[k] = malloc((size_t)count * sizeof(double));
-        for (int64_t i = 0; i < count; i++) magnitude[k][i] = fabs(number_of(&test->out[k], one.out[k].data, i, 8));
+        for (int64_t i = 0; i < count; i++) magnitude[k][i] = fabs(number_of(&test->c.out[k], one.out[k].data, i, 8));
     }
-    if (test->magnitude) test->magnitude(test, (const void *const *)in, magnitude);
-    for (int k = 0; good && k < test->n_outputs; k++) {
+    if (test->c.magnitude && test->in_bf16)
+        ms_bf16_magnitude(test, (const void *const *)in, magnitude);
+    else if (test->c.magnitude)
+        test->c.magnitude(&test->c, (const void *const *)in, magnitude);
+    for (int k = 0; good && k < test->c.n_outputs; k++) {
         if (memcmp(one.out[k].data, two.out[k].data, one.out[k].size) != 0) {
-            snprintf(failure, sizeof failure, "%s: oracle: output %d depends on the threads", ms_op_get(test->op)->name,
-                     k);
+            snprintf(failure, sizeof failure, "%s: oracle: output %d depends on the threads",
+                     ms_op_get(test->c.op)->name, k);
             good = false;
         }
-        for (int64_t i = 0; good && i < ms_shape_count(&test->out[k].shape); i++) {
-            double want = number_of(&test->out[k], one.out[k].data, i, 8);
-            double have = number_of(&test->out[k], exact[k], i, 4);
-            double bound = test->bound * 0x1p-24 * magnitude[k][i] + 0x1p-126;
-            if (test->out[k].dtype == MS_DTYPE_BF16) bound += 0x1p-8 * (fabs(have) + fabs(want)); /* both are rounded */
+        for (int64_t i = 0; good && i < ms_shape_count(&test->c.out[k].shape); i++) {
+            double want = number_of(&test->c.out[k], one.out[k].data, i, 8);
+            double have = number_of(&test->c.out[k], exact[k], i, 4);
+            double bound = test->c.bound * 0x1p-24 * magnitude[k][i] + 0x1p-126;
+            if (test->c.out[k].dtype == MS_DTYPE_BF16)
+                bound += 0x1p-8 * (fabs(have) + fabs(want)); /* both are rounded */
             if (fabs(have - want) <= bound) continue;
             snprintf(failure, sizeof failure, "%s: output %d, element %lld: %.9g, oracle %.17g: error %.3g, bound %.3g",
-                     ms_op_get(test->op)->name, k, (long long)i, have, want, fabs(have - want), bound);
+                     ms_op_get(test->c.op)->name, k, (long long)i, have, want, fabs(have - want), bound);
             good = false;
         }
     }
-    for (int k = 0; k < test->n_outputs; k++) free(magnitude[k]);
+    for (int k = 0; k < test->c.n_outputs; k++) free(magnitude[k]);
     bench_free(&one);
     bench_free(&two);
     return good;
 }
 
-static void outputs_new(const ms_op_case *test, void **out) {
-    for (int k = 0; k < test->n_outputs; k++)
-        out[k] = malloc(operand_bytes(test->out[k].dtype, &test->out[k].shape, 4));
+static void outputs_new(const ms_op_test *test, void **out) {
+    for (int k = 0; k < test->c.n_outputs; k++)
+        out[k] = malloc(operand_bytes(test->c.out[k].dtype, &test->c.out[k].shape, 4));
 }
 
-static void outputs_free(const ms_op_case *test, void **out) {
-    for (int k = 0; k < test->n_outputs; k++) free(out[k]);
+static void outputs_free(const ms_op_test *test, void **out) {
+    for (int k = 0; k < test->c.n_outputs; k++) free(out[k]);
 }
 
-static bool has_nan(const ms_op_case *test, void *const *out) {
-    for (int k = 0; k < test->n_outputs; k++)
-        for (int64_t i = 0; i < ms_shape_count(&test->out[k].shape); i++)
-            if (isnan(number_of(&test->out[k], out[k], i, 4))) return true;
+static bool has_nan(const ms_op_test *test, void *const *out) {
+    for (int k = 0; k < test->c.n_outputs; k++)
+        for (int64_t i = 0; i < ms_shape_count(&test->c.out[k].shape); i++)
+            if (isnan(number_of(&test->c.out[k], out[k], i, 4))) return true;
     return false;
 }
 
-static bool check_special(const ms_op_case *test, void **in) {
+static void call_reference(const ms_op_test *test, void *const *in, void *const *out) {
+    if (test->in_bf16)
+        ms_bf16_reference(test, (const void *const *)in, out);
+    else
+        test->reference(&test->c, (const void *const *)in, out);
+}
+
+static bool check_special(const ms_op_test *test, void **in) {
     static const float values[] = {NAN, INFINITY, -INFINITY};
     void *want[MS_MAX_OUTPUTS];
     outputs_new(test, want);
     bool good = true;
-    for (int i = 0; good && i < test->n_inputs; i++) {
-        bool is_f32 = test->dtype[i] == MS_DTYPE_F32;
-        if (!in[i] || (!is_f32 && test->dtype[i] != MS_DTYPE_BF16)) continue;
+    for (int i = 0; good && i < test->c.n_inputs; i++) {
+        bool is_f32 = test->c.dtype[i] == MS_DTYPE_F32;
+        if (!in[i] || (!is_f32 && test->c.dtype[i] != MS_DTYPE_BF16)) continue;
         size_t size = is_f32 ? sizeof(float) : sizeof(uint16_t);
-        char *element = (char *)in[i] + (size_t)(ms_shape_count(&test->shape[i]) / 2) * size;
+        char *element = (char *)in[i] + (size_t)(ms_shape_count(&test->c.shape[i]) / 2) * size;
         float kept;
         memcpy(&kept, element, size);
         for (int v = 0; good && v < 3; v++) {
             uint16_t narrow = ms_nearest_bf16((double)values[v]);
             memcpy(element, is_f32 ? (const void *)&values[v] : &narrow, size);
-            test->reference(test, (const void *const *)in, want);
+            call_reference(test, in, want);
             run_options options = plain_run(2);
             good = run_and_compare(test, in, &options, false, want, "NaN or infinity in an input");
             if (good && v == 0 && !has_nan(test, want)) {
-                snprintf(failure, sizeof failure, "%s: a NaN in input %d is lost", ms_op_get(test->op)->name, i);
+                snprintf(failure, sizeof failure, "%s: a NaN in input %d is lost", ms_op_get(test->c.op)->name, i);
                 good = false;
             }
         }
@@ -426,31 +362,31 @@ static bool check_special(const ms_op_case *test, void **in) {
     return good;
 }
 
-static bool check_case(ms_op_case *test) {
+static bool check_case(ms_op_test *test) {
     failure[0] = 0;
-    test->seed = next_seed++;
-    if (!infer(test)) return false;
+    test->c.seed = next_seed++;
+    if (ms_case_infer(&test->c) != MS_OK) FAIL("shape rule: %s", ms_status_message());
     void *in[MS_MAX_INPUTS], *want[MS_MAX_OUTPUTS];
     inputs_new(test, in);
     outputs_new(test, want);
-    test->reference(test, (const void *const *)in, want);
+    call_reference(test, in, want);
     bool good = true;
     for (int n = 1; good && n <= 3; n++) {
         run_options options = plain_run(n);
         good = run_and_compare(test, in, &options, n == 3, want, n == 1 ? "one thread" : "several threads");
     }
     good = good && check_aliases(test, in, want) && check_unwanted(test, in, want);
-    if (!test->skip_oracle) good = good && check_oracle(test, in, want);
-    if (!test->skip_special) good = good && check_special(test, in);
+    good = good && check_oracle(test, in, want);
+    if (!test->c.skip_special) good = good && check_special(test, in);
     inputs_free(in);
     outputs_free(test, want);
     return good;
 }
 
-const char *ms_case_failure(ms_op_case *test) {
+const char *ms_case_failure(ms_op_test *test) {
     if (!check_case(test)) return failure;
-    ms_op_case in_bf16;
-    if (test->f32_case || test->kernel || !ms_bf16_case(test, test->seed, &in_bf16)) return "";
+    ms_op_test in_bf16;
+    if (test->in_bf16 || test->kernel || !ms_bf16_test(test, (int)(test->c.seed % 1000), &in_bf16)) return "";
     if (check_case(&in_bf16)) return "";
     char text[sizeof failure];
     memcpy(text, failure, sizeof failure);
@@ -458,16 +394,24 @@ const char *ms_case_failure(ms_op_case *test) {
     return failure;
 }
 
-void ms_case_check(ms_op_case *test) {
-    const char *text = ms_case_failure(test);
-    ck_assert_msg(text[0] == 0, "%s (case %llu)", text, (unsigned long long)test->seed);
+void ms_case_check(const ms_op_case *test, ms_case_reference reference) {
+    ms_op_test with_reference = {.c = *test, .reference = reference};
+    const char *text = ms_case_failure(&with_reference);
+    ck_assert_msg(text[0] == 0, "%s (case %llu)", text, (unsigned long long)with_reference.c.seed);
 }
 
-ms_status ms_case_status(ms_op_case *test, const void *const *in) {
-    ck_assert(infer(test));
-    bench b = bench_new(test, (void *const *)in, 4, false);
+void ms_case_check_all(ms_op op, ms_case_reference reference) {
+    ms_op_case test;
+    for (int i = 0; ms_case_make(op, i, &test); i++)
+        if (!test.large) ms_case_check(&test, reference);
+}
+
+ms_status ms_case_status(const ms_op_case *test, const void *const *in) {
+    ms_op_test alone = {.c = *test};
+    ck_assert_int_eq(ms_case_infer(&alone.c), MS_OK);
+    bench b = bench_new(&alone, (void *const *)in, 4, false);
     run_options options = plain_run(2);
-    ms_status status = run_kernel(test, &b, &options);
+    ms_status status = run_kernel(&alone, &b, &options);
     bench_free(&b);
     return status;
 }

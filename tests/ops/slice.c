@@ -12,25 +12,4 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
                        (const char *)in[0] + (size_t)((b * m.rows + slice->begin + r) * m.columns + c) * size, size);
 }
 
-static void check(ms_dtype dtype, ms_shape shape, int64_t begin, int64_t count) {
-    ms_op_case test = ms_case_of(MS_OP_SLICE);
-    ms_case_input(&test, dtype, shape, MS_CASE_WIDE);
-    test.attributes.slice.begin = begin;
-    test.attributes.slice.count = count;
-    test.low = -9, test.high = 9;
-    test.reference = reference;
-    test.skip_special = true;
-    ms_case_check(&test);
-}
-
-void ms_cases_slice(void) {
-    static const ms_dtype dtypes[] = {MS_DTYPE_F32, MS_DTYPE_BF16, MS_DTYPE_I32};
-    for (int i = 0; i < 3; i++) {
-        check(dtypes[i], ms_shape_1(1), 0, 1);
-        check(dtypes[i], ms_shape_1(101), 13, 57);
-        check(dtypes[i], ms_shape_2(7, 5), 6, 1);
-        check(dtypes[i], ms_shape_2(31, 17), 0, 31);
-        check(dtypes[i], ms_shape_3(5, 11, 64), 3, 7);
-        check(dtypes[i], ms_shape_2(5, 100003), 1, 3);
-    }
-}
+void ms_test_slice(void) { ms_case_check_all(MS_OP_SLICE, reference); }

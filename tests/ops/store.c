@@ -25,7 +25,7 @@ static void check_store(ms_status (*kernel)(const ms_cpu_call *), ms_dtype dtype
     free(v);
 }
 
-void ms_cases_store(void) {
+void ms_test_store(void) {
     static const int64_t sizes[] = {1, 37, 300007};
     for (int i = 0; i < 3; i++) {
         check_store(ms_cpu_exact_store, MS_DTYPE_F32, 4, sizes[i]);

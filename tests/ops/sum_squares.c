@@ -20,22 +20,4 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
     free(squares);
 }
 
-static void check(ms_shape shape, int n_segments, const int64_t *rows) {
-    ms_op_case test = ms_case_of(MS_OP_SUM_SQUARES);
-    ms_case_input(&test, MS_DTYPE_F32, shape, MS_CASE_SPARSE);
-    test.attributes.sum_squares.n_segments = n_segments;
-    for (int i = 0; i < n_segments; i++) test.attributes.sum_squares.segment_rows[i] = rows[i];
-    test.reference = reference;
-    test.bound = ms_case_depth(ms_shape_count(&shape)) + 1;
-    ms_case_check(&test);
-}
-
-void ms_cases_sum_squares(void) {
-    static const int64_t sizes[] = {1, 31, 32, 33, 4096, 4097, 70001};
-    for (int i = 0; i < 7; i++) check(ms_shape_1(sizes[i]), 0, NULL);
-    check(ms_shape_3(3, 7, 5), 0, NULL);
-    check(ms_shape_3(3, 7, 5), 1, (const int64_t[]){7});
-    check(ms_shape_3(5, 96, 65), 3, (const int64_t[]){64, 1, 31});
-    check(ms_shape_2(130, 67), 4, (const int64_t[]){1, 65, 33, 31});
-    check(ms_shape_1(11), 1, (const int64_t[]){1});
-}
+void ms_test_sum_squares(void) { ms_case_check_all(MS_OP_SUM_SQUARES, reference); }
