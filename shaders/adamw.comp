@@ -23,11 +23,11 @@ layout(push_constant) uniform Push {
     uint count;
 };
 
-// v < 2^-80 ? 0 : v, by bits: NaN stays, and so does infinity; what is negative is 0.
-float flush_small(float v_new) {
-    uint bits = floatBitsToUint(v_new), magnitude = bits & 0x7fffffffu;
-    bool small = magnitude < 0x17800000u || (bits > 0x80000000u && bits <= 0xff800000u);
-    return small ? 0.0 : v_new;
+// v < 2^-80 ? 0 : v, by bits, component by component: NaN and infinity stay; what is negative is 0.
+vec4 flush_small(vec4 v_new) {
+    bvec4 is_small = lessThan(floatBitsToUint(v_new) & 0x7fffffffu, uvec4(0x17800000u));
+    v_new = mix(v_new, vec4(0.0), is_small);
+    return mix(v_new, vec4(0.0), ms_is_negative(v_new));
 }
 
 float step_of(float m_new, float v_new, float weight, float rate, float inverse1, float inverse2) {
@@ -50,11 +50,13 @@ void main() {
         if (HAS_CLIP != 0u) gradient = factor * gradient;
         precise vec4 m_new = BETA1 * ms_load4(m, i, count, MS_F32) + rest1 * gradient;
         precise vec4 v_new = BETA2 * ms_load4(v, i, count, MS_F32) + (rest2 * gradient) * gradient;
-        [[unroll]] for (uint j = 0u; j < 4u; j++) v_new[j] = flush_small(v_new[j]);
+        v_new = flush_small(v_new);
         if (WANTS_DELTA != 0u) {
-            vec4 weight = ms_load4(w, i, count, MS_F32), change;
-            [[unroll]] for (uint j = 0u; j < 4u; j++)
-                change[j] = step_of(m_new[j], v_new[j], weight[j], rate, inverse1, inverse2);
+            vec4 weight = ms_load4(w, i, count, MS_F32);
+            vec4 change = vec4(step_of(m_new.x, v_new.x, weight.x, rate, inverse1, inverse2),
+                               step_of(m_new.y, v_new.y, weight.y, rate, inverse1, inverse2),
+                               step_of(m_new.z, v_new.z, weight.z, rate, inverse1, inverse2),
+                               step_of(m_new.w, v_new.w, weight.w, rate, inverse1, inverse2));
             ms_store4(delta, i, count, MS_F32, change);
         }
         if (WANTS_M != 0u) ms_store4(m_out, i, count, MS_F32, m_new);
