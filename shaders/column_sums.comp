@@ -9,6 +9,6 @@ layout(push_constant) uniform Push {
     uint rows;
 };
 
-float ms_column_term(uint row, uint column) { return x.x[row * COLUMNS + column]; }
+vec4 ms_column_term(uint row, uint i) { return ms_column_load4(x, row, i, MS_F32); }
 
 void main() { ms_column_sums(y, rows); }

@@ -1,6 +1,19 @@
-// RMS norm and its gradient, four numbers at a time: see backend/cpu/norm.h.
+// RMS norm and its gradient over rows, four numbers at a time: see backend/cpu/norm.h.  Include after rows.glsl.
 #define MS_EXACT_GLSL
 #include "backend/exact.h"
+
+// The gain is shared by the rows of a workgroup when it is not too long.
+const uint MS_GAIN_MAX = 2048u;
+shared vec4 ms_gain[COLUMNS <= MS_GAIN_MAX ? (COLUMNS + 3u) / 4u : 1u];
+
+// Every invocation calls this before ms_row_sum, whose barrier makes the gain known to all.
+void ms_norm_share_gain(F32 gain) {
+    if (COLUMNS > MS_GAIN_MAX) return;
+    for (uint i = gl_LocalInvocationID.x; i * 4u < COLUMNS; i += gl_WorkGroupSize.x) ms_gain[i] = ms_load4(gain, i * 4u, COLUMNS, MS_F32);
+}
+
+// Gains i to i + 3, after ms_row_sum.
+vec4 ms_norm_gain4(F32 gain, uint i) { return COLUMNS > MS_GAIN_MAX ? ms_load4(gain, i, COLUMNS, MS_F32) : ms_gain[i / 4u]; }
 
 // rsqrt(sum of squares (1/C) + epsilon)
 float ms_norm_rstd(float sum_squares, float inverse_count, float epsilon) {
@@ -11,16 +24,4 @@ float ms_norm_rstd(float sum_squares, float inverse_count, float epsilon) {
 vec4 ms_norm_apply(vec4 x, vec4 gain, float rstd) {
     precise vec4 y = (x * rstd) * gain;
     return y;
-}
-
-// Terms of the gradient's mean.
-vec4 ms_norm_term(vec4 x, vec4 gain, vec4 dy, float rstd) {
-    precise vec4 term = (dy * gain) * (x * rstd);
-    return term;
-}
-
-// s: the mean of the terms.
-vec4 ms_norm_gradient(vec4 x, vec4 gain, vec4 dy, float rstd, float s) {
-    precise vec4 dx = (dy * gain - (x * rstd) * s) * rstd;
-    return dx;
 }

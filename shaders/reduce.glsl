@@ -4,7 +4,7 @@
 // Two layouts.  Define MS_REDUCE_BY_LANE or MS_REDUCE_BY_QUAD (or both) before the include; each costs shared memory.
 //   by lane   32 neighbouring invocations form one sum; invocation l is lane l.  5 bytes of shared memory an invocation.
 //   by quad   8 neighbouring invocations form one sum; invocation q is lanes 4 q to 4 q + 3, a vec4: fewer and wider loads, a
-//             cheaper tree.  16 bytes of shared memory an invocation.
+//             cheaper tree.  32 bytes of shared memory an invocation.
 // Neighbours are by gl_LocalInvocationIndex, so the workgroup's shape is free; its size is a multiple of 32 or 8.
 //
 // A sum of n <= 4096 terms, term(i) being any precise expression:
@@ -90,15 +90,17 @@ void ms_level_add(inout float lane, float term, uint i) {
 
 #ifdef MS_REDUCE_BY_QUAD
 
-shared vec4 ms_quad_sums[gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z];
+// Used by turns, so that one barrier a tree is enough: whoever writes a half has passed the barrier after its last readers.
+shared vec4 ms_quad_sums[2u * gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z];
+uint ms_quad_half = 0u;
 
 uint ms_quad() { return gl_LocalInvocationIndex % MS_QUADS; }
 
 // The sum over the 8 quads by the halving tree.
 float ms_quad_tree(vec4 lanes) {
-    uint first = gl_LocalInvocationIndex & ~7u;
-    barrier(); // the readers of the last tree are done
-    ms_quad_sums[gl_LocalInvocationIndex] = lanes;
+    uint first = ms_quad_half * (gl_WorkGroupSize.x * gl_WorkGroupSize.y * gl_WorkGroupSize.z) + (gl_LocalInvocationIndex & ~7u);
+    ms_quad_half = 1u - ms_quad_half;
+    ms_quad_sums[first + ms_quad()] = lanes;
     barrier();
     precise vec4 a = ms_quad_sums[first] + ms_quad_sums[first + 4u], b = ms_quad_sums[first + 1u] + ms_quad_sums[first + 5u];
     precise vec4 c = ms_quad_sums[first + 2u] + ms_quad_sums[first + 6u], d = ms_quad_sums[first + 3u] + ms_quad_sums[first + 7u];

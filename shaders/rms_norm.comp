@@ -1,7 +1,6 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// rms_norm: rstd = rsqrt(mean(x^2) + epsilon), y = (x rstd) gain per row; y may be x.  Definition: backend/cpu/rms_norm.c.  The second
-// reading of a row comes from a cache.
+// rms_norm: rstd = rsqrt(mean(x^2) + epsilon), y = (x rstd) gain per row; y may be x.  Definition: backend/cpu/rms_norm.c.
 #include "shaders/common.glsl"
 #include "shaders/rows.glsl"
 #include "shaders/norm.glsl"
@@ -15,20 +14,26 @@ layout(push_constant) uniform Push {
     float inverse_count, epsilon;
 };
 
-vec4 ms_row_term(uint i) {
+vec4 kept[KEPT]; // x
+float scale;     // rstd of this row
+
+vec4 ms_row_term(uint i, uint k) {
     vec4 value = ms_row_load4(x, i, DTYPE);
+    if (k < KEPT) kept[k] = value;
     precise vec4 square = value * value;
     return square;
 }
 
+void ms_row_result(uint i, uint k) {
+    vec4 value = k < KEPT ? kept[k] : ms_row_load4(x, i, DTYPE);
+    ms_row_store4(y, i, DTYPE, ms_norm_apply(value, ms_norm_gain4(gain, i), scale));
+}
+
 void main() {
     uint row = ms_row();
-    float scale = ms_norm_rstd(ms_row_sum(row < rows), inverse_count, epsilon);
+    if (WANT_Y != 0u) ms_norm_share_gain(gain);
+    scale = ms_norm_rstd(ms_row_sum(row < rows), inverse_count, epsilon);
     if (row >= rows) return;
-    if (WANT_RSTD != 0u && ms_row_begin() == 0u) rstd.x[row] = scale;
-    if (WANT_Y == 0u) return;
-    for (uint i = ms_row_begin(); i < COLUMNS; i += ms_row_stride()) {
-        vec4 value = ms_norm_apply(ms_row_load4(x, i, DTYPE), ms_load4(gain, i, COLUMNS, MS_F32), scale);
-        ms_row_store4(y, i, DTYPE, value);
-    }
+    if (WANT_RSTD != 0u && ms_row_is_first()) rstd.x[row] = scale;
+    if (WANT_Y != 0u) ms_row_results();
 }

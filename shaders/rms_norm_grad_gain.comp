@@ -9,9 +9,8 @@ layout(push_constant) uniform Push {
     uint rows;
 };
 
-float ms_column_term(uint row, uint column) {
-    uint at = row * COLUMNS + column;
-    precise float term = ms_load(dy, at, DTYPE) * (ms_load(x, at, DTYPE) * rstd.x[row]);
+vec4 ms_column_term(uint row, uint i) {
+    precise vec4 term = ms_column_load4(dy, row, i, DTYPE) * (ms_column_load4(x, row, i, DTYPE) * rstd.x[row]);
     return term;
 }
 

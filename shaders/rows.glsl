@@ -2,11 +2,12 @@
 // constants.
 //
 // A row is worked on by GROUPS groups of 8 invocations: several groups only for rows of more than 4096 numbers, whose blocks they share.
-// An invocation's share of a row, where order does not matter:
-//     for (uint i = ms_row_begin(); i < COLUMNS; i += ms_row_stride()) { numbers i to i + 3 }
+// An op defines the terms of the sum, and the results that follow from it; both come in quads i to i + 3.  With one group, the
+// first KEPT vectors of an invocation are number k < KEPT in both, and loops over them are unrolled: what a term has loaded can wait in
+// a register for the result.  All other quads have k = KEPT, and are loaded again, from a cache on most devices.
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint COLUMNS = 1u;
-layout(constant_id = 4) const uint GROUPS = 1u;  // a power of two
+layout(constant_id = 4) const uint GROUPS = 1u; // a power of two
 layout(constant_id = 5) const uint VECTOR = 0u; // see quads.glsl
 layout(constant_id = 6) const uint DTYPE = MS_F32;
 
@@ -14,10 +15,18 @@ layout(constant_id = 6) const uint DTYPE = MS_F32;
 #define MS_REDUCE_BY_QUAD
 #include "shaders/reduce.glsl"
 
+const uint KEPT = 16u;
+const bool KEEP = GROUPS == 1u && VECTOR != 0u;
+
+// Terms i to i + 3 of the row's sum; those from COLUMNS on may be anything.  Defined by the op.
+vec4 ms_row_term(uint i, uint k);
+// Writes results i to i + 3.  Defined by the op.
+void ms_row_result(uint i, uint k);
+
 // The row that this invocation works on; at or above the number of rows it has none, but must still call ms_row_sum.
 uint ms_row() { return (ms_group_index() * gl_WorkGroupSize.x + gl_LocalInvocationID.x) / (MS_QUADS * GROUPS); }
-uint ms_row_begin() { return gl_LocalInvocationID.x % (MS_QUADS * GROUPS) * 4u; }
-uint ms_row_stride() { return 4u * MS_QUADS * GROUPS; }
+// Whether this invocation is the first of its row.
+bool ms_row_is_first() { return gl_LocalInvocationID.x % (MS_QUADS * GROUPS) == 0u; }
 
 // Numbers i to i + 3 of this invocation's row of an operand [rows,COLUMNS].
 vec4 ms_row_load4(F32 p, uint i, uint dtype) {
@@ -32,34 +41,51 @@ void ms_row_store4(F32 p, uint i, uint dtype, vec4 quad) {
 shared float ms_block_sums[gl_WorkGroupSize.x / MS_QUADS];
 
 // Adds the sums of the blocks that the row's groups have just formed, the first being block i_block.
-void ms_add_blocks(inout vec4 level, float sum, uint i_block) {
+void ms_row_add_blocks(inout vec4 level, float sum, uint i_block) {
     if (GROUPS == 1u) {
         ms_level4_add(level, sum, i_block);
         return;
     }
     uint group = gl_LocalInvocationID.x / MS_QUADS, first = group - group % GROUPS;
-    if (ms_quad() == 0u) ms_block_sums[group] = sum; // its last readers have passed the barriers of ms_quad_tree
+    if (ms_quad() == 0u) ms_block_sums[group] = sum; // its last readers have passed the barrier of ms_quad_tree
     barrier();
-    for (uint g = 0u; g < GROUPS; g++) ms_level4_add(level, ms_block_sums[first + g], i_block + g); // none there: adds MS_ABSENT
+    for (uint g = 0u; g < GROUPS; g++) ms_level4_add(level, ms_block_sums[first + g], i_block + g); // no block: adds MS_ABSENT
 }
 
-// Terms i to i + 3 of the row's sum; those from COLUMNS on may be anything.  Defined by the op.
-vec4 ms_row_term(uint i);
+vec4 ms_row_add_term(vec4 lanes, uint i, uint k, uint end) {
+    vec4 term = ms_row_term(i, k);
+    precise vec4 sum = lanes + (VECTOR != 0u ? term : ms_absent_above(term, i, end));
+    return sum;
+}
 
 // The sum over the row.  Every invocation calls it, and all of a row get the sum; has_row: whether there is a row.
 float ms_row_sum(bool has_row) {
-    uint group = gl_LocalInvocationID.x / MS_QUADS % GROUPS;
-    vec4 level = MS_ABSENT4;
+    uint group = gl_LocalInvocationID.x / MS_QUADS % GROUPS, columns = has_row ? COLUMNS : 0u, i = 4u * ms_quad();
+    vec4 level = MS_ABSENT4, lanes = MS_ABSENT4;
     float sum = MS_ABSENT;
+    if (KEEP) {
+        [[unroll]] for (uint k = 0u; k < KEPT; k++)
+            if (k * MS_LANES < COLUMNS && i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
+        i += KEPT * MS_LANES;
+    }
     for (uint first = 0u; first < COLUMNS; first += GROUPS * MS_BLOCK) {
-        uint begin = first + group * MS_BLOCK, end = has_row ? min(COLUMNS, begin + MS_BLOCK) : 0u;
-        precise vec4 lanes = MS_ABSENT4;
-        for (uint i = begin + 4u * ms_quad(); i < end; i += MS_LANES) {
-            vec4 term = ms_row_term(i);
-            lanes = lanes + (VECTOR != 0u ? term : ms_absent_above(term, i, end));
-        }
+        uint begin = first + group * MS_BLOCK, end = min(columns, begin + MS_BLOCK);
+        for (i += group * MS_BLOCK; i < end; i += MS_LANES) lanes = ms_row_add_term(lanes, i, KEPT, end);
         sum = ms_quad_tree(lanes);
-        if (COLUMNS > MS_BLOCK) ms_add_blocks(level, sum, first / MS_BLOCK);
+        if (COLUMNS > MS_BLOCK) ms_row_add_blocks(level, sum, first / MS_BLOCK);
+        lanes = MS_ABSENT4;
+        i = first + GROUPS * MS_BLOCK + 4u * ms_quad();
     }
     return COLUMNS > MS_BLOCK ? ms_quad_tree(level) : sum;
+}
+
+// All results of the row, after its sum.
+void ms_row_results() {
+    uint i = gl_LocalInvocationID.x % (MS_QUADS * GROUPS) * 4u;
+    if (KEEP) {
+        [[unroll]] for (uint k = 0u; k < KEPT; k++)
+            if (k * MS_LANES < COLUMNS && i + k * MS_LANES < COLUMNS) ms_row_result(i + k * MS_LANES, k);
+        i += KEPT * MS_LANES;
+    }
+    for (; i < COLUMNS; i += 4u * MS_QUADS * GROUPS) ms_row_result(i, KEPT);
 }

@@ -23,14 +23,19 @@ static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows, int64_t colum
     return ms_vulkan_emit_rows(call, &dispatch, rows);
 }
 
+static ms_status emit_dgain(const ms_vulkan_call *call, int64_t rows, int64_t columns) {
+    const ms_vulkan_operand *x = &call->in[0], *rstd = &call->in[2], *dy = &call->in[3], *dgain = &call->out[1];
+    bool vectors =
+        ms_vulkan_is_vectors(x, columns) && ms_vulkan_is_vectors(dy, columns) && ms_vulkan_is_vectors(dgain, columns);
+    ms_vulkan_dispatch dispatch = ms_vulkan_columns("rms_norm_grad_gain", columns, vectors, x);
+    ms_vulkan_push_read(&dispatch, x);
+    ms_vulkan_push_read(&dispatch, rstd);
+    ms_vulkan_push_read(&dispatch, dy);
+    return ms_vulkan_emit_columns(call, &dispatch, rows, columns, dgain);
+}
+
 ms_status ms_vulkan_rms_norm_grad(const ms_vulkan_call *call) {
     int64_t rows = call->in[0].shape.dim[0], columns = call->in[0].shape.dim[1];
-    if (ms_vulkan_is_given(&call->out[1])) {
-        ms_vulkan_dispatch dispatch = ms_vulkan_columns(call, "rms_norm_grad_gain", columns, &call->in[0]);
-        ms_vulkan_push_read(&dispatch, &call->in[0]);
-        ms_vulkan_push_read(&dispatch, &call->in[2]);
-        ms_vulkan_push_read(&dispatch, &call->in[3]);
-        MS_TRY(ms_vulkan_emit_columns(call, &dispatch, rows, columns, &call->out[1]));
-    }
+    if (ms_vulkan_is_given(&call->out[1])) MS_TRY(emit_dgain(call, rows, columns));
     return ms_vulkan_is_given(&call->out[0]) ? emit_dx(call, rows, columns) : MS_OK;
 }
