@@ -15,6 +15,8 @@
 #ifndef MS_CUDA_HOST
 #define MS_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                      \
     kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
+// A block's variable in shared memory: MS_SHARED(float, tile, [16][17]);
+#define MS_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
 // A block's dynamic shared memory as an array of `type`.
 #define MS_DYNAMIC_SHARED(type, name)                                                                                  \
     extern __shared__ __align__(16) unsigned char ms_dynamic_shared[];                                                 \
