@@ -37,12 +37,14 @@ static __device__ __forceinline__ float ms_load_element(const ms_bf16 *p, unsign
     return __uint_as_float((unsigned int)reinterpret_cast<const unsigned short *>(p)[i] << 16);
 }
 static __device__ __forceinline__ void ms_store_element(float *p, unsigned int i, float value) { p[i] = value; }
-static __device__ __forceinline__ void ms_store_element(ms_bf16 *p, unsigned int i, float value) {
+static __device__ __forceinline__ unsigned int ms_bf16_bits(float value) {
     unsigned int bits = __float_as_uint(value);
     unsigned int rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
     unsigned int nan = (bits >> 16) | 0x40u;
-    reinterpret_cast<unsigned short *>(p)[i] =
-        (unsigned short)((bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded);
+    return (bits & 0x7fffffffu) > 0x7f800000u ? nan : rounded;
+}
+static __device__ __forceinline__ void ms_store_element(ms_bf16 *p, unsigned int i, float value) {
+    reinterpret_cast<unsigned short *>(p)[i] = (unsigned short)ms_bf16_bits(value);
 }
 
 // A factor that is constant or moves with the step: ms_coefficient of backend/ir/op.h.
