@@ -41,18 +41,20 @@ static ms_status create_queue_objects(ms_backend_device *device) {
                             "creating a timeline semaphore");
 }
 
-/* MUONSCOPE_VULKAN_PACKED=1 makes a device with 16-bit storage use the paths of one without, to test them. */
-static bool wants_packed(void) {
-    const char *packed = getenv("MUONSCOPE_VULKAN_PACKED");
-    return packed && *packed && strcmp(packed, "0") != 0;
+/* MUONSCOPE_VULKAN_PACKED=1 makes a device with 16-bit storage use the paths of one without, and MUONSCOPE_VULKAN_GPU=1
+   makes a software driver use the paths of a GPU, to test them. */
+static bool is_switched_on(const char *name) {
+    const char *value = getenv(name);
+    return value && *value && strcmp(value, "0") != 0;
 }
 
 static void set_limits(ms_backend_device *device, ms_numerics numerics) {
     const VkPhysicalDeviceLimits *limits = &device->gpu.properties.limits;
     device->limits = (ms_vulkan_limits){
         .numerics = numerics,
-        .is_cpu = device->gpu.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU,
-        .storage16 = device->gpu.storage16 && !wants_packed(),
+        .is_cpu =
+            device->gpu.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !is_switched_on("MUONSCOPE_VULKAN_GPU"),
+        .storage16 = device->gpu.storage16 && !is_switched_on("MUONSCOPE_VULKAN_PACKED"),
         .max_invocations = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
                                ? limits->maxComputeWorkGroupInvocations
                                : limits->maxComputeWorkGroupSize[0],
