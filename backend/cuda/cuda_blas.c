@@ -1,0 +1,218 @@
+/* cuBLASLt counts columns first: a row-major [R, C] is its column-major C x R.  So y^T = right left^T is what it is
+   asked for, with right as its A and left as its B. */
+#include "backend/cuda/cuda_blas.h"
+
+#include <cublasLt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cuda/cuda_device.h"
+
+enum { WORKSPACE_BYTES = 32 << 20, MAX_ALIGNMENT = 256 };
+
+/* What an algorithm is chosen by; compared as bytes, so every one is zeroed first. */
+typedef struct algorithm_key {
+    int64_t n_rows, n_columns, depth, batch, left_step, right_step;
+    uint32_t left_transposed, right_transposed, has_beta;
+    uint32_t dtype, result_dtype;
+    uint32_t left_alignment, right_alignment, c_alignment, y_alignment; /* bytes, powers of two */
+} algorithm_key;
+
+typedef struct algorithm {
+    struct algorithm *next;
+    algorithm_key key;
+    cublasLtMatmulAlgo_t chosen;
+} algorithm;
+
+struct ms_cuda_blas {
+    cublasLtHandle_t handle;
+    void *workspace; /* WORKSPACE_BYTES on the device; products run one after the other on one stream */
+    algorithm *algorithms;
+};
+
+/* cuBLASLt's objects for one product. */
+typedef struct descriptors {
+    cublasLtMatmulDesc_t operation;
+    cublasLtMatrixLayout_t right, left, y; /* y: of c too */
+    cublasLtMatmulPreference_t preference;
+} descriptors;
+
+static ms_status blas_status(cublasStatus_t error, const char *what) {
+    if (error == CUBLAS_STATUS_SUCCESS) return MS_OK;
+    ms_status status = MS_INTERNAL;
+    if (error == CUBLAS_STATUS_ALLOC_FAILED) status = MS_OUT_OF_MEMORY;
+    if (error == CUBLAS_STATUS_NOT_SUPPORTED || error == CUBLAS_STATUS_ARCH_MISMATCH) status = MS_UNSUPPORTED;
+    if (error == CUBLAS_STATUS_EXECUTION_FAILED) status = MS_DEVICE_LOST;
+    return MS_FAIL(status, "cuda: cuBLASLt: %s: status %d", what, (int)error);
+}
+#define BLAS_TRY(call, what) MS_TRY(blas_status((call), (what)))
+
+ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out) {
+    *out = NULL;
+    ms_cuda_blas *blas = calloc(1, sizeof *blas);
+    if (!blas) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for cuBLASLt");
+    ms_status status = blas_status(cublasLtCreate(&blas->handle), "creating a handle");
+    if (status == MS_OK) status = ms_cuda_allocate(device, WORKSPACE_BYTES, &blas->workspace);
+    if (status != MS_OK) {
+        ms_cuda_blas_destroy(device, blas);
+        return status;
+    }
+    *out = blas;
+    return MS_OK;
+}
+
+void ms_cuda_blas_destroy(ms_backend_device *device, ms_cuda_blas *blas) {
+    if (!blas) return;
+    while (blas->algorithms) {
+        algorithm *first = blas->algorithms;
+        blas->algorithms = first->next;
+        free(first);
+    }
+    ms_cuda_release(device, blas->workspace, WORKSPACE_BYTES);
+    /* An error at the end has no one left to hear it. */
+    if (blas->handle) (void)cublasLtDestroy(blas->handle);
+    free(blas);
+}
+
+static cudaDataType_t data_type(ms_dtype dtype) { return dtype == MS_DTYPE_BF16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+/* The largest power of two up to MAX_ALIGNMENT that divides an address and the bytes between its matrices. */
+static uint32_t alignment_of(const void *data, int64_t step, ms_dtype dtype) {
+    uintptr_t bits = (uintptr_t)data | (uintptr_t)step * ms_dtype_size(dtype) | MAX_ALIGNMENT;
+    return (uint32_t)(bits & (~bits + 1));
+}
+
+static algorithm_key key_of(const ms_cuda_blas_product *product) {
+    algorithm_key key;
+    memset(&key, 0, sizeof key);
+    key.n_rows = product->left.n_rows;
+    key.n_columns = product->right.n_rows;
+    key.depth = product->depth;
+    key.batch = product->batch;
+    key.left_step = product->left.step;
+    key.right_step = product->right.step;
+    key.left_transposed = product->left.transposed;
+    key.right_transposed = product->right.transposed;
+    key.has_beta = product->c != NULL;
+    key.dtype = (uint32_t)product->dtype;
+    key.result_dtype = (uint32_t)product->result_dtype;
+    key.left_alignment = alignment_of(product->left.data, product->left.step, product->dtype);
+    key.right_alignment = alignment_of(product->right.data, product->right.step, product->dtype);
+    int64_t step = product->batch > 1 ? key.n_rows * key.n_columns : 0;
+    key.y_alignment = alignment_of(product->y, step, product->result_dtype);
+    key.c_alignment = product->c ? alignment_of(product->c, step, product->result_dtype) : key.y_alignment;
+    return key;
+}
+
+/* A row-major [rows, columns] matrix and its batch. */
+static ms_status make_layout(ms_dtype dtype, int64_t rows, int64_t columns, int64_t batch, int64_t step,
+                             cublasLtMatrixLayout_t *out) {
+    int32_t count = (int32_t)batch;
+    BLAS_TRY(cublasLtMatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
+             "describing a matrix");
+    if (batch == 1) return MS_OK;
+    BLAS_TRY(cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+             "setting a batch");
+    return blas_status(
+        cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+        "setting the step of a batch");
+}
+
+static ms_status make_factor_layout(const ms_cuda_blas_product *product, const ms_cuda_blas_factor *factor,
+                                    cublasLtMatrixLayout_t *out) {
+    int64_t rows = factor->transposed ? product->depth : factor->n_rows;
+    int64_t columns = factor->transposed ? factor->n_rows : product->depth;
+    return make_layout(product->dtype, rows, columns, product->batch, factor->step, out);
+}
+
+static ms_status make_operation(const ms_cuda_blas_product *product, cublasLtMatmulDesc_t *out) {
+    cublasComputeType_t compute = product->dtype == MS_DTYPE_F32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    cublasOperation_t right = product->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
+    cublasOperation_t left = product->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    BLAS_TRY(cublasLtMatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
+    BLAS_TRY(cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
+             "setting a transpose");
+    return blas_status(cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
+                       "setting a transpose");
+}
+
+static ms_status prefer_u32(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute,
+                            uint32_t value) {
+    return blas_status(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
+                       "setting a preference");
+}
+
+/* What is reduced in a step of its own has one order; what is reduced in the output has that of arrival. */
+static ms_status make_preference(const algorithm_key *key, cublasLtMatmulPreference_t *out) {
+    uint64_t workspace = WORKSPACE_BYTES;
+    BLAS_TRY(cublasLtMatmulPreferenceCreate(out), "creating a preference");
+    BLAS_TRY(cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+                                                  sizeof workspace),
+             "setting a preference");
+    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key->right_alignment));
+    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key->left_alignment));
+    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key->c_alignment));
+    return prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key->y_alignment);
+}
+
+static ms_status make_descriptors(const ms_cuda_blas_product *product, descriptors *out) {
+    int64_t n_rows = product->left.n_rows, n_columns = product->right.n_rows;
+    MS_TRY(make_operation(product, &out->operation));
+    MS_TRY(make_factor_layout(product, &product->right, &out->right));
+    MS_TRY(make_factor_layout(product, &product->left, &out->left));
+    return make_layout(product->result_dtype, n_rows, n_columns, product->batch, n_rows * n_columns, &out->y);
+}
+
+static void destroy_descriptors(descriptors *all) {
+    if (all->preference) (void)cublasLtMatmulPreferenceDestroy(all->preference);
+    if (all->y) (void)cublasLtMatrixLayoutDestroy(all->y);
+    if (all->left) (void)cublasLtMatrixLayoutDestroy(all->left);
+    if (all->right) (void)cublasLtMatrixLayoutDestroy(all->right);
+    if (all->operation) (void)cublasLtMatmulDescDestroy(all->operation);
+}
+
+static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptors *all, algorithm **out) {
+    cublasLtMatmulHeuristicResult_t result;
+    int n_found = 0;
+    memset(&result, 0, sizeof result);
+    MS_TRY(make_preference(key, &all->preference));
+    cublasStatus_t error = cublasLtMatmulAlgoGetHeuristic(blas->handle, all->operation, all->right, all->left, all->y,
+                                                          all->y, all->preference, 1, &result, &n_found);
+    if (error == CUBLAS_STATUS_SUCCESS && (n_found == 0 || result.state != CUBLAS_STATUS_SUCCESS))
+        error = CUBLAS_STATUS_NOT_SUPPORTED;
+    BLAS_TRY(error, "choosing an algorithm");
+    algorithm *entry = calloc(1, sizeof *entry);
+    if (!entry) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for an algorithm");
+    entry->key = *key;
+    entry->chosen = result.algo;
+    entry->next = blas->algorithms;
+    blas->algorithms = entry;
+    *out = entry;
+    return MS_OK;
+}
+
+static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, descriptors *all, cudaStream_t stream) {
+    algorithm_key key = key_of(product);
+    algorithm *entry = blas->algorithms;
+    while (entry && memcmp(&entry->key, &key, sizeof key) != 0) entry = entry->next;
+    MS_TRY(make_descriptors(product, all));
+    if (!entry) MS_TRY(choose(blas, &key, all, &entry));
+    float beta = product->c ? product->beta : 0.0f;
+    return blas_status(cublasLtMatmul(blas->handle, all->operation, &product->alpha, product->right.data, all->right,
+                                      product->left.data, all->left, &beta, product->c ? product->c : product->y,
+                                      all->y, product->y, all->y, &entry->chosen, blas->workspace, WORKSPACE_BYTES,
+                                      stream),
+                       "queueing a product");
+}
+
+ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream) {
+    descriptors all = {NULL, NULL, NULL, NULL, NULL};
+    ms_status status = run(blas, product, &all, stream);
+    destroy_descriptors(&all);
+    if (status == MS_OK) return MS_OK;
+    return ms_status_note(status, "product of %s [%lld x %lld,%lld] and [%lld x %lld,%lld] in %s",
+                          ms_dtype_name(product->dtype), (long long)product->batch, (long long)product->left.n_rows,
+                          (long long)product->depth, (long long)product->batch, (long long)product->depth,
+                          (long long)product->right.n_rows, ms_dtype_name(product->result_dtype));
+}

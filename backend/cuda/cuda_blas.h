@@ -1,0 +1,40 @@
+/* Matrix products by cuBLASLt, for `fast` numerics. */
+#ifndef MS_BACKEND_CUDA_CUDA_BLAS_H
+#define MS_BACKEND_CUDA_CUDA_BLAS_H
+
+#include "backend/cuda/cuda_kernel.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One factor as rows by depth: stored [rows, depth], or [depth, rows] when transposed; `step` elements from one matrix
+   of the batch to the next, 0: one matrix for all. */
+typedef struct ms_cuda_blas_factor {
+    const void *data;
+    int64_t n_rows, step;
+    bool transposed;
+} ms_cuda_blas_factor;
+
+/* y = alpha * left right^T + beta * c; y [batch, left.n_rows, right.n_rows], c likewise, NULL or y itself. */
+typedef struct ms_cuda_blas_product {
+    ms_cuda_blas_factor left, right;
+    const void *c;
+    void *y;
+    int64_t depth, batch;
+    float alpha, beta;
+    ms_dtype dtype;        /* of both factors, f32 or bf16 */
+    ms_dtype result_dtype; /* of y and c; f32 when the factors are */
+} ms_cuda_blas_product;
+
+/* Queues the product on the stream (or captures it).  Sums are f32; factors in f32 are rounded to TF32 where the device
+   has tensor cores for it (compute capability 8.0).  The algorithm is the first that cuBLASLt's heuristic offers
+   without reductions through atomics or in the output; it is kept for shape, dtypes and alignments until the device is
+   closed, so a product always has the same bits.  MS_UNSUPPORTED: cuBLASLt has no algorithm, with the sizes.  Not
+   thread-safe. */
+ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
