@@ -154,15 +154,14 @@ static ms_status open_subjects(selection *plan, ms_verify_report *report) {
 
 /* ---- verdict ---- */
 
-/* Coverage counts where every op was to run. */
-static ms_status report_coverage(const struct arguments *arguments, const selection *plan, ms_verify_report *report,
-                                 int *out_n_incomplete) {
+static ms_status report_coverage(const selection *plan, ms_verify_report *report, int *out_n_incomplete) {
     *out_n_incomplete = 0;
     for (int i = 0; i < plan->n_subjects; i++) {
         const ms_verify_subject *subject = &plan->subjects[i];
         double percent;
-        MS_TRY(ms_verify_report_coverage(report, subject->device, subject->numerics, subject->ran, &percent));
-        *out_n_incomplete += subject->named && arguments->ops.n_items == 0 && percent < 100;
+        MS_TRY(ms_verify_report_coverage(report, subject->device, subject->numerics, plan->ops.selected, subject->ran,
+                                         &percent));
+        *out_n_incomplete += subject->named && percent < 100;
     }
     return MS_OK;
 }
@@ -185,7 +184,7 @@ static ms_status verify_reported(const struct arguments *arguments, selection *p
     MS_TRY(open_subjects(plan, report));
     if (!arguments->runs_only) {
         MS_TRY(ms_verify_ops(&plan->ops, plan->subjects, plan->n_subjects, report));
-        MS_TRY(report_coverage(arguments, plan, report, &n_incomplete));
+        MS_TRY(report_coverage(plan, report, &n_incomplete));
     }
     if (!arguments->ops_only && arguments->ops.n_items == 0) {
         ms_verify_runs_options runs = {arguments->quick, arguments->plant, (uint64_t)arguments->seed};

@@ -108,7 +108,8 @@ static void judge(const comparison *c, const ms_case_program *program, const ms_
     take_difference(row, MS_VERDICT_DIFFERS, &bits);
 }
 
-static void judge_special(const comparison *c, const ms_case_program *program, const ms_case_values *values) {
+static void judge_special(const comparison *c, const ms_case_program *program, const ms_case_values *values,
+                          bool has_nan) {
     if (c->row->numerics == MS_NUMERICS_EXACT) {
         judge(c, program, values);
         return;
@@ -117,7 +118,7 @@ static void judge_special(const comparison *c, const ms_case_program *program, c
     for (int k = 0; k < test->n_outputs && c->row->verdict == MS_VERDICT_PASS; k++) {
         ms_case_difference lost = {0};
         if (ms_case_program_stores(program, k))
-            ms_case_compare_nan(test, k, &c->expected->exact, &c->expected->oracle, values->out[k], &lost);
+            ms_case_compare_nan(test, k, &c->expected->exact, &c->expected->oracle, values->out[k], !has_nan, &lost);
         take_difference(c->row, MS_VERDICT_DIFFERS, &lost);
     }
 }
@@ -221,7 +222,7 @@ static ms_status run_special(case_run *run, ms_case_program *program, ms_case_va
         for (int k = 0; k < 3; k++) put_special(&e->test, i, which, all[k]);
         status = run_references(e);
         if (status != MS_OK || run_once(run, program, values) != MS_OK) continue;
-        if (passes(run)) judge_special(&c, program, values);
+        if (passes(run)) judge_special(&c, program, values, isnan(special_values[which]));
         char what[64];
         snprintf(what, sizeof what, "%g in input %d", (double)special_values[which], i);
         if (!passes(run)) name_failure(run->row, what);

@@ -112,12 +112,14 @@ void ms_verify_report_planted(ms_verify_report *report, bool found) {
 }
 
 ms_status ms_verify_report_coverage(ms_verify_report *report, const char *device, ms_numerics numerics,
-                                    const bool ran[MS_OP_COUNT], double *out_percent) {
+                                    const bool selected[MS_OP_COUNT], const bool ran[MS_OP_COUNT],
+                                    double *out_percent) {
     int n_ran = 0, n_ops = 0, n_composites = 0;
     json_t *missing = json_array();
     fprintf(report->stream, "coverage of %s %s: ", device, ms_numerics_name(numerics));
     for (int op = 0; op < MS_OP_COUNT; op++) {
         const ms_op_info *info = ms_op_get((ms_op)op);
+        if (!selected[op]) continue;
         if (info->kind == MS_OP_KIND_COMPOSITE) {
             n_composites += ran[op];
             continue;
@@ -126,7 +128,7 @@ ms_status ms_verify_report_coverage(ms_verify_report *report, const char *device
         n_ran += ran[op];
         if (!ran[op]) json_array_append_new(missing, json_string(info->name));
     }
-    *out_percent = 100.0 * n_ran / n_ops;
+    *out_percent = n_ops ? 100.0 * n_ran / n_ops : 100;
     fprintf(report->stream, "%d of %d ops, %.1f %%, and %d composite", n_ran, n_ops, *out_percent, n_composites);
     for (size_t i = 0; i < json_array_size(missing); i++)
         fprintf(report->stream, "%s%s", i ? ", " : "; without ", json_string_value(json_array_get(missing, i)));

@@ -55,10 +55,10 @@ typedef struct ms_verify_report ms_verify_report;
 ms_status ms_verify_report_create(FILE *stream, const char *json, ms_verify_report **out);
 ms_status ms_verify_report_add(ms_verify_report *report, const ms_verify_row *row);
 
-/* ran[op]: whether a case of the op was executed.  Composites count when they ran; they are not part of the whole.
- *out_percent: ops that ran, of all primitive and free ones. */
+/* Of the selected ops, ran[op]: whether a case was executed.  Composites are told beside; they are not part of the
+ *whole. out_percent: ops that ran, of all selected primitive and free ones; 100 when there are none. */
 ms_status ms_verify_report_coverage(ms_verify_report *report, const char *device, ms_numerics numerics,
-                                    const bool ran[MS_OP_COUNT], double *out_percent);
+                                    const bool selected[MS_OP_COUNT], const bool ran[MS_OP_COUNT], double *out_percent);
 /* A planted fault: whether its row named it. */
 void ms_verify_report_planted(ms_verify_report *report, bool found);
 

@@ -29,8 +29,9 @@ void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, c
                             ms_case_difference *difference);
 
 /* Whether f32 or bf16 output k is a NaN wherever both references are: what can be asked of `fast` when inputs are not
-   finite.  Either reference alone may differ: a comparison that `exact` defines, an overflow that f64 does not meet. */
+   finite.  Either reference alone may differ: a comparison that `exact` defines, an overflow that f64 does not meet.
+   may_be_infinite: an infinity will do too, as when infinities among the inputs, not NaNs, meet as inf - inf. */
 void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
-                         const void *found, ms_case_difference *difference);
+                         const void *found, bool may_be_infinite, ms_case_difference *difference);
 
 #endif

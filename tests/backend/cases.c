@@ -93,10 +93,16 @@ START_TEST(lost_nan) {
     double oracle_values[] = {NAN, 2, NAN};
     ms_case_values exact = {.out = {exact_values}}, oracle = {.out = {oracle_values}};
     ms_case_difference difference = {0};
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, &difference);
+    ms_case_compare_nan(&test, 0, &exact, &oracle, have, false, &difference);
     ck_assert(!difference.differs);
+    have[0] = INFINITY;
+    ms_case_compare_nan(&test, 0, &exact, &oracle, have, true, &difference);
+    ck_assert(!difference.differs);
+    ms_case_compare_nan(&test, 0, &exact, &oracle, have, false, &difference);
+    ck_assert(difference.differs && difference.index == 0);
     have[0] = 0;
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, &difference);
+    difference = (ms_case_difference){0};
+    ms_case_compare_nan(&test, 0, &exact, &oracle, have, true, &difference);
     ck_assert(difference.differs && difference.index == 0);
 }
 END_TEST
