@@ -64,13 +64,14 @@ static __device__ __forceinline__ float ms_block_reduce(const float *x, unsigned
     MS_SHARED(float, sums, [MS_BLOCK]);
     unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_blocks = (n + MS_BLOCK - 1) / MS_BLOCK;
     for (unsigned int block = warp; block < n_blocks; block += MS_REDUCE_THREADS / 32) {
-        const float *terms = x + block * MS_BLOCK;
+        const float *part = x + block * MS_BLOCK;
         float sum = ms_lane_sum<1>(min(n - block * MS_BLOCK, (unsigned int)MS_BLOCK), true,
-                                   [terms](unsigned int i) { return ms_load_pack<1>(terms, i); });
+                                   [part](unsigned int i) { return ms_load_pack<1>(part, i); });
         if (lane == 0) sums[block] = sum;
     }
     __syncthreads();
-    return ms_lane_sum<1>(n_blocks, true, [&sums](unsigned int i) { return ms_load_pack<1>(sums, i); });
+    const float *terms = sums;
+    return ms_lane_sum<1>(n_blocks, true, [terms](unsigned int i) { return ms_load_pack<1>(terms, i); });
 }
 
 #endif
