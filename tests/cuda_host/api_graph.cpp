@@ -56,6 +56,17 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *out) {
     });
 }
 
+/* How many nodes there are; the nodes themselves have no handles here. */
+cudaError_t cudaGraphGetNodes(cudaGraph_t handle, cudaGraphNode_t *nodes, size_t *n_nodes) {
+    return api_call([&](Runtime &runtime) {
+        auto graph = runtime.graphs.find(handle);
+        if (!n_nodes || graph == runtime.graphs.end()) return cudaErrorInvalidValue;
+        if (nodes) return cudaErrorNotSupported;
+        *n_nodes = graph->second->nodes.size();
+        return cudaSuccess;
+    });
+}
+
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t handle, unsigned long long flags) {
     return api_call([&](Runtime &runtime) {
         if (!out || flags != 0) return cudaErrorInvalidValue;

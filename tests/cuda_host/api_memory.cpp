@@ -115,10 +115,12 @@ cudaError_t cudaFreeAsync(void *address, cudaStream_t handle) {
     });
 }
 
-cudaError_t cudaMallocHost(void **out, size_t size_bytes) {
+cudaError_t cudaHostAlloc(void **out, size_t size_bytes, unsigned flags) {
     return api_call([&](Runtime &runtime) {
         if (!out) return cudaErrorInvalidValue;
         *out = nullptr;
+        const unsigned known = cudaHostAllocPortable | cudaHostAllocMapped | cudaHostAllocWriteCombined;
+        if (flags & ~known) return cudaErrorInvalidValue;
         cudaError_t error = runtime.forbid_in_capture();
         if (error != cudaSuccess || size_bytes == 0) return error;
         if (must_fail(FailingCall::MALLOC)) return cudaErrorMemoryAllocation;
@@ -126,6 +128,19 @@ cudaError_t cudaMallocHost(void **out, size_t size_bytes) {
         if (!allocation) return cudaErrorMemoryAllocation;
         runtime.pinned.make_live(*allocation);
         *out = allocation->begin;
+        return cudaSuccess;
+    });
+}
+
+cudaError_t cudaMallocHost(void **out, size_t size_bytes) {
+    return cudaHostAlloc(out, size_bytes, cudaHostAllocDefault);
+}
+
+/* One address for both, as where addressing is unified. */
+cudaError_t cudaHostGetDevicePointer(void **out, void *address, unsigned flags) {
+    return api_call([&](Runtime &runtime) {
+        if (!out || flags != 0 || !runtime.pinned.holds(address, 1)) return cudaErrorInvalidValue;
+        *out = address;
         return cudaSuccess;
     });
 }
