@@ -3,8 +3,8 @@
 //
 // A row is worked on by GROUPS groups of 8 invocations: several groups only for rows of more than 4096 numbers, whose blocks they share.
 // An op defines the terms of the sum, and the results that follow from it; both come in quads i to i + 3.  With one group, the
-// first KEPT vectors of an invocation are number k < KEPT in both, and loops over them are unrolled: what a term has loaded can wait in
-// a register for the result.  All other quads have k = KEPT, and are loaded again, from a cache on most devices.
+// first KEPT vectors of an invocation are number k < KEPT in both, where k is a literal: what a term has loaded can wait in a register
+// for the result.  All other quads have k = KEPT, and are loaded again, from a cache on most devices.
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint COLUMNS = 1u;
 layout(constant_id = 4) const uint GROUPS = 1u; // a power of two
@@ -17,6 +17,10 @@ layout(constant_id = 6) const uint DTYPE = MS_F32;
 
 const uint KEPT = 16u;
 const bool KEEP = GROUPS == 1u && VECTOR != 0u;
+// Written out, because SwiftShader forgets `precise` in all but the first round of a loop that it unrolls.
+#define MS_EACH_KEPT(STEP)                                                                                                                 \
+    STEP(0u) STEP(1u) STEP(2u) STEP(3u) STEP(4u) STEP(5u) STEP(6u) STEP(7u) STEP(8u) STEP(9u) STEP(10u) STEP(11u) STEP(12u) STEP(13u)      \
+    STEP(14u) STEP(15u)
 
 // Terms i to i + 3 of the row's sum; those from COLUMNS on may be anything.  Defined by the op.
 vec4 ms_row_term(uint i, uint k);
@@ -64,8 +68,10 @@ float ms_row_sum(bool has_row) {
     vec4 level = MS_ABSENT4, lanes = MS_ABSENT4;
     float sum = MS_ABSENT;
     if (KEEP) {
-        [[unroll]] for (uint k = 0u; k < KEPT; k++)
-            if (k * MS_LANES < COLUMNS && i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
+#define STEP(k)                                                                                                                            \
+    if (k * MS_LANES < COLUMNS && i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
+        MS_EACH_KEPT(STEP)
+#undef STEP
         i += KEPT * MS_LANES;
     }
     for (uint first = 0u; first < COLUMNS; first += GROUPS * MS_BLOCK) {
@@ -83,8 +89,10 @@ float ms_row_sum(bool has_row) {
 void ms_row_results() {
     uint i = gl_LocalInvocationID.x % (MS_QUADS * GROUPS) * 4u;
     if (KEEP) {
-        [[unroll]] for (uint k = 0u; k < KEPT; k++)
-            if (k * MS_LANES < COLUMNS && i + k * MS_LANES < COLUMNS) ms_row_result(i + k * MS_LANES, k);
+#define STEP(k)                                                                                                                            \
+    if (k * MS_LANES < COLUMNS && i + k * MS_LANES < COLUMNS) ms_row_result(i + k * MS_LANES, k);
+        MS_EACH_KEPT(STEP)
+#undef STEP
         i += KEPT * MS_LANES;
     }
     for (; i < COLUMNS; i += 4u * MS_QUADS * GROUPS) ms_row_result(i, KEPT);
