@@ -1,0 +1,154 @@
+// What the shaders of attention and attention_grad share.  Definition: backend/cpu/attention.c and attention_grad.c.
+//
+// An invocation owns ROWS rows whole, with all HEAD_SIZE numbers of each in registers (private memory on a processor): rows of
+// queries, or of keys in the gradient of keys and values.  It walks over the rows of the other side, one at a time, and each number
+// it loads serves all its own rows.  So no score is ever in memory, rows need nothing of each other, there is no barrier, and a
+// workgroup is just neighbouring rows.  On a GPU the walking rows have the same address in all invocations of a subgroup: one
+// broadcast, or a scalar load.
+//
+// Two rows of one key/value head's queries, of different heads, walk over the same keys: SHARED_HEADS heads go together.
+//
+// EACH_ROW and EACH_QUAD must be unrolled.  Drivers unroll loops whose length is a specialisation constant, but SwiftShader does not
+// (and its optimiser, spirv-opt, unrolls nested loops wrongly): for software drivers and usual head sizes there are variants with
+// literal sizes, in which the preprocessor unrolls.
+//
+// Sums start at -0, the neutral element of addition, so that "starts from its first term" and "later keys are part of no sum" are
+// exact without conditions: an absent term is -0.
+#define MS_EXACT_GLSL
+#include "backend/exact.h"
+
+#ifdef MS_FAST
+#define PRECISE
+#else
+#define PRECISE precise
+#endif
+
+layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
+layout(constant_id = 3) const uint VECTOR = 0u; // see quads.glsl
+layout(constant_id = 4) const uint DTYPE = MS_F32;
+layout(constant_id = 5) const uint SHARED_HEADS = 1u; // a power of two that divides ROWS and the heads of a group
+layout(constant_id = 6) const uint CHUNKED = 0u;      // 1: sums over rows are formed in chunks of DEPTH_CHUNK
+layout(constant_id = 7) const uint BLOCKED = 0u;      // 1: more than one block of the reduction rule
+#ifdef ATTENTION_HEAD_SIZE // 32, 64 or 128, with ATTENTION_ROWS, a power of two up to 16; VECTOR is 1 then
+const uint HEAD_SIZE = uint(ATTENTION_HEAD_SIZE);
+const uint ROWS = uint(ATTENTION_ROWS);
+#else
+layout(constant_id = 8) const uint HEAD_SIZE = 32u;
+layout(constant_id = 9) const uint ROWS = 1u; // a power of two, at most 16
+#endif
+
+#include "shaders/quads.glsl"
+
+const uint QUADS = (HEAD_SIZE + 3u) / 4u;
+const uint DEPTH_CHUNK = 512u;
+
+#define ABSENT uintBitsToFloat(0x80000000u)
+
+// How many numbers of quad d there are: 4 or, in the last, fewer.
+#define IN_QUAD(d) (HEAD_SIZE - 4u * (d))
+
+// EACH_ROW(f): f(r) for all rows; EACH_QUAD(f, r): f(r, d) for all quads of row r.
+#ifdef ATTENTION_HEAD_SIZE
+#define TWO_ROWS(f, r) f(r); f((r) + 1u);
+#define FOUR_ROWS(f, r) TWO_ROWS(f, r) TWO_ROWS(f, (r) + 2u)
+#define EIGHT_ROWS(f, r) FOUR_ROWS(f, r) FOUR_ROWS(f, (r) + 4u)
+#if ATTENTION_ROWS == 1
+#define EACH_ROW(f) f(0u);
+#elif ATTENTION_ROWS == 2
+#define EACH_ROW(f) TWO_ROWS(f, 0u)
+#elif ATTENTION_ROWS == 4
+#define EACH_ROW(f) FOUR_ROWS(f, 0u)
+#elif ATTENTION_ROWS == 8
+#define EACH_ROW(f) EIGHT_ROWS(f, 0u)
+#else
+#define EACH_ROW(f) EIGHT_ROWS(f, 0u) EIGHT_ROWS(f, 8u)
+#endif
+#define FOUR_QUADS(f, r, d) f(r, d); f(r, (d) + 1u); f(r, (d) + 2u); f(r, (d) + 3u);
+#define EIGHT_QUADS(f, r, d) FOUR_QUADS(f, r, d) FOUR_QUADS(f, r, (d) + 4u)
+#if ATTENTION_HEAD_SIZE == 32
+#define EACH_QUAD(f, r) EIGHT_QUADS(f, r, 0u)
+#elif ATTENTION_HEAD_SIZE == 64
+#define EACH_QUAD(f, r) EIGHT_QUADS(f, r, 0u) EIGHT_QUADS(f, r, 8u)
+#else
+#define EACH_QUAD(f, r) EIGHT_QUADS(f, r, 0u) EIGHT_QUADS(f, r, 8u) EIGHT_QUADS(f, r, 16u) EIGHT_QUADS(f, r, 24u)
+#endif
+#else
+#define EACH_ROW(f) [[unroll]] for (uint i_row = 0u; i_row < ROWS; i_row++) f(i_row);
+#define EACH_QUAD(f, r) [[unroll]] for (uint i_quad = 0u; i_quad < QUADS; i_quad++) f(r, i_quad);
+#endif
+
+// Quad d of the row whose first number is `at`; numbers after its end are 0.
+#ifdef ATTENTION_HEAD_SIZE
+
+// As ms_load4 and ms_store4 with one way out: SwiftShader's optimiser keeps functions with an early return apart.
+vec4 load_quad(F32 p, uint at, uint d) {
+    vec4 quad;
+    if (DTYPE == MS_F32) {
+        quad = F32x4(uvec2(p)).x[at / 4u + d];
+    } else {
+        uvec2 words = WordPairs(uvec2(p)).x[at / 4u + d];
+        quad = uintBitsToFloat(uvec4(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
+    }
+    return quad;
+}
+
+void store_quad(F32 p, uint at, uint d, vec4 quad) {
+    if (DTYPE == MS_F32) {
+        F32x4(uvec2(p)).x[at / 4u + d] = quad;
+    } else {
+        uint low = ms_to_bf16(quad.x) | ms_to_bf16(quad.y) << 16, high = ms_to_bf16(quad.z) | ms_to_bf16(quad.w) << 16;
+        WordPairs(uvec2(p)).x[at / 4u + d] = uvec2(low, high);
+    }
+}
+
+#else
+
+vec4 load_quad(F32 p, uint at, uint d) {
+    uint i = at + 4u * d;
+    if (VECTOR != 0u) return ms_load4(p, i, i + 4u, DTYPE);
+    vec4 quad = vec4(ms_load(p, i, DTYPE), 0.0, 0.0, 0.0);
+    if (IN_QUAD(d) > 1u) quad.y = ms_load(p, i + 1u, DTYPE);
+    if (IN_QUAD(d) > 2u) quad.z = ms_load(p, i + 2u, DTYPE);
+    if (IN_QUAD(d) > 3u) quad.w = ms_load(p, i + 3u, DTYPE);
+    return quad;
+}
+
+void store_quad(F32 p, uint at, uint d, vec4 quad) { ms_store4(p, at + 4u * d, at + HEAD_SIZE, DTYPE, quad); }
+
+#endif
+
+// sum + the products of the components that quad d has, one by one, ascending.
+float add_products(float sum, vec4 a, vec4 b, uint d) {
+#ifdef ATTENTION_HEAD_SIZE
+    PRECISE float result = (((sum + a.x * b.x) + a.y * b.y) + a.z * b.z) + a.w * b.w;
+#else
+    PRECISE float result = sum + a.x * b.x;
+    if (IN_QUAD(d) > 1u) result = result + a.y * b.y;
+    if (IN_QUAD(d) > 2u) result = result + a.z * b.z;
+    if (IN_QUAD(d) > 3u) result = result + a.w * b.w;
+#endif
+    return result;
+}
+
+// sum + weight * term where `visible`, else sum.
+vec4 add_weighted(vec4 sum, float weight, vec4 term, bool is_visible) {
+    PRECISE vec4 product = weight * term;
+    PRECISE vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_visible));
+    return result;
+}
+
+// The terms of a quad that has only `n`: the others become absent.
+vec4 absent_past(vec4 terms, uint n) {
+    vec4 result = terms;
+    result.y = mix(ABSENT, terms.y, n > 1u);
+    result.z = mix(ABSENT, terms.z, n > 2u);
+    result.w = mix(ABSENT, terms.w, n > 3u);
+    return result;
+}
+
+// p of the gradient.
+float probability(float product, float scale, float row_lse) {
+    PRECISE float scaled = product * scale;
+    PRECISE float below = scaled - row_lse;
+    return ms_exp(below);
+}

@@ -1,0 +1,7 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// Second part of attention_grad with heads of 128 numbers, for software drivers: see attention.glsl.
+#define ATTENTION_HEAD_SIZE 128
+#define ATTENTION_ROWS 1
+#include "shaders/common.glsl"
+#include "shaders/attention_grad_key.glsl"
