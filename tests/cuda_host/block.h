@@ -30,15 +30,12 @@ struct Thread;
 /* Fills `result` of the threads lanes[l] for every l in `group`, from their `value` and `source`; all of them wait. */
 typedef void (*Combine)(Thread *lanes, unsigned group);
 
-enum class ThreadState : uint8_t { READY, AT_BLOCK_BARRIER, IN_WARP_EXCHANGE, DONE };
-
 struct Thread {
     uint3 index;     /* threadIdx */
     unsigned lane;   /* 0 to 31 */
     unsigned i_warp; /* in its block */
-    ThreadState state;
-    Fiber *fiber; /* NULL before its first instruction and after its last */
-    Site site;    /* where it waits */
+    Fiber *fiber;    /* NULL before its first instruction and after its last */
+    Site site;       /* where it waits */
     /* Of the warp exchange it waits in: */
     unsigned mask; /* lanes that take part */
     Combine combine;
@@ -49,13 +46,14 @@ struct Thread {
 
 /* Where the running thread is. */
 struct Place {
-    Thread *thread;  /* NULL while no kernel runs on this operating-system thread */
-    uint3 block;     /* blockIdx */
-    dim3 block_size; /* blockDim */
-    dim3 grid_size;  /* gridDim */
+    Thread *thread;   /* NULL while no kernel runs on this operating-system thread */
+    uint3 block;      /* blockIdx */
+    uint3 block_size; /* blockDim */
+    uint3 grid_size;  /* gridDim */
 };
 
-extern thread_local Place place __attribute__((tls_model("initial-exec")));
+/* __thread: no initialiser runs, so none is looked for at each use. */
+extern __thread Place place __attribute__((tls_model("initial-exec")));
 
 /* __syncthreads; the number of threads that brought a predicate other than 0. */
 int block_barrier(Site site, int predicate);

@@ -46,8 +46,8 @@
 
 #define threadIdx (ms_cuda_host::thread_index())
 #define blockIdx (static_cast<const uint3 &>(ms_cuda_host::place.block))
-#define blockDim (static_cast<const dim3 &>(ms_cuda_host::place.block_size))
-#define gridDim (static_cast<const dim3 &>(ms_cuda_host::place.grid_size))
+#define blockDim (static_cast<const uint3 &>(ms_cuda_host::place.block_size))
+#define gridDim (static_cast<const uint3 &>(ms_cuda_host::place.grid_size))
 #define warpSize 32
 
 #define MS_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                      \
@@ -72,10 +72,13 @@ template <class... Parameters> struct PackedKernel {
 };
 
 template <class Argument> void check_argument(const char *kernel, size_t i_argument, const Argument &argument) {
-    if constexpr (std::is_pointer_v<Argument>)
+    if constexpr (std::is_pointer_v<Argument>) {
         check_pointer_argument(kernel, i_argument, reinterpret_cast<const void *>(argument));
-    else if constexpr (std::is_class_v<Argument>)
-        check_struct_argument(kernel, i_argument, &argument, sizeof argument);
+    } else if constexpr (std::is_class_v<Argument>) {
+        Argument copy = argument;
+        __builtin_clear_padding(&copy); /* what lies there may look like an address */
+        check_struct_argument(kernel, i_argument, &copy, sizeof copy);
+    }
 }
 
 template <class... Parameters>

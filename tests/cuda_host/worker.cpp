@@ -10,7 +10,7 @@
 
 namespace ms_cuda_host {
 
-thread_local Place place;
+__thread Place place;
 
 namespace {
 
@@ -38,8 +38,8 @@ Worker *Worker::mine_or_null() { return my_worker; }
 
 void Worker::begin(const Launch &launch) {
     launch_ = &launch;
-    place.block_size = launch.block;
-    place.grid_size = launch.grid;
+    place.block_size = {launch.block.x, launch.block.y, launch.block.z};
+    place.grid_size = {launch.grid.x, launch.grid.y, launch.grid.z};
     lay_out_threads();
 }
 
@@ -49,15 +49,15 @@ void Worker::lay_out_threads() {
     dim3 size = launch_->block;
     n_threads_ = size.x * size.y * size.z;
     unsigned n_warps = (n_threads_ + WARP_SIZE - 1) / WARP_SIZE;
-    /* Whole warps; lanes that do not exist are done. */
     threads_.assign(n_warps * WARP_SIZE, Thread());
     for (unsigned i = 0; i < threads_.size(); i++) {
         Thread &thread = threads_[i];
         thread.index = {i % size.x, i / size.x % size.y, i / (size.x * size.y)};
         thread.lane = i % WARP_SIZE;
         thread.i_warp = i / WARP_SIZE;
-        thread.state = ThreadState::DONE;
     }
+    warps_.assign(n_warps, Warp{0xffffffffu, 0, 0, 0});
+    if (n_threads_ % WARP_SIZE) warps_.back().existing = (1u << n_threads_ % WARP_SIZE) - 1;
     bool backward = settings().thread_order == 1;
     warp_order_.resize(n_warps);
     for (unsigned i = 0; i < n_warps; i++) warp_order_[i] = backward ? n_warps - 1 - i : i;
@@ -77,7 +77,7 @@ void Worker::run_block(uint64_t i_block) {
                    static_cast<unsigned>(i_block / grid.x / grid.y)};
     n_done_ = n_at_barrier_ = 0;
     n_predicates_ = 0;
-    for (unsigned i = 0; i < n_threads_; i++) threads_[i].state = ThreadState::READY;
+    for (Warp &warp : warps_) warp.living = warp.ready = warp.existing;
     choose_order(i_block);
     shared_.begin_block(launch_->dynamic_shared_bytes, launch_->shared_limit_bytes);
     while (n_done_ < n_threads_) {
@@ -94,15 +94,12 @@ void Worker::run_block(uint64_t i_block) {
 
 /* Gives each lane that can run its turn; false when none could. */
 bool Worker::run_warp(unsigned i_warp) {
-    bool ran = false;
+    Warp &warp = warps_[i_warp];
+    if (!warp.ready) return false;
     Thread *lanes = lanes_of(i_warp);
-    for (cursor_ = 0; cursor_ < WARP_SIZE; cursor_++) {
-        Thread &thread = lanes[lane_order_[cursor_]];
-        if (thread.state != ThreadState::READY) continue;
-        run_until_it_waits(thread);
-        ran = true;
-    }
-    return ran;
+    for (cursor_ = 0; cursor_ < WARP_SIZE; cursor_++)
+        if (warp.ready >> lane_order_[cursor_] & 1) run_until_it_waits(lanes[lane_order_[cursor_]]);
+    return true;
 }
 
 void Worker::run_until_it_waits(Thread &thread) {
@@ -125,7 +122,7 @@ void Worker::run_threads_on_fiber() {
         finish_thread(*thread);
         if (cursor_ + 1 == WARP_SIZE) break;
         Thread &next = lanes_of(thread->i_warp)[lane_order_[cursor_ + 1]];
-        if (next.state != ThreadState::READY || next.fiber) break;
+        if (!(warps_[thread->i_warp].ready >> next.lane & 1) || next.fiber) break;
         cursor_++;
         next.fiber = fiber;
         place.thread = &next;
@@ -135,14 +132,16 @@ void Worker::run_threads_on_fiber() {
 }
 
 void Worker::finish_thread(Thread &thread) {
-    thread.state = ThreadState::DONE;
     thread.fiber = nullptr;
     n_done_++;
+    Warp &warp = warps_[thread.i_warp];
+    warp.living &= ~(1u << thread.lane);
+    warp.ready &= ~(1u << thread.lane);
     /* Lanes may have waited for this one only. */
-    Thread *lanes = lanes_of(thread.i_warp);
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++)
-        if (lanes[lane].state == ThreadState::IN_WARP_EXCHANGE && (lanes[lane].mask >> thread.lane & 1))
-            complete_exchange(lanes[lane]);
+    for (unsigned lanes = warp.exchanging; lanes; lanes &= lanes - 1) {
+        Thread &waiting = lanes_of(thread.i_warp)[__builtin_ctz(lanes)];
+        if (waiting.mask >> thread.lane & 1) complete_exchange(waiting);
+    }
 }
 
 void Worker::suspend(Thread &thread) { fibers_.suspend(thread.fiber); }
@@ -153,7 +152,7 @@ int Worker::wait_at_barrier(Site site, int predicate) {
     if (!same_site(site, barrier_site_))
         fatal("divergent barrier: this thread waits at __syncthreads in %s:%d, another one at that in %s:%d", site.file,
               site.line, barrier_site_.file, barrier_site_.line);
-    thread.state = ThreadState::AT_BLOCK_BARRIER;
+    warps_[thread.i_warp].ready &= ~(1u << thread.lane);
     n_at_barrier_++;
     n_predicates_ += predicate != 0;
     suspend(thread);
@@ -164,14 +163,15 @@ void Worker::release_barrier() {
     barrier_result_ = n_predicates_;
     n_predicates_ = 0;
     n_at_barrier_ = 0;
-    for (unsigned i = 0; i < n_threads_; i++) threads_[i].state = ThreadState::READY;
+    for (Warp &warp : warps_) warp.ready = warp.existing;
 }
 
 uint64_t Worker::wait_in_warp(Site site, unsigned mask, Combine combine, uint64_t value, unsigned source) {
     Thread &thread = *place.thread;
     if (!(mask >> thread.lane & 1))
         fatal("lane %u is not in its own mask %08x (%s:%d)", thread.lane, mask, site.file, site.line);
-    thread.state = ThreadState::IN_WARP_EXCHANGE;
+    warps_[thread.i_warp].ready &= ~(1u << thread.lane);
+    warps_[thread.i_warp].exchanging |= 1u << thread.lane;
     thread.site = site;
     thread.mask = mask;
     thread.combine = combine;
@@ -181,39 +181,29 @@ uint64_t Worker::wait_in_warp(Site site, unsigned mask, Combine combine, uint64_
     return thread.result;
 }
 
-unsigned Worker::living_lanes(unsigned i_warp) const {
-    unsigned living = 0;
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++)
-        if (threads_[i_warp * WARP_SIZE + lane].state != ThreadState::DONE) living |= 1u << lane;
-    return living;
-}
-
-void Worker::check_exchange(const Thread &waiting, const Thread &thread) const {
-    if (waiting.mask != thread.mask)
-        fatal("divergent warp: lane %u waits with mask %08x (%s:%d), lane %u with %08x (%s:%d)", waiting.lane,
-              waiting.mask, waiting.site.file, waiting.site.line, thread.lane, thread.mask, thread.site.file,
-              thread.site.line);
-    if (waiting.combine != thread.combine || !same_site(waiting.site, thread.site))
-        fatal("divergent warp: lane %u waits in %s:%d, lane %u in %s:%d", waiting.lane, waiting.site.file,
-              waiting.site.line, thread.lane, thread.site.file, thread.site.line);
-}
-
-/* When every living lane of the thread's mask waits with it: exchanges, and all of them can run.  False otherwise. */
-bool Worker::complete_exchange(Thread &thread) {
-    Thread *lanes = lanes_of(thread.i_warp);
-    unsigned group = thread.mask & living_lanes(thread.i_warp);
-    bool complete = true;
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++) {
-        if (!(group >> lane & 1)) continue;
-        if (lanes[lane].state == ThreadState::IN_WARP_EXCHANGE)
-            check_exchange(lanes[lane], thread);
-        else
-            complete = false;
+/* Aborts unless all lanes of the group wait for the same. */
+void Worker::check_exchange(const Thread &thread, unsigned group) const {
+    for (; group; group &= group - 1) {
+        const Thread &waiting = threads_[thread.i_warp * WARP_SIZE + static_cast<unsigned>(__builtin_ctz(group))];
+        if (waiting.mask != thread.mask)
+            fatal("divergent warp: lane %u waits with mask %08x (%s:%d), lane %u with %08x (%s:%d)", waiting.lane,
+                  waiting.mask, waiting.site.file, waiting.site.line, thread.lane, thread.mask, thread.site.file,
+                  thread.site.line);
+        if (waiting.combine != thread.combine || !same_site(waiting.site, thread.site))
+            fatal("divergent warp: lane %u waits in %s:%d, lane %u in %s:%d", waiting.lane, waiting.site.file,
+                  waiting.site.line, thread.lane, thread.site.file, thread.site.line);
     }
-    if (!complete) return false;
-    thread.combine(lanes, group);
-    for (unsigned lane = 0; lane < WARP_SIZE; lane++)
-        if (group >> lane & 1) lanes[lane].state = ThreadState::READY;
+}
+
+/* When every living lane of the thread's mask waits: exchanges, and all of them can run.  False otherwise. */
+bool Worker::complete_exchange(Thread &thread) {
+    Warp &warp = warps_[thread.i_warp];
+    unsigned group = thread.mask & warp.living;
+    if (group & ~warp.exchanging) return false;
+    check_exchange(thread, group);
+    thread.combine(lanes_of(thread.i_warp), group);
+    warp.exchanging &= ~group;
+    warp.ready |= group;
     return true;
 }
 
@@ -221,7 +211,7 @@ void Worker::report_deadlock() const {
     unsigned n_in_warp = 0;
     Site warp_site = {"", 0};
     for (const Thread &thread : threads_) {
-        if (thread.state != ThreadState::IN_WARP_EXCHANGE) continue;
+        if (!(warps_[thread.i_warp].exchanging >> thread.lane & 1)) continue;
         n_in_warp++;
         warp_site = thread.site;
     }

@@ -12,6 +12,15 @@
 
 namespace ms_cuda_host {
 
+/* Lanes of a warp, a bit each.  One that lives and is neither ready nor exchanging waits at the block's barrier, or
+ * runs. */
+struct Warp {
+    unsigned existing;   /* less than all in the last warp of a block */
+    unsigned living;     /* have not returned */
+    unsigned ready;      /* can run, or run */
+    unsigned exchanging; /* wait in a warp function */
+};
+
 /* One per operating-system thread, which alone uses it. */
 class Worker {
   public:
@@ -45,14 +54,14 @@ class Worker {
     void release_barrier();
     void finish_thread(Thread &thread);
     bool complete_exchange(Thread &thread);
-    void check_exchange(const Thread &waiting, const Thread &thread) const;
+    void check_exchange(const Thread &thread, unsigned group) const;
     [[noreturn]] void report_deadlock() const;
-    unsigned living_lanes(unsigned i_warp) const;
     void suspend(Thread &thread);
     Thread *lanes_of(unsigned i_warp) { return &threads_[i_warp * WARP_SIZE]; }
 
     const Launch *launch_ = nullptr;
-    std::vector<Thread> threads_;      /* x fastest */
+    std::vector<Thread> threads_; /* x fastest */
+    std::vector<Warp> warps_;
     std::vector<unsigned> warp_order_; /* indices of warps */
     unsigned lane_order_[WARP_SIZE];
     unsigned n_threads_ = 0;

@@ -243,8 +243,8 @@ START_TEST(the_device) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("cuda_host memory");
-    TCase *tests = tcase_create("memory");
+    Suite *suite = suite_create("cuda_host errors");
+    TCase *tests = tcase_create("errors");
     tcase_add_test(tests, faults_of_the_host_are_stopped);
     tcase_add_test(tests, new_memory_is_poison);
     tcase_add_loop_test(tests, bases_are_aligned, 0, 2);
