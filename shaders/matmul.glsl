@@ -54,12 +54,22 @@ Part part_of(uint group) {
 uint depth_begin(Part part) { return part.chunk * DEPTH_CHUNK; }
 uint depth_end(Part part) { return n_chunks > 1u ? min(depth, (part.chunk + 1u) * DEPTH_CHUNK) : depth; }
 
+// With ALL_F32 every operand is f32.
+#ifdef ALL_F32
+#define LOAD_C(i) c.x[i]
+#define STORE_Y(i, value) y.x[i] = value
+#else
+#define LOAD_C(i) ms_load(c, i, DTYPE_Y)
+#define STORE_Y(i, value) ms_store(y, i, DTYPE_Y, value)
+#endif
+
 void store_result(Part part, uint row, uint column, float total) {
-    if (row >= n_rows || column >= n_columns || (MIRROR != 0u && row > column)) return;
-    uint first = (part.chunk * batch + part.matrix) * n_rows * n_columns;
-    uint i = first + row * n_columns + column;
-    MS_SUM value = alpha * total;
-    if (HAS_C != 0u) value = value + beta * ms_load(c, i, DTYPE_Y);
-    ms_store(y, i, DTYPE_Y, value);
-    if (MIRROR != 0u && row != column) ms_store(y, first + column * n_columns + row, DTYPE_Y, value);
+    if (row < n_rows && column < n_columns && (MIRROR == 0u || row <= column)) {
+        uint first = (part.chunk * batch + part.matrix) * n_rows * n_columns;
+        uint i = first + row * n_columns + column;
+        MS_SUM value = alpha * total;
+        if (HAS_C != 0u) value = value + beta * LOAD_C(i);
+        STORE_Y(i, value);
+        if (MIRROR != 0u && row != column) STORE_Y(first + column * n_columns + row, value);
+    }
 }

@@ -10,6 +10,17 @@
 // All bits where condition holds, else none.
 uint mask_of(bool condition) { return 0u - uint(condition); }
 
+// The bits of element i of a factor as f32.  SwiftShader takes a branch on a specialisation constant at run time, so there are none:
+// ALL_F32 is a shader of its own, and bf16 in words (type 1) is shifted to where an f32 (type 0) stands.
+#if defined(ALL_F32)
+#define LOAD_BITS(p, i, dtype) floatBitsToUint((p).x[i])
+#elif defined(MS_STORAGE16)
+#define LOAD_BITS(p, i, dtype) floatBitsToUint(ms_load(p, i, dtype))
+#else
+#define LOAD_BITS(p, i, dtype) \
+    ((Words(uvec2(p)).x[(i) >> dtype] << ((~(i) & dtype) << 4)) & (0xffffffffu << (dtype << 4)))
+#endif
+
 void main() {
     if (ms_group_index() >= n_groups) return;
     Part part = part_of(ms_group_index());
@@ -38,14 +49,14 @@ void main() {
             uint is_inside = mask_of(k + lane < chunk_end), a_at = a_start + min(k + lane, chunk_end - 1u) * a_depth;
             float factor_a[TILE_ROWS];
             [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {
-                uint bits = floatBitsToUint(ms_load(a, a_at + min(first_row + r, n_rows - 1u) * a_row, DTYPE_A));
+                uint bits = LOAD_BITS(a, a_at + min(first_row + r, n_rows - 1u) * a_row, DTYPE_A);
                 factor_a[r] = uintBitsToFloat((bits & is_inside) | (0x80000000u & ~is_inside));
             }
             [[unroll]] for (uint i = 0u; i < LANES; i++) {
                 uint b_inside = mask_of(k + i < chunk_end), b_at = min(k + i, chunk_end - 1u) * b_depth;
                 float factor_b[TILE_COLUMNS];
                 [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) {
-                    factor_b[q] = uintBitsToFloat(floatBitsToUint(ms_load(b, b_start[q] + b_at, DTYPE_B)) & b_inside);
+                    factor_b[q] = uintBitsToFloat(LOAD_BITS(b, b_start[q] + b_at, DTYPE_B) & b_inside);
                 }
                 [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {
                     float x = subgroupShuffle(factor_a[r], i);

@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// matmul and gram on software drivers with subgroups of 4: see matmul_lanes.glsl.
+// matmul and gram on software drivers with subgroups of 4, operands of either type: see matmul_lanes.glsl.
 #define LANES 4u
-#define TILE_ROWS 8u
+#define TILE_ROWS 4u // as in backend/vulkan/product.c
 #define TILE_COLUMNS 4u
 #include "shaders/matmul_lanes.glsl"

@@ -23,8 +23,9 @@ static const product_kernel gpu_kernels[] = {
     {"matmul_8x8", 8, 8, 64, 64},
     {"matmul_4x4", 8, 8, 32, 32},
 };
-static const product_kernel lanes_4 = {"matmul_lanes_4", 4, 1, 8, 16};
-static const product_kernel lanes_8 = {"matmul_lanes_8", 8, 1, 32, 32};
+/* For the SIMD lanes of a processor: [all operands f32]. */
+static const product_kernel lanes_4[] = {{"matmul_lanes_4", 4, 1, 4, 16}, {"matmul_lanes_4_f32", 4, 1, 8, 16}};
+static const product_kernel lanes_8[] = {{"matmul_lanes_8", 8, 1, 16, 32}, {"matmul_lanes_8_f32", 8, 1, 32, 32}};
 
 typedef struct product_plan {
     product_kernel kernel;
@@ -46,12 +47,22 @@ static int64_t plan_with(const ms_vulkan_product *product, const product_kernel 
     return n_groups * out->n_chunks;
 }
 
+/* NULL when lanes cannot exchange numbers, or there are not 4 or 8 of them. */
+static const product_kernel *lanes_kernel_of(const ms_vulkan_limits *limits, const ms_vulkan_product *product) {
+    bool is_f32 = product->left.operand->dtype == MS_DTYPE_F32 && product->right.operand->dtype == MS_DTYPE_F32 &&
+                  product->y->dtype == MS_DTYPE_F32;
+    if (!limits->is_cpu || !limits->subgroup_shuffle) return NULL;
+    if (limits->subgroup_size == 4) return &lanes_4[is_f32];
+    return limits->subgroup_size == 8 ? &lanes_8[is_f32] : NULL;
+}
+
 static product_plan plan_of(const ms_vulkan_call *call, const ms_vulkan_product *product) {
     const ms_vulkan_limits *limits = call->limits;
     int64_t enough = limits->is_cpu ? ENOUGH_CPU : ENOUGH_GPU;
     product_plan plan;
-    if (limits->is_cpu && limits->subgroup_shuffle && (limits->subgroup_size == 4 || limits->subgroup_size == 8)) {
-        plan_with(product, limits->subgroup_size == 4 ? &lanes_4 : &lanes_8, enough, &plan);
+    const product_kernel *lanes = lanes_kernel_of(limits, product);
+    if (lanes) {
+        plan_with(product, lanes, enough, &plan);
         return plan;
     }
     for (size_t i = 0; i < sizeof gpu_kernels / sizeof *gpu_kernels; i++) {

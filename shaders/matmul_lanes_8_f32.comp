@@ -1,0 +1,8 @@
+#version 460
+#extension GL_GOOGLE_include_directive : require
+// matmul and gram on software drivers with subgroups of 8, all operands f32: see matmul_lanes.glsl.
+#define ALL_F32
+#define LANES 8u
+#define TILE_ROWS 32u // as in backend/vulkan/product.c
+#define TILE_COLUMNS 4u
+#include "shaders/matmul_lanes.glsl"
