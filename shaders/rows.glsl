@@ -15,12 +15,10 @@ layout(constant_id = 6) const uint DTYPE = MS_F32;
 #define MS_REDUCE_BY_QUAD
 #include "shaders/reduce.glsl"
 
-const uint KEPT = 16u;
+const uint KEPT = 8u;
 const bool KEEP = GROUPS == 1u && VECTOR != 0u;
 // Written out, because SwiftShader forgets `precise` in all but the first round of a loop that it unrolls.
-#define MS_EACH_KEPT(STEP)                                                                                                                 \
-    STEP(0u) STEP(1u) STEP(2u) STEP(3u) STEP(4u) STEP(5u) STEP(6u) STEP(7u) STEP(8u) STEP(9u) STEP(10u) STEP(11u) STEP(12u) STEP(13u)      \
-    STEP(14u) STEP(15u)
+#define MS_EACH_KEPT(STEP) STEP(0u) STEP(1u) STEP(2u) STEP(3u) STEP(4u) STEP(5u) STEP(6u) STEP(7u)
 
 // Terms i to i + 3 of the row's sum; those from COLUMNS on may be anything.  Defined by the op.
 vec4 ms_row_term(uint i, uint k);
