@@ -12,6 +12,7 @@ enum { GUARD_AFTER = 67 }; /* elements */
 /* A variable with one operand inside it. */
 typedef struct guarded {
     int32_t variable;              /* -1: none */
+    int64_t offset;                /* first element of the operand */
     int64_t count;                 /* elements of the operand */
     int64_t total;                 /* elements of the variable */
     size_t size;                   /* bytes of an element on the device */
@@ -72,7 +73,9 @@ static ms_status add_operand(ms_case_program *p, const char *name, ms_dtype dtyp
                              guarded *out) {
     int index;
     out->count = ms_shape_count(shape);
-    out->total = p->layout.offset + out->count + GUARD_AFTER;
+    /* Two bytes are packed in words where a device has no 16-bit storage: there operands stand at whole words. */
+    out->offset = p->layout.offset + (ms_dtype_size(dtype) == 2 ? p->layout.offset % 2 : 0);
+    out->total = out->offset + out->count + GUARD_AFTER;
     out->size = dtype == MS_DTYPE_F32 && p->oracle ? sizeof(double) : ms_dtype_size(dtype);
     MS_TRY(ms_variables_add(p->variables, name, MS_VARIABLE_INPUT, dtype, ms_shape_1(out->total), &index));
     out->variable = index;
@@ -117,7 +120,7 @@ static bool is_temporary(const ms_case_program *p, int i) {
 }
 
 static ms_tensor view_of(const ms_case_program *p, const guarded *operand, const ms_shape *shape) {
-    return ms_view(p->graph, operand->variable, p->layout.offset, *shape);
+    return ms_view(p->graph, operand->variable, operand->offset, *shape);
 }
 
 static void store_output(const ms_case_program *p, int k, ms_tensor value) {
@@ -259,7 +262,7 @@ static void fill_poison(guarded *operand, ms_dtype dtype) {
 static ms_status upload(ms_case_program *p, guarded *operand, ms_dtype dtype, const void *values) {
     if (operand->variable < 0) return MS_OK;
     fill_poison(operand, dtype);
-    unsigned char *inside = operand->image + (size_t)p->layout.offset * operand->size;
+    unsigned char *inside = operand->image + (size_t)operand->offset * operand->size;
     if (values && operand->size == sizeof(double))
         for (int64_t i = 0; i < operand->count; i++) ((double *)(void *)inside)[i] = (double)((const float *)values)[i];
     else if (values)
@@ -284,7 +287,7 @@ static void report(ms_case_finding *finding, ms_case_memory memory, int operand_
 /* Guards are as they were; inside is unchanged (an input) or no longer poison (an output). */
 static void check_operand(const ms_case_program *p, const guarded *o, int index, bool is_output, bool written,
                           ms_case_finding *finding) {
-    int64_t begin = p->layout.offset, end = begin + o->count;
+    int64_t begin = o->offset, end = begin + o->count;
     for (int64_t i = 0; i < o->total; i++) {
         bool inside = i >= begin && i < end, same = bits_at(o->image, i, o->size) == bits_at(o->result, i, o->size);
         if (!inside && !same) report(finding, MS_CASE_MEMORY_GUARD, index, is_output, o, begin, i);
@@ -312,7 +315,7 @@ ms_status ms_case_program_run(ms_case_program *p, ms_case_values *values, ms_cas
         if (p->over[k] >= 0) overwritten[p->over[k]] = true;
         if (o->variable < 0) continue;
         if (p->over[k] < 0) check_operand(p, o, k, true, true, out_finding);
-        memcpy(values->out[k], o->result + (size_t)p->layout.offset * o->size, (size_t)o->count * o->size);
+        memcpy(values->out[k], o->result + (size_t)o->offset * o->size, (size_t)o->count * o->size);
     }
     for (int i = 0; i < test->n_inputs; i++)
         if (p->in[i].variable >= 0) check_operand(p, &p->in[i], i, false, overwritten[i], out_finding);

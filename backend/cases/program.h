@@ -17,7 +17,8 @@ typedef enum ms_case_layout_kind {
 typedef struct ms_case_layout {
     ms_case_layout_kind kind;
     int32_t output; /* UNSTORED: which; ARENA: only its aliases, -1: all */
-    int32_t offset; /* elements of guard before each operand: 33 is an odd address, 64 an aligned one */
+    int32_t offset; /* elements of guard before each operand: 33 is an odd address (34 for two-byte
+                       elements), 64 an aligned one */
 } ms_case_layout;
 
 /* "plain", "output 1 unused", ...; returns out. */
