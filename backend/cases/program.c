@@ -285,8 +285,7 @@ static void report(ms_case_finding *finding, ms_case_memory memory, int operand_
 }
 
 /* Guards are as they were; inside is unchanged (an input) or no longer poison (an output). */
-static void check_operand(const ms_case_program *p, const guarded *o, int index, bool is_output, bool written,
-                          ms_case_finding *finding) {
+static void check_operand(const guarded *o, int index, bool is_output, bool written, ms_case_finding *finding) {
     int64_t begin = o->offset, end = begin + o->count;
     for (int64_t i = 0; i < o->total; i++) {
         bool inside = i >= begin && i < end, same = bits_at(o->image, i, o->size) == bits_at(o->result, i, o->size);
@@ -314,10 +313,10 @@ ms_status ms_case_program_run(ms_case_program *p, ms_case_values *values, ms_cas
         const guarded *o = p->over[k] >= 0 ? &p->in[p->over[k]] : &p->out[k];
         if (p->over[k] >= 0) overwritten[p->over[k]] = true;
         if (o->variable < 0) continue;
-        if (p->over[k] < 0) check_operand(p, o, k, true, true, out_finding);
+        if (p->over[k] < 0) check_operand(o, k, true, true, out_finding);
         memcpy(values->out[k], o->result + (size_t)o->offset * o->size, (size_t)o->count * o->size);
     }
     for (int i = 0; i < test->n_inputs; i++)
-        if (p->in[i].variable >= 0) check_operand(p, &p->in[i], i, false, overwritten[i], out_finding);
+        if (p->in[i].variable >= 0) check_operand(&p->in[i], i, false, overwritten[i], out_finding);
     return MS_OK;
 }
