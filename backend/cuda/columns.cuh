@@ -26,12 +26,12 @@ static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES)
     }
 #pragma unroll
     for (int j = 0; j < W; j++) lanes[j][lane][x] = sum.x[j];
-    for (unsigned int half = MS_LANES / 2; half > 0; half /= 2) {
+    for (unsigned int distance = MS_LANES / 2; distance > 0; distance /= 2) {
         __syncthreads();
-        if (lane >= half) continue;
+        if (lane >= distance) continue;
 #pragma unroll
         for (int j = 0; j < W; j++) {
-            sum.x[j] = ms_add(sum.x[j], lanes[j][lane + half][x]);
+            sum.x[j] = ms_add(sum.x[j], lanes[j][lane + distance][x]);
             lanes[j][lane][x] = sum.x[j];
         }
     }

@@ -24,8 +24,8 @@ template <int W> struct pairs {
 
 // Pairs k to k + W - 1 of a head's numbers.
 template <int W, class T>
-static __device__ __forceinline__ pairs<W> load_pairs(const T *x, unsigned int k, unsigned int half, bool interleaved) {
-    if (!interleaved) return {ms_load_pack<W>(x, k), ms_load_pack<W>(x, k + half)};
+static __device__ __forceinline__ pairs<W> load_pairs(const T *x, unsigned int k, unsigned int half_size, bool interleaved) {
+    if (!interleaved) return {ms_load_pack<W>(x, k), ms_load_pack<W>(x, k + half_size)};
     ms_pack<W> first = ms_load_pack<W>(x, 2 * k), second = ms_load_pack<W>(x, 2 * k + W);
     if constexpr (W == 1) {
         return {first, second};
@@ -41,7 +41,7 @@ static __device__ __forceinline__ pairs<W> load_pairs(const T *x, unsigned int k
 }
 
 template <int W, class T>
-static __device__ __forceinline__ void store_pairs(T *y, unsigned int k, unsigned int half, bool interleaved,
+static __device__ __forceinline__ void store_pairs(T *y, unsigned int k, unsigned int half_size, bool interleaved,
                                                    const pairs<W> &value) {
     pairs<W> stored = value;
     if (W > 1 && interleaved) {
@@ -52,17 +52,17 @@ static __device__ __forceinline__ void store_pairs(T *y, unsigned int k, unsigne
         }
     }
     ms_store_pack<W>(y, interleaved ? 2 * k : k, stored.a);
-    ms_store_pack<W>(y, interleaved ? 2 * k + W : k + half, stored.b);
+    ms_store_pack<W>(y, interleaved ? 2 * k + W : k + half_size, stored.b);
 }
 
 template <int W, class T>
 static __device__ __forceinline__ void rotate(const rope_job<T> &job, unsigned int row, float rstd, unsigned int k) {
-    unsigned int size = job.rope.size, half = size / 2;
+    unsigned int size = job.rope.size, half_size = size / 2;
     const float *angles = ms_rope_angles(job.rope, row);
-    ms_pack<W> cosine = ms_load_pack<W>(angles, k), sine = ms_load_pack<W>(angles + half, k);
-    pairs<W> value = load_pairs<W>(job.x + row * size, k, half, job.rope.interleaved);
+    ms_pack<W> cosine = ms_load_pack<W>(angles, k), sine = ms_load_pack<W>(angles + half_size, k);
+    pairs<W> value = load_pairs<W>(job.x + row * size, k, half_size, job.rope.interleaved);
     if (job.gain) {
-        pairs<W> gain = load_pairs<W>(job.gain, k, half, job.rope.interleaved);
+        pairs<W> gain = load_pairs<W>(job.gain, k, half_size, job.rope.interleaved);
         value.a = ms_norm_apply(value.a, gain.a, rstd);
         value.b = ms_norm_apply(value.b, gain.b, rstd);
     }
@@ -72,7 +72,7 @@ static __device__ __forceinline__ void rotate(const rope_job<T> &job, unsigned i
         turned.a.x[j] = ms_sub(ms_mul(value.a.x[j], cosine.x[j]), ms_mul(value.b.x[j], sine.x[j]));
         turned.b.x[j] = ms_add(ms_mul(value.a.x[j], sine.x[j]), ms_mul(value.b.x[j], cosine.x[j]));
     }
-    store_pairs<W>(job.y + row * size, k, half, job.rope.interleaved, turned);
+    store_pairs<W>(job.y + row * size, k, half_size, job.rope.interleaved, turned);
 }
 
 template <int W, class T> static __global__ void __launch_bounds__(THREADS) qk_norm_rope_kernel(rope_job<T> job) {
@@ -114,9 +114,9 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
                        (unsigned int)(x->count / rope->head_size),
                        rope->epsilon};
     const int width = MS_PACK_WIDTH(T);
-    int64_t half = rope->head_size / 2;
-    bool packs = ms_is_packs(x, half, width) && ms_is_packs(table, half, width) && ms_is_packs(gain, half, width) &&
-                 ms_is_packs(y, half, width);
+    int64_t half_size = rope->head_size / 2;
+    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) && ms_is_packs(gain, half_size, width) &&
+                 ms_is_packs(y, half_size, width);
     return packs ? launch<width>(call, job) : launch<1>(call, job);
 }
 

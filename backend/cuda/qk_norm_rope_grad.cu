@@ -71,10 +71,10 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
                        (T *)dx->data,
                        (unsigned int)(x->count / rope->head_size)};
     const int width = MS_PACK_WIDTH(T);
-    int64_t half = rope->head_size / 2;
-    bool packs = ms_is_packs(x, half, width) && ms_is_packs(table, half, width) && ms_is_packs(dy, half, width) &&
-                 ms_is_packs(gain, half, width) && ms_is_packs(dx, half, width) &&
-                 ms_is_packs(&call->out[1], half, width);
+    int64_t half_size = rope->head_size / 2;
+    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) && ms_is_packs(dy, half_size, width) &&
+                 ms_is_packs(gain, half_size, width) && ms_is_packs(dx, half_size, width) &&
+                 ms_is_packs(&call->out[1], half_size, width);
     return packs ? launch<width>(call, job) : launch<1>(call, job);
 }
 

@@ -18,16 +18,16 @@ static inline int64_t ms_block_count(int64_t n) { return (n + MS_BLOCK - 1) / MS
 // warps.
 template <int W> static __device__ __forceinline__ float ms_lane_tree(ms_pack<W> lanes) {
 #pragma unroll
-    for (int half = MS_LANES / 2; half >= W; half /= 2) {
+    for (int distance = MS_LANES / 2; distance >= W; distance /= 2) {
         ms_pack<W> other;
 #pragma unroll
-        for (int j = 0; j < W; j++) other.x[j] = __shfl_xor_sync(MS_FULL_WARP, lanes.x[j], half / W);
+        for (int j = 0; j < W; j++) other.x[j] = __shfl_xor_sync(MS_FULL_WARP, lanes.x[j], distance / W);
         lanes = ms_pack_add(lanes, other);
     }
 #pragma unroll
-    for (int half = W / 2; half > 0; half /= 2)
+    for (int distance = W / 2; distance > 0; distance /= 2)
 #pragma unroll
-        for (int j = 0; j < half; j++) lanes.x[j] = ms_add(lanes.x[j], lanes.x[j + half]);
+        for (int j = 0; j < distance; j++) lanes.x[j] = ms_add(lanes.x[j], lanes.x[j + distance]);
     return lanes.x[0];
 }
 

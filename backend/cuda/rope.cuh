@@ -22,7 +22,7 @@ template <int W, class T>
 static __device__ __forceinline__ ms_pack<W> ms_rope_transposed(const ms_rope_heads &rope, unsigned int head,
                                                                 const T *dy, unsigned int i) {
     const float *cosine = ms_rope_angles(rope, head), *sine = cosine + rope.size / 2;
-    unsigned int half = rope.size / 2;
+    unsigned int half_size = rope.size / 2;
     ms_pack<W> turned, u = ms_load_pack<W>(dy, i);
     if (rope.interleaved) {
 #pragma unroll
@@ -35,9 +35,9 @@ static __device__ __forceinline__ ms_pack<W> ms_rope_transposed(const ms_rope_he
         }
         return turned;
     }
-    bool is_first = i < half;
-    unsigned int k = is_first ? i : i - half;
-    ms_pack<W> v = ms_load_pack<W>(dy, is_first ? i + half : k);
+    bool is_first = i < half_size;
+    unsigned int k = is_first ? i : i - half_size;
+    ms_pack<W> v = ms_load_pack<W>(dy, is_first ? i + half_size : k);
     ms_pack<W> a = ms_pack_mul(u, ms_load_pack<W>(cosine, k)), b = ms_pack_mul(v, ms_load_pack<W>(sine, k));
 #pragma unroll
     for (int j = 0; j < W; j++) turned.x[j] = is_first ? ms_add(a.x[j], b.x[j]) : ms_sub(a.x[j], b.x[j]);
