@@ -2,14 +2,14 @@
    one there is an entry in the list of devices that says why. */
 #include "backend/cuda_module.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 #include "platform/library.h"
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static once_flag once = ONCE_FLAG_INIT;
 static const ms_backend_impl *module; /* NULL: absent */
 static char reason[200];
 
@@ -49,6 +49,6 @@ static void load_once(void) {
 }
 
 const ms_backend_impl *ms_backend_cuda(void) {
-    pthread_once(&once, load_once);
+    call_once(&once, load_once);
     return module ? module : &absent;
 }
