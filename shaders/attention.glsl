@@ -8,12 +8,18 @@
 //
 // Two rows of one key/value head's queries, of different heads, walk over the same keys: SHARED_HEADS heads go together.
 //
+// On a software driver a load costs as much as dozens of sums, and every lane pays for it, so in the variants for those the lanes of
+// a subgroup, which is the workgroup, load different numbers of the walking row and exchange them.
+//
 // EACH_ROW and EACH_QUAD must be unrolled.  Drivers unroll loops whose length is a specialisation constant, but SwiftShader does not
 // (and its optimiser, spirv-opt, unrolls nested loops wrongly): for software drivers and usual head sizes there are variants with
 // literal sizes, in which the preprocessor unrolls.
 //
 // Sums start at -0, the neutral element of addition, so that "starts from its first term" and "later keys are part of no sum" are
 // exact without conditions: an absent term is -0.
+#ifdef ATTENTION_HEAD_SIZE
+#extension GL_KHR_shader_subgroup_shuffle : require
+#endif
 #define MS_EXACT_GLSL
 #include "backend/exact.h"
 
@@ -30,11 +36,12 @@ layout(constant_id = 5) const uint SHARED_HEADS = 1u; // a power of two that div
 layout(constant_id = 6) const uint CHUNKED = 0u;      // 1: sums over rows are formed in chunks of DEPTH_CHUNK
 layout(constant_id = 7) const uint BLOCKED = 0u;      // 1: more than one block of the reduction rule
 #ifdef ATTENTION_HEAD_SIZE // 32, 64 or 128, with ATTENTION_ROWS, a power of two up to 16; VECTOR is 1 then
+layout(constant_id = 8) const uint LANES = 4u; // of a subgroup: 4, 8 or 16
 const uint HEAD_SIZE = uint(ATTENTION_HEAD_SIZE);
 const uint ROWS = uint(ATTENTION_ROWS);
 #else
-layout(constant_id = 8) const uint HEAD_SIZE = 32u;
-layout(constant_id = 9) const uint ROWS = 1u; // a power of two, at most 16
+layout(constant_id = 9) const uint HEAD_SIZE = 32u;
+layout(constant_id = 10) const uint ROWS = 1u; // a power of two, at most 16
 #endif
 
 #include "shaders/quads.glsl"
@@ -101,6 +108,16 @@ void store_quad(F32 p, uint at, uint d, vec4 quad) {
     }
 }
 
+// As load_quad, of a row that all lanes walk over; to be called for all quads, ascending, by all lanes.
+float held; // numbers of the row, one in each lane
+
+vec4 walk_quad(F32 p, uint at, uint d) {
+    uint lane = 4u * d % LANES;
+    if (lane == 0u) held = ms_load(p, at + 4u * d + gl_SubgroupInvocationID, DTYPE);
+    return vec4(subgroupShuffle(held, lane), subgroupShuffle(held, lane + 1u), subgroupShuffle(held, lane + 2u),
+                subgroupShuffle(held, lane + 3u));
+}
+
 #else
 
 vec4 load_quad(F32 p, uint at, uint d) {
@@ -115,6 +132,23 @@ vec4 load_quad(F32 p, uint at, uint d) {
 
 void store_quad(F32 p, uint at, uint d, vec4 quad) { ms_store4(p, at + 4u * d, at + HEAD_SIZE, DTYPE, quad); }
 
+vec4 walk_quad(F32 p, uint at, uint d) { return load_quad(p, at, d); }
+
+#endif
+
+// The rows of this workgroup begin at `base`, those of this invocation at base + invocation * count.  Rows that do not exist: in a
+// variant no lane may leave, and it works on the last rows, for nothing.
+uint first_row(uint base, uint count, uint sequence) { return min(base + gl_LocalInvocationID.x * count, sequence - count); }
+bool has_rows(uint base, uint count, uint sequence) { return base + gl_LocalInvocationID.x * count < sequence; }
+
+#ifdef ATTENTION_HEAD_SIZE
+// All lanes walk as far as the last.
+uint walk_end(uint base, uint first, uint count, uint sequence) { return min(base + gl_WorkGroupSize.x * count, sequence); }
+bool is_seen(uint key, uint i, uint count) { return key <= i; }
+#else
+// Where each walks to its own last row, a single query sees all that it walks over.
+uint walk_end(uint base, uint first, uint count, uint sequence) { return first + count; }
+bool is_seen(uint key, uint i, uint count) { return mix(key <= i, true, count == 1u); }
 #endif
 
 // sum + the products of the components that quad d has, one by one, ascending.

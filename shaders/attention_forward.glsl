@@ -5,8 +5,8 @@
 //          exp(old maximum - new maximum).
 #include "shaders/attention.glsl"
 
-layout(constant_id = 10) const uint HAS_OUTPUT = 1u;
-layout(constant_id = 11) const uint HAS_LSE = 1u;
+layout(constant_id = 11) const uint HAS_OUTPUT = 1u;
+layout(constant_id = 12) const uint HAS_LSE = 1u;
 
 layout(push_constant) uniform Push {
     F32 q, k, v, o, lse;
@@ -30,8 +30,8 @@ float score[ROWS];          // of the key at hand; then p
 float maximum[ROWS];
 float weight_sum[ROWS];
 
-void load_key_quad(uint unused, uint d) { walking[d] = load_quad(k, walking_at, d); }
-void load_value_quad(uint unused, uint d) { walking[d] = load_quad(v, walking_at, d); }
+void load_key_quad(uint unused, uint d) { walking[d] = walk_quad(k, walking_at, d); }
+void load_value_quad(uint unused, uint d) { walking[d] = walk_quad(v, walking_at, d); }
 void score_quad(uint r, uint d) { score[r] = add_products(score[r], query[r][d], walking[d], d); }
 void add_value_quad(uint r, uint d) { weighted[r][d] = add_weighted(weighted[r][d], score[r], walking[d], visible[r]); }
 
@@ -40,7 +40,7 @@ void score_row(uint r) {
     EACH_QUAD(score_quad, r)
     PRECISE float scaled = score[r] * scale;
     score[r] = scaled;
-    visible[r] = mix(walking_key <= first + r / SHARED_HEADS, true, ROW_QUERIES == 1u);
+    visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
 }
 
 // Loads key j and forms the scores of the rows.
@@ -217,14 +217,15 @@ void main() {
     if (group >= n_groups) return;
     uint set = group % n_sets, sets = heads / SHARED_HEADS; // of a sequence
     uint block = n_groups / n_sets - 1u - group / n_sets;   // late queries see most keys: longest work first
-    first = (block * gl_WorkGroupSize.x + gl_LocalInvocationID.x) * ROW_QUERIES;
-    if (first >= sequence) return; // else all ROW_QUERIES exist: they divide the sequence
+    uint base = block * gl_WorkGroupSize.x * ROW_QUERIES;
+    first = first_row(base, ROW_QUERIES, sequence);
     batch = set / sets;
     head = set % sets * SHARED_HEADS;
     kv_at = (batch * sequence * kv_heads + head / (heads / kv_heads)) * HEAD_SIZE;
     kv_stride = kv_heads * HEAD_SIZE;
     EACH_ROW(load_query)
-    walk(first + ROW_QUERIES);
+    walk(walk_end(base, first, ROW_QUERIES, sequence));
+    if (!has_rows(base, ROW_QUERIES, sequence)) return;
     if (HAS_OUTPUT != 0u) { EACH_ROW(store_output) }
     if (HAS_LSE != 0u) { EACH_ROW(store_lse) }
 }

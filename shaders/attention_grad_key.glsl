@@ -34,15 +34,14 @@ void load_row(uint r) { EACH_QUAD(load_row_quad, r) }
 void begin_chunk_quad(uint r, uint d) { d_key[r][d] = d_value[r][d] = vec4(ABSENT); }
 void begin_chunk(uint r) { EACH_QUAD(begin_chunk_quad, r) }
 
-void load_query_quad(uint unused, uint d) {
-    query[d] = load_quad(q, walking_at, d);
-    d_output[d] = load_quad(d_o, walking_at, d);
-}
+void load_query_quad(uint unused, uint d) { query[d] = walk_quad(q, walking_at, d); }
+void load_output_quad(uint unused, uint d) { d_output[d] = walk_quad(d_o, walking_at, d); }
 
 void load_query(uint i) {
     walking_query = i;
     walking_at = ((batch * sequence + i) * heads + head) * HEAD_SIZE;
     EACH_QUAD(load_query_quad, 0u)
+    EACH_QUAD(load_output_quad, 0u)
     walking_lse = lse.x[(batch * heads + head) * sequence + i];
     walking_delta = delta.x[(batch * heads + head) * sequence + i];
 }
@@ -85,16 +84,8 @@ void add_quads(uint r, uint d) {
 }
 void add_row(uint r) { EACH_QUAD(add_quads, r) }
 
-void main() {
-    uint group = ms_group_index();
-    if (group >= n_groups) return;
-    uint set = group % n_sets, block = group / n_sets; // early keys are seen by most queries: longest work first
-    first = (block * gl_WorkGroupSize.x + gl_LocalInvocationID.x) * ROWS;
-    if (first >= sequence) return; // else all ROWS exist: they divide the sequence
-    batch = set / heads;
-    head = set % heads;
-    EACH_ROW(load_row)
-    uint start = block * gl_WorkGroupSize.x * ROWS; // the same for all invocations, so that they walk together
+// All invocations walk together, from the first row of the workgroup.
+void walk(uint start, bool stores) {
     for (uint begin = start / DEPTH_CHUNK * DEPTH_CHUNK; begin < sequence; begin += DEPTH_CHUNK) {
         EACH_ROW(begin_chunk)
         uint chunk_end = min(sequence, begin + DEPTH_CHUNK);
@@ -103,10 +94,24 @@ void main() {
             EACH_ROW(score_row)
             EACH_ROW(add_query)
         }
-        if (begin <= start) {
-            EACH_ROW(store_row)
-        } else {
-            EACH_ROW(add_row)
+        if (stores) {
+            if (begin <= start) {
+                EACH_ROW(store_row)
+            } else {
+                EACH_ROW(add_row)
+            }
         }
     }
+}
+
+void main() {
+    uint group = ms_group_index();
+    if (group >= n_groups) return;
+    uint set = group % n_sets, block = group / n_sets; // early keys are seen by most queries: longest work first
+    uint base = block * gl_WorkGroupSize.x * ROWS;
+    first = first_row(base, ROWS, sequence);
+    batch = set / heads;
+    head = set % heads;
+    EACH_ROW(load_row)
+    walk(base, has_rows(base, ROWS, sequence));
 }

@@ -1,7 +1,7 @@
 // attention_grad, first part: delta (for the second part) and dq.  Rows are queries; one walk over the visible keys.
 #include "shaders/attention.glsl"
 
-layout(constant_id = 10) const uint HAS_DQ = 1u;
+layout(constant_id = 11) const uint HAS_DQ = 1u;
 
 layout(push_constant) uniform Push {
     F32 q, k, v, o, lse, d_o, dq, delta;
@@ -59,13 +59,12 @@ void load_row(uint r) {
     EACH_QUAD(add_lanes_quad, r)
     row_delta[r] = lane_tree();
     row_lse[r] = lse.x[number_at(r)];
-    delta.x[number_at(r)] = row_delta[r];
 }
 
-void load_key_quad(uint unused, uint d) {
-    key[d] = load_quad(k, walking_at, d);
-    value[d] = load_quad(v, walking_at, d);
-}
+void store_delta(uint r) { delta.x[number_at(r)] = row_delta[r]; }
+
+void load_key_quad(uint unused, uint d) { key[d] = walk_quad(k, walking_at, d); }
+void load_value_quad(uint unused, uint d) { value[d] = walk_quad(v, walking_at, d); }
 
 void score_quad(uint r, uint d) {
     score[r] = add_products(score[r], query[r][d], key[d], d);
@@ -79,7 +78,7 @@ void score_row(uint r) {
     PRECISE float difference = d_weight[r] - row_delta[r];
     PRECISE float d_score = probability(score[r], scale, row_lse[r]) * difference;
     score[r] = d_score;
-    visible[r] = mix(walking_key <= first + r / SHARED_HEADS, true, ROW_QUERIES == 1u);
+    visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
 }
 
 void add_key_quad(uint r, uint d) { d_query[r][d] = add_weighted(d_query[r][d], score[r], key[d], visible[r]); }
@@ -100,29 +99,34 @@ void store_row_quad(uint r, uint d) {
 }
 void store_row(uint r) { EACH_QUAD(store_row_quad, r) }
 
-void main() {
-    uint group = ms_group_index();
-    if (group >= n_groups) return;
-    uint set = group % n_sets, sets = heads / SHARED_HEADS; // of a sequence
-    uint block = n_groups / n_sets - 1u - group / n_sets;   // late queries see most keys: longest work first
-    first = (block * gl_WorkGroupSize.x + gl_LocalInvocationID.x) * ROW_QUERIES;
-    if (first >= sequence) return; // else all ROW_QUERIES exist: they divide the sequence
-    batch = set / sets;
-    head = set % sets * SHARED_HEADS;
-    kv_at = (batch * sequence * kv_heads + head / (heads / kv_heads)) * HEAD_SIZE;
-    kv_stride = kv_heads * HEAD_SIZE;
-    EACH_ROW(load_row)
-    if (HAS_DQ == 0u) return;
-    uint end = first + ROW_QUERIES;
+void walk(uint end) {
     for (uint begin = 0u; begin < end; begin += DEPTH_CHUNK) {
         uint chunk_end = min(end, begin + DEPTH_CHUNK);
         for (walking_key = begin; walking_key < chunk_end; walking_key++) {
             walking_at = kv_at + walking_key * kv_stride;
             EACH_QUAD(load_key_quad, 0u)
+            EACH_QUAD(load_value_quad, 0u)
             EACH_ROW(score_row)
             EACH_ROW(add_key)
         }
         if (CHUNKED != 0u) { EACH_ROW(close_chunk) }
     }
-    EACH_ROW(store_row)
+}
+
+void main() {
+    uint group = ms_group_index();
+    if (group >= n_groups) return;
+    uint set = group % n_sets, sets = heads / SHARED_HEADS; // of a sequence
+    uint block = n_groups / n_sets - 1u - group / n_sets;   // late queries see most keys: longest work first
+    uint base = block * gl_WorkGroupSize.x * ROW_QUERIES;
+    first = first_row(base, ROW_QUERIES, sequence);
+    batch = set / sets;
+    head = set % sets * SHARED_HEADS;
+    kv_at = (batch * sequence * kv_heads + head / (heads / kv_heads)) * HEAD_SIZE;
+    kv_stride = kv_heads * HEAD_SIZE;
+    EACH_ROW(load_row)
+    if (has_rows(base, ROW_QUERIES, sequence)) { EACH_ROW(store_delta) }
+    if (HAS_DQ == 0u) return;
+    walk(walk_end(base, first, ROW_QUERIES, sequence));
+    if (has_rows(base, ROW_QUERIES, sequence)) { EACH_ROW(store_row) }
 }

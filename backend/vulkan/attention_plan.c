@@ -37,7 +37,9 @@ static bool divides_sequence(const ms_attention_attributes *a, uint32_t rows, ui
 static bool choose_variant(const ms_vulkan_call *call, const ms_vulkan_attention_shaders *shaders,
                            uint32_t max_shared_heads, ms_vulkan_attention_plan *out) {
     const ms_attention_attributes *a = &call->attributes->attention;
-    if (!call->limits->is_cpu || !out->vector) return false;
+    uint32_t lanes = call->limits->subgroup_size;
+    bool exchange = call->limits->subgroup_shuffle && (lanes == 4 || lanes == 8 || lanes == 16);
+    if (!call->limits->is_cpu || !exchange || !out->vector) return false;
     for (int i = 0; i < MS_VULKAN_ATTENTION_VARIANTS; i++) {
         const ms_vulkan_attention_variant *variant = &shaders->variants[i];
         if (variant->head_size != a->head_size || !divides_sequence(a, variant->rows, max_shared_heads)) continue;
@@ -84,6 +86,7 @@ ms_vulkan_dispatch ms_vulkan_attention_dispatch(const ms_vulkan_call *call, cons
     ms_vulkan_constant_u32(&dispatch, plan->shared_heads);
     ms_vulkan_constant_u32(&dispatch, a->sequence > MS_VULKAN_DEPTH_CHUNK);
     ms_vulkan_constant_u32(&dispatch, a->sequence > MS_VULKAN_REDUCE_BLOCK);
+    ms_vulkan_constant_u32(&dispatch, plan->width);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)a->head_size);
     ms_vulkan_constant_u32(&dispatch, plan->rows);
     return dispatch;
