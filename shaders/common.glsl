@@ -8,8 +8,8 @@
 // reassociated.  No division, no built-in exp, log, sqrt, inversesqrt, mix, fma: backend/exact.h has what is needed.  Sums start
 // from their first term.  NaN is told by bits: comparisons with NaN are wrong on some drivers.
 //
-// No [[unroll]] on loops that call functions with local variables: SwiftShader's optimiser then mixes up their iterations (seen with
-// ms_exp and ms_reciprocal).
+// No [[unroll]] around calls of backend/exact.h: SwiftShader keeps `precise` only in the first round of an unrolled loop, and then folds
+// (x + c) - c to x, as in ms_exp.
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_buffer_reference_uvec2 : require
 #extension GL_EXT_control_flow_attributes : require
