@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 
 namespace ms_cuda_host {
 
@@ -61,7 +62,8 @@ class MemoryRange {
     size_t range_bytes_;
     size_t used_bytes_;
     int n_open_;
-    std::map<const char *, Allocation> allocations_; /* by pages */
+    std::map<const char *, Allocation> allocations_; /* by pages; freed ones too, for messages */
+    std::set<Allocation *> live_;
 };
 
 } // namespace ms_cuda_host
