@@ -5,7 +5,7 @@
 
 enum { REDUCE_BLOCK = 4096, LANES_HERE = 8 };
 
-struct arguments {
+struct exact_attention {
     const void *q, *k, *v;
     void *o;
     float *lse;
@@ -38,10 +38,10 @@ static __device__ __forceinline__ void add_weights(row_lanes &lanes, const atten
                                                    unsigned int first_row, unsigned int first_column) {
     unsigned int row = threadIdx.x / 4, first_lane = threadIdx.x % 4;
 #pragma unroll
-    for (unsigned int half = 0; half < TILE; half += 32)
+    for (unsigned int part = 0; part < TILE; part += 32)
 #pragma unroll
         for (int i = 0; i < LANES_HERE; i++) {
-            unsigned int column = half + first_lane + 4 * i;
+            unsigned int column = part + first_lane + 4 * i;
             float next = ms_add(lanes.lane[i], memory.weights[column][row]);
             lanes.lane[i] = first_column + column <= first_row + row ? next : lanes.lane[i];
         }
@@ -99,7 +99,8 @@ compute_weights(float (&weight)[4][4], const float (&maximum)[4], attention_memo
 }
 
 // S: the block makes 64 S numbers of the head, from 64 S blockIdx % n_slices.
-template <class T, int S> static __global__ void __launch_bounds__(TILE_THREADS, 1) attention_kernel(arguments p) {
+template <class T, int S>
+static __global__ void __launch_bounds__(TILE_THREADS, 1) attention_kernel(exact_attention p) {
     MS_SHARED(attention_memory, memory, );
     const ms_cuda_attention_shape &shape = p.shape;
     unsigned int n_heads = shape.batch * shape.heads, slice = blockIdx.x % p.n_slices, rest = blockIdx.x / p.n_slices;
@@ -148,7 +149,7 @@ template <class T, int S> static __global__ void __launch_bounds__(TILE_THREADS,
     store_rows<S>(o, first_row, slice * TILE_SLICE * S, total, inverse, shape);
 }
 
-template <class T> static ms_status run(const ms_cuda_call *call, arguments &p) {
+template <class T> static ms_status run(const ms_cuda_call *call, exact_attention &p) {
     bool wide = p.shape.head_size > TILE_SLICE;
     p.n_slices = ms_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.heads * p.n_tiles;
@@ -160,7 +161,7 @@ template <class T> static ms_status run(const ms_cuda_call *call, arguments &p) 
 }
 
 ms_status ms_cuda_exact_attention(const ms_cuda_call *call) {
-    arguments p;
+    exact_attention p;
     p.q = call->in[0].data;
     p.k = call->in[1].data;
     p.v = call->in[2].data;

@@ -2,7 +2,7 @@
 // has been summed is multiplied by exp(old maximum - new maximum).  A block has 64 queries of one head.
 #include "backend/cuda/attention_warp.cuh"
 
-struct arguments {
+struct fast_attention {
     const void *q, *k, *v;
     void *o;
     float *lse;
@@ -45,24 +45,24 @@ template <int N>
 static __device__ __forceinline__ void add_scores(softmax_rows &rows, float (&score)[N / 8][4],
                                                   float (&out_shrink)[2]) {
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        float highest = rows.maximum[half];
+    for (int which = 0; which < 2; which++) {
+        float highest = rows.maximum[which];
 #pragma unroll
-        for (int n = 0; n < N / 8; n++) highest = fmaxf(highest, fmaxf(score[n][2 * half], score[n][2 * half + 1]));
+        for (int n = 0; n < N / 8; n++) highest = fmaxf(highest, fmaxf(score[n][2 * which], score[n][2 * which + 1]));
         highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, 1));
         highest = fmaxf(highest, __shfl_xor_sync(0xffffffffu, highest, 2));
         float base = highest == __uint_as_float(0xff800000u) ? 0.0f : highest;
-        out_shrink[half] = exp2f(rows.maximum[half] - base);
-        rows.maximum[half] = highest;
-        float sum = rows.sum[half] * out_shrink[half];
+        out_shrink[which] = exp2f(rows.maximum[which] - base);
+        rows.maximum[which] = highest;
+        float sum = rows.sum[which] * out_shrink[which];
 #pragma unroll
         for (int n = 0; n < N / 8; n++)
 #pragma unroll
-            for (int e = 2 * half; e < 2 * half + 2; e++) {
+            for (int e = 2 * which; e < 2 * which + 2; e++) {
                 score[n][e] = exp2f(score[n][e] - base);
                 sum += score[n][e];
             }
-        rows.sum[half] = sum;
+        rows.sum[which] = sum;
     }
 }
 
@@ -78,7 +78,7 @@ static __device__ __forceinline__ float sum_of_lanes(float x) {
     return x + __shfl_xor_sync(0xffffffffu, x, 2);
 }
 
-template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREADS) attention_kernel(arguments p) {
+template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREADS) attention_kernel(fast_attention p) {
     using tile = forward_tile<T, SIZE>;
     const int N = tile::N;
     MS_DYNAMIC_SHARED(unsigned int, queries);
@@ -110,11 +110,12 @@ template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREA
     }
     float total[2] = {sum_of_lanes(rows.sum[0]), sum_of_lanes(rows.sum[1])};
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        unsigned int row = first_row + fragment_row(2 * half);
+    for (int which = 0; which < 2; which++) {
+        unsigned int row = first_row + fragment_row(2 * which);
         if (!p.lse || lane_place() != 0 || row >= shape.sequence) continue;
         // No finite score, or a NaN: not a number.
-        float lse = total[half] > 0 ? fmaf(rows.maximum[half], LOG_2, logf(total[half])) : __uint_as_float(0x7fc00000u);
+        float lse =
+            total[which] > 0 ? fmaf(rows.maximum[which], LOG_2, logf(total[which])) : __uint_as_float(0x7fc00000u);
         p.lse[(batch * shape.heads + head) * shape.sequence + row] = lse;
     }
     if (!p.o) return;
@@ -128,7 +129,7 @@ template <class T> static size_t shared_bytes(int64_t head_size) {
                              : forward_tile<T, 128>::BYTES;
 }
 
-template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, const arguments &p) {
+template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, const fast_attention &p) {
     const size_t bytes = forward_tile<T, SIZE>::BYTES;
     MS_TRY(allow_shared_bytes(attention_kernel<T, SIZE>, bytes));
     MS_LAUNCH((attention_kernel<T, SIZE>), p.shape.batch * p.shape.heads * p.n_tiles, WARP_THREADS, bytes, call->stream,
@@ -136,7 +137,7 @@ template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, c
     return ms_cuda_launched(call);
 }
 
-template <class T> static ms_status run(const ms_cuda_call *call, const arguments &p) {
+template <class T> static ms_status run(const ms_cuda_call *call, const fast_attention &p) {
     if (p.shape.head_size <= 32) return launch<T, 32>(call, p);
     return p.shape.head_size <= 64 ? launch<T, 64>(call, p) : launch<T, 128>(call, p);
 }
@@ -148,7 +149,7 @@ bool ms_cuda_fast_attention_takes(const ms_cuda_call *call) {
 }
 
 ms_status ms_cuda_fast_attention(const ms_cuda_call *call) {
-    arguments p;
+    fast_attention p;
     p.q = call->in[0].data;
     p.k = call->in[1].data;
     p.v = call->in[2].data;

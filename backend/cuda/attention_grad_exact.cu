@@ -3,7 +3,7 @@
 // group and the queries that see them and make dk and dv.  Both make the scores again.
 #include "backend/cuda/attention_tile.cuh"
 
-struct arguments {
+struct exact_attention_grad {
     const void *q, *k, *v, *d_o;
     const float *lse, *delta; // [batch * heads, sequence]
     void *dq, *dk, *dv;
@@ -18,7 +18,8 @@ template <class T> struct head_rows {
 };
 
 template <class T>
-static __device__ __forceinline__ head_rows<T> rows_of(const arguments &p, unsigned int batch, unsigned int head) {
+static __device__ __forceinline__ head_rows<T> rows_of(const exact_attention_grad &p, unsigned int batch,
+                                                       unsigned int head) {
     const ms_cuda_attention_shape &shape = p.shape;
     unsigned int kv_head = head / (shape.heads / shape.kv_heads), at = (batch * shape.heads + head) * shape.sequence;
     return {ms_head_of((const T *)p.q, shape, shape.heads, batch, head),
@@ -37,7 +38,8 @@ static __device__ __forceinline__ void load_numbers(float (&to)[4], const float 
 }
 
 // S: the block makes 64 S numbers of the head.
-template <class T, int S> static __global__ void __launch_bounds__(TILE_THREADS, 1) queries_kernel(arguments p) {
+template <class T, int S>
+static __global__ void __launch_bounds__(TILE_THREADS, 1) queries_kernel(exact_attention_grad p) {
     MS_SHARED(attention_memory, memory, );
     const ms_cuda_attention_shape &shape = p.shape;
     unsigned int n_heads = shape.batch * shape.heads, slice = blockIdx.x % p.n_slices, rest = blockIdx.x / p.n_slices;
@@ -87,9 +89,9 @@ static __device__ __forceinline__ void close_head(key_sums &sums) {
 
 // The tile of keys first_row and queries first_query.
 template <pairs WHICH, class T>
-static __device__ __forceinline__ void add_queries(key_sums &dk, key_sums &dv, attention_memory &memory,
-                                                   const head_rows<T> &rows, unsigned int first_row,
-                                                   unsigned int first_query, unsigned int begin, const arguments &p) {
+static __device__ __forceinline__ void
+add_queries(key_sums &dk, key_sums &dv, attention_memory &memory, const head_rows<T> &rows, unsigned int first_row,
+            unsigned int first_query, unsigned int begin, const exact_attention_grad &p) {
     const ms_cuda_attention_shape &shape = p.shape;
     float weight[4][4], dp[4][4], lse[4], delta[4];
     load_numbers(lse, rows.lse, first_query + tile_x(), 16, shape.sequence);
@@ -116,7 +118,7 @@ static __device__ __forceinline__ void add_queries(key_sums &dk, key_sums &dv, a
 }
 
 // The block makes 64 numbers of the head.
-template <class T> static __global__ void __launch_bounds__(TILE_THREADS, 1) keys_kernel(arguments p) {
+template <class T> static __global__ void __launch_bounds__(TILE_THREADS, 1) keys_kernel(exact_attention_grad p) {
     MS_SHARED(attention_memory, memory, );
     const ms_cuda_attention_shape &shape = p.shape;
     unsigned int n_heads = shape.batch * shape.kv_heads, slice = blockIdx.x % p.n_slices,
@@ -147,7 +149,7 @@ template <class T> static __global__ void __launch_bounds__(TILE_THREADS, 1) key
                       shape);
 }
 
-template <class T> static ms_status run_queries(const ms_cuda_call *call, arguments &p) {
+template <class T> static ms_status run_queries(const ms_cuda_call *call, exact_attention_grad &p) {
     bool wide = p.shape.head_size > TILE_SLICE;
     p.n_slices = ms_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.heads * p.n_tiles;
@@ -158,7 +160,7 @@ template <class T> static ms_status run_queries(const ms_cuda_call *call, argume
     return ms_cuda_launched(call);
 }
 
-template <class T> static ms_status run_keys(const ms_cuda_call *call, arguments &p) {
+template <class T> static ms_status run_keys(const ms_cuda_call *call, exact_attention_grad &p) {
     p.n_slices = ms_blocks(p.shape.head_size, TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.kv_heads * p.n_tiles;
     MS_LAUNCH(keys_kernel<T>, n_blocks, TILE_THREADS, 0, call->stream, p);
@@ -166,7 +168,7 @@ template <class T> static ms_status run_keys(const ms_cuda_call *call, arguments
 }
 
 ms_status ms_cuda_exact_attention_grad(const ms_cuda_call *call, const float *delta) {
-    arguments p;
+    exact_attention_grad p;
     p.q = call->in[0].data;
     p.k = call->in[1].data;
     p.v = call->in[2].data;

@@ -3,7 +3,7 @@
 // and dv.  Both make the scores again from lse (Dao et al. 2022).
 #include "backend/cuda/attention_warp.cuh"
 
-struct arguments {
+struct fast_attention_grad {
     const void *q, *k, *v, *d_o;
     const float *lse, *delta; // [batch * heads, sequence]
     void *dq, *dk, *dv;
@@ -59,7 +59,8 @@ static __device__ __forceinline__ float number_of(const float *numbers, unsigned
     return i < sequence ? numbers[i] : 0.0f;
 }
 
-template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREADS) queries_kernel(arguments p) {
+template <class T, int SIZE>
+static __global__ void __launch_bounds__(WARP_THREADS) queries_kernel(fast_attention_grad p) {
     const int N = grad_tile<T, SIZE>::N;
     MS_DYNAMIC_SHARED(unsigned int, base);
     const grad_memory memory = lay_out<T, SIZE>(base);
@@ -72,10 +73,10 @@ template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREA
     ms_cuda_head<const T> v = ms_head_of((const T *)p.v, shape, shape.kv_heads, batch, kv_head);
     float dq[SIZE / 8][4], lse[2], delta[2];
 #pragma unroll
-    for (int half = 0; half < 2; half++) {
-        unsigned int row = first_row + fragment_row(2 * half);
-        lse[half] = number_of(p.lse + at, row, shape.sequence) * LOG2_E;
-        delta[half] = number_of(p.delta + at, row, shape.sequence);
+    for (int which = 0; which < 2; which++) {
+        unsigned int row = first_row + fragment_row(2 * which);
+        lse[which] = number_of(p.lse + at, row, shape.sequence) * LOG2_E;
+        delta[which] = number_of(p.delta + at, row, shape.sequence);
     }
     clear(dq);
     stage_rows<T, SIZE, WARP_ROWS>(memory.own_a, ms_head_of((const T *)p.q, shape, shape.heads, batch, head), first_row,
@@ -101,7 +102,8 @@ template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREA
                      shape);
 }
 
-template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREADS, 1) keys_kernel(arguments p) {
+template <class T, int SIZE>
+static __global__ void __launch_bounds__(WARP_THREADS, 1) keys_kernel(fast_attention_grad p) {
     const int N = grad_tile<T, SIZE>::N, STRIDE = grad_tile<T, SIZE>::PAIR_STRIDE;
     MS_DYNAMIC_SHARED(unsigned int, base);
     const grad_memory memory = lay_out<T, SIZE>(base);
@@ -162,7 +164,7 @@ template <class T> static size_t shared_bytes(int64_t head_size) {
                              : grad_tile<T, 128>::BYTES;
 }
 
-template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, const arguments &p) {
+template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, const fast_attention_grad &p) {
     const size_t bytes = grad_tile<T, SIZE>::BYTES;
     if (p.dq) {
         MS_TRY(allow_shared_bytes(queries_kernel<T, SIZE>, bytes));
@@ -177,7 +179,7 @@ template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, c
     return ms_cuda_launched(call);
 }
 
-template <class T> static ms_status run(const ms_cuda_call *call, const arguments &p) {
+template <class T> static ms_status run(const ms_cuda_call *call, const fast_attention_grad &p) {
     if (p.shape.head_size <= 32) return launch<T, 32>(call, p);
     return p.shape.head_size <= 64 ? launch<T, 64>(call, p) : launch<T, 128>(call, p);
 }
@@ -189,7 +191,7 @@ bool ms_cuda_fast_attention_grad_takes(const ms_cuda_call *call) {
 }
 
 ms_status ms_cuda_fast_attention_grad(const ms_cuda_call *call, const float *delta) {
-    arguments p;
+    fast_attention_grad p;
     p.q = call->in[0].data;
     p.k = call->in[1].data;
     p.v = call->in[2].data;

@@ -206,14 +206,14 @@ static __device__ __forceinline__ void store_rows(ms_cuda_head<T> to, unsigned i
                                                   const float (&value)[SIZE / 8][4], float upper, float lower,
                                                   const ms_cuda_attention_shape &shape) {
 #pragma unroll
-    for (int half = 0; half < 4; half += 2) {
-        unsigned int row = first_row + fragment_row(half);
-        float factor = half == 0 ? upper : lower;
+    for (int which = 0; which < 4; which += 2) {
+        unsigned int row = first_row + fragment_row(which);
+        float factor = which == 0 ? upper : lower;
         if (row >= shape.sequence) continue;
 #pragma unroll
         for (int n = 0; n < SIZE / 8; n++) {
             unsigned int number = fragment_column(n, 0), at = row * to.stride + number;
-            float x = value[n][half] * factor, y = value[n][half + 1] * factor;
+            float x = value[n][which] * factor, y = value[n][which + 1] * factor;
             if (shape.packs) {
                 if (number < shape.head_size) store_two(to.data, at, x, y);
                 continue;

@@ -25,7 +25,7 @@ struct factor {
     bool is_bf16, vector; // vector: quads along the dimension that is adjacent in memory are aligned
 };
 
-struct product {
+struct exact_product {
     factor a, b; // b's rows are columns of y
     const void *c;
     void *y;
@@ -39,7 +39,7 @@ struct part {
     unsigned int tile_x, tile_y, chunk, matrix;
 };
 
-static __device__ __forceinline__ part part_of(const product &p, unsigned int block) {
+static __device__ __forceinline__ part part_of(const exact_product &p, unsigned int block) {
     part at;
     at.tile_x = block % p.tiles_x;
     unsigned int rest = block / p.tiles_x;
@@ -127,7 +127,8 @@ template <int N> static __device__ __forceinline__ void add(float (&total)[N][N]
 }
 
 template <class T>
-static __device__ __forceinline__ float4 finish_quad(const product &p, unsigned int i, unsigned int end, float4 total) {
+static __device__ __forceinline__ float4 finish_quad(const exact_product &p, unsigned int i, unsigned int end,
+                                                     float4 total) {
     float4 y = make_float4(ms_mul(p.alpha, total.x), ms_mul(p.alpha, total.y), ms_mul(p.alpha, total.z),
                            ms_mul(p.alpha, total.w));
     if (!p.c) return y;
@@ -138,7 +139,7 @@ static __device__ __forceinline__ float4 finish_quad(const product &p, unsigned 
 
 // Stores 4 x 4 results; in the mirrored form also their transpose, of a tile on the diagonal only the upper triangle.
 template <class T>
-static __device__ __forceinline__ void store_square(const product &p, const part &at, unsigned int row,
+static __device__ __forceinline__ void store_square(const exact_product &p, const part &at, unsigned int row,
                                                     unsigned int column, bool on_diagonal, const float4 (&total)[4]) {
     unsigned int n_rows = p.a.n_rows, n_columns = p.b.n_rows;
     T *y = static_cast<T *>(p.y);
@@ -175,7 +176,7 @@ static __device__ __forceinline__ void store_square(const product &p, const part
 }
 
 template <int QUADS>
-static __device__ __forceinline__ void store_tile(const product &p, const part &at, unsigned int first_row,
+static __device__ __forceinline__ void store_tile(const exact_product &p, const part &at, unsigned int first_row,
                                                   unsigned int first_column,
                                                   const float (&total)[4 * QUADS][4 * QUADS]) {
     unsigned int x = threadIdx.x % WIDTH, y = threadIdx.x / WIDTH;
@@ -198,7 +199,7 @@ static __device__ __forceinline__ void store_tile(const product &p, const part &
 }
 
 // CHUNKS: a block sums more than one chunk.
-template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREADS, 1) product_kernel(product p) {
+template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREADS, 1) product_kernel(exact_product p) {
     const int SIDE = 64 * QUADS, STEP = WIDTH / QUADS;
     using tile = tile_type<SIDE, STEP>;
     MS_SHARED(tile, tile_a, [2]);
@@ -308,7 +309,7 @@ size_t ms_cuda_exact_product_workspace(const ms_cuda_call *call, const ms_cuda_p
     return plan.split ? (size_t)(plan.n_chunks * given->y->count) * sizeof(float) : 0;
 }
 
-static ms_status launch(const ms_cuda_call *call, const product &p, const product_plan &plan) {
+static ms_status launch(const ms_cuda_call *call, const exact_product &p, const product_plan &plan) {
     int64_t n_blocks = (int64_t)p.batch * plan.tiles_x * plan.tiles_y * plan.n_chunks;
     bool chunks = !plan.split && p.depth > DEPTH_CHUNK;
     unsigned int blocks = (unsigned int)n_blocks; // below 2^31, as operands have fewer elements
@@ -325,7 +326,7 @@ static ms_status launch(const ms_cuda_call *call, const product &p, const produc
 
 ms_status ms_cuda_exact_product(const ms_cuda_call *call, const ms_cuda_product *given) {
     product_plan plan = plan_of(call, given);
-    product p;
+    exact_product p;
     p.a = factor_of(&given->left);
     p.b = factor_of(&given->right);
     p.c = plan.split ? NULL : given->c->data;
