@@ -49,13 +49,11 @@ float own_maximum(uint columns) {
     float maximum = MINUS_INFINITY;
     uint i = gl_LocalInvocationID.x % ROW_INVOCATIONS * 4u;
     if (KEEP) {
-#define STEP(k)                                                                                                                            \
-    if (k * MS_LANES < COLUMNS && i + k * MS_LANES < columns) {                                                                            \
-        kept[k] = ms_row_load4(logits, i + k * MS_LANES, MS_F32);                                                                          \
-        maximum = larger(quad_maximum(kept[k], i + k * MS_LANES), maximum);                                                                \
-    }
-        MS_EACH_KEPT(STEP)
-#undef STEP
+        for (uint k = 0u; k < KEPT; k++)
+            if (i + k * MS_LANES < columns) {
+                kept[k] = ms_row_load4(logits, i + k * MS_LANES, MS_F32);
+                maximum = larger(quad_maximum(kept[k], i + k * MS_LANES), maximum);
+            }
         i += KEPT * MS_LANES;
     }
     for (; i < columns; i += ROW_STRIDE) maximum = larger(quad_maximum(ms_row_load4(logits, i, MS_F32), i), maximum);

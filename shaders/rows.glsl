@@ -3,8 +3,9 @@
 //
 // A row is worked on by GROUPS groups of 8 invocations: several groups only for rows of more than 4096 numbers, whose blocks they share.
 // An op defines the terms of the sum, and the results that follow from it; both come in quads i to i + 3.  With one group, the
-// first KEPT vectors of an invocation are number k < KEPT in both, where k is a literal: what a term has loaded can wait in a register
-// for the result.  All other quads have k = KEPT, and are loaded again, from a cache on most devices.
+// first KEPT vectors of an invocation are number k < KEPT in both: what a term has loaded can wait in an array for the result, which is
+// in registers where a compiler unrolls.  (It is not asked to: SwiftShader then forgets `precise` in all but the first round.)  All other
+// quads have k = KEPT, and are loaded again, from a cache on most devices.
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint COLUMNS = 1u;
 layout(constant_id = 4) const uint GROUPS = 1u; // a power of two
@@ -15,10 +16,8 @@ layout(constant_id = 6) const uint DTYPE = MS_F32;
 #define MS_REDUCE_BY_QUAD
 #include "shaders/reduce.glsl"
 
-const uint KEPT = 8u;
 const bool KEEP = GROUPS == 1u && VECTOR != 0u;
-// Written out, because SwiftShader forgets `precise` in all but the first round of a loop that it unrolls.
-#define MS_EACH_KEPT(STEP) STEP(0u) STEP(1u) STEP(2u) STEP(3u) STEP(4u) STEP(5u) STEP(6u) STEP(7u)
+const uint KEPT = KEEP ? (COLUMNS < 16u * MS_LANES ? (COLUMNS + MS_LANES - 1u) / MS_LANES : 16u) : 1u;
 
 // Terms i to i + 3 of the row's sum; those from COLUMNS on may be anything.  Defined by the op.
 vec4 ms_row_term(uint i, uint k);
@@ -66,10 +65,8 @@ float ms_row_sum(bool has_row) {
     vec4 level = MS_ABSENT4, lanes = MS_ABSENT4;
     float sum = MS_ABSENT;
     if (KEEP) {
-#define STEP(k)                                                                                                                            \
-    if (k * MS_LANES < COLUMNS && i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
-        MS_EACH_KEPT(STEP)
-#undef STEP
+        for (uint k = 0u; k < KEPT; k++)
+            if (i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
         i += KEPT * MS_LANES;
     }
     for (uint first = 0u; first < COLUMNS; first += GROUPS * MS_BLOCK) {
@@ -87,10 +84,8 @@ float ms_row_sum(bool has_row) {
 void ms_row_results() {
     uint i = gl_LocalInvocationID.x % (MS_QUADS * GROUPS) * 4u;
     if (KEEP) {
-#define STEP(k)                                                                                                                            \
-    if (k * MS_LANES < COLUMNS && i + k * MS_LANES < COLUMNS) ms_row_result(i + k * MS_LANES, k);
-        MS_EACH_KEPT(STEP)
-#undef STEP
+        for (uint k = 0u; k < KEPT; k++)
+            if (i + k * MS_LANES < COLUMNS) ms_row_result(i + k * MS_LANES, k);
         i += KEPT * MS_LANES;
     }
     for (; i < COLUMNS; i += 4u * MS_QUADS * GROUPS) ms_row_result(i, KEPT);
