@@ -22,8 +22,8 @@ struct adamw_op {
         float rest1 = ms_sub(1.0f, attributes.beta1), rest2 = ms_sub(1.0f, attributes.beta2);
         ms_pack<W> gradient = ms_load_pack<W>(g, i);
         if (clip) gradient = ms_pack_scale(gradient, clip[1]);
-        ms_pack<W> m_new = ms_pack_add(ms_pack_scale(ms_load_pack<W>(m, i), attributes.beta1),
-                                       ms_pack_scale(gradient, rest1));
+        ms_pack<W> m_new =
+            ms_pack_add(ms_pack_scale(ms_load_pack<W>(m, i), attributes.beta1), ms_pack_scale(gradient, rest1));
         ms_pack<W> v_new = ms_pack_add(ms_pack_scale(ms_load_pack<W>(v, i), attributes.beta2),
                                        ms_pack_mul(ms_pack_scale(gradient, rest2), gradient));
 #pragma unroll
@@ -41,10 +41,11 @@ struct adamw_op {
 
 extern "C" ms_status ms_cuda_adamw(const ms_cuda_call *call) {
     if (!call->out[0].data && !call->out[1].data && !call->out[2].data) return MS_OK;
-    adamw_op op = {(const float *)call->in[0].data, (const float *)call->in[1].data, (const float *)call->in[2].data,
-                   (const float *)call->in[3].data, (const float *)call->in[4].data, (float *)call->out[0].data,
-                   (float *)call->out[1].data,      (float *)call->out[2].data,      call->attributes->adamw,
-                   call->step_scalars};
+    adamw_op op = {(const float *)call->in[0].data, (const float *)call->in[1].data,
+                   (const float *)call->in[2].data, (const float *)call->in[3].data,
+                   (const float *)call->in[4].data, (float *)call->out[0].data,
+                   (float *)call->out[1].data,      (float *)call->out[2].data,
+                   call->attributes->adamw,         call->step_scalars};
     return ms_run_elements(call, op, call->in[0].count);
 }
 

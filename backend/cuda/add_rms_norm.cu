@@ -1,12 +1,10 @@
-// add_rms_norm: s = x0 + x1, then y, rstd = rms_norm(s, gain); s may be x0 and y may be x1.  What is normalised is the sum before its
-// rounding to bf16.  Definition: backend/cpu/add_rms_norm.c.
+// add_rms_norm: s = x0 + x1, then y, rstd = rms_norm(s, gain); s may be x0 and y may be x1.  What is normalised is the
+// sum before its rounding to bf16.  Definition: backend/cpu/add_rms_norm.c.
 #include "backend/cuda/norm.cuh"
 
 template <class T> struct add_rms_norm_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
-    template <int W> struct item {
-        ms_pack<W> s;
-    };
+    template <int W> struct item { ms_pack<W> s; };
     const T *x0, *x1;
     const float *gain;
     T *s, *y;    // NULL: not wanted
@@ -36,9 +34,9 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
     const ms_cuda_operand *x0 = &call->in[0], *x1 = &call->in[1], *gain = &call->in[2];
     const ms_cuda_operand *s = &call->out[0], *y = &call->out[1];
     int64_t rows = x0->shape.dim[0], columns = x0->shape.dim[1];
-    add_rms_norm_op<T> op = {(const T *)x0->data, (const T *)x1->data, (const float *)gain->data,
-                             (T *)s->data,        (T *)y->data,        (float *)call->out[2].data,
-                             call->attributes->norm.epsilon};
+    add_rms_norm_op<T> op = {
+        (const T *)x0->data, (const T *)x1->data,        (const float *)gain->data,     (T *)s->data,
+        (T *)y->data,        (float *)call->out[2].data, call->attributes->norm.epsilon};
     const int width = add_rms_norm_op<T>::WIDTH;
     bool packs = ms_is_packs(x0, columns, width) && ms_is_packs(x1, columns, width) &&
                  ms_is_packs(gain, columns, width) && ms_is_packs(s, columns, width) && ms_is_packs(y, columns, width);

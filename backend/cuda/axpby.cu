@@ -20,12 +20,9 @@ template <class T> struct axpby_op {
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
     const ms_axpby_attributes *axpby = &call->attributes->axpby;
-    axpby_op<T> op = {(const T *)call->in[0].data,
-                      (const T *)call->in[1].data,
-                      (T *)call->out[0].data,
-                      axpby->a,
-                      axpby->b,
-                      call->step_scalars};
+    axpby_op<T> op = {
+        (const T *)call->in[0].data, (const T *)call->in[1].data, (T *)call->out[0].data, axpby->a, axpby->b,
+        call->step_scalars};
     return ms_run_elements(call, op, call->out[0].count);
 }
 

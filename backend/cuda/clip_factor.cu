@@ -1,5 +1,5 @@
-// clip_factor: y = {norm, factor}: norm = sqrt(sum(x)), factor = max_norm / (norm + 1e-6), at most 1 (a NaN stays).  One block.
-// Definition: backend/cpu/clip_factor.c.
+// clip_factor: y = {norm, factor}: norm = sqrt(sum(x)), factor = max_norm / (norm + 1e-6), at most 1 (a NaN stays). One
+// block. Definition: backend/cpu/clip_factor.c.
 #include "backend/cuda/reduce.cuh"
 
 static __global__ void __launch_bounds__(MS_REDUCE_THREADS)

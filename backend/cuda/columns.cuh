@@ -1,7 +1,7 @@
 // Sums over rows, one for each column of a matrix, by the reduction rule over the row index (backend/cpu/reduce.h).
 //
-// A block takes one 4096-row block of the rule and a tile of columns: threadIdx.x is a pack of columns, threadIdx.y one of the 32
-// lanes.  More than 4096 rows: the sums of blocks are rows in turn, summed by another launch.
+// A block takes one 4096-row block of the rule and a tile of columns: threadIdx.x is a pack of columns, threadIdx.y one
+// of the 32 lanes.  More than 4096 rows: the sums of blocks are rows in turn, summed by another launch.
 #ifndef MS_BACKEND_CUDA_COLUMNS_CUH
 #define MS_BACKEND_CUDA_COLUMNS_CUH
 
@@ -10,7 +10,8 @@
 enum { MS_COLUMN_PACKS = 8 }; // of a tile
 
 // An op, passed by value, is a struct with
-//     template <int W> __device__ ms_pack<W> term(unsigned row, unsigned columns, unsigned c) const;    of columns c to c + W - 1
+//     template <int W> __device__ ms_pack<W> term(unsigned row, unsigned columns, unsigned c) const;    of columns c to
+//     c + W - 1
 template <int W, class Op>
 static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES)
     ms_column_kernel(Op op, float *y, unsigned int rows, unsigned int columns) {

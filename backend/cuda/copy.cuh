@@ -31,7 +31,8 @@ template <class U> static ms_status ms_copy_units(const ms_cuda_call *call, cons
     return ms_launch_elementwise<1>(call, op, copy->n_blocks * copy->block_bytes / unit);
 }
 
-// Does nothing when source and target are the same storage.  Operands have fewer than 2^31 elements, so fewer than 2^31 units.
+// Does nothing when source and target are the same storage.  Operands have fewer than 2^31 elements, so fewer than 2^31
+// units.
 static inline ms_status ms_copy_run(const ms_cuda_call *call, const ms_copy *copy) {
     if (copy->to == copy->from) return MS_OK;
     uint64_t alignment = reinterpret_cast<uintptr_t>(copy->to) | reinterpret_cast<uintptr_t>(copy->from) |
@@ -49,7 +50,8 @@ static inline ms_status ms_copy_all(const ms_cuda_call *call, const ms_cuda_oper
 
 // The rows of a slice: a part of `whole`, a stack of matrices (of a vector: of its elements), as bytes.
 struct ms_part {
-    int64_t n_blocks, begin, block, stride; // matrices; bytes: the part's first, its size, from matrix to matrix of `whole`
+    int64_t n_blocks, begin, block,
+        stride; // matrices; bytes: the part's first, its size, from matrix to matrix of `whole`
 };
 
 static inline ms_part ms_part_of(const ms_cuda_operand *whole, const ms_slice_attributes *slice) {

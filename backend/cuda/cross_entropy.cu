@@ -1,8 +1,10 @@
 // cross_entropy, per row x [V] of logits with target t: m = max(x), p = exp(x - m), l = sum(p) by the reduction rule;
-// loss = (m + log l) - x[t];  dlogits = scale (p (1/l)), at t scale (p (1/l) - 1).  Target -1: both are 0.  dlogits may be the
-// logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition: backend/cpu/cross_entropy.c.
+// loss = (m + log l) - x[t];  dlogits = scale (p (1/l)), at t scale (p (1/l) - 1).  Target -1: both are 0.  dlogits may
+// be the logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
+// backend/cpu/cross_entropy.c.
 //
-// A block works on one row, in three passes; the second and third find it in a cache.  Each warp sums blocks of 4096 exponentials.
+// A block works on one row, in three passes; the second and third find it in a cache.  Each warp sums blocks of 4096
+// exponentials.
 #include "backend/cuda/reduce.cuh"
 #include "backend/cuda/sigmoid.cuh"
 
@@ -39,16 +41,16 @@ template <int W> static __device__ __forceinline__ float row_maximum(const float
 }
 
 // Sum of exp(x - m).
-template <bool FAST> static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsigned int n, float m) {
+template <bool FAST>
+static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsigned int n, float m) {
     MS_SHARED(float, sums, [WARPS]);
     unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     ms_pack<1> level = {{ms_absent()}};
     for (unsigned int first = 0; first < n; first += WARPS * MS_BLOCK) {
         unsigned int begin = first + warp * MS_BLOCK, count = begin < n ? min(n - begin, (unsigned int)MS_BLOCK) : 0;
         const float *terms = x + begin;
-        float sum = ms_lane_sum<1>(count, true, [terms, m](unsigned int i) {
-            return ms_pack<1>{{ms_exp_by<FAST>(ms_sub(terms[i], m))}};
-        });
+        float sum = ms_lane_sum<1>(
+            count, true, [terms, m](unsigned int i) { return ms_pack<1>{{ms_exp_by<FAST>(ms_sub(terms[i], m))}}; });
         if (first > 0) __syncthreads(); // all have read the last sums
         if (lane == 0) sums[warp] = sum;
         __syncthreads();

@@ -1,5 +1,5 @@
-// ema_nesterov: g' = factor g (g without clip);  m' = (b m) + ((1-b) g');  u = ((1-b) g') + (b m') with `nesterov`, else m'; m' may be
-// m and u may be g.  Definition: backend/cpu/ema_nesterov.c.
+// ema_nesterov: g' = factor g (g without clip);  m' = (b m) + ((1-b) g');  u = ((1-b) g') + (b m') with `nesterov`,
+// else m'; m' may be m and u may be g.  Definition: backend/cpu/ema_nesterov.c.
 #include "backend/cuda/elementwise.cuh"
 
 struct ema_nesterov_op {
@@ -24,10 +24,14 @@ struct ema_nesterov_op {
 extern "C" ms_status ms_cuda_ema_nesterov(const ms_cuda_call *call) {
     if (!call->out[0].data && !call->out[1].data) return MS_OK;
     const ms_ema_nesterov_attributes *attributes = &call->attributes->ema_nesterov;
-    ema_nesterov_op op = {(const float *)call->in[0].data, (const float *)call->in[1].data,
-                          (const float *)call->in[2].data, (float *)call->out[0].data,
-                          (float *)call->out[1].data,      attributes->momentum,
-                          call->step_scalars,              attributes->nesterov};
+    ema_nesterov_op op = {(const float *)call->in[0].data,
+                          (const float *)call->in[1].data,
+                          (const float *)call->in[2].data,
+                          (float *)call->out[0].data,
+                          (float *)call->out[1].data,
+                          attributes->momentum,
+                          call->step_scalars,
+                          attributes->nesterov};
     return ms_run_elements(call, op, call->in[0].count);
 }
 

@@ -38,8 +38,7 @@ extern "C" ms_status ms_cuda_embed(const ms_cuda_call *call) {
                    call->fault,
                    call->node};
     const int width = embed_op::WIDTH;
-    return ms_run_elementwise(call, op, y->count,
-                              ms_is_packs(table, columns, width) && ms_is_packs(y, columns, width));
+    return ms_run_elementwise(call, op, y->count, ms_is_packs(table, columns, width) && ms_is_packs(y, columns, width));
 }
 
 extern "C" size_t ms_cuda_embed_workspace(const ms_cuda_call *call) { return (void)call, (size_t)0; }

@@ -1,8 +1,9 @@
-// embed_grad: y[v,:] = acc[v,:] + scale (sum of dy[n,:] over the tokens n with index[n] = v, ascending from the first); rows without
-// tokens are acc, or 0; y may be acc.  An index outside of [0, V) is reported and left out.  Definition: backend/cpu/embed_grad.c.
+// embed_grad: y[v,:] = acc[v,:] + scale (sum of dy[n,:] over the tokens n with index[n] = v, ascending from the first);
+// rows without tokens are acc, or 0; y may be acc.  An index outside of [0, V) is reported and left out.  Definition:
+// backend/cpu/embed_grad.c.
 //
-// The tokens of each row are gathered by integer operations, in steps whose results do not depend on the order in which atomics
-// happen:
+// The tokens of each row are gathered by integer operations, in steps whose results do not depend on the order in which
+// atomics happen:
 //   count   counts[v]: tokens of row v; arrivals[n]: a number of its own for each token of a row
 //   begin   begins[v]: where the row's tokens stand in a list; which row comes first is left to chance
 //   list    the tokens of each row, in any order
@@ -13,7 +14,7 @@
 // In the workspace.  counts[V] is how much of the list is taken.  Rows without tokens have no begin.
 struct token_lists {
     const int *index;
-    unsigned int *counts, *begins;             // [V + 1], [V]
+    unsigned int *counts, *begins;              // [V + 1], [V]
     unsigned int *arrivals, *unsorted, *tokens; // [N]
     unsigned int n_tokens;
     int vocabulary;
@@ -29,7 +30,8 @@ static __device__ __forceinline__ bool find_token(const token_lists &lists, unsi
     return *id >= 0 && *id < lists.vocabulary;
 }
 
-static __global__ void __launch_bounds__(THREADS) count_kernel(token_lists lists, ms_cuda_fault *fault, unsigned int node) {
+static __global__ void __launch_bounds__(THREADS)
+    count_kernel(token_lists lists, ms_cuda_fault *fault, unsigned int node) {
     unsigned int n;
     int id;
     if (find_token(lists, &n, &id))
@@ -76,7 +78,8 @@ static __global__ void __launch_bounds__(THREADS)
         if (count > 0) {
             ms_pack<W> sum = ms_load_pack<W>(dy, tokens[0] * columns + c);
 #pragma unroll 4
-            for (unsigned int i = 1; i < count; i++) sum = ms_pack_add(sum, ms_load_pack<W>(dy, tokens[i] * columns + c));
+            for (unsigned int i = 1; i < count; i++)
+                sum = ms_pack_add(sum, ms_load_pack<W>(dy, tokens[i] * columns + c));
             value = ms_pack_scale(sum, scale);
         }
         if (acc) {

@@ -19,8 +19,8 @@ template <class T> struct mul_by_number_op {
     T *y;
 
     template <int W> __device__ void run(unsigned int i) const {
-        float number = factor_is_bf16 ? ms_load_element((const ms_bf16 *)factor, 0)
-                                      : ms_load_element((const float *)factor, 0);
+        float number =
+            factor_is_bf16 ? ms_load_element((const ms_bf16 *)factor, 0) : ms_load_element((const float *)factor, 0);
         ms_store_pack<W>(y, i, ms_pack_scale(ms_load_pack<W>(x0, i), number));
     }
 };

@@ -1,9 +1,10 @@
 // RMS norm and its gradient over rows: what rms_norm, rms_norm_grad and add_rms_norm share; the arithmetic is that of
 // backend/cpu/norm.h.
 //
-// A block works on ROWS rows: on four of at most 1024 numbers, a warp each, or on one.  Each thread reads and writes its packs of the
-// row, neighbours beside neighbours.  Terms of the sum pass through shared memory, where each lane of the reduction rule finds its
-// own.  What was read stays in registers for the results, in rows of at most 4096 numbers; the pieces of longer rows are read again.
+// A block works on ROWS rows: on four of at most 1024 numbers, a warp each, or on one.  Each thread reads and writes
+// its packs of the row, neighbours beside neighbours.  Terms of the sum pass through shared memory, where each lane of
+// the reduction rule finds its own.  What was read stays in registers for the results, in rows of at most 4096 numbers;
+// the pieces of longer rows are read again.
 #ifndef MS_BACKEND_CUDA_NORM_CUH
 #define MS_BACKEND_CUDA_NORM_CUH
 
@@ -23,13 +24,12 @@ static __device__ __forceinline__ ms_pack<W> ms_norm_apply(const ms_pack<W> &x, 
 }
 
 // n = x rstd and t = dy gain of the gradient.
-template <int W> struct ms_norm_grad_terms {
-    ms_pack<W> n, t;
-};
+template <int W> struct ms_norm_grad_terms { ms_pack<W> n, t; };
 
 // (t - n s) rstd
 template <int W>
-static __device__ __forceinline__ ms_pack<W> ms_norm_grad_result(const ms_norm_grad_terms<W> &terms, float s, float rstd) {
+static __device__ __forceinline__ ms_pack<W> ms_norm_grad_result(const ms_norm_grad_terms<W> &terms, float s,
+                                                                 float rstd) {
     ms_pack<W> dx;
 #pragma unroll
     for (int j = 0; j < W; j++) dx.x[j] = ms_mul(ms_sub(terms.t.x[j], ms_mul(terms.n.x[j], s)), rstd);
@@ -47,11 +47,14 @@ static __device__ __forceinline__ float ms_staged_sum(const float *terms, unsign
 // An op, passed by value, is a struct with
 //     enum { WIDTH };              numbers in a pack
 //     template <int W> struct item;    what is kept of a pack
-//     template <int W> __device__ item<W> load(unsigned row, unsigned columns, unsigned c) const;    of numbers c to c + W - 1
-//     template <int W> __device__ ms_pack<W> term(const item<W> &) const;                            terms of the sum
-//     __device__ float finish(unsigned row, unsigned columns, float sum, bool is_first) const;       a number for the results;
+//     template <int W> __device__ item<W> load(unsigned row, unsigned columns, unsigned c) const;    of numbers c to c
+//     + W - 1 template <int W> __device__ ms_pack<W> term(const item<W> &) const;                            terms of
+//     the sum
+//     __device__ float finish(unsigned row, unsigned columns, float sum, bool is_first) const;       a number for the
+//     results;
 //                                                                 is_first: one thread of the row, to write a statistic
-//     template <int W> __device__ void result(unsigned row, unsigned columns, unsigned c, const item<W> &, float number) const;
+//     template <int W> __device__ void result(unsigned row, unsigned columns, unsigned c, const item<W> &, float
+//     number) const;
 template <int W, int ROWS, class Op>
 static __global__ void __launch_bounds__(MS_NORM_THREADS)
     ms_norm_kernel(Op op, unsigned int rows, unsigned int columns) {
@@ -108,7 +111,8 @@ static ms_status ms_run_norm(const ms_cuda_call *call, const Op &op, int64_t row
                        ms_op_get(call->op)->name, (long long)columns, MS_BLOCK * MS_BLOCK);
     const int width = Op::WIDTH;
     if (columns <= MS_NORM_SHORT_ROW)
-        return packs ? ms_launch_norm<width, 4>(call, op, rows, columns) : ms_launch_norm<1, 4>(call, op, rows, columns);
+        return packs ? ms_launch_norm<width, 4>(call, op, rows, columns)
+                     : ms_launch_norm<1, 4>(call, op, rows, columns);
     return packs ? ms_launch_norm<width, 1>(call, op, rows, columns) : ms_launch_norm<1, 1>(call, op, rows, columns);
 }
 

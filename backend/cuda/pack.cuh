@@ -1,5 +1,6 @@
-// W neighbouring numbers of an operand, in 16-byte accesses: 4 of f32, 8 of bf16, or 8 of either where an op mixes them.  W = 1 is
-// one number at a time, for whatever is not whole packs at 16-byte addresses.  Numbers are f32 in registers.
+// W neighbouring numbers of an operand, in 16-byte accesses: 4 of f32, 8 of bf16, or 8 of either where an op mixes
+// them.  W = 1 is one number at a time, for whatever is not whole packs at 16-byte addresses.  Numbers are f32 in
+// registers.
 #ifndef MS_BACKEND_CUDA_PACK_CUH
 #define MS_BACKEND_CUDA_PACK_CUH
 
@@ -8,9 +9,7 @@
 // Numbers of T in 16 bytes.
 #define MS_PACK_WIDTH(T) (16 / (int)sizeof(T))
 
-template <int W> struct ms_pack {
-    float x[W];
-};
+template <int W> struct ms_pack { float x[W]; };
 
 template <int W> static __device__ __forceinline__ ms_pack<W> ms_pack_of(float value) {
     ms_pack<W> pack;
@@ -51,7 +50,8 @@ template <int W> static __device__ __forceinline__ ms_pack<W> ms_load_pack(const
     return pack;
 }
 
-template <int W> static __device__ __forceinline__ void ms_store_pack(float *p, unsigned int i, const ms_pack<W> &pack) {
+template <int W>
+static __device__ __forceinline__ void ms_store_pack(float *p, unsigned int i, const ms_pack<W> &pack) {
     if constexpr (W == 1) {
         p[i] = pack.x[0];
     } else {

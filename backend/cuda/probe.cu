@@ -1,5 +1,5 @@
-// What `exact` needs of a device, tried on it: each thread writes the results of one triple of numbers, for cuda_probe.c to compare
-// with the processor's.
+// What `exact` needs of a device, tried on it: each thread writes the results of one triple of numbers, for
+// cuda_probe.c to compare with the processor's.
 #include "backend/cuda/cuda_kernel.cuh"
 
 extern "C" {
@@ -8,10 +8,12 @@ extern "C" {
 
 enum { THREADS = 128 };
 
-static __global__ void __launch_bounds__(THREADS) probe_kernel(const float *triples, float *results, unsigned int count) {
+static __global__ void __launch_bounds__(THREADS)
+    probe_kernel(const float *triples, float *results, unsigned int count) {
     unsigned int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= count) return;
-    float x = triples[3 * i], y = triples[3 * i + 1], z = triples[3 * i + 2], *result = results + MS_CUDA_PROBE_RESULTS * i;
+    float x = triples[3 * i], y = triples[3 * i + 1], z = triples[3 * i + 2],
+          *result = results + MS_CUDA_PROBE_RESULTS * i;
     result[0] = ms_add(x, y);
     result[1] = ms_sub(x, y);
     result[2] = ms_mul(x, y);

@@ -1,8 +1,8 @@
 // qk_norm_rope: per head, RMS norm with gain when `normalise`, then rotary embedding; y may be x.  Definition:
 // backend/cpu/qk_norm_rope.c.
 //
-// 32 / W threads work on a head: each lane of the sum is one of theirs.  Then each pair of the rotation is read again, from a cache,
-// and written by one thread.
+// 32 / W threads work on a head: each lane of the sum is one of theirs.  Then each pair of the rotation is read again,
+// from a cache, and written by one thread.
 #include "backend/cuda/norm.cuh"
 #include "backend/cuda/rope.cuh"
 
@@ -11,20 +11,19 @@ enum { THREADS = 128 };
 template <class T> struct rope_job {
     ms_rope_heads rope;
     const T *x;
-    const float *gain; // NULL: not normalised
-    T *y;              // NULL: not wanted
-    float *rstd;       // NULL: not wanted
+    const float *gain;   // NULL: not normalised
+    T *y;                // NULL: not wanted
+    float *rstd;         // NULL: not wanted
     unsigned int n_rows; // heads of all tokens
     float epsilon;
 };
 
-template <int W> struct pairs {
-    ms_pack<W> a, b;
-};
+template <int W> struct pairs { ms_pack<W> a, b; };
 
 // Pairs k to k + W - 1 of a head's numbers.
 template <int W, class T>
-static __device__ __forceinline__ pairs<W> load_pairs(const T *x, unsigned int k, unsigned int half_size, bool interleaved) {
+static __device__ __forceinline__ pairs<W> load_pairs(const T *x, unsigned int k, unsigned int half_size,
+                                                      bool interleaved) {
     if (!interleaved) return {ms_load_pack<W>(x, k), ms_load_pack<W>(x, k + half_size)};
     ms_pack<W> first = ms_load_pack<W>(x, 2 * k), second = ms_load_pack<W>(x, 2 * k + W);
     if constexpr (W == 1) {
@@ -115,8 +114,8 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
                        rope->epsilon};
     const int width = MS_PACK_WIDTH(T);
     int64_t half_size = rope->head_size / 2;
-    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) && ms_is_packs(gain, half_size, width) &&
-                 ms_is_packs(y, half_size, width);
+    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) &&
+                 ms_is_packs(gain, half_size, width) && ms_is_packs(y, half_size, width);
     return packs ? launch<width>(call, job) : launch<1>(call, job);
 }
 

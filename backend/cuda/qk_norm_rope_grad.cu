@@ -1,7 +1,8 @@
-// qk_norm_rope_grad: per head, du = transposed rotation of dy; dx = RMS-norm gradient of du when normalised, else du; dgain[d] = sum
-// over tokens and heads of du (x rstd).  Definition: backend/cpu/qk_norm_rope_grad.c.
+// qk_norm_rope_grad: per head, du = transposed rotation of dy; dx = RMS-norm gradient of du when normalised, else du;
+// dgain[d] = sum over tokens and heads of du (x rstd).  Definition: backend/cpu/qk_norm_rope_grad.c.
 //
-// dx: 32 / W threads work on a head, each lane of the sum being one of theirs; what they have read they read again, from a cache.
+// dx: 32 / W threads work on a head, each lane of the sum being one of theirs; what they have read they read again,
+// from a cache.
 #include "backend/cuda/columns.cuh"
 #include "backend/cuda/norm.cuh"
 #include "backend/cuda/rope.cuh"
@@ -54,7 +55,8 @@ template <int W, class T> static ms_status launch(const ms_cuda_call *call, cons
     if (job.gain && dgain)
         MS_TRY(ms_run_columns<W>(call, job, dgain, (float *)call->workspace, job.n_rows, job.rope.size));
     if (!job.dx) return MS_OK;
-    MS_LAUNCH((dx_kernel<W, T>), ms_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream, job);
+    MS_LAUNCH((dx_kernel<W, T>), ms_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream,
+              job);
     return ms_cuda_launched(call);
 }
 
@@ -72,9 +74,9 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
                        (unsigned int)(x->count / rope->head_size)};
     const int width = MS_PACK_WIDTH(T);
     int64_t half_size = rope->head_size / 2;
-    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) && ms_is_packs(dy, half_size, width) &&
-                 ms_is_packs(gain, half_size, width) && ms_is_packs(dx, half_size, width) &&
-                 ms_is_packs(&call->out[1], half_size, width);
+    bool packs = ms_is_packs(x, half_size, width) && ms_is_packs(table, half_size, width) &&
+                 ms_is_packs(dy, half_size, width) && ms_is_packs(gain, half_size, width) &&
+                 ms_is_packs(dx, half_size, width) && ms_is_packs(&call->out[1], half_size, width);
     return packs ? launch<width>(call, job) : launch<1>(call, job);
 }
 

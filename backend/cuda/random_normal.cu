@@ -1,6 +1,6 @@
-// random_normal: y = deviation * standard normal, by Philox4x32-10 (Salmon et al. 2011) and Box & Muller (1958): a thread makes the
-// four numbers of one counter.  Definition: backend/cpu/random_normal.c, platform/random.c.  A step outside of [0, 2^24] is reported,
-// and nothing is written.
+// random_normal: y = deviation * standard normal, by Philox4x32-10 (Salmon et al. 2011) and Box & Muller (1958): a
+// thread makes the four numbers of one counter.  Definition: backend/cpu/random_normal.c, platform/random.c.  A step
+// outside of [0, 2^24] is reported, and nothing is written.
 #include "backend/cpu/philox.h"
 #include "backend/cuda/elementwise.cuh"
 

@@ -1,7 +1,8 @@
 // The reduction rule of `exact` numerics, in which every sum is formed: backend/cpu/reduce.h has its definition.
 //
-// Absent lanes and the start of each lane are -0, the neutral element of addition: x + -0 is x with its sign, and NaN stays NaN.
-// So "lanes without terms are left out" and "sums start from their first term" need no conditions, and the bits are the same.
+// Absent lanes and the start of each lane are -0, the neutral element of addition: x + -0 is x with its sign, and NaN
+// stays NaN. So "lanes without terms are left out" and "sums start from their first term" need no conditions, and the
+// bits are the same.
 #ifndef MS_BACKEND_CUDA_REDUCE_CUH
 #define MS_BACKEND_CUDA_REDUCE_CUH
 
@@ -14,8 +15,8 @@ static __device__ __forceinline__ float ms_absent() { return __uint_as_float(0x8
 
 static inline int64_t ms_block_count(int64_t n) { return (n + MS_BLOCK - 1) / MS_BLOCK; }
 
-// The halving tree over 32 lanes held by 32 / W neighbouring threads of a warp, W lanes each; all get the sum.  Called by whole
-// warps.
+// The halving tree over 32 lanes held by 32 / W neighbouring threads of a warp, W lanes each; all get the sum.  Called
+// by whole warps.
 template <int W> static __device__ __forceinline__ float ms_lane_tree(ms_pack<W> lanes) {
 #pragma unroll
     for (int distance = MS_LANES / 2; distance >= W; distance /= 2) {
@@ -40,15 +41,17 @@ static __device__ __forceinline__ void ms_level_add(ms_pack<W> &lanes, float ter
         if (i_term % MS_LANES == thread * W + j) lanes.x[j] = ms_add(lanes.x[j], term);
 }
 
-// The sum of n <= 4096^2 terms, by 32 / W neighbouring threads; term(i) gives terms i to i + W - 1 as an ms_pack<W>.  W divides n
-// and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
-template <int W, class Term> static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
+// The sum of n <= 4096^2 terms, by 32 / W neighbouring threads; term(i) gives terms i to i + W - 1 as an ms_pack<W>.  W
+// divides n and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
+template <int W, class Term>
+static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
+    const int n_ahead = W > 1 ? 4 : 8; // loads in flight; more of them spill registers
     unsigned int thread = threadIdx.x % (MS_LANES / W);
     ms_pack<W> level = ms_pack_of<W>(ms_absent());
     for (unsigned int begin = 0;; begin += MS_BLOCK) {
         unsigned int end = active ? min(n, begin + MS_BLOCK) : 0;
         ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
-#pragma unroll 8
+#pragma unroll n_ahead
         for (unsigned int i = begin + thread * W; i < end; i += MS_LANES) lanes = ms_pack_add(lanes, term(i));
         float sum = ms_lane_tree(lanes);
         if (n <= MS_BLOCK) return sum;

@@ -3,9 +3,7 @@
 
 template <class T> struct rms_norm_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
-    template <int W> struct item {
-        ms_pack<W> x;
-    };
+    template <int W> struct item { ms_pack<W> x; };
     const T *x;
     const float *gain;
     T *y;        // NULL: not wanted

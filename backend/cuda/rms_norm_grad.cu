@@ -1,5 +1,5 @@
-// rms_norm_grad: per row s = mean((dy gain) (x rstd)), dx = acc + ((dy gain) - (x rstd) s) rstd; dgain[c] = sum over rows of
-// dy (x rstd); dx may be acc.  Definition: backend/cpu/rms_norm_grad.c.
+// rms_norm_grad: per row s = mean((dy gain) (x rstd)), dx = acc + ((dy gain) - (x rstd) s) rstd; dgain[c] = sum over
+// rows of dy (x rstd); dx may be acc.  Definition: backend/cpu/rms_norm_grad.c.
 #include "backend/cuda/columns.cuh"
 #include "backend/cuda/norm.cuh"
 
@@ -42,7 +42,8 @@ template <class T> struct dgain_op {
 template <class T> static ms_status run_dgain(const ms_cuda_call *call, int64_t rows, int64_t columns) {
     const ms_cuda_operand *x = &call->in[0], *dy = &call->in[3], *dgain = &call->out[1];
     const int width = MS_PACK_WIDTH(T);
-    bool packs = ms_is_packs(x, columns, width) && ms_is_packs(dy, columns, width) && ms_is_packs(dgain, columns, width);
+    bool packs =
+        ms_is_packs(x, columns, width) && ms_is_packs(dy, columns, width) && ms_is_packs(dgain, columns, width);
     dgain_op<T> op = {(const T *)x->data, (const T *)dy->data, (const float *)call->in[2].data};
     float *y = (float *)dgain->data, *workspace = (float *)call->workspace;
     return packs ? ms_run_columns<width>(call, op, y, workspace, rows, columns)

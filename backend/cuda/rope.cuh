@@ -1,5 +1,5 @@
-// The transposed rotary embedding of one head, for the gradient: backend/cpu/rope.h.  Number i of a head belongs to the pair
-// (2k, 2k + 1) when interleaved, else (k, k + D/2); a row of the table holds cos [D/2] and sin [D/2].
+// The transposed rotary embedding of one head, for the gradient: backend/cpu/rope.h.  Number i of a head belongs to the
+// pair (2k, 2k + 1) when interleaved, else (k, k + D/2); a row of the table holds cos [D/2] and sin [D/2].
 #ifndef MS_BACKEND_CUDA_ROPE_CUH
 #define MS_BACKEND_CUDA_ROPE_CUH
 

@@ -21,8 +21,9 @@ template <class T> static ms_status run(const ms_cuda_call *call) {
     const ms_inverse_norm_attributes *attributes = &call->attributes->inverse_norm;
     ms_matrix_shape matrix = ms_shape_matrix(&x->shape);
     int64_t size = matrix.rows * matrix.columns;
-    scale_op<T> op = {(const T *)x->data, (const float *)call->in[1].data, (T *)y->data,
-                      (unsigned int)size, attributes->factor,              attributes->epsilon};
+    scale_op<T> op = {(const T *)x->data, (const float *)call->in[1].data,
+                      (T *)y->data,       (unsigned int)size,
+                      attributes->factor, attributes->epsilon};
     const int width = scale_op<T>::WIDTH;
     return ms_run_elementwise(call, op, x->count, ms_is_packs(x, size, width) && ms_is_packs(y, size, width));
 }

@@ -1,6 +1,6 @@
-// sigmoid, for the kernels of swiglu, and exp: as defined in `exact` (backend/cpu/sigmoid.h, backend/exact.h), or in `fast` by the
-// device's own functions.  Their errors (CUDA C++ Programming Guide, intrinsic functions): __expf 2 + 1.173 |x| ulp, __fdividef
-// 2 ulp.
+// sigmoid, for the kernels of swiglu, and exp: as defined in `exact` (backend/cpu/sigmoid.h, backend/exact.h), or in
+// `fast` by the device's own functions.  Their errors (CUDA C++ Programming Guide, intrinsic functions): __expf 2
+// + 1.173 |x| ulp, __fdividef 2 ulp.
 #ifndef MS_BACKEND_CUDA_SIGMOID_CUH
 #define MS_BACKEND_CUDA_SIGMOID_CUH
 

@@ -1,5 +1,6 @@
-// sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,segments], one for each group of
-// segment_rows rows of each matrix of a stack (a group of no rows gives 0).  Definition: backend/cpu/sum_squares.c.
+// sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,segments], one for each
+// group of segment_rows rows of each matrix of a stack (a group of no rows gives 0).  Definition:
+// backend/cpu/sum_squares.c.
 #include "backend/cuda/sums.cuh"
 
 static ms_parts parts_of(const ms_cuda_call *call) {

@@ -1,5 +1,5 @@
-// Sums of whole tensors or of parts of them by the reduction rule, for sum and sum_squares: one launch sums each block of 4096
-// terms, a second the sums of blocks, where there is more than one.
+// Sums of whole tensors or of parts of them by the reduction rule, for sum and sum_squares: one launch sums each block
+// of 4096 terms, a second the sums of blocks, where there is more than one.
 #ifndef MS_BACKEND_CUDA_SUMS_CUH
 #define MS_BACKEND_CUDA_SUMS_CUH
 
@@ -7,7 +7,7 @@
 
 // Matrices one after the other, each cut into parts.
 struct ms_parts {
-    unsigned int n_matrices, n_parts; // parts of one matrix
+    unsigned int n_matrices, n_parts;              // parts of one matrix
     unsigned int part_begin[MS_MAX_SEGMENTS + 1];  // elements, within a matrix; the last is the matrix's size
     unsigned int block_begin[MS_MAX_SEGMENTS + 1]; // blocks, within a matrix
 };
@@ -29,9 +29,11 @@ enum { MS_SUMS_THREADS = 128 };
 
 // sums[block of all matrices], 32 / W threads a block.
 template <int W, bool SQUARES, class T>
-static __global__ void __launch_bounds__(MS_SUMS_THREADS) ms_block_sums_kernel(const T *x, float *sums, ms_parts parts) {
+static __global__ void __launch_bounds__(MS_SUMS_THREADS)
+    ms_block_sums_kernel(const T *x, float *sums, ms_parts parts) {
     unsigned int i = (blockIdx.x * MS_SUMS_THREADS + threadIdx.x) / (MS_LANES / W);
-    unsigned int per_matrix = parts.block_begin[parts.n_parts], matrix = i / per_matrix, block = i - matrix * per_matrix;
+    unsigned int per_matrix = parts.block_begin[parts.n_parts], matrix = i / per_matrix,
+                 block = i - matrix * per_matrix;
     bool exists = matrix < parts.n_matrices;
     unsigned int begin = 0, end = 0;
 #pragma unroll
@@ -53,7 +55,8 @@ static __global__ void __launch_bounds__(MS_SUMS_THREADS) ms_block_sums_kernel(c
 }
 
 // y[matrix, part] from the sums of blocks; a part without elements gives 0.
-static __global__ void __launch_bounds__(MS_REDUCE_THREADS) ms_part_sums_kernel(const float *sums, float *y, ms_parts parts) {
+static __global__ void __launch_bounds__(MS_REDUCE_THREADS)
+    ms_part_sums_kernel(const float *sums, float *y, ms_parts parts) {
     unsigned int matrix = blockIdx.x / parts.n_parts, p = blockIdx.x % parts.n_parts;
     unsigned int begin = parts.block_begin[p], n = parts.block_begin[p + 1] - begin;
     float sum = n > 0 ? ms_block_reduce(sums + matrix * parts.block_begin[parts.n_parts] + begin, n) : 0.0f;
@@ -62,8 +65,9 @@ static __global__ void __launch_bounds__(MS_REDUCE_THREADS) ms_part_sums_kernel(
 
 template <int W, bool SQUARES, class T>
 static ms_status ms_launch_block_sums(const ms_cuda_call *call, const ms_parts *parts, float *sums) {
-    MS_LAUNCH((ms_block_sums_kernel<W, SQUARES, T>), ms_blocks(ms_parts_blocks(parts) * (MS_LANES / W), MS_SUMS_THREADS),
-              MS_SUMS_THREADS, 0, call->stream, (const T *)call->in[0].data, sums, *parts);
+    MS_LAUNCH((ms_block_sums_kernel<W, SQUARES, T>),
+              ms_blocks(ms_parts_blocks(parts) * (MS_LANES / W), MS_SUMS_THREADS), MS_SUMS_THREADS, 0, call->stream,
+              (const T *)call->in[0].data, sums, *parts);
     return ms_cuda_launched(call);
 }
 

@@ -1,5 +1,5 @@
-// swiglu_grad: with s = sigmoid(gate):  dgate = (dy up) (s (1 + gate (1 - s))),  dup = dy (gate s); dgate may be gate and dup may be
-// up.  Definition: backend/cpu/swiglu_grad.c.
+// swiglu_grad: with s = sigmoid(gate):  dgate = (dy up) (s (1 + gate (1 - s))),  dup = dy (gate s); dgate may be gate
+// and dup may be up.  Definition: backend/cpu/swiglu_grad.c.
 #include "backend/cuda/elementwise.cuh"
 #include "backend/cuda/sigmoid.cuh"
 
@@ -24,8 +24,8 @@ template <class T, bool FAST> struct swiglu_grad_op {
 };
 
 template <class T, bool FAST> static ms_status run_by(const ms_cuda_call *call) {
-    swiglu_grad_op<T, FAST> op = {(const T *)call->in[0].data, (const T *)call->in[1].data,
-                                  (const T *)call->in[2].data, (T *)call->out[0].data, (T *)call->out[1].data};
+    swiglu_grad_op<T, FAST> op = {(const T *)call->in[0].data, (const T *)call->in[1].data, (const T *)call->in[2].data,
+                                  (T *)call->out[0].data, (T *)call->out[1].data};
     return ms_run_elements(call, op, call->in[0].count);
 }
 
