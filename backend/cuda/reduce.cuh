@@ -45,13 +45,12 @@ static __device__ __forceinline__ void ms_level_add(ms_pack<W> &lanes, float ter
 // divides n and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
 template <int W, class Term>
 static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
-    const int n_ahead = W > 1 ? 4 : 8; // loads in flight; more of them spill registers
     unsigned int thread = threadIdx.x % (MS_LANES / W);
     ms_pack<W> level = ms_pack_of<W>(ms_absent());
     for (unsigned int begin = 0;; begin += MS_BLOCK) {
         unsigned int end = active ? min(n, begin + MS_BLOCK) : 0;
         ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
-#pragma unroll n_ahead
+#pragma unroll(W > 1 ? 4 : 8) // more loads ahead spill registers
         for (unsigned int i = begin + thread * W; i < end; i += MS_LANES) lanes = ms_pack_add(lanes, term(i));
         float sum = ms_lane_tree(lanes);
         if (n <= MS_BLOCK) return sum;
