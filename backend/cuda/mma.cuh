@@ -47,7 +47,7 @@ static __device__ __forceinline__ unsigned ms_mma_word(unsigned low, unsigned hi
 template <class Add>
 static __device__ __forceinline__ void ms_mma_by_lanes(float d[4], const unsigned a[4], const unsigned b[2], Add add) {
     unsigned g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
+#pragma unroll 1 // or the attention kernels grow to tens of thousands of instructions
     for (int i = 0; i < 8; i++) {
         unsigned upper = ms_mma_word(a[0], a[2], g, i), lower = ms_mma_word(a[1], a[3], g, i);
         unsigned even = ms_mma_word(b[0], b[1], 2 * t, i), odd = ms_mma_word(b[0], b[1], 2 * t + 1, i);
