@@ -87,16 +87,15 @@ const uint DEPTH_CHUNK = 512u;
 // Quad d of the row whose first number is `at`; numbers after its end are 0.
 #ifdef ATTENTION_HEAD_SIZE
 
-// As ms_load4 and ms_store4 with one way out: SwiftShader's optimiser keeps functions with an early return apart.
+// SwiftShader takes a branch on a specialisation constant at run time, both ways, and its optimiser keeps functions with an early
+// return apart: so loads have no branch, and bf16 in words (type 1) is shifted to where an f32 (type 0) stands.
+float load_number(F32 p, uint i) {
+    return uintBitsToFloat((Words(uvec2(p)).x[i >> DTYPE] << ((~i & DTYPE) << 4)) & (0xffffffffu << (DTYPE << 4)));
+}
+
 vec4 load_quad(F32 p, uint at, uint d) {
-    vec4 quad;
-    if (DTYPE == MS_F32) {
-        quad = F32x4(uvec2(p)).x[at / 4u + d];
-    } else {
-        uvec2 words = WordPairs(uvec2(p)).x[at / 4u + d];
-        quad = uintBitsToFloat(uvec4(words.x << 16, words.x & 0xffff0000u, words.y << 16, words.y & 0xffff0000u));
-    }
-    return quad;
+    uint i = at + 4u * d;
+    return vec4(load_number(p, i), load_number(p, i + 1u), load_number(p, i + 2u), load_number(p, i + 3u));
 }
 
 void store_quad(F32 p, uint at, uint d, vec4 quad) {
@@ -113,7 +112,7 @@ float held; // numbers of the row, one in each lane
 
 vec4 walk_quad(F32 p, uint at, uint d) {
     uint lane = 4u * d % LANES;
-    if (lane == 0u) held = ms_load(p, at + 4u * d + gl_SubgroupInvocationID, DTYPE);
+    if (lane == 0u) held = load_number(p, at + 4u * d + gl_SubgroupInvocationID);
     return vec4(subgroupShuffle(held, lane), subgroupShuffle(held, lane + 1u), subgroupShuffle(held, lane + 2u),
                 subgroupShuffle(held, lane + 3u));
 }

@@ -2,6 +2,6 @@
 #extension GL_GOOGLE_include_directive : require
 // First part of attention_grad with heads of 64 numbers, for software drivers: see attention.glsl.
 #define ATTENTION_HEAD_SIZE 64
-#define ATTENTION_ROWS 2
+#define ATTENTION_ROWS 1
 #include "shaders/common.glsl"
 #include "shaders/attention_grad_query.glsl"

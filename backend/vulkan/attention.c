@@ -10,7 +10,7 @@ ms_status ms_vulkan_attention(const ms_vulkan_call *call) {
     if (!ms_vulkan_is_given(&call->out[0]) && !ms_vulkan_is_given(&call->out[1])) return MS_OK;
     static const ms_vulkan_attention_shaders shaders = {
         .any = "attention",
-        .variants = {{"attention_32", 32, 8}, {"attention_64", 64, 4}, {"attention_128", 128, 2}},
+        .variants = {{"attention_32", 32, 4}, {"attention_64", 64, 2}, {"attention_128", 128, 2}},
     };
     ms_vulkan_attention_plan plan;
     bool exact = call->limits->numerics == MS_NUMERICS_EXACT;

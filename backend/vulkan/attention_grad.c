@@ -26,8 +26,8 @@ static grad_workspace workspace_of(const ms_attention_attributes *a) {
 static ms_status emit_query_part(const ms_vulkan_call *call, const grad_workspace *workspace) {
     static const ms_vulkan_attention_shaders shaders = {
         .any = "attention_grad_query",
-        .variants = {{"attention_grad_query_32", 32, 4},
-                     {"attention_grad_query_64", 64, 2},
+        .variants = {{"attention_grad_query_32", 32, 2},
+                     {"attention_grad_query_64", 64, 1},
                      {"attention_grad_query_128", 128, 1}},
     };
     ms_vulkan_attention_plan plan;
@@ -43,8 +43,8 @@ static ms_status emit_query_part(const ms_vulkan_call *call, const grad_workspac
 static ms_status emit_key_part(const ms_vulkan_call *call, const grad_workspace *workspace) {
     static const ms_vulkan_attention_shaders shaders = {
         .any = "attention_grad_key",
-        .variants = {{"attention_grad_key_32", 32, 4},
-                     {"attention_grad_key_64", 64, 2},
+        .variants = {{"attention_grad_key_32", 32, 2},
+                     {"attention_grad_key_64", 64, 1},
                      {"attention_grad_key_128", 128, 1}},
     };
     ms_vulkan_attention_plan plan;
