@@ -24,9 +24,10 @@ typedef struct ms_backend_impl {
     /* Measures what `exact` needs of a device: backend.h, ms_device_probe.  NULL: the device is the specification. */
     ms_status (*probe)(int index, ms_device_verdict *out);
     size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
-    size_t (*f32_bytes)(const ms_backend_device *device); /* 4, or 8 for the oracle */
+    size_t (*f32_bytes)(const ms_backend_device *device);       /* 4, or 8 for the oracle */
     int (*n_threads)(const ms_backend_device *device);
-    /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it. */
+    /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it.
+     */
     void (*expect)(ms_backend_device *device, const size_t *sizes, int n_sizes);
     /* Zero-filled. MS_OUT_OF_MEMORY. */
     ms_status (*allocate)(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out);
