@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what building, testing and the demo need on Debian 12, from its own packages.  Run as root, or as a user who may
 # use sudo.  Does nothing, and needs neither, when everything is there.
-# Usage: ci/setup.sh
+# Usage: ci/setup.sh [PACKAGE...]      further packages
 set -eu
 
 packages="
@@ -11,6 +11,7 @@ check clang-format-14
 libvulkan-dev libvulkan1 libvulkan-volk-dev glslang-tools spirv-tools mesa-vulkan-drivers vulkan-validationlayers
 gnuplot-nox fonts-dejavu-core
 bible-kjv wordnet-base
+$*
 "
 
 fail() {

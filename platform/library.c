@@ -8,7 +8,7 @@
 
 ms_status ms_library_open(const char *path, ms_library **out) {
     *out = NULL;
-    if (!ms_file_exists(path)) return MS_FAIL(MS_NOT_FOUND, "no library %s", path);
+    if (strchr(path, '/') && !ms_file_exists(path)) return MS_FAIL(MS_NOT_FOUND, "no library %s", path);
     void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!handle) return MS_FAIL(MS_UNSUPPORTED, "library cannot be loaded: %s", dlerror());
     *out = handle;

@@ -25,15 +25,19 @@ static void name_device(int index, char *out, size_t size) {
 #endif
 }
 
-/* Major and minor of a version as CUDA counts: 12080 is 12.8. */
+/* Versions as CUDA counts: 12080 is 12.8. */
+static void tell_old_driver(int driver, int runtime, ms_device_info *out) {
+    snprintf(out->reason, sizeof out->reason,
+             "driver for CUDA %d.%d, the module was built with %d.%d: update the driver", driver / 1000,
+             driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+}
+
 static void judge(const struct cudaDeviceProp *properties, int driver, int runtime, ms_device_info *out) {
     if (properties->major * 10 + properties->minor < 75) {
         snprintf(out->reason, sizeof out->reason, "compute capability %d.%d, 7.5 is needed", properties->major,
                  properties->minor);
     } else if (driver / 1000 < runtime / 1000) {
-        snprintf(out->reason, sizeof out->reason,
-                 "driver for CUDA %d.%d, the module was built with %d.%d: update the driver", driver / 1000,
-                 driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+        tell_old_driver(driver, runtime, out);
     } else {
         out->usable = true;
         snprintf(out->reason, sizeof out->reason, "compute capability %d.%d, driver for CUDA %d.%d", properties->major,
@@ -55,8 +59,12 @@ static ms_status list_absence(cudaError_t error, ms_device_info *out, int capaci
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "%s", BACKEND_NAME);
     snprintf(out->description, sizeof out->description, "CUDA");
-    if (error == cudaErrorInsufficientDriver)
-        snprintf(out->reason, sizeof out->reason, "no NVIDIA driver, or one older than CUDA %d", CUDART_VERSION / 1000);
+    int driver = 0; /* stays 0 where there is none, says the runtime */
+    if (error == cudaErrorInsufficientDriver) (void)cudaDriverGetVersion(&driver);
+    if (error == cudaErrorInsufficientDriver && driver > 0)
+        tell_old_driver(driver, CUDART_VERSION, out);
+    else if (error == cudaErrorInsufficientDriver)
+        snprintf(out->reason, sizeof out->reason, "no NVIDIA driver on this machine (libcuda.so.1 was not found)");
     else if (error == cudaErrorNoDevice || error == cudaSuccess)
         snprintf(out->reason, sizeof out->reason, "no NVIDIA GPU on this machine");
     else

@@ -2,10 +2,10 @@
    asked for, with right as its A and left as its B. */
 #include "backend/cuda/cuda_blas.h"
 
-#include <cublasLt.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda/cublas_lt.h"
 #include "backend/cuda/cuda_device.h"
 
 enum { WORKSPACE_BYTES = 32 << 20, MAX_ALIGNMENT = 256 };
@@ -25,6 +25,7 @@ typedef struct algorithm {
 } algorithm;
 
 struct ms_cuda_blas {
+    const ms_cublas_lt *lt; /* borrowed */
     cublasLtHandle_t handle;
     void *workspace; /* WORKSPACE_BYTES on the device; products run one after the other on one stream */
     algorithm *algorithms;
@@ -51,7 +52,8 @@ ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out) {
     *out = NULL;
     ms_cuda_blas *blas = calloc(1, sizeof *blas);
     if (!blas) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for cuBLASLt");
-    ms_status status = blas_status(cublasLtCreate(&blas->handle), "creating a handle");
+    ms_status status = ms_cublas_lt_load(&blas->lt);
+    if (status == MS_OK) status = blas_status(blas->lt->cublasLtCreate(&blas->handle), "creating a handle");
     if (status == MS_OK) status = ms_cuda_allocate(device, WORKSPACE_BYTES, &blas->workspace);
     if (status != MS_OK) {
         ms_cuda_blas_destroy(device, blas);
@@ -70,7 +72,7 @@ void ms_cuda_blas_destroy(ms_backend_device *device, ms_cuda_blas *blas) {
     }
     ms_cuda_release(device, blas->workspace, WORKSPACE_BYTES);
     /* An error at the end has no one left to hear it. */
-    if (blas->handle) (void)cublasLtDestroy(blas->handle);
+    if (blas->handle) (void)blas->lt->cublasLtDestroy(blas->handle);
     free(blas);
 }
 
@@ -105,80 +107,81 @@ static algorithm_key key_of(const ms_cuda_blas_product *product) {
 }
 
 /* A row-major [rows, columns] matrix and its batch. */
-static ms_status make_layout(ms_dtype dtype, int64_t rows, int64_t columns, int64_t batch, int64_t step,
-                             cublasLtMatrixLayout_t *out) {
+static ms_status make_layout(const ms_cublas_lt *lt, ms_dtype dtype, int64_t rows, int64_t columns, int64_t batch,
+                             int64_t step, cublasLtMatrixLayout_t *out) {
     int32_t count = (int32_t)batch;
-    BLAS_TRY(cublasLtMatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
+    BLAS_TRY(lt->cublasLtMatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
              "describing a matrix");
     if (batch == 1) return MS_OK;
-    BLAS_TRY(cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+    BLAS_TRY(lt->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
              "setting a batch");
     return blas_status(
-        cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+        lt->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
         "setting the step of a batch");
 }
 
-static ms_status make_factor_layout(const ms_cuda_blas_product *product, const ms_cuda_blas_factor *factor,
-                                    cublasLtMatrixLayout_t *out) {
+static ms_status make_factor_layout(const ms_cublas_lt *lt, const ms_cuda_blas_product *product,
+                                    const ms_cuda_blas_factor *factor, cublasLtMatrixLayout_t *out) {
     int64_t rows = factor->transposed ? product->depth : factor->n_rows;
     int64_t columns = factor->transposed ? factor->n_rows : product->depth;
-    return make_layout(product->dtype, rows, columns, product->batch, factor->step, out);
+    return make_layout(lt, product->dtype, rows, columns, product->batch, factor->step, out);
 }
 
-static ms_status make_operation(const ms_cuda_blas_product *product, cublasLtMatmulDesc_t *out) {
+static ms_status make_operation(const ms_cublas_lt *lt, const ms_cuda_blas_product *product,
+                                cublasLtMatmulDesc_t *out) {
     cublasComputeType_t compute = product->dtype == MS_DTYPE_F32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     cublasOperation_t right = product->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
     cublasOperation_t left = product->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    BLAS_TRY(cublasLtMatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
-    BLAS_TRY(cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
+    BLAS_TRY(lt->cublasLtMatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
+    BLAS_TRY(lt->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
              "setting a transpose");
-    return blas_status(cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
+    return blas_status(lt->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
                        "setting a transpose");
 }
 
-static ms_status prefer_u32(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t attribute,
-                            uint32_t value) {
-    return blas_status(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
+static ms_status prefer_u32(const ms_cublas_lt *lt, cublasLtMatmulPreference_t preference,
+                            cublasLtMatmulPreferenceAttributes_t attribute, uint32_t value) {
+    return blas_status(lt->cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
                        "setting a preference");
 }
 
 /* What is reduced in a step of its own has one order; what is reduced in the output has that of arrival. */
-static ms_status make_preference(const algorithm_key *key, cublasLtMatmulPreference_t *out) {
+static ms_status make_preference(const ms_cublas_lt *lt, const algorithm_key *key, cublasLtMatmulPreference_t *out) {
     uint64_t workspace = WORKSPACE_BYTES;
-    BLAS_TRY(cublasLtMatmulPreferenceCreate(out), "creating a preference");
-    BLAS_TRY(cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
-                                                  sizeof workspace),
+    BLAS_TRY(lt->cublasLtMatmulPreferenceCreate(out), "creating a preference");
+    BLAS_TRY(lt->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
+                                                      sizeof workspace),
              "setting a preference");
-    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
-    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key->right_alignment));
-    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key->left_alignment));
-    MS_TRY(prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key->c_alignment));
-    return prefer_u32(*out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key->y_alignment);
+    MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
+    MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key->right_alignment));
+    MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key->left_alignment));
+    MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, key->c_alignment));
+    return prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key->y_alignment);
 }
 
-static ms_status make_descriptors(const ms_cuda_blas_product *product, descriptors *out) {
+static ms_status make_descriptors(const ms_cublas_lt *lt, const ms_cuda_blas_product *product, descriptors *out) {
     int64_t n_rows = product->left.n_rows, n_columns = product->right.n_rows;
-    MS_TRY(make_operation(product, &out->operation));
-    MS_TRY(make_factor_layout(product, &product->right, &out->right));
-    MS_TRY(make_factor_layout(product, &product->left, &out->left));
-    return make_layout(product->result_dtype, n_rows, n_columns, product->batch, n_rows * n_columns, &out->y);
+    MS_TRY(make_operation(lt, product, &out->operation));
+    MS_TRY(make_factor_layout(lt, product, &product->right, &out->right));
+    MS_TRY(make_factor_layout(lt, product, &product->left, &out->left));
+    return make_layout(lt, product->result_dtype, n_rows, n_columns, product->batch, n_rows * n_columns, &out->y);
 }
 
-static void destroy_descriptors(descriptors *all) {
-    if (all->preference) (void)cublasLtMatmulPreferenceDestroy(all->preference);
-    if (all->y) (void)cublasLtMatrixLayoutDestroy(all->y);
-    if (all->left) (void)cublasLtMatrixLayoutDestroy(all->left);
-    if (all->right) (void)cublasLtMatrixLayoutDestroy(all->right);
-    if (all->operation) (void)cublasLtMatmulDescDestroy(all->operation);
+static void destroy_descriptors(const ms_cublas_lt *lt, descriptors *all) {
+    if (all->preference) (void)lt->cublasLtMatmulPreferenceDestroy(all->preference);
+    if (all->y) (void)lt->cublasLtMatrixLayoutDestroy(all->y);
+    if (all->left) (void)lt->cublasLtMatrixLayoutDestroy(all->left);
+    if (all->right) (void)lt->cublasLtMatrixLayoutDestroy(all->right);
+    if (all->operation) (void)lt->cublasLtMatmulDescDestroy(all->operation);
 }
 
 static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptors *all, algorithm **out) {
     cublasLtMatmulHeuristicResult_t result;
     int n_found = 0;
     memset(&result, 0, sizeof result);
-    MS_TRY(make_preference(key, &all->preference));
-    cublasStatus_t error = cublasLtMatmulAlgoGetHeuristic(blas->handle, all->operation, all->right, all->left, all->y,
-                                                          all->y, all->preference, 1, &result, &n_found);
+    MS_TRY(make_preference(blas->lt, key, &all->preference));
+    cublasStatus_t error = blas->lt->cublasLtMatmulAlgoGetHeuristic(
+        blas->handle, all->operation, all->right, all->left, all->y, all->y, all->preference, 1, &result, &n_found);
     if (error == CUBLAS_STATUS_SUCCESS && (n_found == 0 || result.state != CUBLAS_STATUS_SUCCESS))
         error = CUBLAS_STATUS_NOT_SUPPORTED;
     BLAS_TRY(error, "choosing an algorithm");
@@ -196,20 +199,20 @@ static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, de
     algorithm_key key = key_of(product);
     algorithm *entry = blas->algorithms;
     while (entry && memcmp(&entry->key, &key, sizeof key) != 0) entry = entry->next;
-    MS_TRY(make_descriptors(product, all));
+    MS_TRY(make_descriptors(blas->lt, product, all));
     if (!entry) MS_TRY(choose(blas, &key, all, &entry));
     float beta = product->c ? product->beta : 0.0f;
-    return blas_status(cublasLtMatmul(blas->handle, all->operation, &product->alpha, product->right.data, all->right,
-                                      product->left.data, all->left, &beta, product->c ? product->c : product->y,
-                                      all->y, product->y, all->y, &entry->chosen, blas->workspace, WORKSPACE_BYTES,
-                                      stream),
+    return blas_status(blas->lt->cublasLtMatmul(blas->handle, all->operation, &product->alpha, product->right.data,
+                                                all->right, product->left.data, all->left, &beta,
+                                                product->c ? product->c : product->y, all->y, product->y, all->y,
+                                                &entry->chosen, blas->workspace, WORKSPACE_BYTES, stream),
                        "queueing a product");
 }
 
 ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream) {
     descriptors all = {NULL, NULL, NULL, NULL, NULL};
     ms_status status = run(blas, product, &all, stream);
-    destroy_descriptors(&all);
+    destroy_descriptors(blas->lt, &all);
     if (status == MS_OK) return MS_OK;
     return ms_status_note(status, "product of %s [%lld x %lld,%lld] and [%lld x %lld,%lld] in %s",
                           ms_dtype_name(product->dtype), (long long)product->batch, (long long)product->left.n_rows,
