@@ -16,6 +16,7 @@ typedef struct ms_device_info {
     char name[32];         /* "cpu", "vulkan:0", ... */
     char description[160]; /* processor or driver */
     bool usable;
+    bool is_software;  /* a GPU's interface, computed by the processor */
     char reason[200];  /* why it is not usable, or what was chosen */
     int32_t n_threads; /* processors of a CPU, 0 elsewhere */
     int64_t memory_bytes;

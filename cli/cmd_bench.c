@@ -1,7 +1,8 @@
-/* muonscope bench train|ops|tracker */
+/* muonscope bench [train|ops|tracker|model] */
 #include <string.h>
 
 #include "backend/backend.h"
+#include "cli/bench_model.h"
 #include "cli/bench_ops.h"
 #include "cli/bench_tracker.h"
 #include "cli/bench_train.h"
@@ -113,14 +114,125 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     return ms_exit_status(status);
 }
 
+/* ---- bench model ---- */
+
+struct model_arguments {
+    ms_config_request config; /* first: the configuration's option handlers expect it there */
+    const char *target;
+    double launch_us;
+};
+
+static const ms_option model_options[] = {
+    MS_CONFIG_OPTIONS,
+    {"target", MS_OPTION_STRING, offsetof(struct model_arguments, target), NULL, "NAME",
+     "A GPU of cli/bench_targets.def: h100, a100, rtx4090, ... (a wrong name lists them)"},
+    {"launch_us", MS_OPTION_FLOAT, offsetof(struct model_arguments, launch_us), NULL, "US",
+     "Microseconds that each kernel is assumed to add (default 2)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command model_command = {"bench model",
+                                         NULL,
+                                         "Bounds the speed of training on a GPU that need not be there: the graph's "
+                                         "FLOPs and bytes over the peak figures of\n"
+                                         "its maker. A model, not a measurement.",
+                                         model_options,
+                                         0,
+                                         0,
+                                         ms_config_request_dotted,
+                                         MS_CONFIG_NOTES};
+
+static int bench_model(int argc, char **argv) {
+    struct model_arguments arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.launch_us = 2;
+    ms_positionals positionals;
+    ms_config config;
+    ms_config_defaults(&config);
+    ms_status status = ms_options_parse(&model_command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&model_command);
+    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config);
+    if (status == MS_OK && arguments.config.help) {
+        ms_config_print_help(&config, stdout);
+        return 0;
+    }
+    if (status == MS_OK) status = ms_config_check(&config);
+    if (status == MS_OK) status = ms_bench_model(&config, arguments.target, arguments.launch_us, stdout);
+    return ms_exit_status(status);
+}
+
+/* ---- bench ---- */
+
+struct all_arguments {
+    const char *device, *preset;
+};
+
+static const ms_option all_options[] = {{"device", MS_OPTION_STRING, offsetof(struct all_arguments, device), NULL,
+                                         "NAME", "This device only (default: every usable one but software)"},
+                                        {"preset", MS_OPTION_STRING, offsetof(struct all_arguments, preset), NULL,
+                                         "NAME", "Model of the training steps (default nano)"},
+                                        {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command all_command = {
+    "bench",
+    NULL,
+    "Times single ops and training steps on every usable device but software drivers, beside the limits of each.",
+    all_options,
+    0,
+    0,
+    NULL,
+    "By themselves, with more options: bench ops, bench train, bench tracker; bench model needs no device.\n"
+    "Each has its own --help."};
+
+enum { MAX_DEVICES = 64 };
+
+static ms_status bench_device(const char *name, const char *preset) {
+    ms_config config;
+    ms_config_defaults(&config);
+    MS_TRY(ms_config_load_preset(&config, preset));
+    MS_TRY(ms_config_set(&config, "train.device", name));
+    MS_TRY(ms_config_check(&config));
+    printf("==== %s: ops\n", name);
+    MS_TRY(ms_bench_ops(name, MS_NUMERICS_FAST, ms_processor_count(), stdout));
+    printf("==== %s: training steps, preset %s\n", name, preset);
+    return ms_bench_train(&config, 5, false, stdout);
+}
+
+/* Goes on with the next device after a failure, and ends with the first one's status. */
+static ms_status bench_devices(const char *only, const char *preset) {
+    static ms_device_info devices[MAX_DEVICES];
+    int n;
+    if (only) return bench_device(only, preset);
+    MS_TRY(ms_device_list(devices, MAX_DEVICES, &n));
+    ms_status first = MS_OK;
+    for (int i = 0; i < n && i < MAX_DEVICES; i++) {
+        const ms_device_info *device = &devices[i];
+        if (!device->usable || device->is_software) {
+            printf("==== %s: left out, %s\n", device->name, device->usable ? "it is software" : device->reason);
+            continue;
+        }
+        ms_status status = bench_device(device->name, preset);
+        if (status == MS_OK) continue;
+        fprintf(stderr, "muonscope: %s: %s\n", device->name, ms_status_message());
+        if (first == MS_OK) first = status;
+    }
+    return first == MS_OK ? MS_OK : MS_FAIL(first, "bench: not every device could be timed, see above");
+}
+
+static int bench_all(int argc, char **argv) {
+    struct all_arguments arguments = {NULL, "nano"};
+    ms_positionals positionals;
+    ms_status status = ms_options_parse(&all_command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&all_command);
+    if (status == MS_OK) status = bench_devices(arguments.device, arguments.preset);
+    return ms_exit_status(status);
+}
+
 int ms_cmd_bench(int argc, char **argv) {
-    const char *what = argc > 1 ? argv[1] : "";
+    const char *what = argc > 1 ? argv[1] : "--";
     if (strcmp(what, "train") == 0) return bench_train(argc - 1, argv + 1);
     if (strcmp(what, "ops") == 0) return bench_plain(&ops_command, argc - 1, argv + 1);
     if (strcmp(what, "tracker") == 0) return bench_plain(&tracker_command, argc - 1, argv + 1);
-    if (strcmp(what, "--help") == 0) {
-        printf("Usage: muonscope bench train|ops|tracker [options]\n\nEach has its own --help.\n");
-        return 0;
-    }
-    return ms_exit_status(MS_FAIL(MS_USAGE, "bench '%s': must be train, ops or tracker", what));
+    if (strcmp(what, "model") == 0) return bench_model(argc - 1, argv + 1);
+    if (strncmp(what, "--", 2) == 0) return bench_all(argc, argv);
+    return ms_exit_status(MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, tracker or model, or nothing", what));
 }

@@ -3,7 +3,7 @@
 #ifdef MS_CUDA_HOST
 /* tests/cuda_host has them. */
 static const ms_cublas_lt linked = {
-#define FUNCTION(name) .name = name,
+#define FUNCTION(name) .name = cublasLt##name,
 #include "backend/cuda/cublas_lt.def"
 #undef FUNCTION
 };
@@ -43,7 +43,7 @@ static ms_status load(void) {
                        "), which neither the loader finds (LD_LIBRARY_PATH) nor is in " MS_CUDA_LIBRARIES
                        "; exact numerics do without",
                        CUBLAS_VER_MAJOR);
-#define FUNCTION(name) MS_TRY(look_up(library, #name, &functions.name));
+#define FUNCTION(name) MS_TRY(look_up(library, "cublasLt" #name, &functions.name));
 #include "backend/cuda/cublas_lt.def"
 #undef FUNCTION
     return MS_OK;

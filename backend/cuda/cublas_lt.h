@@ -10,9 +10,9 @@
 extern "C" {
 #endif
 
-/* Named as in cublasLt.h. */
+/* cublasLt<name> of cublasLt.h as <name>. */
 typedef struct ms_cublas_lt {
-#define FUNCTION(name) __typeof__(name) *name;
+#define FUNCTION(name) __typeof__(cublasLt##name) *name;
 #include "backend/cuda/cublas_lt.def"
 #undef FUNCTION
 } ms_cublas_lt;

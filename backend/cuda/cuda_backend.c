@@ -12,8 +12,10 @@ const ms_backend_impl *ms_cuda_module_entry(int version);
 /* MS_CUDA_HOST: the module of tests/cuda_host, whose one device is "cuda-host". */
 #ifdef MS_CUDA_HOST
 #define BACKEND_NAME "cuda-host"
+enum { IS_SOFTWARE = true };
 #else
 #define BACKEND_NAME "cuda"
+enum { IS_SOFTWARE = false };
 #endif
 
 static void name_device(int index, char *out, size_t size) {
@@ -86,6 +88,7 @@ static ms_status cuda_enumerate(ms_device_info *out, int capacity, int *out_n) {
         name_device(i, out[i].name, sizeof out[i].name);
         snprintf(out[i].description, sizeof out[i].description, "%.150s", properties.name);
         out[i].memory_bytes = (int64_t)properties.totalGlobalMem;
+        out[i].is_software = IS_SOFTWARE;
         write_uuid(&properties.uuid, out[i].uuid, sizeof out[i].uuid);
         judge(&properties, driver, runtime, &out[i]);
     }

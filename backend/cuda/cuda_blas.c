@@ -53,7 +53,7 @@ ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out) {
     ms_cuda_blas *blas = calloc(1, sizeof *blas);
     if (!blas) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for cuBLASLt");
     ms_status status = ms_cublas_lt_load(&blas->lt);
-    if (status == MS_OK) status = blas_status(blas->lt->cublasLtCreate(&blas->handle), "creating a handle");
+    if (status == MS_OK) status = blas_status(blas->lt->Create(&blas->handle), "creating a handle");
     if (status == MS_OK) status = ms_cuda_allocate(device, WORKSPACE_BYTES, &blas->workspace);
     if (status != MS_OK) {
         ms_cuda_blas_destroy(device, blas);
@@ -72,7 +72,7 @@ void ms_cuda_blas_destroy(ms_backend_device *device, ms_cuda_blas *blas) {
     }
     ms_cuda_release(device, blas->workspace, WORKSPACE_BYTES);
     /* An error at the end has no one left to hear it. */
-    if (blas->handle) (void)blas->lt->cublasLtDestroy(blas->handle);
+    if (blas->handle) (void)blas->lt->Destroy(blas->handle);
     free(blas);
 }
 
@@ -110,13 +110,13 @@ static algorithm_key key_of(const ms_cuda_blas_product *product) {
 static ms_status make_layout(const ms_cublas_lt *lt, ms_dtype dtype, int64_t rows, int64_t columns, int64_t batch,
                              int64_t step, cublasLtMatrixLayout_t *out) {
     int32_t count = (int32_t)batch;
-    BLAS_TRY(lt->cublasLtMatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
+    BLAS_TRY(lt->MatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
              "describing a matrix");
     if (batch == 1) return MS_OK;
-    BLAS_TRY(lt->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
+    BLAS_TRY(lt->MatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
              "setting a batch");
     return blas_status(
-        lt->cublasLtMatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+        lt->MatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
         "setting the step of a batch");
 }
 
@@ -132,26 +132,26 @@ static ms_status make_operation(const ms_cublas_lt *lt, const ms_cuda_blas_produ
     cublasComputeType_t compute = product->dtype == MS_DTYPE_F32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     cublasOperation_t right = product->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
     cublasOperation_t left = product->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    BLAS_TRY(lt->cublasLtMatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
-    BLAS_TRY(lt->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
+    BLAS_TRY(lt->MatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
+    BLAS_TRY(lt->MatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
              "setting a transpose");
-    return blas_status(lt->cublasLtMatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
+    return blas_status(lt->MatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
                        "setting a transpose");
 }
 
 static ms_status prefer_u32(const ms_cublas_lt *lt, cublasLtMatmulPreference_t preference,
                             cublasLtMatmulPreferenceAttributes_t attribute, uint32_t value) {
-    return blas_status(lt->cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
+    return blas_status(lt->MatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
                        "setting a preference");
 }
 
 /* What is reduced in a step of its own has one order; what is reduced in the output has that of arrival. */
 static ms_status make_preference(const ms_cublas_lt *lt, const algorithm_key *key, cublasLtMatmulPreference_t *out) {
     uint64_t workspace = WORKSPACE_BYTES;
-    BLAS_TRY(lt->cublasLtMatmulPreferenceCreate(out), "creating a preference");
-    BLAS_TRY(lt->cublasLtMatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
-                                                      sizeof workspace),
-             "setting a preference");
+    BLAS_TRY(lt->MatmulPreferenceCreate(out), "creating a preference");
+    BLAS_TRY(
+        lt->MatmulPreferenceSetAttribute(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace),
+        "setting a preference");
     MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, key->right_alignment));
     MS_TRY(prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, key->left_alignment));
@@ -168,11 +168,11 @@ static ms_status make_descriptors(const ms_cublas_lt *lt, const ms_cuda_blas_pro
 }
 
 static void destroy_descriptors(const ms_cublas_lt *lt, descriptors *all) {
-    if (all->preference) (void)lt->cublasLtMatmulPreferenceDestroy(all->preference);
-    if (all->y) (void)lt->cublasLtMatrixLayoutDestroy(all->y);
-    if (all->left) (void)lt->cublasLtMatrixLayoutDestroy(all->left);
-    if (all->right) (void)lt->cublasLtMatrixLayoutDestroy(all->right);
-    if (all->operation) (void)lt->cublasLtMatmulDescDestroy(all->operation);
+    if (all->preference) (void)lt->MatmulPreferenceDestroy(all->preference);
+    if (all->y) (void)lt->MatrixLayoutDestroy(all->y);
+    if (all->left) (void)lt->MatrixLayoutDestroy(all->left);
+    if (all->right) (void)lt->MatrixLayoutDestroy(all->right);
+    if (all->operation) (void)lt->MatmulDescDestroy(all->operation);
 }
 
 static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptors *all, algorithm **out) {
@@ -180,8 +180,8 @@ static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptor
     int n_found = 0;
     memset(&result, 0, sizeof result);
     MS_TRY(make_preference(blas->lt, key, &all->preference));
-    cublasStatus_t error = blas->lt->cublasLtMatmulAlgoGetHeuristic(
-        blas->handle, all->operation, all->right, all->left, all->y, all->y, all->preference, 1, &result, &n_found);
+    cublasStatus_t error = blas->lt->MatmulAlgoGetHeuristic(blas->handle, all->operation, all->right, all->left, all->y,
+                                                            all->y, all->preference, 1, &result, &n_found);
     if (error == CUBLAS_STATUS_SUCCESS && (n_found == 0 || result.state != CUBLAS_STATUS_SUCCESS))
         error = CUBLAS_STATUS_NOT_SUPPORTED;
     BLAS_TRY(error, "choosing an algorithm");
@@ -202,10 +202,10 @@ static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, de
     MS_TRY(make_descriptors(blas->lt, product, all));
     if (!entry) MS_TRY(choose(blas, &key, all, &entry));
     float beta = product->c ? product->beta : 0.0f;
-    return blas_status(blas->lt->cublasLtMatmul(blas->handle, all->operation, &product->alpha, product->right.data,
-                                                all->right, product->left.data, all->left, &beta,
-                                                product->c ? product->c : product->y, all->y, product->y, all->y,
-                                                &entry->chosen, blas->workspace, WORKSPACE_BYTES, stream),
+    return blas_status(blas->lt->Matmul(blas->handle, all->operation, &product->alpha, product->right.data, all->right,
+                                        product->left.data, all->left, &beta, product->c ? product->c : product->y,
+                                        all->y, product->y, all->y, &entry->chosen, blas->workspace, WORKSPACE_BYTES,
+                                        stream),
                        "queueing a product");
 }
 

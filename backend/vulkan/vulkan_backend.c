@@ -14,6 +14,7 @@ static void describe(const ms_vulkan_gpu *gpu, int index, ms_device_info *out) {
              VK_API_VERSION_MINOR(version), VK_API_VERSION_PATCH(version));
     out->usable = gpu->reason[0] == '\0';
     out->memory_bytes = gpu->memory_bytes;
+    out->is_software = gpu->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
     int n = 0;
     for (int i = 0; i < (int)VK_UUID_SIZE; i++)
         n += snprintf(out->uuid + n, sizeof out->uuid - (size_t)n, "%02x%s", gpu->uuid[i],

@@ -1,0 +1,167 @@
+/* The model of a step: its sums, which rate bounds what, and what a user gets to read. */
+#include "cli/bench_model.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/trainer_config.h"
+#include "tests/support/suite.h"
+
+static ms_trainer *open_trainer(ms_dtype storage, int accumulation) {
+    ms_config config;
+    ms_trainer *trainer;
+    ms_config_defaults(&config);
+    ck_assert_int_eq(ms_config_load_preset(&config, "micro"), MS_OK);
+    ms_trainer_options options = ms_trainer_options_from_config(&config, 64);
+    options.device = "cpu";
+    options.numerics = MS_NUMERICS_FAST;
+    options.model.storage = storage;
+    options.accumulation = accumulation;
+    ck_assert_msg(ms_trainer_open(&options, &trainer) == MS_OK, "%s", ms_status_message());
+    return trainer;
+}
+
+static ms_modelled_step model(const ms_trainer *trainer, ms_target_backend backend, double f32, double tf32,
+                              double bf16, double bandwidth) {
+    ms_bench_target target = {"t", "a target", backend, f32, tf32, bf16, bandwidth, 1, "nowhere"};
+    ms_modelled_step step;
+    ck_assert_int_eq(ms_bench_model_step(trainer, &target, &step), MS_OK);
+    return step;
+}
+
+static void expect_near(double got, double wanted) {
+    ck_assert_msg(fabs(got - wanted) <= 1e-9 * fabs(wanted), "%.17g, wanted %.17g", got, wanted);
+}
+
+START_TEST(sums_are_those_of_the_graphs) {
+    for (int accumulation = 1; accumulation <= 3; accumulation += 2) {
+        ms_trainer *trainer = open_trainer(MS_DTYPE_F32, accumulation);
+        ms_modelled_step step = model(trainer, MS_TARGET_CUDA, 1, 2, 4, 10);
+        ms_modelled_work sum = {0};
+        for (int i = 0; i < MS_OP_COUNT; i++) {
+            sum.n_nodes += step.ops[i].n_nodes;
+            sum.n_kernels += step.ops[i].n_kernels;
+            sum.flops += step.ops[i].flops;
+            sum.bytes += step.ops[i].bytes;
+            sum.seconds += step.ops[i].seconds;
+        }
+        ck_assert_int_eq(step.total.n_nodes, trainer->facts.nodes_per_step);
+        ck_assert_int_eq(sum.n_nodes, step.total.n_nodes);
+        ck_assert_int_eq(sum.n_kernels, step.total.n_kernels);
+        expect_near(step.total.flops, trainer->facts.step_flops);
+        expect_near(sum.flops, step.total.flops);
+        expect_near(sum.bytes, step.total.bytes);
+        expect_near(sum.seconds, step.total.seconds);
+        ck_assert(step.total.bytes >= trainer->facts.step_bytes);
+        ck_assert(step.update.flops > 0 && step.update.flops < step.total.flops);
+        ck_assert_int_lt(step.total.n_kernels, step.total.n_nodes); /* results are computed in their variables */
+        ms_trainer_close(trainer);
+    }
+}
+END_TEST
+
+START_TEST(the_slowest_of_memory_and_arithmetic_bounds) {
+    ms_trainer *trainer = open_trainer(MS_DTYPE_F32, 1);
+    ms_modelled_step slow_memory = model(trainer, MS_TARGET_CUDA, 1e6, 1e6, 1e6, 1e-3);
+    expect_near(slow_memory.total.seconds, slow_memory.total.bytes / 1e6);
+    expect_near(slow_memory.total.seconds_on_memory, slow_memory.total.seconds);
+    /* Products and the rest run beside each other, so a node takes the longer of two parts of its FLOPs. */
+    ms_modelled_step slow_units = model(trainer, MS_TARGET_CUDA, 1e-6, 1e-6, 1e-6, 1e12);
+    double all = slow_units.total.flops / 1e6, products = trainer->facts.contraction_flops / 1e6;
+    ck_assert(slow_units.total.seconds <= all && slow_units.total.seconds >= products);
+    ms_modelled_work matmul = slow_units.ops[MS_OP_MATMUL];
+    ck_assert(matmul.seconds <= matmul.flops / 1e6 && matmul.seconds > 0.9 * matmul.flops / 1e6);
+    ck_assert_double_eq(slow_units.ops[MS_OP_MATMUL].seconds_on_memory, 0);
+    ms_trainer_close(trainer);
+}
+END_TEST
+
+START_TEST(matrix_units_count_where_the_backend_uses_them) {
+    enum { F32_STORAGE, BF16_STORAGE };
+    const ms_dtype storages[] = {MS_DTYPE_F32, MS_DTYPE_BF16};
+    for (int i = F32_STORAGE; i <= BF16_STORAGE; i++) {
+        ms_trainer *trainer = open_trainer(storages[i], 1);
+        double plain = model(trainer, MS_TARGET_CUDA, 1e-3, 1e-3, 1e-3, 1e12).total.seconds;
+        double tf32 = model(trainer, MS_TARGET_CUDA, 1e-3, 2e-3, 1e-3, 1e12).total.seconds;
+        double bf16 = model(trainer, MS_TARGET_CUDA, 1e-3, 1e-3, 2e-3, 1e12).total.seconds;
+        ck_assert_double_lt(tf32, plain); /* bf16 storage too: Muon's products are f32 */
+        if (i == F32_STORAGE) ck_assert_double_eq(bf16, plain);
+        if (i == BF16_STORAGE) ck_assert_double_lt(bf16, plain);
+        ck_assert_double_eq(model(trainer, MS_TARGET_CUDA, 1e-3, 0, 0, 1e12).total.seconds, plain);
+        ck_assert_double_eq(model(trainer, MS_TARGET_VULKAN, 1e-3, 2e-3, 2e-3, 1e12).total.seconds, plain);
+        ms_trainer_close(trainer);
+    }
+    ms_trainer *wide = open_trainer(MS_DTYPE_F32, 1), *narrow = open_trainer(MS_DTYPE_BF16, 1);
+    ck_assert_double_lt(model(narrow, MS_TARGET_CUDA, 1, 1, 1, 1).total.bytes,
+                        model(wide, MS_TARGET_CUDA, 1, 1, 1, 1).total.bytes);
+    ms_trainer_close(wide);
+    ms_trainer_close(narrow);
+}
+END_TEST
+
+START_TEST(targets_are_found_by_name) {
+    const ms_bench_target *target;
+    ck_assert_int_eq(ms_bench_target_find("h100", &target), MS_OK);
+    ck_assert_str_eq(target->name, "h100");
+    ck_assert_int_eq(ms_bench_target_find("H100_PCIe", &target), MS_OK);
+    ck_assert_str_eq(target->name, "h100-pcie");
+    ck_assert_int_eq(ms_bench_target_find("rtx4080", &target), MS_USAGE);
+    ck_assert_ptr_null(target);
+    const char *message = ms_status_message();
+    ck_assert_msg(strstr(message, "unknown target 'rtx4080'; did you mean 'rtx4090'? Known: h100, "), "%s", message);
+    ck_assert_msg(strstr(message, ", arc-b580"), "%s", message); /* the last one: nothing was cut off */
+    ck_assert_int_eq(ms_bench_target_find("", &target), MS_USAGE);
+}
+END_TEST
+
+static ms_status print(const char *preset, const char *target, double launch_us, char **out_text) {
+    ms_config config;
+    size_t size;
+    ms_config_defaults(&config);
+    ck_assert_int_eq(ms_config_load_preset(&config, preset), MS_OK);
+    FILE *stream = open_memstream(out_text, &size);
+    ms_status status = ms_bench_model(&config, target, launch_us, stream);
+    fclose(stream);
+    return status;
+}
+
+START_TEST(the_output_says_that_it_is_a_model) {
+    char *text;
+    ck_assert_msg(print("blueberry-88m", "h100", 2, &text) == MS_OK, "%s", ms_status_message());
+    ck_assert(strncmp(text, "A model, not a measurement", 26) == 0);
+    const char *expected[] = {"storage f32: 88630528 parameters, 16384 tokens a step",
+                              "storage bf16: 88630528 parameters",
+                              "\nmatmul ",
+                              "\ngram ",
+                              "figure to beat       640000 tokens/s",
+                              "datasheet",
+                              "2.0 us assumed"};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        ck_assert_msg(strstr(text, expected[i]), "'%s' is missing in:\n%s", expected[i], text);
+    free(text);
+    ck_assert_int_eq(print("blueberry-88m", "rx7900xtx", 2, &text), MS_OK);
+    ck_assert_ptr_null(strstr(text, "figure to beat")); /* it is one of an H100 */
+    free(text);
+    ck_assert_int_eq(print("blueberry-88m", "h100", -1, &text), MS_INVALID);
+    free(text);
+    ck_assert_int_eq(print("blueberry-88m", "h1000", 2, &text), MS_USAGE);
+    ck_assert_str_eq(text, "");
+    free(text);
+    ck_assert_int_eq(print("blueberry-88m", NULL, 2, &text), MS_USAGE);
+    free(text);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("bench_model");
+    TCase *tests = tcase_create("bench_model");
+    tcase_add_test(tests, sums_are_those_of_the_graphs);
+    tcase_add_test(tests, the_slowest_of_memory_and_arithmetic_bounds);
+    tcase_add_test(tests, matrix_units_count_where_the_backend_uses_them);
+    tcase_add_test(tests, targets_are_found_by_name);
+    tcase_add_test(tests, the_output_says_that_it_is_a_model);
+    suite_add_tcase(suite, tests);
+    return ms_suite_run(suite);
+}
