@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds and tests everything: release; address and undefined-behaviour sanitizers; the tests that use threads under the thread
 # sanitizer; include direction, format, tree.  Vulkan runs on software devices, SwiftShader among them (ci/swiftshader.sh).
+# nvcc (ci/cuda.sh) compiles the CUDA kernels for two targets, where none may spill (ci/ptxas_report.sh); the CPU runs them in cuda_host/*.
 # Goes on after a failure, and ends with a line PASSED or FAILED.
 # Installs missing packages first (ci/setup.sh does nothing where all is there).
 # Usage: ci/test.sh [quick]      quick: release and the checks only
@@ -33,8 +34,9 @@ step() {
     return 1
 }
 
+# The module for all GPUs takes three times as long; ci/ptxas_report.sh builds it.
 build() {
-    cmake --preset "$1" && cmake --build --preset "$1" -j "$jobs"
+    cmake --preset "$1" "-DMS_CUDA_ARCHITECTURES=80-real;90" && cmake --build --preset "$1" -j "$jobs"
 }
 
 # test PRESET CTEST_OPTIONS...
@@ -58,10 +60,15 @@ step "format" ci/check_format.sh
 step "tree" ci/check_tree.sh
 # A device of the tests vulkan/*.
 step "SwiftShader" ci/swiftshader.sh build/swiftshader
+step "CUDA toolkit" ci/cuda.sh build/cuda
 for preset in $presets; do
     step "$preset: build" build "$preset" || continue
     case $preset in
-    release) step "release: tests" run_tests release ;;
+    release)
+        step "release: CUDA kernels" ci/ptxas_report.sh check build/release
+        step "release: a planted spill" ci/ptxas_report.sh self-test build/release
+        step "release: tests" run_tests release
+        ;;
     # Headers compile the same under every preset.
     asan) step "asan: tests" run_tests asan -LE once ;;
     tsan) step "tsan: tests that use threads" run_thread_tests ;;
