@@ -254,7 +254,10 @@ static ms_status compile(ms_device *device, const ms_backend_buffer *buffers, co
     MS_TRY(ms_graph_status(graph));
     MS_TRY(check_finished(graph));
     ms_plan plan = {0};
-    ms_plan_options options = {.f32_bytes = device->impl->f32_bytes(device->device), .alignment_bytes = 64};
+    ms_plan_options options = {.f32_bytes = device->impl->f32_bytes(device->device),
+                               .alignment_bytes = 64,
+                               .piece_bytes =
+                                   device->impl->piece_bytes ? device->impl->piece_bytes(device->device) : 0};
     ms_program *program = calloc(1, sizeof *program);
     if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory");
     program->device = device;

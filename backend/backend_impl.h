@@ -25,6 +25,9 @@ typedef struct ms_backend_impl {
     ms_status (*probe)(int index, ms_device_verdict *out);
     size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
     size_t (*f32_bytes)(const ms_backend_device *device);       /* 4, or 8 for the oracle */
+    /* Most bytes that one tensor can have, and that the arena has in one piece: no tensor is laid across a multiple of
+       it.  NULL: no limit. */
+    size_t (*piece_bytes)(const ms_backend_device *device);
     int (*n_threads)(const ms_backend_device *device);
     /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it.
      */

@@ -300,16 +300,10 @@ static ms_status pack(planner *p, ms_plan *plan) {
         const storage *s = &p->storage[t];
         blocks[n_blocks++] = (ms_plan_block){t, s->from, s->to, (s->size_bytes + mask) & ~mask, 0};
     }
+    if (p->options->no_reuse) /* each is in use all the time */
+        for (int32_t i = 0; i < n_blocks; i++) blocks[i].from = 0, blocks[i].to = p->n_nodes;
     int64_t total = 0;
-    ms_status status = MS_OK;
-    if (p->options->no_reuse) {
-        for (int32_t i = 0; i < n_blocks; i++) {
-            blocks[i].offset = total;
-            total += blocks[i].size_bytes;
-        }
-    } else {
-        status = ms_plan_pack(blocks, n_blocks, &total);
-    }
+    ms_status status = ms_plan_pack(blocks, n_blocks, (int64_t)p->options->piece_bytes, &total);
     for (int32_t i = 0; i < n_blocks; i++) plan->places[blocks[i].id] = (ms_place){-1, blocks[i].offset};
     plan->arena_bytes = (size_t)total;
     free(blocks);

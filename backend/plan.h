@@ -20,13 +20,15 @@ typedef struct ms_plan {
 typedef struct ms_plan_options {
     size_t f32_bytes;       /* 4, or 8 in the f64 oracle */
     size_t alignment_bytes; /* of every arena tensor, a power of two */
+    size_t piece_bytes;     /* a multiple of the alignment: no tensor lies across a multiple of it; 0: one piece */
     bool no_reuse;          /* every tensor gets its own storage: to hunt planner bugs, and the test's reference */
 } ms_plan_options;
 
 /* Lifetime analysis in execution order: a tensor that is computed only to be stored is computed in its variable when
    nothing reads or writes that part in between; outputs share an input's storage where ops.def allows and the input
    dies there; the rest is packed by size, largest first, at the lowest free offset (greedy by size, as in TensorFlow
-   Lite's planner, Pisarchyk & Lee 2020).  The caller finishes it.  MS_OUT_OF_MEMORY. */
+   Lite's planner, Pisarchyk & Lee 2020).  The caller finishes it.  MS_OUT_OF_MEMORY, also for a tensor that is larger
+   than a piece. */
 ms_status ms_plan_init(const ms_graph *graph, const ms_plan_options *options, ms_plan *out);
 void ms_plan_finish(ms_plan *plan);
 

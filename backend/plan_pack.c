@@ -11,27 +11,38 @@ static int compare_blocks(const void *left, const void *right) {
     return (a->id > b->id) - (a->id < b->id);
 }
 
+/* From an offset on, the first at which `size` bytes lie in one piece. */
+static int64_t in_one_piece(int64_t offset, int64_t size, int64_t piece) {
+    if (piece == 0 || offset % piece + size <= piece) return offset;
+    return (offset / piece + 1) * piece;
+}
+
 /* The lowest offset at which the block fits between those placed, which are in order of offset. */
-static int64_t lowest_offset(const ms_plan_block *block, ms_plan_block *const *placed, int32_t n_placed) {
+static int64_t lowest_offset(const ms_plan_block *block, int64_t piece, ms_plan_block *const *placed,
+                             int32_t n_placed) {
     int64_t offset = 0;
     for (int32_t i = 0; i < n_placed; i++) {
         const ms_plan_block *other = placed[i];
         if (other->to < block->from || other->from > block->to) continue;
         if (other->offset >= offset + block->size_bytes) return offset;
         int64_t end = other->offset + other->size_bytes;
-        if (end > offset) offset = end;
+        if (end > offset) offset = in_one_piece(end, block->size_bytes, piece);
     }
     return offset;
 }
 
-ms_status ms_plan_pack(ms_plan_block *blocks, int32_t n_blocks, int64_t *out_bytes) {
+ms_status ms_plan_pack(ms_plan_block *blocks, int32_t n_blocks, int64_t piece_bytes, int64_t *out_bytes) {
     *out_bytes = 0;
+    for (int32_t i = 0; i < n_blocks; i++)
+        if (piece_bytes > 0 && blocks[i].size_bytes > piece_bytes)
+            return MS_FAIL(MS_OUT_OF_MEMORY, "plan: a tensor of %lld bytes; this device has at most %lld in one piece",
+                           (long long)blocks[i].size_bytes, (long long)piece_bytes);
     ms_plan_block **placed = malloc(((size_t)n_blocks + 1) * sizeof *placed);
     if (!placed) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d blocks", n_blocks);
     qsort(blocks, (size_t)n_blocks, sizeof *blocks, compare_blocks);
     for (int32_t i = 0; i < n_blocks; i++) {
         ms_plan_block *block = &blocks[i];
-        block->offset = lowest_offset(block, placed, i);
+        block->offset = lowest_offset(block, piece_bytes, placed, i);
         if (block->offset + block->size_bytes > *out_bytes) *out_bytes = block->offset + block->size_bytes;
         int32_t at = i;
         while (at > 0 && placed[at - 1]->offset > block->offset) at--;

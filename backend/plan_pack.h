@@ -13,9 +13,9 @@ typedef struct ms_plan_block {
     int64_t offset; /* bytes, filled in */
 } ms_plan_block;
 
-/* Sets offsets so that blocks in use at the same time do not overlap; *out_bytes: end of the highest one.  Reorders the
-   blocks. Greedy by size: largest first, each at the lowest offset where it fits (Pisarchyk & Lee 2020).
-   MS_OUT_OF_MEMORY. */
-ms_status ms_plan_pack(ms_plan_block *blocks, int32_t n_blocks, int64_t *out_bytes);
+/* Sets offsets so that blocks in use at the same time do not overlap and none lies across a multiple of piece_bytes
+   (0: no pieces); *out_bytes: end of the highest one.  Reorders the blocks.  Greedy by size: largest first, each at the
+   lowest offset where it fits (Pisarchyk & Lee 2020).  MS_OUT_OF_MEMORY, also for a block larger than a piece. */
+ms_status ms_plan_pack(ms_plan_block *blocks, int32_t n_blocks, int64_t piece_bytes, int64_t *out_bytes);
 
 #endif

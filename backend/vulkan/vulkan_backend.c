@@ -61,6 +61,7 @@ static ms_status vulkan_probe(int index, ms_device_verdict *out) {
 
 static size_t vulkan_f32_bytes(const ms_backend_device *device) { return (void)device, (size_t)4; }
 static int vulkan_n_threads(const ms_backend_device *device) { return (void)device, 0; }
+static size_t vulkan_piece_bytes(const ms_backend_device *device) { return (size_t)ms_vulkan_piece_bytes(device); }
 static size_t vulkan_allocated_bytes(const ms_backend_device *device) { return device->memory.block_bytes; }
 
 static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
@@ -103,6 +104,7 @@ static const ms_backend_impl vulkan_impl = {
     .probe = vulkan_probe,
     .allocated_bytes = vulkan_allocated_bytes,
     .f32_bytes = vulkan_f32_bytes,
+    .piece_bytes = vulkan_piece_bytes,
     .n_threads = vulkan_n_threads,
     .expect = ms_vulkan_expect,
     .allocate = vulkan_allocate,

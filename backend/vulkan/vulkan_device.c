@@ -120,6 +120,7 @@ void ms_vulkan_device_close(ms_backend_device *device) {
         (void)device->call.vkDeviceWaitIdle(device->handle);
         ms_vulkan_pipelines_finish(device);
         ms_vulkan_transfer_finish(device);
+        free(device->arena.pieces);
         ms_vulkan_memory_finish(device);
         if (device->timeline) device->call.vkDestroySemaphore(device->handle, device->timeline, NULL);
         if (device->pool) device->call.vkDestroyCommandPool(device->handle, device->pool, NULL);
@@ -129,16 +130,59 @@ void ms_vulkan_device_close(ms_backend_device *device) {
     free(device);
 }
 
-static ms_status grow(ms_backend_device *device, const char *what, size_t size, ms_vulkan_range *range) {
-    if (size <= range->size) return MS_OK;
+VkDeviceSize ms_vulkan_piece_bytes(const ms_backend_device *device) {
+    return device->gpu.largest_allocation & ~(VkDeviceSize)255;
+}
+
+VkDeviceAddress ms_vulkan_arena_address(const ms_backend_device *device, int64_t offset_bytes) {
+    VkDeviceSize offset = (VkDeviceSize)offset_bytes, piece = offset / ms_vulkan_piece_bytes(device);
+    if (piece >= (VkDeviceSize)device->arena.n_pieces) return 0; /* a tensor without elements */
+    return device->arena.pieces[piece].address + offset % ms_vulkan_piece_bytes(device);
+}
+
+static void release_arena(ms_backend_device *device) {
+    ms_vulkan_arena *arena = &device->arena;
+    for (int i = 0; i < arena->n_pieces; i++) ms_vulkan_release(device, &arena->pieces[i]);
+    free(arena->pieces);
+    *arena = (ms_vulkan_arena){0};
+}
+
+static ms_status allocate_arena(ms_backend_device *device, size_t size) {
+    ms_vulkan_arena *arena = &device->arena;
+    size_t piece = ms_vulkan_piece_bytes(device), n = (size + piece - 1) / piece;
+    arena->pieces = calloc(n, sizeof *arena->pieces);
+    if (!arena->pieces) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
+    for (size_t done = 0; done < size; done += piece) {
+        size_t bytes = size - done < piece ? size - done : piece;
+        MS_TRY_NOTE(ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, bytes, &arena->pieces[arena->n_pieces]),
+                    "arena of %zu bytes", size);
+        arena->n_pieces++;
+    }
+    arena->size_bytes = size;
+    return MS_OK;
+}
+
+static ms_status grow_arena(ms_backend_device *device, size_t size) {
+    if (size <= device->arena.size_bytes) return MS_OK;
     MS_TRY(ms_vulkan_wait_all(device));
-    ms_vulkan_release(device, range);
+    release_arena(device);
     device->generation++;
-    MS_TRY_NOTE(ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, size, range), "%s of %zu bytes", what, size);
+    ms_status status = allocate_arena(device, size);
+    if (status != MS_OK) release_arena(device);
+    return status;
+}
+
+static ms_status grow_workspace(ms_backend_device *device, size_t size) {
+    if (size <= device->workspace.size) return MS_OK;
+    MS_TRY(ms_vulkan_wait_all(device));
+    ms_vulkan_release(device, &device->workspace);
+    device->generation++;
+    MS_TRY_NOTE(ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, size, &device->workspace), "workspace of %zu bytes",
+                size);
     return MS_OK;
 }
 
 ms_status ms_vulkan_device_reserve(ms_backend_device *device, size_t arena_bytes, size_t workspace_bytes) {
-    MS_TRY(grow(device, "arena", arena_bytes, &device->arena));
-    return grow(device, "workspace", workspace_bytes, &device->workspace);
+    MS_TRY(grow_arena(device, arena_bytes));
+    return grow_workspace(device, workspace_bytes);
 }

@@ -6,10 +6,11 @@
 
 #include "backend/backend_impl.h"
 #include "backend/vulkan/vulkan_kernel.h"
+#include "backend/vulkan/vulkan_spirv.h"
 
 /* ---- instance (vulkan_instance.c): one per process, counted ---- */
 
-enum { MS_VULKAN_MAX_GPUS = 32 };
+enum { MS_VULKAN_MAX_GPUS = 32, MS_VULKAN_SMALLEST_LIMIT = 4 << 20 };
 
 typedef struct ms_vulkan_gpu {
     VkPhysicalDevice handle;
@@ -22,9 +23,10 @@ typedef struct ms_vulkan_gpu {
     uint32_t timestamp_bits;
     bool storage16; /* 16-bit storage and 16-bit integers */
     bool memory_budget;
-    VkDeviceSize largest_allocation;
-    int64_t memory_bytes; /* of the largest device-local heap */
-    char reason[200];     /* why it cannot train; empty: it can */
+    ms_vulkan_float_modes float_modes; /* what `exact` shaders can ask for */
+    VkDeviceSize largest_allocation;   /* of memory and of a buffer */
+    int64_t memory_bytes;              /* of the largest device-local heap */
+    char reason[200];                  /* why it cannot train; empty: it can */
 } ms_vulkan_gpu;
 
 typedef struct ms_vulkan_instance {
@@ -83,6 +85,18 @@ void ms_vulkan_expect(ms_backend_device *device, const size_t *sizes, int n_size
 void ms_vulkan_release(ms_backend_device *device, ms_vulkan_range *range);
 /* Frees every block that is empty. */
 void ms_vulkan_memory_finish(ms_backend_device *device);
+
+/* Temporaries, in pieces where one allocation cannot hold all: a plan lays no tensor across two. */
+typedef struct ms_vulkan_arena {
+    ms_vulkan_range *pieces;
+    int n_pieces;
+    size_t size_bytes;
+} ms_vulkan_arena;
+
+/* Of one piece but the last, and what one variable, one tensor or one op's scratch can have at most: a multiple of 256.
+ */
+VkDeviceSize ms_vulkan_piece_bytes(const ms_backend_device *device);
+VkDeviceAddress ms_vulkan_arena_address(const ms_backend_device *device, int64_t offset_bytes);
 
 /* ---- transfers (vulkan_transfer.c): a ring of staging slots on the one queue ---- */
 
@@ -156,6 +170,7 @@ typedef struct ms_vulkan_probe {
     int wrong_add, wrong_sub, wrong_mul; /* not correctly rounded */
     int contracted;                      /* x * y + z that `precise` did not keep apart */
     int reassociated;                    /* (x + y) - x that `precise` did not keep */
+    int wrong_special;                   /* sum, difference or product of zeros, infinities, NaN: other sign or kind */
     int wrong_function;                  /* exp, log, reciprocal, rsqrt of backend/exact.h with other bits */
     bool keeps_subnormals;               /* as results and as operands */
 } ms_vulkan_probe;
@@ -176,11 +191,12 @@ struct ms_backend_device {
     ms_vulkan_memory memory;
     ms_vulkan_transfer transfer;
     ms_vulkan_pipelines pipelines;
-    ms_vulkan_range arena, workspace; /* shared by all programs: one runs at a time */
-    uint64_t generation;              /* counts moves of arena or workspace: recorded programs are stale then */
-    ms_vulkan_range report;           /* host memory: words 0, 1: fault; 2: progress, see MS_VULKAN_REPORT_* */
-    ms_backend_program *programs;     /* list, to name the op of a fault */
-    uint32_t next_node;               /* of the next program: node numbers are unique on a device */
+    ms_vulkan_arena arena;        /* arena and workspace are shared by all programs: one runs at a time */
+    ms_vulkan_range workspace;    /* */
+    uint64_t generation;          /* counts moves of arena or workspace: recorded programs are stale then */
+    ms_vulkan_range report;       /* host memory: words 0, 1: fault; 2: progress, see MS_VULKAN_REPORT_* */
+    ms_backend_program *programs; /* list, to name the op of a fault */
+    uint32_t next_node;           /* of the next program: node numbers are unique on a device */
 };
 
 enum { MS_VULKAN_REPORT_NODE, MS_VULKAN_REPORT_VALUE, MS_VULKAN_REPORT_PROGRESS, MS_VULKAN_REPORT_WORDS };

@@ -138,15 +138,17 @@ static bool has_extension(VkPhysicalDevice handle, const char *name) {
     return found;
 }
 
-/* A family with compute; one without graphics first, whose work does not wait behind a desktop's. */
+/* The first family with compute and without graphics, whose work does not wait behind a desktop's; else the first with
+   compute. */
 static bool find_queue(ms_vulkan_gpu *gpu) {
     VkQueueFamilyProperties families[16];
     uint32_t n = 16;
     vkGetPhysicalDeviceQueueFamilyProperties(gpu->handle, &n, families);
     int best = -1;
-    for (uint32_t i = 0; i < n; i++) {
+    for (int i = (int)n - 1; i >= 0; i--) {
         if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT)) continue;
-        if (best < 0 || !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT)) best = (int)i;
+        bool is_apart = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
+        if (best < 0 || is_apart || (families[best].queueFlags & VK_QUEUE_GRAPHICS_BIT)) best = i;
     }
     if (best < 0) return false;
     gpu->queue_family = (uint32_t)best;
@@ -154,9 +156,40 @@ static bool find_queue(ms_vulkan_gpu *gpu) {
     return true;
 }
 
+/* What a device reports it can be held to, for 32-bit floats.  A rounding or flushing mode for one width alone needs
+   independent widths. */
+static ms_vulkan_float_modes modes_of(const VkPhysicalDeviceFloatControlsProperties *controls) {
+    return (ms_vulkan_float_modes){
+        .keep_special = controls->shaderSignedZeroInfNanPreserveFloat32,
+        .round_to_even = controls->shaderRoundingModeRTEFloat32 &&
+                         controls->roundingModeIndependence != VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_NONE,
+        .keep_subnormals = controls->shaderDenormPreserveFloat32 &&
+                           controls->denormBehaviorIndependence != VK_SHADER_FLOAT_CONTROLS_INDEPENDENCE_NONE,
+    };
+}
+
+/* MUONSCOPE_VULKAN_ALLOCATION: a smaller limit than the device's, in bytes, to test programs in several pieces. */
+static VkDeviceSize largest_allocation(const ms_vulkan_gpu *gpu,
+                                       const VkPhysicalDeviceMaintenance3Properties *maintenance) {
+    VkDeviceSize most = maintenance->maxMemoryAllocationSize;
+    if (has_extension(gpu->handle, VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) {
+        VkPhysicalDeviceMaintenance4Properties buffers = {
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_PROPERTIES};
+        VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                                  .pNext = &buffers};
+        vkGetPhysicalDeviceProperties2(gpu->handle, &properties);
+        if (buffers.maxBufferSize < most) most = buffers.maxBufferSize;
+    }
+    const char *value = getenv("MUONSCOPE_VULKAN_ALLOCATION");
+    unsigned long long limit = value ? strtoull(value, NULL, 10) : 0;
+    return limit >= MS_VULKAN_SMALLEST_LIMIT && limit < most ? limit : most;
+}
+
 static void describe_gpu(ms_vulkan_gpu *gpu) {
+    VkPhysicalDeviceFloatControlsProperties controls = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES};
     VkPhysicalDeviceMaintenance3Properties maintenance = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES, .pNext = &controls};
     VkPhysicalDeviceSubgroupProperties subgroup = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES,
                                                    .pNext = &maintenance};
     VkPhysicalDeviceIDProperties id = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES, .pNext = &subgroup};
@@ -171,7 +204,8 @@ static void describe_gpu(ms_vulkan_gpu *gpu) {
     gpu->subgroup_size = subgroup.subgroupSize;
     gpu->subgroup_shuffle = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                             (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
-    gpu->largest_allocation = maintenance.maxMemoryAllocationSize;
+    gpu->float_modes = modes_of(&controls);
+    gpu->largest_allocation = largest_allocation(gpu, &maintenance);
     gpu->memory_budget = has_extension(gpu->handle, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->handle, &memory);

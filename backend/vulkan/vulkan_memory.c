@@ -102,6 +102,10 @@ static ms_status bind_block(ms_backend_device *device, ms_vulkan_memory_kind kin
     VkBufferDeviceAddressInfo address = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
                                          .buffer = block->buffer};
     block->address = device->call.vkGetBufferDeviceAddress(device->handle, &address);
+    /* What shaders are promised; Vulkan itself promises less, drivers give pages. */
+    if (block->address % RANGE_ALIGNMENT != 0)
+        return MS_FAIL(MS_UNSUPPORTED, "vulkan:%d: a buffer at address %llx, a multiple of %d is needed", device->index,
+                       (unsigned long long)block->address, RANGE_ALIGNMENT);
     if (kind != MS_VULKAN_DEVICE_LOCAL)
         MS_VULKAN_TRY(device->call.vkMapMemory(device->handle, block->memory, 0, VK_WHOLE_SIZE, 0, &block->mapped),
                       "mapping memory");

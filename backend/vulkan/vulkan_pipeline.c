@@ -124,14 +124,25 @@ void ms_vulkan_pipelines_finish(ms_backend_device *device) {
     memset(pipelines, 0, sizeof *pipelines);
 }
 
+/* A module of `exact` says what the device is to keep of IEEE-754: vulkan_spirv.h. */
+static ms_status create_module(ms_backend_device *device, const shader_code *shader, VkShaderModule *out) {
+    size_t n_words = shader->size_bytes / sizeof *shader->words;
+    uint32_t *words = malloc((n_words + MS_VULKAN_MODE_WORDS) * sizeof *words);
+    if (!words) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for shader %s", shader->name);
+    ms_vulkan_float_modes modes = shader->fast ? (ms_vulkan_float_modes){0} : device->gpu.float_modes;
+    ms_status status = ms_vulkan_spirv_with_modes(shader->words, n_words, modes, words, &n_words);
+    if (status == MS_OK) {
+        VkShaderModuleCreateInfo info = {
+            .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = n_words * sizeof *words, .pCode = words};
+        status = ms_vulkan_status(device->call.vkCreateShaderModule(device->handle, &info, NULL, out), shader->name);
+    }
+    free(words);
+    return status;
+}
+
 static ms_status get_module(ms_backend_device *device, int shader, VkShaderModule *out) {
     VkShaderModule *module = &device->pipelines.modules[shader];
-    if (!*module) {
-        VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
-                                         .codeSize = shaders[shader].size_bytes,
-                                         .pCode = shaders[shader].words};
-        MS_VULKAN_TRY(device->call.vkCreateShaderModule(device->handle, &info, NULL, module), shaders[shader].name);
-    }
+    if (!*module) MS_TRY(create_module(device, &shaders[shader], module));
     *out = *module;
     return MS_OK;
 }

@@ -10,7 +10,7 @@
 #include "backend/exact.h"
 #include "platform/random.h"
 
-enum { N_TRIPLES = 4096, N_RESULTS = 10, WIDTH = 64 };
+enum { N_RANDOM = 4096, N_SPECIAL = 64, N_TRIPLES = N_RANDOM + N_SPECIAL, N_RESULTS = 10, WIDTH = 64 };
 
 static uint32_t bits_of(float x) {
     uint32_t bits;
@@ -24,10 +24,22 @@ static float float_of(uint32_t bits) {
     return x;
 }
 
+/* Pairs of what a driver may treat as if it did not exist, unless it is told not to: x and y are one of these each. */
+static const uint32_t special_bits[8] = {0x00000000u, 0x80000000u, 0x3f800000u, 0xbf800000u,
+                                         0x7f800000u, 0xff800000u, 0x7fc00000u, 0x3f7fffffu};
+
+static void make_special(float *triples) {
+    for (int i = 0; i < N_SPECIAL; i++) {
+        triples[3 * i] = float_of(special_bits[i / 8]);
+        triples[3 * i + 1] = float_of(special_bits[i % 8]);
+        triples[3 * i + 2] = 1;
+    }
+}
+
 /* Normal numbers of both signs between 2^-8 and 2^8; y positive; in one triple of eight z all but cancels x y. */
 static void make_triples(float *triples) {
     const uint32_t key[2] = {0x6d756f6eu, 0x73636f70u};
-    for (uint32_t i = 0; i < N_TRIPLES; i++) {
+    for (uint32_t i = 0; i < N_RANDOM; i++) {
         const uint32_t counter[4] = {i, 0, 0, 0};
         uint32_t words[4];
         ms_philox(counter, key, words);
@@ -41,9 +53,23 @@ static void make_triples(float *triples) {
 
 static bool same(float device, float host) { return bits_of(device) == bits_of(host); }
 
+/* The same number, zero or infinity with its sign, or any NaN. */
+static bool alike(float device, float host) {
+    return same(device, host) || ((bits_of(device) & 0x7fffffffu) > 0x7f800000u && host != host);
+}
+
+static void compare_special(const float *triples, const float *results, ms_vulkan_probe *out) {
+    for (int i = 0; i < N_SPECIAL; i++) {
+        float x = triples[3 * i], y = triples[3 * i + 1];
+        const float *r = results + (size_t)i * N_RESULTS;
+        out->wrong_special += !alike(r[0], x + y) || !alike(r[1], x - y) || !alike(r[2], x * y);
+    }
+}
+
 static void compare(const float *triples, const float *results, ms_vulkan_probe *out) {
     *out = (ms_vulkan_probe){.n_cases = N_TRIPLES, .keeps_subnormals = true};
-    for (int i = 0; i < N_TRIPLES; i++) {
+    compare_special(triples + 3 * N_RANDOM, results + N_RESULTS * N_RANDOM, out);
+    for (int i = 0; i < N_RANDOM; i++) {
         float x = triples[3 * i], y = triples[3 * i + 1], z = triples[3 * i + 2];
         const float *r = results + (size_t)i * N_RESULTS;
         out->wrong_add += !same(r[0], x + y);
@@ -61,7 +87,9 @@ static void compare(const float *triples, const float *results, ms_vulkan_probe 
 static ms_status record(ms_backend_device *device, VkCommandBuffer commands, VkDeviceAddress triples,
                         VkDeviceAddress results) {
     int shader;
-    MS_TRY(ms_vulkan_shader_find(&device->limits, "probe", &shader));
+    ms_vulkan_limits limits = device->limits;
+    limits.numerics = MS_NUMERICS_EXACT; /* what is asked about, whatever the device was opened for */
+    MS_TRY(ms_vulkan_shader_find(&limits, "probe", &shader));
     const uint32_t constants[3] = {WIDTH, 1, 1};
     VkPipeline pipeline;
     MS_TRY(ms_vulkan_pipeline_get(device, shader, constants, 3, &pipeline));
@@ -107,6 +135,7 @@ ms_status ms_vulkan_probe_run(ms_backend_device *device, ms_vulkan_probe *out) {
     float *triples = malloc(3 * N_TRIPLES * sizeof *triples);
     if (!triples) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
     make_triples(triples);
+    make_special(triples + 3 * N_RANDOM);
     ms_vulkan_range inputs = {0}, outputs = {0};
     ms_status status = run(device, triples, &inputs, &outputs, out);
     ms_vulkan_release(device, &inputs);
@@ -117,7 +146,7 @@ ms_status ms_vulkan_probe_run(ms_backend_device *device, ms_vulkan_probe *out) {
 
 bool ms_vulkan_probe_allows_exact(const ms_vulkan_probe *probe) {
     return probe->wrong_add + probe->wrong_sub + probe->wrong_mul + probe->contracted + probe->reassociated +
-               probe->wrong_function ==
+               probe->wrong_special + probe->wrong_function ==
            0;
 }
 
@@ -128,7 +157,8 @@ void ms_vulkan_probe_text(const ms_vulkan_probe *probe, char *out, size_t size) 
         return;
     }
     snprintf(out, size,
-             "exact: no; of %d cases wrong: add %d, sub %d, mul %d, contracted %d, reassociated %d, functions %d; %s",
+             "exact: no; of %d cases wrong: add %d, sub %d, mul %d, contracted %d, reassociated %d, "
+             "zeros, infinities and NaN %d, functions %d; %s",
              probe->n_cases, probe->wrong_add, probe->wrong_sub, probe->wrong_mul, probe->contracted,
-             probe->reassociated, probe->wrong_function, subnormals);
+             probe->reassociated, probe->wrong_special, probe->wrong_function, subnormals);
 }

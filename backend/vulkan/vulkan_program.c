@@ -45,7 +45,8 @@ static ms_status check_operand(const ms_vulkan_call *call, const ms_vulkan_opera
 
 static ms_status encode_node(ms_backend_program *program, const ms_compile_request *request, int i_node) {
     const ms_node *node = ms_graph_node(request->graph, i_node);
-    program->nodes[i_node] = (ms_vulkan_node){node->op, node->block, ms_node_cost(request->graph, node).flops};
+    ms_cost cost = ms_node_cost(request->graph, node);
+    program->nodes[i_node] = (ms_vulkan_node){node->op, node->block, cost.flops, cost.bytes};
     ms_vulkan_call call = {.op = node->op,
                            .attributes = &node->attributes,
                            .limits = &program->device->limits,

@@ -7,8 +7,8 @@
 
 typedef struct ms_vulkan_node {
     ms_op op;
-    int32_t block; /* for messages */
-    double flops;  /* from the cost model, to cut a program into parts */
+    int32_t block;       /* for messages */
+    double flops, bytes; /* from the cost model, to cut a program into parts */
 } ms_vulkan_node;
 
 struct ms_backend_program {

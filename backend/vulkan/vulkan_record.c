@@ -7,9 +7,18 @@
 
 #include "backend/vulkan/vulkan_program.h"
 
-/* 0.1 s at 1 TFLOP/s, which a small integrated GPU reaches. */
-static const double PART_FLOPS = 1e11;
-enum { PART_STEPS = 2048 };
+/* About 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of that.  Exact products run at a
+   fraction of such rates, and are still far from a watchdog. */
+typedef struct part_limits {
+    double flops, bytes;
+    int n_steps;
+} part_limits;
+
+static part_limits limits_of(const ms_backend_device *device) {
+    VkPhysicalDeviceType type = device->gpu.properties.deviceType;
+    bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
+    return shares ? (part_limits){2e10, 4e9, 2048} : (part_limits){1e11, 2e10, 2048};
+}
 
 typedef struct pending_access {
     VkDeviceAddress begin, end;
@@ -23,18 +32,20 @@ typedef struct recorder {
     pending_access *pending;  /* accesses since the last barrier */
     int n_pending, capacity;
     VkPipeline bound;
-    double flops; /* of the part so far */
+    double flops, bytes; /* of the part so far */
     int n_steps;
 } recorder;
 
-static VkDeviceAddress base_address(const recorder *r, const ms_vulkan_access *access) {
+/* 0: absent. */
+static VkDeviceAddress address_of(const recorder *r, const ms_vulkan_access *access) {
+    VkDeviceAddress offset = (VkDeviceAddress)access->offset_bytes;
     switch (access->region) {
     case MS_VULKAN_VARIABLE:
-        return r->program->variables[access->variable]->address;
+        return r->program->variables[access->variable]->address + offset;
     case MS_VULKAN_ARENA:
-        return r->device->arena.address;
+        return ms_vulkan_arena_address(r->device, access->offset_bytes);
     case MS_VULKAN_WORKSPACE:
-        return r->device->workspace.address;
+        return r->device->workspace.address + offset;
     case MS_VULKAN_STEP_SCALARS:
         return r->program->step_scalars >= 0 ? r->program->variables[r->program->step_scalars]->address : 0;
     case MS_VULKAN_FAULT:
@@ -101,10 +112,7 @@ static ms_status order(recorder *r, const ms_vulkan_step *step, const VkDeviceAd
 static ms_status record_step(recorder *r, const ms_vulkan_step *step) {
     const struct VolkDeviceTable *call = &r->device->call;
     VkDeviceAddress addresses[MS_VULKAN_MAX_OPERANDS];
-    for (int i = 0; i < step->n_accesses; i++) {
-        VkDeviceAddress base = base_address(r, &step->accesses[i]);
-        addresses[i] = base ? base + (VkDeviceAddress)step->accesses[i].offset_bytes : 0;
-    }
+    for (int i = 0; i < step->n_accesses; i++) addresses[i] = address_of(r, &step->accesses[i]);
     MS_TRY(order(r, step, addresses));
     VkPipeline pipeline;
     MS_TRY(ms_vulkan_pipeline_get(r->device, step->shader, step->constants, step->n_constants, &pipeline));
@@ -140,7 +148,7 @@ static ms_status begin_part(recorder *r) {
     ms_vulkan_full_barrier(r->device, r->commands);
     clear_pending(r);
     r->bound = VK_NULL_HANDLE;
-    r->flops = 0;
+    r->flops = r->bytes = 0;
     r->n_steps = 0;
     return MS_OK;
 }
@@ -178,11 +186,19 @@ static ms_status record_node(recorder *r, int i_node, int *i_step) {
         status = ms_status_note(status, "%s", activity);
     ms_vulkan_set_activity("");
     r->flops += program->nodes[i_node].flops;
+    r->bytes += program->nodes[i_node].bytes;
     if (status == MS_OK && program->timing) {
         barrier(r); /* one op at a time, so that its time is its own */
         timestamp(r, i_node + 1);
     }
     return status;
+}
+
+/* Whether the part so far must end before this node. */
+static bool is_full(const recorder *r, const ms_vulkan_node *node) {
+    part_limits limits = limits_of(r->device);
+    return r->n_steps > 0 && (r->flops + node->flops > limits.flops || r->bytes + node->bytes > limits.bytes ||
+                              r->n_steps >= limits.n_steps);
 }
 
 static ms_status record_all(recorder *r) {
@@ -194,7 +210,7 @@ static ms_status record_all(recorder *r) {
     }
     int i_step = 0;
     for (int i = 0; i < program->n_nodes; i++) {
-        if (r->n_steps > 0 && (r->flops + program->nodes[i].flops > PART_FLOPS || r->n_steps >= PART_STEPS)) {
+        if (is_full(r, &program->nodes[i])) {
             MS_TRY(end_part(r, i - 1));
             MS_TRY(begin_part(r));
         }

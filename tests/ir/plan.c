@@ -299,8 +299,10 @@ END_TEST
 START_TEST(packed_blocks_lie_apart_and_close) {
     enum { N = 200 };
     static ms_plan_block blocks[N];
+    static const int64_t pieces[] = {0, 6400, 25600}; /* the largest block has 6400 bytes */
     double worst = 0;
-    for (unsigned seed = 1; seed <= 30; seed++) {
+    for (unsigned seed = 1; seed <= 90; seed++) {
+        int64_t piece = pieces[seed % 3];
         uint64_t state = seed;
         int64_t live[N] = {0}, floor = 0, total;
         for (int i = 0; i < N; i++) {
@@ -311,11 +313,12 @@ START_TEST(packed_blocks_lie_apart_and_close) {
             for (int t = from; t <= blocks[i].to; t++) live[t] += size;
         }
         for (int t = 0; t < N; t++) floor = live[t] > floor ? live[t] : floor;
-        CHECK_OK(ms_plan_pack(blocks, N, &total));
+        CHECK_OK(ms_plan_pack(blocks, N, piece, &total));
         for (int i = 0; i < N; i++) {
             const ms_plan_block *a = &blocks[i];
             ck_assert_int_ge(a->offset, 0);
             ck_assert_int_le(a->offset + a->size_bytes, total);
+            if (piece) ck_assert_int_eq(a->offset / piece, (a->offset + a->size_bytes - 1) / piece);
             for (int j = 0; j < i; j++) {
                 const ms_plan_block *b = &blocks[j];
                 bool together = a->from <= b->to && b->from <= a->to;
@@ -323,10 +326,19 @@ START_TEST(packed_blocks_lie_apart_and_close) {
                           b->offset >= a->offset + a->size_bytes);
             }
         }
-        worst = (double)total / (double)floor > worst ? (double)total / (double)floor : worst;
+        if (!piece) worst = (double)total / (double)floor > worst ? (double)total / (double)floor : worst;
     }
     printf("packing 200 random blocks: at worst %.3f of the live bytes\n", worst);
     ck_assert_double_lt(worst, 1.25);
+}
+END_TEST
+
+START_TEST(block_larger_than_a_piece_is_refused) {
+    ms_plan_block block = {0, 0, 0, 6464, -1};
+    int64_t total;
+    ck_assert_int_eq(ms_plan_pack(&block, 1, 6400, &total), MS_OUT_OF_MEMORY);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "6464 bytes"));
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "at most 6400"));
 }
 END_TEST
 
@@ -490,6 +502,7 @@ int main(void) {
     tcase_add_test(tcase, random_graphs_are_safe);
     tcase_add_test(tcase, training_step_is_safe_and_small);
     tcase_add_test(tcase, packed_blocks_lie_apart_and_close);
+    tcase_add_test(tcase, block_larger_than_a_piece_is_refused);
     tcase_add_test(tcase, accumulation_ends_in_place);
     tcase_add_test(tcase, a_chain_grows_into_its_variable);
     tcase_add_test(tcase, a_read_in_between_forbids_the_place);

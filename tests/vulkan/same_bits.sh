@@ -40,6 +40,13 @@ variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu -
 variant recompute $short --model.recompute=true
 variant bf16 $short --train.storage bf16
 
+# What real GPUs take on software drivers: kernels for GPUs, bf16 in words, temporaries in several pieces of memory.
+export MUONSCOPE_VULKAN_GPU=1 MUONSCOPE_VULKAN_PACKED=1 MUONSCOPE_VULKAN_ALLOCATION=4194304
+variant as_on_gpus --steps 2 --tracker.every=1 --train.storage bf16 --train.batch_sequences 96
+awk '/^memory/ { sub(/.*temporaries /, ""); found = $0 + 0 > 4 } END { exit !found }' out ||
+    fail "temporaries fit into one piece: give it more sequences"
+unset MUONSCOPE_VULKAN_GPU MUONSCOPE_VULKAN_PACKED MUONSCOPE_VULKAN_ALLOCATION
+
 # Half the run on one device, half on the other.  A run always validates and tracks its last step: so does the unbroken one.
 half=$((steps / 2))
 at_half="--validation.every=$half --tracker.every=$half"
