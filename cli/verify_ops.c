@@ -162,6 +162,18 @@ static void judge_plain(const comparison *c, ms_verify_subject *subject, const m
                                          row->index == index && row->expected != row->found);
 }
 
+/* The first NaN among the results that must be one becomes 0; false: there is none. */
+static bool plant_number(const expectation *e, const ms_case_program *program, ms_case_values *values) {
+    for (int k = 0; k < e->test.n_outputs; k++) {
+        int64_t i = ms_case_program_stores(program, k) ? ms_case_first_nan(&e->test, k, &e->exact, &e->oracle) : -1;
+        if (i < 0) continue;
+        size_t size = ms_dtype_size(e->test.out[k].dtype);
+        memset((unsigned char *)values->out[k] + (size_t)i * size, 0, size);
+        return true;
+    }
+    return false;
+}
+
 /* ---- one case on one subject ---- */
 
 /* A call on the subject failed: its row says so. */
@@ -217,12 +229,17 @@ static ms_status run_special(case_run *run, ms_case_program *program, ms_case_va
     expectation *e = run->expected;
     comparison c = {e, run->row, false};
     ms_case_values *all[] = {&e->exact, &e->oracle, values};
+    bool *planted = &run->subject->lost_nan[e->test.op];
     ms_status status = MS_OK;
     for (int which = 0; status == MS_OK && which < N_SPECIAL && passes(run); which++) {
         for (int k = 0; k < 3; k++) put_special(&e->test, i, which, all[k]);
         status = run_references(e);
         if (status != MS_OK || run_once(run, program, values) != MS_OK) continue;
-        if (passes(run)) judge_special(&c, program, values, isnan(special_values[which]));
+        bool is_nan = isnan(special_values[which]);
+        bool plants = run->options->plant && !*planted && is_nan && passes(run) && plant_number(e, program, values);
+        if (passes(run)) judge_special(&c, program, values, is_nan);
+        if (plants) ms_verify_report_planted(run->report, !passes(run));
+        *planted = *planted || plants;
         char what[64];
         snprintf(what, sizeof what, "%g in input %d", (double)special_values[which], i);
         if (!passes(run)) name_failure(run->row, what);
@@ -242,15 +259,45 @@ static ms_status run_specials(case_run *run, ms_case_program *program, ms_case_v
     return run_references(run->expected);
 }
 
+/* One more run for each kind of fault in memory, each with a row of its own. */
+static ms_status plant_memory(case_run *run, ms_case_program *program, ms_case_values *values) {
+    ms_verify_row *case_row = run->row;
+    ms_status status = MS_OK;
+    for (int fault = MS_CASE_MEMORY_GUARD; status == MS_OK && fault <= MS_CASE_MEMORY_UNWRITTEN; fault++) {
+        ms_case_finding planted, found = {.memory = MS_CASE_MEMORY_GOOD};
+        ms_case_program_plant(program, (ms_case_memory)fault, &planted);
+        if (planted.memory == MS_CASE_MEMORY_GOOD) continue;
+        ms_verify_row row = *case_row;
+        row.verdict = MS_VERDICT_PASS;
+        row.worst = NAN;
+        row.has_difference = false;
+        row.message[0] = '\0';
+        run->row = &row;
+        run->device_status = ms_case_program_run(program, values, &found);
+        if (run->device_status == MS_OK)
+            take_finding(&row, &found);
+        else
+            take_status(&row, run->device_status);
+        ms_verify_report_planted(run->report, row.verdict == MS_VERDICT_MEMORY && found.memory == planted.memory &&
+                                                  found.is_output == planted.is_output &&
+                                                  found.operand == planted.operand && found.index == planted.index);
+        status = ms_verify_report_add(run->report, &row);
+    }
+    run->row = case_row;
+    return status;
+}
+
 static ms_status run_twice(case_run *run, ms_case_program *program, bool plain, ms_case_values *first,
                            ms_case_values *second) {
     comparison c = {run->expected, run->row, plain};
     if (run_once(run, program, first) != MS_OK || !passes(run)) return MS_OK;
     run->subject->ran[run->expected->test.op] = true;
+    bool plants = plain && run->options->plant && !run->subject->planted[run->expected->test.op];
     if (plain)
         judge_plain(&c, run->subject, run->options, program, first, run->report);
     else
         judge(&c, program, first);
+    if (plants) return plant_memory(run, program, second);
     if (!passes(run) || run_once(run, program, second) != MS_OK || !passes(run)) return MS_OK;
     judge_repeat(&c, program, first, second);
     return passes(run) && plain ? run_specials(run, program, second) : MS_OK;

@@ -8,7 +8,8 @@
 typedef struct ms_verify_ops_options {
     bool selected[MS_OP_COUNT]; /* which ops */
     bool quick;                 /* only small cases */
-    bool plant;                 /* change one bit of one result of each op and subject: the row must fail there */
+    bool plant;                 /* faults in each op and subject, whose rows must fail there: one bit of a result; a
+                                   guard word, an input, an output left unwritten; a NaN that became a number */
     uint64_t seed;
 } ms_verify_ops_options;
 

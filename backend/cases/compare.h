@@ -33,5 +33,7 @@ void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, c
    may_be_infinite: an infinity will do too, as when infinities among the inputs, not NaNs, meet as inf - inf. */
 void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
                          const void *found, bool may_be_infinite, ms_case_difference *difference);
+/* The first element that ms_case_compare_nan asks for, or -1. */
+int64_t ms_case_first_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle);
 
 #endif

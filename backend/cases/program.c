@@ -30,6 +30,7 @@ struct ms_case_program {
     int32_t scalars;
     guarded in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
     int32_t over[MS_MAX_OUTPUTS]; /* the input that output k is stored over, -1: none */
+    ms_case_finding planted;      /* to be done by the next run */
 };
 
 /* The first input that output k may share storage with and no earlier output does, -1: none. */
@@ -299,6 +300,39 @@ static ms_status download(ms_case_program *p, guarded *o) {
     return o->variable < 0 ? MS_OK : ms_store_download(p->store, o->variable, 0, o->total, o->result);
 }
 
+/* ---- planted faults ---- */
+
+static int first_in_variable(const guarded *operands, int n) {
+    for (int i = 0; i < n; i++)
+        if (operands[i].variable >= 0 && operands[i].count > 0) return i;
+    return -1;
+}
+
+void ms_case_program_plant(ms_case_program *p, ms_case_memory fault, ms_case_finding *out_finding) {
+    bool is_output = fault != MS_CASE_MEMORY_INPUT;
+    int operand = is_output ? first_in_variable(p->out, MS_MAX_OUTPUTS) : first_in_variable(p->in, MS_MAX_INPUTS);
+    p->planted = (ms_case_finding){.memory = MS_CASE_MEMORY_GOOD};
+    if (operand >= 0 && p->layout.kind != MS_LAYOUT_OVERWRITE) {
+        const guarded *o = is_output ? &p->out[operand] : &p->in[operand];
+        int64_t index = fault == MS_CASE_MEMORY_GUARD ? o->count : o->count / 2;
+        p->planted = (ms_case_finding){.memory = fault, .is_output = is_output, .operand = operand, .index = index};
+    }
+    *out_finding = p->planted;
+}
+
+/* Another lowest bit than was uploaded, or what was. */
+static ms_status make_planted(ms_case_program *p) {
+    ms_case_finding planted = p->planted;
+    p->planted = (ms_case_finding){.memory = MS_CASE_MEMORY_GOOD};
+    if (planted.memory == MS_CASE_MEMORY_GOOD) return MS_OK;
+    const guarded *o = planted.is_output ? &p->out[planted.operand] : &p->in[planted.operand];
+    uint64_t bits = bits_at(o->image, o->offset + planted.index, o->size);
+    if (planted.memory != MS_CASE_MEMORY_UNWRITTEN) bits ^= 1u;
+    return ms_store_upload(p->store, o->variable, o->offset + planted.index, 1, &bits);
+}
+
+/* ---- one run ---- */
+
 ms_status ms_case_program_run(ms_case_program *p, ms_case_values *values, ms_case_finding *out_finding) {
     const ms_op_case *test = p->test;
     memset(out_finding, 0, sizeof *out_finding);
@@ -306,6 +340,7 @@ ms_status ms_case_program_run(ms_case_program *p, ms_case_values *values, ms_cas
     for (int i = 0; i < test->n_inputs; i++) MS_TRY(upload(p, &p->in[i], test->dtype[i], values->in[i]));
     for (int k = 0; k < test->n_outputs; k++) MS_TRY(upload(p, &p->out[k], test->out[k].dtype, NULL));
     MS_TRY(ms_program_run(p->program));
+    MS_TRY(make_planted(p));
     for (int i = 0; i < test->n_inputs; i++) MS_TRY(download(p, &p->in[i]));
     for (int k = 0; k < test->n_outputs; k++) MS_TRY(download(p, &p->out[k]));
     bool overwritten[MS_MAX_INPUTS] = {false};

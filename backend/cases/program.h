@@ -66,6 +66,11 @@ typedef struct ms_case_finding {
 /* Uploads the inputs and poison, runs once, downloads all, and fills values->out for outputs that are stored.
  *out_finding: the first wrong thing in memory.  Errors of the backend. */
 ms_status ms_case_program_run(ms_case_program *program, ms_case_values *values, ms_case_finding *out_finding);
+/* A fault to see found: the next run changes memory on the device after the op has run, at one element: the first guard
+   after an output, the middle of an input, or the middle of an output, which becomes as if never written.  Output and
+   input are the first that the layout has in a variable and does not overwrite.  *out_finding: what the run must
+   report; GOOD, and nothing is planted, when there is no such operand. */
+void ms_case_program_plant(ms_case_program *program, ms_case_memory fault, ms_case_finding *out_finding);
 /* Whether output k is stored. */
 bool ms_case_program_stores(const ms_case_program *program, int k);
 

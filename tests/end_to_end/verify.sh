@@ -18,19 +18,33 @@ must program verify --quick --device cpu --op matmul,rms_norm --op attention --s
 names=$(sed -n 's/.*"type":"row".*"name":"\([a-z_]*\)".*/\1/p' other.json | sort -u | tr '\n' ' ')
 [ "$names" = "attention matmul rms_norm " ] || fail "--op ran $names"
 
-# Every op and every run of both numerics gets a fault, and its first row names it with element and both patterns.
+# Every op and every run of both numerics gets faults, and a row names each, with element and both patterns.
 refuse 1 "rows fail" program verify --quick --device cpu --planted-fault --json planted.json
-ops=$(sed -n 's/^coverage of cpu exact: \([0-9]*\) of.*/\1/p' out)
-n_runs=$(grep -c '"numerics":"exact".*"kind":"run"\|"kind":"run".*"numerics":"exact"' planted.json)
-planted=$((2 * (ops + 1 + n_runs)))
-grep -q "^planted faults: $planted, found: $planted$" out || fail "not $planted planted faults were found"
+planted=$(sed -n 's/^planted faults: \([0-9]*\), found: \1$/\1/p' out)
+[ -n "$planted" ] || fail "not all planted faults were found: $(grep '^planted' out)"
+n_ops=$(sed -n 's/^coverage of cpu exact: \([0-9]*\) of.*/\1/p' out)
+n_runs=$(grep -c '"kind":"run"' planted.json)
+bits='[0-9a-f]+'
+n_found=0
 for numerics in exact fast; do
     for op in $(sed -n 's/.*"kind":"op","name":"\([a-z0-9_]*\)".*/\1/p' planted.json | sort -u); do
-        grep "^$op " out | grep " $numerics " | head -n 1 |
-            grep -qE '(differs|out of bound) .* output 0, element [0-9]+: [0-9a-f]{8}, must be [0-9a-f]{8}' ||
-            fail "the fault planted into $op, $numerics, was not named"
+        grep "^$op " out | grep " $numerics " >rows
+        named() {
+            grep -qE "$1" rows || fail "no row of $op, $numerics, says /$1/"
+            n_found=$((n_found + 1))
+        }
+        named "(differs|out of bound) .* output 0, element [0-9]+: [0-9a-f]{8}, must be [0-9a-f]{8}"
+        named "memory .* wrote around output 0 at element [0-9]+: $bits, was $bits"
+        named "memory .* did not write output 0 at element [0-9]+: $bits, was $bits"
+        case $op in
+        fill | random_normal) ;; # no inputs
+        *) named "memory .* changed input 0 at element [0-9]+: $bits, was $bits" ;;
+        esac
     done
 done
+n_nan=$(grep -cE 'differs .* output [0-9], element [0-9]+: 00000000, must be (7f|ff|00007f|0000ff)[0-9a-f]* +nan in input' out)
+[ "$n_nan" -ge "$n_ops" ] || fail "only $n_nan rows of $n_ops ops tell of a NaN that became a number"
+[ "$planted" -eq $((n_found + n_nan + n_runs)) ] || fail "$planted faults, but $n_found, $n_nan and $n_runs rows"
 
 refuse 2 "no such op; did you mean matmul" program verify --op matmull
 refuse 2 "must be exact, fast or both" program verify --numerics slow
