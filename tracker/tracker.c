@@ -204,6 +204,8 @@ static ms_status create_snapshot(const ms_tracker *tracker, size_t n_elements, s
     out->norms = calloc(N_NORMS * n, sizeof(double));
     if (!out->weights || !out->places || !out->norms)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: a snapshot of %zu bytes", 2 * sizeof(float) * n_elements);
+    /* The system gives pages when they are first written: here, not within the step of the first snapshot. */
+    memset(out->weights, 0, 2 * sizeof(float) * n_elements);
     float *place = out->weights;
     for (size_t i = 0; i < 2 * n; i++) {
         out->places[i] = place;
