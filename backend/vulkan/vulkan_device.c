@@ -130,8 +130,10 @@ void ms_vulkan_device_close(ms_backend_device *device) {
     free(device);
 }
 
+/* Whole pages of any size: a driver rounds an allocation up, and must not round it above its own limit. */
 VkDeviceSize ms_vulkan_piece_bytes(const ms_backend_device *device) {
-    return device->gpu.largest_allocation & ~(VkDeviceSize)255;
+    const VkDeviceSize page = 2 << 20;
+    return device->gpu.largest_allocation / page * page;
 }
 
 VkDeviceAddress ms_vulkan_arena_address(const ms_backend_device *device, int64_t offset_bytes) {

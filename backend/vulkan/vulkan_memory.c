@@ -67,11 +67,16 @@ static int find_type(const ms_backend_device *device, uint32_t accepted, ms_vulk
     const VkMemoryPropertyFlags local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     const VkMemoryPropertyFlags host = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     const VkMemoryPropertyFlags cached = host | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    /* What needs a feature, or is for other things than buffers. */
+    const VkMemoryPropertyFlags unwanted = VK_MEMORY_PROPERTY_PROTECTED_BIT | VK_MEMORY_PROPERTY_LAZILY_ALLOCATED_BIT |
+                                           VK_MEMORY_PROPERTY_DEVICE_COHERENT_BIT_AMD |
+                                           VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD;
     const VkMemoryPropertyFlags wishes[3][2] = {{local, 0}, {host, host}, {cached, host}};
     for (int wish = 0; wish < 2; wish++)
         for (uint32_t i = 0; i < device->memory_types.memoryTypeCount; i++) {
             VkMemoryPropertyFlags flags = device->memory_types.memoryTypes[i].propertyFlags;
-            if ((accepted >> i & 1u) && (flags & wishes[kind][wish]) == wishes[kind][wish]) return (int)i;
+            bool fits = (accepted >> i & 1u) && !(flags & unwanted);
+            if (fits && (flags & wishes[kind][wish]) == wishes[kind][wish]) return (int)i;
         }
     return -1;
 }
@@ -168,7 +173,7 @@ void ms_vulkan_expect(ms_backend_device *device, const size_t *sizes, int n_size
 
 /* For a range of `size` bytes and what was announced to come with it. */
 static VkDeviceSize new_block_size(ms_backend_device *device, VkDeviceSize size) {
-    VkDeviceSize most = LARGEST_BLOCK < device->gpu.largest_allocation ? LARGEST_BLOCK : device->gpu.largest_allocation;
+    VkDeviceSize piece = ms_vulkan_piece_bytes(device), most = LARGEST_BLOCK < piece ? LARGEST_BLOCK : piece;
     VkDeviceSize wanted = device->memory.expected < most ? device->memory.expected : most;
     if (wanted < SMALLEST_BLOCK) wanted = SMALLEST_BLOCK;
     if (wanted < size) wanted = size;
