@@ -290,8 +290,15 @@ ms_status ms_vulkan_instance_acquire(const ms_vulkan_instance **out) {
     return status;
 }
 
+/* Objects that were never destroyed are told of now, when there is no call left that could fail. */
 void ms_vulkan_instance_release(void) {
     pthread_mutex_lock(&mutex);
-    if (--n_users == 0) destroy_instance();
+    if (--n_users == 0) {
+        destroy_instance();
+        pthread_mutex_lock(&message_mutex);
+        if (message[0]) fprintf(stderr, "muonscope: vulkan validation: %s\n", message);
+        message[0] = '\0';
+        pthread_mutex_unlock(&message_mutex);
+    }
     pthread_mutex_unlock(&mutex);
 }
