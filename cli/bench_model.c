@@ -33,6 +33,7 @@ ms_status ms_bench_target_find(const char *name, const ms_bench_target **out) {
     }
     if (*out) return MS_OK;
     const char *best = ms_suggestion_best(&suggestion);
+    if (!*name) return MS_FAIL(MS_USAGE, "a name is needed; known: %s", known);
     if (!best) return MS_FAIL(MS_USAGE, "unknown target '%s'; known: %s", name, known);
     return MS_FAIL(MS_USAGE, "unknown target '%s'; did you mean '%s'? Known: %s", name, best, known);
 }
@@ -156,15 +157,12 @@ static void print_assumptions(const ms_bench_target *target, double launch_us, F
     if (target->tf32 > 0) fprintf(out, ", %.1f TF32", target->tf32);
     if (target->bf16 > 0) fprintf(out, ", %.1f BF16", target->bf16);
     fprintf(out, " (dense, f32 sums), %.0f GB/s\n             %s\n", target->bandwidth, target->source);
+    const char *arithmetic = "products, gram and attention on the matrix units: bf16 where all factors are, else TF32";
     if (target->backend == MS_TARGET_VULKAN)
-        fprintf(
-            out,
-            "arithmetic   everything on the ordinary units, as the Vulkan backend does it; bf16 saves memory only\n");
-    else
-        fprintf(
-            out,
-            "arithmetic   products, gram and attention on the matrix units: bf16 where all factors are, else TF32%s\n",
-            target->tf32 > 0 ? "" : ", which this GPU lacks: f32 on the ordinary units");
+        arithmetic = "everything on the ordinary units, as the Vulkan backend does it; bf16 saves memory only";
+    else if (target->tf32 <= 0)
+        arithmetic = "everything on the ordinary units: the matrix units know neither TF32 nor bf16";
+    fprintf(out, "arithmetic   %s\n", arithmetic);
     fprintf(out,
             "time         per node the longest of: products / matrix rate, other arithmetic / f32 rate, bytes / "
             "bandwidth;\n             nodes one after the other; every input read and every output written once, no "
@@ -215,8 +213,7 @@ static ms_status model_storage(const ms_config *config, const ms_bench_target *t
 
 ms_status ms_bench_model(const ms_config *config, const char *target_name, double launch_us, FILE *out) {
     const ms_bench_target *target;
-    if (!target_name) target_name = "";
-    MS_TRY_NOTE(ms_bench_target_find(target_name, &target), "bench model --target");
+    MS_TRY_NOTE(ms_bench_target_find(target_name ? target_name : "", &target), "bench model --target");
     if (config->model.vocabulary == 0)
         return MS_FAIL(MS_INVALID, "bench model: give model.vocabulary, there is no data to take it from");
     if (!(launch_us >= 0)) return MS_FAIL(MS_INVALID, "bench model: --launch_us %g is negative", launch_us);

@@ -22,7 +22,7 @@ typedef struct ms_bench_target {
     const char *source;
 } ms_bench_target;
 
-/* By name, case and '-' against '_' aside.  MS_USAGE: unknown, with the nearest name and all of them. */
+/* By name, case and '-' against '_' aside.  MS_USAGE: unknown or empty, with the nearest name and all of them. */
 ms_status ms_bench_target_find(const char *name, const ms_bench_target **out);
 
 /* A part of a step. */

@@ -113,6 +113,7 @@ START_TEST(targets_are_found_by_name) {
     ck_assert_msg(strstr(message, "unknown target 'rtx4080'; did you mean 'rtx4090'? Known: h100, "), "%s", message);
     ck_assert_msg(strstr(message, ", arc-b580"), "%s", message); /* the last one: nothing was cut off */
     ck_assert_int_eq(ms_bench_target_find("", &target), MS_USAGE);
+    ck_assert(strncmp(ms_status_message(), "a name is needed; known: h100, ", 31) == 0);
 }
 END_TEST
 
