@@ -26,6 +26,7 @@ const ErrorText ERROR_TEXTS[] = {
     TEXT(cudaErrorMemoryAllocation, "out of memory"),
     TEXT(cudaErrorInvalidConfiguration, "invalid configuration argument"),
     TEXT(cudaErrorDevicesUnavailable, "CUDA-capable device(s) is/are busy or unavailable"),
+    TEXT(cudaErrorInsufficientDriver, "CUDA driver version is insufficient for CUDA runtime version"),
     TEXT(cudaErrorNoDevice, "no CUDA-capable device is detected"),
     TEXT(cudaErrorInvalidDevice, "invalid device ordinal"),
     TEXT(cudaErrorInvalidResourceHandle, "invalid resource handle"),
@@ -49,7 +50,11 @@ const ErrorText *find_text(cudaError_t error) {
     return nullptr;
 }
 
+/* A driver serves runtimes up to its own major version (CUDA's "minor version compatibility"). */
+bool driver_serves() { return settings().driver_version / 1000 >= CUDART_VERSION / 1000; }
+
 cudaError_t check_device(int device) {
+    if (!driver_serves()) return cudaErrorInsufficientDriver;
     if (settings().n_devices == 0) return cudaErrorNoDevice;
     return device >= 0 && device < settings().n_devices ? cudaSuccess : cudaErrorInvalidDevice;
 }
@@ -94,6 +99,8 @@ extern "C" {
 cudaError_t cudaGetDeviceCount(int *count) {
     return api_call([&](Runtime &) {
         if (!count) return cudaErrorInvalidValue;
+        *count = 0;
+        if (!driver_serves()) return cudaErrorInsufficientDriver;
         *count = settings().n_devices;
         return *count ? cudaSuccess : cudaErrorNoDevice;
     });
@@ -115,12 +122,18 @@ cudaError_t cudaSetDevice(int device) {
 cudaError_t cudaDriverGetVersion(int *version) {
     return api_call([&](Runtime &) {
         if (!version) return cudaErrorInvalidValue;
-        *version = CUDART_VERSION;
+        *version = settings().driver_version;
         return cudaSuccess;
     });
 }
 
-cudaError_t cudaRuntimeGetVersion(int *version) { return cudaDriverGetVersion(version); }
+cudaError_t cudaRuntimeGetVersion(int *version) {
+    return api_call([&](Runtime &) {
+        if (!version) return cudaErrorInvalidValue;
+        *version = CUDART_VERSION;
+        return cudaSuccess;
+    });
+}
 
 cudaError_t cudaGetLastError(void) {
     cudaError_t error = last_error();
@@ -145,7 +158,7 @@ cudaError_t cudaDeviceSynchronize(void) {
         cudaError_t error = runtime.forbid_in_capture();
         if (error != cudaSuccess) return error;
         runtime.drain();
-        return must_fail(FailingCall::SYNC) ? cudaErrorDevicesUnavailable : cudaSuccess;
+        return runtime.waited();
     });
 }
 

@@ -99,7 +99,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
         cudaError_t error = check_not_captured(*stream);
         if (error != cudaSuccess) return error;
         runtime.reach({stream, stream->n_submitted});
-        return must_fail(FailingCall::SYNC) ? cudaErrorDevicesUnavailable : cudaSuccess;
+        return runtime.waited();
     });
 }
 
@@ -159,7 +159,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
         cudaError_t error = check_not_captured(*event);
         if (error != cudaSuccess) return error;
         if (!is_done(*event)) runtime.reach(event->mark);
-        return must_fail(FailingCall::SYNC) ? cudaErrorDevicesUnavailable : cudaSuccess;
+        return runtime.waited();
     });
 }
 

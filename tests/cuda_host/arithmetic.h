@@ -1,5 +1,6 @@
 /* CUDA's arithmetic functions for kernels on the CPU.  Names and meaning: CUDA Math API.  Rounded as IEEE 754 asks;
-   compile with -ffp-contract=off.  The fast ones (__expf and so on) are the exact library functions here. */
+   compile with -ffp-contract=off and -fno-tree-slp-vectorize.  The fast ones (__expf and so on) are the exact library
+   functions here. */
 #ifndef MS_TESTS_CUDA_HOST_ARITHMETIC_H
 #define MS_TESTS_CUDA_HOST_ARITHMETIC_H
 

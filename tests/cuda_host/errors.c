@@ -3,6 +3,7 @@
 #include "tests/cuda_host/kernels.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,6 +208,36 @@ START_TEST(calls_fail_on_demand) {
 }
 END_TEST
 
+/* The second wait finds the device gone: every call says so from then on. */
+START_TEST(device_is_lost_on_demand) {
+    setenv("CUDAHOST_FAIL", "lost:2", 1);
+    float *x = test_device(64 * sizeof *x);
+    size_t free_bytes, total_bytes;
+    CK(cudaStreamSynchronize(NULL));
+    test_scale(x, 1.0f, 64, NULL);
+    ck_assert_int_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+    ck_assert_int_eq(cudaStreamSynchronize(NULL), cudaErrorLaunchFailure);
+    ck_assert_int_eq(cudaFree(x), cudaErrorLaunchFailure);
+    ck_assert_int_eq(cudaMemGetInfo(&free_bytes, &total_bytes), cudaErrorLaunchFailure);
+    ck_assert_int_eq(cudaGetLastError(), cudaErrorLaunchFailure);
+}
+END_TEST
+
+/* 0: no driver, 1: one of an older CUDA, 2: an older one of the same, which serves. */
+START_TEST(drivers) {
+    const int versions[] = {0, CUDART_VERSION / 1000 * 1000 - 1000 + 80, CUDART_VERSION / 1000 * 1000};
+    char text[16];
+    int n_devices, driver;
+    snprintf(text, sizeof text, "%d", versions[_i]);
+    setenv("CUDAHOST_DRIVER", text, 1);
+    ck_assert_int_eq(cudaGetDeviceCount(&n_devices), _i < 2 ? cudaErrorInsufficientDriver : cudaSuccess);
+    ck_assert_int_eq(n_devices, _i < 2 ? 0 : 1);
+    ck_assert_int_eq(cudaSetDevice(0), _i < 2 ? cudaErrorInsufficientDriver : cudaSuccess);
+    CK(cudaDriverGetVersion(&driver));
+    ck_assert_int_eq(driver, versions[_i]);
+}
+END_TEST
+
 static void run_bad_switch(int unused) {
     (void)unused;
     int n_devices;
@@ -253,6 +284,8 @@ int main(void) {
     tcase_add_test(tests, pinned_memory_is_mapped);
     tcase_add_test(tests, limits_of_launches);
     tcase_add_test(tests, calls_fail_on_demand);
+    tcase_add_test(tests, device_is_lost_on_demand);
+    tcase_add_loop_test(tests, drivers, 0, 3);
     tcase_add_test(tests, bad_switches_are_refused);
     tcase_add_loop_test(tests, the_device, 0, 2);
     suite_add_tcase(suite, tests);

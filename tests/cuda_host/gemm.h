@@ -23,7 +23,7 @@ struct Gemm {
     Matrices a, b, c, d;
     bool transpose_a, transpose_b;
     float alpha, beta;
-    cublasComputeType_t compute; /* FAST_TF32 and FAST_16BF round factors in f32, as tensor cores do */
+    cublasComputeType_t compute; /* of f32, FAST_TF32 cuts off what tensor cores ignore, FAST_16BF rounds */
     int64_t n_batches;
     void *workspace; /* overwritten, as a device may do */
     size_t workspace_bytes;

@@ -141,6 +141,12 @@ cudaError_t Runtime::forbid_in_capture() {
     return forbidden ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
 
+cudaError_t Runtime::waited() {
+    lost = must_fail(FailingCall::LOST);
+    if (lost) return cudaErrorLaunchFailure;
+    return must_fail(FailingCall::SYNC) ? cudaErrorDevicesUnavailable : cudaSuccess;
+}
+
 size_t Runtime::dynamic_shared_limit(const void *function) const {
     auto found = dynamic_shared_limits.find(function);
     return found == dynamic_shared_limits.end() ? DEFAULT_SHARED_BYTES : found->second;

@@ -43,12 +43,16 @@ class Runtime {
     /* cudaErrorStreamCaptureUnsupported, and the captures are broken, where one forbids calls that wait or allocate. */
     cudaError_t forbid_in_capture();
 
+    /* How a call that waits ends: CUDAHOST_FAIL. */
+    cudaError_t waited();
+
     /* Bytes of dynamic shared memory that a launch of this kernel may ask for. */
     size_t dynamic_shared_limit(const void *function) const;
 
     MemoryRange device;
     MemoryRange pinned;
     uint64_t device_used_bytes = 0;
+    bool lost = false;                                    /* every call fails */
     bool in_callback = false;                             /* a host function runs: it may not call CUDA */
     std::map<const void *, size_t> dynamic_shared_limits; /* set by cudaFuncSetAttribute */
     std::map<cudaStream_t, std::shared_ptr<Stream>> streams;
@@ -82,10 +86,12 @@ cudaError_t remember(cudaError_t error);
 cudaError_t last_error();
 void forget_last_error();
 
-/* The frame of every call: one at a time, none from a host function in a stream; remembers its error. */
+/* The frame of every call: one at a time, none from a host function in a stream or on a lost device; remembers its
+   error. */
 template <class Function> cudaError_t api_call(Function function) {
     std::lock_guard<std::recursive_mutex> guard(runtime_lock());
     if (runtime().in_callback) return remember(cudaErrorNotPermitted);
+    if (runtime().lost) return remember(cudaErrorLaunchFailure);
     try {
         return remember(function(runtime()));
     } catch (const std::bad_alloc &) {

@@ -12,7 +12,7 @@
 namespace ms_cuda_host {
 namespace {
 
-const char *const FAILING_NAMES[] = {"malloc", "launch", "sync"};
+const char *const FAILING_NAMES[] = {"malloc", "launch", "sync", "lost"};
 
 unsigned number_of(const char *name, const char *text, unsigned long least, unsigned long most) {
     char *end = nullptr;
@@ -43,7 +43,7 @@ void read_failing(unsigned *failing) {
             failing[kind] = number_of("CUDAHOST_FAIL", entry.c_str() + colon + 1, 1, 1u << 31);
             known = true;
         }
-        if (!known) fatal("CUDAHOST_FAIL=%s: '%s' is not malloc:N, launch:N or sync:N", text, entry.c_str());
+        if (!known) fatal("CUDAHOST_FAIL=%s: '%s' is not malloc:N, launch:N, sync:N or lost:N", text, entry.c_str());
     }
 }
 
@@ -55,6 +55,7 @@ Settings read_settings() {
     read.n_threads = read_number("CUDAHOST_THREADS", n_processors ? n_processors : 1, 1, 256);
     read.memory_bytes = static_cast<uint64_t>(read_number("CUDAHOST_MEMORY", 4096, 1, 1 << 17)) << 20;
     read.n_devices = static_cast<int>(read_number("CUDAHOST_DEVICES", 1, 0, 1));
+    read.driver_version = static_cast<int>(read_number("CUDAHOST_DRIVER", CUDART_VERSION, 0, 1 << 20));
     const char *align = getenv("CUDAHOST_ALIGN");
     if (align && strcmp(align, "end") != 0 && strcmp(align, "start") != 0)
         fatal("CUDAHOST_ALIGN=%s: neither end nor start", align);
