@@ -8,6 +8,7 @@
 
 #include "backend/backend_impl.h"
 #include "backend/ir/passes.h"
+#include "backend/probe.h"
 
 #define BACKEND(name) const ms_backend_impl *ms_backend_##name(void);
 #include "backend/backends.def"
@@ -112,16 +113,40 @@ done:
     return MS_OK;
 }
 
+/* Probes an open device. */
+static ms_status probe(const ms_backend_impl *impl, ms_backend_device *device, ms_device_verdict *out) {
+    *out = (ms_device_verdict){true, "exact: yes, this is its specification"};
+    if (!impl->probe) return MS_OK;
+    float *triples = malloc((3 + MS_PROBE_RESULTS) * MS_PROBE_TRIPLES * sizeof *triples);
+    if (!triples) return MS_FAIL(MS_OUT_OF_MEMORY, "probe: no memory");
+    float *results = triples + 3 * MS_PROBE_TRIPLES;
+    ms_probe_triples(triples);
+    ms_status status = impl->probe(device, triples, results);
+    if (status == MS_OK) *out = ms_probe_judge(triples, results);
+    free(triples);
+    return status == MS_OK ? MS_OK : ms_status_note(status, "probe");
+}
+
 ms_status ms_device_probe(const char *name, ms_device_verdict *out) {
     const ms_backend_impl *impl = NULL;
     int index = 0;
     ms_device_info info;
     memset(out, 0, sizeof *out);
     MS_TRY(find_device(name, &impl, &index, &info));
-    if (impl->probe) return impl->probe(index, out);
-    out->exact = true;
-    snprintf(out->text, sizeof out->text, "exact: yes, this is its specification");
-    return MS_OK;
+    ms_device_options options = {.name = name, .numerics = MS_NUMERICS_EXACT};
+    ms_backend_device *device;
+    MS_TRY(impl->open(index, &options, &device));
+    ms_status status = probe(impl, device, out);
+    impl->close(device);
+    return status;
+}
+
+static ms_status refuse_inexact(const ms_backend_impl *impl, ms_backend_device *device, const ms_device_info *info) {
+    ms_device_verdict verdict;
+    MS_TRY(probe(impl, device, &verdict));
+    if (verdict.exact) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED, "%s (%s) cannot give exact numerics: %s", info->name, info->description,
+                   verdict.text);
 }
 
 ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
@@ -139,6 +164,10 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
     device->numerics = options->numerics;
     device->memory_bytes = info.memory_bytes;
     ms_status status = impl->open(index, options, &device->device);
+    if (status == MS_OK && options->numerics == MS_NUMERICS_EXACT) {
+        status = refuse_inexact(impl, device->device, &info);
+        if (status != MS_OK) impl->close(device->device);
+    }
     if (status != MS_OK) {
         free(device);
         return status;
@@ -154,6 +183,13 @@ void ms_device_close(ms_device *device) {
 }
 
 ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
+
+ms_product_rounding ms_device_product_rounding(const ms_device *device) {
+    const ms_product_rounding nothing = {0, 0, 0, 0};
+    bool fast = device->numerics == MS_NUMERICS_FAST && device->impl->product_rounding;
+    return fast ? device->impl->product_rounding(device->device) : nothing;
+}
+
 int ms_device_threads(const ms_device *device) { return device->impl->n_threads(device->device); }
 int64_t ms_device_memory_bytes(const ms_device *device) { return device->memory_bytes; }
 size_t ms_device_allocated_bytes(const ms_device *device) { return device->impl->allocated_bytes(device->device); }

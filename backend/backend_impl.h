@@ -21,14 +21,16 @@ typedef struct ms_backend_impl {
     ms_status (*enumerate)(ms_device_info *out, int capacity, int *out_n);
     ms_status (*open)(int index, const ms_device_options *options, ms_backend_device **out);
     void (*close)(ms_backend_device *device);
-    /* Measures what `exact` needs of a device: backend.h, ms_device_probe.  NULL: the device is the specification. */
-    ms_status (*probe)(int index, ms_device_verdict *out);
+    /* Runs the operations of backend/probe.h on the device, opened for `exact`.  NULL: it is the specification. */
+    ms_status (*probe)(ms_backend_device *device, const float *triples, float *out_results);
     size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
     size_t (*f32_bytes)(const ms_backend_device *device);       /* 4, or 8 for the oracle */
     /* Most bytes that one tensor can have, and that the arena has in one piece: no tensor is laid across a multiple of
        it.  NULL: no limit. */
     size_t (*piece_bytes)(const ms_backend_device *device);
     int (*n_threads)(const ms_backend_device *device);
+    /* What `fast` does to products: backend.h.  NULL: nothing beyond f32. */
+    ms_product_rounding (*product_rounding)(const ms_backend_device *device);
     /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it.
      */
     void (*expect)(ms_backend_device *device, const size_t *sizes, int n_sizes);

@@ -179,14 +179,19 @@ static ms_status check_memory(const ms_trainer *trainer) {
                    (double)(memory->arena + memory->workspace) / 1048576);
 }
 
-ms_status ms_trainer_allocate(ms_trainer *trainer) {
-    MS_TRY(check_memory(trainer));
-    MS_TRY_NOTE(ms_store_create(trainer->device, trainer->variables, &trainer->store), "planned %.1f MiB in all",
-                (double)trainer->facts.memory.total / 1048576);
+static ms_status compile(ms_trainer *trainer) {
     MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
     if (trainer->next_graph) MS_TRY(ms_program_compile(trainer->store, trainer->next_graph, &trainer->next));
     MS_TRY(ms_program_compile(trainer->store, trainer->update_graph, &trainer->update));
-    MS_TRY(ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate));
+    return ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate);
+}
+
+ms_status ms_trainer_allocate(ms_trainer *trainer) {
+    MS_TRY(check_memory(trainer));
+    double planned = (double)trainer->facts.memory.total / 1048576;
+    MS_TRY_NOTE(ms_store_create(trainer->device, trainer->variables, &trainer->store), "planned %.1f MiB in all",
+                planned);
+    MS_TRY_NOTE(compile(trainer), "planned %.1f MiB in all", planned);
     size_t tokens = (size_t)trainer->options.batch_sequences * (size_t)trainer->options.model.sequence_length;
     trainer->token_buffer = calloc(tokens, sizeof *trainer->token_buffer);
     trainer->target_buffer = calloc(tokens, sizeof *trainer->target_buffer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cases/case.h"
 #include "cli/verify_training.h"
 #include "platform/clock.h"
 #include "platform/file.h"
@@ -27,11 +28,13 @@ static const run_variant variants[] = {
 };
 
 /* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its products, at
-   most 4 sqrt(K) u relative to the magnitudes, K <= 128 here: 2^-18.5.  How far losses then drift apart is a property
-   of the model and the optimizer, so it is measured: the exact run again, each weight moved by that much, up or down,
-   after every step. A fast run may drift 8 times as far, plus the error of one forward pass, 2^-16 of the loss.  With
-   bf16 storage a result that falls on the other side of a rounding boundary moves by 2^-8. */
-static const double noise_f32 = 0x1p-18, noise_bf16 = 0x1p-8, drift_factor = 8, forward_error = 0x1p-16;
+   most 4 sqrt(K) u relative to the magnitudes, K <= 128 here: 2^-18.5; more where a device rounds factors.  How far
+   losses then drift apart is a property of the model and the optimizer, so it is measured: the exact run again, each
+   weight moved by that much, up or down, before every step. A fast run may drift 8 times as far, plus 2^-16 of the loss
+   for the sums behind the last product.  With bf16 storage a result that falls on the other side of a rounding boundary
+   moves by 2^-8. */
+static const double noise_f32 = 0x1p-18, noise_bf16 = 0x1p-8, drift_factor = 8, loss_error = 0x1p-16;
+enum { PRODUCT_DEPTH = 128 };
 
 typedef struct runs {
     const ms_verify_runs_options *options;
@@ -45,6 +48,7 @@ typedef struct expectation {
     const run_variant *variant;
     ms_config config; /* device cpu, exact, one thread */
     ms_verify_outcome exact, noisy;
+    double product_error; /* of the subject that the noise was made for, 0: none yet */
 } expectation;
 
 /* ---- runs ---- */
@@ -148,7 +152,7 @@ static void judge_fast(const expectation *e, const ms_verify_outcome *have, ms_v
     row->worst = have->n_losses == exact->n_losses ? 0 : HUGE_VAL;
     for (int i = 0; i < exact->n_losses && i < have->n_losses; i++) {
         drift = fmax(drift, fabs(noisy->losses[i] - exact->losses[i]));
-        double bound = drift_factor * drift + forward_error * exact->losses[i];
+        double bound = drift_factor * drift + loss_error * exact->losses[i];
         double ratio = fabs(have->losses[i] - exact->losses[i]) / bound;
         largest = fmax(largest, ratio * bound);
         row->worst = fmax(row->worst, isnan(ratio) ? HUGE_VAL : ratio);
@@ -225,7 +229,20 @@ static ms_status check_halves(const runs *all, const expectation *e, const ms_ve
     return end_row(all, e, begin, status, &outcome, &row);
 }
 
-static ms_status check_subject(const runs *all, const expectation *e, const ms_verify_subject *subject) {
+/* The noisy run for a subject's products. */
+static ms_status add_noise(const runs *all, const ms_verify_subject *subject, expectation *e) {
+    const ms_product_rounding *rounding = &subject->rounding;
+    double error = fmax(noise_f32, ms_case_product_growth(rounding, rounding->factor, rounding->factor, PRODUCT_DEPTH));
+    if (error == e->product_error) return MS_OK;
+    ms_verify_outcome_finish(&e->noisy);
+    e->product_error = error;
+    double noise = e->config.train.storage == MS_CONFIG_STORAGE_BF16 ? fmax(noise_bf16, error) : error;
+    MS_TRY_NOTE(run_whole(all, &e->config, 0, noise, &e->noisy), "%s with noise", e->variant->name);
+    return MS_OK;
+}
+
+static ms_status check_subject(const runs *all, const ms_verify_subject *subject, expectation *e) {
+    if (subject->numerics == MS_NUMERICS_FAST) MS_TRY(add_noise(all, subject, e));
     MS_TRY(check_whole(all, e, subject));
     if (subject->numerics != MS_NUMERICS_EXACT || all->options->plant) return MS_OK;
     if (all->options->quick && !e->variant->resumes) return MS_OK;
@@ -233,24 +250,19 @@ static ms_status check_subject(const runs *all, const expectation *e, const ms_v
     return check_halves(all, e, subject, false);
 }
 
-static ms_status expect(const runs *all, const run_variant *variant, bool fast, expectation *e) {
+static ms_status expect(const runs *all, const run_variant *variant, expectation *e) {
     memset(e, 0, sizeof *e);
     e->variant = variant;
     MS_TRY(set_keys(all, variant, &e->config));
     MS_TRY_NOTE(run_whole(all, &e->config, 0, 0, &e->exact), "%s on device cpu", variant->name);
-    if (!fast) return MS_OK;
-    double noise = e->config.train.storage == MS_CONFIG_STORAGE_BF16 ? noise_bf16 : noise_f32;
-    MS_TRY_NOTE(run_whole(all, &e->config, 0, noise, &e->noisy), "%s with noise", variant->name);
     return MS_OK;
 }
 
 static ms_status check_variant(const runs *all, const run_variant *variant, const ms_verify_subject *subjects,
                                int n_subjects) {
-    bool fast = false;
-    for (int s = 0; s < n_subjects; s++) fast = fast || subjects[s].numerics == MS_NUMERICS_FAST;
     expectation e;
-    ms_status status = expect(all, variant, fast, &e);
-    for (int s = 0; status == MS_OK && s < n_subjects; s++) status = check_subject(all, &e, &subjects[s]);
+    ms_status status = expect(all, variant, &e);
+    for (int s = 0; status == MS_OK && s < n_subjects; s++) status = check_subject(all, &subjects[s], &e);
     ms_verify_outcome_finish(&e.exact);
     ms_verify_outcome_finish(&e.noisy);
     return status;

@@ -46,9 +46,9 @@ static ms_status add_noise(ms_trainer *trainer, double noise) {
 static ms_status train_with_noise(ms_train_run *run, double noise, ms_verify_outcome *out) {
     while (run->trainer->step < run->n_steps) {
         ms_step_result result;
+        MS_TRY(add_noise(run->trainer, noise));
         MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, NULL, &result));
         out->losses[out->n_losses++] = result.loss;
-        MS_TRY(add_noise(run->trainer, noise));
     }
     return MS_OK;
 }

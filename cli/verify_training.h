@@ -12,7 +12,7 @@ typedef struct ms_verify_segment {
     const ms_config *config; /* device, numerics, threads and steps of this segment */
     bool resume;             /* go on with the run in the folder */
     uint32_t plant;          /* not 0: exclusive-or of one weight on the device, before the first step */
-    double noise;            /* not 0: every weight is multiplied by 1 + noise or 1 - noise after each step */
+    double noise;            /* not 0: every weight is multiplied by 1 + noise or 1 - noise before each step */
 } ms_verify_segment;
 
 typedef struct ms_verify_outcome {

@@ -92,6 +92,108 @@ static void grad_magnitude(const ms_op_case *test, const void *const *in, double
     }
 }
 
+/* ---- what rounded products add ---- */
+
+/* Relative errors of sums of products: scores (and do v), and weighted sums of n terms by weighted(). */
+typedef struct product_errors {
+    const ms_product_rounding *rounding;
+    double factor, weight; /* of a factor, of a weight when it is multiplied */
+    double score;
+} product_errors;
+
+static product_errors errors_of(const ms_op_case *test, const ms_product_rounding *rounding) {
+    bool bf16 = test->dtype[0] == MS_DTYPE_BF16;
+    product_errors errors = {.rounding = rounding,
+                             .factor = bf16 ? 0 : rounding->attention_factor,
+                             .weight = bf16 ? rounding->attention_weight : rounding->attention_factor};
+    errors.score = ms_case_product_growth(rounding, errors.factor, errors.factor, test->attributes.attention.head_size);
+    return errors;
+}
+
+static double weighted(const product_errors *errors, int64_t n) {
+    return ms_case_product_growth(errors->rounding, errors->weight, errors->factor, n);
+}
+
+/* exp(s_ij - lse), and the error of s_ij. */
+static double weight_of(const head_view *view, const product_errors *errors, int64_t i, double lse, int64_t j,
+                        double *out_error) {
+    double s = 0, absolute = 0, scale = (double)view->a->scale;
+    for (int64_t c = 0; c < view->a->head_size; c++) {
+        double product = (double)view->q[i * view->stride + c] * (double)view->k[j * view->kv_stride + c];
+        s += product;
+        absolute += fabs(product);
+    }
+    *out_error = errors->score * absolute * fabs(scale);
+    return exp(s * scale - lse);
+}
+
+/* Scores off by e_j move l by a factor of at most L = sum of P_j exp(e_j), so each share P_j = p_j / l by exp(e_j) L;
+   then the weight and the value are rounded, and their products summed. */
+static void row_product_error(const head_view *view, const product_errors *errors, int64_t i, double *o, double *lse) {
+    double sum = 0, moved = 0, e;
+    for (int64_t j = 0; j <= i; j++) {
+        double p = weight_of(view, errors, i, 0, j, &e);
+        sum += p;
+        moved += p * exp(e);
+    }
+    double growth = moved / sum;
+    *lse += log(growth);
+    for (int64_t j = 0; j <= i; j++) {
+        double share = weight_of(view, errors, i, 0, j, &e) / sum;
+        double error = share * (exp(e) * growth * (1 + weighted(errors, i + 1)) - 1);
+        for (int64_t c = 0; c < view->a->head_size; c++) o[c] += error * fabs((double)view->v[j * view->kv_stride + c]);
+    }
+}
+
+static void product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
+                          double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    product_errors errors = errors_of(test, rounding);
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++)
+            row_product_error(&view, &errors, i, out[0] + view.q_at + i * view.stride, &out[1][h * a->sequence + i]);
+    }
+}
+
+/* p is off by exp(e), do v by its own error; ds = p (do v - do o) by both. */
+static void pair_product_error(const head_view *view, const product_errors *errors, int64_t i, int64_t j,
+                               double *const *out) {
+    const ms_attention_attributes *a = view->a;
+    int64_t q_row = i * view->stride, k_row = j * view->kv_stride;
+    const float *q = view->q + q_row, *o = view->o + q_row, *d_o = view->d_o + q_row;
+    const float *k = view->k + k_row, *v = view->v + k_row;
+    double e, p = weight_of(view, errors, i, (double)view->lse[i], j, &e), dp = 0, absolute = 0;
+    for (int64_t c = 0; c < a->head_size; c++) {
+        dp += (double)d_o[c] * ((double)v[c] - (double)o[c]);
+        absolute += fabs((double)d_o[c] * (double)v[c]);
+    }
+    int64_t n_queries = (a->sequence - j) * (a->heads / a->kv_heads);
+    double ds = p * fabs(dp), off_ds = p * exp(e) * (fabs(dp) + errors->score * absolute),
+           scale = fabs((double)a->scale);
+    double for_q = (off_ds * (1 + weighted(errors, i + 1)) - ds) * scale;
+    double for_k = (off_ds * (1 + weighted(errors, n_queries)) - ds) * scale;
+    double for_v = p * (exp(e) * (1 + weighted(errors, n_queries)) - 1);
+    for (int64_t c = 0; c < a->head_size; c++) {
+        out[0][view->q_at + q_row + c] += for_q * fabs((double)k[c]);
+        out[1][view->kv_at + k_row + c] += for_k * fabs((double)q[c]);
+        out[2][view->kv_at + k_row + c] += for_v * fabs((double)d_o[c]);
+    }
+}
+
+static void grad_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
+                               double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    product_errors errors = errors_of(test, rounding);
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        for (int64_t i = 0; i < a->sequence; i++)
+            for (int64_t j = 0; j <= i; j++) pair_product_error(&view, &errors, i, j, out);
+    }
+}
+
+/* ---- cases ---- */
+
 static const ms_attention_attributes table[] = {
     {1, 1, 1, 1, 1, 1.0f},      {1, 2, 2, 1, 2, 0.7f},      {2, 7, 2, 2, 3, 0.577f},    {1, 8, 1, 1, 32, 0.177f},
     {1, 9, 4, 2, 33, 0.174f},   {2, 33, 4, 1, 16, 0.25f},   {1, 65, 2, 1, 8, 0.3535f},  {3, 100, 3, 3, 20, 0.2236f},
@@ -115,6 +217,7 @@ static bool make(ms_op op, int i, ms_op_case *out) {
         ms_case_input(out, MS_DTYPE_F32, q, MS_CASE_SPARSE);
     }
     out->magnitude = op == MS_OP_ATTENTION ? magnitude : grad_magnitude;
+    out->product_error = op == MS_OP_ATTENTION ? product_error : grad_product_error;
     out->bound = 4;
     /* A native exp of x = s - m (or s - lse) adds 2 (3 + 2|x|) u, and |x| is at most twice what weight_error counts. */
     out->native = 10;

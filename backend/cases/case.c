@@ -94,6 +94,10 @@ void ms_case_fill_input(const ms_op_case *test, int i, void *out_data) {
 
 double ms_case_bound(const ms_op_case *test, bool fast) { return test->bound + (fast ? test->native : 0); }
 
+double ms_case_product_growth(const ms_product_rounding *rounding, double a, double b, int64_t n) {
+    return (1 + a) * (1 + b) * (1 + (double)(n + 2 * ((n + 3) / 4)) * rounding->sum) - 1;
+}
+
 double ms_case_depth(int64_t n) {
     double depth = 0;
     for (; n > 1; n = (n + 4095) / 4096) depth += (double)((n < 4096 ? n : 4096) + 31) / 32 + 4;

@@ -86,7 +86,20 @@ static double bf16_bound(double bound, double oracle) {
     return bound * (1 + 0x1p-7) + 2 * 0x1p-8 * (1 + 0x1p-7) * fabs(oracle);
 }
 
-ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, bool fast,
+static void make_bounds(const ms_op_case *test, const ms_case_values *oracle, const void *const *in,
+                        const ms_product_rounding *fast, double *const bounds[MS_MAX_OUTPUTS]) {
+    if (test->magnitude) test->magnitude(test, in, bounds);
+    double unit = ms_case_bound(test, fast != NULL) * 0x1p-24;
+    for (int k = 0; k < test->n_outputs; k++)
+        for (int64_t i = 0; bounds[k] && i < ms_shape_count(&test->out[k].shape); i++)
+            bounds[k][i] = unit * bounds[k][i] + 0x1p-100; /* results below are 0 on some devices */
+    if (fast && test->product_error) test->product_error(test, fast, in, bounds);
+    for (int k = 0; k < test->n_outputs; k++)
+        for (int64_t i = 0; test->out[k].dtype == MS_DTYPE_BF16 && i < ms_shape_count(&test->out[k].shape); i++)
+            bounds[k][i] = bf16_bound(bounds[k][i], oracle_at(test, k, oracle->out[k], i));
+}
+
+ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_product_rounding *fast,
                          double *out_bounds[MS_MAX_OUTPUTS]) {
     float *wide[MS_MAX_INPUTS] = {NULL};
     const void *in[MS_MAX_INPUTS];
@@ -94,16 +107,7 @@ ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, b
     ms_status status = widen_inputs(test, oracle, wide);
     if (status == MS_OK) status = start_magnitudes(test, oracle, out_bounds);
     for (int i = 0; i < MS_MAX_INPUTS; i++) in[i] = wide[i] ? wide[i] : oracle->in[i];
-    if (status == MS_OK && test->magnitude) test->magnitude(test, in, out_bounds);
-    double unit = ms_case_bound(test, fast) * 0x1p-24;
-    for (int k = 0; status == MS_OK && k < test->n_outputs; k++) {
-        if (!out_bounds[k]) continue;
-        for (int64_t i = 0; i < ms_shape_count(&test->out[k].shape); i++) {
-            double bound = unit * out_bounds[k][i] + 0x1p-100; /* results below are 0 on some devices */
-            if (test->out[k].dtype == MS_DTYPE_BF16) bound = bf16_bound(bound, oracle_at(test, k, oracle->out[k], i));
-            out_bounds[k][i] = bound;
-        }
-    }
+    if (status == MS_OK) make_bounds(test, oracle, in, fast, out_bounds);
     for (int i = 0; i < MS_MAX_INPUTS; i++) free(wide[i]);
     if (status != MS_OK)
         for (int k = 0; k < MS_MAX_OUTPUTS; k++) free(out_bounds[k]);
@@ -116,6 +120,21 @@ static double error_over_bound(double oracle, double found, double bound) {
     if (isinf(oracle)) return found == oracle ? 0 : HUGE_VAL;
     double error = fabs(found - oracle);
     return isnan(error) ? HUGE_VAL : error / bound;
+}
+
+/* The next number above: below zero, fewer bits are more. */
+static uint32_t next_above(uint32_t bits, uint32_t sign) {
+    if (bits == sign) return 1;
+    return bits & sign ? bits - 1 : bits + 1;
+}
+
+uint32_t ms_case_beyond(const ms_op_case *test, int k, const void *oracle, const double *bounds, int64_t i) {
+    ms_dtype dtype = test->out[k].dtype;
+    double want = oracle_at(test, k, oracle, i);
+    uint32_t bits = bits_of((float)(want + bounds[i])), sign = 0x80000000u;
+    if (dtype == MS_DTYPE_BF16) bits >>= 16, sign >>= 16;
+    while (error_over_bound(want, (double)number_of(dtype, bits), bounds[i]) <= 1) bits = next_above(bits, sign);
+    return bits;
 }
 
 void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, const void *found, const double *bounds,

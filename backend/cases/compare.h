@@ -17,11 +17,15 @@ typedef struct ms_case_difference {
 void ms_case_compare_bits(const ms_op_case *test, int k, const void *expected, const void *found,
                           ms_case_difference *difference);
 
-/* The errors that output k may have: magnitude times bound, for every element of f32 and bf16 outputs.  oracle: the
-   values of an oracle run.  out_bounds[k]: [count] doubles, NULL for outputs of other dtypes; the caller frees each.
+/* The errors that output k may have, for every element of f32 and bf16 outputs: magnitude times bound, and what the
+   device's products add.  oracle: the values of an oracle run.  fast: how the device rounds products in `fast`; NULL:
+   the bounds of `exact`.  out_bounds[k]: [count] doubles, NULL for outputs of other dtypes; the caller frees each.
    MS_OUT_OF_MEMORY. */
-ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, bool fast,
+ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_product_rounding *fast,
                          double *out_bounds[MS_MAX_OUTPUTS]);
+
+/* Bits of the smallest number above the oracle's element i of f32 or bf16 output k that its bound does not allow. */
+uint32_t ms_case_beyond(const ms_op_case *test, int k, const void *oracle, const double *bounds, int64_t i);
 
 /* Whether output k lies within `bounds` of the oracle.  Where the oracle is not finite the result must be the same
    infinity or a NaN for a NaN.  Integers must be equal. */

@@ -1,5 +1,7 @@
 /* Cases of matmul and gram.  Bound of a product with K terms: c sqrt(K) u |A||B| with c = 4 (probabilistic analysis:
-   Higham & Mary, A new approach to probabilistic rounding error analysis, 2019). */
+   Higham & Mary, A new approach to probabilistic rounding error analysis, 2019).  Factors that a device rounds when it
+   reads them add their relative errors times |A||B|: one that is cut off has an error of known sign, so these do not
+   cancel. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -30,16 +32,34 @@ static double factor_b(const product *p, int64_t batch, int64_t k, int64_t j) {
     return (double)p->b[batch * p->step_b + (p->attributes->transpose_b ? j * p->k + k : k * p->n + j)];
 }
 
+/* alpha |A||B| of element e. */
+static double absolute_product(const product *p, int64_t e) {
+    int64_t batch = e / (p->m * p->n), i = e / p->n % p->m, j = e % p->n;
+    double sum = 0;
+    for (int64_t k = 0; k < p->k; k++) sum += fabs(factor_a(p, batch, i, k) * factor_b(p, batch, k, j));
+    return sum * fabs((double)p->attributes->alpha);
+}
+
 static void matmul_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
     product p = product_of(test, in);
     for (int64_t e = 0; e < p.batch * p.m * p.n; e++) {
-        int64_t batch = e / (p.m * p.n), i = e / p.n % p.m, j = e % p.n;
-        double sum = 0;
-        for (int64_t k = 0; k < p.k; k++) sum += fabs(factor_a(&p, batch, i, k) * factor_b(&p, batch, k, j));
-        sum *= fabs((double)p.attributes->alpha);
+        double sum = absolute_product(&p, e);
         if (p.c) sum += fabs((double)p.attributes->beta * (double)p.c[e]);
         out[0][e] = sqrt((double)p.k) * sum;
     }
+}
+
+/* bf16 factors are read as they are. */
+static double factor_error(const ms_op_case *test, const ms_product_rounding *rounding, int i) {
+    return test->dtype[i] == MS_DTYPE_BF16 ? 0 : rounding->factor;
+}
+
+static void matmul_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
+                                 double *const *out) {
+    product p = product_of(test, in);
+    double growth =
+        ms_case_product_growth(rounding, factor_error(test, rounding, 0), factor_error(test, rounding, 1), p.k);
+    for (int64_t e = 0; e < p.batch * p.m * p.n; e++) out[0][e] += growth * absolute_product(&p, e);
 }
 
 typedef struct matmul_sizes {
@@ -72,6 +92,7 @@ bool ms_cases_matmul(int i, ms_op_case *out) {
         ms_case_input(out, MS_DTYPE_F32, batch > 1 ? ms_shape_3(batch, s->m, s->n) : ms_shape_2(s->m, s->n),
                       MS_CASE_NORMAL);
     out->magnitude = matmul_magnitude;
+    out->product_error = matmul_product_error;
     out->bound = 4;
     return true;
 }
@@ -82,17 +103,35 @@ static double row_element(const ms_op_case *test, const float *x, int64_t batch,
     return (double)x[batch * m.rows * m.columns + at];
 }
 
-static void gram_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+typedef struct gram_sizes {
+    int64_t batch, n, depth;
+} gram_sizes;
+
+static gram_sizes gram_sizes_of(const ms_op_case *test) {
     ms_matrix_shape m = ms_shape_matrix(&test->shape[0]);
     bool transpose = test->attributes.gram.transpose;
-    int64_t n = transpose ? m.columns : m.rows, depth = transpose ? m.rows : m.columns;
-    for (int64_t e = 0; e < m.batch * n * n; e++) {
-        int64_t batch = e / (n * n), i = e / n % n, j = e % n;
-        double sum = 0;
-        for (int64_t k = 0; k < depth; k++)
-            sum += fabs(row_element(test, in[0], batch, i, k) * row_element(test, in[0], batch, j, k));
-        out[0][e] = sqrt((double)depth) * sum;
-    }
+    return (gram_sizes){m.batch, transpose ? m.columns : m.rows, transpose ? m.rows : m.columns};
+}
+
+static double absolute_gram(const ms_op_case *test, const float *x, const gram_sizes *s, int64_t e) {
+    int64_t batch = e / (s->n * s->n), i = e / s->n % s->n, j = e % s->n;
+    double sum = 0;
+    for (int64_t k = 0; k < s->depth; k++)
+        sum += fabs(row_element(test, x, batch, i, k) * row_element(test, x, batch, j, k));
+    return sum;
+}
+
+static void gram_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    gram_sizes s = gram_sizes_of(test);
+    for (int64_t e = 0; e < s.batch * s.n * s.n; e++)
+        out[0][e] = sqrt((double)s.depth) * absolute_gram(test, in[0], &s, e);
+}
+
+static void gram_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
+                               double *const *out) {
+    gram_sizes s = gram_sizes_of(test);
+    double factor = factor_error(test, rounding, 0), growth = ms_case_product_growth(rounding, factor, factor, s.depth);
+    for (int64_t e = 0; e < s.batch * s.n * s.n; e++) out[0][e] += growth * absolute_gram(test, in[0], &s, e);
 }
 
 bool ms_cases_gram(int i, ms_op_case *out) {
@@ -107,6 +146,7 @@ bool ms_cases_gram(int i, ms_op_case *out) {
     out->attributes.gram.transpose = transpose;
     ms_case_input(out, MS_DTYPE_F32, ms_shape_3(s[0], swap ? s[2] : s[1], swap ? s[1] : s[2]), MS_CASE_SPARSE);
     out->magnitude = gram_magnitude;
+    out->product_error = gram_product_error;
     out->bound = 4;
     return true;
 }

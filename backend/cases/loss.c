@@ -80,19 +80,76 @@ static void add_token(const head_error *head, int64_t n, double *dh, double *de)
         }
 }
 
+/* What rounded products add: relative errors of logits, dh and dE as sums of products.  dlogits are f32. */
+typedef struct head_growth {
+    double logits, dh, de;
+} head_growth;
+
+static head_growth growth_of(const ms_op_case *test, const head_error *head, const ms_product_rounding *rounding) {
+    double h = test->dtype[0] == MS_DTYPE_BF16 ? 0 : rounding->factor;
+    double e = test->dtype[1] == MS_DTYPE_BF16 ? 0 : rounding->factor;
+    return (head_growth){ms_case_product_growth(rounding, h, e, head->c),
+                         ms_case_product_growth(rounding, rounding->factor, e, head->v),
+                         ms_case_product_growth(rounding, rounding->factor, h, head->n)};
+}
+
+/* |dlogits| of one token and what logits off by e_v move them by: with L = sum of p_v exp(e_v), p_v grows by at most
+   exp(e_v) L.  Returns the error of its loss, that of the target's logit and log L. */
+static double token_product_error(const head_error *head, const head_growth *growth, int64_t n) {
+    double most = -HUGE_VAL, sum = 0, moved = 0;
+    for (int64_t v = 0; v < head->v; v++) {
+        double logit = 0, absolute = 0;
+        for (int64_t c = 0; c < head->c; c++) {
+            double product = (double)head->h[n * head->c + c] * (double)head->e[v * head->c + c];
+            logit += product;
+            absolute += fabs(product);
+        }
+        head->logits[v] = logit;
+        head->slack[v] = growth->logits * absolute;
+        most = fmax(most, logit);
+    }
+    for (int64_t v = 0; v < head->v; v++) {
+        sum += exp(head->logits[v] - most);
+        moved += exp(head->logits[v] - most + head->slack[v]);
+    }
+    double log_growth = log(moved / sum), loss = head->slack[head->targets[n]] + log_growth;
+    for (int64_t v = 0; v < head->v; v++) {
+        double p = exp(head->logits[v] - most) / sum;
+        head->slack[v] = head->scale * p * expm1(head->slack[v] + log_growth);
+        head->logits[v] = head->scale * fabs(p - (v == head->targets[n] ? 1 : 0));
+    }
+    return loss;
+}
+
+static void add_token_product_error(const head_error *head, const head_growth *growth, int64_t n, double *dh,
+                                    double *de) {
+    for (int64_t v = 0; v < head->v; v++) {
+        double off = head->logits[v] + head->slack[v];
+        double for_h = off * (1 + growth->dh) - head->logits[v], for_e = off * (1 + growth->de) - head->logits[v];
+        for (int64_t c = 0; c < head->c; c++) {
+            dh[n * head->c + c] += for_h * fabs((double)head->e[v * head->c + c]);
+            de[v * head->c + c] += for_e * fabs((double)head->h[n * head->c + c]);
+        }
+    }
+}
+
 enum { MAX_VOCABULARY = 1024 };
+
+static head_error head_of(const ms_op_case *test, const void *const *in, double *logits, double *slack) {
+    return (head_error){.n = test->shape[0].dim[0],
+                        .c = test->shape[0].dim[1],
+                        .v = test->shape[1].dim[0],
+                        .h = in[0],
+                        .e = in[1],
+                        .targets = in[2],
+                        .scale = (double)test->attributes.tied_cross_entropy.scale,
+                        .logits = logits,
+                        .slack = slack};
+}
 
 static void tied_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
     double logits[MAX_VOCABULARY], slack[MAX_VOCABULARY];
-    head_error head = {.n = test->shape[0].dim[0],
-                       .c = test->shape[0].dim[1],
-                       .v = test->shape[1].dim[0],
-                       .h = in[0],
-                       .e = in[1],
-                       .targets = in[2],
-                       .scale = (double)test->attributes.tied_cross_entropy.scale,
-                       .logits = logits,
-                       .slack = slack};
+    head_error head = head_of(test, in, logits, slack);
     for (int64_t i = 0; i < head.n * head.c; i++) out[1][i] = 0;
     for (int64_t i = 0; i < head.v * head.c; i++) out[2][i] = 0;
     double loss = (2 + ms_case_depth(head.n)) * out[0][0]; /* every loss is positive: the sum's error, the scale */
@@ -102,6 +159,18 @@ static void tied_magnitude(const ms_op_case *test, const void *const *in, double
         add_token(&head, n, out[1], out[2]);
     }
     out[0][0] = loss;
+}
+
+static void tied_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
+                               double *const *out) {
+    double logits[MAX_VOCABULARY], slack[MAX_VOCABULARY];
+    head_error head = head_of(test, in, logits, slack);
+    head_growth growth = growth_of(test, &head, rounding);
+    for (int64_t n = 0; n < head.n; n++) {
+        if (head.targets[n] < 0) continue;
+        out[0][0] += head.scale * token_product_error(&head, &growth, n);
+        add_token_product_error(&head, &growth, n, out[1], out[2]);
+    }
 }
 
 bool ms_cases_tied_cross_entropy(int i, ms_op_case *out) {
@@ -117,6 +186,7 @@ bool ms_cases_tied_cross_entropy(int i, ms_op_case *out) {
     out->low = i % 2 ? -1 : 0, out->high = (int32_t)s[2];
     out->attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1.0f / (float)s[0], s[3]};
     out->magnitude = tied_magnitude;
+    out->product_error = tied_product_error;
     out->bound = 1;
     out->skip_special = out->low < 0;
     return true;

@@ -95,17 +95,18 @@ static ms_status cuda_enumerate(ms_device_info *out, int capacity, int *out_n) {
     return MS_OK;
 }
 
-static ms_status cuda_probe(int index, ms_device_verdict *out) {
-    ms_device_options options = {.numerics = MS_NUMERICS_EXACT};
-    ms_backend_device *device;
-    MS_TRY(ms_cuda_device_open(index, &options, &device));
-    ms_status status = ms_cuda_probe_run(device, out);
-    ms_cuda_device_close(device);
-    return status;
-}
-
 static size_t cuda_f32_bytes(const ms_backend_device *device) { return (void)device, (size_t)4; }
 static int cuda_n_threads(const ms_backend_device *device) { return (void)device, 0; }
+/* Tensor cores take 10 fraction bits of an f32 (PTX ISA, "tf32") and cut their sums off (Fasi, Higham, Mikaitis &
+   Pranesh, Numerical behavior of NVIDIA tensor cores, 2021).  Attention rounds to them (mma.cuh); what cuBLASLt does is
+   not documented, and handing f32 over as it is cuts off the rest.  Before compute capability 8.0 products stay in f32,
+   but attention on bf16 rounds its weights all the same. */
+static ms_product_rounding cuda_product_rounding(const ms_backend_device *device) {
+    if (device->limits.compute_major < 8) return (ms_product_rounding){.attention_weight = 0x1p-8};
+    return (ms_product_rounding){
+        .factor = 0x1p-10, .attention_factor = 0x1p-11, .attention_weight = 0x1p-8, .sum = 0x1p-23};
+}
+
 static size_t cuda_allocated_bytes(const ms_backend_device *device) { return device->held_bytes; }
 
 static ms_status cuda_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
@@ -148,10 +149,11 @@ static const ms_backend_impl cuda_impl = {
     .enumerate = cuda_enumerate,
     .open = ms_cuda_device_open,
     .close = ms_cuda_device_close,
-    .probe = cuda_probe,
+    .probe = ms_cuda_probe,
     .allocated_bytes = cuda_allocated_bytes,
     .f32_bytes = cuda_f32_bytes,
     .n_threads = cuda_n_threads,
+    .product_rounding = cuda_product_rounding,
     .allocate = cuda_allocate,
     .release = cuda_release,
     .upload = cuda_upload,

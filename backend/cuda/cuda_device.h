@@ -64,8 +64,8 @@ ms_status ms_cuda_check_fault(ms_backend_device *device);
 /* As ms_cuda_status, and remembers a lost device. */
 ms_status ms_cuda_check(ms_backend_device *device, cudaError_t error, const char *what);
 
-/* Compares add, sub, mul and the functions of backend/exact.h with this processor's (cuda_probe.cu). */
-ms_status ms_cuda_probe_run(ms_backend_device *device, ms_device_verdict *out);
+/* Runs probe.cu over the triples of backend/probe.h. */
+ms_status ms_cuda_probe(ms_backend_device *device, const float *triples, float *out_results);
 
 /* Compute of cuBLASLt (cuda_blas.c). */
 ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out);

@@ -4,12 +4,8 @@
 
 #include "backend/cuda/cuda_kernel.h"
 
-/* For each triple (x, y, z): x + y, x - y, x y, x y + z, (x + y) - x, exp x, log y, 1 / z, 1 / sqrt y, and a smallest
-   normal number halved and doubled again. */
-enum { MS_CUDA_PROBE_RESULTS = 10 };
-
-/* Queues the kernel on `stream`: triples [count,3], results [count,MS_CUDA_PROBE_RESULTS], device addresses.  Errors of
-   the launch.  Thread-safe on distinct streams. */
+/* Queues the kernel on `stream`: triples [count,3], results [count,MS_PROBE_RESULTS] (backend/probe.h), device
+   addresses. Errors of the launch.  Thread-safe on distinct streams. */
 ms_status ms_cuda_probe_launch(const float *triples, float *results, int count, cudaStream_t stream);
 
 #endif

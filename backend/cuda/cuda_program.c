@@ -119,6 +119,9 @@ ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_req
     if (!program->calls) status = MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program of %d nodes", n_nodes);
     for (int i = 0; status == MS_OK && i < n_nodes; i++)
         status = add_call(program, request, ms_graph_node(request->graph, i));
+    /* Now rather than at the first step; which memory it is may still change with a larger program. */
+    if (status == MS_OK && !program->is_estimate)
+        status = ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes);
     program->next = device->programs;
     device->programs = program;
     device->next_node += (unsigned int)n_nodes;
@@ -255,8 +258,20 @@ ms_status ms_cuda_program_run(ms_backend_program *program) {
 
 size_t ms_cuda_program_workspace_bytes(const ms_backend_program *program) { return program->workspace_bytes; }
 
+static double call_bytes(const ms_cuda_call *call) {
+    double bytes = 0;
+    for (int i = 0; i < MS_MAX_INPUTS; i++)
+        bytes += (double)call->in[i].count * (double)ms_dtype_size(call->in[i].dtype);
+    for (int i = 0; i < MS_MAX_OUTPUTS; i++)
+        bytes += (double)call->out[i].count * (double)ms_dtype_size(call->out[i].dtype);
+    return bytes;
+}
+
 void ms_cuda_program_counts(const ms_backend_program *program, ms_program_counts *out) {
-    *out = (ms_program_counts){.n_dispatches = (int32_t)program->n_graph_nodes, .n_submissions = 1};
+    int32_t n = (int32_t)program->n_graph_nodes;
+    /* One after the other, as they were captured. */
+    *out = (ms_program_counts){.n_dispatches = n, .n_barriers = n > 0 ? n - 1 : 0, .n_submissions = 1};
+    for (int i = 0; i < program->n_calls; i++) out->operand_bytes += call_bytes(&program->calls[i].call);
 }
 
 void ms_cuda_program_set_timing(ms_backend_program *program, bool on) {

@@ -4,6 +4,7 @@
 
 extern "C" {
 #include "backend/cuda/cuda_probe.h"
+#include "backend/probe.h"
 }
 
 enum { THREADS = 128 };
@@ -13,7 +14,7 @@ static __global__ void __launch_bounds__(THREADS)
     unsigned int i = blockIdx.x * THREADS + threadIdx.x;
     if (i >= count) return;
     float x = triples[3 * i], y = triples[3 * i + 1], z = triples[3 * i + 2],
-          *result = results + MS_CUDA_PROBE_RESULTS * i;
+          *result = results + MS_PROBE_RESULTS * i;
     result[0] = ms_add(x, y);
     result[1] = ms_sub(x, y);
     result[2] = ms_mul(x, y);

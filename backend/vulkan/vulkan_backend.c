@@ -46,19 +46,6 @@ static ms_status vulkan_enumerate(ms_device_info *out, int capacity, int *out_n)
     return MS_OK;
 }
 
-static ms_status vulkan_probe(int index, ms_device_verdict *out) {
-    ms_device_options options = {.numerics = MS_NUMERICS_FAST};
-    ms_backend_device *device;
-    MS_TRY(ms_vulkan_device_open(index, &options, &device));
-    ms_vulkan_probe probe;
-    ms_status status = ms_vulkan_probe_run(device, &probe);
-    ms_vulkan_device_close(device);
-    if (status != MS_OK) return ms_status_note(status, "probe");
-    out->exact = ms_vulkan_probe_allows_exact(&probe);
-    ms_vulkan_probe_text(&probe, out->text, sizeof out->text);
-    return MS_OK;
-}
-
 static size_t vulkan_f32_bytes(const ms_backend_device *device) { return (void)device, (size_t)4; }
 static int vulkan_n_threads(const ms_backend_device *device) { return (void)device, 0; }
 static size_t vulkan_piece_bytes(const ms_backend_device *device) { return (size_t)ms_vulkan_piece_bytes(device); }
@@ -101,7 +88,7 @@ static const ms_backend_impl vulkan_impl = {
     .enumerate = vulkan_enumerate,
     .open = ms_vulkan_device_open,
     .close = ms_vulkan_device_close,
-    .probe = vulkan_probe,
+    .probe = ms_vulkan_probe,
     .allocated_bytes = vulkan_allocated_bytes,
     .f32_bytes = vulkan_f32_bytes,
     .piece_bytes = vulkan_piece_bytes,

@@ -64,16 +64,6 @@ static void set_limits(ms_backend_device *device, ms_numerics numerics) {
     };
 }
 
-static ms_status refuse_inexact(ms_backend_device *device) {
-    ms_vulkan_probe probe;
-    MS_TRY_NOTE(ms_vulkan_probe_run(device, &probe), "probe");
-    if (ms_vulkan_probe_allows_exact(&probe)) return MS_OK;
-    char text[200];
-    ms_vulkan_probe_text(&probe, text, sizeof text);
-    return MS_FAIL(MS_UNSUPPORTED, "vulkan:%d (%s) cannot give exact numerics: %s", device->index,
-                   device->gpu.properties.deviceName, text);
-}
-
 static ms_status set_up(ms_backend_device *device, ms_numerics numerics) {
     set_limits(device, numerics);
     vkGetPhysicalDeviceMemoryProperties(device->gpu.handle, &device->memory_types);
@@ -84,7 +74,6 @@ static ms_status set_up(ms_backend_device *device, ms_numerics numerics) {
     memset(device->report.mapped, 0, MS_VULKAN_REPORT_WORDS * sizeof(uint32_t));
     MS_TRY(ms_vulkan_transfer_init(device));
     MS_TRY(ms_vulkan_pipelines_init(device));
-    if (numerics == MS_NUMERICS_EXACT) MS_TRY(refuse_inexact(device));
     return ms_vulkan_check_validation();
 }
 

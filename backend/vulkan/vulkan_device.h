@@ -164,17 +164,6 @@ ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const ui
 
 /* ---- the device (vulkan_device.c) ---- */
 
-/* What the probe found: vulkan_probe.c. */
-typedef struct ms_vulkan_probe {
-    int n_cases;
-    int wrong_add, wrong_sub, wrong_mul; /* not correctly rounded */
-    int contracted;                      /* x * y + z that `precise` did not keep apart */
-    int reassociated;                    /* (x + y) - x that `precise` did not keep */
-    int wrong_special;                   /* sum, difference or product of zeros, infinities, NaN: other sign or kind */
-    int wrong_function;                  /* exp, log, reciprocal, rsqrt of backend/exact.h with other bits */
-    bool keeps_subnormals;               /* as results and as operands */
-} ms_vulkan_probe;
-
 struct ms_backend_device {
     const ms_vulkan_instance *instance;
     ms_vulkan_gpu gpu;
@@ -206,11 +195,8 @@ void ms_vulkan_device_close(ms_backend_device *device);
 /* Makes arena and workspace at least this large; waits for running programs when it must move them. */
 ms_status ms_vulkan_device_reserve(ms_backend_device *device, size_t arena_bytes, size_t workspace_bytes);
 
-/* Runs shaders/probe.comp and compares with this processor. */
-ms_status ms_vulkan_probe_run(ms_backend_device *device, ms_vulkan_probe *out);
-bool ms_vulkan_probe_allows_exact(const ms_vulkan_probe *probe);
-/* Writes the verdict: "exact: yes; subnormals are flushed to zero (never met by training)". */
-void ms_vulkan_probe_text(const ms_vulkan_probe *probe, char *out, size_t size);
+/* Runs shaders/probe.comp over the triples of backend/probe.h. */
+ms_status ms_vulkan_probe(ms_backend_device *device, const float *triples, float *out_results);
 
 /* ---- programs (vulkan_program.c, vulkan_record.c) ---- */
 

@@ -1,5 +1,5 @@
-/* The Vulkan backend through the public API, on device vulkan:0 of whatever environment runs this (on_device.sh):
-   memory, transfers, order of work, step scalars, faults, timings, counts. */
+/* A device that is not the CPU through the public API: memory, transfers, order of work, step scalars, faults, timings,
+   counts.  Usage: test_backend_accelerator DEVICE     tests/vulkan and tests/cuda_host run it on theirs. */
 #include "backend/backend.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "backend/ir/passes.h"
 #include "tests/support/suite.h"
 
-static const char *const DEVICE = "vulkan:0";
+static const char *device_name;
 
 static void expect(ms_status status, ms_status want, const char *part) {
     ck_assert_msg(status == want, "status %s: %s", ms_status_text(status), ms_status_message());
@@ -18,7 +18,7 @@ static void expect(ms_status status, ms_status want, const char *part) {
 }
 
 static ms_device *open_device(void) {
-    ms_device_options options = {.name = DEVICE, .numerics = MS_NUMERICS_EXACT};
+    ms_device_options options = {.name = device_name, .numerics = MS_NUMERICS_EXACT};
     ms_device *device;
     ms_must(ms_device_open(&options, &device));
     return device;
@@ -245,9 +245,14 @@ START_TEST(test_estimate_needs_no_storage) {
 }
 END_TEST
 
-int main(void) {
-    Suite *suite = suite_create("vulkan device");
-    TCase *tests = tcase_create("vulkan device");
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s DEVICE\n", argv[0]);
+        return 2;
+    }
+    device_name = argv[1];
+    Suite *suite = suite_create("accelerator");
+    TCase *tests = tcase_create("accelerator");
     tcase_set_timeout(tests, 300);
     tcase_add_test(tests, test_transfers);
     tcase_add_test(tests, test_storage_starts_at_zero);

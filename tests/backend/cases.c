@@ -44,7 +44,7 @@ static ms_op_case three_numbers(ms_dtype dtype) {
     return test;
 }
 
-START_TEST(bits) {
+START_TEST(compares_bits) {
     ms_op_case test = three_numbers(MS_DTYPE_F32);
     uint32_t want[] = {0x7fc00000u, 0x80000000u, 0x3f800000u}, have[] = {0xffc00001u, 0x80000000u, 0x3f800000u};
     ms_case_difference difference = {0};
@@ -64,7 +64,7 @@ START_TEST(bits) {
 }
 END_TEST
 
-START_TEST(bounds) {
+START_TEST(compares_with_bounds) {
     ms_op_case test = three_numbers(MS_DTYPE_F32);
     double oracle[] = {1, -2, HUGE_VAL}, bound[] = {0.5, 0.5, 0.5};
     float have[] = {1.25f, -2.5f, INFINITY};
@@ -83,6 +83,100 @@ START_TEST(bounds) {
     difference = (ms_case_difference){0};
     ms_case_compare_oracle(&test, 0, oracle, have, bound, &difference);
     ck_assert(difference.differs && difference.index == 2);
+}
+END_TEST
+
+static const ms_product_rounding tensor_cores = {
+    .factor = 0x1p-10, .attention_factor = 0x1p-11, .attention_weight = 0x1p-8, .sum = 0x1p-23};
+static const ms_product_rounding plain_f32 = {0, 0, 0, 0};
+
+/* [1,3] times [3,7] whose elements are all x, computed with factors cut down to 1: whether the bound allows it, and the
+   error over the bound. */
+static bool allows_ones(float x, const ms_product_rounding *rounding, double *out_worst) {
+    ms_op_case test;
+    float a[3] = {x, x, x}, b[21], have[7];
+    double oracle_values[7], *bounds[MS_MAX_OUTPUTS];
+    ck_assert(ms_case_make(MS_OP_MATMUL, 4, &test));
+    ck_assert_int_eq(ms_case_infer(&test), MS_OK);
+    ck_assert(ms_shape_count(&test.shape[0]) == 3 && ms_shape_count(&test.shape[1]) == 21);
+    for (int i = 0; i < 21; i++) b[i] = x;
+    for (int i = 0; i < 7; i++) oracle_values[i] = 3 * (double)x * (double)x, have[i] = 3;
+    ms_case_values oracle = {.in = {a, b}, .out = {oracle_values}};
+    ck_assert_int_eq(ms_case_bounds(&test, &oracle, rounding, bounds), MS_OK);
+    ms_case_difference difference = {0};
+    ms_case_compare_oracle(&test, 0, oracle_values, have, bounds[0], &difference);
+    free(bounds[0]);
+    *out_worst = difference.worst;
+    return !difference.differs;
+}
+
+/* Factors that lose all that TF32 may cut off all but reach the bound; what bf16 or f32 products would lose is beyond.
+ */
+START_TEST(product_bound_is_reached) {
+    double worst;
+    ck_assert(allows_ones(1 + 0x1p-10f - 0x1p-23f, &tensor_cores, &worst));
+    ck_assert_msg(worst > 0.99, "the largest error of cut factors is %.3f of its bound", worst);
+    ck_assert(!allows_ones(1 + 0x1p-10f - 0x1p-23f, &plain_f32, &worst));
+    ck_assert(!allows_ones(1 + 0x1p-10f + 0x1p-16f, &tensor_cores, &worst));
+    ck_assert(!allows_ones(1 + 0x1p-8f - 0x1p-23f, &tensor_cores, &worst));
+}
+END_TEST
+
+/* The oracle's output 0 of a case with one element moved: by as little as its bound forbids, and by one step less. */
+static void check_smallest_error(ms_device *device, const ms_op_case *test, const ms_product_rounding *rounding) {
+    ms_case_program *program;
+    ms_case_values values;
+    ms_case_finding finding;
+    ms_case_layout layout = {MS_LAYOUT_PLAIN, -1, 64};
+    double *bounds[MS_MAX_OUTPUTS];
+    ck_assert_int_eq(ms_case_program_create(device, test, layout, &program), MS_OK);
+    ck_assert_int_eq(ms_case_values_init(test, &values), MS_OK);
+    ck_assert_int_eq(ms_case_program_run(program, &values, &finding), MS_OK);
+    ck_assert_int_eq(ms_case_bounds(test, &values, rounding, bounds), MS_OK);
+    int64_t count = ms_shape_count(&test->out[0].shape);
+    bool in_bf16 = test->out[0].dtype == MS_DTYPE_BF16;
+    size_t size = ms_dtype_size(test->out[0].dtype);
+    unsigned char *have = malloc((size_t)count * size);
+    for (int64_t i = 0; i < count; i++) {
+        float rounded = in_bf16 ? 0 : (float)((const double *)values.out[0])[i];
+        memcpy(have + (size_t)i * size,
+               in_bf16 ? (const char *)values.out[0] + (size_t)i * size : (const char *)&rounded, size);
+    }
+    int64_t at = count / 2;
+    uint32_t bits = ms_case_beyond(test, 0, values.out[0], bounds[0], at);
+    for (int beyond = 1; beyond >= 0; beyond--) {
+        if (!beyond) bits += bits >> (8 * size - 1) ? 1u : -1u;
+        memcpy(have + (size_t)at * size, &bits, size);
+        ms_case_difference difference = {0};
+        ms_case_compare_oracle(test, 0, values.out[0], have, bounds[0], &difference);
+        ck_assert_msg(difference.differs == (bool)beyond, "%s: an error of %.9f of the bound",
+                      ms_op_get(test->op)->name, difference.worst);
+        ck_assert(!beyond || difference.index == at);
+    }
+    free(have);
+    for (int k = 0; k < MS_MAX_OUTPUTS; k++) free(bounds[k]);
+    ms_case_values_finish(&values);
+    ms_case_program_destroy(program);
+}
+
+START_TEST(smallest_error_is_seen) {
+    static const ms_op ops[] = {MS_OP_MATMUL, MS_OP_GRAM, MS_OP_ATTENTION, MS_OP_ATTENTION_GRAD,
+                                MS_OP_TIED_CROSS_ENTROPY};
+    ms_device_options options = {.name = "cpu", .numerics = MS_NUMERICS_ORACLE};
+    ms_device *device;
+    ms_op_case test, in_bf16;
+    ck_assert_int_eq(ms_device_open(&options, &device), MS_OK);
+    for (int i = 0; i < 6; i++) {
+        ck_assert(ms_case_make(ops[_i], i, &test));
+        ck_assert_int_eq(ms_case_infer(&test), MS_OK);
+        check_smallest_error(device, &test, &tensor_cores);
+        check_smallest_error(device, &test, &plain_f32);
+        check_smallest_error(device, &test, NULL);
+        ck_assert(ms_case_in_bf16(&test, i, &in_bf16));
+        ck_assert_int_eq(ms_case_infer(&in_bf16), MS_OK);
+        check_smallest_error(device, &in_bf16, &tensor_cores);
+    }
+    ms_device_close(device);
 }
 END_TEST
 
@@ -139,8 +233,10 @@ int main(void) {
     TCase *tests = tcase_create("cases");
     tcase_add_loop_test(tests, every_op_has_cases, 0, MS_OP_COUNT);
     tcase_add_test(tests, no_subnormal_input);
-    tcase_add_test(tests, bits);
-    tcase_add_test(tests, bounds);
+    tcase_add_test(tests, compares_bits);
+    tcase_add_test(tests, compares_with_bounds);
+    tcase_add_test(tests, product_bound_is_reached);
+    tcase_add_loop_test(tests, smallest_error_is_seen, 0, 5);
     tcase_add_test(tests, lost_nan);
     tcase_add_test(tests, sees_what_is_not_written);
     suite_add_tcase(suite, tests);

@@ -1,12 +1,16 @@
 #!/bin/sh
-# `exact` on a device ends with the CPU's weights, optimizer state, losses and spectra, bit for bit: a whole run, short runs of
+# `exact` on a device ends with the CPU's weights, optimizer state, losses and spectra, bit for bit: whole runs, short runs of
 # each variant of training, and runs that change the device halfway.
-# Usage: same_bits.sh PROGRAM DEVICE [quick]     DEVICE: as `muonscope devices` lists it; quick: a shorter whole run
-. "$(dirname "$0")/../end_to_end/support.sh"
+# Usage: device_bits.sh PROGRAM DEVICE [quick]     DEVICE: as `muonscope devices` lists it; quick: one whole run, of 10 steps
+. "$(dirname "$0")/support.sh"
 device=$2
-steps=50
-[ "${3:-}" != quick ] || steps=10
 short="--steps 4 --tracker.every=2 --validation.every=2 --checkpoint.every=2"
+steps=50
+whole="--steps $steps"
+if [ "${3:-}" = quick ]; then
+    steps=10
+    whole=$short
+fi
 
 # same RUN OTHER: the run that just ended, OTHER, ended as RUN did, whose hashes are in RUN.hashes.
 same() {
@@ -31,21 +35,25 @@ variant() {
 }
 
 variant whole --steps "$steps"
+variant adamw $whole --optimizer adamw
+variant bf16 $whole --train.storage bf16
+variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
 variant accumulation $short --train.accumulation 2
-variant adamw $short --optimizer adamw
 variant split_matrices $short --attention.merged=false
 variant split_update $short --muon.split=per_head
 variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
     --attention.rope_layout=half_split
 variant recompute $short --model.recompute=true
-variant bf16 $short --train.storage bf16
 
-# What real GPUs take on software drivers: kernels for GPUs, bf16 in words, temporaries in several pieces of memory.
-export MUONSCOPE_VULKAN_GPU=1 MUONSCOPE_VULKAN_PACKED=1 MUONSCOPE_VULKAN_ALLOCATION=4194304
-variant as_on_gpus --steps 2 --tracker.every=1 --train.storage bf16 --train.batch_sequences 96
-awk '/^memory/ { sub(/.*temporaries /, ""); found = $0 + 0 > 4 } END { exit !found }' out ||
-    fail "temporaries fit into one piece: give it more sequences"
-unset MUONSCOPE_VULKAN_GPU MUONSCOPE_VULKAN_PACKED MUONSCOPE_VULKAN_ALLOCATION
+# What real GPUs take on software drivers of Vulkan: kernels for GPUs, bf16 in words, temporaries in several pieces of memory.
+as_on_gpus() {
+    export MUONSCOPE_VULKAN_GPU=1 MUONSCOPE_VULKAN_PACKED=1 MUONSCOPE_VULKAN_ALLOCATION=4194304
+    variant as_on_gpus --steps 2 --tracker.every=1 --train.storage bf16 --train.batch_sequences 96
+    awk '/^memory/ { sub(/.*temporaries /, ""); found = $0 + 0 > 4 } END { exit !found }' out ||
+        fail "temporaries fit into one piece: give it more sequences"
+    unset MUONSCOPE_VULKAN_GPU MUONSCOPE_VULKAN_PACKED MUONSCOPE_VULKAN_ALLOCATION
+}
+case $device in vulkan:*) as_on_gpus ;; esac
 
 # Half the run on one device, half on the other.  A run always validates and tracks its last step: so does the unbroken one.
 half=$((steps / 2))

@@ -1,28 +1,30 @@
 #!/bin/sh
-# muonscope verify on the CPU: everything passes and is covered; planted faults fail and are named; bad arguments; JSON.
+# muonscope verify on a device: everything passes and is covered; planted faults fail and are named; bad arguments; JSON.
+# Usage: verify.sh PROGRAM [DEVICE]     DEVICE: cpu unless named
 . "$(dirname "$0")/support.sh"
+device=${2:-cpu}
 
-must program verify --quick --device cpu --json result.json
-grep -q '^coverage of cpu exact: \([0-9]*\) of \1 ops, 100.0 %, and 1 composite$' out || fail "exact does not cover every op"
-grep -q '^coverage of cpu fast: \([0-9]*\) of \1 ops, 100.0 %, and 1 composite$' out || fail "fast does not cover every op"
+must program verify --quick --device "$device" --json result.json
+grep -q "^coverage of $device exact: \\([0-9]*\\) of \\1 ops, 100.0 %, and 1 composite$" out || fail "exact does not cover every op"
+grep -q "^coverage of $device fast: \\([0-9]*\\) of \\1 ops, 100.0 %, and 1 composite$" out || fail "fast does not cover every op"
 rows=$(grep -c '"type":"row"' result.json)
 grep -q "^$rows rows: $rows pass, 0 fail (0 not run), 0 unsupported$" out || fail "the totals are not $rows passes"
 grep -q '"case":"[0-9]*: bf16' result.json || fail "no case in bf16"
-grep -q '"name":"train bf16","case":"cpu, then cpu, from step 2"' result.json || fail "no run changed its device"
+grep -q "\"name\":\"train bf16\",\"case\":\"cpu, then $device, from step 2\"" result.json || fail "no run changed its device"
 tail -n 1 result.json | grep -q "^{\"type\":\"total\",\"rows\":$rows," || fail "the JSON does not end with totals"
 ! ls result.json.tmp 2>/dev/null || fail "a temporary file is left"
 
 # Another seed draws other inputs, and passes.
-must program verify --quick --device cpu --op matmul,rms_norm --op attention --seed 7 --numerics fast --json other.json
+must program verify --quick --device "$device" --op matmul,rms_norm --op attention --seed 7 --numerics fast --json other.json
 ! grep -q '"numerics":"exact"' other.json || fail "--numerics fast ran exact"
 names=$(sed -n 's/.*"type":"row".*"name":"\([a-z_]*\)".*/\1/p' other.json | sort -u | tr '\n' ' ')
 [ "$names" = "attention matmul rms_norm " ] || fail "--op ran $names"
 
 # Every op and every run of both numerics gets faults, and a row names each, with element and both patterns.
-refuse 1 "rows fail" program verify --quick --device cpu --planted-fault --json planted.json
+refuse 1 "rows fail" program verify --quick --device "$device" --planted-fault --json planted.json
 planted=$(sed -n 's/^planted faults: \([0-9]*\), found: \1$/\1/p' out)
 [ -n "$planted" ] || fail "not all planted faults were found: $(grep '^planted' out)"
-n_ops=$(sed -n 's/^coverage of cpu exact: \([0-9]*\) of.*/\1/p' out)
+n_ops=$(sed -n "s/^coverage of $device exact: \\([0-9]*\\) of.*/\\1/p" out)
 n_runs=$(grep -c '"kind":"run"' planted.json)
 bits='[0-9a-f]+'
 n_found=0
