@@ -31,7 +31,7 @@ ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
    or reassociated.  text says what was found.  MS_NOT_FOUND, MS_UNSUPPORTED as ms_device_open. */
 typedef struct ms_device_verdict {
     bool exact;
-    char text[200];
+    char text[240];
 } ms_device_verdict;
 ms_status ms_device_probe(const char *name, ms_device_verdict *out);
 
