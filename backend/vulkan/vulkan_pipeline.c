@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/vulkan/vulkan_literal.h"
 #include "platform/file.h"
 #include "shader_headers.h"
 
@@ -124,13 +125,14 @@ void ms_vulkan_pipelines_finish(ms_backend_device *device) {
     memset(pipelines, 0, sizeof *pipelines);
 }
 
-/* A module of `exact` says what the device is to keep of IEEE-754: vulkan_spirv.h. */
-static ms_status create_module(ms_backend_device *device, const shader_code *shader, VkShaderModule *out) {
-    size_t n_words = shader->size_bytes / sizeof *shader->words;
+/* From the shader's own words, or others made of them.  A module of `exact` says what the device is to keep of IEEE-754:
+   vulkan_spirv.h. */
+static ms_status create_module(ms_backend_device *device, const shader_code *shader, const uint32_t *from,
+                               size_t n_words, VkShaderModule *out) {
     uint32_t *words = malloc((n_words + MS_VULKAN_MODE_WORDS) * sizeof *words);
     if (!words) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for shader %s", shader->name);
     ms_vulkan_float_modes modes = shader->fast ? (ms_vulkan_float_modes){0} : device->gpu.float_modes;
-    ms_status status = ms_vulkan_spirv_with_modes(shader->words, n_words, modes, words, &n_words);
+    ms_status status = ms_vulkan_spirv_with_modes(from, n_words, modes, words, &n_words);
     if (status == MS_OK) {
         VkShaderModuleCreateInfo info = {
             .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = n_words * sizeof *words, .pCode = words};
@@ -140,14 +142,53 @@ static ms_status create_module(ms_backend_device *device, const shader_code *sha
     return status;
 }
 
-static ms_status get_module(ms_backend_device *device, int shader, VkShaderModule *out) {
-    VkShaderModule *module = &device->pipelines.modules[shader];
-    if (!*module) MS_TRY(create_module(device, &shaders[shader], module));
+static ms_status get_module(ms_backend_device *device, int i_shader, VkShaderModule *out) {
+    VkShaderModule *module = &device->pipelines.modules[i_shader];
+    const shader_code *shader = &shaders[i_shader];
+    if (!*module)
+        MS_TRY(create_module(device, shader, shader->words, shader->size_bytes / sizeof *shader->words, module));
     *out = *module;
     return MS_OK;
 }
 
+static ms_status create_from(ms_backend_device *device, VkShaderModule module, const VkSpecializationInfo *constants,
+                             ms_vulkan_pipeline *pipeline) {
+    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+                                        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                                                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                                                  .module = module,
+                                                  .pName = "main",
+                                                  .pSpecializationInfo = constants},
+                                        .layout = device->pipelines.layout};
+    return ms_vulkan_status(device->call.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1, &info,
+                                                                  NULL, &pipeline->handle),
+                            shaders[pipeline->shader].name);
+}
+
+/* SwiftShader's compiler does not fold specialisation constants: every `if (VECTOR != 0u)` is taken at run time, both
+   ways.  So it gets constants.  *out_made is false for shaders that have to stay as they are. */
+static ms_status create_literal(ms_backend_device *device, ms_vulkan_pipeline *pipeline, bool *out_made) {
+    const shader_code *shader = &shaders[pipeline->shader];
+    uint32_t *words;
+    size_t n_words;
+    VkShaderModule module = VK_NULL_HANDLE;
+    *out_made = false;
+    if (device->gpu.driver.driverID != VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return MS_OK;
+    MS_TRY(ms_vulkan_write_literals(shader->words, shader->size_bytes / sizeof *words, pipeline->constants,
+                                    pipeline->n_constants, &words, &n_words));
+    if (!words) return MS_OK;
+    *out_made = true;
+    ms_status status = create_module(device, shader, words, n_words, &module);
+    if (status == MS_OK) status = create_from(device, module, NULL, pipeline);
+    device->call.vkDestroyShaderModule(device->handle, module, NULL);
+    free(words);
+    return status;
+}
+
 static ms_status create_pipeline(ms_backend_device *device, ms_vulkan_pipeline *pipeline) {
+    bool made;
+    MS_TRY(create_literal(device, pipeline, &made));
+    if (made) return MS_OK;
     VkShaderModule module;
     MS_TRY(get_module(device, pipeline->shader, &module));
     VkSpecializationMapEntry entries[MS_VULKAN_MAX_CONSTANTS];
@@ -155,16 +196,7 @@ static ms_status create_pipeline(ms_backend_device *device, ms_vulkan_pipeline *
         entries[i] = (VkSpecializationMapEntry){i, i * (uint32_t)sizeof(uint32_t), sizeof(uint32_t)};
     VkSpecializationInfo constants = {(uint32_t)pipeline->n_constants, entries,
                                       (size_t)pipeline->n_constants * sizeof(uint32_t), pipeline->constants};
-    VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-                                        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                                                  .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                                                  .module = module,
-                                                  .pName = "main",
-                                                  .pSpecializationInfo = &constants},
-                                        .layout = device->pipelines.layout};
-    return ms_vulkan_status(device->call.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1, &info,
-                                                                  NULL, &pipeline->handle),
-                            shaders[pipeline->shader].name);
+    return create_from(device, module, &constants, pipeline);
 }
 
 ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const uint32_t *constants, int n_constants,
