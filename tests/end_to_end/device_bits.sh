@@ -31,7 +31,7 @@ variant() {
     grep -q "^device  *$device," out || fail "the run does not say that it is on $device: $(head -n 1 out)"
     same "$name.cpu" "$name.device"
     [ "$(wc -l <"$name.cpu/spectra.jsonl")" -ge 12 ] || fail "$name.cpu/spectra.jsonl has too few lines"
-    echo "$name: $(head -n 1 "$name.cpu.hashes")"
+    echo "$name:" $(cat "$name.cpu.hashes")
 }
 
 variant whole --steps "$steps"
@@ -67,7 +67,7 @@ must micro --run unbroken --device cpu --steps "$steps" $at_half
 hashes >unbroken.hashes
 halves cpu_first cpu "$device"
 halves device_first "$device" cpu
-echo "changes of device: $(head -n 1 unbroken.hashes)"
+echo "changes of device:" $(cat unbroken.hashes)
 
 must micro --run other --device "$device" $short --seed 43
 hashes >other.hashes
