@@ -275,6 +275,11 @@ ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64
                           (size_t)count * size);
 }
 
+int ms_device_choices(const ms_device *device, int first, void (*tell)(void *context, const char *line),
+                      void *context) {
+    return device->impl->choices ? device->impl->choices(device->device, first, tell, context) : 0;
+}
+
 static ms_status check_finished(const ms_graph *graph) {
     for (int i = 0; i < ms_graph_n_nodes(graph); i++) {
         const ms_op_info *info = ms_op_get(ms_graph_node(graph, i)->op);

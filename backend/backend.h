@@ -66,6 +66,9 @@ int ms_device_threads(const ms_device *device);
 int64_t ms_device_memory_bytes(const ms_device *device);
 /* Memory that the device has really given so far, to be held against the plan.  0 where that is not counted (CPU). */
 size_t ms_device_allocated_bytes(const ms_device *device);
+/* What a device's libraries chose while programs ran, and `fast` results depend on (cuBLASLt's algorithms): tells each
+   choice from number `first` on, a line each, in the order of choosing.  Returns how many there are so far. */
+int ms_device_choices(const ms_device *device, int first, void (*tell)(void *context, const char *line), void *context);
 
 /* Storage of all variables of a table on one device, zero at first.  variables is borrowed and must not grow
    afterwards. MS_OUT_OF_MEMORY names the bytes. */

@@ -49,6 +49,9 @@ typedef struct ms_backend_impl {
     void (*counts)(const ms_backend_program *program, ms_program_counts *out); /* complete after the first run */
     void (*set_timing)(ms_backend_program *program, bool on);
     void (*get_times)(const ms_backend_program *program, ms_op_time *out);
+    /* backend.h, ms_device_choices.  NULL: the device makes none. */
+    int (*choices)(const ms_backend_device *device, int first, void (*tell)(void *context, const char *line),
+                   void *context);
 } ms_backend_impl;
 
 #endif

@@ -97,6 +97,11 @@ static ms_step_line describe(const ms_train_run *run, const ms_step_result *resu
                           .eta_seconds = *smoothed_seconds * (double)(run->n_steps - run->trainer->step)};
 }
 
+static void log_choice(void *context, const char *line) {
+    const ms_train_run *run = context;
+    ms_logger_file_only(run->logger, "chosen by the device's library: %s", line);
+}
+
 static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoothed_seconds) {
     double begin = ms_clock_seconds();
     ms_step_result result;
@@ -107,6 +112,7 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoo
     }
     MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), before, run->tracking, &result));
     if (run->tracking) MS_TRY(ms_tracking_after_update(run->tracking));
+    run->n_choices = ms_device_choices(run->trainer->device, run->n_choices, log_choice, run);
     ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));

@@ -27,6 +27,7 @@ typedef struct ms_train_run {
     char config_hash[65];                      /* of the keys that must not change */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet */
+    int n_choices;                             /* of the device, in run.log so far */
 } ms_train_run;
 
 /* Opens data and trainer for run->config (set by the caller in a zeroed run) and plans memory, but touches no folder

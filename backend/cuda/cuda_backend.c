@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cuda/cuda_blas.h"
 #include "backend/cuda/cuda_device.h"
 #include "backend/cuda_module.h"
 
@@ -109,6 +110,11 @@ static ms_product_rounding cuda_product_rounding(const ms_backend_device *device
 
 static size_t cuda_allocated_bytes(const ms_backend_device *device) { return device->held_bytes; }
 
+static int cuda_choices(const ms_backend_device *device, int first, void (*tell)(void *context, const char *line),
+                        void *context) {
+    return ms_cuda_blas_choices(device->blas, first, tell, context);
+}
+
 static ms_status cuda_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
     *out = NULL;
     ms_cuda_buffer *buffer = calloc(1, sizeof *buffer);
@@ -166,6 +172,7 @@ static const ms_backend_impl cuda_impl = {
     .counts = ms_cuda_program_counts,
     .set_timing = ms_cuda_program_set_timing,
     .get_times = ms_cuda_program_get_times,
+    .choices = cuda_choices,
 };
 
 const ms_backend_impl *ms_cuda_module_entry(int version) {

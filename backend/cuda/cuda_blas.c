@@ -2,6 +2,7 @@
    asked for, with right as its A and left as its B. */
 #include "backend/cuda/cuda_blas.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,8 @@ struct ms_cuda_blas {
     const ms_cublas_lt *lt; /* borrowed */
     cublasLtHandle_t handle;
     void *workspace; /* WORKSPACE_BYTES on the device; products run one after the other on one stream */
-    algorithm *algorithms;
+    bool has_tf32;
+    algorithm *algorithms; /* in the order of choosing */
 };
 
 /* cuBLASLt's objects for one product. */
@@ -52,6 +54,7 @@ ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out) {
     *out = NULL;
     ms_cuda_blas *blas = calloc(1, sizeof *blas);
     if (!blas) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for cuBLASLt");
+    blas->has_tf32 = device->limits.compute_major >= 8;
     ms_status status = ms_cublas_lt_load(&blas->lt);
     if (status == MS_OK) status = blas_status(blas->lt->Create(&blas->handle), "creating a handle");
     if (status == MS_OK) status = ms_cuda_allocate(device, WORKSPACE_BYTES, &blas->workspace);
@@ -127,9 +130,11 @@ static ms_status make_factor_layout(const ms_cublas_lt *lt, const ms_cuda_blas_p
     return make_layout(lt, product->dtype, rows, columns, product->batch, factor->step, out);
 }
 
-static ms_status make_operation(const ms_cublas_lt *lt, const ms_cuda_blas_product *product,
+static ms_status make_operation(const ms_cuda_blas *blas, const ms_cuda_blas_product *product,
                                 cublasLtMatmulDesc_t *out) {
-    cublasComputeType_t compute = product->dtype == MS_DTYPE_F32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+    const ms_cublas_lt *lt = blas->lt;
+    bool in_tf32 = product->dtype == MS_DTYPE_F32 && blas->has_tf32;
+    cublasComputeType_t compute = in_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
     cublasOperation_t right = product->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
     cublasOperation_t left = product->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
     BLAS_TRY(lt->MatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
@@ -159,9 +164,10 @@ static ms_status make_preference(const ms_cublas_lt *lt, const algorithm_key *ke
     return prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key->y_alignment);
 }
 
-static ms_status make_descriptors(const ms_cublas_lt *lt, const ms_cuda_blas_product *product, descriptors *out) {
+static ms_status make_descriptors(const ms_cuda_blas *blas, const ms_cuda_blas_product *product, descriptors *out) {
+    const ms_cublas_lt *lt = blas->lt;
     int64_t n_rows = product->left.n_rows, n_columns = product->right.n_rows;
-    MS_TRY(make_operation(lt, product, &out->operation));
+    MS_TRY(make_operation(blas, product, &out->operation));
     MS_TRY(make_factor_layout(lt, product, &product->right, &out->right));
     MS_TRY(make_factor_layout(lt, product, &product->left, &out->left));
     return make_layout(lt, product->result_dtype, n_rows, n_columns, product->batch, n_rows * n_columns, &out->y);
@@ -189,8 +195,9 @@ static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptor
     if (!entry) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for an algorithm");
     entry->key = *key;
     entry->chosen = result.algo;
-    entry->next = blas->algorithms;
-    blas->algorithms = entry;
+    algorithm **last = &blas->algorithms;
+    while (*last) last = &(*last)->next;
+    *last = entry;
     *out = entry;
     return MS_OK;
 }
@@ -199,7 +206,7 @@ static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, de
     algorithm_key key = key_of(product);
     algorithm *entry = blas->algorithms;
     while (entry && memcmp(&entry->key, &key, sizeof key) != 0) entry = entry->next;
-    MS_TRY(make_descriptors(blas->lt, product, all));
+    MS_TRY(make_descriptors(blas, product, all));
     if (!entry) MS_TRY(choose(blas, &key, all, &entry));
     float beta = product->c ? product->beta : 0.0f;
     return blas_status(blas->lt->Matmul(blas->handle, all->operation, &product->alpha, product->right.data, all->right,
@@ -218,4 +225,51 @@ ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *produ
                           ms_dtype_name(product->dtype), (long long)product->batch, (long long)product->left.n_rows,
                           (long long)product->depth, (long long)product->batch, (long long)product->depth,
                           (long long)product->right.n_rows, ms_dtype_name(product->result_dtype));
+}
+
+/* A member of an algorithm's description; some are 16 bits wide, -1: cuBLASLt does not tell. */
+static long member(const ms_cublas_lt *lt, const algorithm *entry, cublasLtMatmulAlgoConfigAttributes_t attribute,
+                   bool is_short) {
+    uint32_t wide = 0;
+    uint16_t narrow = 0;
+    size_t written;
+    cublasStatus_t error =
+        is_short ? lt->MatmulAlgoConfigGetAttribute(&entry->chosen, attribute, &narrow, sizeof narrow, &written)
+                 : lt->MatmulAlgoConfigGetAttribute(&entry->chosen, attribute, &wide, sizeof wide, &written);
+    return error != CUBLAS_STATUS_SUCCESS ? -1 : is_short ? (long)narrow : (long)wide;
+}
+
+static void describe(const ms_cublas_lt *lt, const algorithm *entry, char *out, size_t size) {
+    const algorithm_key *key = &entry->key;
+    size_t version = lt->GetVersion();
+    int used =
+        snprintf(out, size, "cuBLASLt %zu: %s%s [%lld x %lld,%lld] and %s[%lld,%lld]%s to %s, aligned %u %u %u %u",
+                 version, ms_dtype_name((ms_dtype)key->dtype), key->left_transposed ? " transposed" : "",
+                 (long long)key->batch, (long long)key->n_rows, (long long)key->depth,
+                 key->right_transposed ? "transposed " : "", (long long)key->n_columns, (long long)key->depth,
+                 key->has_beta ? " added" : "", ms_dtype_name((ms_dtype)key->result_dtype), key->left_alignment,
+                 key->right_alignment, key->c_alignment, key->y_alignment);
+    snprintf(out + used, size - (size_t)used,
+             ": algorithm %ld, tile %ld, stages %ld, split %ld, reduction %ld, swizzle %ld, option %ld, inner %ld, "
+             "cluster %ld",
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_ID, false), member(lt, entry, CUBLASLT_ALGO_CONFIG_TILE_ID, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_STAGES_ID, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_SPLITK_NUM, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_CTA_SWIZZLING, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_CUSTOM_OPTION, false),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID, true),
+             member(lt, entry, CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID, true));
+}
+
+int ms_cuda_blas_choices(const ms_cuda_blas *blas, int first, void (*tell)(void *context, const char *line),
+                         void *context) {
+    int n = 0;
+    for (const algorithm *entry = blas ? blas->algorithms : NULL; entry; entry = entry->next, n++) {
+        char line[400];
+        if (n < first) continue;
+        describe(blas->lt, entry, line, sizeof line);
+        tell(context, line);
+    }
+    return n;
 }

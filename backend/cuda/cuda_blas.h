@@ -34,6 +34,10 @@ typedef struct ms_cuda_blas_product {
    thread-safe. */
 ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream);
 
+/* Tells the algorithms that were chosen, from number `first` on, a line each; returns how many there are. */
+int ms_cuda_blas_choices(const ms_cuda_blas *blas, int first, void (*tell)(void *context, const char *line),
+                         void *context);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,8 +12,16 @@ static ms_status refuse_lost(const ms_backend_device *device) {
 
 ms_status ms_cuda_check(ms_backend_device *device, cudaError_t error, const char *what) {
     ms_status status = ms_cuda_status(error, what);
-    if (status == MS_DEVICE_LOST) device->lost = true;
-    return status == MS_OK ? MS_OK : ms_status_note(status, "cuda:%d (%s)", device->index, device->name);
+    if (status == MS_OK) return MS_OK;
+    if (status != MS_DEVICE_LOST) return ms_status_note(status, "cuda:%d (%s)", device->index, device->name);
+    device->lost = true;
+    return ms_status_note(status, "cuda:%d (%s), lost (MUONSCOPE_CUDA_SYNC=1 finds the op that did it)", device->index,
+                          device->name);
+}
+
+ms_status ms_cuda_use(ms_backend_device *device) {
+    if (device->lost) return refuse_lost(device);
+    return ms_cuda_check(device, cudaSetDevice(device->index), "choosing the device");
 }
 
 ms_status ms_cuda_check_fault(ms_backend_device *device) {
@@ -29,19 +37,41 @@ ms_status ms_cuda_check_fault(ms_backend_device *device) {
 }
 
 ms_status ms_cuda_wait(ms_backend_device *device) {
-    if (device->lost) return refuse_lost(device);
+    MS_TRY(ms_cuda_use(device));
     MS_TRY(ms_cuda_check(device, cudaStreamSynchronize(device->stream), "waiting for the device"));
     MS_TRY(ms_cuda_check(device, cudaStreamSynchronize(device->copy_stream), "waiting for copies"));
     return ms_cuda_check_fault(device);
 }
 
+/* The pool keeps what was freed; pieces of that may be of no use for what is wanted now. */
+static ms_status give_back_unused(ms_backend_device *device, bool *out_gave) {
+    cudaMemPool_t pool;
+    uint64_t reserved_bytes = 0, used_bytes = 0;
+    *out_gave = false;
+    MS_TRY(ms_cuda_check(device, cudaStreamSynchronize(device->stream), "waiting for the device"));
+    MS_TRY(ms_cuda_check(device, cudaDeviceGetDefaultMemPool(&pool, device->index), "finding the memory pool"));
+    MS_TRY(ms_cuda_check(device, cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved_bytes),
+                         "reading the memory pool"));
+    MS_TRY(ms_cuda_check(device, cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used_bytes),
+                         "reading the memory pool"));
+    *out_gave = reserved_bytes > used_bytes;
+    return *out_gave ? ms_cuda_check(device, cudaMemPoolTrimTo(pool, 0), "trimming the memory pool") : MS_OK;
+}
+
 ms_status ms_cuda_allocate(ms_backend_device *device, size_t size_bytes, void **out) {
     *out = NULL;
-    if (device->lost) return refuse_lost(device);
-    cudaError_t error = cudaMallocAsync(out, size_bytes ? size_bytes : 1, device->stream);
+    MS_TRY(ms_cuda_use(device));
+    size_t wanted = size_bytes ? size_bytes : 1;
+    cudaError_t error = cudaMallocAsync(out, wanted, device->stream);
+    if (error == cudaErrorMemoryAllocation) {
+        bool gave;
+        (void)cudaGetLastError(); /* not sticky */
+        MS_TRY(give_back_unused(device, &gave));
+        if (gave) error = cudaMallocAsync(out, wanted, device->stream);
+    }
     if (error == cudaErrorMemoryAllocation) {
         size_t free_bytes = 0, total_bytes = 0;
-        (void)cudaGetLastError(); /* not sticky */
+        (void)cudaGetLastError();
         (void)cudaMemGetInfo(&free_bytes, &total_bytes);
         *out = NULL;
         return MS_FAIL(MS_OUT_OF_MEMORY,
@@ -56,6 +86,8 @@ ms_status ms_cuda_allocate(ms_backend_device *device, size_t size_bytes, void **
 void ms_cuda_release(ms_backend_device *device, void *memory, size_t size_bytes) {
     if (!memory) return;
     device->held_bytes -= size_bytes;
+    if (device->lost) return; /* the context is gone, and its memory with it */
+    (void)cudaSetDevice(device->index);
     /* In stream order: whatever uses it was queued before.  An error here was or will be told by the next wait. */
     (void)cudaFreeAsync(memory, device->stream);
 }
@@ -134,6 +166,7 @@ ms_status ms_cuda_device_open(int index, const ms_device_options *options, ms_ba
 void ms_cuda_device_close(ms_backend_device *device) {
     if (!device) return;
     /* Errors at the end have no one left to hear them. */
+    (void)cudaSetDevice(device->index);
     if (device->stream) (void)cudaStreamSynchronize(device->stream);
     if (device->copy_stream) (void)cudaStreamSynchronize(device->copy_stream);
     ms_cuda_blas_destroy(device, device->blas);

@@ -61,6 +61,9 @@ void ms_cuda_transfer_finish(ms_backend_device *device);
 /* Waits for both streams, then looks for a fault that a kernel has reported (MS_INVALID). */
 ms_status ms_cuda_wait(ms_backend_device *device);
 ms_status ms_cuda_check_fault(ms_backend_device *device);
+/* Makes the device the calling thread's: launches, events and graphs belong to the current one, which another device's
+   calls may have changed.  MS_DEVICE_LOST. */
+ms_status ms_cuda_use(ms_backend_device *device);
 /* As ms_cuda_status, and remembers a lost device. */
 ms_status ms_cuda_check(ms_backend_device *device, cudaError_t error, const char *what);
 

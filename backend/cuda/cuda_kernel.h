@@ -68,6 +68,9 @@ typedef size_t (*ms_cuda_workspace)(const ms_cuda_call *call);
 ms_status ms_cuda_status(cudaError_t error, const char *what);
 #define MS_CUDA_TRY(call, what) MS_TRY(ms_cuda_status((call), (what)))
 
+/* " f32[2,3] i32[4] -> f32[5]": dtypes and shapes of the operands that there are; `size`: 16 or more. */
+void ms_cuda_shapes_text(const ms_cuda_call *call, char *out, size_t size);
+
 /* After a launch: MS_OK, or its error with the op's name and the shapes of its operands. */
 ms_status ms_cuda_launched(const ms_cuda_call *call);
 

@@ -22,12 +22,19 @@ static ms_status kind_of(cudaError_t error) {
     case cudaErrorIllegalAddress:
     case cudaErrorMisalignedAddress:
     case cudaErrorIllegalInstruction:
+    case cudaErrorInvalidAddressSpace:
     case cudaErrorInvalidPc:
     case cudaErrorHardwareStackError:
     case cudaErrorECCUncorrectable:
     case cudaErrorNvlinkUncorrectable:
     case cudaErrorContextIsDestroyed:
     case cudaErrorAssert:
+    case cudaErrorExternalDevice:
+    case cudaErrorMpsClientTerminated:
+#if CUDART_VERSION >= 13000
+    case cudaErrorContained:
+    case cudaErrorTensorMemoryLeak:
+#endif
         return MS_DEVICE_LOST;
     default:
         return MS_INTERNAL;
@@ -36,6 +43,8 @@ static ms_status kind_of(cudaError_t error) {
 
 ms_status ms_cuda_status(cudaError_t error, const char *what) {
     if (error == cudaSuccess) return MS_OK;
+    /* The runtime remembers an error until it is asked: it must not be taken for that of the next launch. */
+    (void)cudaGetLastError();
     return MS_FAIL(kind_of(error), "cuda: %s: %s: %s", what, cudaGetErrorName(error), cudaGetErrorString(error));
 }
 
@@ -47,12 +56,17 @@ static void append_shape(char *text, size_t size, const ms_cuda_operand *operand
              ms_shape_text(&operand->shape, shape, sizeof shape));
 }
 
+void ms_cuda_shapes_text(const ms_cuda_call *call, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; i < MS_MAX_INPUTS; i++) append_shape(out, size - sizeof " ->", &call->in[i]);
+    strcat(out, " ->");
+    for (int i = 0; i < MS_MAX_OUTPUTS; i++) append_shape(out, size, &call->out[i]);
+}
+
 ms_status ms_cuda_launched(const ms_cuda_call *call) {
     cudaError_t error = cudaGetLastError();
     if (error == cudaSuccess) return MS_OK;
-    char shapes[400] = "";
-    for (int i = 0; i < MS_MAX_INPUTS; i++) append_shape(shapes, sizeof shapes, &call->in[i]);
-    strcat(shapes, " ->");
-    for (int i = 0; i < MS_MAX_OUTPUTS; i++) append_shape(shapes, sizeof shapes, &call->out[i]);
+    char shapes[400];
+    ms_cuda_shapes_text(call, shapes, sizeof shapes);
     return ms_status_note(ms_cuda_status(error, "launch"), "%s:%s", ms_op_get(call->op)->name, shapes);
 }

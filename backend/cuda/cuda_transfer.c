@@ -43,6 +43,7 @@ static ms_status start_copy(ms_backend_device *device, ms_cuda_slot *slot, cudaS
 static size_t piece_size(size_t left) { return left < MS_CUDA_SLOT_BYTES ? left : MS_CUDA_SLOT_BYTES; }
 
 ms_status ms_cuda_upload(ms_backend_device *device, void *to, const void *data, size_t size_bytes) {
+    MS_TRY(ms_cuda_use(device));
     for (size_t done = 0; done < size_bytes;) {
         size_t size = piece_size(size_bytes - done);
         ms_cuda_slot *slot = &device->uploads[device->next_upload];
@@ -63,6 +64,7 @@ static ms_status start_download(ms_backend_device *device, int slot, const void 
 
 /* The device copies the next piece while the host copies this one. */
 ms_status ms_cuda_download(ms_backend_device *device, const void *from, void *out_data, size_t size_bytes) {
+    MS_TRY(ms_cuda_use(device));
     MS_TRY(ms_cuda_check(device, cudaEventRecord(device->queued, device->stream), "recording an event"));
     MS_TRY(ms_cuda_check(device, cudaStreamWaitEvent(device->copy_stream, device->queued, 0), "ordering a download"));
     MS_TRY(start_download(device, 0, from, piece_size(size_bytes)));

@@ -256,6 +256,25 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     return CUBLAS_STATUS_SUCCESS;
 }
 
+/* There is one algorithm: number 0, with a tile, stages and so on of 0. */
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t *algorithm,
+                                                    cublasLtMatmulAlgoConfigAttributes_t attribute, void *value,
+                                                    size_t size_bytes, size_t *written_bytes) {
+    uint64_t magic;
+    if (!algorithm || !value) return CUBLAS_STATUS_INVALID_VALUE;
+    memcpy(&magic, algorithm, sizeof magic);
+    bool is_short =
+        attribute == CUBLASLT_ALGO_CONFIG_INNER_SHAPE_ID || attribute == CUBLASLT_ALGO_CONFIG_CLUSTER_SHAPE_ID;
+    size_t wanted = is_short ? sizeof(uint16_t) : sizeof(uint32_t);
+    if (magic != ALGORITHM_MAGIC || size_bytes < wanted) return CUBLAS_STATUS_INVALID_VALUE;
+    memset(value, 0, wanted);
+    if (written_bytes) *written_bytes = wanted;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+/* That of the headers. */
+size_t cublasLtGetVersion(void) { return CUBLAS_VERSION; }
+
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t operation, const void *alpha, const void *a,
                               cublasLtMatrixLayout_t a_layout, const void *b, cublasLtMatrixLayout_t b_layout,
                               const void *beta, const void *c, cublasLtMatrixLayout_t c_layout, void *d,

@@ -208,6 +208,16 @@ cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribut
     });
 }
 
+/* Of what there is to be read: bytes given out, and as many held. */
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void *value) {
+    return api_call([&](Runtime &runtime) {
+        bool known = attribute == cudaMemPoolAttrReservedMemCurrent || attribute == cudaMemPoolAttrUsedMemCurrent;
+        if (pool != reinterpret_cast<cudaMemPool_t>(&default_pool) || !known || !value) return cudaErrorInvalidValue;
+        *static_cast<uint64_t *>(value) = runtime.device_used_bytes;
+        return cudaSuccess;
+    });
+}
+
 cudaError_t cudaMemPoolTrimTo(cudaMemPool_t pool, size_t) {
     return api_call([&](Runtime &) {
         return pool == reinterpret_cast<cudaMemPool_t>(&default_pool) ? cudaSuccess : cudaErrorInvalidValue;
