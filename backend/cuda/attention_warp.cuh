@@ -1,13 +1,9 @@
-// Tiles of fast attention: four warps, each with 16 of a block's 64 rows, multiply on tensor cores (mma.cuh) against N
-// columns at a time.  Rows are what a block owns: queries, or keys in the gradient of keys and values; columns are what
-// it walks over.
+// Tiles of fast attention: four warps multiply their rows on tensor cores (mma.cuh) with N columns at a time.  Rows are
+// what a block owns: queries, or keys in the gradient of keys and values; columns are what it walks over.
 //
-// In shared memory there are words: one number rounded to TF32, or two bf16.  Two layouts, both free of bank conflicts:
-//     rows   [row][SIZE numbers]      for sums over the numbers of a head (scores)
-//     pairs  [row / 2][SIZE] of bf16 from rows 2 i and 2 i + 1, [row][SIZE] of f32      for sums over rows (weighted
-//     values)
-// A fragment's words t and t + 4 are taken from places 2 t and 2 t + 1 (rows: one 8-byte load; pairs of f32: what the
-// scores' fragments hold), for both factors alike, which only changes the order within a sum.
+// Shared memory holds rows of words: one number rounded to TF32, or two bf16.  Rows begin 4 banks apart, so that the
+// eight 16-byte pieces of an ldmatrix lie in different banks, and so do the single words of f32 that sums over rows
+// take.  A warp's own fragments stay in registers where they are few.
 //
 // Numbers past the head and rows past the sequence are 0.  SIZE is the head size rounded up to 32, 64 or 128.
 #ifndef MS_BACKEND_CUDA_ATTENTION_WARP_CUH
@@ -16,9 +12,9 @@
 #include "backend/cuda/attention.cuh"
 #include "backend/cuda/mma.cuh"
 
-enum { WARP_THREADS = 128, WARP_ROWS = 64, MAX_WARP_SIZE = 128 };
+enum { WARP_THREADS = 128, N_WARPS = WARP_THREADS / 32, MAX_WARP_SIZE = 128 };
 
-static const float LOG2_E = 1.44269504f, LOG_2 = 0.693147181f;
+static const float LOG2_E = 1.44269504f;
 
 // 16 bytes of a head as words.
 static __device__ __forceinline__ uint4 words_of(uint4 bits, const float *) {
@@ -63,48 +59,34 @@ static __device__ __forceinline__ uint4 load_words(ms_cuda_head<const T> head, u
 template <class T, int SIZE> struct warp_tile {
     static constexpr int PER_WORD = 4 / (int)sizeof(T);
     static constexpr int WORDS = SIZE / PER_WORD;
-    static constexpr int ROW_STRIDE = WORDS + 8;                       // words; 8 or 24 modulo 32 banks
-    static constexpr int PAIR_STRIDE = SIZE + (PER_WORD == 2 ? 8 : 4); // words; 8 or 4 modulo 32
-    static constexpr int pair_words(int n_rows) { return n_rows / PER_WORD * PAIR_STRIDE; }
-    static constexpr int row_words(int n_rows) { return n_rows * ROW_STRIDE; }
+    static constexpr int STEPS = WORDS / 8; // of products over a head
+    static constexpr int STRIDE = WORDS + 4;
+    static constexpr int BUFFERS = PER_WORD; // f32 is rounded on its way, so its copies cannot go on by themselves
+    static constexpr int words(int n_rows) { return n_rows * STRIDE; }
 };
 
-// Rows first to first + N - 1 in the layout `rows`.
+// Begins to copy rows first to first + N - 1; they are there after finish_copies.
 template <class T, int SIZE, int N>
-static __device__ __forceinline__ void stage_rows(unsigned int *tile, ms_cuda_head<const T> head, unsigned int first,
+static __device__ __forceinline__ void start_copy(unsigned int *tile, ms_cuda_head<const T> head, unsigned int first,
                                                   const ms_cuda_attention_shape &shape) {
     using layout = warp_tile<T, SIZE>;
     const unsigned int per_row = layout::WORDS / 4;
 #pragma unroll 4
     for (unsigned int i = threadIdx.x; i < N * per_row; i += WARP_THREADS) {
-        unsigned int row = i / per_row, word = 4 * (i % per_row);
-        *reinterpret_cast<uint4 *>(&tile[row * layout::ROW_STRIDE + word]) =
-            load_words(head, first + row, word * layout::PER_WORD, shape);
+        unsigned int row = i / per_row, word = 4 * (i % per_row), n = word * layout::PER_WORD;
+        unsigned int *to = &tile[row * layout::STRIDE + word];
+        if (sizeof(T) == 2 && shape.packs) {
+            bool exists = first + row < shape.sequence && n < shape.head_size;
+            ms_copy_async(to, head.data + (exists ? (first + row) * head.stride + n : 0), exists);
+        } else {
+            *reinterpret_cast<uint4 *>(to) = load_words(head, first + row, n, shape);
+        }
     }
 }
 
-// The same rows in the layout `pairs`.
-template <class T, int SIZE, int N>
-static __device__ __forceinline__ void stage_pairs(unsigned int *tile, ms_cuda_head<const T> head, unsigned int first,
-                                                   const ms_cuda_attention_shape &shape) {
-    using layout = warp_tile<T, SIZE>;
-    const unsigned int per_row = layout::WORDS / 4;
-#pragma unroll 2
-    for (unsigned int i = threadIdx.x; i < N / layout::PER_WORD * per_row; i += WARP_THREADS) {
-        unsigned int row = i / per_row, n = 4 * layout::PER_WORD * (i % per_row);
-        unsigned int *to = &tile[row * layout::PAIR_STRIDE + n];
-        uint4 a = load_words(head, first + layout::PER_WORD * row, n, shape);
-        if constexpr (layout::PER_WORD == 1) {
-            *reinterpret_cast<uint4 *>(to) = a;
-        } else {
-            uint4 b = load_words(head, first + 2 * row + 1, n, shape);
-            *reinterpret_cast<uint4 *>(to) = make_uint4((a.x & 0xffffu) | b.x << 16, a.x >> 16 | (b.x & 0xffff0000u),
-                                                        (a.y & 0xffffu) | b.y << 16, a.y >> 16 | (b.y & 0xffff0000u));
-            *reinterpret_cast<uint4 *>(to + 4) =
-                make_uint4((a.z & 0xffffu) | b.z << 16, a.z >> 16 | (b.z & 0xffff0000u), (a.w & 0xffffu) | b.w << 16,
-                           a.w >> 16 | (b.w & 0xffff0000u));
-        }
-    }
+static __device__ __forceinline__ void finish_copies() {
+    ms_wait_for_copies();
+    __syncthreads();
 }
 
 static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
@@ -122,9 +104,9 @@ static __device__ __forceinline__ void multiply(float (&d)[4], const unsigned (&
 static __device__ __forceinline__ unsigned int lane_group() { return threadIdx.x % 32 / 4; }
 static __device__ __forceinline__ unsigned int lane_place() { return threadIdx.x % 4; }
 // Element e of a result's fragment n: its row among the block's, its column among the tile's (or its number of the
-// head).
-static __device__ __forceinline__ unsigned int fragment_row(int e) {
-    return threadIdx.x / 32 * 16 + lane_group() + (e < 2 ? 0 : 8);
+// head).  A warp has row tiles of 16, N_WARPS of them apart.
+static __device__ __forceinline__ unsigned int fragment_row(int tile, int e) {
+    return (tile * N_WARPS + threadIdx.x / 32) * 16 + lane_group() + (e < 2 ? 0 : 8);
 }
 static __device__ __forceinline__ unsigned int fragment_column(int n, int e) {
     return 8 * n + 2 * lane_place() + e % 2;
@@ -137,24 +119,60 @@ template <int N> static __device__ __forceinline__ void clear(float (&d)[N][4]) 
         for (int e = 0; e < 4; e++) d[n][e] = 0;
 }
 
-// score = the warp's 16 rows times N columns, both in the layout `rows`.
-template <class T, int SIZE, int N>
-static __device__ __forceinline__ void products(float (&score)[N / 8][4], const unsigned int *rows,
+// A warp's own rows as the left factor of products over a head: TILES x 16 of them.  KEPT: in registers.
+template <class T, int SIZE, int TILES, bool KEPT> struct own_rows {
+    using layout = warp_tile<T, SIZE>;
+    unsigned kept[KEPT ? TILES : 1][KEPT ? layout::STEPS : 1][4];
+    const unsigned int *place; // where the lane loads from, unless kept
+
+    // From a tile of 16 TILES N_WARPS rows, which must stay unless they are kept.
+    __device__ __forceinline__ void take(const unsigned int *tile) {
+        place = tile + (threadIdx.x / 32 * 16 + threadIdx.x % 16) * layout::STRIDE + threadIdx.x % 32 / 16 * 4;
+        if constexpr (KEPT) {
+#pragma unroll
+            for (int i = 0; i < TILES; i++)
+#pragma unroll
+                for (int step = 0; step < layout::STEPS; step++) ms_ldmatrix_x4(kept[i][step], at(i, step));
+        }
+    }
+    __device__ __forceinline__ void get(unsigned (&a)[4], int i, int step) const {
+        if constexpr (KEPT) {
+#pragma unroll
+            for (int j = 0; j < 4; j++) a[j] = kept[i][step][j];
+        } else {
+            ms_ldmatrix_x4(a, at(i, step));
+        }
+    }
+    __device__ __forceinline__ const unsigned int *at(int i, int step) const {
+        return place + i * N_WARPS * 16 * layout::STRIDE + 8 * step;
+    }
+};
+
+// score = the warp's rows times N columns of a tile.
+template <class T, int SIZE, int N, int TILES, bool KEPT>
+static __device__ __forceinline__ void products(float (&score)[TILES][N / 8][4],
+                                                const own_rows<T, SIZE, TILES, KEPT> &rows,
                                                 const unsigned int *columns) {
-    const int stride = warp_tile<T, SIZE>::ROW_STRIDE;
-    unsigned int place = 2 * lane_place();
-    const unsigned int *row = rows + fragment_row(0) * stride + place,
-                       *column = columns + lane_group() * stride + place;
-    clear(score);
+    using layout = warp_tile<T, SIZE>;
+    // Of two groups of eight columns: words t and t + 4 of the first, then of the second.
+    const unsigned int *from = columns + (threadIdx.x % 8 + threadIdx.x % 32 / 16 * 8) * layout::STRIDE +
+                               threadIdx.x % 16 / 8 * 4;
 #pragma unroll
-    for (int word = 0; word < warp_tile<T, SIZE>::WORDS; word += 8) {
-        uint2 upper = *reinterpret_cast<const uint2 *>(row + word);
-        uint2 lower = *reinterpret_cast<const uint2 *>(row + 8 * stride + word);
-        const unsigned a[4] = {upper.x, lower.x, upper.y, lower.y};
+    for (int i = 0; i < TILES; i++) clear(score[i]);
 #pragma unroll
-        for (int n = 0; n < N / 8; n++) {
-            uint2 b = *reinterpret_cast<const uint2 *>(column + 8 * n * stride + word);
-            multiply(score[n], a, b.x, b.y, (const T *)NULL);
+    for (int step = 0; step < layout::STEPS; step++) {
+        unsigned a[TILES][4];
+#pragma unroll
+        for (int i = 0; i < TILES; i++) rows.get(a[i], i, step);
+#pragma unroll
+        for (int n = 0; n < N / 8; n += 2) {
+            unsigned b[4];
+            ms_ldmatrix_x4(b, from + 8 * n * layout::STRIDE + 8 * step);
+#pragma unroll
+            for (int i = 0; i < TILES; i++) {
+                multiply(score[i][n], a[i], b[0], b[1], (const T *)NULL);
+                multiply(score[i][n + 1], a[i], b[2], b[3], (const T *)NULL);
+            }
         }
     }
 }
@@ -164,32 +182,56 @@ static __device__ __forceinline__ unsigned int bf16_pair(float low, float high) 
     return (unsigned int)__bfloat16_as_ushort(pair.x) | (unsigned int)__bfloat16_as_ushort(pair.y) << 16;
 }
 
-// sum += weights (as `products` leaves them, rounded to T or TF32) times N rows in pairs `stride` words apart.
-template <int SIZE, int N>
-static __device__ __forceinline__ void weigh(float (&sum)[SIZE / 8][4], const float (&weight)[N / 8][4],
-                                             const unsigned int *pairs, int stride, const float *type) {
-    const unsigned int *from = pairs + 2 * lane_place() * stride + lane_group();
+// sum += weights (as `products` leaves them, rounded to T or TF32) times N rows of a tile.
+template <int SIZE, int N, int TILES>
+static __device__ __forceinline__ void weigh(float (&sum)[TILES][SIZE / 8][4], const float (&weight)[TILES][N / 8][4],
+                                             const unsigned int *values, const float *type) {
+    const int stride = warp_tile<float, SIZE>::STRIDE;
+    // The fragments of scores hold columns 2 t and 2 t + 1 where a left factor has words t and t + 4; rows of values
+    // are taken in the same order.
+    const unsigned int *from = values + 2 * lane_place() * stride + lane_group();
 #pragma unroll
     for (int s = 0; s < N / 8; s++) {
-        const unsigned a[4] = {ms_tf32_of(weight[s][0]), ms_tf32_of(weight[s][2]), ms_tf32_of(weight[s][1]),
-                               ms_tf32_of(weight[s][3])};
+        unsigned a[TILES][4];
 #pragma unroll
-        for (int n = 0; n < SIZE / 8; n++)
-            multiply(sum[n], a, from[8 * s * stride + 8 * n], from[(8 * s + 1) * stride + 8 * n], type);
+        for (int i = 0; i < TILES; i++) {
+            const float(&w)[4] = weight[i][s];
+            a[i][0] = ms_tf32_of(w[0]), a[i][1] = ms_tf32_of(w[2]);
+            a[i][2] = ms_tf32_of(w[1]), a[i][3] = ms_tf32_of(w[3]);
+        }
+#pragma unroll
+        for (int n = 0; n < SIZE / 8; n++) {
+            unsigned b0 = from[8 * s * stride + 8 * n], b1 = from[(8 * s + 1) * stride + 8 * n];
+#pragma unroll
+            for (int i = 0; i < TILES; i++) multiply(sum[i][n], a[i], b0, b1, type);
+        }
     }
 }
-template <int SIZE, int N>
-static __device__ __forceinline__ void weigh(float (&sum)[SIZE / 8][4], const float (&weight)[N / 8][4],
-                                             const unsigned int *pairs, int stride, const ms_bf16 *type) {
-    const unsigned int *from = pairs + lane_place() * stride + lane_group();
+template <int SIZE, int N, int TILES>
+static __device__ __forceinline__ void weigh(float (&sum)[TILES][SIZE / 8][4], const float (&weight)[TILES][N / 8][4],
+                                             const unsigned int *values, const ms_bf16 *type) {
+    const int stride = warp_tile<ms_bf16, SIZE>::STRIDE;
+    // Of sixteen rows: the first eight and the last eight of eight numbers, then of the next eight numbers.
+    const unsigned int *from = values + threadIdx.x % 16 * stride + threadIdx.x % 32 / 16 * 4;
 #pragma unroll
     for (int s = 0; s < N / 16; s++) {
-        const float(&low)[4] = weight[2 * s], (&high)[4] = weight[2 * s + 1];
-        const unsigned a[4] = {bf16_pair(low[0], low[1]), bf16_pair(low[2], low[3]), bf16_pair(high[0], high[1]),
-                               bf16_pair(high[2], high[3])};
+        unsigned a[TILES][4];
 #pragma unroll
-        for (int n = 0; n < SIZE / 8; n++)
-            multiply(sum[n], a, from[8 * s * stride + 8 * n], from[(8 * s + 4) * stride + 8 * n], type);
+        for (int i = 0; i < TILES; i++) {
+            const float(&low)[4] = weight[i][2 * s], (&high)[4] = weight[i][2 * s + 1];
+            a[i][0] = bf16_pair(low[0], low[1]), a[i][1] = bf16_pair(low[2], low[3]);
+            a[i][2] = bf16_pair(high[0], high[1]), a[i][3] = bf16_pair(high[2], high[3]);
+        }
+#pragma unroll
+        for (int n = 0; n < SIZE / 8; n += 2) {
+            unsigned b[4];
+            ms_ldmatrix_x4_trans(b, from + 16 * s * stride + 4 * n);
+#pragma unroll
+            for (int i = 0; i < TILES; i++) {
+                multiply(sum[i][n], a[i], b[0], b[1], type);
+                multiply(sum[i][n + 1], a[i], b[2], b[3], type);
+            }
+        }
     }
 }
 
@@ -200,20 +242,21 @@ static __device__ __forceinline__ void store_two(ms_bf16 *p, unsigned int i, flo
     *reinterpret_cast<unsigned int *>(p + i) = bf16_pair(x, y);
 }
 
-// Stores the warp's rows times `factor` of the upper and the lower.
-template <int SIZE, class T>
+// Stores the warp's rows times `factor` of each: of tile i, rows g and g + 8.
+template <int SIZE, int TILES, class T>
 static __device__ __forceinline__ void store_rows(ms_cuda_head<T> to, unsigned int first_row,
-                                                  const float (&value)[SIZE / 8][4], float upper, float lower,
+                                                  const float (&value)[TILES][SIZE / 8][4],
+                                                  const float (&factor)[TILES][2],
                                                   const ms_cuda_attention_shape &shape) {
 #pragma unroll
-    for (int which = 0; which < 4; which += 2) {
-        unsigned int row = first_row + fragment_row(which);
-        float factor = which == 0 ? upper : lower;
+    for (int part = 0; part < 2 * TILES; part++) {
+        const int i = part / 2, e = part % 2 * 2;
+        unsigned int row = first_row + fragment_row(i, e);
         if (row >= shape.sequence) continue;
 #pragma unroll
         for (int n = 0; n < SIZE / 8; n++) {
             unsigned int number = fragment_column(n, 0), at = row * to.stride + number;
-            float x = value[n][which] * factor, y = value[n][which + 1] * factor;
+            float x = value[i][n][e] * factor[i][e / 2], y = value[i][n][e + 1] * factor[i][e / 2];
             if (shape.packs) {
                 if (number < shape.head_size) store_two(to.data, at, x, y);
                 continue;

@@ -1,10 +1,13 @@
-// Products on tensor cores: warp-wide d += a b of small matrices with f32 sums, and the rounding of f32 to TF32.
+// Products on tensor cores: warp-wide d += a b of small matrices with f32 sums, and the rounding of f32 to TF32; loads of
+// fragments from shared memory, and copies to it that go on while the warp works.
 //
 // Fragments as in the PTX ISA, "Matrix fragments": with g = lane / 4 and t = lane % 4, counted in words of one TF32 or
 // two neighbouring bf16 (low half first),
 //     a  16 rows x 8 words     a[0] (g, t)   a[1] (g + 8, t)   a[2] (g, t + 4)   a[3] (g + 8, t + 4)
 //     b  8 words x 8 columns   b[0] (t, g)   b[1] (t + 4, g)
 //     d  16 x 8 numbers        d[0] (g, 2 t) d[1] (g, 2 t + 1) d[2] (g + 8, 2 t) d[3] (g + 8, 2 t + 1)
+// ms_ldmatrix_x4: r[i] is word (g, t) of the i-th of four matrices of 8 rows x 4 words, whose row r begins at the
+// 16-byte address that lane 8 i + r names; ..._trans: of its transpose, the matrix being of 8 x 8 bf16.
 // All lanes of a warp call together.  tests/cuda_host has functions of the same names.  Devices before compute
 // capability 8.0 have neither type: there the lanes exchange fragments and multiply in f32, without rounding to TF32.
 #ifndef MS_BACKEND_CUDA_MMA_CUH
@@ -13,6 +16,31 @@
 #include "backend/cuda/cuda_kernel.cuh"
 
 #ifndef MS_CUDA_HOST
+
+static __device__ __forceinline__ unsigned ms_shared_address(const void *shared) {
+    return (unsigned)__cvta_generic_to_shared(shared);
+}
+
+static __device__ __forceinline__ void ms_ldmatrix_x4(unsigned r[4], const void *row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(ms_shared_address(row))
+                 : "memory");
+}
+
+static __device__ __forceinline__ void ms_ldmatrix_x4_trans(unsigned r[4], const void *row) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(ms_shared_address(row))
+                 : "memory");
+}
+
+// 2^x, off by at most 2^-22 of it (PTX ISA, ex2.approx); 0 below the normal numbers.
+static __device__ __forceinline__ float ms_fast_exp2(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
 
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 
@@ -35,6 +63,16 @@ static __device__ __forceinline__ unsigned ms_tf32_of(float x) {
     asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
     return bits;
 }
+
+// 16 bytes to shared memory, zeros unless they exist; both addresses are multiples of 16.  They are there, for the
+// thread itself, behind its next ms_wait_for_copies.
+static __device__ __forceinline__ void ms_copy_async(void *shared, const void *global, bool exists) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(ms_shared_address(shared)), "l"(global),
+                 "r"(exists ? 16 : 0)
+                 : "memory");
+}
+
+static __device__ __forceinline__ void ms_wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 #else
 
@@ -71,6 +109,12 @@ static __device__ __forceinline__ void ms_mma_tf32_16x8x8(float d[4], const unsi
 }
 
 static __device__ __forceinline__ unsigned ms_tf32_of(float x) { return __float_as_uint(x); }
+
+static __device__ __forceinline__ void ms_copy_async(void *shared, const void *global, bool exists) {
+    *static_cast<uint4 *>(shared) = exists ? *static_cast<const uint4 *>(global) : make_uint4(0, 0, 0, 0);
+}
+
+static __device__ __forceinline__ void ms_wait_for_copies() {}
 
 #endif
 #endif

@@ -30,6 +30,14 @@ struct Thread;
 /* Fills `result` of the threads lanes[l] for every l in `group`, from their `value` and `source`; all of them wait. */
 typedef void (*Combine)(Thread *lanes, unsigned group);
 
+/* 16 bytes on their way to shared memory. */
+struct AsyncCopy {
+    void *to;
+    uint32_t words[4];
+};
+
+const unsigned MAX_ASYNC_COPIES = 128; /* that a thread has not waited for */
+
 struct Thread {
     uint3 index;     /* threadIdx */
     unsigned lane;   /* 0 to 31 */
@@ -42,6 +50,8 @@ struct Thread {
     uint64_t value;  /* what it brings: up to 8 bytes, or a pointer */
     unsigned source; /* the lane it reads from, where that is asked */
     uint64_t result; /* what it gets */
+    AsyncCopy copies[MAX_ASYNC_COPIES];
+    unsigned n_copies;
 };
 
 /* Where the running thread is. */

@@ -66,9 +66,8 @@ static const struct {
     int n_values;
     float (*expected)(int i);
 } shown[] = {
-    {bug_missing_barrier, 64, expect_reversed},
-    {bug_missing_warp_barrier, 32, expect_previous},
-    {call_second_barrier, 256, expect_product},
+    {bug_missing_barrier, 64, expect_reversed},      {bug_missing_copy_wait, 64, expect_reversed},
+    {bug_missing_warp_barrier, 32, expect_previous}, {call_second_barrier, 256, expect_product},
     {bug_shared_unwritten, 64, expect_index},
 };
 enum { N_SHOWN = sizeof shown / sizeof *shown };

@@ -11,6 +11,17 @@ __global__ void missing_barrier_kernel(float *x, int fixed) {
     x[i] = shared[63 - i];
 }
 
+__global__ void missing_copy_wait_kernel(float *x, int fixed) {
+    MS_SHARED(float4, shared, [16]);
+    unsigned i = threadIdx.x;
+    x[i] = static_cast<float>(i);
+    __syncthreads();
+    if (i % 4 == 0) ms_copy_async(&shared[i / 4], x + i, true);
+    if (fixed) ms_wait_for_copies();
+    __syncthreads();
+    x[i] = reinterpret_cast<const float *>(shared)[63 - i];
+}
+
 __global__ void missing_warp_barrier_kernel(float *x, int fixed) {
     MS_SHARED(float, shared, [33]);
     unsigned i = threadIdx.x;
@@ -113,6 +124,10 @@ extern "C" {
 
 void bug_missing_barrier(float *x, int fixed, cudaStream_t stream) {
     MS_LAUNCH(missing_barrier_kernel, 1, 64, 0, stream, x, fixed);
+}
+
+void bug_missing_copy_wait(float *x, int fixed, cudaStream_t stream) {
+    MS_LAUNCH(missing_copy_wait_kernel, 1, 64, 0, stream, x, fixed);
 }
 
 void bug_missing_warp_barrier(float *x, int fixed, cudaStream_t stream) {

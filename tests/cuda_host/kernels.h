@@ -40,6 +40,8 @@ void test_arithmetic(const float *x, unsigned *out, cudaStream_t stream);
 
 /* x[i] = 63 - i through shared memory, i < 64; the barrier is missing. */
 void bug_missing_barrier(float *x, int fixed, cudaStream_t stream);
+/* The same through an asynchronous copy; the wait for it is missing. */
+void bug_missing_copy_wait(float *x, int fixed, cudaStream_t stream);
 /* x[i] = i - 1 through shared memory within one warp, i < 32; __syncwarp is missing. */
 void bug_missing_warp_barrier(float *x, int fixed, cudaStream_t stream);
 /* A product of two 16 x 16 matrices in 2 steps; the barrier behind each step is missing. */

@@ -1,8 +1,10 @@
 #include "tests/cuda_host/tensor_core.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
+#include "tests/cuda_host/poison.h"
 #include "tests/cuda_host/report.h"
 
 namespace ms_cuda_host {
@@ -122,3 +124,27 @@ void ms_ldmatrix_x4(unsigned r[4], const void *row, Site site) { ldmatrix<4, fal
 void ms_ldmatrix_x4_trans(unsigned r[4], const void *row, Site site) { ldmatrix<4, true>(r, row, site); }
 void ms_ldmatrix_x2(unsigned r[2], const void *row, Site site) { ldmatrix<2, false>(r, row, site); }
 void ms_ldmatrix_x2_trans(unsigned r[2], const void *row, Site site) { ldmatrix<2, true>(r, row, site); }
+
+void ms_copy_async(void *shared, const void *global, bool exists, Site site) {
+    shared_offset(shared);
+    if (reinterpret_cast<uintptr_t>(shared) % 16 || reinterpret_cast<uintptr_t>(global) % 16)
+        fatal("cp.async: %p to %p, not aligned to 16 bytes (%s:%d)", global, shared, site.file, site.line);
+    Thread &thread = *place.thread;
+    if (thread.n_copies == MAX_ASYNC_COPIES)
+        fatal("cp.async: more than %u copies without a wait (%s:%d)", MAX_ASYNC_COPIES, site.file, site.line);
+    AsyncCopy &copy = thread.copies[thread.n_copies++];
+    copy = {shared, {0, 0, 0, 0}};
+    if (exists) memcpy(copy.words, global, sizeof copy.words);
+    poison(static_cast<char *>(shared), static_cast<char *>(shared) + sizeof copy.words);
+}
+
+void ms_wait_for_copies() {
+    Thread &thread = *place.thread;
+    for (unsigned i = 0; i < thread.n_copies; i++) memcpy(thread.copies[i].to, thread.copies[i].words, 16);
+    thread.n_copies = 0;
+}
+
+float ms_fast_exp2(float x) {
+    float y = std::exp2(x);
+    return y < 0x1p-126f ? 0.0f : y;
+}

@@ -133,6 +133,7 @@ void Worker::run_threads_on_fiber() {
 
 void Worker::finish_thread(Thread &thread) {
     thread.fiber = nullptr;
+    thread.n_copies = 0;
     n_done_++;
     Warp &warp = warps_[thread.i_warp];
     warp.living &= ~(1u << thread.lane);
