@@ -132,8 +132,7 @@ template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREA
 #pragma unroll
         for (int i = 0; i < TILES; i++) {
             float shrink[2];
-            if (first + N > first_row + fragment_row(i, 0) - lane_group() + 1)
-                hide<N>(score[i], i, first_row, first);
+            if (first + N > first_row + fragment_row(i, 0) - lane_group() + 1) hide<N>(score[i], i, first_row, first);
             add_scores<N>(rows[i], score[i], p.scale, shrink);
             shrink_sums(sum[i], shrink);
         }
@@ -167,7 +166,7 @@ template <class T> static size_t shared_bytes(int64_t head_size) {
 template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, fast_attention &p) {
     const size_t bytes = forward_tile<T, SIZE>::BYTES;
     p.n_tiles = ms_blocks(p.shape.sequence, forward_tile<T, SIZE>::ROWS);
-    MS_TRY(allow_shared_bytes(attention_kernel<T, SIZE>, bytes));
+    MS_TRY(ms_allow_shared_bytes(attention_kernel<T, SIZE>, bytes));
     MS_LAUNCH((attention_kernel<T, SIZE>), p.shape.batch * p.shape.heads * p.n_tiles, WARP_THREADS, bytes, call->stream,
               p);
     return ms_cuda_launched(call);

@@ -84,8 +84,8 @@ static __global__ void __launch_bounds__(WARP_THREADS) queries_kernel(fast_atten
     }
     clear(dq[0]);
     start_copy<T, SIZE, GRAD_ROWS>(own, ms_head_of((const T *)p.q, shape, shape.heads, batch, head), first_row, shape);
-    start_copy<T, SIZE, GRAD_ROWS>(own + tile::OWN_WORDS,
-                                   ms_head_of((const T *)p.d_o, shape, shape.heads, batch, head), first_row, shape);
+    start_copy<T, SIZE, GRAD_ROWS>(own + tile::OWN_WORDS, ms_head_of((const T *)p.d_o, shape, shape.heads, batch, head),
+                                   first_row, shape);
     column_walk<T, SIZE> walk;
     walk.begin(own + 2 * tile::OWN_WORDS, k, v, 0, shape);
     finish_copies();
@@ -214,13 +214,13 @@ template <class T> static size_t shared_bytes(int64_t head_size) {
 template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, const fast_attention_grad &p) {
     const size_t bytes = grad_tile<T, SIZE>::BYTES;
     if (p.dq) {
-        MS_TRY(allow_shared_bytes(queries_kernel<T, SIZE>, bytes));
+        MS_TRY(ms_allow_shared_bytes(queries_kernel<T, SIZE>, bytes));
         MS_LAUNCH((queries_kernel<T, SIZE>), p.shape.batch * p.shape.heads * p.n_tiles, WARP_THREADS, bytes,
                   call->stream, p);
         MS_TRY(ms_cuda_launched(call));
     }
     if (!p.dk && !p.dv) return MS_OK;
-    MS_TRY(allow_shared_bytes(keys_kernel<T, SIZE>, bytes));
+    MS_TRY(ms_allow_shared_bytes(keys_kernel<T, SIZE>, bytes));
     MS_LAUNCH((keys_kernel<T, SIZE>), p.shape.batch * p.shape.kv_heads * p.n_tiles, WARP_THREADS, bytes, call->stream,
               p);
     return ms_cuda_launched(call);

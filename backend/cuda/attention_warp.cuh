@@ -150,13 +150,12 @@ template <class T, int SIZE, int TILES, bool KEPT> struct own_rows {
 
 // score = the warp's rows times N columns of a tile.
 template <class T, int SIZE, int N, int TILES, bool KEPT>
-static __device__ __forceinline__ void products(float (&score)[TILES][N / 8][4],
-                                                const own_rows<T, SIZE, TILES, KEPT> &rows,
-                                                const unsigned int *columns) {
+static __device__ __forceinline__ void
+products(float (&score)[TILES][N / 8][4], const own_rows<T, SIZE, TILES, KEPT> &rows, const unsigned int *columns) {
     using layout = warp_tile<T, SIZE>;
     // Of two groups of eight columns: words t and t + 4 of the first, then of the second.
-    const unsigned int *from = columns + (threadIdx.x % 8 + threadIdx.x % 32 / 16 * 8) * layout::STRIDE +
-                               threadIdx.x % 16 / 8 * 4;
+    const unsigned int *from =
+        columns + (threadIdx.x % 8 + threadIdx.x % 32 / 16 * 8) * layout::STRIDE + threadIdx.x % 16 / 8 * 4;
 #pragma unroll
     for (int i = 0; i < TILES; i++) clear(score[i]);
 #pragma unroll
@@ -244,10 +243,9 @@ static __device__ __forceinline__ void store_two(ms_bf16 *p, unsigned int i, flo
 
 // Stores the warp's rows times `factor` of each: of tile i, rows g and g + 8.
 template <int SIZE, int TILES, class T>
-static __device__ __forceinline__ void store_rows(ms_cuda_head<T> to, unsigned int first_row,
-                                                  const float (&value)[TILES][SIZE / 8][4],
-                                                  const float (&factor)[TILES][2],
-                                                  const ms_cuda_attention_shape &shape) {
+static __device__ __forceinline__ void
+store_rows(ms_cuda_head<T> to, unsigned int first_row, const float (&value)[TILES][SIZE / 8][4],
+           const float (&factor)[TILES][2], const ms_cuda_attention_shape &shape) {
 #pragma unroll
     for (int part = 0; part < 2 * TILES; part++) {
         const int i = part / 2, e = part % 2 * 2;
@@ -265,13 +263,6 @@ static __device__ __forceinline__ void store_rows(ms_cuda_head<T> to, unsigned i
             if (number + 1 < shape.head_size) ms_store_element(to.data, at + 1, y);
         }
     }
-}
-
-// Launches a kernel with more than the usual 48 KiB of shared memory, if the device has it.
-template <class Kernel> static ms_status allow_shared_bytes(Kernel *kernel, size_t bytes) {
-    if (bytes <= 48 * 1024) return MS_OK;
-    return ms_cuda_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
-                          "asking for shared memory");
 }
 
 #endif

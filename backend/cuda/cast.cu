@@ -1,16 +1,8 @@
 // cast: y = x between f32 and bf16, rounding to nearest even.  Definition: backend/cpu/cast.c.
 #include "backend/cuda/copy.cuh"
 
-template <class X, class Y> struct cast_op {
-    enum { WIDTH = 8 };
-    const X *x;
-    Y *y;
-
-    template <int W> __device__ void run(unsigned int i) const { ms_store_pack<W>(y, i, ms_load_pack<W>(x, i)); }
-};
-
 template <class X, class Y> static ms_status run(const ms_cuda_call *call) {
-    cast_op<X, Y> op = {(const X *)call->in[0].data, (Y *)call->out[0].data};
+    ms_convert_op<X, Y> op = {(const X *)call->in[0].data, (Y *)call->out[0].data};
     return ms_run_elements(call, op, call->out[0].count);
 }
 

@@ -3,12 +3,13 @@
 // be the logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
 // backend/cpu/cross_entropy.c.
 //
-// A block works on one row, in three passes; the second and third find it in a cache.  Each warp sums blocks of 4096
-// exponentials.
+// A block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
+// exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
+// Gimelshein 2018); its blocks are large, so that the rows that the device works on fit its cache until the second.
 #include "backend/cuda/reduce.cuh"
 #include "backend/cuda/sigmoid.cuh"
 
-enum { THREADS = 512, WARPS = THREADS / 32 };
+enum { THREADS = 512, WARPS = THREADS / 32, FAST_THREADS = 1024, FAST_WARPS = FAST_THREADS / 32 };
 
 struct cross_entropy_job {
     const float *logits;
@@ -41,7 +42,6 @@ template <int W> static __device__ __forceinline__ float row_maximum(const float
 }
 
 // Sum of exp(x - m).
-template <bool FAST>
 static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsigned int n, float m) {
     MS_SHARED(float, sums, [WARPS]);
     unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
@@ -49,8 +49,8 @@ static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsi
     for (unsigned int first = 0; first < n; first += WARPS * MS_BLOCK) {
         unsigned int begin = first + warp * MS_BLOCK, count = begin < n ? min(n - begin, (unsigned int)MS_BLOCK) : 0;
         const float *terms = x + begin;
-        float sum = ms_lane_sum<1>(
-            count, true, [terms, m](unsigned int i) { return ms_pack<1>{{ms_exp_by<FAST>(ms_sub(terms[i], m))}}; });
+        float sum = ms_lane_sum<1>(count, true,
+                                   [terms, m](unsigned int i) { return ms_pack<1>{{ms_exp(ms_sub(terms[i], m))}}; });
         if (first > 0) __syncthreads(); // all have read the last sums
         if (lane == 0) sums[warp] = sum;
         __syncthreads();
@@ -60,15 +60,79 @@ static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsi
     return ms_lane_tree(level); // of one block: its sum
 }
 
-template <int W> static __device__ __forceinline__ void write_nothing(const cross_entropy_job &job, unsigned int row) {
+// A maximum and the sum of exp(x - maximum).
+struct softmax_part {
+    float maximum, sum;
+};
+
+// exp(x - maximum), 0 as long as only -inf was seen.
+static __device__ __forceinline__ float weight_of(float x, float maximum) {
+    return __expf(x - (maximum == __uint_as_float(0xff800000u) ? 0.0f : maximum));
+}
+
+static __device__ __forceinline__ softmax_part join(const softmax_part &a, const softmax_part &b) {
+    float most = fmaxf(a.maximum, b.maximum);
+    // Uncontracted, so that both lanes of a pair get the same bits.
+    return {most, ms_add(ms_mul(a.sum, weight_of(a.maximum, most)), ms_mul(b.sum, weight_of(b.maximum, most)))};
+}
+
+// Joins the parts of a warp's lanes; all get the whole.
+static __device__ __forceinline__ softmax_part join_lanes(softmax_part part) {
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2)
+        part = join(part, {__shfl_xor_sync(MS_FULL_WARP, part.maximum, distance),
+                           __shfl_xor_sync(MS_FULL_WARP, part.sum, distance)});
+    return part;
+}
+
+template <int W> static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsigned int n) {
+    MS_SHARED(softmax_part, parts, [FAST_WARPS]);
+    softmax_part part = {__uint_as_float(0xff800000u), 0.0f};
+#pragma unroll 4
+    for (unsigned int i = threadIdx.x * W; i < n; i += FAST_THREADS * W) {
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+        float most = part.maximum, sum = 0;
+#pragma unroll
+        for (int j = 0; j < W; j++) most = fmaxf(most, value.x[j]);
+#pragma unroll
+        for (int j = 0; j < W; j++) sum += weight_of(value.x[j], most);
+        part = {most, part.sum * weight_of(part.maximum, most) + sum};
+    }
+    part = join_lanes(part);
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = part;
+    __syncthreads();
+    return join_lanes(parts[threadIdx.x % 32]);
+}
+
+// The rest of a row whose softmax is known.
+template <int W, bool FAST>
+static __device__ __forceinline__ void write_row(const cross_entropy_job &job, unsigned int row, unsigned int target,
+                                                 float m, float l) {
+    const unsigned int threads = FAST ? FAST_THREADS : THREADS;
+    const float *x = job.logits + (size_t)row * job.columns;
+    float inverse = ms_reciprocal(l), *dlogits = job.dlogits + (size_t)row * job.columns;
+#pragma unroll 2
+    for (unsigned int i = threadIdx.x * W; i < job.columns; i += threads * W) {
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) {
+            float q = ms_mul(ms_exp_by<FAST>(ms_sub(value.x[j], m)), inverse);
+            value.x[j] = ms_mul(job.scale, i + j == target ? ms_sub(q, 1.0f) : q);
+        }
+        ms_store_pack<W>(dlogits, i, value);
+    }
+}
+
+template <int W, unsigned int N>
+static __device__ __forceinline__ void write_nothing(const cross_entropy_job &job, unsigned int row) {
     if (job.losses && threadIdx.x == 0) job.losses[row] = 0.0f;
     if (!job.dlogits) return;
-    for (unsigned int i = threadIdx.x * W; i < job.columns; i += THREADS * W)
+    for (unsigned int i = threadIdx.x * W; i < job.columns; i += N * W)
         ms_store_pack<W>(job.dlogits + (size_t)row * job.columns, i, ms_pack_of<W>(0.0f));
 }
 
 template <int W, bool FAST>
-static __global__ void __launch_bounds__(THREADS) cross_entropy_kernel(cross_entropy_job job) {
+static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS) cross_entropy_kernel(cross_entropy_job job) {
     unsigned int row = blockIdx.x, columns = job.columns;
     int target = job.targets[row];
     if (target < -1 || target >= (int)columns) {
@@ -76,28 +140,26 @@ static __global__ void __launch_bounds__(THREADS) cross_entropy_kernel(cross_ent
         return;
     }
     if (target < 0) {
-        write_nothing<W>(job, row);
+        write_nothing<W, FAST ? FAST_THREADS : THREADS>(job, row);
         return;
     }
     const float *x = job.logits + (size_t)row * columns;
-    float x_target = x[target], m = row_maximum<W>(x, columns), l = sum_of_exponentials<FAST>(x, columns, m);
-    if (job.losses && threadIdx.x == 0) job.losses[row] = ms_sub(ms_add(m, ms_log(l)), x_target);
-    if (!job.dlogits) return;
-    float *dlogits = job.dlogits + (size_t)row * columns, inverse = ms_reciprocal(l);
-#pragma unroll 2
-    for (unsigned int i = threadIdx.x * W; i < columns; i += THREADS * W) {
-        ms_pack<W> value = ms_load_pack<W>(x, i);
-#pragma unroll
-        for (int j = 0; j < W; j++) {
-            float q = ms_mul(ms_exp_by<FAST>(ms_sub(value.x[j], m)), inverse);
-            value.x[j] = ms_mul(job.scale, i + j == (unsigned int)target ? ms_sub(q, 1.0f) : q);
-        }
-        ms_store_pack<W>(dlogits, i, value);
+    float x_target = x[target], m, l; // dlogits may be the logits: read before a barrier
+    if constexpr (FAST) {
+        softmax_part whole = row_softmax<W>(x, columns);
+        m = whole.maximum;
+        l = whole.sum;
+    } else {
+        m = row_maximum<W>(x, columns);
+        l = sum_of_exponentials(x, columns, m);
     }
+    if (job.losses && threadIdx.x == 0) job.losses[row] = ms_sub(ms_add(m, ms_log(l)), x_target);
+    if (job.dlogits) write_row<W, FAST>(job, row, (unsigned int)target, m, l);
 }
 
 template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, const cross_entropy_job &job) {
-    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, THREADS, 0, call->stream, job);
+    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, 0,
+              call->stream, job);
     return ms_cuda_launched(call);
 }
 

@@ -1,8 +1,8 @@
 // What every .cu file includes: launches, element types and access, exact arithmetic, step coefficients, faults.
 //
 // The same source is compiled by nvcc for devices, and by the host's C++ compiler against tests/cuda_host for machines
-// without one; what differs between the two is hidden here.  No float atomics, no division, no built-in functions of the
-// math library in `exact`: every product and sum through ms_mul, ms_add, ms_sub, which round once and are never
+// without one; what differs between the two is hidden here.  No float atomics, no division, no built-in functions of
+// the math library in `exact`: every product and sum through ms_mul, ms_add, ms_sub, which round once and are never
 // contracted, and the functions of backend/exact.h.
 #ifndef MS_BACKEND_CUDA_CUDA_KERNEL_CUH
 #define MS_BACKEND_CUDA_CUDA_KERNEL_CUH
@@ -60,6 +60,13 @@ static __device__ __forceinline__ void ms_report_fault(ms_cuda_fault *fault, uns
 
 // Blocks of `threads` for n elements.
 static inline unsigned int ms_blocks(int64_t n, int64_t threads) { return (unsigned int)((n + threads - 1) / threads); }
+
+// Before the launch of a kernel with `bytes` of dynamic shared memory: above the usual 48 KiB it must be asked for.
+template <class Kernel> static ms_status ms_allow_shared_bytes(Kernel *kernel, size_t bytes) {
+    if (bytes <= 48 * 1024) return MS_OK;
+    return ms_cuda_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
+                          "asking for shared memory");
+}
 
 // Calls `function<T>(call)` with T = float or ms_bf16 by a dtype.
 #define MS_BY_DTYPE(dtype, function, ...)                                                                              \

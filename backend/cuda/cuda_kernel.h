@@ -14,7 +14,7 @@ extern "C" {
 #include "backend/backend.h"
 
 typedef struct ms_cuda_operand {
-    void *data; /* device address, 256-byte aligned unless it is a view of a variable; NULL: an absent optional input,
+    void *data; /* device address, 64-byte aligned unless it is a view of a variable; NULL: an absent optional input,
                    or an output that nobody wants */
     ms_dtype dtype; /* f32, i32, or bf16 where the op allows it */
     ms_shape shape;

@@ -34,4 +34,13 @@ template <class Op> static ms_status ms_run_elements(const ms_cuda_call *call, c
     return ms_run_elementwise(call, op, count, count % Op::WIDTH == 0 && ms_all_packs(call, count, Op::WIDTH));
 }
 
+// y = x between f32 and bf16.
+template <class X, class Y> struct ms_convert_op {
+    enum { WIDTH = 8 };
+    const X *x;
+    Y *y;
+
+    template <int W> __device__ void run(unsigned int i) const { ms_store_pack<W>(y, i, ms_load_pack<W>(x, i)); }
+};
+
 #endif

@@ -77,7 +77,7 @@ static __global__ void __launch_bounds__(THREADS)
         ms_pack<W> value = ms_pack_of<W>(0.0f);
         if (count > 0) {
             ms_pack<W> sum = ms_load_pack<W>(dy, tokens[0] * columns + c);
-#pragma unroll 4
+#pragma unroll 8 // a common token's row is one long chain of loads
             for (unsigned int i = 1; i < count; i++)
                 sum = ms_pack_add(sum, ms_load_pack<W>(dy, tokens[i] * columns + c));
             value = ms_pack_scale(sum, scale);

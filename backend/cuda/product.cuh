@@ -30,6 +30,10 @@ ms_status ms_cuda_exact_product(const ms_cuda_call *call, const ms_cuda_product 
 size_t ms_cuda_fast_product_workspace(const ms_cuda_call *call, const ms_cuda_product *product);
 ms_status ms_cuda_fast_product(const ms_cuda_call *call, const ms_cuda_product *product);
 
+// x x^T in f32 with TF32 products, half of the tiles (gram_fast.cu); `takes`: else cuBLASLt makes all of them.
+bool ms_cuda_fast_gram_takes(const ms_cuda_call *call, const ms_cuda_product *product);
+ms_status ms_cuda_fast_gram(const ms_cuda_call *call, const ms_cuda_product *product);
+
 // Whichever the device's numerics ask for.
 static inline size_t ms_cuda_product_workspace(const ms_cuda_call *call, const ms_cuda_product *product) {
     return call->numerics == MS_NUMERICS_EXACT ? ms_cuda_exact_product_workspace(call, product)

@@ -1,23 +1,14 @@
 // Fast products.  cuBLASLt takes factors of one dtype, and gives a result in bf16 only of factors in bf16; what has
 // another mixture goes through f32 copies in workspace: widening is exact, and the result is rounded once.
 #include "backend/cuda/cuda_blas.h"
+#include "backend/cuda/elementwise.cuh"
 #include "backend/cuda/product.cuh"
 
-enum { THREADS = 256, MIRROR_SIDE = 32, MIRROR_ROWS = 8 };
-
-static __global__ void widen_kernel(const ms_bf16 *x, float *y, unsigned int count) {
-    unsigned int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) y[i] = ms_load_element(x, i);
-}
-
-static __global__ void round_kernel(const float *x, ms_bf16 *y, unsigned int count) {
-    unsigned int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count) ms_store_element(y, i, x[i]);
-}
+enum { MIRROR_SIDE = 32, MIRROR_ROWS = 8 };
 
 // Copies the upper triangle of matrices [n, n] to the lower, a square of MIRROR_SIDE at a time.
 template <class T> static __global__ void mirror_kernel(T *y, unsigned int n, unsigned int n_squares) {
-    MS_SHARED(T, square, [MIRROR_SIDE][MIRROR_SIDE + 2]);
+    MS_SHARED(T, square, [MIRROR_SIDE][MIRROR_SIDE + 4 / sizeof(T)]); // columns in different banks
     unsigned int square_x = blockIdx.x % n_squares, rest = blockIdx.x / n_squares, square_y = rest % n_squares;
     if (square_x < square_y) return;
     T *matrix = y + (size_t)(rest / n_squares) * n * n;
@@ -63,9 +54,8 @@ static float *copy_at(const ms_cuda_call *call, int64_t at) {
 }
 
 static ms_status widen(const ms_cuda_call *call, const ms_cuda_operand *operand, int64_t at) {
-    MS_LAUNCH(widen_kernel, ms_blocks(operand->count, THREADS), THREADS, 0, call->stream,
-              (const ms_bf16 *)operand->data, copy_at(call, at), (unsigned int)operand->count);
-    return ms_cuda_launched(call);
+    ms_convert_op<ms_bf16, float> op = {(const ms_bf16 *)operand->data, copy_at(call, at)};
+    return ms_run_elementwise(call, op, operand->count, ms_is_packs(operand, operand->count, op.WIDTH));
 }
 
 static ms_cuda_blas_factor factor_of(const ms_cuda_call *call, const ms_cuda_factor *given, int64_t copy) {
@@ -106,15 +96,15 @@ static ms_status multiply(const ms_cuda_call *call, const ms_cuda_product *produ
 }
 
 ms_status ms_cuda_fast_product(const ms_cuda_call *call, const ms_cuda_product *product) {
+    if (ms_cuda_fast_gram_takes(call, product)) return ms_cuda_fast_gram(call, product);
     copies all = plan_of(call, product);
     if (all.left >= 0) MS_TRY(widen(call, product->left.operand, all.left));
     if (all.right >= 0 && all.right != all.left) MS_TRY(widen(call, product->right.operand, all.right));
     if (all.y >= 0 && product->c->data) MS_TRY(widen(call, product->c, all.y));
     MS_TRY(multiply(call, product, all));
     if (all.y >= 0) {
-        MS_LAUNCH(round_kernel, ms_blocks(product->y->count, THREADS), THREADS, 0, call->stream, copy_at(call, all.y),
-                  (ms_bf16 *)product->y->data, (unsigned int)product->y->count);
-        MS_TRY(ms_cuda_launched(call));
+        ms_convert_op<float, ms_bf16> op = {copy_at(call, all.y), (ms_bf16 *)product->y->data};
+        MS_TRY(ms_run_elementwise(call, op, product->y->count, ms_is_packs(product->y, product->y->count, op.WIDTH)));
     }
     if (!product->symmetric) return MS_OK;
     return MS_BY_DTYPE(product->y->dtype, mirror, call, product);
