@@ -5,7 +5,7 @@
 //
 // A block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
 // exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
-// Gimelshein 2018); its blocks are large, so that the rows that the device works on fit its cache until the second.
+// Gimelshein 2018), which keeps the row in shared memory for the second, where it fits.
 #include "backend/cuda/reduce.cuh"
 #include "backend/cuda/sigmoid.cuh"
 
@@ -19,6 +19,7 @@ struct cross_entropy_job {
     float scale;
     ms_cuda_fault *fault;
     unsigned int node;
+    bool keeps_row; // in dynamic shared memory, which is that large
 };
 
 // Any order gives the same maximum; a NaN may be lost here but comes back through the sum.
@@ -85,12 +86,15 @@ static __device__ __forceinline__ softmax_part join_lanes(softmax_part part) {
     return part;
 }
 
-template <int W> static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsigned int n) {
+// kept NULL: the row is not kept; else each thread finds there what it has put there.
+template <int W>
+static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsigned int n, float *kept) {
     MS_SHARED(softmax_part, parts, [FAST_WARPS]);
     softmax_part part = {__uint_as_float(0xff800000u), 0.0f};
 #pragma unroll 4
     for (unsigned int i = threadIdx.x * W; i < n; i += FAST_THREADS * W) {
         ms_pack<W> value = ms_load_pack<W>(x, i);
+        if (kept) ms_store_pack<W>(kept, i, value);
         float most = part.maximum, sum = 0;
 #pragma unroll
         for (int j = 0; j < W; j++) most = fmaxf(most, value.x[j]);
@@ -104,12 +108,11 @@ template <int W> static __device__ __forceinline__ softmax_part row_softmax(cons
     return join_lanes(parts[threadIdx.x % 32]);
 }
 
-// The rest of a row whose softmax is known.
+// The gradient of a row x whose softmax is known.
 template <int W, bool FAST>
-static __device__ __forceinline__ void write_row(const cross_entropy_job &job, unsigned int row, unsigned int target,
-                                                 float m, float l) {
+static __device__ __forceinline__ void write_row(const cross_entropy_job &job, const float *x, unsigned int row,
+                                                 unsigned int target, float m, float l) {
     const unsigned int threads = FAST ? FAST_THREADS : THREADS;
-    const float *x = job.logits + (size_t)row * job.columns;
     float inverse = ms_reciprocal(l), *dlogits = job.dlogits + (size_t)row * job.columns;
 #pragma unroll 2
     for (unsigned int i = threadIdx.x * W; i < job.columns; i += threads * W) {
@@ -146,19 +149,29 @@ static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS) cross_en
     const float *x = job.logits + (size_t)row * columns;
     float x_target = x[target], m, l; // dlogits may be the logits: read before a barrier
     if constexpr (FAST) {
-        softmax_part whole = row_softmax<W>(x, columns);
+        float *kept = NULL;
+        if (job.keeps_row) {
+            MS_DYNAMIC_SHARED(float, row_memory);
+            kept = row_memory;
+        }
+        softmax_part whole = row_softmax<W>(x, columns, kept);
         m = whole.maximum;
         l = whole.sum;
+        if (kept) x = kept;
     } else {
         m = row_maximum<W>(x, columns);
         l = sum_of_exponentials(x, columns, m);
     }
     if (job.losses && threadIdx.x == 0) job.losses[row] = ms_sub(ms_add(m, ms_log(l)), x_target);
-    if (job.dlogits) write_row<W, FAST>(job, row, (unsigned int)target, m, l);
+    if (job.dlogits) write_row<W, FAST>(job, x, row, (unsigned int)target, m, l);
 }
 
-template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, const cross_entropy_job &job) {
-    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, 0,
+template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, cross_entropy_job &job) {
+    const size_t row_bytes = job.columns * sizeof(float), static_bytes = FAST_WARPS * sizeof(softmax_part);
+    job.keeps_row = FAST && job.dlogits && row_bytes + static_bytes <= call->limits->shared_optin_bytes;
+    size_t bytes = job.keeps_row ? row_bytes : 0;
+    MS_TRY(ms_allow_shared_bytes(cross_entropy_kernel<W, FAST>, bytes));
+    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, bytes,
               call->stream, job);
     return ms_cuda_launched(call);
 }
@@ -178,7 +191,8 @@ extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
                              (unsigned int)columns,
                              call->attributes->cross_entropy.scale,
                              call->fault,
-                             call->node};
+                             call->node,
+                             false};
     bool packs = ms_is_packs(logits, columns, 4) && ms_is_packs(dlogits, columns, 4);
     if (call->numerics == MS_NUMERICS_FAST) return packs ? launch<4, true>(call, job) : launch<1, true>(call, job);
     return packs ? launch<4, false>(call, job) : launch<1, false>(call, job);

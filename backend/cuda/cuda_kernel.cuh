@@ -61,9 +61,10 @@ static __device__ __forceinline__ void ms_report_fault(ms_cuda_fault *fault, uns
 // Blocks of `threads` for n elements.
 static inline unsigned int ms_blocks(int64_t n, int64_t threads) { return (unsigned int)((n + threads - 1) / threads); }
 
-// Before the launch of a kernel with `bytes` of dynamic shared memory: above the usual 48 KiB it must be asked for.
+// Before the launch of a kernel with `bytes` of dynamic shared memory: above 48 KiB, what the kernel declares counted
+// in, it must be asked for.
 template <class Kernel> static ms_status ms_allow_shared_bytes(Kernel *kernel, size_t bytes) {
-    if (bytes <= 48 * 1024) return MS_OK;
+    if (bytes <= 40 * 1024) return MS_OK;
     return ms_cuda_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
                           "asking for shared memory");
 }

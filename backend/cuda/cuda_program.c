@@ -94,10 +94,12 @@ static ms_status add_call(ms_backend_program *program, const ms_compile_request 
         set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->in[i], &item->in[i]);
     for (int i = 0; i < MS_MAX_OUTPUTS; i++)
         set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call->out[i], &item->out[i]);
-    for (int i = 0; i < MS_MAX_INPUTS; i++)
-        if (call->in[i].count > INT32_MAX)
+    for (int i = 0; i < MS_MAX_INPUTS + MS_MAX_OUTPUTS; i++) {
+        int64_t count = i < MS_MAX_INPUTS ? call->in[i].count : call->out[i - MS_MAX_INPUTS].count;
+        if (count > INT32_MAX)
             return MS_FAIL(MS_UNSUPPORTED, "cuda: %s: an operand of %lld elements, at most 2^31 - 1 are possible",
-                           ms_op_get(node->op)->name, (long long)call->in[i].count);
+                           ms_op_get(node->op)->name, (long long)count);
+    }
     size_t workspace = kernels[node->op].workspace(call);
     if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
     program->n_calls++;
