@@ -9,6 +9,6 @@
 #define MS_CUDA_MODULE_ENTRY "ms_cuda_module_entry"
 typedef const ms_backend_impl *(*ms_cuda_module_entry_function)(int version);
 /* Counts changes of the vtable and of what it takes. */
-enum { MS_CUDA_MODULE_VERSION = 3 };
+enum { MS_CUDA_MODULE_VERSION = 4 };
 
 #endif
