@@ -6,7 +6,7 @@ enum { THREADS = 256 };
 
 // 32 / W threads a row of a head: delta[batch, head, i] from row [batch, i, head].
 template <int W, class T>
-static __global__ void __launch_bounds__(THREADS)
+static __global__ void __launch_bounds__(THREADS, 1)
     delta_kernel(const T *o, const T *d_o, float *delta, unsigned int n_rows, unsigned int heads, unsigned int sequence,
                  unsigned int head_size) {
     const unsigned int threads = MS_LANES / W;

@@ -17,7 +17,7 @@ enum { GRAD_ROWS = 16 * N_WARPS };
 // Shared memory: both own tensors, then for each buffer both that are walked over.
 template <class T, int SIZE> struct grad_tile {
     using layout = warp_tile<T, SIZE>;
-    static constexpr int N = sizeof(T) == 4 && SIZE == 128 ? 16 : 32; // columns at a time
+    static constexpr int N = SIZE == 128 ? 16 : 32; // columns at a time
     static constexpr bool KEPT = layout::WORDS <= 32;
     static constexpr int OWN_WORDS = layout::words(GRAD_ROWS), COLUMN_WORDS = layout::words(N);
     static constexpr size_t BYTES = sizeof(unsigned int) * 2 * (OWN_WORDS + layout::BUFFERS * COLUMN_WORDS);

@@ -84,7 +84,7 @@ static __device__ __forceinline__ unsigned int warp_column() { return threadIdx.
 template <bool TRANSPOSED>
 static __device__ __forceinline__ void add_products(float (&sum)[4][4][4], const unsigned int *left,
                                                     const unsigned int *right) {
-#pragma unroll
+#pragma unroll 2 // all four at once would spill registers
     for (int depth = 0; depth < STEP; depth += 8) {
         unsigned a[4][4];
 #pragma unroll
