@@ -100,7 +100,12 @@ void check_pointer_argument(const char *kernel, size_t i_argument, const void *a
 
 void check_struct_argument(const char *kernel, size_t i_argument, const void *bytes, size_t size_bytes) {
     /* Pairs of 32-bit numbers look like addresses too, rarely like mapped ones. */
-    const uintptr_t lowest = uintptr_t{1} << 32, beyond = uintptr_t{1} << 47;
+#ifdef __SANITIZE_ADDRESS__
+    const uintptr_t lowest = 0x10007fff8000u; /* what the sanitizer maps on x86-64 ends here */
+#else
+    const uintptr_t lowest = uintptr_t{1} << 32;
+#endif
+    const uintptr_t beyond = uintptr_t{1} << 47;
     for (size_t offset = 0; offset + sizeof(void *) <= size_bytes; offset += sizeof(void *)) {
         uintptr_t word;
         memcpy(&word, static_cast<const char *>(bytes) + offset, sizeof word);
