@@ -125,8 +125,8 @@ void ms_vulkan_pipelines_finish(ms_backend_device *device) {
     memset(pipelines, 0, sizeof *pipelines);
 }
 
-/* From the shader's own words, or others made of them.  A module of `exact` says what the device is to keep of IEEE-754:
-   vulkan_spirv.h. */
+/* From the shader's own words, or others made of them.  A module of `exact` says what the device is to keep of
+   IEEE-754: vulkan_spirv.h. */
 static ms_status create_module(ms_backend_device *device, const shader_code *shader, const uint32_t *from,
                                size_t n_words, VkShaderModule *out) {
     uint32_t *words = malloc((n_words + MS_VULKAN_MODE_WORDS) * sizeof *words);
