@@ -18,6 +18,7 @@
 // Sums start at -0, the neutral element of addition, so that "starts from its first term" and "later keys are part of no sum" are
 // exact without conditions: an absent term is -0.
 #ifdef ATTENTION_HEAD_SIZE
+#extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
 #define MS_EXACT_GLSL
@@ -107,14 +108,20 @@ void store_quad(F32 p, uint at, uint d, vec4 quad) {
     }
 }
 
+// See matmul_lanes.glsl.
+float from_lane(float x, uint lane) {
+    if (LANES == 4u) return subgroupBroadcast(x, lane);
+    return subgroupShuffle(x, lane);
+}
+
 // As load_quad, of a row that all lanes walk over; to be called for all quads, ascending, by all lanes.
 float held; // numbers of the row, one in each lane
 
 vec4 walk_quad(F32 p, uint at, uint d) {
     uint lane = 4u * d % LANES;
     if (lane == 0u) held = load_number(p, at + 4u * d + gl_SubgroupInvocationID);
-    return vec4(subgroupShuffle(held, lane), subgroupShuffle(held, lane + 1u), subgroupShuffle(held, lane + 2u),
-                subgroupShuffle(held, lane + 3u));
+    return vec4(from_lane(held, lane), from_lane(held, lane + 1u), from_lane(held, lane + 2u),
+                from_lane(held, lane + 3u));
 }
 
 #else
@@ -163,11 +170,24 @@ float add_products(float sum, vec4 a, vec4 b, uint d) {
     return result;
 }
 
-// sum + weight * term where `visible`, else sum.
+// sum + weight * term where `visible`, else sum; in `fast` the weight is 0 there.
 vec4 add_weighted(vec4 sum, float weight, vec4 term, bool is_visible) {
-    PRECISE vec4 product = weight * term;
-    PRECISE vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_visible));
+#ifdef MS_FAST
+    return sum + weight * term;
+#else
+    precise vec4 product = weight * term;
+    precise vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_visible));
     return result;
+#endif
+}
+
+// A weight for add_weighted.
+float weight_of(float weight, bool is_visible) {
+#ifdef MS_FAST
+    return mix(0.0, weight, is_visible);
+#else
+    return weight;
+#endif
 }
 
 // The terms of a quad that has only `n`: the others become absent.

@@ -77,7 +77,7 @@ void begin_row(uint r) {
 void weigh_row(uint r) {
     float highest = larger(maximum[r], score[r], visible[r]);
     shrink = ms_exp(maximum[r] - highest);
-    score[r] = mix(0.0, ms_exp(score[r] - highest), visible[r]);
+    score[r] = weight_of(ms_exp(score[r] - highest), visible[r]);
     maximum[r] = highest;
     weight_sum[r] = weight_sum[r] * shrink + score[r];
     EACH_QUAD(shrink_quad, r)

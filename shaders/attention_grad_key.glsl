@@ -54,11 +54,11 @@ void score_quad(uint r, uint d) {
 void score_row(uint r) {
     weight[r] = d_weight[r] = ABSENT;
     EACH_QUAD(score_quad, r)
-    weight[r] = probability(weight[r], scale, walking_lse);
+    visible[r] = walking_query >= first + r;
+    weight[r] = weight_of(probability(weight[r], scale, walking_lse), visible[r]);
     PRECISE float difference = d_weight[r] - walking_delta;
     PRECISE float d_score = weight[r] * difference;
-    d_weight[r] = d_score;
-    visible[r] = walking_query >= first + r;
+    d_weight[r] = weight_of(d_score, visible[r]);
 }
 
 void add_query_quad(uint r, uint d) {

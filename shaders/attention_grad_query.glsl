@@ -77,8 +77,8 @@ void score_row(uint r) {
     EACH_QUAD(score_quad, r)
     PRECISE float difference = d_weight[r] - row_delta[r];
     PRECISE float d_score = probability(score[r], scale, row_lse[r]) * difference;
-    score[r] = d_score;
     visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
+    score[r] = weight_of(d_score, visible[r]);
 }
 
 void add_key_quad(uint r, uint d) { d_query[r][d] = add_weighted(d_query[r][d], score[r], key[d], visible[r]); }

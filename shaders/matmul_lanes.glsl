@@ -1,9 +1,12 @@
 // matmul and gram where a lane is a SIMD lane of a processor and shared memory is ordinary memory (software drivers): each subgroup
 // of LANES makes TILE_ROWS x (TILE_COLUMNS * LANES), a lane one column in LANES.  There a load costs as much as dozens of sums and
-// every lane pays for it, so lane i loads depth k + i of each row, and the lanes exchange what they loaded.
+// every lane pays for it, so lane i loads depth k + i of each row, and the lanes exchange what they loaded: by FROM_LANE,
+// subgroupBroadcast or subgroupShuffle.  SwiftShader makes one instruction of a broadcast whose lane is a number, hence EACH_LANE
+// instead of a loop; lavapipe makes one of a shuffle of 8 lanes, and a slow broadcast.
 //
 // LANES is a number, not a specialisation constant, because SwiftShader unrolls only what is constant from the start.  It also
 // takes hours over conditional expressions; hence masks.
+#extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #include "shaders/matmul.glsl"
 
@@ -20,6 +23,21 @@ uint mask_of(bool condition) { return 0u - uint(condition); }
 #define LOAD_BITS(p, i, dtype) \
     ((Words(uvec2(p)).x[(i) >> dtype] << ((~(i) & dtype) << 4)) & (0xffffffffu << (dtype << 4)))
 #endif
+
+// Depth k + i.
+#define ADD_DEPTH(i)                                                                                                           \
+    {                                                                                                                          \
+        uint b_inside = mask_of(k + i < chunk_end), b_at = min(k + i, chunk_end - 1u) * b_depth;                               \
+        float factor_b[TILE_COLUMNS];                                                                                          \
+        [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) {                                                                  \
+            factor_b[q] = uintBitsToFloat(LOAD_BITS(b, b_start[q] + b_at, DTYPE_B) & b_inside);                                \
+        }                                                                                                                      \
+        [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {                                                                     \
+            float x = FROM_LANE(factor_a[r], i);                                                                       \
+            [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) chunk_sum[r][q] = chunk_sum[r][q] + x * factor_b[q];           \
+        }                                                                                                                      \
+    }
+#define EACH_OF_4(f, i) f((i)) f((i) + 1u) f((i) + 2u) f((i) + 3u)
 
 void main() {
     if (ms_group_index() >= n_groups) return;
@@ -52,17 +70,7 @@ void main() {
                 uint bits = LOAD_BITS(a, a_at + min(first_row + r, n_rows - 1u) * a_row, DTYPE_A);
                 factor_a[r] = uintBitsToFloat((bits & is_inside) | (0x80000000u & ~is_inside));
             }
-            [[unroll]] for (uint i = 0u; i < LANES; i++) {
-                uint b_inside = mask_of(k + i < chunk_end), b_at = min(k + i, chunk_end - 1u) * b_depth;
-                float factor_b[TILE_COLUMNS];
-                [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) {
-                    factor_b[q] = uintBitsToFloat(LOAD_BITS(b, b_start[q] + b_at, DTYPE_B) & b_inside);
-                }
-                [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {
-                    float x = subgroupShuffle(factor_a[r], i);
-                    [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) chunk_sum[r][q] = chunk_sum[r][q] + x * factor_b[q];
-                }
-            }
+            EACH_LANE(ADD_DEPTH)
         }
         [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {
             [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) total[r][q] = total[r][q] + chunk_sum[r][q];

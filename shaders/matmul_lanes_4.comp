@@ -2,6 +2,8 @@
 #extension GL_GOOGLE_include_directive : require
 // matmul and gram on software drivers with subgroups of 4, operands of either type: see matmul_lanes.glsl.
 #define LANES 4u
+#define FROM_LANE subgroupBroadcast
+#define EACH_LANE(f) EACH_OF_4(f, 0u)
 #define TILE_ROWS 4u // as in backend/vulkan/product.c
 #define TILE_COLUMNS 4u
 #include "shaders/matmul_lanes.glsl"

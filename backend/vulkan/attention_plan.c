@@ -38,7 +38,7 @@ static bool choose_variant(const ms_vulkan_call *call, const ms_vulkan_attention
                            uint32_t max_shared_heads, ms_vulkan_attention_plan *out) {
     const ms_attention_attributes *a = &call->attributes->attention;
     uint32_t lanes = call->limits->subgroup_size;
-    bool exchange = call->limits->subgroup_shuffle && (lanes == 4 || lanes == 8 || lanes == 16);
+    bool exchange = call->limits->subgroup_exchange && (lanes == 4 || lanes == 8 || lanes == 16);
     if (!call->limits->is_cpu || !exchange || !out->vector) return false;
     for (int i = 0; i < MS_VULKAN_ATTENTION_VARIANTS; i++) {
         const ms_vulkan_attention_variant *variant = &shaders->variants[i];

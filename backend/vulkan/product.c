@@ -24,7 +24,7 @@ static const product_kernel gpu_kernels[] = {
     {"matmul_4x4", 8, 8, 32, 32},
 };
 /* For the SIMD lanes of a processor: [all operands f32]. */
-static const product_kernel lanes_4[] = {{"matmul_lanes_4", 4, 1, 4, 16}, {"matmul_lanes_4_f32", 4, 1, 8, 16}};
+static const product_kernel lanes_4[] = {{"matmul_lanes_4", 4, 1, 4, 16}, {"matmul_lanes_4_f32", 4, 1, 16, 32}};
 static const product_kernel lanes_8[] = {{"matmul_lanes_8", 8, 1, 16, 32}, {"matmul_lanes_8_f32", 8, 1, 32, 32}};
 
 typedef struct product_plan {
@@ -51,7 +51,7 @@ static int64_t plan_with(const ms_vulkan_product *product, const product_kernel 
 static const product_kernel *lanes_kernel_of(const ms_vulkan_limits *limits, const ms_vulkan_product *product) {
     bool is_f32 = product->left.operand->dtype == MS_DTYPE_F32 && product->right.operand->dtype == MS_DTYPE_F32 &&
                   product->y->dtype == MS_DTYPE_F32;
-    if (!limits->is_cpu || !limits->subgroup_shuffle) return NULL;
+    if (!limits->is_cpu || !limits->subgroup_exchange) return NULL;
     if (limits->subgroup_size == 4) return &lanes_4[is_f32];
     return limits->subgroup_size == 8 ? &lanes_8[is_f32] : NULL;
 }

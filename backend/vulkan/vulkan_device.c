@@ -60,7 +60,7 @@ static void set_limits(ms_backend_device *device, ms_numerics numerics) {
                                : limits->maxComputeWorkGroupSize[0],
         .shared_bytes = limits->maxComputeSharedMemorySize,
         .subgroup_size = device->gpu.subgroup_size,
-        .subgroup_shuffle = device->gpu.subgroup_shuffle,
+        .subgroup_exchange = device->gpu.subgroup_exchange,
     };
 }
 

@@ -18,8 +18,8 @@ typedef struct ms_vulkan_gpu {
     VkPhysicalDeviceDriverProperties driver;
     uint8_t uuid[VK_UUID_SIZE];
     uint32_t subgroup_size;
-    bool subgroup_shuffle; /* in compute shaders */
-    uint32_t queue_family; /* one with compute */
+    bool subgroup_exchange; /* shuffles and broadcasts in compute shaders */
+    uint32_t queue_family;  /* one with compute */
     uint32_t timestamp_bits;
     bool storage16; /* 16-bit storage and 16-bit integers */
     bool memory_budget;

@@ -202,8 +202,9 @@ static void describe_gpu(ms_vulkan_gpu *gpu) {
     gpu->properties = properties.properties;
     memcpy(gpu->uuid, id.deviceUUID, sizeof gpu->uuid);
     gpu->subgroup_size = subgroup.subgroupSize;
-    gpu->subgroup_shuffle = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
-                            (subgroup.supportedOperations & VK_SUBGROUP_FEATURE_SHUFFLE_BIT);
+    const VkSubgroupFeatureFlags exchange = VK_SUBGROUP_FEATURE_SHUFFLE_BIT | VK_SUBGROUP_FEATURE_BALLOT_BIT;
+    gpu->subgroup_exchange = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
+                             (subgroup.supportedOperations & exchange) == exchange;
     gpu->float_modes = modes_of(&controls);
     gpu->largest_allocation = largest_allocation(gpu, &maintenance);
     gpu->memory_budget = has_extension(gpu->handle, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);

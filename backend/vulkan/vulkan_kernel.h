@@ -39,7 +39,7 @@ typedef struct ms_vulkan_limits {
     uint32_t max_invocations; /* per workgroup, at least 128 (SwiftShader: 256) */
     uint32_t shared_bytes;    /* shared memory of a workgroup, at least 16 KiB */
     uint32_t subgroup_size;
-    bool subgroup_shuffle; /* subgroupShuffle in compute shaders */
+    bool subgroup_exchange; /* subgroupShuffle and subgroupBroadcast in compute shaders */
 } ms_vulkan_limits;
 
 typedef struct ms_vulkan_encoder ms_vulkan_encoder; /* collects the dispatches of one program */

@@ -172,10 +172,11 @@ static ms_status create_literal(ms_backend_device *device, ms_vulkan_pipeline *p
     uint32_t *words;
     size_t n_words;
     VkShaderModule module = VK_NULL_HANDLE;
+    bool is_product = strncmp(shader->name, "matmul_lanes", strlen("matmul_lanes")) == 0; /* loops of literal lengths */
     *out_made = false;
     if (device->gpu.driver.driverID != VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return MS_OK;
     MS_TRY(ms_vulkan_write_literals(shader->words, shader->size_bytes / sizeof *words, pipeline->constants,
-                                    pipeline->n_constants, &words, &n_words));
+                                    pipeline->n_constants, is_product, &words, &n_words));
     if (!words) return MS_OK;
     *out_made = true;
     ms_status status = create_module(device, shader, words, n_words, &module);
