@@ -77,7 +77,7 @@ ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_s
 void ms_store_destroy(ms_store *store);
 size_t ms_store_bytes(const ms_store *store);
 /* Copies `count` elements from/to element `offset` of a variable.  f32 variables of an oracle device are double.
-   MS_INVALID: out of range.  Waits for running programs. */
+   MS_INVALID: out of range.  Waits for what writes the variable, on some devices for everything that runs. */
 ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data);
 ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data);
 

@@ -18,7 +18,8 @@ struct ms_tracking {
     ms_norms *maxima; /* since the last snapshot */
     int n_matrices;
     bool want_snapshot;
-    ms_tracker_slot *slot; /* being filled, or NULL */
+    ms_tracker_slot *slot;          /* being filled, or NULL */
+    int64_t slot_step, slot_tokens; /* of the update that the slot shows; -1: it has not been made */
 };
 
 static int count_matrices(const ms_trainer *trainer) {
@@ -105,16 +106,6 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const c
     return MS_OK;
 }
 
-ms_status ms_tracking_close(ms_tracking *tracking) {
-    if (!tracking) return MS_OK;
-    ms_status status = ms_tracker_close(tracking->tracker);
-    free(tracking->matrices);
-    free(tracking->places);
-    free(tracking->maxima);
-    free(tracking);
-    return status;
-}
-
 void ms_tracking_want(ms_tracking *tracking, bool want_snapshot) { tracking->want_snapshot = want_snapshot; }
 
 static ms_status download_weights(ms_tracking *tracking, float **buffers) {
@@ -127,18 +118,40 @@ static ms_status download_weights(ms_tracking *tracking, float **buffers) {
     return MS_OK;
 }
 
-ms_status ms_tracking_before_update(void *context, ms_trainer *trainer) {
+/* Fetches the new weights of a snapshot whose update has been made, and hands it to the tracker.  The slot of a step
+   that failed before its update is left: closing the tracker drops it. */
+static ms_status complete_snapshot(ms_tracking *tracking) {
+    ms_tracker_slot *slot = tracking->slot;
+    if (!slot || tracking->slot_step < 0) return MS_OK;
+    tracking->slot = NULL;
+    MS_TRY(download_weights(tracking, slot->weight_after));
+    return ms_tracker_submit(tracking->tracker, slot, tracking->slot_step, tracking->slot_tokens);
+}
+
+ms_status ms_tracking_close(ms_tracking *tracking) {
+    if (!tracking) return MS_OK;
+    ms_status status = complete_snapshot(tracking), closed = ms_tracker_close(tracking->tracker);
+    if (status == MS_OK) status = closed;
+    free(tracking->matrices);
+    free(tracking->places);
+    free(tracking->maxima);
+    free(tracking);
+    return status;
+}
+
+ms_status ms_tracking_while_working(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
     (void)trainer; /* the same as tracking->trainer */
-    tracking->slot = NULL;
+    MS_TRY(complete_snapshot(tracking));
     if (!tracking->want_snapshot) return MS_OK;
     MS_TRY(ms_tracker_acquire(tracking->tracker, &tracking->slot));
+    tracking->slot_step = -1;
     return tracking->slot ? download_weights(tracking, tracking->slot->weight_before) : MS_OK;
 }
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
-ms_status ms_tracking_after_update(ms_tracking *tracking) {
+void ms_tracking_after_update(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
     for (int i = 0; i < tracking->n_matrices; i++) {
         const tracked_place *place = &tracking->places[i];
@@ -154,14 +167,16 @@ ms_status ms_tracking_after_update(ms_tracking *tracking) {
         slot->weight_norm_max[i] = most->weight;
         slot->update_norm_max[i] = most->update;
     }
-    if (!slot) return MS_OK;
-    tracking->slot = NULL;
-    MS_TRY(download_weights(tracking, slot->weight_after));
+    if (!slot) return;
+    tracking->slot_step = tracking->trainer->step;
+    tracking->slot_tokens = tracking->trainer->tokens_seen;
     memset(tracking->maxima, 0, (size_t)tracking->n_matrices * sizeof *tracking->maxima);
-    return ms_tracker_submit(tracking->tracker, slot, tracking->trainer->step, tracking->trainer->tokens_seen);
 }
 
-ms_status ms_tracking_drain(ms_tracking *tracking) { return ms_tracker_drain(tracking->tracker); }
+ms_status ms_tracking_drain(ms_tracking *tracking) {
+    MS_TRY(complete_snapshot(tracking));
+    return ms_tracker_drain(tracking->tracker);
+}
 
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 

@@ -14,16 +14,18 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const c
                            ms_tracking **out);
 /* Bytes that tracking a trainer's matrices will take. */
 size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *config);
-/* Waits for the background work and closes the file; its first error.  NULL is fine. */
+/* Completes the last snapshot, waits for the background work and closes the file; its first error.  NULL is fine. */
 ms_status ms_tracking_close(ms_tracking *tracking);
 
-/* As ms_before_update, with an ms_tracking as context: keeps the old weights when `want_snapshot` was set. */
-ms_status ms_tracking_before_update(void *context, ms_trainer *trainer);
+/* As ms_while_working, with an ms_tracking as context: fetches what the snapshot of the last step still lacks, and the
+   old weights when `want_snapshot` was set. */
+ms_status ms_tracking_while_working(void *context, ms_trainer *trainer);
 /* Whether the coming step is to be captured. */
 void ms_tracking_want(ms_tracking *tracking, bool want_snapshot);
-/* After the update: folds the step's norms into the maxima, and submits the snapshot if one was begun. */
-ms_status ms_tracking_after_update(ms_tracking *tracking);
-/* Waits until all submitted snapshots are in the file. */
+/* After the update: folds the step's norms into the maxima.  A snapshot that was begun is complete but for the new
+   weights, which are fetched while the next step's gradients are made, or by ms_tracking_drain. */
+void ms_tracking_after_update(ms_tracking *tracking);
+/* Completes the last snapshot and waits until all are in the file. */
 ms_status ms_tracking_drain(ms_tracking *tracking);
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking);
 

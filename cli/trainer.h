@@ -88,13 +88,14 @@ typedef struct ms_batch_source {
 /* The sequences of a dataset, from its position on. */
 ms_batch_source ms_dataset_source(ms_dataset *dataset);
 
-/* Called between the gradients and the update of a step, when the trainer's weights are still the old ones. */
-typedef ms_status (*ms_before_update)(void *context, ms_trainer *trainer);
+/* Called once a step, when the work for its first gradients has been given to the device and the weights are still the
+   old ones: on a device that copies beside its work, what is downloaded now costs the step no time. */
+typedef ms_status (*ms_while_working)(void *context, ms_trainer *trainer);
 
-/* One step: gradients of all micro-steps, then the update.  before_update may be NULL.
+/* One step: gradients of all micro-steps, then the update.  while_working may be NULL.
    MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved.
  */
-ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_before_update before_update, void *context,
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_while_working while_working, void *context,
                           ms_step_result *out);
 /* Mean loss over n_sequences (rounded up to whole batches). */
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);

@@ -10,13 +10,16 @@ static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_to
 
 ms_batch_source ms_dataset_source(ms_dataset *dataset) { return (ms_batch_source){next_of_dataset, dataset}; }
 
-static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, ms_program *program, double *out_loss) {
+/* One micro-step: gives a batch to the device and waits for its loss; what is called meanwhile may be NULL. */
+static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, ms_program *program,
+                           ms_while_working while_working, void *context, double *out_loss) {
     int32_t batch = trainer->options.batch_sequences;
     int64_t tokens = (int64_t)batch * trainer->options.model.sequence_length;
     MS_TRY(source.next(source.context, batch, trainer->token_buffer, trainer->target_buffer));
     MS_TRY(ms_store_upload(trainer->store, trainer->tokens, 0, tokens, trainer->token_buffer));
     MS_TRY(ms_store_upload(trainer->store, trainer->targets, 0, tokens, trainer->target_buffer));
     MS_TRY(ms_program_run(program));
+    if (while_working) MS_TRY(while_working(context, trainer));
     if (trainer->options.numerics == MS_NUMERICS_ORACLE)
         return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
     float loss = 0;
@@ -101,17 +104,17 @@ static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) 
     return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
 }
 
-ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_before_update before_update, void *context,
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_while_working while_working, void *context,
                           ms_step_result *out) {
     *out = (ms_step_result){0};
     for (int i = 0; i < trainer->options.accumulation; i++) {
         double loss = 0;
-        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next, &loss), "step %lld",
-                    (long long)trainer->step + 1);
+        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next, i == 0 ? while_working : NULL,
+                              context, &loss),
+                    "step %lld", (long long)trainer->step + 1);
         out->loss += loss;
     }
     if (!isfinite(out->loss)) return fail_non_finite(trainer, out->loss, NAN);
-    if (before_update) MS_TRY(before_update(context, trainer));
     MS_TRY(upload_scalars(trainer, out));
     MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
     MS_TRY(download_norms(trainer, trainer->optimizer.gradient_squares, 0));
@@ -140,7 +143,7 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
     double sum = 0;
     for (int64_t i = 0; i < n_batches; i++) {
         double loss = 0;
-        MS_TRY_NOTE(run_batch(trainer, source, trainer->evaluate, &loss), "validation");
+        MS_TRY_NOTE(run_batch(trainer, source, trainer->evaluate, NULL, NULL, &loss), "validation");
         sum += loss;
     }
     *out_loss = sum / (double)n_batches;

@@ -13,7 +13,7 @@ enum { MS_COLUMN_PACKS = 8 }; // of a tile
 //     template <int W> __device__ ms_pack<W> term(unsigned row, unsigned columns, unsigned c) const;    of columns c to
 //     c + W - 1
 template <int W, class Op>
-static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES)
+static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES, 1)
     ms_column_kernel(Op op, float *y, unsigned int rows, unsigned int columns) {
     MS_SHARED(float, lanes, [W][MS_LANES][MS_COLUMN_PACKS]);
     unsigned int tiles = (columns + MS_COLUMN_PACKS * W - 1) / (MS_COLUMN_PACKS * W), block = blockIdx.x / tiles;

@@ -116,38 +116,24 @@ static int cuda_choices(const ms_backend_device *device, int first, void (*tell)
 }
 
 static ms_status cuda_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
-    *out = NULL;
-    ms_cuda_buffer *buffer = calloc(1, sizeof *buffer);
-    if (!buffer) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory");
-    ms_status status = ms_cuda_allocate(device, size_bytes, &buffer->memory);
-    if (status == MS_OK) {
-        buffer->size_bytes = size_bytes;
-        status =
-            ms_cuda_check(device, cudaMemsetAsync(buffer->memory, 0, size_bytes, device->stream), "zeroing memory");
-    }
-    if (status != MS_OK) {
-        ms_cuda_release(device, buffer->memory, buffer->size_bytes);
-        free(buffer);
-        return status;
-    }
+    ms_cuda_buffer *buffer;
+    ms_status status = ms_cuda_buffer_create(device, size_bytes, &buffer);
     *out = buffer;
-    return MS_OK;
+    return status;
 }
 
-static void cuda_release(ms_backend_device *device, ms_backend_buffer handle) {
-    ms_cuda_buffer *buffer = handle;
-    ms_cuda_release(device, buffer->memory, buffer->size_bytes);
-    free(buffer);
+static void cuda_release(ms_backend_device *device, ms_backend_buffer buffer) {
+    ms_cuda_buffer_destroy(device, buffer);
 }
 
 static ms_status cuda_upload(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data,
                              size_t size_bytes) {
-    return ms_cuda_upload(device, (char *)((ms_cuda_buffer *)buffer)->memory + offset_bytes, data, size_bytes);
+    return ms_cuda_upload(device, buffer, offset_bytes, data, size_bytes);
 }
 
 static ms_status cuda_download(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data,
                                size_t size_bytes) {
-    return ms_cuda_download(device, (char *)((ms_cuda_buffer *)buffer)->memory + offset_bytes, out_data, size_bytes);
+    return ms_cuda_download(device, buffer, offset_bytes, out_data, size_bytes);
 }
 
 static const ms_backend_impl cuda_impl = {

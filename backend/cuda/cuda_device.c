@@ -136,7 +136,6 @@ static ms_status set_up(ms_backend_device *device) {
     MS_TRY(keep_pool(device));
     MS_CUDA_TRY(cudaStreamCreateWithFlags(&device->stream, cudaStreamNonBlocking), "creating a stream");
     MS_CUDA_TRY(cudaStreamCreateWithFlags(&device->copy_stream, cudaStreamNonBlocking), "creating a stream");
-    MS_CUDA_TRY(cudaEventCreateWithFlags(&device->queued, cudaEventDisableTiming), "creating an event");
     MS_CUDA_TRY(cudaHostAlloc((void **)&device->fault, sizeof *device->fault, cudaHostAllocMapped), "pinning memory");
     memset(device->fault, 0, sizeof *device->fault);
     MS_CUDA_TRY(cudaHostGetDevicePointer((void **)&device->fault_on_device, device->fault, 0), "mapping memory");
@@ -174,7 +173,6 @@ void ms_cuda_device_close(ms_backend_device *device) {
     ms_cuda_release(device, device->workspace, device->workspace_bytes);
     ms_cuda_transfer_finish(device);
     if (device->fault) (void)cudaFreeHost(device->fault);
-    if (device->queued) (void)cudaEventDestroy(device->queued);
     if (device->stream) (void)cudaStreamSynchronize(device->stream);
     if (device->copy_stream) (void)cudaStreamDestroy(device->copy_stream);
     if (device->stream) (void)cudaStreamDestroy(device->stream);

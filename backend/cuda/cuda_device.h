@@ -18,6 +18,7 @@ typedef struct ms_cuda_slot {
 typedef struct ms_cuda_buffer {
     void *memory; /* device address */
     size_t size_bytes;
+    cudaEvent_t written; /* recorded on the device's stream behind the last write */
 } ms_cuda_buffer;
 
 struct ms_backend_device {
@@ -26,8 +27,7 @@ struct ms_backend_device {
     char name[64]; /* of the product, for messages */
     ms_cuda_limits limits;
     cudaStream_t stream;      /* programs and uploads, in order */
-    cudaStream_t copy_stream; /* downloads, which wait for what was queued before them and for nothing else */
-    cudaEvent_t queued;       /* recorded on stream before a download */
+    cudaStream_t copy_stream; /* downloads, which wait for the last write to their buffer and for nothing else */
     ms_cuda_slot uploads[MS_CUDA_SLOTS], downloads[2];
     int next_upload;
     size_t held_bytes;       /* device memory given out, workspace of cuBLASLt included */
@@ -51,10 +51,17 @@ void ms_cuda_release(ms_backend_device *device, void *memory, size_t size_bytes)
 /* Makes arena and workspace at least this large; waits for running programs when it must move them. */
 ms_status ms_cuda_device_reserve(ms_backend_device *device, size_t arena_bytes, size_t workspace_bytes);
 
+/* Memory that is zero.  *out is NULL unless MS_OK; the caller destroys it.  destroy(NULL) is fine. */
+ms_status ms_cuda_buffer_create(ms_backend_device *device, size_t size_bytes, ms_cuda_buffer **out);
+void ms_cuda_buffer_destroy(ms_backend_device *device, ms_cuda_buffer *buffer);
+/* To be called when a write to the buffer was queued on the device's stream. */
+ms_status ms_cuda_note_write(ms_backend_device *device, ms_cuda_buffer *buffer);
 /* Queued behind everything before; waits only when every slot is in use (cuda_transfer.c). */
-ms_status ms_cuda_upload(ms_backend_device *device, void *to, const void *data, size_t size_bytes);
-/* Waits for everything queued before. */
-ms_status ms_cuda_download(ms_backend_device *device, const void *from, void *out_data, size_t size_bytes);
+ms_status ms_cuda_upload(ms_backend_device *device, ms_cuda_buffer *to, size_t offset_bytes, const void *data,
+                         size_t size_bytes);
+/* Waits for the last write to the buffer; programs queued since go on meanwhile. */
+ms_status ms_cuda_download(ms_backend_device *device, const ms_cuda_buffer *from, size_t offset_bytes, void *out_data,
+                           size_t size_bytes);
 ms_status ms_cuda_transfer_init(ms_backend_device *device);
 void ms_cuda_transfer_finish(ms_backend_device *device);
 

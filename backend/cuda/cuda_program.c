@@ -42,6 +42,8 @@ struct ms_backend_program {
     ms_backend_program *next;  /* in the device's list */
     program_call *calls;
     int n_calls;
+    ms_cuda_buffer **written; /* [n_written] variables that a run writes */
+    int n_written;
     unsigned int first_node;
     size_t arena_bytes, workspace_bytes;
     bool is_estimate; /* compiled without variables: cannot run */
@@ -106,6 +108,28 @@ static ms_status add_call(ms_backend_program *program, const ms_compile_request 
     return MS_OK;
 }
 
+/* Counts every variable that some node writes: a place for its result, or the destination of a store. */
+static ms_status find_written(ms_backend_program *program, const ms_compile_request *request) {
+    int n_variables = ms_variables_count(ms_graph_variables(request->graph));
+    bool *is_written = calloc((size_t)n_variables + 1, sizeof *is_written);
+    program->written = calloc((size_t)n_variables + 1, sizeof *program->written);
+    if (is_written && program->written) {
+        for (int i = 0; i < ms_graph_n_nodes(request->graph); i++) {
+            const ms_node *node = ms_graph_node(request->graph, i);
+            for (int j = 0; j < node->n_outputs; j++) {
+                if (node->outputs[j] == MS_NO_TENSOR) continue;
+                int variable = request->plan->places[node->outputs[j]].variable;
+                if (variable >= 0) is_written[variable] = true;
+            }
+            if (node->op == MS_OP_STORE) is_written[request->plan->places[node->inputs[1]].variable] = true;
+        }
+        for (int i = 0; i < n_variables; i++)
+            if (is_written[i]) program->written[program->n_written++] = request->variables[i];
+    }
+    free(is_written);
+    return program->written && is_written ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program");
+}
+
 ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_request *request,
                                  ms_backend_program **out) {
     *out = NULL;
@@ -121,6 +145,7 @@ ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_req
     if (!program->calls) status = MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program of %d nodes", n_nodes);
     for (int i = 0; status == MS_OK && i < n_nodes; i++)
         status = add_call(program, request, ms_graph_node(request->graph, i));
+    if (status == MS_OK && !program->is_estimate) status = find_written(program, request);
     /* Now rather than at the first step; which memory it is may still change with a larger program. */
     if (status == MS_OK && !program->is_estimate)
         status = ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes);
@@ -162,6 +187,7 @@ void ms_cuda_program_destroy(ms_backend_program *program) {
             break;
         }
     free(program->calls);
+    free(program->written);
     free(program);
 }
 
@@ -265,12 +291,8 @@ static ms_status run_timed(ms_backend_program *program) {
     return ms_cuda_check_fault(device);
 }
 
-ms_status ms_cuda_program_run(ms_backend_program *program) {
+static ms_status run(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    if (program->is_estimate)
-        return MS_FAIL(MS_INTERNAL, "cuda: a program that was compiled for an estimate cannot run");
-    MS_TRY(ms_cuda_use(device));
-    MS_TRY(ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes));
     if (wants_single_ops()) return run_single_ops(program);
     if (program->timing) return run_timed(program);
     if (program->generation != device->generation) {
@@ -278,6 +300,17 @@ ms_status ms_cuda_program_run(ms_backend_program *program) {
         MS_TRY(capture(program));
     }
     return ms_cuda_check(device, cudaGraphLaunch(program->executable, device->stream), "launching a graph");
+}
+
+ms_status ms_cuda_program_run(ms_backend_program *program) {
+    ms_backend_device *device = program->device;
+    if (program->is_estimate)
+        return MS_FAIL(MS_INTERNAL, "cuda: a program that was compiled for an estimate cannot run");
+    MS_TRY(ms_cuda_use(device));
+    MS_TRY(ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes));
+    MS_TRY(run(program));
+    for (int i = 0; i < program->n_written; i++) MS_TRY(ms_cuda_note_write(device, program->written[i]));
+    return MS_OK;
 }
 
 size_t ms_cuda_program_workspace_bytes(const ms_backend_program *program) { return program->workspace_bytes; }

@@ -1,5 +1,5 @@
 /* Uploads and downloads through pinned slots.  Uploads are queued on the programs' stream; downloads go over a stream
-   of their own, which waits for what was queued before. */
+   of their own, which waits for the last write to what is downloaded: the device goes on meanwhile. */
 #include "backend/cuda/cuda_device.h"
 
 #include <string.h>
@@ -42,7 +42,9 @@ static ms_status start_copy(ms_backend_device *device, ms_cuda_slot *slot, cudaS
 
 static size_t piece_size(size_t left) { return left < MS_CUDA_SLOT_BYTES ? left : MS_CUDA_SLOT_BYTES; }
 
-ms_status ms_cuda_upload(ms_backend_device *device, void *to, const void *data, size_t size_bytes) {
+ms_status ms_cuda_upload(ms_backend_device *device, ms_cuda_buffer *to, size_t offset_bytes, const void *data,
+                         size_t size_bytes) {
+    char *place = (char *)to->memory + offset_bytes;
     MS_TRY(ms_cuda_use(device));
     for (size_t done = 0; done < size_bytes;) {
         size_t size = piece_size(size_bytes - done);
@@ -50,10 +52,10 @@ ms_status ms_cuda_upload(ms_backend_device *device, void *to, const void *data, 
         device->next_upload = (device->next_upload + 1) % MS_CUDA_SLOTS;
         MS_TRY(wait_slot(device, slot));
         memcpy(slot->memory, (const char *)data + done, size);
-        MS_TRY(start_copy(device, slot, device->stream, (char *)to + done, slot->memory, size, cudaMemcpyHostToDevice));
+        MS_TRY(start_copy(device, slot, device->stream, place + done, slot->memory, size, cudaMemcpyHostToDevice));
         done += size;
     }
-    return MS_OK;
+    return ms_cuda_note_write(device, to);
 }
 
 static ms_status start_download(ms_backend_device *device, int slot, const void *from, size_t size) {
@@ -63,15 +65,16 @@ static ms_status start_download(ms_backend_device *device, int slot, const void 
 }
 
 /* The device copies the next piece while the host copies this one. */
-ms_status ms_cuda_download(ms_backend_device *device, const void *from, void *out_data, size_t size_bytes) {
+ms_status ms_cuda_download(ms_backend_device *device, const ms_cuda_buffer *from, size_t offset_bytes, void *out_data,
+                           size_t size_bytes) {
+    const char *place = (const char *)from->memory + offset_bytes;
     MS_TRY(ms_cuda_use(device));
-    MS_TRY(ms_cuda_check(device, cudaEventRecord(device->queued, device->stream), "recording an event"));
-    MS_TRY(ms_cuda_check(device, cudaStreamWaitEvent(device->copy_stream, device->queued, 0), "ordering a download"));
-    MS_TRY(start_download(device, 0, from, piece_size(size_bytes)));
+    MS_TRY(ms_cuda_check(device, cudaStreamWaitEvent(device->copy_stream, from->written, 0), "ordering a download"));
+    MS_TRY(start_download(device, 0, place, piece_size(size_bytes)));
     int slot = 0;
     for (size_t done = 0; done < size_bytes; slot = 1 - slot) {
         size_t size = piece_size(size_bytes - done), next = done + size;
-        MS_TRY(start_download(device, 1 - slot, (const char *)from + next, piece_size(size_bytes - next)));
+        MS_TRY(start_download(device, 1 - slot, place + next, piece_size(size_bytes - next)));
         MS_TRY(wait_slot(device, &device->downloads[slot]));
         memcpy((char *)out_data + done, device->downloads[slot].memory, size);
         done = next;

@@ -56,7 +56,7 @@ static __device__ __forceinline__ float ms_staged_sum(const float *terms, unsign
 //     template <int W> __device__ void result(unsigned row, unsigned columns, unsigned c, const item<W> &, float
 //     number) const;
 template <int W, int ROWS, class Op>
-static __global__ void __launch_bounds__(MS_NORM_THREADS)
+static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
     ms_norm_kernel(Op op, unsigned int rows, unsigned int columns) {
     typedef typename Op::template item<W> item;
     MS_SHARED(float, staged, [MS_BLOCK]);

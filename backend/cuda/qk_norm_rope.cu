@@ -74,7 +74,7 @@ static __device__ __forceinline__ void rotate(const rope_job<T> &job, unsigned i
     store_pairs<W>(job.y + row * size, k, half_size, job.rope.interleaved, turned);
 }
 
-template <int W, class T> static __global__ void __launch_bounds__(THREADS) qk_norm_rope_kernel(rope_job<T> job) {
+template <int W, class T> static __global__ void __launch_bounds__(THREADS, 1) qk_norm_rope_kernel(rope_job<T> job) {
     const unsigned int threads = MS_LANES / W;
     unsigned int thread = threadIdx.x % threads, row = (blockIdx.x * THREADS + threadIdx.x) / threads;
     unsigned int size = job.rope.size;
