@@ -65,6 +65,7 @@ for preset in $presets; do
     step "$preset: build" build "$preset" || continue
     case $preset in
     release)
+        step "release: no contraction" ci/check_contraction.sh build/release
         step "release: CUDA kernels" ci/ptxas_report.sh check build/release
         step "release: a planted spill" ci/ptxas_report.sh self-test build/release
         step "release: tests" run_tests release
