@@ -88,8 +88,9 @@ typedef struct ms_batch_source {
 /* The sequences of a dataset, from its position on. */
 ms_batch_source ms_dataset_source(ms_dataset *dataset);
 
-/* Called once a step, when the work for its first gradients has been given to the device and the weights are still the
-   old ones: on a device that copies beside its work, what is downloaded now costs the step no time. */
+/* Called once a step, when the work for its last gradients has been given to the device and the weights are still the
+   old ones: on a device that copies beside its work, weights that are downloaded now cost the step no time.  Gradients
+   that are downloaded now are those of the whole step. */
 typedef ms_status (*ms_while_working)(void *context, ms_trainer *trainer);
 
 /* One step: gradients of all micro-steps, then the update.  while_working may be NULL.

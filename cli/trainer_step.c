@@ -109,8 +109,8 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_while_
     *out = (ms_step_result){0};
     for (int i = 0; i < trainer->options.accumulation; i++) {
         double loss = 0;
-        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next, i == 0 ? while_working : NULL,
-                              context, &loss),
+        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next,
+                              i + 1 == trainer->options.accumulation ? while_working : NULL, context, &loss),
                     "step %lld", (long long)trainer->step + 1);
         out->loss += loss;
     }
