@@ -34,6 +34,8 @@ struct ms_store {
     int n_variables;
     ms_backend_buffer *buffers; /* one per variable */
     size_t bytes;
+    ms_backend_part *parts; /* of the present call */
+    int part_capacity;
 };
 
 struct ms_program {
@@ -242,6 +244,7 @@ void ms_store_destroy(ms_store *store) {
     for (int i = 0; store->buffers && i < store->n_variables; i++)
         if (store->buffers[i]) store->device->impl->release(store->device->device, store->buffers[i]);
     free(store->buffers);
+    free(store->parts);
     free(store);
 }
 
@@ -267,12 +270,44 @@ ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t
                         (size_t)count * size);
 }
 
-ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data) {
+static ms_status find_part(const ms_store *store, const ms_store_part *part, ms_backend_part *out) {
     size_t size = 0;
-    MS_TRY(check_range(store, variable, offset, count, &size));
+    MS_TRY(check_range(store, part->variable, part->offset, part->count, &size));
+    *out = (ms_backend_part){store->buffers[part->variable], (size_t)part->offset * size, (size_t)part->count * size};
+    return MS_OK;
+}
+
+ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data) {
+    ms_backend_part part;
+    MS_TRY(find_part(store, &(ms_store_part){variable, offset, count}, &part));
+    return store->device->impl->download(store->device->device, &part, 1, &out_data);
+}
+
+/* All parts as the backend knows them, in memory that the store keeps: a step allocates nothing. */
+static ms_status find_parts(ms_store *store, const ms_store_part *parts, int n_parts) {
+    if (n_parts > store->part_capacity) {
+        ms_backend_part *grown = realloc(store->parts, (size_t)n_parts * sizeof *grown);
+        if (!grown) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory for %d parts", n_parts);
+        store->parts = grown;
+        store->part_capacity = n_parts;
+    }
+    for (int i = 0; i < n_parts; i++) MS_TRY(find_part(store, &parts[i], &store->parts[i]));
+    return MS_OK;
+}
+
+ms_status ms_store_download_parts(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data) {
+    MS_TRY(find_parts(store, parts, n_parts));
+    return store->device->impl->download(store->device->device, store->parts, n_parts, out_data);
+}
+
+ms_status ms_store_announce(ms_store *store, const ms_store_part *parts, int n_parts) {
+    MS_TRY(find_parts(store, parts, n_parts));
     const ms_backend_impl *impl = store->device->impl;
-    return impl->download(store->device->device, store->buffers[variable], (size_t)offset * size, out_data,
-                          (size_t)count * size);
+    return impl->announce ? impl->announce(store->device->device, store->parts, n_parts) : MS_OK;
+}
+
+bool ms_device_copies_announced(const ms_device *device) {
+    return device->impl->copies_announced && device->impl->copies_announced(device->device);
 }
 
 int ms_device_choices(const ms_device *device, int first, void (*tell)(void *context, const char *line),

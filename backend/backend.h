@@ -81,6 +81,23 @@ size_t ms_store_bytes(const ms_store *store);
 ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data);
 ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data);
 
+/* `count` elements of a variable, from element `offset` on. */
+typedef struct ms_store_part {
+    int variable;
+    int64_t offset, count;
+} ms_store_part;
+
+/* ms_store_download of each part into out_data[i], with one wait for all instead of one each. */
+ms_status ms_store_download_parts(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data);
+/* Says which parts will be downloaded while a program runs that does not write them; to be called before that program
+   is run.  A device that cannot copy beside its work copies them to the host's side now, behind what it was given, and
+   the download of such a part then waits for that copy and not for the program.  Other devices do nothing.  Changes
+   nothing but the time: a part that was written after the announcement is downloaded as it is then.  An announcement
+   replaces the one before.  MS_INVALID: out of range.  MS_OUT_OF_MEMORY. */
+ms_status ms_store_announce(ms_store *store, const ms_store_part *parts, int n_parts);
+/* Whether this device makes copies of what is announced: host memory of the same size, kept until it is closed. */
+bool ms_device_copies_announced(const ms_device *device);
+
 /* A compiled graph.  The graph must be finished (ms_graph_finish) and may be destroyed afterwards. */
 typedef struct ms_program ms_program;
 /* MS_UNSUPPORTED names an op that the device lacks. */

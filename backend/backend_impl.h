@@ -9,6 +9,12 @@ typedef struct ms_backend_device ms_backend_device;   /* each backend's own */
 typedef struct ms_backend_program ms_backend_program; /* each backend's own */
 typedef void *ms_backend_buffer;                      /* device memory: a pointer or handle of the backend */
 
+/* A part of a buffer. */
+typedef struct ms_backend_part {
+    ms_backend_buffer buffer;
+    size_t offset_bytes, size_bytes;
+} ms_backend_part;
+
 typedef struct ms_compile_request {
     const ms_graph *graph;
     const ms_plan *plan;
@@ -39,8 +45,10 @@ typedef struct ms_backend_impl {
     void (*release)(ms_backend_device *device, ms_backend_buffer buffer);
     ms_status (*upload)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data,
                         size_t size_bytes);
-    ms_status (*download)(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data,
-                          size_t size_bytes);
+    ms_status (*download)(ms_backend_device *device, const ms_backend_part *parts, int n_parts, void *const *out_data);
+    /* backend.h, ms_store_announce.  NULL: every download goes beside the device's work. */
+    ms_status (*announce)(ms_backend_device *device, const ms_backend_part *parts, int n_parts);
+    bool (*copies_announced)(const ms_backend_device *device); /* NULL: never */
     ms_status (*compile)(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
     void (*program_destroy)(ms_backend_program *program);
     ms_status (*run)(ms_backend_program *program);

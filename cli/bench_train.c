@@ -78,7 +78,7 @@ static ms_status timed_step(contender *c, double *out_seconds) {
     ms_step_result result;
     ms_batch_source source = {next_random, &c->source};
     double begin = ms_clock_seconds();
-    MS_TRY(ms_trainer_step(c->trainer, source, NULL, NULL, &result));
+    MS_TRY(ms_trainer_step(c->trainer, source, NULL, &result));
     *out_seconds = ms_clock_seconds() - begin;
     return MS_OK;
 }

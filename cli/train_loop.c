@@ -105,12 +105,9 @@ static void log_choice(void *context, const char *line) {
 static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoothed_seconds) {
     double begin = ms_clock_seconds();
     ms_step_result result;
-    ms_while_working while_working = NULL;
-    if (run->tracking) {
-        ms_tracking_want(run->tracking, snapshot_due(run, run->trainer->step + 1));
-        while_working = ms_tracking_while_working;
-    }
-    MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), while_working, run->tracking, &result));
+    ms_step_hooks hooks = {0};
+    if (run->tracking) hooks = ms_tracking_hooks(run->tracking, snapshot_due(run, run->trainer->step + 1));
+    MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), &hooks, &result));
     if (run->tracking) ms_tracking_after_update(run->tracking);
     run->n_choices = ms_device_choices(run->trainer->device, run->n_choices, log_choice, run);
     ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);

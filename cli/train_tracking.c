@@ -15,7 +15,8 @@ struct ms_tracking {
     ms_tracker *tracker;
     ms_tracked_matrix *matrices;
     tracked_place *places;
-    ms_norms *maxima; /* since the last snapshot */
+    ms_store_part *parts; /* the matrices in the store */
+    ms_norms *maxima;     /* since the last snapshot */
     int n_matrices;
     bool want_snapshot;
     ms_tracker_slot *slot;          /* being filled, or NULL */
@@ -70,8 +71,26 @@ size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *con
     list_matrices(trainer, matrices, NULL);
     ms_tracker_options options = tracker_options(trainer, config, matrices, n);
     size_t bytes = ms_tracker_planned_bytes(&options);
+    for (int i = 0; i < n && ms_device_copies_announced(trainer->device); i++)
+        bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * sizeof(float);
     free(matrices);
     return bytes;
+}
+
+static void list_parts(ms_tracking *tracking) {
+    for (int i = 0; i < tracking->n_matrices; i++) {
+        const tracked_place *place = &tracking->places[i];
+        int variable = tracking->trainer->model.parameters[place->i_parameter].variable;
+        tracking->parts[i] = (ms_store_part){variable, place->offset, place->count};
+    }
+}
+
+static void free_tracking(ms_tracking *tracking) {
+    free(tracking->matrices);
+    free(tracking->places);
+    free(tracking->parts);
+    free(tracking->maxima);
+    free(tracking);
 }
 
 ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const char *path, int64_t resume_after_step,
@@ -84,45 +103,42 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const c
     tracking->n_matrices = (int)n;
     tracking->matrices = calloc(n + 1, sizeof *tracking->matrices);
     tracking->places = calloc(n + 1, sizeof *tracking->places);
+    tracking->parts = calloc(n + 1, sizeof *tracking->parts);
     tracking->maxima = calloc(n + 1, sizeof *tracking->maxima);
     ms_status status = MS_OK;
-    if (!tracking->matrices || !tracking->places || !tracking->maxima) {
+    if (!tracking->matrices || !tracking->places || !tracking->parts || !tracking->maxima) {
         status = MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
     } else {
         list_matrices(trainer, tracking->matrices, tracking->places);
+        list_parts(tracking);
         ms_tracker_options options = tracker_options(trainer, config, tracking->matrices, tracking->n_matrices);
         options.path = path;
         options.resume_after_step = resume_after_step;
-        status = ms_tracker_create(&options, &tracking->tracker);
+        /* Memory for copies is taken now, and not in the middle of the run. */
+        status = ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
+        if (status == MS_OK) status = ms_tracker_create(&options, &tracking->tracker);
     }
     if (status != MS_OK) {
-        free(tracking->matrices);
-        free(tracking->places);
-        free(tracking->maxima);
-        free(tracking);
+        free_tracking(tracking);
         return status;
     }
     *out = tracking;
     return MS_OK;
 }
 
-void ms_tracking_want(ms_tracking *tracking, bool want_snapshot) { tracking->want_snapshot = want_snapshot; }
-
 static ms_status download_weights(ms_tracking *tracking, float **buffers) {
-    ms_trainer *trainer = tracking->trainer;
-    for (int i = 0; i < tracking->n_matrices; i++) {
-        const tracked_place *place = &tracking->places[i];
-        int variable = trainer->model.parameters[place->i_parameter].variable;
-        MS_TRY(ms_store_download(trainer->store, variable, place->offset, place->count, buffers[i]));
-    }
-    return MS_OK;
+    return ms_store_download_parts(tracking->trainer->store, tracking->parts, tracking->n_matrices,
+                                   (void *const *)buffers);
 }
 
-/* Fetches the new weights of a snapshot whose update has been made, and hands it to the tracker.  The slot of a step
-   that failed before its update is left: closing the tracker drops it. */
+/* A snapshot was begun, and its update has been made. */
+static bool has_new_weights_to_fetch(const ms_tracking *tracking) { return tracking->slot && tracking->slot_step >= 0; }
+
+/* Fetches the new weights of a snapshot, and hands it to the tracker.  The slot of a step that failed before its update
+   is left: closing the tracker drops it. */
 static ms_status complete_snapshot(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
-    if (!slot || tracking->slot_step < 0) return MS_OK;
+    if (!has_new_weights_to_fetch(tracking)) return MS_OK;
     tracking->slot = NULL;
     MS_TRY(download_weights(tracking, slot->weight_after));
     return ms_tracker_submit(tracking->tracker, slot, tracking->slot_step, tracking->slot_tokens);
@@ -132,14 +148,17 @@ ms_status ms_tracking_close(ms_tracking *tracking) {
     if (!tracking) return MS_OK;
     ms_status status = complete_snapshot(tracking), closed = ms_tracker_close(tracking->tracker);
     if (status == MS_OK) status = closed;
-    free(tracking->matrices);
-    free(tracking->places);
-    free(tracking->maxima);
-    free(tracking);
+    free_tracking(tracking);
     return status;
 }
 
-ms_status ms_tracking_while_working(void *context, ms_trainer *trainer) {
+static ms_status before_work(void *context, ms_trainer *trainer) {
+    ms_tracking *tracking = context;
+    if (!tracking->want_snapshot && !has_new_weights_to_fetch(tracking)) return MS_OK;
+    return ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
+}
+
+static ms_status while_working(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
     (void)trainer; /* the same as tracking->trainer */
     MS_TRY(complete_snapshot(tracking));
@@ -147,6 +166,11 @@ ms_status ms_tracking_while_working(void *context, ms_trainer *trainer) {
     MS_TRY(ms_tracker_acquire(tracking->tracker, &tracking->slot));
     tracking->slot_step = -1;
     return tracking->slot ? download_weights(tracking, tracking->slot->weight_before) : MS_OK;
+}
+
+ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot) {
+    tracking->want_snapshot = want_snapshot;
+    return (ms_step_hooks){before_work, while_working, tracking};
 }
 
 static double larger(double a, double b) { return a > b ? a : b; }

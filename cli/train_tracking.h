@@ -12,16 +12,14 @@ typedef struct ms_tracking ms_tracking;
    the checkpoint.  The caller closes it before the trainer. */
 ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const char *path, int64_t resume_after_step,
                            ms_tracking **out);
-/* Bytes that tracking a trainer's matrices will take. */
+/* Bytes of host memory that tracking a trainer's matrices will take, with the copies that its device makes. */
 size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *config);
 /* Completes the last snapshot, waits for the background work and closes the file; its first error.  NULL is fine. */
 ms_status ms_tracking_close(ms_tracking *tracking);
 
-/* As ms_while_working, with an ms_tracking as context: fetches what the snapshot of the last step still lacks, and the
-   old weights when `want_snapshot` was set. */
-ms_status ms_tracking_while_working(void *context, ms_trainer *trainer);
-/* Whether the coming step is to be captured. */
-void ms_tracking_want(ms_tracking *tracking, bool want_snapshot);
+/* For the coming step: fetches what the snapshot of the last step still lacks, and the old weights when the coming one
+   is to be captured. */
+ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot);
 /* After the update: folds the step's norms into the maxima.  A snapshot that was begun is complete but for the new
    weights, which are fetched while the next step's gradients are made, or by ms_tracking_drain. */
 void ms_tracking_after_update(ms_tracking *tracking);

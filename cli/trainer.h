@@ -88,16 +88,21 @@ typedef struct ms_batch_source {
 /* The sequences of a dataset, from its position on. */
 ms_batch_source ms_dataset_source(ms_dataset *dataset);
 
-/* Called once a step, when the work for its last gradients has been given to the device and the weights are still the
-   old ones: on a device that copies beside its work, weights that are downloaded now cost the step no time.  Gradients
-   that are downloaded now are those of the whole step. */
-typedef ms_status (*ms_while_working)(void *context, ms_trainer *trainer);
+/* What is called once a step around the work for its last gradients, with the weights still the old ones. */
+typedef struct ms_step_hooks {
+    /* Before that work is given to the device: to announce what while_working will download.  May be NULL. */
+    ms_status (*before_work)(void *context, ms_trainer *trainer);
+    /* When the device has been given the work: weights that were announced, or on a device that copies beside its work
+       any weights, are downloaded now without costing the step time.  Gradients that are downloaded now are those of
+       the whole step. */
+    ms_status (*while_working)(void *context, ms_trainer *trainer);
+    void *context;
+} ms_step_hooks;
 
-/* One step: gradients of all micro-steps, then the update.  while_working may be NULL.
+/* One step: gradients of all micro-steps, then the update.  hooks may be NULL.
    MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved.
  */
-ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_while_working while_working, void *context,
-                          ms_step_result *out);
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
 /* Mean loss over n_sequences (rounded up to whole batches). */
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);
 

@@ -10,16 +10,21 @@ static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_to
 
 ms_batch_source ms_dataset_source(ms_dataset *dataset) { return (ms_batch_source){next_of_dataset, dataset}; }
 
-/* One micro-step: gives a batch to the device and waits for its loss; what is called meanwhile may be NULL. */
-static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, ms_program *program,
-                           ms_while_working while_working, void *context, double *out_loss) {
-    int32_t batch = trainer->options.batch_sequences;
-    int64_t tokens = (int64_t)batch * trainer->options.model.sequence_length;
-    MS_TRY(source.next(source.context, batch, trainer->token_buffer, trainer->target_buffer));
+static ms_status next_batch(ms_trainer *trainer, ms_batch_source source) {
+    return source.next(source.context, trainer->options.batch_sequences, trainer->token_buffer, trainer->target_buffer);
+}
+
+/* One micro-step: gives the batch in the buffers to the device, fetches the next one when another micro-step follows,
+   and waits for the loss.  hooks may be NULL. */
+static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool another_follows, ms_program *program,
+                           const ms_step_hooks *hooks, double *out_loss) {
+    int64_t tokens = (int64_t)trainer->options.batch_sequences * trainer->options.model.sequence_length;
     MS_TRY(ms_store_upload(trainer->store, trainer->tokens, 0, tokens, trainer->token_buffer));
     MS_TRY(ms_store_upload(trainer->store, trainer->targets, 0, tokens, trainer->target_buffer));
+    if (hooks && hooks->before_work) MS_TRY(hooks->before_work(hooks->context, trainer));
     MS_TRY(ms_program_run(program));
-    if (while_working) MS_TRY(while_working(context, trainer));
+    if (hooks && hooks->while_working) MS_TRY(hooks->while_working(hooks->context, trainer));
+    if (another_follows) MS_TRY(next_batch(trainer, source));
     if (trainer->options.numerics == MS_NUMERICS_ORACLE)
         return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
     float loss = 0;
@@ -52,15 +57,27 @@ static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
     return upload_f32(trainer, trainer->step_scalars, scalars, MS_N_STEP_SCALARS);
 }
 
-static ms_status download_norms(ms_trainer *trainer, int variable, int section) {
-    int n = trainer->optimizer.n_norms;
-    float *norms = trainer->norm_buffer + (size_t)section * (size_t)n;
-    if (trainer->options.numerics != MS_NUMERICS_ORACLE)
-        return ms_store_download(trainer->store, variable, 0, n, norms);
-    double *wide = malloc((size_t)n * sizeof *wide);
-    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for %d norms", n);
-    ms_status status = ms_store_download(trainer->store, variable, 0, n, wide);
-    for (int i = 0; status == MS_OK && i < n; i++) norms[i] = (float)wide[i];
+/* The norms of the three sections, and the gradient's norm, with one wait for the update. */
+static ms_status download_norms(ms_trainer *trainer, double *out_gradient_norm) {
+    const ms_optimizer *optimizer = &trainer->optimizer;
+    int n = optimizer->n_norms;
+    const ms_store_part parts[4] = {{optimizer->gradient_squares, 0, n},
+                                    {optimizer->weight_squares, 0, n},
+                                    {optimizer->update_squares, 0, n},
+                                    {optimizer->clip, 0, 1}};
+    float *norms = trainer->norm_buffer;
+    if (trainer->options.numerics != MS_NUMERICS_ORACLE) {
+        float gradient_norm = 0;
+        void *const out[4] = {norms, norms + n, norms + 2 * n, &gradient_norm};
+        MS_TRY(ms_store_download_parts(trainer->store, parts, 4, out));
+        *out_gradient_norm = (double)gradient_norm;
+        return MS_OK;
+    }
+    double *wide = malloc(3 * (size_t)n * sizeof *wide);
+    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for %d norms", 3 * n);
+    void *const out[4] = {wide, wide + n, wide + 2 * n, out_gradient_norm};
+    ms_status status = ms_store_download_parts(trainer->store, parts, 4, out);
+    for (int i = 0; status == MS_OK && i < 3 * n; i++) norms[i] = (float)wide[i];
     free(wide);
     return status;
 }
@@ -104,31 +121,22 @@ static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) 
     return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
 }
 
-ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, ms_while_working while_working, void *context,
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                           ms_step_result *out) {
     *out = (ms_step_result){0};
+    MS_TRY_NOTE(next_batch(trainer, source), "step %lld", (long long)trainer->step + 1);
     for (int i = 0; i < trainer->options.accumulation; i++) {
         double loss = 0;
-        MS_TRY_NOTE(run_batch(trainer, source, i == 0 ? trainer->first : trainer->next,
-                              i + 1 == trainer->options.accumulation ? while_working : NULL, context, &loss),
+        bool is_last = i + 1 == trainer->options.accumulation;
+        MS_TRY_NOTE(run_batch(trainer, source, !is_last, i == 0 ? trainer->first : trainer->next,
+                              is_last ? hooks : NULL, &loss),
                     "step %lld", (long long)trainer->step + 1);
         out->loss += loss;
     }
     if (!isfinite(out->loss)) return fail_non_finite(trainer, out->loss, NAN);
     MS_TRY(upload_scalars(trainer, out));
     MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
-    MS_TRY(download_norms(trainer, trainer->optimizer.gradient_squares, 0));
-    MS_TRY(download_norms(trainer, trainer->optimizer.weight_squares, 1));
-    MS_TRY(download_norms(trainer, trainer->optimizer.update_squares, 2));
-    double clip[2] = {0};
-    if (trainer->options.numerics == MS_NUMERICS_ORACLE) {
-        MS_TRY(ms_store_download(trainer->store, trainer->optimizer.clip, 0, 2, clip));
-    } else {
-        float values[2];
-        MS_TRY(ms_store_download(trainer->store, trainer->optimizer.clip, 0, 2, values));
-        clip[0] = (double)values[0];
-    }
-    out->gradient_norm = clip[0];
+    MS_TRY_NOTE(download_norms(trainer, &out->gradient_norm), "step %lld", (long long)trainer->step + 1);
     if (!isfinite(out->gradient_norm)) return fail_non_finite(trainer, out->loss, out->gradient_norm);
     trainer->step++;
     trainer->tokens_seen += trainer->facts.tokens_per_step;
@@ -141,9 +149,10 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
     *out_loss = 0;
     if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
     double sum = 0;
+    MS_TRY_NOTE(next_batch(trainer, source), "validation");
     for (int64_t i = 0; i < n_batches; i++) {
         double loss = 0;
-        MS_TRY_NOTE(run_batch(trainer, source, trainer->evaluate, NULL, NULL, &loss), "validation");
+        MS_TRY_NOTE(run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss), "validation");
         sum += loss;
     }
     *out_loss = sum / (double)n_batches;

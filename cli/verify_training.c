@@ -47,7 +47,7 @@ static ms_status train_with_noise(ms_train_run *run, double noise, ms_verify_out
     while (run->trainer->step < run->n_steps) {
         ms_step_result result;
         MS_TRY(add_noise(run->trainer, noise));
-        MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, NULL, &result));
+        MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, &result));
         out->losses[out->n_losses++] = result.loss;
     }
     return MS_OK;

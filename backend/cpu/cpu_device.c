@@ -110,10 +110,11 @@ static ms_status cpu_upload(ms_backend_device *device, ms_backend_buffer buffer,
     return MS_OK;
 }
 
-static ms_status cpu_download(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data,
-                              size_t size_bytes) {
+static ms_status cpu_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                              void *const *out_data) {
     (void)device;
-    memcpy(out_data, (const char *)buffer + offset_bytes, size_bytes);
+    for (int i = 0; i < n_parts; i++)
+        memcpy(out_data[i], (const char *)parts[i].buffer + parts[i].offset_bytes, parts[i].size_bytes);
     return MS_OK;
 }
 

@@ -131,11 +131,6 @@ static ms_status cuda_upload(ms_backend_device *device, ms_backend_buffer buffer
     return ms_cuda_upload(device, buffer, offset_bytes, data, size_bytes);
 }
 
-static ms_status cuda_download(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, void *out_data,
-                               size_t size_bytes) {
-    return ms_cuda_download(device, buffer, offset_bytes, out_data, size_bytes);
-}
-
 static const ms_backend_impl cuda_impl = {
     .name = BACKEND_NAME,
     .enumerate = cuda_enumerate,
@@ -149,7 +144,7 @@ static const ms_backend_impl cuda_impl = {
     .allocate = cuda_allocate,
     .release = cuda_release,
     .upload = cuda_upload,
-    .download = cuda_download,
+    .download = ms_cuda_download,
     .compile = ms_cuda_program_create,
     .program_destroy = ms_cuda_program_destroy,
     .run = ms_cuda_program_run,

@@ -59,9 +59,8 @@ ms_status ms_cuda_note_write(ms_backend_device *device, ms_cuda_buffer *buffer);
 /* Queued behind everything before; waits only when every slot is in use (cuda_transfer.c). */
 ms_status ms_cuda_upload(ms_backend_device *device, ms_cuda_buffer *to, size_t offset_bytes, const void *data,
                          size_t size_bytes);
-/* Waits for the last write to the buffer; programs queued since go on meanwhile. */
-ms_status ms_cuda_download(ms_backend_device *device, const ms_cuda_buffer *from, size_t offset_bytes, void *out_data,
-                           size_t size_bytes);
+/* Waits for the last writes to the buffers; programs queued since go on meanwhile. */
+ms_status ms_cuda_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts, void *const *out_data);
 ms_status ms_cuda_transfer_init(ms_backend_device *device);
 void ms_cuda_transfer_finish(ms_backend_device *device);
 

@@ -11,7 +11,9 @@ static ms_status run(ms_backend_device *device, const float *triples, ms_cuda_bu
     MS_TRY(ms_cuda_upload(device, buffer, 0, triples, TRIPLE_FLOATS * sizeof(float)));
     MS_TRY(ms_cuda_probe_launch(memory, memory + TRIPLE_FLOATS, MS_PROBE_TRIPLES, device->stream));
     MS_TRY(ms_cuda_note_write(device, buffer));
-    return ms_cuda_download(device, buffer, TRIPLE_FLOATS * sizeof(float), results, RESULT_FLOATS * sizeof(float));
+    const ms_backend_part part = {buffer, TRIPLE_FLOATS * sizeof(float), RESULT_FLOATS * sizeof(float)};
+    void *out = results;
+    return ms_cuda_download(device, &part, 1, &out);
 }
 
 ms_status ms_cuda_probe(ms_backend_device *device, const float *triples, float *out_results) {

@@ -108,21 +108,12 @@ static ms_status add_call(ms_backend_program *program, const ms_compile_request 
     return MS_OK;
 }
 
-/* Counts every variable that some node writes: a place for its result, or the destination of a store. */
 static ms_status find_written(ms_backend_program *program, const ms_compile_request *request) {
     int n_variables = ms_variables_count(ms_graph_variables(request->graph));
     bool *is_written = calloc((size_t)n_variables + 1, sizeof *is_written);
     program->written = calloc((size_t)n_variables + 1, sizeof *program->written);
     if (is_written && program->written) {
-        for (int i = 0; i < ms_graph_n_nodes(request->graph); i++) {
-            const ms_node *node = ms_graph_node(request->graph, i);
-            for (int j = 0; j < node->n_outputs; j++) {
-                if (node->outputs[j] == MS_NO_TENSOR) continue;
-                int variable = request->plan->places[node->outputs[j]].variable;
-                if (variable >= 0) is_written[variable] = true;
-            }
-            if (node->op == MS_OP_STORE) is_written[request->plan->places[node->inputs[1]].variable] = true;
-        }
+        ms_plan_find_written(request->graph, request->plan, is_written);
         for (int i = 0; i < n_variables; i++)
             if (is_written[i]) program->written[program->n_written++] = request->variables[i];
     }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "backend/staging.h"
+
 static ms_status make_slot(ms_cuda_slot *slot) {
     MS_CUDA_TRY(cudaHostAlloc(&slot->memory, MS_CUDA_SLOT_BYTES, cudaHostAllocDefault), "pinning memory");
     MS_CUDA_TRY(cudaEventCreateWithFlags(&slot->done, cudaEventDisableTiming), "creating an event");
@@ -32,52 +34,74 @@ static ms_status wait_slot(ms_backend_device *device, ms_cuda_slot *slot) {
     return MS_OK;
 }
 
-static ms_status start_copy(ms_backend_device *device, ms_cuda_slot *slot, cudaStream_t stream, void *to,
-                            const void *from, size_t size, enum cudaMemcpyKind kind) {
-    MS_TRY(ms_cuda_check(device, cudaMemcpyAsync(to, from, size, kind, stream), "copying"));
+static ms_status start_copy(ms_backend_device *device, cudaStream_t stream, void *to, const void *from, size_t size,
+                            enum cudaMemcpyKind kind) {
+    return ms_cuda_check(device, cudaMemcpyAsync(to, from, size, kind, stream), "copying");
+}
+
+/* What was given to the stream so far uses the slot. */
+static ms_status note_use(ms_backend_device *device, ms_cuda_slot *slot, cudaStream_t stream) {
     MS_TRY(ms_cuda_check(device, cudaEventRecord(slot->done, stream), "recording an event"));
     slot->busy = true;
     return MS_OK;
 }
-
-static size_t piece_size(size_t left) { return left < MS_CUDA_SLOT_BYTES ? left : MS_CUDA_SLOT_BYTES; }
 
 ms_status ms_cuda_upload(ms_backend_device *device, ms_cuda_buffer *to, size_t offset_bytes, const void *data,
                          size_t size_bytes) {
     char *place = (char *)to->memory + offset_bytes;
     MS_TRY(ms_cuda_use(device));
     for (size_t done = 0; done < size_bytes;) {
-        size_t size = piece_size(size_bytes - done);
+        size_t left = size_bytes - done, size = left < MS_CUDA_SLOT_BYTES ? left : MS_CUDA_SLOT_BYTES;
         ms_cuda_slot *slot = &device->uploads[device->next_upload];
         device->next_upload = (device->next_upload + 1) % MS_CUDA_SLOTS;
         MS_TRY(wait_slot(device, slot));
         memcpy(slot->memory, (const char *)data + done, size);
-        MS_TRY(start_copy(device, slot, device->stream, place + done, slot->memory, size, cudaMemcpyHostToDevice));
+        MS_TRY(start_copy(device, device->stream, place + done, slot->memory, size, cudaMemcpyHostToDevice));
+        MS_TRY(note_use(device, slot, device->stream));
         done += size;
     }
     return ms_cuda_note_write(device, to);
 }
 
-static ms_status start_download(ms_backend_device *device, int slot, const void *from, size_t size) {
-    if (size == 0) return MS_OK;
-    ms_cuda_slot *to = &device->downloads[slot];
-    return start_copy(device, to, device->copy_stream, to->memory, from, size, cudaMemcpyDeviceToHost);
+/* Queues the copies of the next slotful; nothing when nothing is left. */
+static ms_status start_download(ms_backend_device *device, ms_cuda_slot *slot, ms_staging_cursor *cursor) {
+    ms_staging_piece piece;
+    size_t used = 0;
+    while (ms_staging_next(cursor, MS_CUDA_SLOT_BYTES, &used, &piece)) {
+        const ms_backend_part *part = &cursor->parts[piece.part];
+        const ms_cuda_buffer *buffer = part->buffer;
+        MS_TRY(start_copy(device, device->copy_stream, (char *)slot->memory + piece.slot_offset,
+                          (const char *)buffer->memory + part->offset_bytes + piece.part_offset, piece.size_bytes,
+                          cudaMemcpyDeviceToHost));
+    }
+    return used > 0 ? note_use(device, slot, device->copy_stream) : MS_OK;
 }
 
-/* The device copies the next piece while the host copies this one. */
-ms_status ms_cuda_download(ms_backend_device *device, const ms_cuda_buffer *from, size_t offset_bytes, void *out_data,
-                           size_t size_bytes) {
-    const char *place = (const char *)from->memory + offset_bytes;
+static ms_status finish_download(ms_backend_device *device, ms_cuda_slot *slot, ms_staging_cursor *cursor,
+                                 void *const *out_data) {
+    ms_staging_piece piece;
+    size_t used = 0;
+    MS_TRY(wait_slot(device, slot));
+    while (ms_staging_next(cursor, MS_CUDA_SLOT_BYTES, &used, &piece))
+        memcpy((char *)out_data[piece.part] + piece.part_offset, (const char *)slot->memory + piece.slot_offset,
+               piece.size_bytes);
+    return MS_OK;
+}
+
+/* The device copies the next slotful while the host copies this one. */
+ms_status ms_cuda_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                           void *const *out_data) {
     MS_TRY(ms_cuda_use(device));
-    MS_TRY(ms_cuda_check(device, cudaStreamWaitEvent(device->copy_stream, from->written, 0), "ordering a download"));
-    MS_TRY(start_download(device, 0, place, piece_size(size_bytes)));
-    int slot = 0;
-    for (size_t done = 0; done < size_bytes; slot = 1 - slot) {
-        size_t size = piece_size(size_bytes - done), next = done + size;
-        MS_TRY(start_download(device, 1 - slot, place + next, piece_size(size_bytes - next)));
-        MS_TRY(wait_slot(device, &device->downloads[slot]));
-        memcpy((char *)out_data + done, device->downloads[slot].memory, size);
-        done = next;
+    for (int i = 0; i < n_parts; i++) {
+        const ms_cuda_buffer *buffer = parts[i].buffer;
+        MS_TRY(
+            ms_cuda_check(device, cudaStreamWaitEvent(device->copy_stream, buffer->written, 0), "ordering a download"));
+    }
+    ms_staging_cursor started = ms_staging_begin(parts, n_parts), finished = started;
+    MS_TRY(start_download(device, &device->downloads[0], &started));
+    for (int slot = 0; !ms_staging_is_done(finished); slot = 1 - slot) {
+        MS_TRY(start_download(device, &device->downloads[1 - slot], &started));
+        MS_TRY(finish_download(device, &device->downloads[slot], &finished, out_data));
     }
     return ms_cuda_check_fault(device);
 }

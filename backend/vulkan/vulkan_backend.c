@@ -22,10 +22,11 @@ static void describe(const ms_vulkan_gpu *gpu, int index, ms_device_info *out) {
     if (!out->usable)
         snprintf(out->reason, sizeof out->reason, "%s", gpu->reason);
     else
-        snprintf(out->reason, sizeof out->reason, "uuid %s; subgroups of %u, workgroups of %u, %u KiB shared, %s",
+        snprintf(out->reason, sizeof out->reason, "uuid %s; subgroups of %u, workgroups of %u, %u KiB shared, %s; %s",
                  out->uuid, gpu->subgroup_size, gpu->properties.limits.maxComputeWorkGroupInvocations,
                  gpu->properties.limits.maxComputeSharedMemorySize / 1024,
-                 gpu->storage16 ? "16-bit storage" : "no 16-bit storage (bf16 is packed)");
+                 gpu->storage16 ? "16-bit storage" : "no 16-bit storage (bf16 is packed)",
+                 gpu->has_copy_queue ? "a second queue for downloads" : "one queue");
 }
 
 /* Without Vulkan there is still one entry, unusable, that says why. */
@@ -69,6 +70,7 @@ static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, m
 static void vulkan_release(ms_backend_device *device, ms_backend_buffer buffer) {
     /* What went wrong was or will be told to whoever wants results. */
     if (!device->lost) (void)ms_vulkan_wait_all(device);
+    ms_vulkan_forget_announced(device);
     ms_vulkan_release(device, buffer);
     free(buffer);
 }
@@ -76,11 +78,6 @@ static void vulkan_release(ms_backend_device *device, ms_backend_buffer buffer) 
 static ms_status vulkan_upload(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes,
                                const void *data, size_t size_bytes) {
     return ms_vulkan_upload(device, buffer, offset_bytes, data, size_bytes);
-}
-
-static ms_status vulkan_download(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes,
-                                 void *out_data, size_t size_bytes) {
-    return ms_vulkan_download(device, buffer, offset_bytes, out_data, size_bytes);
 }
 
 static const ms_backend_impl vulkan_impl = {
@@ -97,7 +94,9 @@ static const ms_backend_impl vulkan_impl = {
     .allocate = vulkan_allocate,
     .release = vulkan_release,
     .upload = vulkan_upload,
-    .download = vulkan_download,
+    .download = ms_vulkan_download,
+    .announce = ms_vulkan_announce,
+    .copies_announced = ms_vulkan_copies_announced,
     .compile = ms_vulkan_program_create,
     .program_destroy = ms_vulkan_program_destroy,
     .run = ms_vulkan_program_run,

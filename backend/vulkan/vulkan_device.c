@@ -5,11 +5,17 @@
 #include <string.h>
 
 static ms_status create_device(ms_backend_device *device) {
-    float priority = 1;
-    VkDeviceQueueCreateInfo queue = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
-                                     .queueFamilyIndex = device->gpu.queue_family,
-                                     .queueCount = 1,
-                                     .pQueuePriorities = &priority};
+    const ms_vulkan_gpu *gpu = &device->gpu;
+    const float priorities[2] = {1, 1};
+    bool same_family = gpu->has_copy_queue && gpu->copy_family == gpu->queue_family;
+    VkDeviceQueueCreateInfo queues[2] = {{.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                          .queueFamilyIndex = gpu->queue_family,
+                                          .queueCount = same_family ? 2 : 1,
+                                          .pQueuePriorities = priorities},
+                                         {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO,
+                                          .queueFamilyIndex = gpu->copy_family,
+                                          .queueCount = 1,
+                                          .pQueuePriorities = priorities}};
     VkPhysicalDeviceVulkan12Features features12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
                                                    .bufferDeviceAddress = VK_TRUE,
                                                    .timelineSemaphore = VK_TRUE};
@@ -19,26 +25,12 @@ static ms_status create_device(ms_backend_device *device) {
     VkPhysicalDeviceFeatures features = {.shaderInt16 = device->limits.storage16};
     VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                .pNext = &features11,
-                               .queueCreateInfoCount = 1,
-                               .pQueueCreateInfos = &queue,
+                               .queueCreateInfoCount = gpu->has_copy_queue && !same_family ? 2 : 1,
+                               .pQueueCreateInfos = queues,
                                .pEnabledFeatures = &features};
-    MS_VULKAN_TRY(vkCreateDevice(device->gpu.handle, &info, NULL, &device->handle), device->gpu.properties.deviceName);
+    MS_VULKAN_TRY(vkCreateDevice(gpu->handle, &info, NULL, &device->handle), gpu->properties.deviceName);
     volkLoadDeviceTable(&device->call, device->handle);
-    device->call.vkGetDeviceQueue(device->handle, device->gpu.queue_family, 0, &device->queue);
     return MS_OK;
-}
-
-static ms_status create_queue_objects(ms_backend_device *device) {
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
-                                    .queueFamilyIndex = device->gpu.queue_family};
-    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &device->pool),
-                  "creating a command pool");
-    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
-    VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
-    return ms_vulkan_status(device->call.vkCreateSemaphore(device->handle, &semaphore, NULL, &device->timeline),
-                            "creating a timeline semaphore");
 }
 
 /* MUONSCOPE_VULKAN_PACKED=1 makes a device with 16-bit storage use the paths of one without, and MUONSCOPE_VULKAN_GPU=1
@@ -68,7 +60,9 @@ static ms_status set_up(ms_backend_device *device, ms_numerics numerics) {
     set_limits(device, numerics);
     vkGetPhysicalDeviceMemoryProperties(device->gpu.handle, &device->memory_types);
     MS_TRY(create_device(device));
-    MS_TRY(create_queue_objects(device));
+    MS_TRY(ms_vulkan_lane_init(device, device->gpu.queue_family, 0, &device->work));
+    if (device->gpu.has_copy_queue)
+        MS_TRY(ms_vulkan_lane_init(device, device->gpu.copy_family, device->gpu.copy_queue, &device->copies));
     MS_TRY(
         ms_vulkan_allocate(device, MS_VULKAN_HOST_READS, MS_VULKAN_REPORT_WORDS * sizeof(uint32_t), &device->report));
     memset(device->report.mapped, 0, MS_VULKAN_REPORT_WORDS * sizeof(uint32_t));
@@ -109,10 +103,11 @@ void ms_vulkan_device_close(ms_backend_device *device) {
         (void)device->call.vkDeviceWaitIdle(device->handle);
         ms_vulkan_pipelines_finish(device);
         ms_vulkan_transfer_finish(device);
+        ms_vulkan_announce_finish(device);
         free(device->arena.pieces);
         ms_vulkan_memory_finish(device);
-        if (device->timeline) device->call.vkDestroySemaphore(device->handle, device->timeline, NULL);
-        if (device->pool) device->call.vkDestroyCommandPool(device->handle, device->pool, NULL);
+        ms_vulkan_lane_finish(device, &device->copies);
+        ms_vulkan_lane_finish(device, &device->work);
         device->call.vkDestroyDevice(device->handle, NULL);
     }
     ms_vulkan_instance_release();

@@ -21,6 +21,8 @@ typedef struct ms_vulkan_gpu {
     bool subgroup_exchange; /* shuffles and broadcasts in compute shaders */
     uint32_t queue_family;  /* one with compute */
     uint32_t timestamp_bits;
+    bool has_copy_queue; /* a second queue, for downloads: queue copy_queue of family copy_family */
+    uint32_t copy_family, copy_queue;
     bool storage16; /* 16-bit storage and 16-bit integers */
     bool memory_budget;
     ms_vulkan_float_modes float_modes; /* what `exact` shaders can ask for */
@@ -61,6 +63,7 @@ typedef struct ms_vulkan_range {
     VkDeviceSize size;       /* a multiple of 256 */
     VkDeviceAddress address; /* of the first byte */
     void *mapped;            /* host address, NULL for device-local memory */
+    uint64_t written;        /* work lane's value behind the last write that was submitted; 0: none */
 } ms_vulkan_range;
 
 typedef enum ms_vulkan_memory_kind {
@@ -98,40 +101,86 @@ typedef struct ms_vulkan_arena {
 VkDeviceSize ms_vulkan_piece_bytes(const ms_backend_device *device);
 VkDeviceAddress ms_vulkan_arena_address(const ms_backend_device *device, int64_t offset_bytes);
 
-/* ---- transfers (vulkan_transfer.c): a ring of staging slots on the one queue ---- */
+/* ---- queues (vulkan_queue.c): lanes of submissions in order ---- */
+
+/* A queue, and a timeline semaphore that counts what was submitted to it. */
+typedef struct ms_vulkan_lane {
+    VkQueue queue; /* NULL: the device has no such queue */
+    uint32_t family;
+    VkCommandPool pool; /* of resettable command buffers */
+    VkSemaphore timeline;
+    uint64_t submitted, completed; /* values of the timeline */
+} ms_vulkan_lane;
+
+ms_status ms_vulkan_lane_init(ms_backend_device *device, uint32_t family, uint32_t queue, ms_vulkan_lane *lane);
+void ms_vulkan_lane_finish(ms_backend_device *device, ms_vulkan_lane *lane);
+/* Submits and returns at once.  after: the work lane's value that another lane's submission waits for on the device.
+ *out_value (may be NULL): the lane's value that tells its end. */
+ms_status ms_vulkan_submit(ms_backend_device *device, ms_vulkan_lane *lane, VkCommandBuffer commands, uint64_t after,
+                           uint64_t *out_value);
+/* Waits for a lane's value, then looks for faults that shaders reported (MS_INVALID) and validation messages. */
+ms_status ms_vulkan_wait(ms_backend_device *device, ms_vulkan_lane *lane, uint64_t value);
+ms_status ms_vulkan_wait_all(ms_backend_device *device);
+/* A memory barrier between all that is before and all that is after it: compute and transfers, both ways. */
+void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands);
+
+/* ---- transfers (vulkan_transfer.c): rings of staging slots ---- */
 
 enum { MS_VULKAN_SLOTS = 8, MS_VULKAN_SLOT_BYTES = 2 << 20 };
 
 typedef struct ms_vulkan_slot {
     VkCommandBuffer commands;
-    uint64_t busy_until; /* timeline value after which the slot is free */
-    ms_vulkan_range upload, download;
+    uint64_t busy_until; /* its lane's value after which the slot is free */
+    ms_vulkan_range staging;
 } ms_vulkan_slot;
 
 typedef struct ms_vulkan_transfer {
-    ms_vulkan_slot slots[MS_VULKAN_SLOTS];
-    int next;
+    ms_vulkan_slot uploads[MS_VULKAN_SLOTS];   /* on the work lane, in order with programs */
+    ms_vulkan_slot downloads[MS_VULKAN_SLOTS]; /* on the lane of copies where there is one */
+    int next_upload, next_download;
 } ms_vulkan_transfer;
 
 ms_status ms_vulkan_transfer_init(ms_backend_device *device);
 void ms_vulkan_transfer_finish(ms_backend_device *device);
 /* Queued behind everything submitted before; does not wait unless every slot is in use. */
-ms_status ms_vulkan_upload(ms_backend_device *device, const ms_vulkan_range *range, size_t offset_bytes,
-                           const void *data, size_t size_bytes);
-/* Waits for everything submitted before. */
-ms_status ms_vulkan_download(ms_backend_device *device, const ms_vulkan_range *range, size_t offset_bytes,
-                             void *out_data, size_t size_bytes);
-ms_status ms_vulkan_zero(ms_backend_device *device, const ms_vulkan_range *range);
+ms_status ms_vulkan_upload(ms_backend_device *device, ms_vulkan_range *range, size_t offset_bytes, const void *data,
+                           size_t size_bytes);
+/* The buffers of the parts are ms_vulkan_range.  With a lane for copies, or for parts that were announced and not
+   written since: waits for the last write to them, and what was submitted since goes on meanwhile.  Else waits for
+   everything submitted before. */
+ms_status ms_vulkan_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                             void *const *out_data);
+ms_status ms_vulkan_zero(ms_backend_device *device, ms_vulkan_range *range);
 
-/* ---- queue (vulkan_queue.c): submissions in order, counted by a timeline semaphore ---- */
+/* ---- announced downloads (vulkan_announce.c), for devices with one queue ---- */
 
-/* Submits and returns at once; *out_value (may be NULL): the timeline value that tells its end. */
-ms_status ms_vulkan_submit(ms_backend_device *device, VkCommandBuffer commands, uint64_t *out_value);
-/* Waits for a value, then looks for faults that shaders reported (MS_INVALID) and validation messages. */
-ms_status ms_vulkan_wait(ms_backend_device *device, uint64_t value);
-ms_status ms_vulkan_wait_all(ms_backend_device *device);
-/* A memory barrier between all that is before and all that is after it: compute and transfers, both ways. */
-void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands);
+/* Bytes that were announced, and where the device copies them. */
+typedef struct ms_vulkan_announced {
+    const ms_vulkan_range *range; /* compared, never followed */
+    size_t offset, size;          /* bytes of the range */
+    const char *copy;             /* host address */
+} ms_vulkan_announced;
+
+typedef struct ms_vulkan_announcement {
+    VkCommandBuffer commands;
+    uint64_t value; /* work lane's value after which the copies are there */
+    ms_vulkan_announced *pieces;
+    int n_pieces, piece_capacity;
+    ms_vulkan_range *chunks; /* host memory: what one allocation may have, and a last smaller one */
+    int n_chunks;
+} ms_vulkan_announcement;
+
+/* Whether this device has one queue only, so that announcing makes copies. */
+bool ms_vulkan_copies_announced(const ms_backend_device *device);
+/* Copies the parts on the device, behind everything submitted before, and returns at once.  Replaces what was announced
+   before.  Does nothing on a device with a lane for copies. */
+ms_status ms_vulkan_announce(ms_backend_device *device, const ms_backend_part *parts, int n_parts);
+/* Gives parts out of their copies when all of them were announced and none was written since; *out_served tells. */
+ms_status ms_vulkan_take_announced(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                                   void *const *out_data, bool *out_served);
+/* Nothing counts as announced any more; the memory is kept. */
+void ms_vulkan_forget_announced(ms_backend_device *device);
+void ms_vulkan_announce_finish(ms_backend_device *device);
 
 /* ---- pipelines (vulkan_pipeline.c) ---- */
 
@@ -171,14 +220,13 @@ struct ms_backend_device {
     ms_vulkan_limits limits;
     VkDevice handle;
     struct VolkDeviceTable call;
-    VkQueue queue;
-    VkCommandPool pool;
-    VkSemaphore timeline;
-    uint64_t submitted, completed; /* timeline values */
+    ms_vulkan_lane work;   /* programs, uploads, and everything else but downloads */
+    ms_vulkan_lane copies; /* downloads, where the device has a second queue */
     bool lost;
     VkPhysicalDeviceMemoryProperties memory_types;
     ms_vulkan_memory memory;
     ms_vulkan_transfer transfer;
+    ms_vulkan_announcement announcement;
     ms_vulkan_pipelines pipelines;
     ms_vulkan_arena arena;        /* arena and workspace are shared by all programs: one runs at a time */
     ms_vulkan_range workspace;    /* */
@@ -210,6 +258,8 @@ void ms_vulkan_program_set_timing(ms_backend_program *program, bool on);
 void ms_vulkan_program_get_times(const ms_backend_program *program, ms_op_time *out);
 /* Describes a node number of this device: "embed (node 3, block 0)". */
 void ms_vulkan_describe_node(const ms_backend_device *device, uint32_t node, char *out, size_t size);
+/* Whether the program of a node may be running, as far as has been waited for. */
+bool ms_vulkan_node_is_at_work(const ms_backend_device *device, uint32_t node);
 /* The limit that a fault at a node was held against, 0: unknown. */
 int64_t ms_vulkan_fault_limit(const ms_backend_device *device, uint32_t node);
 

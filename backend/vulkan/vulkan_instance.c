@@ -138,11 +138,41 @@ static bool has_extension(VkPhysicalDevice handle, const char *name) {
     return found;
 }
 
+/* A queue for downloads beside the work: of a family that only copies (a GPU's copy engines); else a second one of the
+   work's family; else of any other family with compute or graphics, which can copy by definition.
+   MUONSCOPE_VULKAN_QUEUES=1 makes a device with more queues one with a single queue, to test it. */
+static void find_copy_queue(ms_vulkan_gpu *gpu, const VkQueueFamilyProperties *families, int n) {
+    const VkQueueFlags beside_copies = VK_QUEUE_TRANSFER_BIT | VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
+    const char *most = getenv("MUONSCOPE_VULKAN_QUEUES");
+    if (most && strcmp(most, "1") == 0) return;
+    int best = -1, queue = 0;
+    for (int i = n - 1; i >= 0; i--)
+        if (i != (int)gpu->queue_family && families[i].queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT))
+            best = i;
+    if (families[gpu->queue_family].queueCount > 1) {
+        best = (int)gpu->queue_family;
+        queue = 1;
+    }
+    for (int i = n - 1; i >= 0; i--)
+        if (families[i].queueFlags & VK_QUEUE_TRANSFER_BIT && !(families[i].queueFlags & ~beside_copies)) {
+            best = i;
+            queue = 0;
+        }
+    if (best < 0) return;
+    gpu->has_copy_queue = true;
+    gpu->copy_family = (uint32_t)best;
+    gpu->copy_queue = (uint32_t)queue;
+}
+
 /* The first family with compute and without graphics, whose work does not wait behind a desktop's; else the first with
    compute. */
-static bool find_queue(ms_vulkan_gpu *gpu) {
-    VkQueueFamilyProperties families[16];
-    uint32_t n = 16;
+static bool find_queues(ms_vulkan_gpu *gpu) {
+    enum { MOST = 16 };
+    VkQueueFamilyProperties families[MOST];
+    uint32_t n = 0;
+    /* Asked for more than it has, SwiftShader says that it has as many. */
+    vkGetPhysicalDeviceQueueFamilyProperties(gpu->handle, &n, NULL);
+    if (n > MOST) n = MOST;
     vkGetPhysicalDeviceQueueFamilyProperties(gpu->handle, &n, families);
     int best = -1;
     for (int i = (int)n - 1; i >= 0; i--) {
@@ -153,6 +183,7 @@ static bool find_queue(ms_vulkan_gpu *gpu) {
     if (best < 0) return false;
     gpu->queue_family = (uint32_t)best;
     gpu->timestamp_bits = families[best].timestampValidBits;
+    find_copy_queue(gpu, families, (int)n);
     return true;
 }
 
@@ -228,7 +259,7 @@ static void judge_gpu(ms_vulkan_gpu *gpu) {
     if (version < VK_API_VERSION_1_2)
         REFUSE("Vulkan %u.%u, 1.2 is needed", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));
     describe_gpu(gpu);
-    if (!find_queue(gpu)) REFUSE("no queue family with compute");
+    if (!find_queues(gpu)) REFUSE("no queue family with compute");
     VkPhysicalDeviceVulkan12Features features12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
     VkPhysicalDeviceVulkan11Features features11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                                    .pNext = &features12};

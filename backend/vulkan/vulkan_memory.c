@@ -86,6 +86,13 @@ static ms_status bind_block(ms_backend_device *device, ms_vulkan_memory_kind kin
                                  .size = block->size,
                                  .usage = VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_SRC_BIT |
                                           VK_BUFFER_USAGE_TRANSFER_DST_BIT | VK_BUFFER_USAGE_SHADER_DEVICE_ADDRESS_BIT};
+    /* Two families use a buffer at the same time, one to compute with the weights and one to copy them. */
+    const uint32_t families[2] = {device->gpu.queue_family, device->gpu.copy_family};
+    if (device->gpu.has_copy_queue && families[0] != families[1]) {
+        buffer.sharingMode = VK_SHARING_MODE_CONCURRENT;
+        buffer.queueFamilyIndexCount = 2;
+        buffer.pQueueFamilyIndices = families;
+    }
     MS_VULKAN_TRY(device->call.vkCreateBuffer(device->handle, &buffer, NULL, &block->buffer), "creating a buffer");
     VkMemoryRequirements needs;
     device->call.vkGetBufferMemoryRequirements(device->handle, block->buffer, &needs);
@@ -145,12 +152,12 @@ static bool take(ms_vulkan_block *block, VkDeviceSize size, ms_vulkan_range *out
     for (int i = 0; i < block->n_free; i++) {
         free_range *range = &block->free_ranges[i];
         if (range->size < size) continue;
-        *out = (ms_vulkan_range){block,
-                                 block->buffer,
-                                 range->offset,
-                                 size,
-                                 block->address + range->offset,
-                                 block->mapped ? (char *)block->mapped + range->offset : NULL};
+        *out = (ms_vulkan_range){.block = block,
+                                 .buffer = block->buffer,
+                                 .offset = range->offset,
+                                 .size = size,
+                                 .address = block->address + range->offset,
+                                 .mapped = block->mapped ? (char *)block->mapped + range->offset : NULL};
         range->offset += size;
         range->size -= size;
         if (range->size == 0) {

@@ -40,7 +40,7 @@ static ms_status run(ms_backend_device *device, const float *triples, ms_vulkan_
     memcpy(inputs->mapped, triples, TRIPLE_BYTES);
     memset(outputs->mapped, 0xff, RESULT_BYTES);
     VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
-                                        .commandPool = device->pool,
+                                        .commandPool = device->work.pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                         .commandBufferCount = 1};
     VkCommandBuffer commands;
@@ -48,9 +48,9 @@ static ms_status run(ms_backend_device *device, const float *triples, ms_vulkan_
                   "allocating a command buffer");
     uint64_t value = 0;
     ms_status status = record(device, commands, inputs->address, outputs->address);
-    if (status == MS_OK) status = ms_vulkan_submit(device, commands, &value);
-    if (status == MS_OK) status = ms_vulkan_wait(device, value);
-    device->call.vkFreeCommandBuffers(device->handle, device->pool, 1, &commands);
+    if (status == MS_OK) status = ms_vulkan_submit(device, &device->work, commands, 0, &value);
+    if (status == MS_OK) status = ms_vulkan_wait(device, &device->work, value);
+    device->call.vkFreeCommandBuffers(device->handle, device->work.pool, 1, &commands);
     if (status == MS_OK) memcpy(results, outputs->mapped, RESULT_BYTES);
     return status == MS_OK ? ms_vulkan_check_validation() : status;
 }

@@ -88,11 +88,13 @@ ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_r
     program->encoder.first_node = program->first_node;
     program->nodes = calloc((size_t)program->n_nodes + 1, sizeof *program->nodes);
     program->variables = calloc((size_t)program->n_variables + 1, sizeof *program->variables);
+    program->written = calloc((size_t)program->n_variables + 1, sizeof *program->written);
     ms_status status = MS_OK;
-    if (!program->nodes || !program->variables)
+    if (!program->nodes || !program->variables || !program->written)
         status = MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a program of %d nodes", program->n_nodes);
     if (status == MS_OK) {
         borrow_variables(program, request);
+        ms_plan_find_written(request->graph, request->plan, program->written);
         status = encode(program, request);
     }
     program->next = device->programs;
@@ -110,7 +112,7 @@ void ms_vulkan_program_destroy(ms_backend_program *program) {
     if (!program) return;
     ms_backend_device *device = program->device;
     /* An error was or will be told to whoever waits for results; here only the end matters. */
-    if (program->last_value > device->completed) (void)ms_vulkan_wait(device, program->last_value);
+    if (program->last_value > device->work.completed) (void)ms_vulkan_wait(device, &device->work, program->last_value);
     ms_vulkan_record_finish(program);
     for (ms_backend_program **link = &device->programs; *link; link = &(*link)->next)
         if (*link == program) {
@@ -120,6 +122,7 @@ void ms_vulkan_program_destroy(ms_backend_program *program) {
     free(program->encoder.steps);
     free(program->nodes);
     free(program->variables);
+    free(program->written);
     free(program);
 }
 
@@ -148,14 +151,16 @@ ms_status ms_vulkan_program_run(ms_backend_program *program) {
         return MS_FAIL(MS_INTERNAL, "vulkan: a program that was compiled for an estimate cannot run");
     MS_TRY(ms_vulkan_device_reserve(device, program->arena_bytes, program->encoder.workspace_bytes));
     if (program->generation != device->generation || program->recorded_timing != program->timing) {
-        MS_TRY(ms_vulkan_wait(device, program->last_value));
+        MS_TRY(ms_vulkan_wait(device, &device->work, program->last_value));
         ms_vulkan_record_finish(program);
         MS_TRY(ms_vulkan_record(program));
     }
     for (int i = 0; i < program->n_parts; i++)
-        MS_TRY(ms_vulkan_submit(device, program->parts[i], &program->last_value));
+        MS_TRY(ms_vulkan_submit(device, &device->work, program->parts[i], 0, &program->last_value));
+    for (int i = 0; i < program->n_variables; i++)
+        if (program->written[i]) program->variables[i]->written = program->last_value;
     if (!program->recorded_timing) return MS_OK;
-    MS_TRY(ms_vulkan_wait(device, program->last_value));
+    MS_TRY(ms_vulkan_wait(device, &device->work, program->last_value));
     return program->queries ? add_times(program) : MS_OK;
 }
 
@@ -198,6 +203,11 @@ void ms_vulkan_describe_node(const ms_backend_device *device, uint32_t node, cha
     uint32_t i = node - program->first_node;
     snprintf(out, size, "%s (node %u, block %d)", ms_op_get(program->nodes[i].op)->name, i,
              (int)program->nodes[i].block);
+}
+
+bool ms_vulkan_node_is_at_work(const ms_backend_device *device, uint32_t node) {
+    const ms_backend_program *program = find_program(device, node);
+    return program && program->last_value > device->work.completed;
 }
 
 int64_t ms_vulkan_fault_limit(const ms_backend_device *device, uint32_t node) {

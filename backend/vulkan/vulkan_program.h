@@ -19,6 +19,7 @@ struct ms_backend_program {
     uint32_t first_node; /* number of node 0 on the device */
     ms_vulkan_encoder encoder;
     ms_vulkan_range **variables; /* borrowed, one per variable; NULL in a program that is only an estimate */
+    bool *written;               /* one per variable: a run writes it */
     int n_variables, step_scalars;
     size_t arena_bytes;
     /* recorded */

@@ -1,5 +1,6 @@
-/* The one queue: submissions start in order, and a timeline semaphore counts them.  Every submission begins with a full
-   barrier, so that none overlaps the one before in a harmful way. */
+/* Lanes: submissions start in order, and a timeline semaphore counts them.  Every submission to the work lane begins
+   with a full barrier, so that none overlaps the one before in a harmful way; the lane of copies waits for values of
+   the work lane. */
 #include "backend/vulkan/vulkan_device.h"
 
 #include <string.h>
@@ -36,29 +37,59 @@ static ms_status refuse_lost(const ms_backend_device *device) {
                    device->index, device->gpu.properties.deviceName);
 }
 
-ms_status ms_vulkan_submit(ms_backend_device *device, VkCommandBuffer commands, uint64_t *out_value) {
+ms_status ms_vulkan_lane_init(ms_backend_device *device, uint32_t family, uint32_t queue, ms_vulkan_lane *lane) {
+    lane->family = family;
+    device->call.vkGetDeviceQueue(device->handle, family, queue, &lane->queue);
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
+                                    .queueFamilyIndex = family};
+    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &lane->pool),
+                  "creating a command pool");
+    VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                      .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+    VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
+    return ms_vulkan_status(device->call.vkCreateSemaphore(device->handle, &semaphore, NULL, &lane->timeline),
+                            "creating a timeline semaphore");
+}
+
+void ms_vulkan_lane_finish(ms_backend_device *device, ms_vulkan_lane *lane) {
+    if (lane->timeline) device->call.vkDestroySemaphore(device->handle, lane->timeline, NULL);
+    if (lane->pool) device->call.vkDestroyCommandPool(device->handle, lane->pool, NULL);
+    *lane = (ms_vulkan_lane){0};
+}
+
+ms_status ms_vulkan_submit(ms_backend_device *device, ms_vulkan_lane *lane, VkCommandBuffer commands, uint64_t after,
+                           uint64_t *out_value) {
     if (device->lost) return refuse_lost(device);
-    uint64_t value = device->submitted + 1;
+    uint64_t value = lane->submitted + 1;
+    uint32_t n_waits = after > 0; /* also for a value that is over: what it made must become visible to this queue */
+    const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
     VkTimelineSemaphoreSubmitInfo timeline = {.sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
+                                              .waitSemaphoreValueCount = n_waits,
+                                              .pWaitSemaphoreValues = &after,
                                               .signalSemaphoreValueCount = 1,
                                               .pSignalSemaphoreValues = &value};
     VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                            .pNext = &timeline,
+                           .waitSemaphoreCount = n_waits,
+                           .pWaitSemaphores = &device->work.timeline,
+                           .pWaitDstStageMask = &stage,
                            .commandBufferCount = 1,
                            .pCommandBuffers = &commands,
                            .signalSemaphoreCount = 1,
-                           .pSignalSemaphores = &device->timeline};
-    MS_TRY(check(device, device->call.vkQueueSubmit(device->queue, 1, &submit, VK_NULL_HANDLE), "submitting work"));
-    device->submitted = value;
+                           .pSignalSemaphores = &lane->timeline};
+    MS_TRY(check(device, device->call.vkQueueSubmit(lane->queue, 1, &submit, VK_NULL_HANDLE), "submitting work"));
+    lane->submitted = value;
     if (out_value) *out_value = value;
     return MS_OK;
 }
 
-/* A fault word that a shader has written becomes an error, once. */
+/* A fault word that a shader has written becomes an error, once.  While its program may be running the second word may
+   not be there yet: a later wait tells. */
 static ms_status check_fault(ms_backend_device *device) {
     volatile uint32_t *report = device->report.mapped;
     uint32_t fault = report[MS_VULKAN_REPORT_NODE];
-    if (fault == 0) return MS_OK;
+    if (fault == 0 || ms_vulkan_node_is_at_work(device, fault - 1)) return MS_OK;
     int32_t value = (int32_t)report[MS_VULKAN_REPORT_VALUE];
     report[MS_VULKAN_REPORT_NODE] = 0;
     char node[96];
@@ -67,19 +98,21 @@ static ms_status check_fault(ms_backend_device *device) {
                    (long long)ms_vulkan_fault_limit(device, fault - 1));
 }
 
-ms_status ms_vulkan_wait(ms_backend_device *device, uint64_t value) {
+ms_status ms_vulkan_wait(ms_backend_device *device, ms_vulkan_lane *lane, uint64_t value) {
     if (device->lost) return refuse_lost(device);
-    if (value > device->completed) {
+    if (value > lane->completed) {
         VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                     .semaphoreCount = 1,
-                                    .pSemaphores = &device->timeline,
+                                    .pSemaphores = &lane->timeline,
                                     .pValues = &value};
         MS_TRY(
             check(device, device->call.vkWaitSemaphores(device->handle, &wait, UINT64_MAX), "waiting for the device"));
-        device->completed = value;
+        lane->completed = value;
     }
     MS_TRY(check_fault(device));
     return ms_vulkan_check_validation();
 }
 
-ms_status ms_vulkan_wait_all(ms_backend_device *device) { return ms_vulkan_wait(device, device->submitted); }
+ms_status ms_vulkan_wait_all(ms_backend_device *device) {
+    return ms_vulkan_wait(device, &device->work, device->work.submitted);
+}

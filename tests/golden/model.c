@@ -279,9 +279,10 @@ static void compare_variant(const char *variant, const run_options *wanted) {
     gradient_check check = {&r, label, limit.gradients};
     const double *losses = find(r.golden, "losses", "")->data, *norms = find(r.golden, "gradient_norms", "")->data;
     ms_batch_source source = {next_batch, &r};
+    const ms_step_hooks hooks = {.while_working = check_gradients, .context = &check};
     for (int i = 0; i < N_STEPS; i++) {
         ms_step_result result;
-        ms_must(ms_trainer_step(r.trainer, source, check_gradients, &check, &result));
+        ms_must(ms_trainer_step(r.trainer, source, &hooks, &result));
         ck_assert_msg(fabs(result.loss - losses[i]) < limit.loss, "%s: step %d: loss %.8f, PyTorch %.8f", label, i + 1,
                       result.loss, losses[i]);
         ck_assert_msg(fabs(result.gradient_norm - norms[i]) < limit.norm * norms[i],
@@ -316,7 +317,7 @@ static void hashes_after_steps(const char *variant, ms_dtype storage, bool recom
     ms_batch_source source = {next_batch, &r};
     for (int i = 0; i < 3; i++) {
         ms_step_result result;
-        ms_must(ms_trainer_step(r.trainer, source, NULL, NULL, &result));
+        ms_must(ms_trainer_step(r.trainer, source, NULL, &result));
     }
     ms_must(ms_trainer_hashes(r.trainer, weights, state));
     finish(&r);

@@ -85,7 +85,9 @@ static void run_planned(const ms_graph *graph, ms_numerics numerics, bool no_reu
     at = variables_image->bytes;
     for (int v = 0; v < n; v++) {
         size_t size = variable_bytes(ms_variables_get(variables, v), variables_image->f32_bytes);
-        CHECK_OK(impl->download(device, buffers[v], 0, at, size));
+        const ms_backend_part all = {buffers[v], 0, size};
+        void *out = at;
+        CHECK_OK(impl->download(device, &all, 1, &out));
         at += size;
         impl->release(device, buffers[v]);
     }
