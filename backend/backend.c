@@ -117,8 +117,11 @@ done:
 
 /* Probes an open device. */
 static ms_status probe(const ms_backend_impl *impl, ms_backend_device *device, ms_device_verdict *out) {
-    *out = (ms_device_verdict){true, "exact: yes, this is its specification"};
-    if (!impl->probe) return MS_OK;
+    memset(out, 0, sizeof *out);
+    if (!impl->probe) {
+        *out = (ms_device_verdict){true, "exact: yes, this is its specification"};
+        return MS_OK;
+    }
     float *triples = malloc((3 + MS_PROBE_RESULTS) * MS_PROBE_TRIPLES * sizeof *triples);
     if (!triples) return MS_FAIL(MS_OUT_OF_MEMORY, "probe: no memory");
     float *results = triples + 3 * MS_PROBE_TRIPLES;
