@@ -68,8 +68,7 @@ static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, m
 }
 
 static void vulkan_release(ms_backend_device *device, ms_backend_buffer buffer) {
-    /* What went wrong was or will be told to whoever wants results. */
-    if (!device->lost) (void)ms_vulkan_wait_all(device);
+    ms_vulkan_settle(device, device->work.submitted);
     ms_vulkan_forget_announced(device);
     ms_vulkan_release(device, buffer);
     free(buffer);

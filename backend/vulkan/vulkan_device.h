@@ -121,6 +121,18 @@ ms_status ms_vulkan_submit(ms_backend_device *device, ms_vulkan_lane *lane, VkCo
 /* Waits for a lane's value, then looks for faults that shaders reported (MS_INVALID) and validation messages. */
 ms_status ms_vulkan_wait(ms_backend_device *device, ms_vulkan_lane *lane, uint64_t value);
 ms_status ms_vulkan_wait_all(ms_backend_device *device);
+/* Waits for a value of the work lane before something that it uses is freed, and tells nobody: faults, messages and the
+   status of a call that failed stay as they are for whoever waits for results. */
+void ms_vulkan_settle(ms_backend_device *device, uint64_t value);
+
+/* A part of a program that was submitted to the work lane, to name ops when the device is lost. */
+typedef struct ms_vulkan_submitted_part {
+    uint64_t value;                 /* of the work lane */
+    uint32_t first_node, last_node; /* with dispatches; numbers of the device */
+} ms_vulkan_submitted_part;
+
+/* The part that the next submission to the work lane will be. */
+void ms_vulkan_note_part(ms_backend_device *device, uint32_t first_node, uint32_t last_node);
 /* A memory barrier between all that is before and all that is after it: compute and transfers, both ways. */
 void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands);
 
@@ -213,6 +225,8 @@ ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const ui
 
 /* ---- the device (vulkan_device.c) ---- */
 
+enum { MS_VULKAN_RECENT = 64 };
+
 struct ms_backend_device {
     const ms_vulkan_instance *instance;
     ms_vulkan_gpu gpu;
@@ -223,6 +237,9 @@ struct ms_backend_device {
     ms_vulkan_lane work;   /* programs, uploads, and everything else but downloads */
     ms_vulkan_lane copies; /* downloads, where the device has a second queue */
     bool lost;
+    char lost_message[400];                                  /* of the call that found out */
+    ms_vulkan_submitted_part recent_parts[MS_VULKAN_RECENT]; /* ring */
+    uint64_t n_parts;                                        /* noted so far */
     VkPhysicalDeviceMemoryProperties memory_types;
     ms_vulkan_memory memory;
     ms_vulkan_transfer transfer;

@@ -111,8 +111,7 @@ ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_r
 void ms_vulkan_program_destroy(ms_backend_program *program) {
     if (!program) return;
     ms_backend_device *device = program->device;
-    /* An error was or will be told to whoever waits for results; here only the end matters. */
-    if (program->last_value > device->work.completed) (void)ms_vulkan_wait(device, &device->work, program->last_value);
+    ms_vulkan_settle(device, program->last_value);
     ms_vulkan_record_finish(program);
     for (ms_backend_program **link = &device->programs; *link; link = &(*link)->next)
         if (*link == program) {
@@ -155,8 +154,10 @@ ms_status ms_vulkan_program_run(ms_backend_program *program) {
         ms_vulkan_record_finish(program);
         MS_TRY(ms_vulkan_record(program));
     }
-    for (int i = 0; i < program->n_parts; i++)
+    for (int i = 0; i < program->n_parts; i++) {
+        ms_vulkan_note_part(device, program->part_nodes[i].first, program->part_nodes[i].last);
         MS_TRY(ms_vulkan_submit(device, &device->work, program->parts[i], 0, &program->last_value));
+    }
     for (int i = 0; i < program->n_variables; i++)
         if (program->written[i]) program->variables[i]->written = program->last_value;
     if (!program->recorded_timing) return MS_OK;

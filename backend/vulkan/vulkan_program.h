@@ -11,6 +11,11 @@ typedef struct ms_vulkan_node {
     double flops, bytes; /* from the cost model, to cut a program into parts */
 } ms_vulkan_node;
 
+/* The nodes with dispatches of a part, as numbers of the device. */
+typedef struct ms_vulkan_node_range {
+    uint32_t first, last;
+} ms_vulkan_node_range;
+
 struct ms_backend_program {
     ms_backend_device *device; /* borrowed */
     ms_backend_program *next;  /* in the device's list */
@@ -25,6 +30,7 @@ struct ms_backend_program {
     /* recorded */
     VkCommandPool pool;
     VkCommandBuffer *parts; /* submitted one after the other */
+    ms_vulkan_node_range *part_nodes;
     int n_parts, n_barriers;
     uint64_t generation; /* of the device's arena when recorded; 0: not recorded */
     uint64_t last_value; /* timeline value of the last submission */

@@ -3,6 +3,7 @@
    the work lane. */
 #include "backend/vulkan/vulkan_device.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands) {
@@ -16,14 +17,41 @@ void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands)
                                       NULL);
 }
 
-/* Says which op was at work, as far as the progress word tells: programs write it between their parts. */
+void ms_vulkan_note_part(ms_backend_device *device, uint32_t first_node, uint32_t last_node) {
+    device->recent_parts[device->n_parts++ % MS_VULKAN_RECENT] =
+        (ms_vulkan_submitted_part){device->work.submitted + 1, first_node, last_node};
+}
+
+/* The part that was at work: the first that was not waited for, or where the progress word, which each part writes at
+   its end, has the last node of such a part, the one behind it.  NULL: there was none. */
+static const ms_vulkan_submitted_part *part_at_work(const ms_backend_device *device) {
+    uint32_t progress = ((volatile uint32_t *)device->report.mapped)[MS_VULKAN_REPORT_PROGRESS];
+    const ms_vulkan_submitted_part *found = NULL;
+    bool is_over = false; /* the part found so far */
+    for (uint64_t i = device->n_parts < MS_VULKAN_RECENT ? 0 : device->n_parts - MS_VULKAN_RECENT; i < device->n_parts;
+         i++) {
+        const ms_vulkan_submitted_part *part = &device->recent_parts[i % MS_VULKAN_RECENT];
+        if (part->value <= device->work.completed) continue;
+        if (!found || is_over) found = part;
+        is_over = progress == part->last_node + 1;
+    }
+    return found;
+}
+
+/* Says which ops were at work, and keeps what it says for everybody who asks later. */
 static ms_status lost(ms_backend_device *device, ms_status status) {
     device->lost = true;
-    uint32_t progress = ((volatile uint32_t *)device->report.mapped)[MS_VULKAN_REPORT_PROGRESS];
-    char where[96] = "the first part of a program";
-    if (progress > 0) ms_vulkan_describe_node(device, progress - 1, where, sizeof where);
-    return ms_status_note(status, "vulkan:%d (%s): %s%s", device->index, device->gpu.properties.deviceName,
-                          progress > 0 ? "after " : "in ", where);
+    const ms_vulkan_submitted_part *part = part_at_work(device);
+    char first[96], last[96], where[220] = "between programs";
+    if (part) {
+        ms_vulkan_describe_node(device, part->first_node, first, sizeof first);
+        ms_vulkan_describe_node(device, part->last_node, last, sizeof last);
+        snprintf(where, sizeof where, "at work on %s%s%s", first, part->first_node == part->last_node ? "" : " to ",
+                 part->first_node == part->last_node ? "" : last);
+    }
+    ms_status_note(status, "vulkan:%d (%s): %s", device->index, device->gpu.properties.deviceName, where);
+    snprintf(device->lost_message, sizeof device->lost_message, "%s", ms_status_message());
+    return status;
 }
 
 static ms_status check(ms_backend_device *device, VkResult result, const char *what) {
@@ -32,9 +60,8 @@ static ms_status check(ms_backend_device *device, VkResult result, const char *w
 }
 
 static ms_status refuse_lost(const ms_backend_device *device) {
-    return MS_FAIL(MS_DEVICE_LOST,
-                   "vulkan:%d (%s): the device is lost; open it again and resume from the last checkpoint",
-                   device->index, device->gpu.properties.deviceName);
+    return MS_FAIL(MS_DEVICE_LOST, "%s (the device is lost: open it again and resume from the last checkpoint)",
+                   device->lost_message);
 }
 
 ms_status ms_vulkan_lane_init(ms_backend_device *device, uint32_t family, uint32_t queue, ms_vulkan_lane *lane) {
@@ -111,6 +138,16 @@ ms_status ms_vulkan_wait(ms_backend_device *device, ms_vulkan_lane *lane, uint64
     }
     MS_TRY(check_fault(device));
     return ms_vulkan_check_validation();
+}
+
+void ms_vulkan_settle(ms_backend_device *device, uint64_t value) {
+    if (device->lost || value <= device->work.completed) return;
+    VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
+                                .semaphoreCount = 1,
+                                .pSemaphores = &device->work.timeline,
+                                .pValues = &value};
+    /* What went wrong, the next call will meet again. */
+    if (device->call.vkWaitSemaphores(device->handle, &wait, UINT64_MAX) == VK_SUCCESS) device->work.completed = value;
 }
 
 ms_status ms_vulkan_wait_all(ms_backend_device *device) {

@@ -34,6 +34,7 @@ typedef struct recorder {
     VkPipeline bound;
     double flops, bytes; /* of the part so far */
     int n_steps;
+    int first_node, last_node; /* of its dispatches; -1: none yet */
 } recorder;
 
 /* 0: absent. */
@@ -132,8 +133,10 @@ static ms_status record_step(recorder *r, const ms_vulkan_step *step) {
 static ms_status begin_part(recorder *r) {
     ms_backend_program *program = r->program;
     VkCommandBuffer *parts = realloc(program->parts, ((size_t)program->n_parts + 1) * sizeof *parts);
-    if (!parts) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a command buffer");
-    program->parts = parts;
+    if (parts) program->parts = parts;
+    ms_vulkan_node_range *nodes = realloc(program->part_nodes, ((size_t)program->n_parts + 1) * sizeof *nodes);
+    if (nodes) program->part_nodes = nodes;
+    if (!parts || !nodes) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a command buffer");
     VkCommandBufferAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
                                         .commandPool = program->pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
@@ -150,16 +153,21 @@ static ms_status begin_part(recorder *r) {
     r->bound = VK_NULL_HANDLE;
     r->flops = r->bytes = 0;
     r->n_steps = 0;
+    r->first_node = r->last_node = -1;
     return MS_OK;
 }
 
-/* Leaves the last node's number in the progress word, to name it when the device is lost. */
-static ms_status end_part(recorder *r, int last_node) {
+/* Leaves the number of the part's last node in the progress word, to name those at work when the device is lost. */
+static ms_status end_part(recorder *r) {
     const ms_vulkan_range *report = &r->device->report;
+    uint32_t base = r->program->first_node; /* of a program without dispatches: its first node */
+    ms_vulkan_node_range *nodes = &r->program->part_nodes[r->program->n_parts - 1];
+    *nodes = r->first_node < 0 ? (ms_vulkan_node_range){base, base}
+                               : (ms_vulkan_node_range){base + (uint32_t)r->first_node, base + (uint32_t)r->last_node};
     ms_vulkan_full_barrier(r->device, r->commands);
     r->device->call.vkCmdFillBuffer(r->commands, report->buffer,
                                     report->offset + MS_VULKAN_REPORT_PROGRESS * sizeof(uint32_t), sizeof(uint32_t),
-                                    r->program->first_node + (uint32_t)last_node + 1);
+                                    nodes->last + 1);
     return ms_vulkan_status(r->device->call.vkEndCommandBuffer(r->commands), "ending a command buffer");
 }
 
@@ -178,6 +186,8 @@ static ms_status record_node(recorder *r, int i_node, int *i_step) {
     for (; status == MS_OK && *i_step < program->encoder.n_steps; ++*i_step, r->n_steps++) {
         const ms_vulkan_step *step = &program->encoder.steps[*i_step];
         if (step->node != i_node) break;
+        if (r->first_node < 0) r->first_node = i_node;
+        r->last_node = i_node;
         status = record_step(r, step);
     }
     if (status == MS_OK)
@@ -211,12 +221,12 @@ static ms_status record_all(recorder *r) {
     int i_step = 0;
     for (int i = 0; i < program->n_nodes; i++) {
         if (is_full(r, &program->nodes[i])) {
-            MS_TRY(end_part(r, i - 1));
+            MS_TRY(end_part(r));
             MS_TRY(begin_part(r));
         }
         MS_TRY(record_node(r, i, &i_step));
     }
-    return end_part(r, program->n_nodes - 1);
+    return end_part(r);
 }
 
 static ms_status create_queries(ms_backend_program *program) {
@@ -251,9 +261,11 @@ void ms_vulkan_record_finish(ms_backend_program *program) {
     if (program->queries) device->call.vkDestroyQueryPool(device->handle, program->queries, NULL);
     if (program->pool) device->call.vkDestroyCommandPool(device->handle, program->pool, NULL);
     free(program->parts);
+    free(program->part_nodes);
     program->queries = VK_NULL_HANDLE;
     program->pool = VK_NULL_HANDLE;
     program->parts = NULL;
+    program->part_nodes = NULL;
     program->n_parts = 0;
     program->generation = 0;
 }

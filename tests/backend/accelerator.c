@@ -218,8 +218,15 @@ START_TEST(test_fault) {
     ms_must(ms_store_create(device, variables, &store));
     ms_must(ms_program_compile(store, finished, &program));
     const int32_t bad[5] = {0, 9, 4711, 1, 2}, good[5] = {0, 9, 3, 1, 2};
+    ms_store *other;
+    ms_program *other_program;
+    ms_must(ms_store_create(device, variables, &other));
+    ms_must(ms_program_compile(other, finished, &other_program));
     ms_must(ms_store_upload(store, index, 0, 5, bad));
     ms_must(ms_program_run(program));
+    /* What is freed waits for the device, and must not swallow what there is to tell. */
+    ms_program_destroy(other_program);
+    ms_store_destroy(other);
     expect(ms_device_wait(device), MS_INVALID, "embed (node 0");
     expect(MS_INVALID, MS_INVALID, "value 4711 is outside of [0, 10)");
     ms_must(ms_store_upload(store, index, 0, 5, good));

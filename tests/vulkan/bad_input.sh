@@ -68,6 +68,14 @@ done
 echo "-- a lost device"
 lost=-4
 refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault vkQueueSubmit:1:$lost train --device vulkan:0 --run lost_at_once
+# In the middle of a step: the ops at work are named, whatever is closed afterwards.
+named=0
+for call in 60 75 90; do
+    rm -rf lost
+    refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault "vkWaitSemaphores:$call:$lost" train --device vulkan:0 --run lost --steps 1000
+    grep -Eq "at work on [a-z_]+ \(node [0-9]+, block -?[0-9]+\)" err && named=$((named + 1))
+done
+[ "$named" -gt 0 ] || fail "a device was lost three times, and no op was named"
 for call in vkQueueSubmit:400 vkWaitSemaphores:400; do
     rm -rf lost
     refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault "$call:$lost" train --device vulkan:0 --run lost --steps 1000 --checkpoint.every=2
