@@ -24,7 +24,8 @@ typedef struct ms_staging_piece {
 enum { MS_STAGING_ALIGNMENT = 256 };
 
 static inline ms_staging_cursor ms_staging_begin(const ms_backend_part *parts, int n_parts) {
-    return (ms_staging_cursor){.parts = parts, .n_parts = n_parts};
+    ms_staging_cursor cursor = {parts, n_parts, 0, 0};
+    return cursor;
 }
 
 static inline void ms_staging_skip_empty(ms_staging_cursor *cursor) {
@@ -41,7 +42,10 @@ static inline bool ms_staging_next(ms_staging_cursor *cursor, size_t slot_bytes,
     size_t begin = (*used + MS_STAGING_ALIGNMENT - 1) / MS_STAGING_ALIGNMENT * MS_STAGING_ALIGNMENT;
     if (cursor->part == cursor->n_parts || begin >= slot_bytes) return false;
     size_t left = cursor->parts[cursor->part].size_bytes - cursor->done, room = slot_bytes - begin;
-    *out = (ms_staging_piece){cursor->part, cursor->done, begin, left < room ? left : room};
+    out->part = cursor->part;
+    out->part_offset = cursor->done;
+    out->slot_offset = begin;
+    out->size_bytes = left < room ? left : room;
     cursor->done += out->size_bytes;
     *used = begin + out->size_bytes;
     return true;
