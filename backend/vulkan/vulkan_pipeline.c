@@ -131,7 +131,8 @@ static ms_status create_module(ms_backend_device *device, const shader_code *sha
                                size_t n_words, VkShaderModule *out) {
     uint32_t *words = malloc((n_words + MS_VULKAN_MODE_WORDS) * sizeof *words);
     if (!words) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for shader %s", shader->name);
-    ms_vulkan_float_modes modes = shader->fast ? (ms_vulkan_float_modes){0} : device->gpu.float_modes;
+    ms_vulkan_float_modes modes = device->gpu.float_modes;
+    if (shader->fast) modes.round_to_even = modes.keep_subnormals = false; /* NaN must show in `fast` too */
     ms_status status = ms_vulkan_spirv_with_modes(from, n_words, modes, words, &n_words);
     if (status == MS_OK) {
         VkShaderModuleCreateInfo info = {
