@@ -5,6 +5,7 @@
 
 #include "cli/bench_meter.h"
 #include "cli/bench_ops.h"
+#include "cli/bench_snapshot.h"
 #include "cli/trainer_config.h"
 #include "platform/clock.h"
 #include "platform/random.h"
@@ -74,11 +75,11 @@ static void close_contender(contender *c) {
     free(c->peaks);
 }
 
-static ms_status timed_step(contender *c, double *out_seconds) {
+static ms_status timed_step(contender *c, const ms_step_hooks *hooks, double *out_seconds) {
     ms_step_result result;
     ms_batch_source source = {next_random, &c->source};
     double begin = ms_clock_seconds();
-    MS_TRY(ms_trainer_step(c->trainer, source, NULL, &result));
+    MS_TRY(ms_trainer_step(c->trainer, source, hooks, &result));
     *out_seconds = ms_clock_seconds() - begin;
     return MS_OK;
 }
@@ -176,7 +177,7 @@ static ms_status prepare(const ms_config *config, int n_steps, bool compare_adam
     ms_trainer_options options = ms_trainer_options_from_config(config, 0);
     double resident = resident_bytes(), unused;
     MS_TRY(open_contender(&options, n_steps, main_one));
-    MS_TRY(timed_step(main_one, &unused));
+    MS_TRY(timed_step(main_one, NULL, &unused));
     const ms_device *device = main_one->trainer->device;
     double measured = memory_held(device), planned = (double)main_one->trainer->facts.memory.total;
     if (ms_device_allocated_bytes(device) == 0) measured -= resident;
@@ -188,19 +189,48 @@ static ms_status prepare(const ms_config *config, int n_steps, bool compare_adam
     if (!compare_adamw) return MS_OK;
     options.optimizer.kind = MS_OPTIMIZER_ADAMW;
     MS_TRY(open_contender(&options, n_steps, adamw));
-    return timed_step(adamw, &unused);
+    return timed_step(adamw, NULL, &unused);
 }
 
 static ms_status time_steps(ms_bench_meter *meter, int n_steps, contender *main_one, contender *adamw) {
     for (int i = 0; i < n_steps; i++) {
         double before = 0, after = 0;
         MS_TRY(ms_bench_meter_flops(meter, &before));
-        MS_TRY(timed_step(main_one, &main_one->seconds[i]));
+        MS_TRY(timed_step(main_one, NULL, &main_one->seconds[i]));
         MS_TRY(ms_bench_meter_flops(meter, &after));
         main_one->peaks[i] = 0.5 * (before + after);
-        if (adamw) MS_TRY(timed_step(adamw, &adamw->seconds[i]));
+        if (adamw) MS_TRY(timed_step(adamw, NULL, &adamw->seconds[i]));
     }
     return MS_OK;
+}
+
+/* Pairs of a step without and a step with a snapshot, and the snapshot while the device is idle. */
+static ms_status time_snapshots(contender *c, ms_bench_snapshot *snapshot, int n_steps, FILE *out) {
+    double ratios[MAX_STEPS], serial[MAX_STEPS], alone[MAX_STEPS], without, with;
+    const ms_step_hooks hooks = ms_bench_snapshot_hooks(snapshot);
+    MS_TRY(timed_step(c, &hooks, &with)); /* memory is taken */
+    for (int i = 0; i < n_steps; i++) {
+        MS_TRY(timed_step(c, NULL, &without));
+        MS_TRY(timed_step(c, &hooks, &with));
+        MS_TRY(ms_bench_snapshot_alone(snapshot, &alone[i]));
+        ratios[i] = with / without;
+        serial[i] = (without + alone[i]) / without;
+    }
+    fprintf(
+        out,
+        "snapshot             %.1f MiB of weights: step with over step without %.3f (median of %d pairs); one after "
+        "the other %.3f (%.1f ms while the device is idle)\n",
+        (double)snapshot->bytes / 1048576, median(ratios, n_steps), n_steps, median(serial, n_steps),
+        1e3 * median(alone, n_steps));
+    return MS_OK;
+}
+
+static ms_status measure_snapshots(contender *c, int n_steps, FILE *out) {
+    ms_bench_snapshot snapshot;
+    MS_TRY(ms_bench_snapshot_init(c->trainer, &snapshot));
+    ms_status status = time_snapshots(c, &snapshot, n_steps, out);
+    ms_bench_snapshot_finish(&snapshot);
+    return status;
 }
 
 static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
@@ -213,9 +243,11 @@ static ms_status measure(const ms_config *config, int n_steps, bool compare_adam
     ms_status status = time_steps(&meter, n_steps, main_one, compare_adamw ? adamw : NULL);
     if (status == MS_OK) print_speed(main_one, compare_adamw ? adamw : NULL, meter.flops_name, n_steps, out);
     ms_bench_meter_finish(&meter);
+    bool is_cpu = ms_device_threads(device) > 0; /* works while the host does, and never beside it */
+    if (status == MS_OK && !is_cpu) status = measure_snapshots(main_one, n_steps, out);
     set_timing(main_one);
     double unused;
-    for (int i = 0; status == MS_OK && i < n_steps; i++) status = timed_step(main_one, &unused);
+    for (int i = 0; status == MS_OK && i < n_steps; i++) status = timed_step(main_one, NULL, &unused);
     if (status == MS_OK) print_op_times(main_one, n_steps, out);
     return status;
 }

@@ -9,8 +9,9 @@
 /* Runs n_steps timed steps (after one untimed) of the configured model on random tokens, interleaved with steps of the
    same model under AdamW when compare_adamw is set, and prints to `out`: tokens/s, model FLOP/s over the limit
    of cli/bench_meter.h measured before and after, dispatches, barriers and bytes beside what the graph needs, planned
-   and measured memory, time per op, and the time of a Muon step over an AdamW step. Medians throughout.  Limits are
-   printed beside the figures, not enforced.  Not thread-safe. */
+   and measured memory, what a snapshot of the weights adds to a step
+   (not on the CPU), time per op, and the time of a Muon step over an
+   AdamW step. Medians throughout.  Limits are printed beside the figures, not enforced.  Not thread-safe. */
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out);
 
 #endif
