@@ -27,6 +27,8 @@ ms_status ms_cuda_use(ms_backend_device *device) {
 ms_status ms_cuda_check_fault(ms_backend_device *device) {
     volatile ms_cuda_fault *fault = device->fault;
     if (fault->node == 0) return MS_OK;
+    /* The kernel writes the node first, and may be at work beside a download: the value is there when all is over. */
+    MS_TRY(ms_cuda_check(device, cudaStreamSynchronize(device->stream), "waiting for the device"));
     unsigned int node = fault->node - 1;
     int value = fault->value;
     fault->node = 0;
