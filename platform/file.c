@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -127,23 +128,52 @@ ms_status ms_directory_remove(const char *path) {
     return status;
 }
 
+/* Opens the temporary file, whole if its writer was killed, and locks it, so that two writers never share one.  By the
+   time of the lock another writer may have renamed or removed the file: then *out is -1. */
+static ms_status open_locked(const char *path, const char *temporary, int *out) {
+    struct stat locked, named;
+    int file = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    *out = -1;
+    if (file < 0) return ms_status_from_errno(errno, "cannot write", temporary);
+    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* some file systems have no locks */
+        close(file);
+        return MS_FAIL(MS_IO, "cannot write %s: another writer is at work on it", path);
+    }
+    bool same = fstat(file, &locked) == 0 && stat(temporary, &named) == 0 && locked.st_dev == named.st_dev &&
+                locked.st_ino == named.st_ino;
+    if (!same) {
+        close(file);
+        return MS_OK;
+    }
+    if (ftruncate(file, 0) != 0) {
+        ms_status status = ms_status_from_errno(errno, "cannot write", temporary);
+        close(file);
+        return status;
+    }
+    *out = file;
+    return MS_OK;
+}
+
 ms_status ms_writer_open(const char *path, ms_writer *out) {
     *out = (ms_writer){0};
     size_t size = strlen(path) + sizeof ".tmp";
-    out->path = strdup(path);
-    out->temporary = malloc(size);
-    if (!out->path || !out->temporary) {
-        ms_writer_abort(out);
-        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    }
-    snprintf(out->temporary, size, "%s.tmp", path);
-    out->stream = fopen(out->temporary, "wbe");
-    if (!out->stream) {
-        ms_status status = ms_status_from_errno(errno, "cannot write", out->temporary);
-        ms_writer_abort(out);
+    char *temporary = malloc(size);
+    if (!temporary) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    snprintf(temporary, size, "%s.tmp", path);
+    int file = -1;
+    ms_status status = MS_OK;
+    while (status == MS_OK && file < 0) status = open_locked(path, temporary, &file);
+    if (status != MS_OK) {
+        free(temporary);
         return status;
     }
-    return MS_OK;
+    out->temporary = temporary;
+    out->path = strdup(path);
+    out->stream = fdopen(file, "wb");
+    if (out->path && out->stream) return MS_OK;
+    if (!out->stream) close(file);
+    ms_writer_abort(out);
+    return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
 }
 
 ms_status ms_writer_write(ms_writer *writer, const void *data, size_t size_bytes) {
@@ -184,13 +214,11 @@ ms_status ms_rename(const char *from, const char *to) {
     return ms_sync_parent(to);
 }
 
+/* The name changes while the lock is held: until the stream is closed. */
 ms_status ms_writer_commit(ms_writer *writer) {
     ms_status status = MS_OK;
     if (fflush(writer->stream) != 0 || ferror(writer->stream) || fsync(fileno(writer->stream)) != 0)
         status = ms_status_from_errno(errno, "cannot write", writer->path);
-    if (fclose(writer->stream) != 0 && status == MS_OK)
-        status = ms_status_from_errno(errno, "cannot write", writer->path);
-    writer->stream = NULL;
     if (status == MS_OK) status = ms_rename(writer->temporary, writer->path);
     if (status == MS_OK) {
         free(writer->temporary);
@@ -201,8 +229,8 @@ ms_status ms_writer_commit(ms_writer *writer) {
 }
 
 void ms_writer_abort(ms_writer *writer) {
-    if (writer->stream) fclose(writer->stream);
     if (writer->temporary) unlink(writer->temporary);
+    if (writer->stream) fclose(writer->stream);
     free(writer->temporary);
     free(writer->path);
     *writer = (ms_writer){0};

@@ -33,14 +33,15 @@ ms_status ms_directory_create(const char *path);
 /* Removes a directory with all it holds; a missing one is fine.  Does not follow links.  MS_IO. */
 ms_status ms_directory_remove(const char *path);
 
-/* A file being written under the name "<path>.tmp"; `path` appears only at commit. */
+/* A file being written under the name "<path>.tmp", which is locked (flock) meanwhile; `path` appears only at commit. A
+   "<path>.tmp" that a killed process left is taken over. */
 typedef struct ms_writer {
     FILE *stream;    /* write here with ms_writer_write, or with stdio */
     char *path;      /* final name, owned */
     char *temporary; /* name until commit, owned */
 } ms_writer;
 
-/* Opens a writer.  MS_IO names path and reason. */
+/* Opens a writer.  MS_IO names path and reason: also when another writer, of any process, has this path open. */
 ms_status ms_writer_open(const char *path, ms_writer *out);
 /* MS_NO_SPACE when the disk is full, else MS_IO. */
 ms_status ms_writer_write(ms_writer *writer, const void *data, size_t size_bytes);

@@ -212,8 +212,8 @@ typedef struct ms_vulkan_pipelines {
     int n_items, capacity;
 } ms_vulkan_pipelines;
 
-/* Reads the cache of this device and driver from $XDG_CACHE_HOME/muonscope (or ~/.cache/muonscope); a missing or
-   foreign one is ignored. */
+/* Reads the cache of this device and driver from $XDG_CACHE_HOME/muonscope (or ~/.cache/muonscope); one that is
+   missing, foreign or damaged is ignored. */
 ms_status ms_vulkan_pipelines_init(ms_backend_device *device);
 /* Writes the cache back when it has grown. */
 void ms_vulkan_pipelines_finish(ms_backend_device *device);

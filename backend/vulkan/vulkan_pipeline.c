@@ -1,6 +1,6 @@
 /* Compute pipelines: one per shader and set of specialisation constants, kept for the device's life, with the driver's
-   cache on disk so that a second run compiles nothing.  The cache is only a cache: one that is missing, foreign or
-   cannot be written costs time and nothing else. */
+   cache on disk so that a second run compiles nothing.  The cache is only a cache: one that is missing, foreign,
+   damaged or cannot be written costs time and nothing else. */
 #include "backend/vulkan/vulkan_device.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 
 #include "backend/vulkan/vulkan_literal.h"
 #include "platform/file.h"
+#include "platform/sha256.h"
 #include "shader_headers.h"
 
 typedef struct shader_code {
@@ -60,6 +61,24 @@ static char *cache_path(const ms_backend_device *device, bool make_folder) {
     return ms_path_join(folder, name);
 }
 
+/* In front of the driver's bytes on disk, in this machine's byte order: Vulkan forbids handing a driver other bytes
+   than it once gave, and none has to notice. */
+typedef struct cache_header {
+    char magic[8]; /* CACHE_MAGIC */
+    uint64_t size_bytes;
+    char sha256[64]; /* of the driver's bytes, hexadecimal */
+} cache_header;
+#define CACHE_MAGIC "mscache1"
+
+static ms_status make_header(const void *data, size_t size, cache_header *out) {
+    char sha256[sizeof out->sha256 + 1];
+    MS_TRY(ms_sha256_bytes(data, size, sha256));
+    memcpy(out->magic, CACHE_MAGIC, sizeof out->magic);
+    out->size_bytes = size;
+    memcpy(out->sha256, sha256, sizeof out->sha256);
+    return MS_OK;
+}
+
 /* The header that Vulkan defines for cache data: length, version 1, vendor, device, cache UUID. */
 static bool is_ours(const ms_backend_device *device, const char *data, size_t size) {
     uint32_t header[4];
@@ -71,19 +90,43 @@ static bool is_ours(const ms_backend_device *device, const char *data, size_t si
            memcmp(data + sizeof header, properties->pipelineCacheUUID, VK_UUID_SIZE) == 0;
 }
 
-static ms_status create_cache(ms_backend_device *device) {
-    char *path = cache_path(device, false), *data = NULL;
-    size_t size = 0;
-    if (!path || !ms_file_exists(path) || ms_file_read(path, &data, &size) != MS_OK || !is_ours(device, data, size))
-        size = 0;
-    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
-                                      .initialDataSize = size,
-                                      .pInitialData = size ? data : NULL};
-    VkResult result = device->call.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
-    device->pipelines.cache_bytes_at_start = size;
-    free(data);
+/* The bytes that this device's driver gave, inside of *out_file, which the caller frees; NULL: there are none. */
+static const char *read_cache(const ms_backend_device *device, char **out_file, size_t *out_size) {
+    size_t file_size = 0;
+    cache_header header;
+    char *path = cache_path(device, false);
+    ms_status status = path ? ms_file_read(path, out_file, &file_size) : MS_NOT_FOUND;
     free(path);
+    if (status != MS_OK || file_size < sizeof header) return NULL;
+    const char *data = *out_file + sizeof header;
+    *out_size = file_size - sizeof header;
+    if (make_header(data, *out_size, &header) != MS_OK || memcmp(*out_file, &header, sizeof header) != 0) return NULL;
+    return is_ours(device, data, *out_size) ? data : NULL;
+}
+
+static ms_status create_cache(ms_backend_device *device) {
+    char *file = NULL;
+    size_t size = 0;
+    const char *data = read_cache(device, &file, &size);
+    device->pipelines.cache_bytes_at_start = data ? size : 0;
+    VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
+                                      .initialDataSize = device->pipelines.cache_bytes_at_start,
+                                      .pInitialData = data};
+    VkResult result = device->call.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
+    free(file);
     return ms_vulkan_status(result, "creating a pipeline cache");
+}
+
+static ms_status write_cache(const char *path, const char *data, size_t size) {
+    cache_header header;
+    ms_writer writer;
+    MS_TRY(make_header(data, size, &header));
+    MS_TRY(ms_writer_open(path, &writer));
+    ms_status status = ms_writer_write(&writer, &header, sizeof header);
+    if (status == MS_OK) status = ms_writer_write(&writer, data, size);
+    if (status == MS_OK) return ms_writer_commit(&writer);
+    ms_writer_abort(&writer);
+    return status;
 }
 
 static void save_cache(ms_backend_device *device) {
@@ -93,7 +136,7 @@ static void save_cache(ms_backend_device *device) {
     char *data = malloc(size), *path = cache_path(device, true);
     if (data && path &&
         device->call.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &size, data) == VK_SUCCESS)
-        (void)ms_file_write(path, data, size);
+        (void)write_cache(path, data, size);
     free(data);
     free(path);
 }
