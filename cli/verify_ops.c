@@ -373,10 +373,11 @@ static ms_status check_subject(case_run *run, int i_case) {
 
 /* ---- all cases ---- */
 
-/* Quick: the first cases, and of the rest every fifth, which meets every combination of two- and fourfold choices. */
+/* Quick: the first cases, and of the rest every fifth, which meets every combination of two- and fourfold choices, and
+   those with hidden infinities. */
 static bool is_wanted(const ms_verify_ops_options *options, const ms_op_case *test, int i_case) {
     if (!options->quick) return true;
-    if (i_case >= 5 && i_case % 5 != 0) return false;
+    if (i_case >= 5 && i_case % 5 != 0 && !test->hidden_special) return false;
     int64_t elements = 0;
     for (int i = 0; i < test->n_inputs; i++) elements += ms_shape_count(&test->shape[i]);
     for (int k = 0; k < test->n_outputs; k++) elements += ms_shape_count(&test->out[k].shape);
@@ -391,6 +392,12 @@ typedef struct ops_run {
     ms_verify_report *report;
 } ops_run;
 
+/* Tensor cores multiply whole tiles, hidden terms by a weight of 0: there an infinity among them is a NaN. */
+static bool promises(const ms_verify_subject *subject, const ms_op_case *test) {
+    bool tensor_cores = subject->numerics == MS_NUMERICS_FAST && subject->rounding.attention_weight > 0;
+    return !test->hidden_special || !tensor_cores;
+}
+
 static ms_status check_case(const ops_run *all, ms_op_case *test, int i_case) {
     MS_TRY(ms_case_infer(test));
     if (!is_wanted(all->options, test, i_case)) return MS_OK;
@@ -398,6 +405,7 @@ static ms_status check_case(const ops_run *all, ms_op_case *test, int i_case) {
     expectation expected;
     ms_status status = expectation_init(&all->reference, test, &expected);
     for (int s = 0; status == MS_OK && s < all->n_subjects; s++) {
+        if (!promises(&all->subjects[s], test)) continue;
         case_run run = {all->options, &expected, &all->subjects[s], all->report, NULL, MS_OK};
         status = check_subject(&run, i_case);
     }

@@ -17,6 +17,9 @@
 //
 // Sums start at -0, the neutral element of addition, so that "starts from its first term" and "later keys are part of no sum" are
 // exact without conditions: an absent term is -0.
+//
+// What a row does not see is left out by selection and never by a weight of 0, which an infinity or a NaN would turn into a NaN.  In `fast`,
+// where selections cost time, each walk has a part in which all rows see all and nothing is selected, and a short one at the diagonal.
 #ifdef ATTENTION_HEAD_SIZE
 #extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
@@ -150,10 +153,13 @@ bool has_rows(uint base, uint count, uint sequence) { return base + gl_LocalInvo
 #ifdef ATTENTION_HEAD_SIZE
 // All lanes walk as far as the last.
 uint walk_end(uint base, uint first, uint count, uint sequence) { return min(base + gl_WorkGroupSize.x * count, sequence); }
+// How many keys all rows of all lanes see.
+uint seen_end(uint base, uint first) { return base + 1u; }
 bool is_seen(uint key, uint i, uint count) { return key <= i; }
 #else
 // Where each walks to its own last row, a single query sees all that it walks over.
 uint walk_end(uint base, uint first, uint count, uint sequence) { return first + count; }
+uint seen_end(uint base, uint first) { return first + 1u; }
 bool is_seen(uint key, uint i, uint count) { return mix(key <= i, true, count == 1u); }
 #endif
 
@@ -170,23 +176,14 @@ float add_products(float sum, vec4 a, vec4 b, uint d) {
     return result;
 }
 
-// sum + weight * term where `visible`, else sum; in `fast` the weight is 0 there.
+// sum + weight * term where the row sees it, else sum.
 vec4 add_weighted(vec4 sum, float weight, vec4 term, bool is_visible) {
 #ifdef MS_FAST
-    return sum + weight * term;
+    return mix(sum, sum + weight * term, bvec4(is_visible));
 #else
     precise vec4 product = weight * term;
     precise vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_visible));
     return result;
-#endif
-}
-
-// A weight for add_weighted.
-float weight_of(float weight, bool is_visible) {
-#ifdef MS_FAST
-    return mix(0.0, weight, is_visible);
-#else
-    return weight;
 #endif
 }
 

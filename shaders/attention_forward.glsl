@@ -35,19 +35,29 @@ void load_value_quad(uint unused, uint d) { walking[d] = walk_quad(v, walking_at
 void score_quad(uint r, uint d) { score[r] = add_products(score[r], query[r][d], walking[d], d); }
 void add_value_quad(uint r, uint d) { weighted[r][d] = add_weighted(weighted[r][d], score[r], walking[d], visible[r]); }
 
-void score_row(uint r) {
+// Scores of the key at hand, of a row that sees it.
+void score_seen_row(uint r) {
     score[r] = ABSENT;
     EACH_QUAD(score_quad, r)
     PRECISE float scaled = score[r] * scale;
     score[r] = scaled;
+    visible[r] = true;
+}
+
+void score_row(uint r) {
+    score_seen_row(r);
     visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
+}
+
+void load_key(uint j) {
+    walking_key = j;
+    walking_at = kv_at + j * kv_stride;
+    EACH_QUAD(load_key_quad, 0u)
 }
 
 // Loads key j and forms the scores of the rows.
 void score_key(uint j) {
-    walking_key = j;
-    walking_at = kv_at + j * kv_stride;
-    EACH_QUAD(load_key_quad, 0u)
+    load_key(j);
     EACH_ROW(score_row)
 }
 
@@ -77,15 +87,22 @@ void begin_row(uint r) {
 void weigh_row(uint r) {
     float highest = larger(maximum[r], score[r], visible[r]);
     shrink = ms_exp(maximum[r] - highest);
-    score[r] = weight_of(ms_exp(score[r] - highest), visible[r]);
+    score[r] = mix(0.0, ms_exp(score[r] - highest), visible[r]);
     maximum[r] = highest;
     weight_sum[r] = weight_sum[r] * shrink + score[r];
     EACH_QUAD(shrink_quad, r)
 }
 
-void walk(uint end) {
+// Keys to before `end`; all rows see those before `seen`.
+void walk(uint seen, uint end) {
     EACH_ROW(begin_row)
-    for (uint j = 0u; j < end; j++) {
+    for (uint j = 0u; j < seen; j++) {
+        load_key(j);
+        EACH_ROW(score_seen_row)
+        EACH_ROW(weigh_row)
+        add_value();
+    }
+    for (uint j = seen; j < end; j++) {
         score_key(j);
         EACH_ROW(weigh_row)
         add_value();
@@ -165,7 +182,7 @@ void close_chunk(uint chunk_end, uint end) {
     }
 }
 
-void walk(uint end) {
+void walk(uint seen, uint end) {
     EACH_ROW(begin_row)
     for (uint j = 0u; j < end; j++) {
         score_key(j);
@@ -224,7 +241,7 @@ void main() {
     kv_at = (batch * sequence * kv_heads + head / (heads / kv_heads)) * HEAD_SIZE;
     kv_stride = kv_heads * HEAD_SIZE;
     EACH_ROW(load_query)
-    walk(walk_end(base, first, ROW_QUERIES, sequence));
+    walk(seen_end(base, first), walk_end(base, first, ROW_QUERIES, sequence));
     if (!has_rows(base, ROW_QUERIES, sequence)) return;
     if (HAS_OUTPUT != 0u) { EACH_ROW(store_output) }
     if (HAS_LSE != 0u) { EACH_ROW(store_lse) }

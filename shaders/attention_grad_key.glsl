@@ -51,14 +51,19 @@ void score_quad(uint r, uint d) {
     d_weight[r] = add_products(d_weight[r], d_output[d], value[r][d], d);
 }
 
-void score_row(uint r) {
+void score_seen_row(uint r) {
     weight[r] = d_weight[r] = ABSENT;
     EACH_QUAD(score_quad, r)
-    visible[r] = walking_query >= first + r;
-    weight[r] = weight_of(probability(weight[r], scale, walking_lse), visible[r]);
+    weight[r] = probability(weight[r], scale, walking_lse);
     PRECISE float difference = d_weight[r] - walking_delta;
     PRECISE float d_score = weight[r] * difference;
-    d_weight[r] = weight_of(d_score, visible[r]);
+    d_weight[r] = d_score;
+    visible[r] = true;
+}
+
+void score_row(uint r) {
+    score_seen_row(r);
+    visible[r] = walking_query >= first + r;
 }
 
 void add_query_quad(uint r, uint d) {
@@ -84,16 +89,34 @@ void add_quads(uint r, uint d) {
 }
 void add_row(uint r) { EACH_QUAD(add_quads, r) }
 
+// Queries from i to before `end`; those from `seeing` on see all rows.
+void walk_chunk(uint i, uint seeing, uint end) {
+#ifdef MS_FAST
+    for (; i < min(seeing, end); i++) {
+        load_query(i);
+        EACH_ROW(score_row)
+        EACH_ROW(add_query)
+    }
+    for (; i < end; i++) {
+        load_query(i);
+        EACH_ROW(score_seen_row)
+        EACH_ROW(add_query)
+    }
+#else
+    for (; i < end; i++) {
+        load_query(i);
+        EACH_ROW(score_row)
+        EACH_ROW(add_query)
+    }
+#endif
+}
+
 // All invocations walk together, from the first row of the workgroup.
 void walk(uint start, bool stores) {
     for (uint begin = start / DEPTH_CHUNK * DEPTH_CHUNK; begin < sequence; begin += DEPTH_CHUNK) {
         EACH_ROW(begin_chunk)
         uint chunk_end = min(sequence, begin + DEPTH_CHUNK);
-        for (uint i = max(start, begin); i < chunk_end; i++) {
-            load_query(i);
-            EACH_ROW(score_row)
-            EACH_ROW(add_query)
-        }
+        walk_chunk(max(start, begin), start + gl_WorkGroupSize.x * ROWS - 1u, chunk_end);
         if (stores) {
             if (begin <= start) {
                 EACH_ROW(store_row)

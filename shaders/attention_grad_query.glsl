@@ -71,14 +71,19 @@ void score_quad(uint r, uint d) {
     d_weight[r] = add_products(d_weight[r], d_output[r][d], value[d], d);
 }
 
-void score_row(uint r) {
+void score_seen_row(uint r) {
     score[r] = ABSENT;
     d_weight[r] = ABSENT;
     EACH_QUAD(score_quad, r)
     PRECISE float difference = d_weight[r] - row_delta[r];
     PRECISE float d_score = probability(score[r], scale, row_lse[r]) * difference;
+    score[r] = d_score;
+    visible[r] = true;
+}
+
+void score_row(uint r) {
+    score_seen_row(r);
     visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
-    score[r] = weight_of(d_score, visible[r]);
 }
 
 void add_key_quad(uint r, uint d) { d_query[r][d] = add_weighted(d_query[r][d], score[r], key[d], visible[r]); }
@@ -99,16 +104,32 @@ void store_row_quad(uint r, uint d) {
 }
 void store_row(uint r) { EACH_QUAD(store_row_quad, r) }
 
-void walk(uint end) {
-    for (uint begin = 0u; begin < end; begin += DEPTH_CHUNK) {
-        uint chunk_end = min(end, begin + DEPTH_CHUNK);
-        for (walking_key = begin; walking_key < chunk_end; walking_key++) {
-            walking_at = kv_at + walking_key * kv_stride;
-            EACH_QUAD(load_key_quad, 0u)
-            EACH_QUAD(load_value_quad, 0u)
-            EACH_ROW(score_row)
-            EACH_ROW(add_key)
-        }
+void load_key() {
+    walking_at = kv_at + walking_key * kv_stride;
+    EACH_QUAD(load_key_quad, 0u)
+    EACH_QUAD(load_value_quad, 0u)
+}
+
+// Keys from walking_key to before `end`; all rows see those before `seen`.
+void walk_chunk(uint seen, uint end) {
+#ifdef MS_FAST
+    for (; walking_key < min(seen, end); walking_key++) {
+        load_key();
+        EACH_ROW(score_seen_row)
+        EACH_ROW(add_key)
+    }
+#endif
+    for (; walking_key < end; walking_key++) {
+        load_key();
+        EACH_ROW(score_row)
+        EACH_ROW(add_key)
+    }
+}
+
+void walk(uint seen, uint end) {
+    walking_key = 0u;
+    while (walking_key < end) {
+        walk_chunk(seen, min(end, walking_key + DEPTH_CHUNK));
         if (CHUNKED != 0u) { EACH_ROW(close_chunk) }
     }
 }
@@ -127,6 +148,6 @@ void main() {
     EACH_ROW(load_row)
     if (has_rows(base, ROW_QUERIES, sequence)) { EACH_ROW(store_delta) }
     if (HAS_DQ == 0u) return;
-    walk(walk_end(base, first, ROW_QUERIES, sequence));
+    walk(seen_end(base, first), walk_end(base, first, ROW_QUERIES, sequence));
     if (has_rows(base, ROW_QUERIES, sequence)) { EACH_ROW(store_row) }
 }

@@ -10,7 +10,9 @@ typedef enum ms_case_fill {
     MS_CASE_NORMAL,   /* about normal, deviation 1, at most 6; i32: uniform in [low, high) */
     MS_CASE_POSITIVE, /* uniform in [0.1, 2) */
     MS_CASE_SPARSE,   /* as NORMAL, a third of it +0 or -0 */
-    MS_CASE_WIDE      /* NORMAL times 2^-20 .. 2^20 */
+    MS_CASE_WIDE,     /* NORMAL times 2^-20 .. 2^20 */
+    MS_CASE_LATE_NAN, /* as NORMAL; of n rows, row n - 1 - n/8 holds NaN, inf and -inf in turn */
+    MS_CASE_EARLY_NAN /* the same in row n/8 */
 } ms_case_fill;
 
 enum { MS_CASE_N_SCALARS = 4 };
@@ -38,8 +40,10 @@ struct ms_op_case {
     double bound; /* largest |exact - oracle| in units of 2^-24 magnitude, from the sequence of operations */
     ms_case_product_error product_error; /* NULL: no products in it */
     double native;                       /* what `fast` may add to it, for functions of the device: see ms_case_bound */
-    bool skip_special;       /* no NaN and infinity in its inputs: the op moves data, or they cannot reach the output */
-    bool large;              /* many millions of elements: not for quick runs */
+    bool skip_special;   /* no NaN and infinity in its inputs: the op moves data, or they cannot reach the output */
+    bool hidden_special; /* NaN and infinity in its inputs that must not reach some of its results, whatever they are
+                            multiplied by */
+    bool large;          /* many millions of elements: not for quick runs */
     uint32_t absent_outputs; /* bit k: output k is not written for these attributes */
     /* filled by ms_case_infer */
     int32_t n_outputs;

@@ -3,7 +3,9 @@
 
    exact, for query i of a head: s_j = (sum over d ascending of q_id * k_jd) * scale for j <= i; m = maximum of s_j;
    p_j = exp(s_j - m); l = sum of p_j by the reduction rule (reduce.h); o_id = (sum over j ascending in chunks of 512 of
-   p_j * v_jd) * reciprocal(l); lse = m + log(l).  Later keys are part of no sum.
+   p_j * v_jd) * reciprocal(l); lse = m + log(l).  Later keys are part of no sum: infinities and NaN in them and their
+   values change nothing, in `fast` neither.  The same holds in attention_grad.c.  (Fast attention on tensor cores,
+   CUDA, multiplies later keys by weights of 0; there they turn earlier rows of the same tile into NaN.)
 
    One task has one key/value head and TASK_QUERIES queries of all its query heads: keys are packed once for all of
    them.  The scores of BLOCK_QUERIES queries exist at a time.  A query is computed whole by one task, so in `exact`
