@@ -21,7 +21,6 @@ layout(push_constant) uniform Push {
     uint node;
 };
 
-const uint ROW_INVOCATIONS = MS_QUADS * GROUPS;
 const uint ROW_STRIDE = 4u * ROW_INVOCATIONS; // numbers
 #define MINUS_INFINITY uintBitsToFloat(0xff800000u)
 

@@ -21,7 +21,7 @@ layout(push_constant) uniform Push {
 
 const uint HALF = COLUMNS / 2u;
 // Heads of moderate size wait in shared memory for the rotation; others are read again.
-const bool STAGED = VECTOR != 0u && NORMALISE != 0u && COLUMNS <= 128u;
+const bool STAGED = !ALONE && VECTOR != 0u && NORMALISE != 0u && COLUMNS <= 128u;
 shared vec4 staged[STAGED ? gl_WorkGroupSize.x / MS_QUADS * COLUMNS / 4u : 1u];
 
 float scale; // rstd of this row
@@ -69,5 +69,9 @@ void main() {
     if (row >= rows) return;
     if (WANT_RSTD != 0u && ms_row_is_first()) rstd.x[row] = scale;
     if (WANT_Y == 0u) return;
-    for (uint k = 4u * ms_quad(); k < HALF; k += 4u * MS_QUADS) rotate(k);
+    if (ALONE) {
+        for (uint k = 0u; k < HALF; k += 4u) rotate(k);
+    } else {
+        for (uint k = 4u * ms_quad(); k < HALF; k += 4u * MS_QUADS) rotate(k);
+    }
 }

@@ -58,7 +58,7 @@ void main() {
     uint row = ms_row();
     if (NORMALISE != 0u) {
         ms_norm_share_gain(gain);
-        barrier();
+        if (!ALONE) barrier();
         row_rstd = row < rows ? rstd.x[row] : 0.0;
         precise float mean = ms_row_sum(row < rows) * inverse_count;
         s = mean;

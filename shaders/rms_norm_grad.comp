@@ -44,7 +44,7 @@ void ms_row_result(uint i, uint k) {
 void main() {
     uint row = ms_row();
     ms_norm_share_gain(gain);
-    barrier();
+    if (!ALONE) barrier();
     row_rstd = row < rows ? rstd.x[row] : 0.0;
     precise float mean = ms_row_sum(row < rows) * inverse_count;
     s = mean;

@@ -9,8 +9,9 @@ ms_status ms_vulkan_qk_norm_rope(const ms_vulkan_call *call) {
     if (!ms_vulkan_is_given(y) && !ms_vulkan_is_given(rstd)) return MS_OK;
     bool vectors = size % 8 == 0 && ms_vulkan_is_vectors(x, size) && ms_vulkan_is_vectors(&call->in[1], size) &&
                    ms_vulkan_is_vectors(&call->in[2], size) && ms_vulkan_is_vectors(y, size);
+    uint32_t groups = ms_vulkan_row_groups(call, size, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope", size, 1, vectors, x, &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope", size, groups, vectors, x, &dispatch));
     ms_vulkan_constant_u32(&dispatch, rope->normalise);
     ms_vulkan_constant_u32(&dispatch, rope->interleaved);
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(y));

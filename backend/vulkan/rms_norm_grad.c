@@ -9,8 +9,9 @@ static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows, int64_t colum
     bool vectors = ms_vulkan_is_vectors(x, columns) && ms_vulkan_is_vectors(gain, columns) &&
                    ms_vulkan_is_vectors(dy, columns) && ms_vulkan_is_vectors(acc, columns) &&
                    ms_vulkan_is_vectors(dx, columns);
+    uint32_t groups = ms_vulkan_row_groups(call, columns, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "rms_norm_grad", columns, 1, vectors, x, &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "rms_norm_grad", columns, groups, vectors, x, &dispatch));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(acc));
     ms_vulkan_push_read(&dispatch, x);
     ms_vulkan_push_read(&dispatch, gain);
