@@ -353,10 +353,12 @@ static ms_status compile(ms_device *device, const ms_backend_buffer *buffers, co
     ms_cost cost = ms_graph_cost(graph);
     program->report = (ms_program_report){
         .arena_bytes = plan.arena_bytes,
+        .live_bytes = plan.live_bytes,
         .workspace_bytes = device->impl->workspace_bytes(program->program),
         .n_nodes = ms_graph_n_nodes(graph),
         .n_aliased = plan.n_aliased,
         .n_placed = plan.n_placed,
+        .n_active = plan.n_active,
         .flops = cost.flops,
         .contraction_flops = cost.contraction_flops,
         .bytes = cost.bytes,

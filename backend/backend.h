@@ -112,9 +112,11 @@ ms_status ms_device_wait(ms_device *device);
 
 typedef struct ms_program_report {
     size_t arena_bytes;     /* temporaries */
+    size_t live_bytes;      /* most of them in use at one node: the least that arena_bytes could be */
     size_t workspace_bytes; /* scratch of the hungriest op */
     int32_t n_nodes;
     int32_t n_aliased, n_placed;
+    int32_t n_active;                       /* nodes that must compute or move something */
     double flops, contraction_flops, bytes; /* of one run, from the cost model */
 } ms_program_report;
 /* What a program would need on a device, without storage for its variables and without allocating anything. */

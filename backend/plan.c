@@ -290,6 +290,26 @@ static void join_chains(planner *p) {
 
 /* ---- result ---- */
 
+/* The largest sum, over the nodes, of the bytes of arena storages in use there. */
+static ms_status find_live_bytes(const planner *p, ms_plan *plan) {
+    int64_t *changes = calloc((size_t)p->n_nodes + 2, sizeof *changes), live = 0, most = 0;
+    if (!changes) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d nodes", p->n_nodes);
+    for (int32_t t = 0; t < p->n_tensors; t++) {
+        const storage *s = &p->storage[t];
+        if (p->storages[t] != t || s->place.variable >= 0) continue;
+        bool always = p->options->no_reuse;
+        changes[always ? 0 : s->from] += s->size_bytes;
+        changes[always ? p->n_nodes : s->to + 1] -= s->size_bytes;
+    }
+    for (int32_t i = 0; i < p->n_nodes; i++) {
+        live += changes[i];
+        if (live > most) most = live;
+    }
+    plan->live_bytes = (size_t)most;
+    free(changes);
+    return MS_OK;
+}
+
 static ms_status pack(planner *p, ms_plan *plan) {
     ms_plan_block *blocks = calloc((size_t)p->n_tensors + 1, sizeof *blocks);
     if (!blocks) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d tensors", p->n_tensors);
@@ -331,8 +351,12 @@ static void set_places(const planner *p, ms_plan *plan) {
     }
     for (int32_t i = 0; i < p->n_nodes; i++) {
         const ms_node *node = ms_graph_node(p->graph, i);
-        if (node->op == MS_OP_STORE)
-            plan->n_placed += same_place(plan->places[node->inputs[0]], plan->places[node->inputs[1]]);
+        bool is_placed =
+            node->op == MS_OP_STORE && same_place(plan->places[node->inputs[0]], plan->places[node->inputs[1]]);
+        bool is_shared =
+            node->op == MS_OP_RESHAPE && same_place(plan->places[node->inputs[0]], plan->places[node->outputs[0]]);
+        plan->n_placed += is_placed;
+        plan->n_active += !is_placed && !is_shared;
         for (int k = 0; k < node->n_outputs; k++) {
             bool shares = false;
             for (int j = 0; j < node->n_inputs; j++)
@@ -394,6 +418,7 @@ ms_status ms_plan_init(const ms_graph *graph, const ms_plan_options *options, ms
         }
         status = pack(&p, out);
     }
+    if (status == MS_OK) status = find_live_bytes(&p, out);
     if (status == MS_OK) set_places(&p, out);
     if (status != MS_OK) ms_plan_finish(out);
     planner_finish(&p);

@@ -13,8 +13,10 @@ typedef struct ms_place {
 typedef struct ms_plan {
     ms_place *places;   /* [number of tensors] */
     size_t arena_bytes; /* all temporaries together */
+    size_t live_bytes;  /* most bytes of temporaries in use at one node: no packing of these can be smaller */
     int32_t n_aliased;  /* tensors that share an input's storage */
     int32_t n_placed;   /* stores that cost nothing: the value was computed in its variable */
+    int32_t n_active;   /* nodes that must compute or move something: not such stores, nor reshapes that share */
 } ms_plan;
 
 typedef struct ms_plan_options {

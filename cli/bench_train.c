@@ -134,8 +134,9 @@ static void print_work(const contender *c, double seconds, double peak, FILE *ou
     fprintf(out, "contractions         %.2f GFLOP a step, %.1f ms at the limit: the step takes %.3f times that\n",
             facts->contraction_flops / 1e9, 1e3 * facts->contraction_flops / 1e9 / peak,
             seconds * peak * 1e9 / facts->contraction_flops);
-    fprintf(out, "dispatches           %.0f a step, %.0f barriers; graph nodes: %d\n", dispatches, barriers,
-            facts->nodes_per_step);
+    fprintf(out,
+            "dispatches           %.0f a step, %.0f barriers; nodes that must compute or move something: %d of %d\n",
+            dispatches, barriers, facts->active_nodes_per_step, facts->nodes_per_step);
     if (bytes > 0)
         fprintf(out,
                 "operands             %.1f MiB a step read and written by dispatches; by the graph's nodes: %.1f MiB\n",
@@ -179,13 +180,18 @@ static ms_status prepare(const ms_config *config, int n_steps, bool compare_adam
     MS_TRY(open_contender(&options, n_steps, main_one));
     MS_TRY(timed_step(main_one, NULL, &unused));
     const ms_device *device = main_one->trainer->device;
-    double measured = memory_held(device), planned = (double)main_one->trainer->facts.memory.total;
+    const ms_memory_plan *memory = &main_one->trainer->facts.memory;
+    double measured = memory_held(device), planned = (double)memory->total;
     if (ms_device_allocated_bytes(device) == 0) measured -= resident;
     fprintf(out, "train: %lld parameters, %s, %s numerics", (long long)main_one->trainer->facts.parameters,
             options.device, ms_numerics_name(options.numerics));
     if (ms_device_threads(device) > 0) fprintf(out, ", %d threads", ms_device_threads(device));
     fprintf(out, "\nmemory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
             measured / 1048576, measured / planned);
+    double least = (double)memory->least, variables = planned - (double)(memory->arena + memory->workspace);
+    fprintf(out,
+            "  at least           %.1f MiB: variables %.1f, temporaries in use at once %.1f; planned over that %.3f\n",
+            least / 1048576, variables / 1048576, (least - variables) / 1048576, planned / least);
     if (!compare_adamw) return MS_OK;
     options.optimizer.kind = MS_OPTIMIZER_ADAMW;
     MS_TRY(open_contender(&options, n_steps, adamw));

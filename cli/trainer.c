@@ -118,16 +118,19 @@ static ms_status estimate(ms_trainer *trainer) {
         if (!programs[i].graph) continue;
         ms_program_report report;
         MS_TRY(ms_program_estimate(trainer->device, programs[i].graph, &report));
+        if (report.live_bytes > facts->memory.least) facts->memory.least = report.live_bytes;
         if (report.arena_bytes > facts->memory.arena) facts->memory.arena = report.arena_bytes;
         if (report.workspace_bytes > facts->memory.workspace) facts->memory.workspace = report.workspace_bytes;
         facts->step_flops += programs[i].runs * report.flops;
         facts->contraction_flops += programs[i].runs * report.contraction_flops;
         facts->step_bytes += programs[i].runs * report.bytes;
         facts->nodes_per_step += (int32_t)programs[i].runs * report.n_nodes;
+        facts->active_nodes_per_step += (int32_t)programs[i].runs * report.n_active;
     }
     ms_memory_plan *memory = &facts->memory;
-    memory->total = memory->parameters + memory->gradients + memory->optimizer_state + memory->other_variables +
-                    memory->arena + memory->workspace;
+    size_t variables = memory->parameters + memory->gradients + memory->optimizer_state + memory->other_variables;
+    memory->total = variables + memory->arena + memory->workspace;
+    memory->least += variables;
     return MS_OK;
 }
 

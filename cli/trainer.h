@@ -32,6 +32,7 @@ typedef struct ms_memory_plan {
     size_t arena;     /* temporaries of the hungriest program */
     size_t workspace; /* scratch of the hungriest op */
     size_t total;
+    size_t least; /* variables, and the most temporaries that any program has in use at once */
 } ms_memory_plan;
 
 /* Sizes and costs that follow from the options alone. */
@@ -42,7 +43,7 @@ typedef struct ms_trainer_facts {
     double step_flops;            /* all arithmetic of a step, optimizer included, from the cost model */
     double contraction_flops;     /* of them, those of matrix products and visible attention pairs */
     double step_bytes;            /* read and written at least once */
-    int32_t nodes_per_step;
+    int32_t nodes_per_step, active_nodes_per_step; /* active: they must compute or move something */
     ms_memory_plan memory;
 } ms_trainer_facts;
 

@@ -135,10 +135,13 @@ END_TEST
 START_TEST(test_counts_and_times) {
     world w = make_world(1 << 20);
     ms_program_counts counts;
+    ms_program_report report;
     ms_op_time times[MS_OP_COUNT];
     ms_must(ms_program_run(w.program));
     ms_must(ms_device_wait(w.device));
     ms_program_get_counts(w.program, &counts);
+    ms_program_get_report(w.program, &report);
+    ck_assert_int_eq(report.n_active, 2);
     ck_assert_int_eq(counts.n_dispatches, 2); /* what is stored is computed in its variable */
     ck_assert_int_eq(counts.n_barriers, 1);
     ck_assert_int_eq(counts.n_submissions, 1);

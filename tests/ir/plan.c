@@ -207,6 +207,8 @@ static void check_plan(const ms_graph *graph, const char *name, unsigned number)
             ck_assert_msg(!error[0], "%s %u, f32 of %zu bytes, no_reuse %d: %s", name, number, f32_bytes, no_reuse,
                           error);
             if (no_reuse) ck_assert_int_eq(plan.n_aliased, 0);
+            ck_assert_uint_le(plan.live_bytes, plan.arena_bytes);
+            ck_assert_int_le(plan.n_active + plan.n_placed, ms_graph_n_nodes(graph));
             ms_plan_finish(&plan);
         }
     }
@@ -234,7 +236,8 @@ START_TEST(random_graphs_are_safe) {
 }
 END_TEST
 
-/* Largest sum of bytes of storages in use at one node: no order of packing can be below it. */
+/* Largest sum of bytes of storages in use at one node: no order of packing can be below it.  From the places alone: two
+   tensors in one place are counted once. */
 static int64_t live_bytes(const ms_graph *graph, const ms_plan *plan) {
     int n = ms_graph_n_tensors(graph), n_nodes = ms_graph_n_nodes(graph);
     int *last = calloc((size_t)n, sizeof *last);
@@ -243,16 +246,16 @@ static int64_t live_bytes(const ms_graph *graph, const ms_plan *plan) {
         for (int k = 0; k < ms_graph_node(graph, i)->n_inputs; k++)
             if (ms_graph_node(graph, i)->inputs[k] >= 0) last[ms_graph_node(graph, i)->inputs[k]] = i;
     for (int i = 0; i < n_nodes; i++) {
-        uint64_t *used = calloc(plan->arena_bytes / 64 + 1, sizeof *used);
+        uint8_t *used = calloc(plan->arena_bytes / GRANULE + 1, sizeof *used);
         for (int t = 0; t < n; t++) {
             const ms_tensor_info *info = ms_graph_tensor(graph, t);
             ms_place place = plan->places[t];
             if (info->producer < 0 || place.variable >= 0 || place.offset < 0) continue;
             if (info->producer > i || last[t] < i) continue;
-            int64_t size = (ms_shape_count(&info->shape) * 4 + 63) / 64;
-            for (int64_t b = 0; b < size; b++) used[place.offset / 64 + b] = 1;
+            size_t size = (size_t)ms_shape_count(&info->shape) * ms_dtype_size(info->dtype);
+            memset(used + place.offset / GRANULE, 1, size / GRANULE);
         }
-        for (size_t b = 0; b < plan->arena_bytes / 64; b++) bytes[i] += used[b] ? 64 : 0;
+        for (size_t b = 0; b < plan->arena_bytes / GRANULE; b++) bytes[i] += GRANULE * used[b];
         if (bytes[i] > most) most = bytes[i];
         free(used);
     }
@@ -285,6 +288,7 @@ START_TEST(training_step_is_safe_and_small) {
                count_op(finished, MS_OP_STORE), plan.n_aliased);
         ck_assert_msg((double)plan.arena_bytes <= 1.15 * (double)floor, "arena of %zu bytes for %lld live ones",
                       plan.arena_bytes, (long long)floor);
+        ck_assert_int_eq((int64_t)plan.live_bytes, floor);
         ck_assert_uint_lt(plan.arena_bytes, separate.arena_bytes / 3);
         ms_plan_finish(&plan);
         ms_plan_finish(&separate);
@@ -382,6 +386,29 @@ START_TEST(accumulation_ends_in_place) {
     ck_assert_int_eq(plan.n_placed, 2);
     ck_assert_uint_eq(plan.arena_bytes, 0);
     ms_plan_finish(&plan);
+    small_destroy(&s);
+}
+END_TEST
+
+/* Tensors of 64 bytes.  `a` is computed in x, where the sum takes over from it.  Of the three others two are in use at
+   each of the last two products.  The reshape and the store cost nothing, five nodes compute. */
+START_TEST(what_is_in_use_at_once) {
+    small s = small_create();
+    ms_tensor x = ms_view_slice(s.graph, s.x, 0), y = ms_view_all(s.graph, s.y);
+    ms_tensor a = ms_relu2(s.graph, y), b = ms_matmul(s.graph, y, false, y, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor c = ms_matmul(s.graph, b, false, b, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor d = ms_matmul(s.graph, c, false, c, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor e = ms_reshape(s.graph, d, ms_shape_2(4, 4));
+    ms_assign(s.graph, ms_axpby(s.graph, ms_constant(1), a, ms_constant(1), e), x);
+    ms_plan plan = make_plan(s.graph, 4, false), separate = make_plan(s.graph, 4, true);
+    ck_assert_uint_eq(plan.live_bytes, 2 * 64);
+    ck_assert_uint_eq(plan.arena_bytes, 2 * 64);
+    ck_assert_int_eq(plan.n_active, 5);
+    ck_assert_int_eq(plan.n_placed, 1);
+    ck_assert_uint_eq(separate.live_bytes, 6 * 64); /* with `a`, the reshape and the sum */
+    ck_assert_int_eq(separate.n_active, 7);
+    ms_plan_finish(&plan);
+    ms_plan_finish(&separate);
     small_destroy(&s);
 }
 END_TEST
@@ -504,6 +531,7 @@ int main(void) {
     tcase_add_test(tcase, packed_blocks_lie_apart_and_close);
     tcase_add_test(tcase, block_larger_than_a_piece_is_refused);
     tcase_add_test(tcase, accumulation_ends_in_place);
+    tcase_add_test(tcase, what_is_in_use_at_once);
     tcase_add_test(tcase, a_chain_grows_into_its_variable);
     tcase_add_test(tcase, a_read_in_between_forbids_the_place);
     tcase_add_test(tcase, an_input_read_twice_is_not_overwritten);
