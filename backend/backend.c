@@ -25,7 +25,7 @@ struct ms_device {
     const ms_backend_impl *impl;
     ms_backend_device *device;
     ms_numerics numerics;
-    int64_t memory_bytes;
+    ms_device_info info;
 };
 
 struct ms_store {
@@ -167,7 +167,7 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
     if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "device %s: no memory", options->name);
     device->impl = impl;
     device->numerics = options->numerics;
-    device->memory_bytes = info.memory_bytes;
+    device->info = info;
     ms_status status = impl->open(index, options, &device->device);
     if (status == MS_OK && options->numerics == MS_NUMERICS_EXACT) {
         status = refuse_inexact(impl, device->device, &info);
@@ -195,8 +195,9 @@ ms_product_rounding ms_device_product_rounding(const ms_device *device) {
     return fast ? device->impl->product_rounding(device->device) : nothing;
 }
 
+const ms_device_info *ms_device_get_info(const ms_device *device) { return &device->info; }
 int ms_device_threads(const ms_device *device) { return device->impl->n_threads(device->device); }
-int64_t ms_device_memory_bytes(const ms_device *device) { return device->memory_bytes; }
+int64_t ms_device_memory_bytes(const ms_device *device) { return device->info.memory_bytes; }
 size_t ms_device_allocated_bytes(const ms_device *device) { return device->impl->allocated_bytes(device->device); }
 
 static size_t element_bytes(const ms_device *device, ms_dtype dtype) {

@@ -61,6 +61,8 @@ typedef struct ms_product_rounding {
 } ms_product_rounding;
 ms_product_rounding ms_device_product_rounding(const ms_device *device);
 
+/* What ms_device_list says of it; valid until the device is closed. */
+const ms_device_info *ms_device_get_info(const ms_device *device);
 int ms_device_threads(const ms_device *device);
 /* Memory of the device in all, in bytes; 0: not known. */
 int64_t ms_device_memory_bytes(const ms_device *device);

@@ -109,6 +109,10 @@ static void print_op_times(const contender *c, int n_steps, FILE *out) {
         }
     }
     for (int j = 0; j < MS_OP_COUNT; j++) total += times[j].seconds;
+    if (total == 0) {
+        fprintf(out, "op                   no times of single ops: this device gives no timestamps\n");
+        return;
+    }
     qsort(times, MS_OP_COUNT, sizeof *times, by_seconds_descending);
     fprintf(out, "%-24s %10s %12s %8s\n", "op", "calls/step", "ms/step", "share");
     for (int j = 0; j < MS_OP_COUNT && times[j].n_calls > 0; j++)

@@ -43,11 +43,13 @@ static void print_text(const ms_device_info *devices, int n) {
     for (int i = 0; i < n; i++) {
         const ms_device_info *device = &devices[i];
         printf("%-10s %-9s %s\n", device->name, device->usable ? "usable" : "unusable", device->description);
-        printf("%20s %.1f GiB memory", "", (double)device->memory_bytes / (1 << 30));
+        if (device->memory_bytes > 0) /* a backend without a device has none */
+            printf("%20s %.1f GiB memory", "", (double)device->memory_bytes / (1 << 30));
         if (device->n_threads > 0) printf(", %d processors", (int)device->n_threads);
         if (is_processor(device))
             printf(", %s (program built for %s)", ms_processor_vectors(), ms_processor_vectors_built());
-        printf("\n%20s %s\n", "", device->reason);
+        if (device->memory_bytes > 0) printf("\n");
+        printf("%20s %s\n", "", device->reason);
         if (device->usable) printf("%20s %s\n", "", probe(device).text);
     }
 }

@@ -97,6 +97,9 @@ static ms_status train(const struct arguments *arguments, ms_train_run *run) {
     snprintf(name, sizeof name, "runs/%s-%s", arguments->config.preset ? arguments->config.preset : "run",
              ms_clock_utc(time, sizeof time));
     MS_TRY(ms_train_run_start(run, arguments->run ? arguments->run : name));
+    char device[400];
+    ms_train_run_device(run, device, sizeof device);
+    ms_logger_file_only(run->logger, "device: %s", device);
     ms_status status = ms_train_run_train(run);
     if (status != MS_OK) {
         ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());

@@ -30,9 +30,8 @@ static const ms_option options[] = {
     {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
-     "Make faults in each op and run (a bit of a result, memory around and before, a NaN): the command must then fail "
-     "and "
-     "name each"},
+     "Make faults in each op and run (a bit of a result, memory around and\nbefore, a NaN): the command must then fail "
+     "and name each"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {

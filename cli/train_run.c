@@ -74,14 +74,26 @@ ms_status ms_train_run_plan(ms_train_run *run) {
     return ms_trainer_open(&options, &run->trainer);
 }
 
+void ms_train_run_device(const ms_train_run *run, char *out, size_t size) {
+    const ms_device *device = run->trainer->device;
+    const ms_device_info *info = ms_device_get_info(device);
+    const char *name = run->config.train.device, *numerics = ms_numerics_name(run->trainer->options.numerics);
+    if (ms_device_threads(device) > 0)
+        snprintf(out, size, "%s, %d threads, %s numerics", name, ms_device_threads(device), numerics);
+    else
+        snprintf(out, size, "%s, %s numerics: %s, %s%s", name, numerics, info->description,
+                 info->uuid[0] ? "UUID " : "", info->uuid[0] ? info->uuid : "no UUID");
+}
+
 /* Device memory is the plan; the host's share is what the tracker and a checkpoint's copy take. */
 void ms_train_run_print(const ms_train_run *run, FILE *stream) {
     const ms_config *config = &run->config;
     const ms_trainer_facts *facts = &run->trainer->facts;
     const ms_memory_plan *memory = &facts->memory;
     const double mib = 1048576;
-    fprintf(stream, "device        %s, %d threads (named by train.device), %s numerics\n", config->train.device,
-            ms_device_threads(run->trainer->device), ms_numerics_name(run->trainer->options.numerics));
+    char device[400];
+    ms_train_run_device(run, device, sizeof device);
+    fprintf(stream, "device        %s\n", device);
     fprintf(stream,
             "model         %lld layers, width %lld, %lld heads (%lld kv) of %lld, feed-forward %lld, vocabulary %d, "
             "sequence %lld\n",

@@ -33,6 +33,8 @@ typedef struct ms_train_run {
 /* Opens data and trainer for run->config (set by the caller in a zeroed run) and plans memory, but touches no folder
    and allocates no device memory: all that --dry-run needs.  Call ms_train_run_close also after an error. */
 ms_status ms_train_run_plan(ms_train_run *run);
+/* The device of a planned run, its numerics, and its threads or its description and UUID, on one line. */
+void ms_train_run_device(const ms_train_run *run, char *out, size_t size);
 /* Prints the start-up table. */
 void ms_train_run_print(const ms_train_run *run, FILE *stream);
 /* Starts a new run in `path`, or goes on with the one whose folder is already open (run->has_folder). */

@@ -87,6 +87,9 @@ START_TEST(help_and_version_exit_with_0) {
     ck_assert_int_eq(RUN("devices", "--help"), 0);
     ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope devices [options]\n"));
     ck_assert_ptr_nonnull(strstr(standard_output, "  --json "));
+    ck_assert_int_eq(RUN("verify", "--help"), 0);
+    for (const char *line = standard_output; *line; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\n") <= 130, "%.*s", (int)strcspn(line, "\n"), line);
 }
 END_TEST
 
@@ -94,6 +97,7 @@ START_TEST(devices_lists_the_processor) {
     ck_assert_int_eq(RUN("devices"), 0);
     ck_assert(strncmp(standard_output, "cpu        usable", 17) == 0);
     ck_assert_ptr_nonnull(strstr(standard_output, "OpenBLAS"));
+    ck_assert_ptr_null(strstr(standard_output, " 0.0 GiB"));
     ck_assert_str_eq(standard_error, "");
     ck_assert_int_eq(RUN("devices", "--json"), 0);
     json_error_t error;

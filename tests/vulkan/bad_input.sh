@@ -14,6 +14,7 @@ train() {
 no_vulkan() {
     must program devices
     grep -iE '^vulkan.* unusable' out || fail "\`devices\` does not list Vulkan as unusable: $(cat out)"
+    ! grep -q ' 0\.0 GiB' out || fail "a backend without a device has no memory to list: $(cat out)"
     grep -A 2 -i '^vulkan' out | grep -E "$1" || fail "\`devices\` does not say /$1/: $(cat out)"
     must micro --device cpu --run cpu --steps 2
     rm -r cpu

@@ -19,6 +19,9 @@ case $description in
 esac
 for name in vulkan:0 "vulkan:$uuid" "$nickname"; do
     must micro --run "run_$name" --device "$name" --steps 2
+    for file in out "run_$name/run.log"; do
+        grep -qE "device.*$description.*$uuid" "$file" || fail "$file does not say which device it was: $(cat "$file")"
+    done
     hashes >"$name.hashes"
     cmp "vulkan:0.hashes" "$name.hashes" || fail "the device as $name gives other bits"
 done
