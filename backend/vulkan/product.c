@@ -5,9 +5,7 @@ enum {
     DEPTH_CHUNK = 512, /* as in shaders/matmul.glsl */
     SUM_WIDTH = 64,
     SUM_ITEMS = 8,
-    MAX_SPLIT_NUMBERS = 1 << 24, /* of workspace */
-    ENOUGH_GPU = 256,
-    ENOUGH_CPU = 16 /* workgroups that keep a device busy */
+    MAX_SPLIT_NUMBERS = 1 << 24 /* of workspace */
 };
 
 typedef struct product_kernel {
@@ -58,7 +56,7 @@ static const product_kernel *lanes_kernel_of(const ms_vulkan_limits *limits, con
 
 static product_plan plan_of(const ms_vulkan_call *call, const ms_vulkan_product *product) {
     const ms_vulkan_limits *limits = call->limits;
-    int64_t enough = limits->is_cpu ? ENOUGH_CPU : ENOUGH_GPU;
+    int64_t enough = limits->busy_workgroups;
     product_plan plan;
     const product_kernel *lanes = lanes_kernel_of(limits, product);
     if (lanes) {

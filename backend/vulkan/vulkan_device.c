@@ -40,16 +40,41 @@ static bool is_switched_on(const char *name) {
     return value && *value && strcmp(value, "0") != 0;
 }
 
+/* The number in an environment variable, 0: none. */
+static uint32_t number_in(const char *name) {
+    const char *value = getenv(name);
+    unsigned long number = value ? strtoul(value, NULL, 10) : 0;
+    return number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+/* Per workgroup.  MUONSCOPE_VULKAN_INVOCATIONS: a smaller limit than the device's, to test kernels with smaller ones.
+ */
+static uint32_t max_invocations(const VkPhysicalDeviceLimits *limits) {
+    uint32_t most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
+                        ? limits->maxComputeWorkGroupInvocations
+                        : limits->maxComputeWorkGroupSize[0];
+    uint32_t wanted = number_in("MUONSCOPE_VULKAN_INVOCATIONS");
+    return wanted >= MS_VULKAN_FEWEST_INVOCATIONS && wanted < most ? wanted : most;
+}
+
+/* Workgroups that keep the device busy.  MUONSCOPE_VULKAN_WORKGROUPS: another number, to test tiles that small products
+   would not take. */
+static uint32_t busy_workgroups(bool is_cpu) {
+    enum { GPU = 256, CPU = 16 };
+    uint32_t wanted = number_in("MUONSCOPE_VULKAN_WORKGROUPS");
+    return wanted ? wanted : is_cpu ? CPU : GPU;
+}
+
 static void set_limits(ms_backend_device *device, ms_numerics numerics) {
     const VkPhysicalDeviceLimits *limits = &device->gpu.properties.limits;
+    bool is_cpu =
+        device->gpu.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !is_switched_on("MUONSCOPE_VULKAN_GPU");
     device->limits = (ms_vulkan_limits){
         .numerics = numerics,
-        .is_cpu =
-            device->gpu.properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !is_switched_on("MUONSCOPE_VULKAN_GPU"),
+        .is_cpu = is_cpu,
         .storage16 = device->gpu.storage16 && !is_switched_on("MUONSCOPE_VULKAN_PACKED"),
-        .max_invocations = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
-                               ? limits->maxComputeWorkGroupInvocations
-                               : limits->maxComputeWorkGroupSize[0],
+        .max_invocations = max_invocations(limits),
+        .busy_workgroups = busy_workgroups(is_cpu),
         .shared_bytes = limits->maxComputeSharedMemorySize,
         .subgroup_size = device->gpu.subgroup_size,
         .subgroup_exchange = device->gpu.subgroup_exchange,

@@ -269,8 +269,9 @@ static void judge_gpu(ms_vulkan_gpu *gpu) {
     const VkPhysicalDeviceLimits *limits = &gpu->properties.limits;
     if (!features12.bufferDeviceAddress) REFUSE("no bufferDeviceAddress");
     if (!features12.timelineSemaphore) REFUSE("no timelineSemaphore");
-    if (limits->maxComputeWorkGroupInvocations < 128)
-        REFUSE("%u invocations in a workgroup, 128 are needed", limits->maxComputeWorkGroupInvocations);
+    if (limits->maxComputeWorkGroupInvocations < MS_VULKAN_FEWEST_INVOCATIONS)
+        REFUSE("%u invocations in a workgroup, %d are needed", limits->maxComputeWorkGroupInvocations,
+               MS_VULKAN_FEWEST_INVOCATIONS);
     if (limits->maxComputeSharedMemorySize < 16384)
         REFUSE("%u bytes of shared memory, 16384 are needed", limits->maxComputeSharedMemorySize);
 }
