@@ -22,7 +22,7 @@ static const ms_option options[] = {
     {"op", MS_OPTION_REPEATED, offsetof(struct arguments, ops), NULL, "NAME",
      "Only this op, or a list with commas, and no training runs; repeatable"},
     {"device", MS_OPTION_REPEATED, offsetof(struct arguments, devices), NULL, "NAME",
-     "Only this device, which must then run every op; repeatable (default: all usable ones)"},
+     "Only this device, which must then run every case; repeatable (default: all usable ones)"},
     {"numerics", MS_OPTION_STRING, offsetof(struct arguments, numerics), NULL, "NAME", "exact, fast or both (default)"},
     {"quick", MS_OPTION_FLAG, offsetof(struct arguments, quick), NULL, NULL, "Small cases and short runs"},
     {"ops-only", MS_OPTION_FLAG, offsetof(struct arguments, ops_only), NULL, NULL, "No training runs"},
@@ -39,7 +39,8 @@ static const ms_command command = {
     NULL,
     "Runs every op case and whole training runs on this machine's devices.  `exact` must have the bits of device cpu, "
     "`fast` lie\n"
-    "within derived bounds of an f64 oracle.  Fails when anything differs, or when a named device lacks an op.",
+    "within derived bounds of an f64 oracle.  Fails when anything differs, or when a named device lacks an op or a "
+    "case.",
     options,
     0,
     0,
@@ -159,15 +160,17 @@ static ms_status report_coverage(const selection *plan, ms_verify_report *report
     *out_n_incomplete = 0;
     for (int i = 0; i < plan->n_subjects; i++) {
         const ms_verify_subject *subject = &plan->subjects[i];
+        ms_verify_coverage coverage = {subject->device, subject->numerics, plan->ops.selected, subject->ran,
+                                       subject->unsupported};
         double percent;
-        MS_TRY(ms_verify_report_coverage(report, subject->device, subject->numerics, plan->ops.selected, subject->ran,
-                                         &percent));
+        MS_TRY(ms_verify_report_coverage(report, &coverage, &percent));
         *out_n_incomplete += subject->named && percent < 100;
     }
     return MS_OK;
 }
 
-static ms_status conclude(const ms_verify_totals *totals, int n_incomplete) {
+/* named: the devices are those that the user named. */
+static ms_status conclude(const ms_verify_totals *totals, bool named, int n_incomplete) {
     if (totals->found < totals->planted)
         return MS_FAIL(MS_INTERNAL, "verify: %lld of %lld planted faults were not found",
                        (long long)(totals->planted - totals->found), (long long)totals->planted);
@@ -175,6 +178,9 @@ static ms_status conclude(const ms_verify_totals *totals, int n_incomplete) {
         return MS_FAIL(MS_MISMATCH, "verify: %lld of %lld rows fail", (long long)totals->failed,
                        (long long)totals->rows);
     if (n_incomplete > 0) return MS_FAIL(MS_UNSUPPORTED, "verify: a named device does not run every op");
+    if (named && totals->unsupported > 0)
+        return MS_FAIL(MS_UNSUPPORTED, "verify: %lld of %lld rows are unsupported on named devices",
+                       (long long)totals->unsupported, (long long)totals->rows);
     if (totals->rows == 0) return MS_FAIL(MS_NOT_FOUND, "verify: there was nothing to verify");
     return MS_OK;
 }
@@ -192,7 +198,7 @@ static ms_status verify_reported(const struct arguments *arguments, selection *p
         MS_TRY(ms_verify_runs(&runs, plan->subjects, plan->n_subjects, report));
     }
     MS_TRY(ms_verify_report_finish(report, &totals));
-    return conclude(&totals, n_incomplete);
+    return conclude(&totals, arguments->devices.n_items > 0, n_incomplete);
 }
 
 static ms_status verify(const struct arguments *arguments) {

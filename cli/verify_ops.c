@@ -364,6 +364,7 @@ static ms_status check_subject(case_run *run, int i_case) {
         MS_TRY(run_layouts(run, i_case));
     }
     row.seconds = ms_clock_seconds() - begin;
+    subject->unsupported += row.verdict == MS_VERDICT_UNSUPPORTED;
     if (run->device_status == MS_DEVICE_LOST) {
         ms_verify_subject_close(subject);
         if (ms_verify_subject_open(subject) != MS_OK) name_failure(&row, ms_status_message());

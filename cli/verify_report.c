@@ -111,35 +111,37 @@ void ms_verify_report_planted(ms_verify_report *report, bool found) {
     report->totals.found += found;
 }
 
-ms_status ms_verify_report_coverage(ms_verify_report *report, const char *device, ms_numerics numerics,
-                                    const bool selected[MS_OP_COUNT], const bool ran[MS_OP_COUNT],
-                                    double *out_percent) {
+ms_status ms_verify_report_coverage(ms_verify_report *report, const ms_verify_coverage *coverage, double *out_percent) {
     int n_ran = 0, n_ops = 0, n_composites = 0;
+    const char *numerics = ms_numerics_name(coverage->numerics);
     json_t *missing = json_array();
-    fprintf(report->stream, "coverage of %s %s: ", device, ms_numerics_name(numerics));
+    fprintf(report->stream, "coverage of %s %s: ", coverage->device, numerics);
     for (int op = 0; op < MS_OP_COUNT; op++) {
         const ms_op_info *info = ms_op_get((ms_op)op);
-        if (!selected[op]) continue;
+        if (!coverage->selected[op]) continue;
         if (info->kind == MS_OP_KIND_COMPOSITE) {
-            n_composites += ran[op];
+            n_composites += coverage->ran[op];
             continue;
         }
         n_ops++;
-        n_ran += ran[op];
-        if (!ran[op]) json_array_append_new(missing, json_string(info->name));
+        n_ran += coverage->ran[op];
+        if (!coverage->ran[op]) json_array_append_new(missing, json_string(info->name));
     }
     *out_percent = n_ops ? 100.0 * n_ran / n_ops : 100;
     fprintf(report->stream, "%d of %d ops, %.1f %%, and %d composite", n_ran, n_ops, *out_percent, n_composites);
     for (size_t i = 0; i < json_array_size(missing); i++)
         fprintf(report->stream, "%s%s", i ? ", " : "; without ", json_string_value(json_array_get(missing, i)));
+    if (coverage->unsupported)
+        fprintf(report->stream, "; %lld cases are unsupported", (long long)coverage->unsupported);
     fprintf(report->stream, "\n");
     if (!report->has_json) {
         json_decref(missing);
         return MS_OK;
     }
-    return write_line(report, json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:o}", "type", "coverage", "device", device,
-                                        "numerics", ms_numerics_name(numerics), "ran", n_ran, "of", n_ops, "percent",
-                                        *out_percent, "missing", missing));
+    return write_line(report,
+                      json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:o, s:I}", "type", "coverage", "device",
+                                coverage->device, "numerics", numerics, "ran", n_ran, "of", n_ops, "percent",
+                                *out_percent, "missing", missing, "unsupported", (json_int_t)coverage->unsupported));
 }
 
 ms_status ms_verify_report_finish(ms_verify_report *report, ms_verify_totals *out) {

@@ -4,7 +4,8 @@
      {"type":"row", "kind":"op"|"run", "name", "case", "device", "numerics", "verdict", "output", "index", "expected",
       "found", "worst", "seconds", "message"}      output to found: null without a difference; bits in hexadecimal;
                                                    worst: largest error over its bound, null where none was measured
-     {"type":"coverage", "device", "numerics", "ran", "of", "percent", "missing":[op, ...]}
+     {"type":"coverage", "device", "numerics", "ran", "of", "percent", "missing":[op, ...], "unsupported"}
+                                                   ops; unsupported: cases of any op that the device lacks
      {"type":"total", "rows", "passed", "failed", "unsupported", "not_run", "planted", "found"}
    Not thread-safe on one report. */
 #ifndef MS_CLI_VERIFY_REPORT_H
@@ -55,10 +56,18 @@ typedef struct ms_verify_report ms_verify_report;
 ms_status ms_verify_report_create(FILE *stream, const char *json, ms_verify_report **out);
 ms_status ms_verify_report_add(ms_verify_report *report, const ms_verify_row *row);
 
-/* Of the selected ops, ran[op]: whether a case was executed.  Composites are told beside; they are not part of the
- *whole. out_percent: ops that ran, of all selected primitive and free ones; 100 when there are none. */
-ms_status ms_verify_report_coverage(ms_verify_report *report, const char *device, ms_numerics numerics,
-                                    const bool selected[MS_OP_COUNT], const bool ran[MS_OP_COUNT], double *out_percent);
+/* Which ops a device ran. */
+typedef struct ms_verify_coverage {
+    const char *device;
+    ms_numerics numerics;
+    const bool *selected; /* [MS_OP_COUNT] */
+    const bool *ran;      /* [MS_OP_COUNT] a case was executed */
+    int64_t unsupported;  /* cases that were not, of any op */
+} ms_verify_coverage;
+
+/* Composites are told beside; they are not part of the whole.  out_percent: ops that ran, of all selected primitive and
+   free ones; 100 when there are none. */
+ms_status ms_verify_report_coverage(ms_verify_report *report, const ms_verify_coverage *coverage, double *out_percent);
 /* A planted fault: whether its row named it. */
 void ms_verify_report_planted(ms_verify_report *report, bool found);
 
