@@ -44,6 +44,9 @@ variant split_update $short --muon.split=per_head
 variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
     --attention.rope_layout=half_split
 variant recompute $short --model.recompute=true
+# Sums of attention over more than one block of 4096 positions.
+[ "${3:-}" = quick ] || variant long --steps 2 --tracker.every=1 --model.sequence_length 4200 --train.batch_sequences 1 \
+    --validation.sequences 1
 
 # What real GPUs take on software drivers of Vulkan: kernels for GPUs, bf16 in words, temporaries in several pieces of memory.
 as_on_gpus() {
