@@ -43,6 +43,7 @@ struct ms_op_case {
     bool skip_special;   /* no NaN and infinity in its inputs: the op moves data, or they cannot reach the output */
     bool hidden_special; /* NaN and infinity in its inputs that must not reach some of its results, whatever they are
                             multiplied by */
+    bool in_quick;       /* quick runs never leave it out */
     bool large;          /* many millions of elements: not for quick runs */
     uint32_t absent_outputs; /* bit k: output k is not written for these attributes */
     /* filled by ms_case_infer */
