@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <vulkan/vk_layer.h>
+
+#include "tests/vulkan/layer.h"
 
 static struct {
     PFN_vkGetInstanceProcAddr instance_function;
@@ -107,23 +108,6 @@ static VKAPI_ATTR VkResult VKAPI_CALL pipeline_cache_data(VkDevice device, VkPip
     }
     *size = sizeof header + bytes;
     return VK_SUCCESS;
-}
-
-/* The layer's own link in a chain of create-info structures; it is moved on for the layer below. */
-static VkLayerInstanceCreateInfo *instance_link(const VkInstanceCreateInfo *info) {
-    VkLayerInstanceCreateInfo *link = (VkLayerInstanceCreateInfo *)info->pNext;
-    while (link &&
-           !(link->sType == VK_STRUCTURE_TYPE_LOADER_INSTANCE_CREATE_INFO && link->function == VK_LAYER_LINK_INFO))
-        link = (VkLayerInstanceCreateInfo *)link->pNext;
-    return link;
-}
-
-static VkLayerDeviceCreateInfo *device_link(const VkDeviceCreateInfo *info) {
-    VkLayerDeviceCreateInfo *link = (VkLayerDeviceCreateInfo *)info->pNext;
-    while (link &&
-           !(link->sType == VK_STRUCTURE_TYPE_LOADER_DEVICE_CREATE_INFO && link->function == VK_LAYER_LINK_INFO))
-        link = (VkLayerDeviceCreateInfo *)link->pNext;
-    return link;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL create_instance(const VkInstanceCreateInfo *info,
