@@ -51,6 +51,14 @@ static inline bool ms_staging_next(ms_staging_cursor *cursor, size_t slot_bytes,
     return true;
 }
 
+/* Passes over the pieces of the next slot; returns how many of its bytes they take. */
+static inline size_t ms_staging_skip_slot(ms_staging_cursor *cursor, size_t slot_bytes) {
+    ms_staging_piece piece;
+    size_t used = 0;
+    while (ms_staging_next(cursor, slot_bytes, &used, &piece)) continue;
+    return used;
+}
+
 static inline bool ms_staging_is_done(ms_staging_cursor cursor) {
     ms_staging_skip_empty(&cursor);
     return cursor.part == cursor.n_parts;

@@ -34,9 +34,7 @@ static ms_status reserve(ms_backend_device *device, const ms_backend_part *parts
     bool fits = true;
     int n_chunks = 0;
     for (; !ms_staging_is_done(cursor); n_chunks++) {
-        ms_staging_piece piece;
-        size_t used = 0;
-        while (ms_staging_next(&cursor, most, &used, &piece)) continue;
+        size_t used = ms_staging_skip_slot(&cursor, most);
         fits = fits && n_chunks < announcement->n_chunks && announcement->chunks[n_chunks].size >= used;
     }
     if (fits) return MS_OK;
@@ -45,9 +43,7 @@ static ms_status reserve(ms_backend_device *device, const ms_backend_part *parts
     if (!announcement->chunks) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d chunks", n_chunks);
     cursor = ms_staging_begin(parts, n_parts);
     for (int i = 0; i < n_chunks; i++) {
-        ms_staging_piece piece;
-        size_t used = 0;
-        while (ms_staging_next(&cursor, most, &used, &piece)) continue;
+        size_t used = ms_staging_skip_slot(&cursor, most);
         MS_TRY_NOTE(ms_vulkan_allocate(device, MS_VULKAN_HOST_READS, used, &announcement->chunks[i]),
                     "copies of what is downloaded beside the work");
         announcement->n_chunks++;

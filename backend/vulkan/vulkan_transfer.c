@@ -116,19 +116,13 @@ typedef struct download {
     int n_started, n_finished;
 } download;
 
-static size_t size_of_next_slot(ms_staging_cursor cursor) {
-    ms_staging_piece piece;
-    size_t used = 0;
-    while (ms_staging_next(&cursor, MS_VULKAN_SLOT_BYTES, &used, &piece)) continue;
-    return used;
-}
-
 static ms_status start_slot(ms_backend_device *device, download *d) {
     ms_vulkan_transfer *transfer = &device->transfer;
     ms_vulkan_lane *lane = download_lane(device);
     ms_vulkan_slot *slot;
-    MS_TRY(begin_slot(device, lane, MS_VULKAN_HOST_READS, size_of_next_slot(d->started), transfer->downloads,
-                      &transfer->next_download, &slot));
+    ms_staging_cursor ahead = d->started;
+    size_t size = ms_staging_skip_slot(&ahead, MS_VULKAN_SLOT_BYTES);
+    MS_TRY(begin_slot(device, lane, MS_VULKAN_HOST_READS, size, transfer->downloads, &transfer->next_download, &slot));
     uint64_t after = 0;
     size_t used = 0;
     ms_staging_piece piece;
