@@ -67,8 +67,8 @@ complain_of_spills() {
 
 # reports_of BUILD: the .ptxas files of a complete build of the module.
 reports_of() {
-    for kernel in backend/cuda/*.cu; do
-        report=$1/backend/cuda/CMakeFiles/muonscope-cuda.dir/$(basename "$kernel").o.ptxas
+    for kernel in backend/cuda/*.cu backend/cuda/ops/*.cu; do
+        report=$1/backend/cuda/CMakeFiles/muonscope-cuda.dir/${kernel#backend/cuda/}.o.ptxas
         [ -f "$report" ] || fail "$report is not there: the module was not built"
         echo "$report"
     done

@@ -2,12 +2,12 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "cli/bench_model.h"
-#include "cli/bench_ops.h"
-#include "cli/bench_tracker.h"
-#include "cli/bench_train.h"
-#include "cli/config_request.h"
-#include "cli/options.h"
+#include "cli/bench/model.h"
+#include "cli/bench/ops.h"
+#include "cli/bench/tracker.h"
+#include "cli/bench/train.h"
+#include "cli/config/config_request.h"
+#include "cli/options/options.h"
 #include "platform/thread.h"
 
 /* ---- bench train ---- */
@@ -126,7 +126,7 @@ struct model_arguments {
 static const ms_option model_options[] = {
     MS_CONFIG_OPTIONS,
     {"target", MS_OPTION_STRING, offsetof(struct model_arguments, target), NULL, "NAME",
-     "A GPU of cli/bench_targets.def: h100, a100, rtx4090, ... (a wrong name lists them)"},
+     "A GPU of cli/bench/targets.def: h100, a100, rtx4090, ... (a wrong name lists them)"},
     {"launch_us", MS_OPTION_FLOAT, offsetof(struct model_arguments, launch_us), NULL, "US",
      "Microseconds that each kernel is assumed to add (default 2)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "model/dataset_check.h"
-#include "model/dataset_prepare.h"
+#include "cli/options/options.h"
+#include "model/data/dataset_check.h"
+#include "model/data/dataset_prepare.h"
 
 int ms_cmd_data(int argc, char **argv);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "cli/options.h"
+#include "cli/options/options.h"
 #include "platform/processor.h"
 
 int ms_cmd_devices(int argc, char **argv);

@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "cli/run_folder.h"
-#include "cli/text.h"
-#include "cli/trainer_config.h"
+#include "cli/options/options.h"
+#include "train/run_folder.h"
+#include "train/text.h"
+#include "cli/config/trainer_config.h"
 #include "platform/file.h"
 
 struct arguments {

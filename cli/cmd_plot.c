@@ -2,10 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "cli/suggest.h"
+#include "cli/options/options.h"
+#include "cli/options/suggest.h"
 #include "platform/file.h"
-#include "tracker/plot.h"
+#include "tracker/plot/plot.h"
 
 struct plot_arguments {
     ms_option_list only;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "model/bpe_train.h"
-#include "model/corpus.h"
-#include "model/tokenizer.h"
+#include "cli/options/options.h"
+#include "model/data/bpe_train.h"
+#include "model/data/corpus.h"
+#include "model/data/tokenizer.h"
 #include "platform/file.h"
 
 int ms_cmd_tokenizer(int argc, char **argv);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "backend/ir/passes.h"
-#include "cli/config_request.h"
-#include "cli/train_run.h"
+#include "cli/config/config_request.h"
+#include "train/run.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 

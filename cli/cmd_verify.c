@@ -2,10 +2,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "cli/suggest.h"
-#include "cli/verify_ops.h"
-#include "cli/verify_runs.h"
+#include "cli/options/options.h"
+#include "cli/options/suggest.h"
+#include "cli/verify/ops.h"
+#include "cli/verify/runs.h"
 
 int ms_cmd_verify(int argc, char **argv);
 
@@ -45,7 +45,7 @@ static const ms_command command = {
     0,
     0,
     NULL,
-    "Device cpu is held against itself: three threads against one.  JSON keys: cli/verify_report.h."};
+    "Device cpu is held against itself: three threads against one.  JSON keys: cli/verify/report.h."};
 
 /* ---- what to verify ---- */
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "cli/suggest.h"
+#include "cli/options/options.h"
+#include "cli/options/suggest.h"
 
 #define X(name, help) int ms_cmd_##name(int argc, char **argv);
 #include "cli/commands.def"

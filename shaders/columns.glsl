@@ -1,5 +1,5 @@
 // Sums over rows, one for each of COLUMNS columns, by the reduction rule over the row index.  Include after common.glsl;
-// backend/vulkan/columns.h sets the constants and makes the levels: one dispatch sums each block of 4096 rows, the next the sums of blocks.
+// backend/vulkan/ops/columns.h sets the constants and makes the levels: one dispatch sums each block of 4096 rows, the next the sums of blocks.
 //
 // A workgroup takes one block of some quads of columns: gl_LocalInvocationID.x is a quad, y is one of 32 lanes.
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in; // y: 32

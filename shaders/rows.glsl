@@ -1,4 +1,4 @@
-// Ops on rows of COLUMNS numbers, each with one sum by the reduction rule.  Include after common.glsl; backend/vulkan/rows.h sets the
+// Ops on rows of COLUMNS numbers, each with one sum by the reduction rule.  Include after common.glsl; backend/vulkan/ops/rows.h sets the
 // constants.
 //
 // A row is worked on by GROUPS groups of 8 invocations: several groups only for rows of more than 4096 numbers, whose blocks they share.

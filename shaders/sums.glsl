@@ -1,4 +1,4 @@
-// Sums of parts of a tensor by the reduction rule.  Include after common.glsl; backend/vulkan/sums.h sets the constants.
+// Sums of parts of a tensor by the reduction rule.  Include after common.glsl; backend/vulkan/ops/sums.h sets the constants.
 //
 // A tensor is MATRICES times the same PARTS (up to 4) one after the other; part p is numbers [begin[p], begin[p + 1]) of each.
 // Eight invocations form one sum.

@@ -2,8 +2,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "cli/config.h"
-#include "cli/trainer_config.h"
+#include "cli/config/config.h"
+#include "cli/config/trainer_config.h"
 #include "tests/support/suite.h"
 
 static atomic_long n_calls;

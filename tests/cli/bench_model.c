@@ -1,12 +1,12 @@
 /* The model of a step: its sums, which rate bounds what, and what a user gets to read. */
-#include "cli/bench_model.h"
+#include "cli/bench/model.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/trainer_config.h"
+#include "cli/config/trainer_config.h"
 #include "tests/support/suite.h"
 
 static ms_trainer *open_trainer(ms_dtype storage, int accumulation) {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/config.h"
-#include "cli/config_request.h"
+#include "cli/config/config.h"
+#include "cli/config/config_request.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options.h"
-#include "cli/suggest.h"
+#include "cli/options/options.h"
+#include "cli/options/suggest.h"
 #include "tests/support/suite.h"
 
 struct arguments {

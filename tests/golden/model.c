@@ -10,7 +10,7 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "cli/trainer.h"
+#include "train/trainer.h"
 #include "tests/support/suite.h"
 
 static const char *const variants[] = {"merged_muon",   "split_muon",      "merged_adamw",      "split_adamw",

@@ -1,6 +1,6 @@
 /* Checkpoints: round trip, damage, replacement, pruning, a full disk, and SIGKILL at any moment. */
 #define _GNU_SOURCE /* unshare */
-#include "model/checkpoint.h"
+#include "model/checkpoint/checkpoint.h"
 
 #include <check.h>
 #include <math.h>

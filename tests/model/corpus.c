@@ -1,5 +1,5 @@
 /* Documents of text files and JSONL: where they end, and bad input. */
-#include "model/corpus.h"
+#include "model/data/corpus.h"
 
 #include <check.h>
 #include <stdlib.h>

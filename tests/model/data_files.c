@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/bpe_train.h"
+#include "model/data/bpe_train.h"
 #include "platform/file.h"
 
 static char folder[64];

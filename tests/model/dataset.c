@@ -1,15 +1,15 @@
 /* Sequences from shards and from the synthetic source: order, targets, resumption, bad input. */
-#include "model/dataset.h"
+#include "model/data/dataset.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/dataset_prepare.h"
-#include "model/dataset_shuffle.h"
-#include "model/dataset_synthetic.h"
-#include "model/shard.h"
-#include "model/tokenizer.h"
+#include "model/data/dataset_prepare.h"
+#include "model/data/dataset_shuffle.h"
+#include "model/data/dataset_synthetic.h"
+#include "model/data/shard.h"
+#include "model/data/tokenizer.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"

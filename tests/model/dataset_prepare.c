@@ -1,5 +1,5 @@
 /* From text to a folder of shards: contents, determinism, and that a failure leaves nothing behind. */
-#include "model/dataset_prepare.h"
+#include "model/data/dataset_prepare.h"
 
 #include <check.h>
 #include <signal.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "model/dataset_check.h"
-#include "model/shard.h"
-#include "model/tokenizer.h"
+#include "model/data/dataset_check.h"
+#include "model/data/shard.h"
+#include "model/data/tokenizer.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"

@@ -1,6 +1,6 @@
 /* safetensors: against files of the reference implementation and of the PyTorch goldens, damaged files, bad arguments.
  */
-#include "model/safetensors.h"
+#include "model/checkpoint/safetensors.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* The tokenizer against Hugging Face tokenizers (tests/golden/tokenizer), and what it does with bad input. */
-#include "model/tokenizer.h"
+#include "model/data/tokenizer.h"
 
 #include <check.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/bpe_bytes.h"
-#include "model/bpe_train.h"
+#include "model/data/bpe_bytes.h"
+#include "model/data/bpe_train.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"

@@ -9,7 +9,7 @@
 #include "backend/backend.h"
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "model/safetensors.h"
+#include "model/checkpoint/safetensors.h"
 #include "tests/support/suite.h"
 
 /* out = orthogonalise(in) for a stack of matrices, in the f64 oracle. */

@@ -1,7 +1,7 @@
 /* Plots of a synthetic run: random-walk matrices through the real tracker, a made-up loss, every plot drawn by gnuplot.
    With MS_KEEP_PLOTS=FOLDER in the environment the run is left there, to be looked at. */
 #define _XOPEN_SOURCE 700
-#include "tracker/plot.h"
+#include "tracker/plot/plot.h"
 
 #include <check.h>
 #include <math.h>

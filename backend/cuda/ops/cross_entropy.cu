@@ -1,0 +1,201 @@
+// cross_entropy, per row x [V] of logits with target t: m = max(x), p = exp(x - m), l = sum(p) by the reduction rule;
+// loss = (m + log l) - x[t];  dlogits = scale (p (1/l)), at t scale (p (1/l) - 1).  Target -1: both are 0.  dlogits may
+// be the logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
+// backend/cpu/cross_entropy.c.
+//
+// A block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
+// exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
+// Gimelshein 2018), which keeps the row in shared memory for the second, where it fits.
+#include "backend/cuda/ops/reduce.cuh"
+#include "backend/cuda/ops/sigmoid.cuh"
+
+enum { THREADS = 512, WARPS = THREADS / 32, FAST_THREADS = 1024, FAST_WARPS = FAST_THREADS / 32 };
+
+struct cross_entropy_job {
+    const float *logits;
+    const int *targets;
+    float *losses, *dlogits; // NULL: not wanted
+    unsigned int columns;
+    float scale;
+    ms_cuda_fault *fault;
+    unsigned int node;
+    bool keeps_row; // in dynamic shared memory, which is that large
+};
+
+// Any order gives the same maximum; a NaN may be lost here but comes back through the sum.
+template <int W> static __device__ __forceinline__ float row_maximum(const float *x, unsigned int n) {
+    MS_SHARED(float, maxima, [WARPS]);
+    float most = x[0];
+#pragma unroll 4
+    for (unsigned int i = threadIdx.x * W; i < n; i += THREADS * W) {
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) most = value.x[j] > most ? value.x[j] : most;
+    }
+    for (int distance = 16; distance > 0; distance /= 2) {
+        float other = __shfl_xor_sync(MS_FULL_WARP, most, distance);
+        most = other > most ? other : most;
+    }
+    if (threadIdx.x % 32 == 0) maxima[threadIdx.x / 32] = most;
+    __syncthreads();
+    for (int warp = 0; warp < WARPS; warp++) most = maxima[warp] > most ? maxima[warp] : most;
+    return most;
+}
+
+// Sum of exp(x - m).
+static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsigned int n, float m) {
+    MS_SHARED(float, sums, [WARPS]);
+    unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    ms_pack<1> level = {{ms_absent()}};
+    for (unsigned int first = 0; first < n; first += WARPS * MS_BLOCK) {
+        unsigned int begin = first + warp * MS_BLOCK, count = begin < n ? min(n - begin, (unsigned int)MS_BLOCK) : 0;
+        const float *terms = x + begin;
+        float sum = ms_lane_sum<1>(count, true,
+                                   [terms, m](unsigned int i) { return ms_pack<1>{{ms_exp(ms_sub(terms[i], m))}}; });
+        if (first > 0) __syncthreads(); // all have read the last sums
+        if (lane == 0) sums[warp] = sum;
+        __syncthreads();
+        for (unsigned int w = 0; w < WARPS && first + w * MS_BLOCK < n; w++)
+            ms_level_add(level, sums[w], first / MS_BLOCK + w, lane);
+    }
+    return ms_lane_tree(level); // of one block: its sum
+}
+
+// A maximum and the sum of exp(x - maximum).
+struct softmax_part {
+    float maximum, sum;
+};
+
+// exp(x - maximum), 0 as long as only -inf was seen.
+static __device__ __forceinline__ float weight_of(float x, float maximum) {
+    return __expf(x - (maximum == __uint_as_float(0xff800000u) ? 0.0f : maximum));
+}
+
+static __device__ __forceinline__ softmax_part join(const softmax_part &a, const softmax_part &b) {
+    float most = fmaxf(a.maximum, b.maximum);
+    // Uncontracted, so that both lanes of a pair get the same bits.
+    return {most, ms_add(ms_mul(a.sum, weight_of(a.maximum, most)), ms_mul(b.sum, weight_of(b.maximum, most)))};
+}
+
+// Joins the parts of a warp's lanes; all get the whole.
+static __device__ __forceinline__ softmax_part join_lanes(softmax_part part) {
+#pragma unroll
+    for (int distance = 16; distance > 0; distance /= 2)
+        part = join(part, {__shfl_xor_sync(MS_FULL_WARP, part.maximum, distance),
+                           __shfl_xor_sync(MS_FULL_WARP, part.sum, distance)});
+    return part;
+}
+
+// kept NULL: the row is not kept; else each thread finds there what it has put there.
+template <int W>
+static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsigned int n, float *kept) {
+    MS_SHARED(softmax_part, parts, [FAST_WARPS]);
+    softmax_part part = {__uint_as_float(0xff800000u), 0.0f};
+#pragma unroll 4
+    for (unsigned int i = threadIdx.x * W; i < n; i += FAST_THREADS * W) {
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+        if (kept) ms_store_pack<W>(kept, i, value);
+        float most = part.maximum, sum = 0;
+#pragma unroll
+        for (int j = 0; j < W; j++) most = fmaxf(most, value.x[j]);
+#pragma unroll
+        for (int j = 0; j < W; j++) sum += weight_of(value.x[j], most);
+        part = {most, part.sum * weight_of(part.maximum, most) + sum};
+    }
+    part = join_lanes(part);
+    if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = part;
+    __syncthreads();
+    return join_lanes(parts[threadIdx.x % 32]);
+}
+
+// The gradient of a row x whose softmax is known.
+template <int W, bool FAST>
+static __device__ __forceinline__ void write_row(const cross_entropy_job &job, const float *x, unsigned int row,
+                                                 unsigned int target, float m, float l) {
+    const unsigned int threads = FAST ? FAST_THREADS : THREADS;
+    float inverse = ms_reciprocal(l), *dlogits = job.dlogits + (size_t)row * job.columns;
+#pragma unroll 2
+    for (unsigned int i = threadIdx.x * W; i < job.columns; i += threads * W) {
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) {
+            float q = ms_mul(ms_exp_by<FAST>(ms_sub(value.x[j], m)), inverse);
+            value.x[j] = ms_mul(job.scale, i + j == target ? ms_sub(q, 1.0f) : q);
+        }
+        ms_store_pack<W>(dlogits, i, value);
+    }
+}
+
+template <int W, unsigned int N>
+static __device__ __forceinline__ void write_nothing(const cross_entropy_job &job, unsigned int row) {
+    if (job.losses && threadIdx.x == 0) job.losses[row] = 0.0f;
+    if (!job.dlogits) return;
+    for (unsigned int i = threadIdx.x * W; i < job.columns; i += N * W)
+        ms_store_pack<W>(job.dlogits + (size_t)row * job.columns, i, ms_pack_of<W>(0.0f));
+}
+
+template <int W, bool FAST>
+static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS) cross_entropy_kernel(cross_entropy_job job) {
+    unsigned int row = blockIdx.x, columns = job.columns;
+    int target = job.targets[row];
+    if (target < -1 || target >= (int)columns) {
+        if (threadIdx.x == 0) ms_report_fault(job.fault, job.node, target);
+        return;
+    }
+    if (target < 0) {
+        write_nothing<W, FAST ? FAST_THREADS : THREADS>(job, row);
+        return;
+    }
+    const float *x = job.logits + (size_t)row * columns;
+    float x_target = x[target], m, l; // dlogits may be the logits: read before a barrier
+    if constexpr (FAST) {
+        float *kept = NULL;
+        if (job.keeps_row) {
+            MS_DYNAMIC_SHARED(float, row_memory);
+            kept = row_memory;
+        }
+        softmax_part whole = row_softmax<W>(x, columns, kept);
+        m = whole.maximum;
+        l = whole.sum;
+        if (kept) x = kept;
+    } else {
+        m = row_maximum<W>(x, columns);
+        l = sum_of_exponentials(x, columns, m);
+    }
+    if (job.losses && threadIdx.x == 0) job.losses[row] = ms_sub(ms_add(m, ms_log(l)), x_target);
+    if (job.dlogits) write_row<W, FAST>(job, x, row, (unsigned int)target, m, l);
+}
+
+template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, cross_entropy_job &job) {
+    const size_t row_bytes = job.columns * sizeof(float), static_bytes = FAST_WARPS * sizeof(softmax_part);
+    job.keeps_row = FAST && job.dlogits && row_bytes + static_bytes <= call->limits->shared_optin_bytes;
+    size_t bytes = job.keeps_row ? row_bytes : 0;
+    MS_TRY(ms_allow_shared_bytes(cross_entropy_kernel<W, FAST>, bytes));
+    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, bytes,
+              call->stream, job);
+    return ms_cuda_launched(call);
+}
+
+extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
+    const ms_cuda_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
+    int64_t columns = logits->shape.dim[1];
+    if (!losses->data && !dlogits->data) return MS_OK;
+    if (columns > (int64_t)MS_BLOCK * MS_BLOCK)
+        return MS_FAIL(MS_UNSUPPORTED, "cuda: cross_entropy: rows of %lld numbers, at most %d are possible",
+                       (long long)columns, MS_BLOCK * MS_BLOCK);
+    *call->fault_limit = columns;
+    cross_entropy_job job = {(const float *)logits->data,
+                             (const int *)call->in[1].data,
+                             (float *)losses->data,
+                             (float *)dlogits->data,
+                             (unsigned int)columns,
+                             call->attributes->cross_entropy.scale,
+                             call->fault,
+                             call->node,
+                             false};
+    bool packs = ms_is_packs(logits, columns, 4) && ms_is_packs(dlogits, columns, 4);
+    if (call->numerics == MS_NUMERICS_FAST) return packs ? launch<4, true>(call, job) : launch<1, true>(call, job);
+    return packs ? launch<4, false>(call, job) : launch<1, false>(call, job);
+}
+
+extern "C" size_t ms_cuda_cross_entropy_workspace(const ms_cuda_call *call) { return (void)call, (size_t)0; }

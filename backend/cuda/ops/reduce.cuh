@@ -1,0 +1,79 @@
+// The reduction rule of `exact` numerics, in which every sum is formed: backend/cpu/reduce.h has its definition.
+//
+// Absent lanes and the start of each lane are -0, the neutral element of addition: x + -0 is x with its sign, and NaN
+// stays NaN. So "lanes without terms are left out" and "sums start from their first term" need no conditions, and the
+// bits are the same.
+#ifndef MS_BACKEND_CUDA_REDUCE_CUH
+#define MS_BACKEND_CUDA_REDUCE_CUH
+
+#include "backend/cuda/ops/pack.cuh"
+
+enum { MS_LANES = 32, MS_BLOCK = 4096 };
+#define MS_FULL_WARP 0xffffffffu
+
+static __device__ __forceinline__ float ms_absent() { return __uint_as_float(0x80000000u); }
+
+static inline int64_t ms_block_count(int64_t n) { return (n + MS_BLOCK - 1) / MS_BLOCK; }
+
+// The halving tree over 32 lanes held by 32 / W neighbouring threads of a warp, W lanes each; all get the sum.  Called
+// by whole warps.
+template <int W> static __device__ __forceinline__ float ms_lane_tree(ms_pack<W> lanes) {
+#pragma unroll
+    for (int distance = MS_LANES / 2; distance >= W; distance /= 2) {
+        ms_pack<W> other;
+#pragma unroll
+        for (int j = 0; j < W; j++) other.x[j] = __shfl_xor_sync(MS_FULL_WARP, lanes.x[j], distance / W);
+        lanes = ms_pack_add(lanes, other);
+    }
+#pragma unroll
+    for (int distance = W / 2; distance > 0; distance /= 2)
+#pragma unroll
+        for (int j = 0; j < distance; j++) lanes.x[j] = ms_add(lanes.x[j], lanes.x[j + distance]);
+    return lanes.x[0];
+}
+
+// Adds term i_term, known to all, of a level above to the lanes of this thread; i_term ascends.
+template <int W>
+static __device__ __forceinline__ void ms_level_add(ms_pack<W> &lanes, float term, unsigned int i_term,
+                                                    unsigned int thread) {
+#pragma unroll
+    for (int j = 0; j < W; j++)
+        if (i_term % MS_LANES == thread * W + j) lanes.x[j] = ms_add(lanes.x[j], term);
+}
+
+// The sum of n <= 4096^2 terms, by 32 / W neighbouring threads; term(i) gives terms i to i + W - 1 as an ms_pack<W>.  W
+// divides n and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
+template <int W, class Term>
+static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
+    unsigned int thread = threadIdx.x % (MS_LANES / W);
+    ms_pack<W> level = ms_pack_of<W>(ms_absent());
+    for (unsigned int begin = 0;; begin += MS_BLOCK) {
+        unsigned int end = active ? min(n, begin + MS_BLOCK) : 0;
+        ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
+#pragma unroll(W > 1 ? 4 : 8) // more loads ahead spill registers
+        for (unsigned int i = begin + thread * W; i < end; i += MS_LANES) lanes = ms_pack_add(lanes, term(i));
+        float sum = ms_lane_tree(lanes);
+        if (n <= MS_BLOCK) return sum;
+        ms_level_add(level, sum, begin / MS_BLOCK, thread);
+        if (n - begin <= MS_BLOCK) return ms_lane_tree(level);
+    }
+}
+
+enum { MS_REDUCE_THREADS = 256 };
+
+// The sum of n <= 4096^2 numbers by a block of MS_REDUCE_THREADS; all threads get it.  Once in a kernel.
+static __device__ __forceinline__ float ms_block_reduce(const float *x, unsigned int n) {
+    MS_SHARED(float, sums, [MS_BLOCK]);
+    unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_blocks = (n + MS_BLOCK - 1) / MS_BLOCK;
+    for (unsigned int block = warp; block < n_blocks; block += MS_REDUCE_THREADS / 32) {
+        const float *part = x + block * MS_BLOCK;
+        float sum = ms_lane_sum<1>(min(n - block * MS_BLOCK, (unsigned int)MS_BLOCK), true,
+                                   [part](unsigned int i) { return ms_load_pack<1>(part, i); });
+        if (lane == 0) sums[block] = sum;
+    }
+    __syncthreads();
+    const float *terms = sums;
+    return ms_lane_sum<1>(n_blocks, true, [terms](unsigned int i) { return ms_load_pack<1>(terms, i); });
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* attention on Vulkan: see shaders/attention_forward.glsl. */
+#include "backend/vulkan/ops/attention_plan.h"
+
+enum {
+    LANE_BYTES = 32 * 4, /* shared memory of one row: the lanes of its sum of weights, in `exact` */
+    MAX_SHARED_HEADS = 2
+};
+
+ms_status ms_vulkan_attention(const ms_vulkan_call *call) {
+    if (!ms_vulkan_is_given(&call->out[0]) && !ms_vulkan_is_given(&call->out[1])) return MS_OK;
+    static const ms_vulkan_attention_shaders shaders = {
+        .any = "attention",
+        .variants = {{"attention_32", 32, 4}, {"attention_64", 64, 2}, {"attention_128", 128, 2}},
+    };
+    ms_vulkan_attention_plan plan;
+    bool exact = call->limits->numerics == MS_NUMERICS_EXACT;
+    MS_TRY(ms_vulkan_attention_plan_of(call, &shaders, MAX_SHARED_HEADS, exact ? LANE_BYTES : 0, &plan));
+    ms_vulkan_dispatch dispatch = ms_vulkan_attention_dispatch(call, &plan);
+    ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(&call->out[0]));
+    ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(&call->out[1]));
+    for (int i = 0; i < 3; i++) ms_vulkan_push_read(&dispatch, &call->in[i]);
+    for (int k = 0; k < 2; k++) ms_vulkan_push_write(&dispatch, &call->out[k]);
+    return ms_vulkan_emit_attention(call, &plan, &dispatch);
+}

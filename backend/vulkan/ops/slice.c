@@ -1,0 +1,17 @@
+/* slice on Vulkan: y [batch,count,C] = rows [begin, begin + count) of x [batch,R,C]; of a vector: elements. */
+#include "backend/vulkan/ops/copy.h"
+
+ms_status ms_vulkan_slice(const ms_vulkan_call *call) {
+    const ms_vulkan_operand *x = &call->in[0], *y = &call->out[0];
+    if (!ms_vulkan_is_given(y)) return MS_OK;
+    const ms_slice_attributes *slice = &call->attributes->slice;
+    ms_matrix_shape matrix = ms_shape_matrix(&x->shape);
+    bool is_vector = x->shape.rank == 1;
+    int64_t row_bytes = (is_vector ? 1 : matrix.columns) * (int64_t)ms_dtype_size(x->dtype);
+    int64_t rows = is_vector ? matrix.columns : matrix.rows;
+    ms_vulkan_blocks blocks = {.from = x, .to = y, .n_blocks = matrix.batch, .block_bytes = slice->count * row_bytes};
+    blocks.from_first_bytes = slice->begin * row_bytes;
+    blocks.from_stride_bytes = rows * row_bytes;
+    blocks.to_stride_bytes = blocks.block_bytes;
+    return ms_vulkan_copy(call, &blocks);
+}

@@ -1,0 +1,273 @@
+#include "cli/bench/train.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/bench/meter.h"
+#include "cli/bench/ops.h"
+#include "cli/bench/snapshot.h"
+#include "cli/config/trainer_config.h"
+#include "platform/clock.h"
+#include "platform/random.h"
+
+enum { MAX_STEPS = 1000 };
+
+/* Uniform random tokens: the arithmetic does not depend on them, and no data set is needed. */
+typedef struct random_tokens {
+    int32_t vocabulary;
+    int32_t length;
+    uint64_t drawn;
+} random_tokens;
+
+static ms_status next_random(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    random_tokens *source = context;
+    for (int i = 0; i < n_sequences; i++) {
+        int32_t *tokens = out_tokens + (size_t)i * (size_t)source->length;
+        int32_t *targets = out_targets + (size_t)i * (size_t)source->length;
+        for (int j = 0; j < source->length; j++)
+            tokens[j] = (int32_t)(ms_random_word(0, 0, source->drawn++) % (uint32_t)source->vocabulary);
+        memcpy(targets, tokens + 1, ((size_t)source->length - 1) * sizeof *tokens);
+        targets[source->length - 1] = MS_NO_TARGET;
+    }
+    return MS_OK;
+}
+
+/* The median, leaving the order of the values as it is: pairs are compared by index. */
+static double median(const double *values, int n) {
+    double sorted[MAX_STEPS];
+    memcpy(sorted, values, (size_t)n * sizeof *sorted);
+    return ms_bench_median(sorted, n);
+}
+
+/* Resident memory of this process in bytes, 0 when the kernel does not tell. */
+static double resident_bytes(void) {
+    FILE *file = fopen("/proc/self/status", "re");
+    if (!file) return 0;
+    char line[256];
+    double kib = 0;
+    while (fgets(line, sizeof line, file))
+        if (strncmp(line, "VmRSS:", 6) == 0) kib = strtod(line + 6, NULL);
+    fclose(file);
+    return 1024 * kib;
+}
+
+typedef struct contender {
+    ms_trainer *trainer;
+    random_tokens source;
+    double *seconds; /* [n_steps] */
+    double *peaks;   /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
+} contender;
+
+static ms_status open_contender(const ms_trainer_options *options, int n_steps, contender *out) {
+    memset(out, 0, sizeof *out);
+    out->source = (random_tokens){options->model.vocabulary, options->model.sequence_length, 0};
+    out->seconds = calloc((size_t)n_steps, sizeof *out->seconds);
+    out->peaks = calloc((size_t)n_steps, sizeof *out->peaks);
+    if (!out->seconds || !out->peaks) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
+    MS_TRY(ms_trainer_open(options, &out->trainer));
+    MS_TRY(ms_trainer_allocate(out->trainer));
+    return ms_trainer_initialise(out->trainer);
+}
+
+static void close_contender(contender *c) {
+    ms_trainer_close(c->trainer);
+    free(c->seconds);
+    free(c->peaks);
+}
+
+static ms_status timed_step(contender *c, const ms_step_hooks *hooks, double *out_seconds) {
+    ms_step_result result;
+    ms_batch_source source = {next_random, &c->source};
+    double begin = ms_clock_seconds();
+    MS_TRY(ms_trainer_step(c->trainer, source, hooks, &result));
+    *out_seconds = ms_clock_seconds() - begin;
+    return MS_OK;
+}
+
+static void set_timing(contender *c) {
+    ms_program_set_timing(c->trainer->first, true);
+    if (c->trainer->next) ms_program_set_timing(c->trainer->next, true);
+    ms_program_set_timing(c->trainer->update, true);
+}
+
+static int by_seconds_descending(const void *a, const void *b) {
+    const ms_op_time *x = a, *y = b;
+    return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+}
+
+static void print_op_times(const contender *c, int n_steps, FILE *out) {
+    ms_op_time times[MS_OP_COUNT], part[MS_OP_COUNT];
+    const ms_program *programs[] = {c->trainer->first, c->trainer->next, c->trainer->update};
+    ms_program_get_times(c->trainer->first, times);
+    double total = 0;
+    for (int i = 1; i < 3; i++) {
+        if (!programs[i]) continue;
+        ms_program_get_times(programs[i], part);
+        for (int j = 0; j < MS_OP_COUNT; j++) {
+            times[j].n_calls += part[j].n_calls;
+            times[j].seconds += part[j].seconds;
+        }
+    }
+    for (int j = 0; j < MS_OP_COUNT; j++) total += times[j].seconds;
+    if (total == 0) {
+        fprintf(out, "op                   no times of single ops: this device gives no timestamps\n");
+        return;
+    }
+    qsort(times, MS_OP_COUNT, sizeof *times, by_seconds_descending);
+    fprintf(out, "%-24s %10s %12s %8s\n", "op", "calls/step", "ms/step", "share");
+    for (int j = 0; j < MS_OP_COUNT && times[j].n_calls > 0; j++)
+        fprintf(out, "%-24s %10.1f %12.3f %7.1f%%\n", times[j].op, (double)times[j].n_calls / n_steps,
+                1e3 * times[j].seconds / n_steps, 100 * times[j].seconds / total);
+}
+
+/* What a step hands to the device, beside what it cannot do without. */
+static void print_work(const contender *c, double seconds, double peak, FILE *out) {
+    const ms_trainer *trainer = c->trainer;
+    const ms_trainer_facts *facts = &trainer->facts;
+    const ms_program *programs[] = {trainer->first, trainer->next, trainer->update};
+    double dispatches = 0, barriers = 0, bytes = 0;
+    for (int i = 0; i < 3; i++) {
+        ms_program_counts counts;
+        if (!programs[i]) continue;
+        int runs = i == 1 ? trainer->options.accumulation - 1 : 1;
+        ms_program_get_counts(programs[i], &counts);
+        dispatches += (double)runs * counts.n_dispatches;
+        barriers += (double)runs * counts.n_barriers;
+        bytes += (double)runs * counts.operand_bytes;
+    }
+    fprintf(out, "contractions         %.2f GFLOP a step, %.1f ms at the limit: the step takes %.3f times that\n",
+            facts->contraction_flops / 1e9, 1e3 * facts->contraction_flops / 1e9 / peak,
+            seconds * peak * 1e9 / facts->contraction_flops);
+    fprintf(out,
+            "dispatches           %.0f a step, %.0f barriers; nodes that must compute or move something: %d of %d\n",
+            dispatches, barriers, facts->active_nodes_per_step, facts->nodes_per_step);
+    if (bytes > 0)
+        fprintf(out,
+                "operands             %.1f MiB a step read and written by dispatches; by the graph's nodes: %.1f MiB\n",
+                bytes / 1048576, facts->step_bytes / 1048576);
+}
+
+static void print_speed(const contender *muon, const contender *adamw, const char *limit, int n_steps, FILE *out) {
+    const ms_trainer_facts *facts = &muon->trainer->facts;
+    double seconds = median(muon->seconds, n_steps), ratios[MAX_STEPS];
+    double model_gflop = (double)facts->tokens_per_step * facts->model_flops_per_token / 1e9;
+    for (int i = 0; i < n_steps; i++) ratios[i] = model_gflop / muon->seconds[i] / muon->peaks[i];
+    double share = median(ratios, n_steps);
+    fprintf(out, "step                 %.1f ms (median of %d), %lld tokens\n", 1e3 * seconds, n_steps,
+            (long long)facts->tokens_per_step);
+    fprintf(out, "tokens per second    %.0f\n", (double)facts->tokens_per_step / seconds);
+    fprintf(out, "limit                %.1f GFLOP/s, %s (median; measured around every step)\n",
+            median(muon->peaks, n_steps), limit);
+    fprintf(out, "model arithmetic     %.1f GFLOP/s, of the limit: %.3f (median of the steps' ratios)\n",
+            model_gflop / seconds, share);
+    fprintf(out, "all arithmetic       %.1f GFLOP/s, of the limit: %.3f\n", facts->step_flops / seconds / 1e9,
+            share * facts->step_flops / 1e9 / model_gflop);
+    print_work(muon, seconds, median(muon->peaks, n_steps), out);
+    if (!adamw) return;
+    for (int i = 0; i < n_steps; i++) ratios[i] = muon->seconds[i] / adamw->seconds[i];
+    fprintf(out, "muon over adamw      %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n",
+            median(ratios, n_steps), n_steps, 1e3 * median(adamw->seconds, n_steps));
+}
+
+/* Memory that the process, or the device where it has its own, has come to hold. */
+static double memory_held(const ms_device *device) {
+    size_t on_device = device ? ms_device_allocated_bytes(device) : 0;
+    return on_device > 0 ? (double)on_device : resident_bytes();
+}
+
+static ms_status prepare(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
+                         contender *adamw, FILE *out) {
+    if (config->model.vocabulary == 0)
+        return MS_FAIL(MS_INVALID, "bench train: give model.vocabulary, there is no data to take it from");
+    ms_trainer_options options = ms_trainer_options_from_config(config, 0);
+    double resident = resident_bytes(), unused;
+    MS_TRY(open_contender(&options, n_steps, main_one));
+    MS_TRY(timed_step(main_one, NULL, &unused));
+    const ms_device *device = main_one->trainer->device;
+    const ms_memory_plan *memory = &main_one->trainer->facts.memory;
+    double measured = memory_held(device), planned = (double)memory->total;
+    if (ms_device_allocated_bytes(device) == 0) measured -= resident;
+    fprintf(out, "train: %lld parameters, %s, %s numerics", (long long)main_one->trainer->facts.parameters,
+            options.device, ms_numerics_name(options.numerics));
+    if (ms_device_threads(device) > 0) fprintf(out, ", %d threads", ms_device_threads(device));
+    fprintf(out, "\nmemory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
+            measured / 1048576, measured / planned);
+    double least = (double)memory->least, variables = planned - (double)(memory->arena + memory->workspace);
+    fprintf(out,
+            "  at least           %.1f MiB: variables %.1f, temporaries in use at once %.1f; planned over that %.3f\n",
+            least / 1048576, variables / 1048576, (least - variables) / 1048576, planned / least);
+    if (!compare_adamw) return MS_OK;
+    options.optimizer.kind = MS_OPTIMIZER_ADAMW;
+    MS_TRY(open_contender(&options, n_steps, adamw));
+    return timed_step(adamw, NULL, &unused);
+}
+
+static ms_status time_steps(ms_bench_meter *meter, int n_steps, contender *main_one, contender *adamw) {
+    for (int i = 0; i < n_steps; i++) {
+        double before = 0, after = 0;
+        MS_TRY(ms_bench_meter_flops(meter, &before));
+        MS_TRY(timed_step(main_one, NULL, &main_one->seconds[i]));
+        MS_TRY(ms_bench_meter_flops(meter, &after));
+        main_one->peaks[i] = 0.5 * (before + after);
+        if (adamw) MS_TRY(timed_step(adamw, NULL, &adamw->seconds[i]));
+    }
+    return MS_OK;
+}
+
+/* Pairs of a step without and a step with a snapshot, and the snapshot while the device is idle. */
+static ms_status time_snapshots(contender *c, ms_bench_snapshot *snapshot, int n_steps, FILE *out) {
+    double ratios[MAX_STEPS], serial[MAX_STEPS], alone[MAX_STEPS], without, with;
+    const ms_step_hooks hooks = ms_bench_snapshot_hooks(snapshot);
+    MS_TRY(timed_step(c, &hooks, &with)); /* memory is taken */
+    for (int i = 0; i < n_steps; i++) {
+        MS_TRY(timed_step(c, NULL, &without));
+        MS_TRY(timed_step(c, &hooks, &with));
+        MS_TRY(ms_bench_snapshot_alone(snapshot, &alone[i]));
+        ratios[i] = with / without;
+        serial[i] = (without + alone[i]) / without;
+    }
+    fprintf(
+        out,
+        "snapshot             %.1f MiB of weights: step with over step without %.3f (median of %d pairs); one after "
+        "the other %.3f (%.1f ms while the device is idle)\n",
+        (double)snapshot->bytes / 1048576, median(ratios, n_steps), n_steps, median(serial, n_steps),
+        1e3 * median(alone, n_steps));
+    return MS_OK;
+}
+
+static ms_status measure_snapshots(contender *c, int n_steps, FILE *out) {
+    ms_bench_snapshot snapshot;
+    MS_TRY(ms_bench_snapshot_init(c->trainer, &snapshot));
+    ms_status status = time_snapshots(c, &snapshot, n_steps, out);
+    ms_bench_snapshot_finish(&snapshot);
+    return status;
+}
+
+static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
+                         contender *adamw, FILE *out) {
+    MS_TRY(prepare(config, n_steps, compare_adamw, main_one, adamw, out));
+    ms_device *device = main_one->trainer->device;
+    ms_bench_meter meter;
+    MS_TRY(ms_bench_meter_init(device, config->train.device, ms_device_threads(device), false, &meter));
+    /* Times of single ops come from steps of their own: on some devices they keep ops from overlapping. */
+    ms_status status = time_steps(&meter, n_steps, main_one, compare_adamw ? adamw : NULL);
+    if (status == MS_OK) print_speed(main_one, compare_adamw ? adamw : NULL, meter.flops_name, n_steps, out);
+    ms_bench_meter_finish(&meter);
+    bool is_cpu = ms_device_threads(device) > 0; /* works while the host does, and never beside it */
+    if (status == MS_OK && !is_cpu) status = measure_snapshots(main_one, n_steps, out);
+    set_timing(main_one);
+    double unused;
+    for (int i = 0; status == MS_OK && i < n_steps; i++) status = timed_step(main_one, NULL, &unused);
+    if (status == MS_OK) print_op_times(main_one, n_steps, out);
+    return status;
+}
+
+ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out) {
+    if (n_steps < 1 || n_steps > MAX_STEPS)
+        return MS_FAIL(MS_INVALID, "bench train: %d timed steps, must be 1 to %d", n_steps, MAX_STEPS);
+    contender main_one = {0}, adamw = {0};
+    ms_status status = measure(config, n_steps, compare_adamw, &main_one, &adamw, out);
+    close_contender(&main_one);
+    close_contender(&adamw);
+    return status;
+}

@@ -1,0 +1,129 @@
+/* The configuration of a run.  One table, cli/config/config.def, makes this struct, the defaults, the YAML reader and
+   writer, the
+   --section.key=value overrides and --help-config.  A configuration is plain data: copy it by assignment.  Values come,
+   later ones winning, from the defaults, a preset, a --config file, and the command line.  Functions are thread-safe on
+   distinct objects. */
+#ifndef MS_CLI_CONFIG_CONFIG_H
+#define MS_CLI_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "platform/status.h"
+
+/* enum ms_config_<type> { MS_CONFIG_<KEY>_<CONSTANT>, ... }: the named values, in the order of config_choices.def. */
+#define BEGIN(KEY, type) enum ms_config_##type {
+#define ONE(KEY, CONSTANT, name) MS_CONFIG_##KEY##_##CONSTANT,
+#define END(type)                                                                                                      \
+    }                                                                                                                  \
+    ;
+#include "cli/config/config_choices.def"
+#undef BEGIN
+#undef ONE
+#undef END
+
+enum { MS_CONFIG_STRING_SIZE = 512 }; /* bytes of a string value with its NUL */
+
+/* Nested by section: config.model.layers, config.muon.lr, ... */
+typedef struct ms_config {
+#define SECTION(name, doc) struct {
+#define SECTION_END(name)                                                                                              \
+    }                                                                                                                  \
+    name;
+#define INT(section, key, initial, lowest, highest, resume, doc) int64_t key;
+#define FLOAT(section, key, initial, lowest, highest, resume, doc) double key;
+#define BOOL(section, key, initial, resume, doc) bool key;
+#define CHOICE(section, key, type, INITIAL, resume, doc) int key; /* of enum ms_config_<type> */
+#define STRING(section, key, initial, resume, doc) char key[MS_CONFIG_STRING_SIZE];
+#include "cli/config/config.def"
+#undef SECTION
+#undef SECTION_END
+#undef INT
+#undef FLOAT
+#undef BOOL
+#undef CHOICE
+#undef STRING
+} ms_config;
+
+typedef enum ms_config_type {
+    MS_CONFIG_INT,
+    MS_CONFIG_FLOAT,
+    MS_CONFIG_BOOL,
+    MS_CONFIG_CHOICE,
+    MS_CONFIG_STRING
+} ms_config_type;
+
+/* One row of the table. */
+typedef struct ms_config_key {
+    const char *section;
+    const char *name;
+    const char *full_name; /* "section.name" */
+    ms_config_type type;
+    size_t offset;              /* of the value in ms_config */
+    double lowest, highest;     /* MS_CONFIG_INT and MS_CONFIG_FLOAT, both allowed */
+    double initial;             /* default of a number, bool (0, 1) or choice (its index) */
+    const char *initial_string; /* default of a string, else NULL */
+    const char *const *choices; /* MS_CONFIG_CHOICE: names, ends with NULL; else NULL */
+    bool fixed;                 /* must not change when a run is resumed */
+    const char *doc;
+} ms_config_key;
+
+/* All keys in the order of the table.  Static. */
+const ms_config_key *ms_config_keys(int *out_n);
+/* The key "section.name" ('-' and '_' are the same), or "section" where that section has a key `name`; NULL if there is
+ * none. */
+const ms_config_key *ms_config_find(const char *full_name);
+/* The doc line of a section, "" if there is none of that name.  Static. */
+const char *ms_config_section_doc(const char *section);
+
+void ms_config_defaults(ms_config *out);
+
+/* Sets one key from text.  MS_NOT_FOUND: no such key, with the nearest one.  MS_INVALID: wrong type or out of range,
+   with what is allowed; the configuration is then unchanged. */
+ms_status ms_config_set(ms_config *config, const char *full_name, const char *value);
+
+/* Writes a value as text (numbers so that they read back to the same bits) and returns out.  size >=
+ * MS_CONFIG_STRING_SIZE. */
+const char *ms_config_value_text(const ms_config *config, const ms_config_key *key, char *out, size_t size);
+/* What a key accepts, e.g. "1 to 4096" or "relu2 | swiglu"; returns out. */
+const char *ms_config_allowed_text(const ms_config_key *key, char *out, size_t size);
+
+/* Applies a YAML file.  MS_NOT_FOUND, MS_IO: the file.  MS_INVALID: "file:line: ..." for malformed YAML, an unknown or
+   repeated section or key, a wrong value. */
+ms_status ms_config_load_file(ms_config *config, const char *path);
+/* Applies YAML in memory; `name` stands for the file in messages. */
+ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes);
+/* Applies a preset built into the program.  MS_NOT_FOUND lists the presets and names the nearest. */
+ms_status ms_config_load_preset(ms_config *config, const char *name);
+
+/* Checks what no single key can: MS_INVALID with the keys and their numbers.  model.vocabulary may still be 0 (from the
+ * data). */
+ms_status ms_config_check(const ms_config *config);
+
+/* Tokens of one optimizer step: sequence_length * batch_sequences * accumulation. */
+int64_t ms_config_tokens_per_step(const ms_config *config);
+/* Steps of the whole run: train.steps, or train.tokens in whole steps, rounded down. */
+int64_t ms_config_steps(const ms_config *config);
+
+/* Writes all keys as YAML, their docs as comments.  ms_config_load_file reads it back to the same values.  MS_IO,
+ * MS_NO_SPACE. */
+ms_status ms_config_write(const ms_config *config, const char *path);
+/* Prints all keys with the values of `config`, what they accept and their docs, for --help-config. */
+void ms_config_print_help(const ms_config *config, FILE *stream);
+
+/* Puts the keys whose values differ into out (at most `capacity`) and returns how many differ. */
+int ms_config_difference(const ms_config *a, const ms_config *b, const ms_config_key **out, int capacity);
+/* For --resume: MS_MISMATCH names the first fixed key that differs, with both values. */
+ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted);
+
+/* Presets built into the program, by name. */
+typedef struct ms_preset {
+    const char *name; /* NULL after the last */
+    const char *text; /* YAML */
+    size_t size_bytes;
+} ms_preset;
+extern const ms_preset ms_presets[];
+
+#endif

@@ -1,0 +1,54 @@
+/* What no single key can be checked for: keys that contradict each other. */
+#include "cli/config/config.h"
+
+#include <string.h>
+
+static ms_status check_shapes(const ms_config *config) {
+    long long width = config->model.width, heads = config->model.heads, kv_heads = config->model.kv_heads;
+    long long head_size = config->model.head_size;
+    if (heads % kv_heads != 0)
+        return MS_FAIL(MS_INVALID, "model.heads %lld is not a multiple of model.kv_heads %lld", heads, kv_heads);
+    if (head_size % 2 != 0)
+        return MS_FAIL(MS_INVALID, "model.head_size %lld is odd: rotary positions turn pairs", head_size);
+    if (config->attention.merged && width != heads * head_size)
+        return MS_FAIL(MS_INVALID,
+                       "model.width %lld is not model.heads %lld x model.head_size %lld = %lld, which attention.merged "
+                       "needs; set attention.merged: false",
+                       width, heads, head_size, heads * head_size);
+    return MS_OK;
+}
+
+static ms_status check_length(const ms_config *config) {
+    long long per_step = ms_config_tokens_per_step(config), tokens = config->train.tokens;
+    if (config->train.steps == 0 && tokens == 0)
+        return MS_FAIL(MS_INVALID, "train.steps and train.tokens are both 0: one must say how long the run is");
+    if (tokens > 0 && tokens < per_step)
+        return MS_FAIL(MS_INVALID, "train.tokens %lld is less than one step of %lld tokens (%lld x %lld x %lld)",
+                       tokens, per_step, (long long)config->model.sequence_length,
+                       (long long)config->train.batch_sequences, (long long)config->train.accumulation);
+    long long steps = ms_config_steps(config), warmup = config->schedule.warmup_steps;
+    if (warmup > steps)
+        return MS_FAIL(MS_INVALID, "schedule.warmup_steps %lld is more than the %lld steps of the run", warmup, steps);
+    return MS_OK;
+}
+
+ms_status ms_config_check(const ms_config *config) {
+    MS_TRY(check_shapes(config));
+    MS_TRY(check_length(config));
+    if (config->muon.decay > 0 && config->muon.decay_mode == MS_CONFIG_DECAY_NONE)
+        return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);
+    if (config->data.directory[0] == '\0') return MS_FAIL(MS_INVALID, "data.directory is empty");
+    if (strcmp(config->data.directory, "synthetic") == 0 && config->model.vocabulary < 2)
+        return MS_FAIL(MS_INVALID, "model.vocabulary %lld: synthetic data needs a vocabulary of at least 2 tokens",
+                       (long long)config->model.vocabulary);
+    return MS_OK;
+}
+
+int64_t ms_config_tokens_per_step(const ms_config *config) {
+    return config->model.sequence_length * config->train.batch_sequences * config->train.accumulation;
+}
+
+int64_t ms_config_steps(const ms_config *config) {
+    if (config->train.tokens > 0) return config->train.tokens / ms_config_tokens_per_step(config);
+    return config->train.steps;
+}

@@ -1,0 +1,221 @@
+/* YAML in and out.  The document API of libyaml keeps the line of every node, so that a message can say where. */
+#include "cli/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "cli/options/suggest.h"
+#include "platform/file.h"
+
+enum { MAX_KEYS = 256 };
+
+struct reader {
+    ms_config *config;
+    const char *name; /* of the file, for messages */
+    yaml_document_t *document;
+    size_t line_of[MAX_KEYS]; /* where a key was set, 0: not yet */
+};
+
+static size_t line_of(const yaml_node_t *node) { return node->start_mark.line + 1; }
+
+static const char *text_of(const yaml_node_t *node) { return (const char *)node->data.scalar.value; }
+
+static ms_status set_key(struct reader *reader, const char *full_name, const yaml_node_t *at,
+                         const yaml_node_t *value) {
+    const ms_config_key *key = ms_config_find(full_name);
+    if (key && value->type != YAML_SCALAR_NODE) {
+        char allowed[256];
+        return MS_FAIL(MS_INVALID, "%s:%zu: %s takes one value (allowed: %s)", reader->name, line_of(at),
+                       key->full_name, ms_config_allowed_text(key, allowed, sizeof allowed));
+    }
+    if (key) {
+        int n_keys;
+        const ms_config_key *keys = ms_config_keys(&n_keys);
+        size_t *seen = &reader->line_of[key - keys];
+        if (*seen)
+            return MS_FAIL(MS_INVALID, "%s:%zu: %s was already set on line %zu", reader->name, line_of(at),
+                           key->full_name, *seen);
+        *seen = line_of(at);
+        if (strlen(text_of(value)) != value->data.scalar.length)
+            return MS_FAIL(MS_INVALID, "%s:%zu: %s holds a NUL byte", reader->name, line_of(at), key->full_name);
+    }
+    ms_status status = ms_config_set(reader->config, full_name, key ? text_of(value) : "");
+    if (status == MS_OK) return MS_OK;
+    return ms_status_note(MS_INVALID, "%s:%zu", reader->name, line_of(at));
+}
+
+static ms_status unknown_section(const struct reader *reader, const yaml_node_t *at) {
+    int n_keys;
+    const ms_config_key *keys = ms_config_keys(&n_keys);
+    ms_suggestion suggestion;
+    ms_suggestion_init(text_of(at), &suggestion);
+    for (int i = 0; i < n_keys; i++) ms_suggestion_offer(&suggestion, keys[i].section);
+    const char *best = ms_suggestion_best(&suggestion);
+    return MS_FAIL(MS_INVALID, "%s:%zu: unknown section %s%s%s%s", reader->name, line_of(at), text_of(at),
+                   best ? "; did you mean " : "", best ? best : "; see muonscope train --help-config", best ? "?" : "");
+}
+
+static ms_status read_section(struct reader *reader, const yaml_node_t *section, const yaml_node_t *body) {
+    for (yaml_node_pair_t *pair = body->data.mapping.pairs.start; pair < body->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        if (key->type != YAML_SCALAR_NODE)
+            return MS_FAIL(MS_INVALID, "%s:%zu: a key of section %s is not a name", reader->name, line_of(key),
+                           text_of(section));
+        char full_name[128];
+        snprintf(full_name, sizeof full_name, "%s.%s", text_of(section), text_of(key));
+        MS_TRY(set_key(reader, full_name, key, value));
+    }
+    return MS_OK;
+}
+
+static ms_status read_root(struct reader *reader, const yaml_node_t *root) {
+    if (root->type != YAML_MAPPING_NODE)
+        return MS_FAIL(MS_INVALID, "%s:%zu: the configuration is not a mapping of sections", reader->name,
+                       line_of(root));
+    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(reader->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
+        if (key->type != YAML_SCALAR_NODE)
+            return MS_FAIL(MS_INVALID, "%s:%zu: a section is not a name", reader->name, line_of(key));
+        if (ms_config_section_doc(text_of(key))[0] == '\0') return unknown_section(reader, key);
+        if (value->type == YAML_MAPPING_NODE) {
+            MS_TRY(read_section(reader, key, value));
+        } else if (value->type == YAML_SCALAR_NODE && ms_config_find(text_of(key))) {
+            MS_TRY(set_key(reader, text_of(key), key, value)); /* `optimizer: adamw` */
+        } else if (value->type != YAML_SCALAR_NODE || value->data.scalar.length > 0) {
+            return MS_FAIL(MS_INVALID, "%s:%zu: section %s holds keys, not a value", reader->name, line_of(key),
+                           text_of(key));
+        }
+    }
+    return MS_OK;
+}
+
+static ms_status fail_syntax(const char *name, const yaml_parser_t *parser) {
+    return MS_FAIL(parser->error == YAML_MEMORY_ERROR ? MS_OUT_OF_MEMORY : MS_INVALID, "%s:%zu: not valid YAML: %s",
+                   name, parser->problem_mark.line + 1, parser->problem ? parser->problem : "unreadable");
+}
+
+ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes) {
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size_bytes);
+    yaml_document_t document;
+    if (!yaml_parser_load(&parser, &document)) {
+        ms_status status = fail_syntax(name, &parser);
+        yaml_parser_delete(&parser);
+        return status;
+    }
+    ms_config changed = *config; /* a file that fails half-way changes nothing */
+    struct reader reader = {&changed, name, &document, {0}};
+    const yaml_node_t *root = yaml_document_get_root_node(&document);
+    ms_status status = root ? read_root(&reader, root) : MS_OK;
+    yaml_document_delete(&document);
+    if (status == MS_OK && root) {
+        if (!yaml_parser_load(&parser, &document)) {
+            status = fail_syntax(name, &parser);
+        } else {
+            const yaml_node_t *second = yaml_document_get_root_node(&document);
+            if (second)
+                status = MS_FAIL(MS_INVALID, "%s:%zu: a second YAML document, one expected", name, line_of(second));
+            yaml_document_delete(&document);
+        }
+    }
+    yaml_parser_delete(&parser);
+    if (status == MS_OK) *config = changed;
+    return status;
+}
+
+ms_status ms_config_load_file(ms_config *config, const char *path) {
+    char *text;
+    size_t size_bytes;
+    MS_TRY(ms_file_read(path, &text, &size_bytes));
+    ms_status status = ms_config_load_text(config, path, text, size_bytes);
+    free(text);
+    return status;
+}
+
+ms_status ms_config_load_preset(ms_config *config, const char *name) {
+    ms_suggestion suggestion;
+    ms_suggestion_init(name, &suggestion);
+    char known[256] = "";
+    size_t used = 0;
+    for (const ms_preset *preset = ms_presets; preset->name; preset++) {
+        if (strcmp(preset->name, name) == 0) {
+            char title[96];
+            snprintf(title, sizeof title, "preset %s", name);
+            return ms_config_load_text(config, title, preset->text, preset->size_bytes);
+        }
+        ms_suggestion_offer(&suggestion, preset->name);
+        if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", preset->name);
+    }
+    const char *best = ms_suggestion_best(&suggestion);
+    return MS_FAIL(MS_NOT_FOUND, "no preset '%s' (there are %s)%s%s%s", name, known, best ? "; did you mean " : "",
+                   best ? best : "", best ? "?" : "");
+}
+
+static ms_status write_string(ms_writer *writer, const char *text) {
+    MS_TRY(ms_writer_printf(writer, "\""));
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\') {
+            MS_TRY(ms_writer_printf(writer, "\\%c", *c));
+        } else if (*c < 0x20 || *c == 0x7F) {
+            MS_TRY(ms_writer_printf(writer, "\\x%02X", *c));
+        } else {
+            MS_TRY(ms_writer_write(writer, c, 1));
+        }
+    }
+    return ms_writer_printf(writer, "\"");
+}
+
+static ms_status write_key(ms_writer *writer, const ms_config *config, const ms_config_key *key) {
+    char value[MS_CONFIG_STRING_SIZE], allowed[256];
+    ms_config_value_text(config, key, value, sizeof value);
+    MS_TRY(ms_writer_printf(writer, "  # %s (%s)\n  %s: ", key->doc,
+                            ms_config_allowed_text(key, allowed, sizeof allowed), key->name));
+    if (key->type == MS_CONFIG_STRING)
+        MS_TRY(write_string(writer, value));
+    else
+        MS_TRY(ms_writer_printf(writer, "%s", value));
+    return ms_writer_printf(writer, "\n");
+}
+
+static ms_status write_all(ms_writer *writer, const ms_config *config) {
+    int n_keys;
+    const ms_config_key *keys = ms_config_keys(&n_keys);
+    for (int i = 0; i < n_keys; i++) {
+        if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
+            MS_TRY(ms_writer_printf(writer, "%s# %s\n%s:\n", i ? "\n" : "", ms_config_section_doc(keys[i].section),
+                                    keys[i].section));
+        MS_TRY(write_key(writer, config, &keys[i]));
+    }
+    return MS_OK;
+}
+
+ms_status ms_config_write(const ms_config *config, const char *path) {
+    ms_writer writer;
+    MS_TRY(ms_writer_open(path, &writer));
+    ms_status status = write_all(&writer, config);
+    if (status == MS_OK) return ms_writer_commit(&writer);
+    ms_writer_abort(&writer);
+    return status;
+}
+
+void ms_config_print_help(const ms_config *config, FILE *stream) {
+    int n_keys;
+    const ms_config_key *keys = ms_config_keys(&n_keys);
+    fprintf(stream, "Keys, set in a YAML file (--config FILE) or as --section.key=value:\n");
+    for (int i = 0; i < n_keys; i++) {
+        const ms_config_key *key = &keys[i];
+        char value[MS_CONFIG_STRING_SIZE], allowed[256];
+        if (i == 0 || strcmp(key->section, keys[i - 1].section) != 0)
+            fprintf(stream, "\n%s: %s\n", key->section, ms_config_section_doc(key->section));
+        ms_config_value_text(config, key, value, sizeof value);
+        bool quote = key->type == MS_CONFIG_STRING;
+        fprintf(stream, "  %s = %s%s%s  (%s)%s\n      %s\n", key->full_name, quote ? "\"" : "", value,
+                quote ? "\"" : "", ms_config_allowed_text(key, allowed, sizeof allowed),
+                key->fixed ? "  fixed on resume" : "", key->doc);
+    }
+}

@@ -1,0 +1,282 @@
+#include "cli/verify/runs.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/cases/case.h"
+#include "cli/verify/training.h"
+#include "platform/clock.h"
+#include "platform/file.h"
+
+enum { MAX_OVERRIDES = 3 };
+
+/* A training run: the preset micro with some keys set. */
+typedef struct run_variant {
+    const char *name;
+    const char *overrides[MAX_OVERRIDES][2]; /* key, value; NULL after the last */
+    bool resumes;                            /* in quick runs too, exchange the device half-way */
+} run_variant;
+
+static const run_variant variants[] = {
+    {"train muon", {{NULL}}, true},
+    {"train muon, per head", {{"attention.merged", "false"}, {"muon.split", "per_head"}}, false},
+    {"train adamw", {{"optimizer.name", "adamw"}}, false},
+    {"train accumulation 2", {{"train.accumulation", "2"}}, false},
+    {"train recompute", {{"model.recompute", "true"}}, false},
+    {"train bf16", {{"train.storage", "bf16"}}, true},
+};
+
+/* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its products, at
+   most 4 sqrt(K) u relative to the magnitudes, K <= 128 here: 2^-18.5; more where a device rounds factors.  How far
+   losses then drift apart is a property of the model and the optimizer, so it is measured: the exact run again, each
+   weight moved by that much, up or down, before every step. A fast run may drift 8 times as far, plus 2^-16 of the loss
+   for the sums behind the last product.  With bf16 storage a result that falls on the other side of a rounding boundary
+   moves by 2^-8. */
+static const double noise_f32 = 0x1p-18, noise_bf16 = 0x1p-8, drift_factor = 8, loss_error = 0x1p-16;
+enum { PRODUCT_DEPTH = 128 };
+
+typedef struct runs {
+    const ms_verify_runs_options *options;
+    ms_verify_report *report;
+    char folder[64]; /* temporary, holds one run at a time */
+    int32_t n_steps;
+} runs;
+
+/* One variant and what is right. */
+typedef struct expectation {
+    const run_variant *variant;
+    ms_config config; /* device cpu, exact, one thread */
+    ms_verify_outcome exact, noisy;
+    double product_error; /* of the subject that the noise was made for, 0: none yet */
+} expectation;
+
+/* ---- runs ---- */
+
+static ms_status set_keys(const runs *all, const run_variant *variant, ms_config *out) {
+    char steps[16], every[16], seed[24];
+    snprintf(steps, sizeof steps, "%d", all->n_steps);
+    snprintf(every, sizeof every, "%d", all->options->quick ? 1 : 5);
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)all->options->seed);
+    /* A snapshot falls on the middle step, where runs are resumed, in whole runs too. */
+    const char *const common[][2] = {{"train.steps", steps},      {"tracker.every", every}, {"train.seed", seed},
+                                     {"validation.every", "0"},   {"train.device", "cpu"},  {"train.threads", "1"},
+                                     {"train.numerics", "exact"}, {"checkpoint.every", "0"}};
+    ms_config_defaults(out);
+    MS_TRY(ms_config_load_preset(out, "micro"));
+    for (size_t i = 0; i < sizeof common / sizeof *common; i++) MS_TRY(ms_config_set(out, common[i][0], common[i][1]));
+    for (int i = 0; i < MAX_OVERRIDES && variant->overrides[i][0]; i++)
+        MS_TRY(ms_config_set(out, variant->overrides[i][0], variant->overrides[i][1]));
+    return ms_config_check(out);
+}
+
+static void use_subject(const ms_verify_subject *subject, ms_config *config) {
+    snprintf(config->train.device, sizeof config->train.device, "%s", subject->device);
+    config->train.threads = subject->n_threads;
+    config->train.numerics =
+        subject->numerics == MS_NUMERICS_EXACT ? MS_CONFIG_NUMERICS_EXACT : MS_CONFIG_NUMERICS_FAST;
+}
+
+/* A whole run in the temporary folder, which is then empty again. */
+static ms_status run_whole(const runs *all, const ms_config *config, uint32_t plant, double noise,
+                           ms_verify_outcome *out) {
+    ms_verify_segment segment = {all->folder, config, false, plant, noise};
+    ms_status status = ms_verify_train(&segment, out);
+    ms_status removed = ms_directory_remove(all->folder);
+    if (status == MS_OK && removed != MS_OK) ms_verify_outcome_finish(out);
+    return status != MS_OK ? status : removed;
+}
+
+/* The first half of the steps with one configuration, the rest with another. */
+static ms_status run_halves(const runs *all, const ms_config *first, const ms_config *second, ms_verify_outcome *out) {
+    ms_config half = *first;
+    half.train.steps = all->n_steps / 2;
+    ms_verify_outcome until_half;
+    ms_verify_segment segment = {all->folder, &half, false, 0, 0};
+    ms_status status = ms_verify_train(&segment, &until_half);
+    if (status == MS_OK) {
+        ms_verify_outcome_finish(&until_half);
+        segment = (ms_verify_segment){all->folder, second, true, 0, 0};
+        status = ms_verify_train(&segment, out);
+    }
+    ms_status removed = ms_directory_remove(all->folder);
+    return status != MS_OK ? status : removed;
+}
+
+/* ---- judging ---- */
+
+static uint32_t loss_bits(double loss) {
+    float value = (float)loss;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* The first step whose losses have different bits, as the row's index. */
+static void take_first_step(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
+    for (int i = 0; i < want->n_losses && i < have->n_losses && !row->has_difference; i++) {
+        row->expected = loss_bits(want->losses[i]);
+        row->found = loss_bits(have->losses[i]);
+        row->index = i + 1;
+        row->has_difference = row->expected != row->found;
+    }
+}
+
+static int first_line_that_differs(const ms_verify_outcome *want, const ms_verify_outcome *have) {
+    size_t at = 0;
+    int line = 1;
+    while (at < want->spectra_bytes && at < have->spectra_bytes && want->spectra[at] == have->spectra[at])
+        line += want->spectra[at++] == '\n';
+    return line;
+}
+
+static void judge_exact(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
+    bool weights = strcmp(want->weights_sha256, have->weights_sha256) == 0;
+    bool state = strcmp(want->state_sha256, have->state_sha256) == 0;
+    bool spectra =
+        want->spectra_bytes == have->spectra_bytes && memcmp(want->spectra, have->spectra, want->spectra_bytes) == 0;
+    if (weights && state && spectra && want->n_losses == have->n_losses) return;
+    row->verdict = MS_VERDICT_DIFFERS;
+    take_first_step(want, have, row);
+    snprintf(row->message, sizeof row->message, "weights_sha256 %.12s, must be %.12s; optimizer state %.12s, %.12s",
+             have->weights_sha256, want->weights_sha256, have->state_sha256, want->state_sha256);
+    size_t used = strlen(row->message);
+    if (!spectra)
+        snprintf(row->message + used, sizeof row->message - used, "; spectra.jsonl differs at line %d",
+                 first_line_that_differs(want, have));
+}
+
+static void judge_fast(const expectation *e, const ms_verify_outcome *have, ms_verify_row *row) {
+    const ms_verify_outcome *exact = &e->exact, *noisy = &e->noisy;
+    double drift = 0, largest = 0;
+    row->worst = have->n_losses == exact->n_losses ? 0 : HUGE_VAL;
+    for (int i = 0; i < exact->n_losses && i < have->n_losses; i++) {
+        drift = fmax(drift, fabs(noisy->losses[i] - exact->losses[i]));
+        double bound = drift_factor * drift + loss_error * exact->losses[i];
+        double ratio = fabs(have->losses[i] - exact->losses[i]) / bound;
+        largest = fmax(largest, ratio * bound);
+        row->worst = fmax(row->worst, isnan(ratio) ? HUGE_VAL : ratio);
+        if (ratio <= 1 || row->has_difference) continue;
+        row->has_difference = true;
+        row->index = i + 1;
+        row->expected = loss_bits(exact->losses[i]);
+        row->found = loss_bits(have->losses[i]);
+        snprintf(row->message, sizeof row->message, "loss of step %d: %.9g, exact %.9g, bound %.3g", i + 1,
+                 have->losses[i], exact->losses[i], bound);
+    }
+    if (row->worst > 1) row->verdict = MS_VERDICT_BOUND;
+    if (row->verdict == MS_VERDICT_PASS)
+        snprintf(row->message, sizeof row->message, "losses within %.2g of exact; noise moves them by %.2g", largest,
+                 drift);
+}
+
+/* ---- rows ---- */
+
+static ms_verify_row start_row(const expectation *e, const ms_verify_subject *subject, const char *what) {
+    ms_verify_row row = {.is_run = true,
+                         .name = e->variant->name,
+                         .device = subject->device,
+                         .numerics = subject->numerics,
+                         .verdict = MS_VERDICT_PASS,
+                         .worst = NAN};
+    snprintf(row.test, sizeof row.test, "%s", what);
+    return row;
+}
+
+/* Completes a row: status is that of the run, whose outcome is finished here. */
+static ms_status end_row(const runs *all, const expectation *e, double begin, ms_status status,
+                         ms_verify_outcome *outcome, ms_verify_row *row) {
+    row->seconds = ms_clock_seconds() - begin;
+    if (status == MS_INTERRUPTED) return status;
+    if (status != MS_OK) {
+        row->verdict = status == MS_UNSUPPORTED ? MS_VERDICT_UNSUPPORTED : MS_VERDICT_ERROR;
+        snprintf(row->message, sizeof row->message, "%.500s", ms_status_message());
+    } else if (row->numerics == MS_NUMERICS_EXACT) {
+        judge_exact(&e->exact, outcome, row);
+    } else {
+        judge_fast(e, outcome, row);
+    }
+    ms_verify_outcome_finish(outcome);
+    return ms_verify_report_add(all->report, row);
+}
+
+static ms_status check_whole(const runs *all, const expectation *e, const ms_verify_subject *subject) {
+    char what[64];
+    snprintf(what, sizeof what, "%d steps", all->n_steps);
+    ms_verify_row row = start_row(e, subject, what);
+    ms_config config = e->config;
+    use_subject(subject, &config);
+    uint32_t change = subject->numerics == MS_NUMERICS_EXACT ? 1u : 1u << 30; /* the lowest bit, or the exponent */
+    ms_verify_outcome outcome;
+    double begin = ms_clock_seconds();
+    ms_status status = run_whole(all, &config, all->options->plant ? change : 0, 0, &outcome);
+    MS_TRY(end_row(all, e, begin, status, &outcome, &row));
+    if (all->options->plant) ms_verify_report_planted(all->report, ms_verdict_is_failure(row.verdict));
+    return MS_OK;
+}
+
+static ms_status check_halves(const runs *all, const expectation *e, const ms_verify_subject *subject,
+                              bool to_subject) {
+    char what[128];
+    snprintf(what, sizeof what, "%s, then %s, from step %d", to_subject ? "cpu" : subject->device,
+             to_subject ? subject->device : "cpu", all->n_steps / 2);
+    ms_verify_row row = start_row(e, subject, what);
+    ms_config config = e->config;
+    use_subject(subject, &config);
+    ms_verify_outcome outcome;
+    double begin = ms_clock_seconds();
+    ms_status status = run_halves(all, to_subject ? &e->config : &config, to_subject ? &config : &e->config, &outcome);
+    return end_row(all, e, begin, status, &outcome, &row);
+}
+
+/* The noisy run for a subject's products. */
+static ms_status add_noise(const runs *all, const ms_verify_subject *subject, expectation *e) {
+    const ms_product_rounding *rounding = &subject->rounding;
+    double error = fmax(noise_f32, ms_case_product_growth(rounding, rounding->factor, rounding->factor, PRODUCT_DEPTH));
+    if (error == e->product_error) return MS_OK;
+    ms_verify_outcome_finish(&e->noisy);
+    e->product_error = error;
+    double noise = e->config.train.storage == MS_CONFIG_STORAGE_BF16 ? fmax(noise_bf16, error) : error;
+    MS_TRY_NOTE(run_whole(all, &e->config, 0, noise, &e->noisy), "%s with noise", e->variant->name);
+    return MS_OK;
+}
+
+static ms_status check_subject(const runs *all, const ms_verify_subject *subject, expectation *e) {
+    if (subject->numerics == MS_NUMERICS_FAST) MS_TRY(add_noise(all, subject, e));
+    MS_TRY(check_whole(all, e, subject));
+    if (subject->numerics != MS_NUMERICS_EXACT || all->options->plant) return MS_OK;
+    if (all->options->quick && !e->variant->resumes) return MS_OK;
+    MS_TRY(check_halves(all, e, subject, true));
+    return check_halves(all, e, subject, false);
+}
+
+static ms_status expect(const runs *all, const run_variant *variant, expectation *e) {
+    memset(e, 0, sizeof *e);
+    e->variant = variant;
+    MS_TRY(set_keys(all, variant, &e->config));
+    MS_TRY_NOTE(run_whole(all, &e->config, 0, 0, &e->exact), "%s on device cpu", variant->name);
+    return MS_OK;
+}
+
+static ms_status check_variant(const runs *all, const run_variant *variant, const ms_verify_subject *subjects,
+                               int n_subjects) {
+    expectation e;
+    ms_status status = expect(all, variant, &e);
+    for (int s = 0; status == MS_OK && s < n_subjects; s++) status = check_subject(all, &subjects[s], &e);
+    ms_verify_outcome_finish(&e.exact);
+    ms_verify_outcome_finish(&e.noisy);
+    return status;
+}
+
+ms_status ms_verify_runs(const ms_verify_runs_options *options, const ms_verify_subject *subjects, int n_subjects,
+                         ms_verify_report *report) {
+    runs all = {.options = options, .report = report, .n_steps = options->quick ? 5 : 50};
+    char root[] = "/tmp/muonscope-verify-XXXXXX";
+    if (!mkdtemp(root)) return MS_FAIL(MS_IO, "verify: cannot make a folder %s", root);
+    snprintf(all.folder, sizeof all.folder, "%s/run", root);
+    ms_status status = MS_OK;
+    for (size_t i = 0; status == MS_OK && i < sizeof variants / sizeof *variants; i++)
+        status = check_variant(&all, &variants[i], subjects, n_subjects);
+    ms_status removed = ms_directory_remove(root);
+    return status != MS_OK ? status : removed;
+}

@@ -1,0 +1,21 @@
+/* `muonscope verify`, whole training runs: the preset micro under several options on every subject. */
+#ifndef MS_CLI_VERIFY_RUNS_H
+#define MS_CLI_VERIFY_RUNS_H
+
+#include "cli/verify/report.h"
+#include "cli/verify/subject.h"
+
+typedef struct ms_verify_runs_options {
+    bool quick; /* 5 steps instead of 50 */
+    bool plant; /* change one bit of one weight on each subject before the first step: its rows must fail */
+    uint64_t seed;
+} ms_verify_runs_options;
+
+/* Adds rows.  `exact`: SHA-256 of weights and optimizer state, and every line of spectra.jsonl, are those of device cpu
+   with one thread; also when one half of the steps runs on the cpu and the other on the subject.  `fast`: every step's
+   loss lies as near to the `exact` run's as that one's own reaction to noise allows (see verify_runs.c).  Runs live in
+   a temporary folder, which is removed.  A subject's errors are rows; those of device cpu are returned. */
+ms_status ms_verify_runs(const ms_verify_runs_options *options, const ms_verify_subject *subjects, int n_subjects,
+                         ms_verify_report *report);
+
+#endif

@@ -1,0 +1,81 @@
+/* Checkpoints: all that a run needs to go on bit-exactly, complete or absent.
+   One checkpoint is the directory <checkpoints>/step_<8 or more digits>/ with
+
+       model.safetensors      parameters
+       optimizer.safetensors  momenta, second moments
+       state.json             step, tokens, data position, seed, ...; size and SHA-256 of the two files, and of itself
+
+   It is written as step_XXXXXXXX.tmp/, each file synced, then renamed: a crash at any moment leaves the last good one.
+   One process writes to a checkpoint folder at a time (the run folder's lock sees to that); reading is thread-safe. */
+#ifndef MS_MODEL_CHECKPOINT_CHECKPOINT_H
+#define MS_MODEL_CHECKPOINT_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/checkpoint/safetensors.h"
+#include "platform/status.h"
+
+typedef enum ms_checkpoint_kind { MS_CHECKPOINT_TEXT, MS_CHECKPOINT_INTEGER, MS_CHECKPOINT_REAL } ms_checkpoint_kind;
+
+/* One extra value of the caller's, kept in state.json. */
+typedef struct ms_checkpoint_entry {
+    const char *key;         /* UTF-8, unique */
+    ms_checkpoint_kind kind; /* which of the next three counts */
+    const char *text;        /* UTF-8 */
+    int64_t integer;         /* */
+    double real;             /* finite; kept to the last bit */
+} ms_checkpoint_entry;
+
+/* The state of a run.  When writing, everything is borrowed from the caller; when reading, from the open checkpoint. */
+typedef struct ms_checkpoint_info {
+    int64_t step;                       /* optimizer steps done, >= 0 */
+    int64_t tokens;                     /* tokens trained on, >= 0 */
+    int64_t data_position;              /* of the data set's cursor, >= 0 */
+    int64_t seed;                       /* of the run */
+    int64_t adamw_step;                 /* AdamW's step count (bias correction), >= 0 */
+    const char *config_hash;            /* any text: the caller compares it */
+    const ms_checkpoint_entry *entries; /* [n_entries] */
+    size_t n_entries;                   /* */
+} ms_checkpoint_info;
+
+/* Writes the checkpoint of info->step below `checkpoints` (created where missing).  One of the same step is replaced in
+   one atomic exchange.  On failure nothing that was there changes and the partial directory is removed. MS_INVALID: bad
+   tensors, negative counts, bad entries; MS_NO_SPACE; MS_IO; MS_OUT_OF_MEMORY; MS_UNSUPPORTED: one of the same step is
+   there and the file system cannot exchange directories. */
+ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info *info, const ms_safetensor *model,
+                              size_t n_model, const ms_safetensor *optimizer, size_t n_optimizer);
+
+/* The step of the newest checkpoint.  Unfinished ones (.tmp) are ignored; none is skipped: if the newest one has an
+   unreadable state or a file that is missing or of the wrong size, that is the error, and the user may name an older
+   step. MS_NOT_FOUND: there is none; MS_CORRUPT names what is damaged; MS_MISMATCH: another version of the format;
+   MS_IO. */
+ms_status ms_checkpoint_latest(const char *checkpoints, int64_t *out_step);
+
+typedef struct ms_checkpoint ms_checkpoint; /* an open one */
+
+/* Opens the checkpoint of a step and verifies all of it: state, sizes, SHA-256 of both files, their structure.  The
+   caller closes it.  MS_NOT_FOUND: no such step; MS_CORRUPT, MS_MISMATCH, MS_IO as above. */
+ms_status ms_checkpoint_open(const char *checkpoints, int64_t step, ms_checkpoint **out);
+void ms_checkpoint_close(ms_checkpoint *checkpoint); /* NULL is fine */
+
+/* What is in it.  Borrowed: valid until it is closed. */
+const ms_checkpoint_info *ms_checkpoint_get_info(const ms_checkpoint *checkpoint);
+const ms_safetensors *ms_checkpoint_model(const ms_checkpoint *checkpoint);
+const ms_safetensors *ms_checkpoint_optimizer(const ms_checkpoint *checkpoint);
+
+/* The entry of a key and kind.  Borrowed.  MS_NOT_FOUND; MS_MISMATCH: it is of another kind. */
+ms_status ms_checkpoint_find(const ms_checkpoint *checkpoint, const char *key, ms_checkpoint_kind kind,
+                             const ms_checkpoint_entry **out);
+
+/* Removes all but the newest `keep` (>= 1) checkpoints, oldest first, and leftovers of unfinished ones.  Each is
+   renamed to .tmp first, so that a crash leaves no half of one.  A missing folder is fine.  MS_INVALID, MS_IO. */
+ms_status ms_checkpoint_prune(const char *checkpoints, int keep);
+
+/* The hash that the program prints for parameters and for optimizer state: SHA-256 over the tensors sorted by name
+   (byte order), for each: name, NUL, dtype, NUL, the shape as decimal numbers separated by commas (nothing for a
+   scalar), NUL, then the raw little-endian bytes.  Writes 64 hexadecimal digits and a NUL.  The order of `tensors` does
+   not matter. MS_INVALID: a bad tensor or a name given twice; MS_OUT_OF_MEMORY.  Thread-safe. */
+ms_status ms_tensors_sha256(const ms_safetensor *tensors, size_t n_tensors, char out_hexadecimal[65]);
+
+#endif

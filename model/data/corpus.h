@@ -1,0 +1,61 @@
+/* Reading text files and JSONL as a stream of documents. */
+#ifndef MS_MODEL_DATA_CORPUS_H
+#define MS_MODEL_DATA_CORPUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "platform/status.h"
+
+/* Where a document of a text file ends.  JSONL files have a document a line. */
+typedef enum ms_documents {
+    MS_DOCUMENTS_CHUNK, /* every so many bytes, at the end of a line: documents of equal weight whatever the file */
+    MS_DOCUMENTS_BLANK, /* at a line that is empty or only white space */
+    MS_DOCUMENTS_FILE   /* at the end of the file */
+} ms_documents;
+
+typedef enum ms_corpus_format {
+    MS_CORPUS_AUTO, /* JSONL when the name ends in .jsonl or .ndjson, else text */
+    MS_CORPUS_TEXT,
+    MS_CORPUS_JSONL
+} ms_corpus_format;
+
+/* Longest line of JSONL, and longest document. */
+#define MS_CORPUS_DOCUMENT_MAX ((size_t)256 << 20)
+
+typedef struct ms_corpus_options {
+    ms_corpus_format format;
+    ms_documents documents; /* of text files */
+    size_t chunk_bytes;     /* MS_DOCUMENTS_CHUNK: longest document; 0: 8192 */
+    const char *key;        /* JSONL: the key whose string is the text; NULL: "text" */
+} ms_corpus_options;
+
+/* One document; the text is borrowed until the next call. */
+typedef struct ms_document {
+    const char *text;      /* UTF-8, checked; not ended by a NUL, and may hold one */
+    size_t size_bytes;     /* > 0 */
+    uint64_t offset_bytes; /* of its first byte, or of its JSONL line, in the file */
+} ms_document;
+
+/* The values by their names in options: "chunk", "blank", "file"; "auto", "text", "jsonl".  False: no such name. */
+bool ms_documents_from_name(const char *name, ms_documents *out);
+bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
+
+typedef struct ms_corpus ms_corpus;
+
+/* Opens one file; the options' strings must outlive it.  The caller closes it.  Memory is bounded by the longest
+   document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one object.  MS_NOT_FOUND, MS_IO; MS_INVALID:
+   chunk_bytes below 64. */
+ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out);
+void ms_corpus_close(ms_corpus *corpus);
+
+/* The next document that is not only white space; text == NULL at the end.  A byte-order mark at the start is left out.
+   MS_INVALID names file and byte offset or line: not UTF-8, not JSON, no such key, too long; MS_IO, MS_OUT_OF_MEMORY.
+ */
+ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
+
+/* Bytes of the file read so far. */
+uint64_t ms_corpus_bytes_read(const ms_corpus *corpus);
+
+#endif

@@ -1,0 +1,257 @@
+#include "model/data/dataset.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/dataset_shuffle.h"
+#include "model/data/dataset_sidecar.h"
+#include "model/data/dataset_synthetic.h"
+#include "model/data/shard.h"
+#include "platform/directory.h"
+#include "platform/file.h"
+
+/* A shard of the split. */
+typedef struct mapped_shard {
+    ms_shard shard;
+    char *path;
+    int64_t first; /* number of its first sequence */
+} mapped_shard;
+
+struct ms_dataset {
+    int sequence_length;
+    int vocab_size;
+    uint64_t seed;
+    bool shuffle;
+    int split;
+    bool is_synthetic;
+    mapped_shard *shards; /* [n_shards] */
+    size_t n_shards;
+    int64_t n_sequences, n_tokens, n_bytes;
+    uint64_t position;
+    char *tokenizer_path;      /* or NULL */
+    char tokenizer_sha256[65]; /* "" without a sidecar */
+};
+
+void ms_dataset_close(ms_dataset *dataset) {
+    if (!dataset) return;
+    for (size_t i = 0; i < dataset->n_shards; i++) {
+        ms_shard_close(&dataset->shards[i].shard);
+        free(dataset->shards[i].path);
+    }
+    free(dataset->shards);
+    free(dataset->tokenizer_path);
+    free(dataset);
+}
+
+/* Maps one shard.  n_expected: tokens that the sidecar says it has, -1: no sidecar. */
+static ms_status add_shard(ms_dataset *dataset, const char *directory, const char *file, int64_t n_expected) {
+    mapped_shard *larger = realloc(dataset->shards, (dataset->n_shards + 1) * sizeof *larger);
+    if (larger) dataset->shards = larger;
+    char *path = ms_path_join(directory, file);
+    if (!larger || !path) {
+        free(path);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the shard %s", file);
+    }
+    mapped_shard *added = &dataset->shards[dataset->n_shards];
+    *added = (mapped_shard){.path = path, .first = dataset->n_sequences};
+    ms_status status = ms_shard_open(path, &added->shard);
+    if (status != MS_OK) {
+        free(path);
+        return status;
+    }
+    dataset->n_shards++;
+    int64_t n_tokens = added->shard.n_tokens;
+    dataset->n_tokens += n_tokens;
+    dataset->n_sequences += n_tokens / dataset->sequence_length;
+    if (n_expected >= 0 && n_tokens != n_expected)
+        return MS_FAIL(MS_CORRUPT, "%s has %" PRId64 " tokens; %s says %" PRId64, path, n_tokens, MS_SIDECAR_NAME,
+                       n_expected);
+    return MS_OK;
+}
+
+static ms_status open_sidecar(ms_dataset *dataset, const ms_dataset_options *options) {
+    ms_sidecar sidecar;
+    MS_TRY(ms_sidecar_read(options->directory, &sidecar));
+    const ms_sidecar_split *split = &sidecar.splits[dataset->split];
+    ms_status status = MS_OK;
+    memcpy(dataset->tokenizer_sha256, sidecar.tokenizer_sha256, sizeof dataset->tokenizer_sha256);
+    if (options->tokenizer_sha256 && strcmp(options->tokenizer_sha256, sidecar.tokenizer_sha256) != 0) {
+        status = MS_FAIL(MS_MISMATCH, "%s was made with tokenizer %.12s..., not with %.12s...", options->directory,
+                         sidecar.tokenizer_sha256, options->tokenizer_sha256);
+    } else if (options->vocab_size != 0 && options->vocab_size < sidecar.vocab_size) {
+        status = MS_FAIL(MS_MISMATCH, "%s has a vocabulary of %d tokens, more than the model's %d", options->directory,
+                         sidecar.vocab_size, options->vocab_size);
+    }
+    dataset->vocab_size = options->vocab_size != 0 ? options->vocab_size : sidecar.vocab_size;
+    dataset->n_bytes = split->n_bytes;
+    for (size_t i = 0; status == MS_OK && i < split->n_shards; i++)
+        status = add_shard(dataset, options->directory, split->shards[i].file, split->shards[i].n_tokens);
+    ms_sidecar_finish(&sidecar);
+    return status;
+}
+
+/* True for <anything>_<split>_<anything>.bin. */
+static bool is_shard_name(const char *name, const char *split) {
+    char middle[16];
+    snprintf(middle, sizeof middle, "_%s_", split);
+    const char *end = strrchr(name, '.');
+    return end && strcmp(end, ".bin") == 0 && strstr(name, middle);
+}
+
+static ms_status open_shards_alone(ms_dataset *dataset, const ms_dataset_options *options) {
+    if (options->vocab_size == 0)
+        return MS_FAIL(MS_NOT_FOUND, "%s has no %s: the size of the vocabulary must be given", options->directory,
+                       MS_SIDECAR_NAME);
+    if (options->tokenizer_sha256)
+        return MS_FAIL(MS_NOT_FOUND, "%s has no %s: the tokenizer cannot be checked", options->directory,
+                       MS_SIDECAR_NAME);
+    dataset->vocab_size = options->vocab_size;
+    ms_listing names;
+    MS_TRY(ms_listing_read(options->directory, &names));
+    ms_status status = MS_OK;
+    for (size_t i = 0; status == MS_OK && i < names.n; i++)
+        if (is_shard_name(names.names[i], options->split))
+            status = add_shard(dataset, options->directory, names.names[i], -1);
+    ms_listing_finish(&names);
+    return status;
+}
+
+static ms_status open_directory(ms_dataset *dataset, const ms_dataset_options *options) {
+    if (!ms_is_directory(options->directory))
+        return MS_FAIL(MS_NOT_FOUND, "data: no folder %s (`muonscope data prepare` makes one)", options->directory);
+    char *sidecar = ms_path_join(options->directory, MS_SIDECAR_NAME);
+    dataset->tokenizer_path = ms_path_join(options->directory, MS_SIDECAR_TOKENIZER);
+    if (!sidecar || !dataset->tokenizer_path) {
+        free(sidecar);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
+    }
+    bool has_sidecar = ms_file_exists(sidecar);
+    free(sidecar);
+    if (!ms_file_exists(dataset->tokenizer_path)) {
+        free(dataset->tokenizer_path);
+        dataset->tokenizer_path = NULL;
+    }
+    if (has_sidecar) {
+        MS_TRY(open_sidecar(dataset, options));
+    } else {
+        MS_TRY(open_shards_alone(dataset, options));
+    }
+    if (dataset->n_shards == 0)
+        return MS_FAIL(MS_NOT_FOUND, "%s has no shard of the split %s", options->directory, options->split);
+    if (dataset->n_sequences == 0)
+        return MS_FAIL(
+            MS_INVALID, "%s: the %s split has %" PRId64 " tokens in %zu shards, too few for one sequence of %d",
+            options->directory, options->split, dataset->n_tokens, dataset->n_shards, dataset->sequence_length);
+    return MS_OK;
+}
+
+static ms_status open_synthetic(ms_dataset *dataset, const ms_dataset_options *options) {
+    if (options->vocab_size < 2)
+        return MS_FAIL(MS_INVALID, "synthetic data: a vocabulary of %d tokens, at least 2 are needed",
+                       options->vocab_size);
+    if (options->tokenizer_sha256) return MS_FAIL(MS_INVALID, "synthetic data has no tokenizer to check");
+    dataset->is_synthetic = true;
+    dataset->vocab_size = options->vocab_size;
+    dataset->n_tokens = dataset->split == MS_SPLIT_TRAIN ? MS_SYNTHETIC_TRAIN_TOKENS : MS_SYNTHETIC_VAL_TOKENS;
+    dataset->n_sequences = dataset->n_tokens / dataset->sequence_length;
+    if (dataset->n_sequences == 0)
+        return MS_FAIL(MS_INVALID, "synthetic data: %" PRId64 " tokens are too few for one sequence of %d",
+                       dataset->n_tokens, dataset->sequence_length);
+    return MS_OK;
+}
+
+ms_status ms_dataset_open(const ms_dataset_options *options, ms_dataset **out) {
+    *out = NULL;
+    if (!options->directory || !options->split) return MS_FAIL(MS_INVALID, "data: no folder or no split is given");
+    int split = 0;
+    while (split < MS_N_SPLITS && strcmp(options->split, ms_split_name(split)) != 0) split++;
+    if (split == MS_N_SPLITS)
+        return MS_FAIL(MS_INVALID, "data: the split \"%s\" is neither \"train\" nor \"val\"", options->split);
+    if (options->sequence_length < 2)
+        return MS_FAIL(MS_INVALID, "data: sequences of %d tokens, at least 2 are needed", options->sequence_length);
+    if (options->vocab_size < 0) return MS_FAIL(MS_INVALID, "data: a vocabulary of %d tokens", options->vocab_size);
+    ms_dataset *dataset = calloc(1, sizeof *dataset);
+    if (!dataset) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a data set");
+    dataset->sequence_length = options->sequence_length;
+    dataset->seed = options->seed;
+    dataset->shuffle = options->shuffle;
+    dataset->split = split;
+    ms_status status = strcmp(options->directory, MS_DATASET_SYNTHETIC) == 0 ? open_synthetic(dataset, options)
+                                                                             : open_directory(dataset, options);
+    if (status != MS_OK) {
+        ms_dataset_close(dataset);
+        return status;
+    }
+    *out = dataset;
+    return MS_OK;
+}
+
+/* The shard that holds a sequence: the last one whose first sequence is not beyond it. */
+static const mapped_shard *find_shard(const ms_dataset *dataset, int64_t i_sequence) {
+    size_t low = 0, high = dataset->n_shards;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (dataset->shards[middle].first <= i_sequence) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return &dataset->shards[low];
+}
+
+static ms_status read_sequence(const ms_dataset *dataset, int64_t i_sequence, int32_t *out_tokens) {
+    int length = dataset->sequence_length;
+    if (dataset->is_synthetic) {
+        ms_dataset_synthetic(dataset->seed, dataset->split, (uint64_t)i_sequence, dataset->vocab_size, length,
+                             out_tokens);
+        return MS_OK;
+    }
+    const mapped_shard *from = find_shard(dataset, i_sequence);
+    int64_t begin = (i_sequence - from->first) * length;
+    for (int i = 0; i < length; i++) {
+        out_tokens[i] = from->shard.tokens[begin + i];
+        if (out_tokens[i] >= dataset->vocab_size)
+            return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
+                           begin + i, out_tokens[i], dataset->vocab_size);
+    }
+    return MS_OK;
+}
+
+ms_status ms_dataset_next(ms_dataset *dataset, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    if (n_sequences < 0) return MS_FAIL(MS_INVALID, "data: %d sequences were asked for", n_sequences);
+    size_t length = (size_t)dataset->sequence_length;
+    uint64_t n = (uint64_t)dataset->n_sequences;
+    for (int i = 0; i < n_sequences; i++) {
+        uint64_t position = dataset->position + (uint64_t)i, place = position % n;
+        if (dataset->shuffle) place = ms_dataset_shuffle(place, n, dataset->seed, position / n);
+        int32_t *tokens = out_tokens + (size_t)i * length, *targets = out_targets + (size_t)i * length;
+        MS_TRY(read_sequence(dataset, (int64_t)place, tokens));
+        memcpy(targets, tokens + 1, (length - 1) * sizeof *targets);
+        targets[length - 1] = MS_NO_TARGET;
+    }
+    dataset->position += (uint64_t)n_sequences;
+    return MS_OK;
+}
+
+uint64_t ms_dataset_position(const ms_dataset *dataset) { return dataset->position; }
+
+ms_status ms_dataset_seek(ms_dataset *dataset, uint64_t position) {
+    dataset->position = position;
+    return MS_OK;
+}
+
+int64_t ms_dataset_sequences(const ms_dataset *dataset) { return dataset->n_sequences; }
+
+int64_t ms_dataset_tokens(const ms_dataset *dataset) { return dataset->n_tokens; }
+
+int64_t ms_dataset_text_bytes(const ms_dataset *dataset) { return dataset->n_bytes; }
+
+int ms_dataset_vocab_size(const ms_dataset *dataset) { return dataset->vocab_size; }
+
+const char *ms_dataset_tokenizer_path(const ms_dataset *dataset) { return dataset->tokenizer_path; }
+
+const char *ms_dataset_tokenizer_sha256(const ms_dataset *dataset) {
+    return dataset->tokenizer_sha256[0] ? dataset->tokenizer_sha256 : NULL;
+}

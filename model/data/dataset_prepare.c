@@ -1,0 +1,225 @@
+#include "model/data/dataset_prepare.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/bpe_table.h"
+#include "model/data/shard.h"
+#include "model/data/tokenizer.h"
+#include "platform/directory.h"
+#include "platform/file.h"
+#include "platform/sha256.h"
+
+enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
+
+/* What the work holds. */
+typedef struct preparation {
+    const ms_prepare_options *options;
+    const char *name;
+    char *directory; /* being filled */
+    int64_t shard_tokens;
+    ms_tokenizer *tokenizer;
+    ms_tokens tokens; /* of one document */
+    ms_shard_writer writers[MS_N_SPLITS];
+    bool is_open[MS_N_SPLITS];
+    ms_sidecar *sidecar;
+    int64_t reported_bytes;
+} preparation;
+
+static ms_status check_options(const ms_prepare_options *options) {
+    if (options->n_files < 1) return MS_FAIL(MS_INVALID, "no text files are given");
+    if (!(options->validation_fraction >= 0 && options->validation_fraction < 1))
+        return MS_FAIL(MS_INVALID, "validation fraction %g is not in [0, 1)", options->validation_fraction);
+    if (options->shard_tokens < 0 || options->shard_tokens > INT32_MAX)
+        return MS_FAIL(MS_INVALID, "%" PRId64 " tokens a shard: 1 to 2147483647 are possible", options->shard_tokens);
+    if (options->seed > INT64_MAX) return MS_FAIL(MS_INVALID, "seed %" PRIu64 " is not below 2^63", options->seed);
+    if (options->name && (*options->name == '\0' || strchr(options->name, '/')))
+        return MS_FAIL(MS_INVALID, "\"%s\" is not a name for shards", options->name);
+    if (!ms_file_exists(options->directory)) return MS_OK;
+    ms_listing names;
+    MS_TRY(ms_listing_read(options->directory, &names));
+    size_t n = names.n;
+    ms_listing_finish(&names);
+    if (n > 0)
+        return MS_FAIL(MS_INVALID, "%s exists and is not empty: remove it or name another folder", options->directory);
+    return MS_OK;
+}
+
+static ms_status open_tokenizer(preparation *work) {
+    const char *path = work->options->tokenizer_path;
+    MS_TRY(ms_tokenizer_open(path, &work->tokenizer));
+    work->sidecar->vocab_size = ms_tokenizer_vocab_size(work->tokenizer);
+    work->sidecar->end_of_text = ms_tokenizer_end_of_text(work->tokenizer);
+    memcpy(work->sidecar->tokenizer_sha256, ms_tokenizer_sha256(work->tokenizer), 65);
+    if (work->sidecar->vocab_size > MS_SHARD_VOCAB_MAX)
+        return MS_FAIL(MS_UNSUPPORTED, "%s: %d tokens; shards hold ids below %d", path, work->sidecar->vocab_size,
+                       MS_SHARD_VOCAB_MAX);
+    if (work->sidecar->end_of_text < 0) return MS_FAIL(MS_UNSUPPORTED, "%s: no token %s", path, MS_END_OF_TEXT);
+    return MS_OK;
+}
+
+/* "<directory>.tmp", emptied. */
+static ms_status open_directory(preparation *work) {
+    size_t n = strlen(work->options->directory);
+    while (n > 1 && work->options->directory[n - 1] == '/') n--;
+    work->directory = malloc(n + sizeof ".tmp");
+    if (!work->directory) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
+    memcpy(work->directory, work->options->directory, n);
+    memcpy(work->directory + n, ".tmp", sizeof ".tmp");
+    MS_TRY(ms_directory_remove(work->directory));
+    return ms_directory_create(work->directory);
+}
+
+static ms_status copy_tokenizer(preparation *work) {
+    char *text, *path = ms_path_join(work->directory, MS_SIDECAR_TOKENIZER);
+    size_t size_bytes;
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
+    ms_status status = ms_file_read(work->options->tokenizer_path, &text, &size_bytes);
+    if (status == MS_OK) status = ms_file_write(path, text, size_bytes);
+    free(text);
+    free(path);
+    return status;
+}
+
+static ms_status shard_name(const preparation *work, int split, char *out, size_t size) {
+    int n =
+        snprintf(out, size, "%s_%s_%06zu.bin", work->name, ms_split_name(split), work->sidecar->splits[split].n_shards);
+    if (n < 0 || (size_t)n >= size) return MS_FAIL(MS_INVALID, "the name %s is too long", work->name);
+    return MS_OK;
+}
+
+static ms_status open_shard(preparation *work, int split) {
+    char name[256];
+    MS_TRY(shard_name(work, split, name, sizeof name));
+    char *path = ms_path_join(work->directory, name);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
+    ms_status status = ms_shard_writer_open(path, &work->writers[split]);
+    work->is_open[split] = status == MS_OK;
+    free(path);
+    return status;
+}
+
+/* Commits the shard and notes it in the sidecar. */
+static ms_status close_shard(preparation *work, int split) {
+    char name[256], sha256[65];
+    MS_TRY(shard_name(work, split, name, sizeof name));
+    int64_t n_tokens = work->writers[split].n_tokens;
+    work->is_open[split] = false;
+    MS_TRY(ms_shard_writer_commit(&work->writers[split]));
+    char *path = ms_path_join(work->directory, name);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
+    ms_map map;
+    ms_status status = ms_map_open(path, &map);
+    free(path);
+    MS_TRY(status);
+    status = ms_sha256_bytes(map.data, map.size_bytes, sha256);
+    ms_map_close(&map);
+    MS_TRY(status);
+    return ms_sidecar_add_shard(work->sidecar, split, name, n_tokens, sha256);
+}
+
+/* Which split a document falls in depends on its text and the seed alone: neither on its place nor on other documents,
+   and two equal documents are never on both sides. */
+static int choose_split(const preparation *work, const ms_document *document) {
+    uint64_t hash = ms_bpe_mix(ms_bpe_hash(document->text, document->size_bytes) ^ ms_bpe_mix(work->options->seed));
+    double uniform = (double)(hash >> 11) * 0x1p-53;
+    return uniform < work->options->validation_fraction ? MS_SPLIT_VAL : MS_SPLIT_TRAIN;
+}
+
+static ms_status add_document(preparation *work, const ms_document *document) {
+    int split = choose_split(work, document);
+    ms_sidecar_split *counts = &work->sidecar->splits[split];
+    work->tokens.n = 0;
+    MS_TRY(ms_tokens_append(&work->tokens, work->sidecar->end_of_text));
+    MS_TRY(
+        ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT, &work->tokens));
+    int64_t n = (int64_t)work->tokens.n;
+    if (work->is_open[split] && work->writers[split].n_tokens + n > work->shard_tokens)
+        MS_TRY(close_shard(work, split));
+    if (!work->is_open[split]) MS_TRY(open_shard(work, split));
+    MS_TRY(ms_shard_writer_add(&work->writers[split], work->tokens.ids, n));
+    counts->n_tokens += n;
+    counts->n_documents++;
+    counts->n_bytes += (int64_t)document->size_bytes;
+    return MS_OK;
+}
+
+static void report(preparation *work, int i_file) {
+    const ms_sidecar_split *train = &work->sidecar->splits[MS_SPLIT_TRAIN], *val = &work->sidecar->splits[MS_SPLIT_VAL];
+    int64_t n_bytes = train->n_bytes + val->n_bytes;
+    if (!work->options->report || n_bytes - work->reported_bytes < REPORT_BYTES) return;
+    work->reported_bytes = n_bytes;
+    ms_prepare_progress progress = {work->options->files[i_file], i_file, work->options->n_files, n_bytes,
+                                    train->n_tokens + val->n_tokens};
+    work->options->report(work->options->report_context, &progress);
+}
+
+static ms_status add_file(preparation *work, int i_file) {
+    const char *path = work->options->files[i_file];
+    ms_corpus *corpus;
+    MS_TRY(ms_corpus_open(path, &work->options->corpus, &corpus));
+    int64_t n_documents = 0;
+    ms_status status = MS_OK;
+    while (status == MS_OK) {
+        ms_document document;
+        status = ms_corpus_next(corpus, &document);
+        if (status != MS_OK || !document.text) break;
+        status = add_document(work, &document);
+        if (status != MS_OK) ms_status_note(status, "%s, document at byte %" PRIu64, path, document.offset_bytes);
+        n_documents++;
+        report(work, i_file);
+    }
+    if (status == MS_OK)
+        status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus), n_documents);
+    ms_corpus_close(corpus);
+    return status;
+}
+
+static ms_status finish_splits(preparation *work) {
+    for (int split = 0; split < MS_N_SPLITS; split++) {
+        if (work->is_open[split]) MS_TRY(close_shard(work, split));
+        bool is_wanted = split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0;
+        if (is_wanted && work->sidecar->splits[split].n_documents == 0)
+            return MS_FAIL(
+                MS_INVALID,
+                "no document fell in the %s split (%" PRId64 " documents, validation fraction %g): give more "
+                "text, shorter documents or another fraction",
+                ms_split_name(split), work->sidecar->splits[!split].n_documents, work->options->validation_fraction);
+    }
+    return MS_OK;
+}
+
+static ms_status prepare(preparation *work) {
+    MS_TRY(open_tokenizer(work));
+    MS_TRY(open_directory(work));
+    for (int i = 0; i < work->options->n_files; i++) MS_TRY(add_file(work, i));
+    MS_TRY(finish_splits(work));
+    MS_TRY(copy_tokenizer(work));
+    MS_TRY(ms_sidecar_write(work->sidecar, work->directory));
+    return ms_rename(work->directory, work->options->directory);
+}
+
+ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out) {
+    *out = (ms_sidecar){.seed = options->seed, .validation_fraction = options->validation_fraction};
+    MS_TRY(check_options(options));
+    preparation work = {.options = options,
+                        .name = options->name ? options->name : "data",
+                        .shard_tokens = options->shard_tokens ? options->shard_tokens : DEFAULT_SHARD_TOKENS,
+                        .sidecar = out};
+    ms_status status = prepare(&work);
+    for (int split = 0; split < MS_N_SPLITS; split++)
+        if (work.is_open[split]) ms_shard_writer_abort(&work.writers[split]);
+    if (status != MS_OK) {
+        /* The removal's own message must not replace the cause. */
+        char message[1024];
+        snprintf(message, sizeof message, "%s", ms_status_message());
+        if (work.directory) (void)ms_directory_remove(work.directory);
+        ms_status_set(status, "%s", message);
+        ms_sidecar_finish(out);
+    }
+    ms_tokenizer_close(work.tokenizer);
+    ms_tokens_finish(&work.tokens);
+    free(work.directory);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* From text to a folder of token shards. */
+#ifndef MS_MODEL_DATA_DATASET_PREPARE_H
+#define MS_MODEL_DATA_DATASET_PREPARE_H
+
+#include <stdint.h>
+
+#include "model/data/corpus.h"
+#include "model/data/dataset_sidecar.h"
+#include "platform/status.h"
+
+/* How far the work is. */
+typedef struct ms_prepare_progress {
+    const char *file; /* being read */
+    int i_file, n_files;
+    int64_t n_bytes;  /* of text so far, all files */
+    int64_t n_tokens; /* so far */
+} ms_prepare_progress;
+
+/* Zero is usable where "0:" or "NULL:" says so. */
+typedef struct ms_prepare_options {
+    const char *tokenizer_path; /* tokenizer.json with MS_END_OF_TEXT, at most 65536 tokens */
+    const char *directory;      /* to make; must not exist, or be empty */
+    const char *name;           /* files are <name>_train_000000.bin, ...; NULL: "data" */
+    const char *const *files;   /* [n_files] text or JSONL */
+    int n_files;
+    ms_corpus_options corpus;   /* how to read them */
+    double validation_fraction; /* in [0, 1): share of the documents, chosen by a hash of seed and text */
+    uint64_t seed;              /* below 2^63 */
+    int64_t shard_tokens;       /* where a new shard begins, 0: 100 million */
+    void (*report)(void *context,
+                   const ms_prepare_progress *progress); /* called about every 4 MiB of text; NULL: never */
+    void *report_context;
+} ms_prepare_options;
+
+/* Reads the files, writes shards, dataset.json and a copy of tokenizer.json into "<directory>.tmp", and renames that to
+   `directory`: the folder is complete or absent.  Each document is preceded by the end-of-text token, as in llm.c;
+   special tokens' texts inside documents are ordinary text.  Memory is bounded by the longest document.  *out describes
+   the result; the caller finishes it.  Deterministic: the same input gives the same bytes. MS_INVALID: options, or a
+   document (names file and offset), or a split that gets no document; MS_UNSUPPORTED: the tokenizer has too many tokens
+   or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.  Not thread-safe on one folder. */
+ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out);
+
+#endif

@@ -1,0 +1,46 @@
+/* Token shards in the format of llm.c: a header of 256 little-endian int32 (magic 20240520, version 1, number of
+   tokens, the rest 0), then the tokens as little-endian uint16.  Source: llm.c, dev/data/data_common.py (Karpathy
+   2024). */
+#ifndef MS_MODEL_DATA_SHARD_H
+#define MS_MODEL_DATA_SHARD_H
+
+#include <stdint.h>
+
+#include "platform/file.h"
+#include "platform/status.h"
+
+#define MS_SHARD_MAGIC 20240520
+#define MS_SHARD_VERSION 1
+#define MS_SHARD_HEADER_BYTES 1024
+/* Ids are uint16. */
+#define MS_SHARD_VOCAB_MAX 65536
+
+/* A shard being read. */
+typedef struct ms_shard {
+    ms_map map;
+    const uint16_t *tokens; /* [n_tokens], in the map */
+    int64_t n_tokens;
+} ms_shard;
+
+/* Maps a shard and checks its header and size.  The caller closes it.
+   MS_NOT_FOUND, MS_IO; MS_CORRUPT: foreign, truncated or too long, with the numbers; MS_UNSUPPORTED: another version.
+ */
+ms_status ms_shard_open(const char *path, ms_shard *out);
+void ms_shard_close(ms_shard *shard);
+
+/* A shard being written; the file appears at commit. */
+typedef struct ms_shard_writer {
+    ms_writer writer;
+    int64_t n_tokens;
+} ms_shard_writer;
+
+/* MS_IO, MS_NO_SPACE.  The caller commits or aborts it. */
+ms_status ms_shard_writer_open(const char *path, ms_shard_writer *out);
+/* Adds n ids.  MS_INVALID: an id is not a uint16, or more than 2^31 - 1 tokens; MS_IO, MS_NO_SPACE. */
+ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_t n);
+/* Writes the header and makes the file appear.  Frees the writer either way.  MS_IO, MS_NO_SPACE. */
+ms_status ms_shard_writer_commit(ms_shard_writer *shard);
+/* Drops the file.  A zeroed writer is fine. */
+void ms_shard_writer_abort(ms_shard_writer *shard);
+
+#endif

@@ -1,0 +1,117 @@
+/* Run folders: made complete, never over another run, one writer at a time. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "train/run_folder.h"
+#include "platform/file.h"
+#include "tests/support/suite.h"
+
+static char base[64];
+static ms_config config;
+
+static void make_base(void) {
+    snprintf(base, sizeof base, "/tmp/ms_run_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    ms_config_defaults(&config);
+    config.train.seed = 77;
+}
+
+static void remove_base(void) { ms_directory_remove(base); }
+
+static const char *below(const char *name) {
+    static char path[256];
+    snprintf(path, sizeof path, "%s/%s", base, name);
+    return path;
+}
+
+static void expect(ms_status got, ms_status status, const char *part) {
+    ck_assert_msg(got == status, "status %s (%s)", ms_status_text(got), ms_status_message());
+    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message '%s' lacks '%s'", ms_status_message(), part);
+}
+
+START_TEST(a_run_is_made_and_resumed) {
+    ms_run_folder folder;
+    ck_assert_msg(ms_run_folder_create(below("a/b"), &config, &folder) == MS_OK, "%s", ms_status_message());
+    ck_assert(ms_is_directory(folder.checkpoints) && ms_is_directory(folder.plots) && ms_file_exists(folder.config));
+    ck_assert(!ms_file_exists(folder.metrics) && !ms_file_exists(folder.spectra) && !ms_file_exists(folder.log));
+    ms_run_folder_close(&folder);
+    ms_run_folder_close(&folder);
+
+    expect(ms_run_folder_create(below("a/b"), &config, &folder), MS_INVALID, "exists and holds 4 entries");
+    ms_config saved;
+    ck_assert_msg(ms_run_folder_resume(below("a/b"), &folder, &saved) == MS_OK, "%s", ms_status_message());
+    ck_assert_int_eq(saved.train.seed, 77);
+    ms_run_folder_close(&folder);
+    ck_assert_int_eq(ms_run_folder_open(below("a/b"), &folder), MS_OK);
+    ms_run_folder_close(&folder);
+}
+END_TEST
+
+START_TEST(an_empty_folder_may_be_used) {
+    ms_run_folder folder;
+    ck_assert_int_eq(ms_directory_create(below("empty")), MS_OK);
+    ck_assert_msg(ms_run_folder_create(below("empty"), &config, &folder) == MS_OK, "%s", ms_status_message());
+    ms_run_folder_close(&folder);
+}
+END_TEST
+
+START_TEST(what_is_no_run_is_refused) {
+    ms_run_folder folder;
+    ms_config saved;
+    expect(ms_run_folder_resume(below("none"), &folder, &saved), MS_NOT_FOUND, "no run folder");
+    expect(ms_run_folder_open(below("none"), &folder), MS_NOT_FOUND, "no run folder");
+    ck_assert_int_eq(ms_directory_create(below("other")), MS_OK);
+    expect(ms_run_folder_open(below("other"), &folder), MS_NOT_FOUND, "has no config.yaml");
+    expect(ms_run_folder_create("", &config, &folder), MS_INVALID, "name is empty");
+    ck_assert_int_eq(ms_file_write(below("file"), "x", 1), MS_OK);
+    expect(ms_run_folder_create(below("file"), &config, &folder), MS_IO, "a file is in the way");
+    ck_assert_int_eq(ms_file_write(below("other/config.yaml"), "modle: 1\n", 9), MS_OK);
+    expect(ms_run_folder_resume(below("other"), &folder, &saved), MS_INVALID, "config.yaml:1: unknown section modle");
+}
+END_TEST
+
+START_TEST(one_process_writes_a_run) {
+    ms_run_folder folder, second;
+    ms_config saved;
+    ck_assert_int_eq(ms_run_folder_create(below("run"), &config, &folder), MS_OK);
+    expect(ms_run_folder_resume(below("run"), &second, &saved), MS_IO, "is being written by another process");
+    pid_t child = fork();
+    if (child == 0) {
+        /* The child's own copy of the descriptor would keep the lock's owner alive, so it asks through a new open. */
+        _exit(ms_run_folder_resume(below("run"), &second, &saved) == MS_IO ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    ms_run_folder_close(&folder);
+    ck_assert_msg(ms_run_folder_resume(below("run"), &second, &saved) == MS_OK, "%s", ms_status_message());
+    ms_run_folder_close(&second);
+}
+END_TEST
+
+START_TEST(an_unwritable_place_is_named) {
+    ms_run_folder folder;
+    /* /proc refuses new folders even to the superuser. */
+    expect(ms_run_folder_create("/proc/muonscope/run", &config, &folder), MS_NOT_FOUND, "/proc/muonscope");
+    if (geteuid() == 0) return; /* the superuser may write anywhere else */
+    ck_assert_int_eq(mkdir(below("closed"), 0555), 0);
+    expect(ms_run_folder_create(below("closed"), &config, &folder), MS_IO, "cannot write to run folder");
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("run_folder");
+    TCase *tests = tcase_create("run_folder");
+    tcase_add_checked_fixture(tests, make_base, remove_base);
+    tcase_add_test(tests, a_run_is_made_and_resumed);
+    tcase_add_test(tests, an_empty_folder_may_be_used);
+    tcase_add_test(tests, what_is_no_run_is_refused);
+    tcase_add_test(tests, one_process_writes_a_run);
+    tcase_add_test(tests, an_unwritable_place_is_named);
+    suite_add_tcase(suite, tests);
+    return ms_suite_run(suite);
+}

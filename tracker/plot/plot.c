@@ -1,0 +1,89 @@
+#include "tracker/plot/plot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+#include "platform/process.h"
+
+enum { PATH_SIZE = 4096 };
+
+static ms_status make_path(const char *folder, const char *name, const char *ending, char *out) {
+    int length = snprintf(out, PATH_SIZE, "%s/%s%s", folder, name, ending);
+    if (length >= PATH_SIZE)
+        return MS_FAIL(MS_INVALID, "plot %s: the folder's name has %zu bytes", name, strlen(folder));
+    return MS_OK;
+}
+
+/* A gnuplot string: in single quotes only the quote itself is special, and is doubled. */
+static void quote(const char *text, char *out) {
+    *out++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'') *out++ = '\'';
+        *out++ = *text;
+    }
+    *out++ = '\'';
+    *out = '\0';
+}
+
+static ms_status write_script(const ms_plot *plot, const ms_plot_data *data, const char *path) {
+    ms_writer writer;
+    MS_TRY(ms_writer_open(path, &writer));
+    ms_status status = ms_writer_printf(
+        &writer,
+        "# Redraw: gnuplot -e \"set terminal pngcairo size %d,%d font 'sans,16'; set output '%s.png'\" %s.gp\n"
+        "set encoding utf8\nset datafile missing 'NaN'\nset termoption noenhanced\n"
+        "set grid lt 1 lc rgb '#dddddd' lw 0.8\nset border lc rgb '#404040'\nset tics textcolor rgb 'black'\n",
+        plot->width, plot->height, plot->name, plot->name);
+    if (status != MS_OK) {
+        ms_writer_abort(&writer);
+        return status;
+    }
+    plot->write(writer.stream, data);
+    if (ferror(writer.stream)) {
+        ms_writer_abort(&writer);
+        return MS_FAIL(MS_IO, "write %s: disk full or unwritable", path);
+    }
+    return ms_writer_commit(&writer);
+}
+
+/* gnuplot's first line that says something, without the caret lines that point into the script. */
+static const char *first_message(char *text) {
+    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+        if (line[strspn(line, " \t^")] != '\0') return line;
+    return "no message";
+}
+
+/* Runs the script for one terminal ("pngcairo" or "svg" with its options); the picture is renamed when it is complete.
+ */
+static ms_status render(const ms_plot *plot, const char *folder, const char *terminal, const char *ending) {
+    char script[PATH_SIZE], path[PATH_SIZE], temporary[PATH_SIZE + 8], quoted[2 * PATH_SIZE + 32];
+    char commands[2 * PATH_SIZE + 256];
+    MS_TRY(make_path(folder, plot->name, ".gp", script));
+    MS_TRY(make_path(folder, plot->name, ending, path));
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    quote(temporary, quoted);
+    snprintf(commands, sizeof commands, "set terminal %s size %d,%d font 'sans,16'; set output %s", terminal,
+             plot->width, plot->height, quoted);
+    const char *argv[] = {"gnuplot", "-e", commands, script, NULL};
+    char *text;
+    int exit_status;
+    MS_TRY_NOTE(ms_process_run(argv, &text, &exit_status), "plot %s", plot->name);
+    ms_status status = MS_OK;
+    if (exit_status != 0)
+        status = MS_FAIL(MS_IO, "plot %s: gnuplot ended with %d: %s", plot->name, exit_status, first_message(text));
+    free(text);
+    if (status == MS_OK) return ms_rename(temporary, path);
+    remove(temporary);
+    return status;
+}
+
+ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const char *folder) {
+    if (plot->needs_spectra && data->n_spectra == 0)
+        return MS_FAIL(MS_INVALID, "plot %s: there are no spectra", plot->name);
+    char script[PATH_SIZE];
+    MS_TRY(make_path(folder, plot->name, ".gp", script));
+    MS_TRY(write_script(plot, data, script));
+    MS_TRY(render(plot, folder, "pngcairo background rgb 'white'", ".png"));
+    return render(plot, folder, "svg background rgb 'white'", ".svg");
+}

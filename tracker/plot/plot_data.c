@@ -1,0 +1,163 @@
+#include "tracker/plot/plot_data.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+
+/* Where a line stands, for messages. */
+typedef struct line_place {
+    const char *path;
+    long long i_line;
+} line_place;
+
+typedef ms_status (*line_reader)(const line_place *place, const json_t *line, ms_plot_data *data);
+
+/* Makes room for one more element; arrays grow by doubling at powers of two. */
+static ms_status grow(void **array, size_t n, size_t element_size) {
+    if (n != 0 && (n & (n - 1)) != 0) return MS_OK;
+    void *larger = realloc(*array, (n ? 2 * n : 1) * element_size);
+    if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %zu entries", 2 * n);
+    *array = larger;
+    return MS_OK;
+}
+
+static ms_status get_integer(const line_place *place, const json_t *line, const char *key, int64_t *out) {
+    const json_t *value = json_object_get(line, key);
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: no integer \"%s\" of at least 0", place->path, place->i_line, key);
+    *out = json_integer_value(value);
+    return MS_OK;
+}
+
+/* A number; null gives NaN. */
+static ms_status get_real(const line_place *place, const json_t *line, const char *key, double *out) {
+    const json_t *value = json_object_get(line, key);
+    if (!json_is_number(value) && !json_is_null(value))
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: no number \"%s\"", place->path, place->i_line, key);
+    *out = json_is_null(value) ? NAN : json_number_value(value);
+    return MS_OK;
+}
+
+/* A line with "loss", with "validation_loss", or with both. */
+static ms_status read_metrics_line(const line_place *place, const json_t *line, ms_plot_data *data) {
+    static const char *const keys[2] = {"loss", "validation_loss"};
+    ms_plot_loss **lists[2] = {&data->training, &data->validation};
+    size_t *counts[2] = {&data->n_training, &data->n_validation};
+    ms_plot_loss loss;
+    MS_TRY(get_integer(place, line, "step", &loss.step));
+    MS_TRY(get_integer(place, line, "tokens", &loss.tokens));
+    if (!json_object_get(line, keys[0]) && !json_object_get(line, keys[1]))
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: neither \"loss\" nor \"validation_loss\"", place->path,
+                       place->i_line);
+    for (int k = 0; k < 2; k++) {
+        if (!json_object_get(line, keys[k])) continue;
+        MS_TRY(get_real(place, line, keys[k], &loss.loss));
+        void *list = *lists[k];
+        MS_TRY(grow(&list, *counts[k], sizeof loss));
+        *lists[k] = list;
+        (*lists[k])[(*counts[k])++] = loss;
+    }
+    return MS_OK;
+}
+
+static ms_status find_projection(const line_place *place, const json_t *line, ms_plot_data *data, int *out) {
+    const char *name = json_string_value(json_object_get(line, "projection"));
+    size_t length = name ? strlen(name) : 0;
+    if (length == 0 || length >= MS_PLOT_NAME_SIZE)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: no string \"projection\" of 1 to %d bytes", place->path,
+                       place->i_line, MS_PLOT_NAME_SIZE - 1);
+    /* names become names of gnuplot data blocks */
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != length)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: projection \"%s\": letters, digits and _ only", place->path,
+                       place->i_line, name);
+    for (*out = 0; *out < data->n_projections; (*out)++)
+        if (strcmp(data->projections[*out], name) == 0) return MS_OK;
+    if (data->n_projections == MS_PLOT_PROJECTIONS)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: more than %d projections", place->path, place->i_line,
+                       MS_PLOT_PROJECTIONS);
+    memcpy(data->projections[data->n_projections++], name, length + 1);
+    return MS_OK;
+}
+
+static ms_status read_spectrum_line(const line_place *place, const json_t *line, ms_plot_data *data) {
+    static const char *const keys[MS_PLOT_N_KEYS] = {
+#define X(key) #key,
+        MS_PLOT_KEYS(X)
+#undef X
+    };
+    ms_plot_spectrum spectrum = {0};
+    int64_t layer = 0;
+    MS_TRY(get_integer(place, line, "step", &spectrum.step));
+    MS_TRY(get_integer(place, line, "tokens", &spectrum.tokens));
+    MS_TRY(get_integer(place, line, "layer", &layer));
+    if (layer > 9999)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %lld", place->path, place->i_line, (long long)layer);
+    spectrum.layer = (int)layer;
+    MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
+    for (int k = 0; k < MS_PLOT_N_KEYS; k++) MS_TRY(get_real(place, line, keys[k], &spectrum.values[k]));
+    const json_t *top = json_object_get(line, "sigma_top");
+    if (!json_is_array(top) || json_array_size(top) < 1)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: no array \"sigma_top\"", place->path, place->i_line);
+    for (size_t k = 0; k < json_array_size(top) && k < MS_PLOT_TOP; k++)
+        spectrum.top[spectrum.n_top++] = json_number_value(json_array_get(top, k));
+    if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
+                       (long long)spectrum.step, (long long)data->spectra[data->n_spectra - 1].step);
+    if (spectrum.layer >= data->n_layers) data->n_layers = spectrum.layer + 1;
+    void *list = data->spectra;
+    MS_TRY(grow(&list, data->n_spectra, sizeof spectrum));
+    data->spectra = list;
+    data->spectra[data->n_spectra++] = spectrum;
+    return MS_OK;
+}
+
+static ms_status read_lines(const char *path, line_reader read_line, ms_plot_data *data) {
+    ms_map map;
+    MS_TRY(ms_map_open(path, &map));
+    const char *text = (const char *)map.data;
+    line_place place = {path, 0};
+    ms_status status = MS_OK;
+    for (size_t position = 0; position < map.size_bytes && status == MS_OK;) {
+        const char *end = memchr(text + position, '\n', map.size_bytes - position);
+        if (!end) break; /* the partial last line of a run that goes on or was killed */
+        size_t size = (size_t)(end - (text + position));
+        place.i_line++;
+        json_error_t error;
+        json_t *line = json_loadb(text + position, size, 0, &error);
+        if (line)
+            status = read_line(&place, line, data);
+        else
+            status = MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, place.i_line, error.text);
+        json_decref(line);
+        position += size + 1;
+    }
+    ms_map_close(&map);
+    return status;
+}
+
+static ms_status read_files(const char *metrics_path, const char *spectra_path, ms_plot_data *data) {
+    MS_TRY(read_lines(metrics_path, read_metrics_line, data));
+    if (data->n_training + data->n_validation == 0)
+        return MS_FAIL(MS_NOT_FOUND, "%s has no complete line yet", metrics_path);
+    if (!spectra_path) return MS_OK;
+    MS_TRY(read_lines(spectra_path, read_spectrum_line, data));
+    if (data->n_spectra == 0) return MS_FAIL(MS_NOT_FOUND, "%s has no complete line yet", spectra_path);
+    return MS_OK;
+}
+
+ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out) {
+    memset(out, 0, sizeof *out);
+    ms_status status = read_files(metrics_path, spectra_path, out);
+    if (status != MS_OK) ms_plot_data_finish(out);
+    return status;
+}
+
+void ms_plot_data_finish(ms_plot_data *data) {
+    free(data->training);
+    free(data->validation);
+    free(data->spectra);
+    memset(data, 0, sizeof *data);
+}

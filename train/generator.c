@@ -1,0 +1,156 @@
+#include "train/generator.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "backend/ir/build.h"
+#include "backend/ir/passes.h"
+#include "model/checkpoint/named_tensors.h"
+#include "platform/random.h"
+
+enum { SHORTEST_LENGTH = 32, MAX_LENGTHS = 32 };
+
+struct ms_generator {
+    ms_device *device;
+    ms_variables *variables;
+    ms_model model;
+    ms_store *store;
+    int tokens, row, logits; /* variables */
+    int32_t n_lengths;
+    int32_t lengths[MAX_LENGTHS];      /* ascending; the last is the model's sequence length */
+    ms_program *programs[MAX_LENGTHS]; /* compiled when first needed */
+    int32_t *scratch;                  /* [vocabulary] */
+    float *values;                     /* [vocabulary] */
+};
+
+static ms_status build(ms_generator *generator, const ms_model_config *config, const ms_device_options *device) {
+    MS_TRY(ms_device_open(device, &generator->device));
+    MS_TRY(ms_variables_create(&generator->variables));
+    MS_TRY(ms_model_init(config, generator->variables, &generator->model));
+    MS_TRY(ms_variables_add(generator->variables, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32,
+                            ms_shape_1(config->sequence_length), &generator->tokens));
+    MS_TRY(
+        ms_variables_add(generator->variables, "row", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(1), &generator->row));
+    MS_TRY(ms_variables_add(generator->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
+                            ms_shape_2(1, config->vocabulary), &generator->logits));
+    MS_TRY(ms_store_create(generator->device, generator->variables, &generator->store));
+    MS_TRY(ms_model_upload_constants(&generator->model, generator->store, device->numerics));
+    for (int32_t length = SHORTEST_LENGTH; length < config->sequence_length; length *= 2)
+        generator->lengths[generator->n_lengths++] = length;
+    generator->lengths[generator->n_lengths++] = config->sequence_length;
+    generator->scratch = calloc((size_t)config->vocabulary, sizeof *generator->scratch);
+    generator->values = calloc((size_t)config->vocabulary, sizeof *generator->values);
+    if (!generator->scratch || !generator->values)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for %d logits", config->vocabulary);
+    return MS_OK;
+}
+
+ms_status ms_generator_open(const ms_model_config *config, const ms_device_options *device, ms_generator **out) {
+    *out = NULL;
+    ms_generator *generator = calloc(1, sizeof *generator);
+    if (!generator) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory");
+    ms_status status = build(generator, config, device);
+    if (status != MS_OK) {
+        ms_generator_close(generator);
+        return status;
+    }
+    *out = generator;
+    return MS_OK;
+}
+
+void ms_generator_close(ms_generator *generator) {
+    if (!generator) return;
+    for (int i = 0; i < generator->n_lengths; i++) ms_program_destroy(generator->programs[i]);
+    ms_store_destroy(generator->store);
+    ms_variables_destroy(generator->variables);
+    ms_device_close(generator->device);
+    free(generator->scratch);
+    free(generator->values);
+    free(generator);
+}
+
+ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file) {
+    return ms_named_tensors_upload(generator->store, generator->variables, MS_VARIABLE_PARAMETER, file);
+}
+
+static ms_status compile_length(ms_generator *generator, int i_length) {
+    if (generator->programs[i_length]) return MS_OK;
+    ms_graph *graph, *finished = NULL;
+    int32_t length = generator->lengths[i_length];
+    MS_TRY(ms_graph_create(generator->variables, -1, &graph));
+    ms_tensor tokens = ms_view(graph, generator->tokens, 0, ms_shape_1(length));
+    ms_tensor hidden = ms_model_hidden(&generator->model, graph, tokens, 1, length);
+    ms_tensor logits = ms_model_logits_of_row(&generator->model, graph, hidden, ms_view_all(graph, generator->row));
+    ms_assign(graph, logits, ms_view_all(graph, generator->logits));
+    ms_status status = ms_graph_finish(graph, &finished);
+    if (status == MS_OK) status = ms_program_compile(generator->store, finished, &generator->programs[i_length]);
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+    return status;
+}
+
+ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
+                            int32_t *out_token) {
+    const ms_model_config *config = &generator->model.config;
+    if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
+    int64_t length = n < config->sequence_length ? n : config->sequence_length;
+    const int32_t *window = tokens + (n - length);
+    for (int64_t i = 0; i < length; i++)
+        if (window[i] < 0 || window[i] >= config->vocabulary)
+            return MS_FAIL(MS_INVALID, "generate: token %d is outside the vocabulary of %d", window[i],
+                           config->vocabulary);
+    int i_length = 0;
+    while (generator->lengths[i_length] < length) i_length++;
+    MS_TRY(compile_length(generator, i_length));
+    /* What follows the last token in the buffer is whatever was there: attention is causal and never looks at it. */
+    int32_t row = (int32_t)length - 1;
+    MS_TRY(ms_store_upload(generator->store, generator->tokens, 0, length, window));
+    MS_TRY(ms_store_upload(generator->store, generator->row, 0, 1, &row));
+    MS_TRY(ms_program_run(generator->programs[i_length]));
+    MS_TRY(ms_store_download(generator->store, generator->logits, 0, config->vocabulary, generator->values));
+    return ms_sample(generator->values, config->vocabulary, sampling, (uint64_t)n, generator->scratch, out_token);
+}
+
+/* qsort has no context argument; the order is restored by index on ties, so the result does not depend on the library.
+ */
+static _Thread_local const float *sorted_logits;
+
+static int by_descending_logit(const void *a, const void *b) {
+    int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
+    if (sorted_logits[i] != sorted_logits[j]) return sorted_logits[i] > sorted_logits[j] ? -1 : 1;
+    return i < j ? -1 : i > j;
+}
+
+ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
+                    int32_t *scratch, int32_t *out_token) {
+    *out_token = -1;
+    int32_t best = 0;
+    for (int64_t i = 0; i < vocabulary; i++) {
+        if (!isfinite(logits[i]))
+            return MS_FAIL(MS_NUMERIC, "generate: logit of token %lld is %g", (long long)i, (double)logits[i]);
+        if (logits[i] > logits[best]) best = (int32_t)i;
+        scratch[i] = (int32_t)i;
+    }
+    if (sampling->temperature <= 0) {
+        *out_token = best;
+        return MS_OK;
+    }
+    int64_t k = vocabulary;
+    if (sampling->top_k > 0 && sampling->top_k < vocabulary) {
+        k = sampling->top_k;
+        sorted_logits = logits;
+        qsort(scratch, (size_t)vocabulary, sizeof *scratch, by_descending_logit);
+    }
+    double total = 0;
+    for (int64_t i = 0; i < k; i++)
+        total += exp(((double)logits[scratch[i]] - (double)logits[best]) / sampling->temperature);
+    double draw = ms_random_uniform(sampling->seed, ms_name_hash("sample"), index) * total;
+    *out_token = scratch[k - 1];
+    for (int64_t i = 0; i < k; i++) {
+        draw -= exp(((double)logits[scratch[i]] - (double)logits[best]) / sampling->temperature);
+        if (draw >= 0) continue;
+        *out_token = scratch[i];
+        break;
+    }
+    return MS_OK;
+}

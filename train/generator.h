@@ -1,0 +1,36 @@
+/* Text generation: a model's weights on a device, and the loop that draws one token after another.
+
+   There is no key/value cache: each token runs the forward pass over the whole context, at the smallest of a few
+   compiled lengths (powers of two from 32, then the model's sequence length) that holds it.  One thread at a time. */
+#ifndef MS_TRAIN_GENERATOR_H
+#define MS_TRAIN_GENERATOR_H
+
+#include "backend/backend.h"
+#include "model/model.h"
+#include "model/checkpoint/safetensors.h"
+
+typedef struct ms_generator ms_generator;
+
+/* Opens the device and allocates the weights.  The caller closes it. */
+ms_status ms_generator_open(const ms_model_config *config, const ms_device_options *device, ms_generator **out);
+void ms_generator_close(ms_generator *generator);
+
+/* Weights from a checkpoint's model.safetensors. */
+ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file);
+
+typedef struct ms_sampling {
+    double temperature; /* 0: always the likeliest token */
+    int64_t top_k;      /* draw among the k likeliest; 0: among all */
+    uint64_t seed;      /* the same seed gives the same text */
+} ms_sampling;
+
+/* Draws the token that follows tokens[0..n).  n >= 1; only the last sequence_length tokens are seen.  MS_INVALID: an id
+   outside the vocabulary.  MS_NUMERIC: a logit is not finite. */
+ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
+                            int32_t *out_token);
+
+/* The draw alone: from logits [vocabulary], draw number `index`.  scratch: int32 [vocabulary].  Thread-safe. */
+ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
+                    int32_t *scratch, int32_t *out_token);
+
+#endif

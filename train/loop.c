@@ -1,0 +1,181 @@
+/* The step loop of a run. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "train/text.h"
+#include "train/run.h"
+#include "platform/clock.h"
+#include "platform/progress.h"
+#include "platform/signals.h"
+
+/* Appends one object and drops it. */
+static ms_status append(ms_train_run *run, json_t *object) {
+    if (!object) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a line of metrics");
+    ms_status status = ms_run_log_append(run->metrics, object);
+    json_decref(object);
+    return status;
+}
+
+static ms_status log_step(ms_train_run *run, const ms_step_result *result, const ms_step_line *line) {
+    return append(run,
+                  json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)run->trainer->step,
+                            "tokens", (json_int_t)run->trainer->tokens_seen, "loss", ms_run_log_real(result->loss),
+                            "lr", ms_run_log_real(line->lr), "adamw_lr", ms_run_log_real(result->adamw_lr), "grad_norm",
+                            ms_run_log_real(result->gradient_norm), "ms", ms_run_log_real(line->milliseconds),
+                            "tokens_per_second", ms_run_log_real(line->tokens_per_second), "mfu",
+                            ms_run_log_real(line->mfu < 0 ? NAN : line->mfu)));
+}
+
+/* Bits per byte of text, from nats per token; NAN where the size of the text is not known. */
+static double bits_per_byte(const ms_train_run *run, double loss) {
+    double bytes = (double)ms_dataset_text_bytes(run->validation), tokens = (double)ms_dataset_tokens(run->validation);
+    return bytes > 0 ? loss / log(2.0) * tokens / bytes : NAN;
+}
+
+static ms_status validate(ms_train_run *run, ms_progress *progress) {
+    MS_TRY(ms_dataset_seek(run->validation, 0));
+    MS_TRY(ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->config.validation.sequences,
+                               &run->last_validation));
+    double bpb = bits_per_byte(run, run->last_validation);
+    ms_progress_break(progress);
+    char bpb_text[48] = "";
+    if (isfinite(bpb)) snprintf(bpb_text, sizeof bpb_text, ", %.4f bits per byte", bpb);
+    ms_logger_write(run->logger, MS_LOG_INFO, "step %lld: validation loss %.4f%s", (long long)run->trainer->step,
+                    run->last_validation, bpb_text);
+    return append(run,
+                  json_pack("{s:I, s:I, s:o, s:o}", "step", (json_int_t)run->trainer->step, "tokens",
+                            (json_int_t)run->trainer->tokens_seen, "validation_loss",
+                            ms_run_log_real(run->last_validation), "validation_bits_per_byte", ms_run_log_real(bpb)));
+}
+
+static ms_status save(ms_train_run *run) {
+    ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
+    size_t n = 0;
+    char *tracker_state = NULL;
+    if (run->tracking) {
+        MS_TRY(ms_tracking_drain(run->tracking));
+        MS_TRY(ms_tracking_state(run->tracking, &tracker_state));
+        entries[n++] = (ms_checkpoint_entry){.key = "tracker_norms", .kind = MS_CHECKPOINT_TEXT, .text = tracker_state};
+    }
+    if (run->tokenizer)
+        entries[n++] = (ms_checkpoint_entry){
+            .key = "tokenizer_sha256", .kind = MS_CHECKPOINT_TEXT, .text = ms_tokenizer_sha256(run->tokenizer)};
+    ms_save_request request = {run->train, run->config_hash, entries, n};
+    ms_status status =
+        ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
+    free(tracker_state);
+    if (status == MS_OK) status = ms_checkpoint_prune(run->folder.checkpoints, (int)run->config.checkpoint.keep);
+    if (status != MS_OK) return ms_status_note(status, "checkpoint of step %lld", (long long)run->trainer->step);
+    run->saved_step = run->trainer->step;
+    ms_logger_file_only(run->logger, "step %lld: checkpoint saved, weights_sha256 %s optimizer_state_sha256 %s",
+                        (long long)run->trainer->step, run->weights_sha256, run->state_sha256);
+    return MS_OK;
+}
+
+static bool due(int64_t step, int64_t every, int64_t last) { return every > 0 && (step % every == 0 || step == last); }
+
+/* A snapshot at the first step, at every cadence step and at the last one. */
+static bool snapshot_due(const ms_train_run *run, int64_t step) {
+    return step == 1 || due(step, run->config.tracker.every, run->n_steps);
+}
+
+static ms_step_line describe(const ms_train_run *run, const ms_step_result *result, double seconds,
+                             double *smoothed_seconds) {
+    const ms_trainer_facts *facts = &run->trainer->facts;
+    bool muon = run->trainer->options.optimizer.kind == MS_OPTIMIZER_MUON;
+    double rate = (double)facts->tokens_per_step / seconds;
+    *smoothed_seconds = ms_progress_smooth(*smoothed_seconds, seconds);
+    return (ms_step_line){.step = run->trainer->step,
+                          .n_steps = run->n_steps,
+                          .loss = result->loss,
+                          .lr = muon ? result->muon_lr : result->adamw_lr,
+                          .gradient_norm = result->gradient_norm,
+                          .milliseconds = 1e3 * seconds,
+                          .tokens_per_second = rate,
+                          .mfu = run->peak_flops > 0 ? rate * facts->model_flops_per_token / run->peak_flops : -1,
+                          .eta_seconds = *smoothed_seconds * (double)(run->n_steps - run->trainer->step)};
+}
+
+static void log_choice(void *context, const char *line) {
+    const ms_train_run *run = context;
+    ms_logger_file_only(run->logger, "chosen by the device's library: %s", line);
+}
+
+static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoothed_seconds) {
+    double begin = ms_clock_seconds();
+    ms_step_result result;
+    ms_step_hooks hooks = {0};
+    if (run->tracking) hooks = ms_tracking_hooks(run->tracking, snapshot_due(run, run->trainer->step + 1));
+    MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), &hooks, &result));
+    if (run->tracking) ms_tracking_after_update(run->tracking);
+    run->n_choices = ms_device_choices(run->trainer->device, run->n_choices, log_choice, run);
+    ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
+    run->last_loss = result.loss;
+    MS_TRY(log_step(run, &result, &line));
+    if (!run->quiet && ms_progress_step(progress, &line)) {
+        char text[200];
+        ms_logger_file_only(run->logger, "%s", ms_step_line_text(&line, text, sizeof text));
+    }
+    return MS_OK;
+}
+
+static ms_status loop(ms_train_run *run, ms_progress *progress) {
+    double smoothed_seconds = 0; /* a step */
+    while (run->trainer->step < run->n_steps && !ms_signals_received()) {
+        MS_TRY(one_step(run, progress, &smoothed_seconds));
+        int64_t step = run->trainer->step;
+        if (run->validation && due(step, run->config.validation.every, run->n_steps)) MS_TRY(validate(run, progress));
+        if (due(step, run->config.checkpoint.every, run->n_steps) || step == run->n_steps) MS_TRY(save(run));
+    }
+    int signal = ms_signals_received();
+    if (!signal || run->trainer->step == run->n_steps) return MS_OK;
+    ms_progress_break(progress);
+    if (run->saved_step != run->trainer->step) MS_TRY(save(run));
+    ms_logger_write(run->logger, MS_LOG_INFO,
+                    "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
+                    ms_signal_name(signal), (long long)run->trainer->step, (long long)run->n_steps, run->folder.path);
+    return MS_OK;
+}
+
+ms_status ms_train_run_train(ms_train_run *run) {
+    ms_progress progress;
+    ms_progress_init(stdout, run->config.log.every, &progress);
+    MS_TRY(ms_signals_catch());
+    ms_status status = MS_OK;
+    if (run->resumed_step < 0) {
+        /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
+        if (run->validation) status = validate(run, &progress);
+        if (status == MS_OK) status = save(run);
+    } else {
+        status = ms_trainer_hashes(run->trainer, run->weights_sha256, run->state_sha256);
+        ms_logger_write(run->logger, MS_LOG_INFO, "resumed %s at step %lld", run->folder.path,
+                        (long long)run->resumed_step);
+    }
+    if (status == MS_OK) status = loop(run, &progress);
+    ms_progress_break(&progress);
+    ms_signals_release();
+    if (status != MS_OK) return status;
+    int64_t skipped = run->tracking ? ms_tracking_n_skipped(run->tracking) : 0;
+    if (skipped > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "the tracker could not keep up: %lld snapshots were skipped",
+                        (long long)skipped);
+    ms_status closed = ms_tracking_close(run->tracking);
+    run->tracking = NULL;
+    return closed;
+}
+
+ms_status ms_train_run_sample(ms_train_run *run, FILE *stream) {
+    const ms_config *config = &run->config;
+    if (!run->tokenizer || config->sample.tokens < 1) return MS_OK;
+    ms_device_options device = {.name = config->train.device,
+                                .numerics = run->trainer->options.numerics,
+                                .n_threads = (int32_t)config->train.threads};
+    ms_text_request request = {.prompt = config->sample.prompt,
+                               .n_tokens = config->sample.tokens,
+                               .sampling = {.temperature = config->sample.temperature,
+                                            .top_k = config->sample.top_k,
+                                            .seed = (uint64_t)config->train.seed}};
+    return ms_generate_from_run(&run->trainer->options.model, &device, run->folder.checkpoints, -1, run->tokenizer,
+                                &request, stream);
+}

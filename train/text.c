@@ -1,0 +1,54 @@
+#include "train/text.h"
+
+#include <string.h>
+
+#include "model/checkpoint/checkpoint.h"
+
+/* What the prompt becomes; an empty one begins a document, which the corpus does with the end-of-text token. */
+static ms_status encode_prompt(ms_tokenizer *tokenizer, const char *prompt, ms_tokens *out) {
+    int32_t start = ms_tokenizer_end_of_text(tokenizer);
+    if (start >= 0) MS_TRY(ms_tokens_append(out, start));
+    MS_TRY(ms_tokenizer_encode(tokenizer, prompt, strlen(prompt), MS_SPECIAL_PARSE, out));
+    if (out->n == 0)
+        return MS_FAIL(MS_INVALID,
+                       "generate: an empty prompt, and this tokenizer has no end-of-text token to start from");
+    return MS_OK;
+}
+
+static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms_text_request *request,
+                      ms_tokens *tokens, FILE *stream) {
+    MS_TRY(encode_prompt(tokenizer, request->prompt, tokens));
+    fputs(request->prompt, stream);
+    for (int64_t i = 0; i < request->n_tokens; i++) {
+        int32_t token;
+        const uint8_t *bytes;
+        size_t size;
+        MS_TRY(ms_generator_next(generator, tokens->ids, (int64_t)tokens->n, &request->sampling, &token));
+        if (token == ms_tokenizer_end_of_text(tokenizer)) break;
+        MS_TRY(ms_tokens_append(tokens, token));
+        MS_TRY(ms_tokenizer_token(tokenizer, token, &bytes, &size));
+        fwrite(bytes, 1, size, stream);
+        fflush(stream);
+    }
+    fputc('\n', stream);
+    return ferror(stream) ? MS_FAIL(MS_IO, "generate: cannot write the text") : MS_OK;
+}
+
+ms_status ms_generate_from_run(const ms_model_config *model, const ms_device_options *device, const char *checkpoints,
+                               int64_t step, ms_tokenizer *tokenizer, const ms_text_request *request, FILE *stream) {
+    if (ms_tokenizer_vocab_size(tokenizer) > model->vocabulary)
+        return MS_FAIL(MS_MISMATCH, "generate: the tokenizer has %d tokens, the model %d",
+                       ms_tokenizer_vocab_size(tokenizer), model->vocabulary);
+    ms_checkpoint *checkpoint = NULL;
+    ms_generator *generator = NULL;
+    ms_tokens tokens = {0};
+    if (step < 0) MS_TRY(ms_checkpoint_latest(checkpoints, &step));
+    ms_status status = ms_checkpoint_open(checkpoints, step, &checkpoint);
+    if (status == MS_OK) status = ms_generator_open(model, device, &generator);
+    if (status == MS_OK) status = ms_generator_load(generator, ms_checkpoint_model(checkpoint));
+    if (status == MS_OK) status = draw(generator, tokenizer, request, &tokens, stream);
+    ms_tokens_finish(&tokens);
+    ms_generator_close(generator);
+    ms_checkpoint_close(checkpoint);
+    return status;
+}

@@ -1,0 +1,228 @@
+/* Building a training job: variables, graphs, memory plan, storage, programs. */
+#include "train/trainer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ir/build.h"
+#include "backend/ir/passes.h"
+
+static ms_status check_options(const ms_trainer_options *options) {
+    if (options->batch_sequences < 1 || options->accumulation < 1)
+        return MS_FAIL(MS_INVALID, "train: batch of %d sequences, accumulation %d: both must be at least 1",
+                       options->batch_sequences, options->accumulation);
+    double rates[] = {options->muon_lr, options->adamw_lr};
+    for (int i = 0; i < 2; i++)
+        if (!(rates[i] >= 0)) return MS_FAIL(MS_INVALID, "train: learning rate %g is negative", rates[i]);
+    if (!(options->muon_momentum >= 0 && options->muon_momentum < 1))
+        return MS_FAIL(MS_INVALID, "train: momentum %g, must be in [0, 1)", options->muon_momentum);
+    return MS_OK;
+}
+
+static ms_status add_variable(ms_trainer *trainer, const char *name, ms_variable_kind kind, ms_dtype dtype,
+                              int64_t count, int32_t *out) {
+    int index;
+    MS_TRY(ms_variables_add(trainer->variables, name, kind, dtype, ms_shape_1(count), &index));
+    *out = index;
+    return MS_OK;
+}
+
+static ms_status build_optimizer(ms_trainer *trainer) {
+    ms_optimizer_parameter parameters[MS_MAX_PARAMETERS];
+    memset(parameters, 0, sizeof parameters);
+    for (int i = 0; i < trainer->model.n_parameters; i++) {
+        const ms_parameter *from = &trainer->model.parameters[i];
+        ms_optimizer_parameter *to = &parameters[i];
+        to->variable = from->variable;
+        to->gradient = from->gradient;
+        to->is_matrix = from->role == MS_ROLE_MATRIX;
+        to->n_groups = from->n_groups;
+        for (int j = 0; j < from->n_groups; j++) {
+            to->group_rows[j] = from->group_rows[j];
+            to->per_head[j] = strchr("qkv", from->group_names[j][0]) && from->group_names[j][1] == '\0';
+        }
+    }
+    return ms_optimizer_init(&trainer->options.optimizer, trainer->variables, trainer->step_scalars, parameters,
+                             trainer->model.n_parameters, &trainer->optimizer);
+}
+
+/* Which graph of a step. */
+typedef enum step_graph { GRAPH_FIRST, GRAPH_NEXT, GRAPH_UPDATE, GRAPH_EVALUATE } step_graph;
+
+static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
+    if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
+    const ms_trainer_options *options = &trainer->options;
+    int sequence = options->model.sequence_length;
+    double targets = (double)options->batch_sequences * (sequence - 1);
+    double divisor = kind == GRAPH_EVALUATE ? targets : targets * options->accumulation;
+    ms_loss_request request = {.tokens = ms_view_all(graph, trainer->tokens),
+                               .targets = ms_view_all(graph, trainer->targets),
+                               .batch = options->batch_sequences,
+                               .sequence = sequence,
+                               .scale = (float)(1 / divisor),
+                               .chunk = options->loss_chunk ? options->loss_chunk : MS_LOSS_CHUNK};
+    ms_tensor loss = kind == GRAPH_EVALUATE
+                         ? ms_model_loss(&trainer->model, graph, &request)
+                         : ms_model_loss_and_gradients(&trainer->model, graph, &request, kind == GRAPH_NEXT);
+    ms_assign(graph, loss, ms_view_all(graph, trainer->loss));
+    return ms_graph_status(graph);
+}
+
+static ms_status build_graph(const ms_trainer *trainer, step_graph kind, ms_graph **out) {
+    ms_graph *graph;
+    MS_TRY(ms_graph_create(trainer->variables, trainer->step_scalars, &graph));
+    ms_status status = fill_graph(trainer, kind, graph);
+    if (status == MS_OK) status = ms_graph_finish(graph, out);
+    ms_graph_destroy(graph);
+    return status;
+}
+
+static void add_variable_bytes(const ms_trainer *trainer, ms_memory_plan *memory) {
+    size_t f32_bytes = trainer->options.numerics == MS_NUMERICS_ORACLE ? 8 : 4;
+    for (int i = 0; i < ms_variables_count(trainer->variables); i++) {
+        const ms_variable *variable = ms_variables_get(trainer->variables, i);
+        size_t element = variable->dtype == MS_DTYPE_F32 ? f32_bytes : ms_dtype_size(variable->dtype);
+        size_t size = (size_t)ms_shape_count(&variable->shape) * element;
+        switch (variable->kind) {
+        case MS_VARIABLE_PARAMETER:
+            memory->parameters += size;
+            break;
+        case MS_VARIABLE_GRADIENT:
+            memory->gradients += size;
+            break;
+        case MS_VARIABLE_STATE:
+            memory->optimizer_state += size;
+            break;
+        default:
+            memory->other_variables += size;
+        }
+    }
+}
+
+static ms_status estimate(ms_trainer *trainer) {
+    ms_trainer_facts *facts = &trainer->facts;
+    const ms_trainer_options *options = &trainer->options;
+    const struct {
+        const ms_graph *graph;
+        double runs;
+    } programs[] = {{trainer->first_graph, 1},
+                    {trainer->next_graph, options->accumulation - 1},
+                    {trainer->update_graph, 1},
+                    {trainer->evaluate_graph, 0}};
+    int64_t micro_tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
+    facts->parameters = trainer->model.parameter_count;
+    facts->tokens_per_step = micro_tokens * options->accumulation;
+    facts->model_flops_per_token = 3 * ms_graph_cost(trainer->evaluate_graph).contraction_flops / (double)micro_tokens;
+    add_variable_bytes(trainer, &facts->memory);
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        if (!programs[i].graph) continue;
+        ms_program_report report;
+        MS_TRY(ms_program_estimate(trainer->device, programs[i].graph, &report));
+        if (report.live_bytes > facts->memory.least) facts->memory.least = report.live_bytes;
+        if (report.arena_bytes > facts->memory.arena) facts->memory.arena = report.arena_bytes;
+        if (report.workspace_bytes > facts->memory.workspace) facts->memory.workspace = report.workspace_bytes;
+        facts->step_flops += programs[i].runs * report.flops;
+        facts->contraction_flops += programs[i].runs * report.contraction_flops;
+        facts->step_bytes += programs[i].runs * report.bytes;
+        facts->nodes_per_step += (int32_t)programs[i].runs * report.n_nodes;
+        facts->active_nodes_per_step += (int32_t)programs[i].runs * report.n_active;
+    }
+    ms_memory_plan *memory = &facts->memory;
+    size_t variables = memory->parameters + memory->gradients + memory->optimizer_state + memory->other_variables;
+    memory->total = variables + memory->arena + memory->workspace;
+    memory->least += variables;
+    return MS_OK;
+}
+
+static ms_status build(ms_trainer *trainer) {
+    const ms_trainer_options *options = &trainer->options;
+    MS_TRY(check_options(options));
+    ms_device_options device = {
+        .name = options->device, .numerics = options->numerics, .n_threads = options->n_threads};
+    MS_TRY(ms_device_open(&device, &trainer->device));
+    MS_TRY(ms_variables_create(&trainer->variables));
+    MS_TRY(add_variable(trainer, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32, MS_N_STEP_SCALARS,
+                        &trainer->step_scalars));
+    MS_TRY(ms_model_init(&options->model, trainer->variables, &trainer->model));
+    int64_t tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
+    MS_TRY(add_variable(trainer, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->tokens));
+    MS_TRY(add_variable(trainer, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->targets));
+    MS_TRY(add_variable(trainer, "loss", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, 1, &trainer->loss));
+    MS_TRY(build_optimizer(trainer));
+    MS_TRY(build_graph(trainer, GRAPH_FIRST, &trainer->first_graph));
+    if (options->accumulation > 1) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
+    MS_TRY(build_graph(trainer, GRAPH_UPDATE, &trainer->update_graph));
+    MS_TRY(build_graph(trainer, GRAPH_EVALUATE, &trainer->evaluate_graph));
+    return estimate(trainer);
+}
+
+ms_status ms_trainer_open(const ms_trainer_options *options, ms_trainer **out) {
+    *out = NULL;
+    ms_trainer *trainer = calloc(1, sizeof *trainer);
+    if (!trainer) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory");
+    trainer->options = *options;
+    ms_status status = build(trainer);
+    if (status != MS_OK) {
+        ms_trainer_close(trainer);
+        return status;
+    }
+    *out = trainer;
+    return MS_OK;
+}
+
+/* Before anything is taken: some systems give memory that they do not have, and kill the process when it is used. */
+static ms_status check_memory(const ms_trainer *trainer) {
+    const ms_memory_plan *memory = &trainer->facts.memory;
+    int64_t there = ms_device_memory_bytes(trainer->device);
+    if (there == 0 || memory->total <= (size_t)there) return MS_OK;
+    return MS_FAIL(MS_OUT_OF_MEMORY,
+                   "device %s has %.1f MiB of memory, the plan needs %.1f MiB (%.1f MiB of them temporaries): reduce "
+                   "train.batch_sequences or the model",
+                   trainer->options.device, (double)there / 1048576, (double)memory->total / 1048576,
+                   (double)(memory->arena + memory->workspace) / 1048576);
+}
+
+static ms_status compile(ms_trainer *trainer) {
+    MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
+    if (trainer->next_graph) MS_TRY(ms_program_compile(trainer->store, trainer->next_graph, &trainer->next));
+    MS_TRY(ms_program_compile(trainer->store, trainer->update_graph, &trainer->update));
+    return ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate);
+}
+
+ms_status ms_trainer_allocate(ms_trainer *trainer) {
+    MS_TRY(check_memory(trainer));
+    double planned = (double)trainer->facts.memory.total / 1048576;
+    MS_TRY_NOTE(ms_store_create(trainer->device, trainer->variables, &trainer->store), "planned %.1f MiB in all",
+                planned);
+    MS_TRY_NOTE(compile(trainer), "planned %.1f MiB in all", planned);
+    size_t tokens = (size_t)trainer->options.batch_sequences * (size_t)trainer->options.model.sequence_length;
+    trainer->token_buffer = calloc(tokens, sizeof *trainer->token_buffer);
+    trainer->target_buffer = calloc(tokens, sizeof *trainer->target_buffer);
+    trainer->norm_buffer = calloc(3 * (size_t)trainer->optimizer.n_norms, sizeof *trainer->norm_buffer);
+    if (!trainer->token_buffer || !trainer->target_buffer || !trainer->norm_buffer)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a batch of %zu tokens", tokens);
+    return MS_OK;
+}
+
+ms_status ms_trainer_initialise(ms_trainer *trainer) {
+    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store, trainer->options.numerics);
+}
+
+void ms_trainer_close(ms_trainer *trainer) {
+    if (!trainer) return;
+    ms_program_destroy(trainer->first);
+    ms_program_destroy(trainer->next);
+    ms_program_destroy(trainer->update);
+    ms_program_destroy(trainer->evaluate);
+    ms_store_destroy(trainer->store);
+    ms_graph_destroy(trainer->first_graph);
+    ms_graph_destroy(trainer->next_graph);
+    ms_graph_destroy(trainer->update_graph);
+    ms_graph_destroy(trainer->evaluate_graph);
+    ms_variables_destroy(trainer->variables);
+    ms_device_close(trainer->device);
+    free(trainer->token_buffer);
+    free(trainer->target_buffer);
+    free(trainer->norm_buffer);
+    free(trainer);
+}

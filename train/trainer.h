@@ -1,0 +1,136 @@
+/* A training job on one device: model, optimizer, storage and the programs of a step.  It knows nothing of run folders
+   and command lines.  One thread at a time. */
+#ifndef MS_TRAIN_TRAINER_H
+#define MS_TRAIN_TRAINER_H
+
+#include <stdio.h>
+
+#include "backend/backend.h"
+#include "model/checkpoint/checkpoint.h"
+#include "model/data/dataset.h"
+#include "model/model.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+
+typedef struct ms_trainer_options {
+    ms_model_config model;
+    ms_optimizer_config optimizer;
+    ms_schedule schedule;
+    double muon_lr, muon_momentum, adamw_lr; /* peak rates; the schedule scales both rates */
+    const char *device;                      /* borrowed for the trainer's life */
+    ms_numerics numerics;
+    int32_t n_threads; /* 0: all */
+    uint64_t seed;
+    int32_t batch_sequences; /* sequences of one micro-step */
+    int32_t accumulation;    /* micro-steps of a step, >= 1 */
+    int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */
+} ms_trainer_options;
+
+/* Bytes that a job needs on its device, from the plan. */
+typedef struct ms_memory_plan {
+    size_t parameters, gradients, optimizer_state, other_variables;
+    size_t arena;     /* temporaries of the hungriest program */
+    size_t workspace; /* scratch of the hungriest op */
+    size_t total;
+    size_t least; /* variables, and the most temporaries that any program has in use at once */
+} ms_memory_plan;
+
+/* Sizes and costs that follow from the options alone. */
+typedef struct ms_trainer_facts {
+    int64_t parameters;
+    int64_t tokens_per_step;
+    double model_flops_per_token; /* 3 x the forward pass's contractions: matmuls and visible attention pairs */
+    double step_flops;            /* all arithmetic of a step, optimizer included, from the cost model */
+    double contraction_flops;     /* of them, those of matrix products and visible attention pairs */
+    double step_bytes;            /* read and written at least once */
+    int32_t nodes_per_step, active_nodes_per_step; /* active: they must compute or move something */
+    ms_memory_plan memory;
+} ms_trainer_facts;
+
+typedef struct ms_trainer {
+    ms_trainer_options options;
+    ms_device *device;
+    ms_variables *variables;
+    ms_model model;
+    ms_optimizer optimizer;
+    int32_t step_scalars, tokens, targets, loss; /* variables */
+    ms_graph *first_graph, *next_graph, *update_graph,
+        *evaluate_graph; /* finished; next_graph NULL without accumulation */
+    ms_trainer_facts facts;
+    /* Below: only after ms_trainer_allocate. */
+    ms_store *store;
+    ms_program *first, *next, *update, *evaluate;
+    int32_t *token_buffer, *target_buffer; /* one micro-step, [batch, T] */
+    float *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
+    int64_t step;       /* steps done */
+    int64_t tokens_seen;
+} ms_trainer;
+
+/* Opens the device, builds graphs and plans memory, but allocates no storage.  The caller closes it.
+   MS_INVALID for contradictory options; errors of ms_device_open. */
+ms_status ms_trainer_open(const ms_trainer_options *options, ms_trainer **out);
+/* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes. */
+ms_status ms_trainer_allocate(ms_trainer *trainer);
+/* Initial weights; momenta are zero. */
+ms_status ms_trainer_initialise(ms_trainer *trainer);
+void ms_trainer_close(ms_trainer *trainer);
+
+typedef struct ms_step_result {
+    double loss;          /* mean over the step's targets */
+    double gradient_norm; /* of all raw gradients */
+    double muon_lr, adamw_lr;
+} ms_step_result;
+
+/* Where batches come from: writes tokens and targets [n_sequences, T], target -1 where there is none. */
+typedef struct ms_batch_source {
+    ms_status (*next)(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets);
+    void *context;
+} ms_batch_source;
+/* The sequences of a dataset, from its position on. */
+ms_batch_source ms_dataset_source(ms_dataset *dataset);
+
+/* What is called once a step around the work for its last gradients, with the weights still the old ones. */
+typedef struct ms_step_hooks {
+    /* Before that work is given to the device: to announce what while_working will download.  May be NULL. */
+    ms_status (*before_work)(void *context, ms_trainer *trainer);
+    /* When the device has been given the work: weights that were announced, or on a device that copies beside its work
+       any weights, are downloaded now without costing the step time.  Gradients that are downloaded now are those of
+       the whole step. */
+    ms_status (*while_working)(void *context, ms_trainer *trainer);
+    void *context;
+} ms_step_hooks;
+
+/* One step: gradients of all micro-steps, then the update.  hooks may be NULL.
+   MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved.
+ */
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
+/* Mean loss over n_sequences (rounded up to whole batches). */
+ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);
+
+/* Frobenius norms of the last step for row group `group` of layer `layer` of parameter i_parameter (groups as in
+   ms_parameter; 0, 0 for parameters that are no matrices): raw gradient, weight before the update, applied update. */
+typedef struct ms_norms {
+    double gradient, weight, update;
+} ms_norms;
+ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group);
+
+/* SHA-256 of the parameters and of the optimizer state, in canonical order (model/checkpoint/checkpoint.h:
+ * ms_tensors_sha256). */
+ms_status ms_trainer_hashes(ms_trainer *trainer, char out_weights[65], char out_state[65]);
+typedef struct ms_save_request {
+    const ms_dataset *dataset;
+    const char *config_hash;            /* any text */
+    const ms_checkpoint_entry *entries; /* at most MS_MAX_SAVE_ENTRIES, beside the trainer's own */
+    size_t n_entries;
+} ms_save_request;
+enum { MS_MAX_SAVE_ENTRIES = 4 };
+
+/* Writes a checkpoint below the folder `checkpoints`, with the data's position, and gives the hashes of what it holds.
+   Needs host memory for a copy of parameters and state.  MS_UNSUPPORTED: oracle.  Errors of ms_checkpoint_write. */
+ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_save_request *request,
+                          char out_weights[65], char out_state[65]);
+/* Restores weights, state, step, tokens and the dataset's position.
+   MS_MISMATCH: tensors of another model; names the first. */
+ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, ms_dataset *dataset);
+
+#endif

@@ -1,0 +1,168 @@
+/* Running a training job: steps, evaluation, norms. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "train/trainer.h"
+
+static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    return ms_dataset_next(context, n_sequences, out_tokens, out_targets);
+}
+
+ms_batch_source ms_dataset_source(ms_dataset *dataset) { return (ms_batch_source){next_of_dataset, dataset}; }
+
+static ms_status next_batch(ms_trainer *trainer, ms_batch_source source) {
+    return source.next(source.context, trainer->options.batch_sequences, trainer->token_buffer, trainer->target_buffer);
+}
+
+/* One micro-step: gives the batch in the buffers to the device, fetches the next one when another micro-step follows,
+   and waits for the loss.  hooks may be NULL. */
+static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool another_follows, ms_program *program,
+                           const ms_step_hooks *hooks, double *out_loss) {
+    int64_t tokens = (int64_t)trainer->options.batch_sequences * trainer->options.model.sequence_length;
+    MS_TRY(ms_store_upload(trainer->store, trainer->tokens, 0, tokens, trainer->token_buffer));
+    MS_TRY(ms_store_upload(trainer->store, trainer->targets, 0, tokens, trainer->target_buffer));
+    if (hooks && hooks->before_work) MS_TRY(hooks->before_work(hooks->context, trainer));
+    MS_TRY(ms_program_run(program));
+    if (hooks && hooks->while_working) MS_TRY(hooks->while_working(hooks->context, trainer));
+    if (another_follows) MS_TRY(next_batch(trainer, source));
+    if (trainer->options.numerics == MS_NUMERICS_ORACLE)
+        return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
+    float loss = 0;
+    MS_TRY(ms_store_download(trainer->store, trainer->loss, 0, 1, &loss));
+    *out_loss = (double)loss;
+    return MS_OK;
+}
+
+/* Uploads f32 values into an f32 variable, which holds doubles on an oracle device. */
+static ms_status upload_f32(ms_trainer *trainer, int variable, const float *values, int n) {
+    if (trainer->options.numerics != MS_NUMERICS_ORACLE) return ms_store_upload(trainer->store, variable, 0, n, values);
+    double wide[MS_N_STEP_SCALARS];
+    for (int i = 0; i < n; i++) wide[i] = values[i];
+    return ms_store_upload(trainer->store, variable, 0, n, wide);
+}
+
+static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
+    const ms_trainer_options *options = &trainer->options;
+    double factor = ms_schedule_factor(&options->schedule, trainer->step);
+    double t = (double)trainer->step + 1;
+    result->muon_lr = options->muon_lr * factor;
+    result->adamw_lr = options->adamw_lr * factor;
+    float scalars[MS_N_STEP_SCALARS];
+    scalars[MS_SCALAR_LR_MUON] = (float)result->muon_lr;
+    scalars[MS_SCALAR_LR_ADAMW] = (float)result->adamw_lr;
+    scalars[MS_SCALAR_MOMENTUM] = (float)options->muon_momentum;
+    scalars[MS_SCALAR_INVERSE_BIAS1] = (float)(1 / (1 - pow((double)options->optimizer.beta1, t)));
+    scalars[MS_SCALAR_INVERSE_BIAS2] = (float)(1 / (1 - pow((double)options->optimizer.beta2, t)));
+    scalars[MS_SCALAR_STEP] = (float)trainer->step;
+    return upload_f32(trainer, trainer->step_scalars, scalars, MS_N_STEP_SCALARS);
+}
+
+/* The norms of the three sections, and the gradient's norm, with one wait for the update. */
+static ms_status download_norms(ms_trainer *trainer, double *out_gradient_norm) {
+    const ms_optimizer *optimizer = &trainer->optimizer;
+    int n = optimizer->n_norms;
+    const ms_store_part parts[4] = {{optimizer->gradient_squares, 0, n},
+                                    {optimizer->weight_squares, 0, n},
+                                    {optimizer->update_squares, 0, n},
+                                    {optimizer->clip, 0, 1}};
+    float *norms = trainer->norm_buffer;
+    if (trainer->options.numerics != MS_NUMERICS_ORACLE) {
+        float gradient_norm = 0;
+        void *const out[4] = {norms, norms + n, norms + 2 * n, &gradient_norm};
+        MS_TRY(ms_store_download_parts(trainer->store, parts, 4, out));
+        *out_gradient_norm = (double)gradient_norm;
+        return MS_OK;
+    }
+    double *wide = malloc(3 * (size_t)n * sizeof *wide);
+    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for %d norms", 3 * n);
+    void *const out[4] = {wide, wide + n, wide + 2 * n, out_gradient_norm};
+    ms_status status = ms_store_download_parts(trainer->store, parts, 4, out);
+    for (int i = 0; status == MS_OK && i < 3 * n; i++) norms[i] = (float)wide[i];
+    free(wide);
+    return status;
+}
+
+/* Index of the first value of a variable that is not finite, -1 if there is none or no memory to look. */
+static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_value) {
+    ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
+    int64_t count = ms_shape_count(&shape), found = -1;
+    bool oracle = trainer->options.numerics == MS_NUMERICS_ORACLE;
+    void *values = malloc((size_t)count * (oracle ? sizeof(double) : sizeof(float)));
+    if (values && ms_store_download(trainer->store, variable, 0, count, values) == MS_OK) {
+        for (int64_t i = 0; found < 0 && i < count; i++) {
+            *out_value = oracle ? ((double *)values)[i] : (double)((float *)values)[i];
+            if (!isfinite(*out_value)) found = i;
+        }
+    }
+    free(values);
+    return found;
+}
+
+/* Names the first tensor with a value that is not finite: weights before gradients, since they are the cause. */
+static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) {
+    long long step = (long long)trainer->step + 1;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < trainer->model.n_parameters; i++) {
+            const ms_parameter *parameter = &trainer->model.parameters[i];
+            const ms_variable *variable = ms_variables_get(trainer->variables, parameter->variable);
+            double value = 0;
+            int64_t at = first_non_finite(trainer, pass ? parameter->gradient : parameter->variable, &value);
+            if (at < 0) continue;
+            bool stacked =
+                variable->shape.rank > 1 && parameter->role != MS_ROLE_EMBEDDING && parameter->role != MS_ROLE_HEAD;
+            int64_t per_layer = ms_shape_count(&variable->shape) / (stacked ? variable->shape.dim[0] : 1);
+            char layer[32] = "";
+            if (stacked) snprintf(layer, sizeof layer, ", layer %lld", (long long)(at / per_layer));
+            return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: %s%s%s has %g at element %lld", step,
+                           loss, norm, pass ? "gradient of " : "", variable->name, layer, value,
+                           (long long)(at % per_layer));
+        }
+    }
+    return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
+}
+
+ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
+                          ms_step_result *out) {
+    *out = (ms_step_result){0};
+    MS_TRY_NOTE(next_batch(trainer, source), "step %lld", (long long)trainer->step + 1);
+    for (int i = 0; i < trainer->options.accumulation; i++) {
+        double loss = 0;
+        bool is_last = i + 1 == trainer->options.accumulation;
+        MS_TRY_NOTE(run_batch(trainer, source, !is_last, i == 0 ? trainer->first : trainer->next,
+                              is_last ? hooks : NULL, &loss),
+                    "step %lld", (long long)trainer->step + 1);
+        out->loss += loss;
+    }
+    if (!isfinite(out->loss)) return fail_non_finite(trainer, out->loss, NAN);
+    MS_TRY(upload_scalars(trainer, out));
+    MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
+    MS_TRY_NOTE(download_norms(trainer, &out->gradient_norm), "step %lld", (long long)trainer->step + 1);
+    if (!isfinite(out->gradient_norm)) return fail_non_finite(trainer, out->loss, out->gradient_norm);
+    trainer->step++;
+    trainer->tokens_seen += trainer->facts.tokens_per_step;
+    return MS_OK;
+}
+
+ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss) {
+    int32_t batch = trainer->options.batch_sequences;
+    int64_t n_batches = (n_sequences + batch - 1) / batch;
+    *out_loss = 0;
+    if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
+    double sum = 0;
+    MS_TRY_NOTE(next_batch(trainer, source), "validation");
+    for (int64_t i = 0; i < n_batches; i++) {
+        double loss = 0;
+        MS_TRY_NOTE(run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss), "validation");
+        sum += loss;
+    }
+    *out_loss = sum / (double)n_batches;
+    return MS_OK;
+}
+
+ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {
+    const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[i_parameter];
+    int i = parameter->first_norm + (parameter->is_matrix ? layer * parameter->n_groups + group : 0);
+    int n = trainer->optimizer.n_norms;
+    const float *squares = trainer->norm_buffer;
+    return (ms_norms){sqrt((double)squares[i]), sqrt((double)squares[n + i]), sqrt((double)squares[2 * n + i])};
+}
