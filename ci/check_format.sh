@@ -1,12 +1,20 @@
 #!/bin/sh
 # Every C file is as .clang-format has it.  To format them all: ci/check_format.sh fix
-# Version 14 (Debian 12's): versions differ in what they make of the same settings.
+# Version 14 (Debian 12's): versions differ in what they make of the same settings.  Checks nothing, and says so, where Debian does
+# not have it.
 set -eu
 cd "$(dirname "$0")/.."
 
+is_debian_12() (
+    . /etc/os-release && [ "$ID-${VERSION_ID:-}" = debian-12 ]
+)
 command -v clang-format-14 >/dev/null || {
-    echo "check_format.sh: no clang-format-14: run ci/setup.sh" >&2
-    exit 1
+    if [ "${1:-check}" = fix ] || is_debian_12; then
+        echo "check_format.sh: no clang-format-14: run ci/setup.sh on Debian 12" >&2
+        exit 1
+    fi
+    echo "check_format.sh: skipped: clang-format-14 is Debian 12's, and no other version agrees with it"
+    exit 0
 }
 
 # on_all_files OPTIONS...

@@ -1,33 +1,83 @@
 #!/bin/sh
-# Installs what building, testing and the demo need on Debian 12, from its own packages.  Run as root, or as a user who may
-# use sudo.  Does nothing, and needs neither, when everything is there.
-# Usage: ci/setup.sh [PACKAGE...]      further packages
+# Installs what is wanted on Debian 12 or 13, from its own packages.  Run as root, or as a user who may use sudo.  Does nothing,
+# and needs neither, when everything is there.
+# Usage: ci/setup.sh [WANTED...]
+#   all       what building, testing and the demo need (the default)
+#   build     what building the program with all devices, and drawing, need
+#   demo      what ci/demo.sh needs: the program without devices, its pictures and its corpus
+#   PACKAGE   this one
 set -eu
 
-packages="
-gcc libc6-dev g++ cmake ninja-build pkg-config git
-libopenblas-openmp-dev liblapacke-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev
-check clang-format-14
-libvulkan-dev libvulkan1 libvulkan-volk-dev glslang-tools spirv-tools mesa-vulkan-drivers vulkan-validationlayers
-gnuplot-nox fonts-dejavu-core
-bible-kjv wordnet-base
-$*
-"
+# Set, package, and what it is for where its name does not say so.
+table() {
+    cat <<'END'
+program   gcc
+program   libc6-dev
+program   cmake
+program   ninja-build
+program   pkg-config
+program   libopenblas-openmp-dev    this variant, by its own path: bits and threads differ between variants
+program   liblapacke-dev            the tracker's SVD and eigenvalues
+program   libjansson-dev            JSON
+program   libyaml-dev               configurations
+program   libpcre2-dev              how the tokenizer splits text
+program   libssl-dev                SHA-256 of weights and files
+pictures  gnuplot-nox
+pictures  fonts-dejavu-core         gnuplot-nox brings no font
+corpus    bible-kjv
+corpus    wordnet-base
+devices   g++                       nvcc's host compiler; tests/headers and tests/cuda_host
+devices   libvulkan-dev
+devices   libvulkan1                the loader, opened at run time
+devices   libvulkan-volk-dev
+devices   glslang-tools
+devices   spirv-tools               spirv-val checks every shader
+tests     git                       ci/check_tree.sh asks it for the files
+tests     check
+tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
+tests     mesa-vulkan-drivers       lavapipe
+tests     vulkan-validationlayers
+END
+}
 
 fail() {
     echo "setup.sh: $1" >&2
     exit 1
 }
 
+# packages_of SET...
+packages_of() {
+    for set; do
+        table | awk -v set="$set" '$1 == set { print $2 }'
+    done
+}
+
+is_debian_12() (
+    . /etc/os-release && [ "$ID-${VERSION_ID:-}" = debian-12 ]
+)
+
+[ $# -gt 0 ] || set -- all
+packages=
+for wanted; do
+    case $wanted in
+    all) packages="$packages $(packages_of program pictures corpus devices tests)" ;;
+    build) packages="$packages $(packages_of program pictures devices)" ;;
+    demo) packages="$packages $(packages_of program pictures corpus)" ;;
+    -*) fail "no option $wanted: usage: ci/setup.sh [all|build|demo|PACKAGE...]" ;;
+    *) packages="$packages $wanted" ;;
+    esac
+done
+
 command -v dpkg-query >/dev/null || fail "no dpkg-query: this is not Debian; install the counterparts of: $(echo $packages)"
 
 missing=
 for package in $packages; do
+    [ "$package" != clang-format-14 ] || is_debian_12 || continue
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=absent
     [ "$state" = installed ] || missing="$missing $package"
 done
 if [ -z "$missing" ]; then
-    echo "setup.sh: every package is installed"
+    echo "setup.sh: every package is installed ($*)"
     exit 0
 fi
 

@@ -19,7 +19,9 @@ device=$1
 shift
 case $device in
 lavapipe128 | lavapipe256 | lavapipe512)
+    # Debian 12's name for it, then Debian 13's.
     VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.$(uname -m).json
+    [ -r "$VK_DRIVER_FILES" ] || VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json
     missing="install mesa-vulkan-drivers (ci/setup.sh does)"
     export LP_NATIVE_VECTOR_WIDTH="${device#lavapipe}"
     # Fresh memory is not zero, as on a GPU.
