@@ -43,17 +43,21 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     ms_status status = ms_tokenizer_open(path, &tokenizer);
     free(path);
     MS_TRY_NOTE(status, "generate: the run has no tokenizer to make text with");
-    ms_model_config model = ms_model_config_from_config(&config, ms_tokenizer_vocab_size(tokenizer));
-    ms_device_options device = {.name = a->device ? a->device : config.train.device,
-                                .numerics = (ms_numerics)config.train.numerics,
-                                .n_threads = (int32_t)a->threads};
+    ms_text_source source = {ms_model_config_from_config(&config, ms_tokenizer_vocab_size(tokenizer)),
+                             folder->checkpoints, a->step, tokenizer};
+    ms_device_options device_options = ms_device_options_from_config(&config);
+    if (a->device) device_options.name = a->device;
+    device_options.n_threads = (int32_t)a->threads;
     ms_text_request request = {
         .prompt = a->prompt ? a->prompt : config.sample.prompt,
         .n_tokens = a->tokens >= 0 ? a->tokens : config.sample.tokens,
         .sampling = {.temperature = a->temperature >= 0 ? a->temperature : config.sample.temperature,
                      .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
-    status = ms_generate_from_run(&model, &device, folder->checkpoints, a->step, tokenizer, &request, stdout);
+    ms_device *device = NULL;
+    status = ms_device_open(&device_options, &device);
+    if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);
+    ms_device_close(device);
     ms_tokenizer_close(tokenizer);
     return status;
 }

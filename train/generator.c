@@ -11,7 +11,6 @@
 enum { SHORTEST_LENGTH = 32, MAX_LENGTHS = 32 };
 
 struct ms_generator {
-    ms_device *device;
     ms_variables *variables;
     ms_model model;
     ms_store *store;
@@ -23,8 +22,7 @@ struct ms_generator {
     float *values;                     /* [vocabulary] */
 };
 
-static ms_status build(ms_generator *generator, const ms_model_config *config, const ms_device_options *device) {
-    MS_TRY(ms_device_open(device, &generator->device));
+static ms_status build(ms_generator *generator, ms_device *device, const ms_model_config *config) {
     MS_TRY(ms_variables_create(&generator->variables));
     MS_TRY(ms_model_init(config, generator->variables, &generator->model));
     MS_TRY(ms_variables_add(generator->variables, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32,
@@ -33,8 +31,8 @@ static ms_status build(ms_generator *generator, const ms_model_config *config, c
         ms_variables_add(generator->variables, "row", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(1), &generator->row));
     MS_TRY(ms_variables_add(generator->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
                             ms_shape_2(1, config->vocabulary), &generator->logits));
-    MS_TRY(ms_store_create(generator->device, generator->variables, &generator->store));
-    MS_TRY(ms_model_upload_constants(&generator->model, generator->store, device->numerics));
+    MS_TRY(ms_store_create(device, generator->variables, &generator->store));
+    MS_TRY(ms_model_upload_constants(&generator->model, generator->store, ms_device_numerics(device)));
     for (int32_t length = SHORTEST_LENGTH; length < config->sequence_length; length *= 2)
         generator->lengths[generator->n_lengths++] = length;
     generator->lengths[generator->n_lengths++] = config->sequence_length;
@@ -45,11 +43,11 @@ static ms_status build(ms_generator *generator, const ms_model_config *config, c
     return MS_OK;
 }
 
-ms_status ms_generator_open(const ms_model_config *config, const ms_device_options *device, ms_generator **out) {
+ms_status ms_generator_open(ms_device *device, const ms_model_config *config, ms_generator **out) {
     *out = NULL;
     ms_generator *generator = calloc(1, sizeof *generator);
     if (!generator) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory");
-    ms_status status = build(generator, config, device);
+    ms_status status = build(generator, device, config);
     if (status != MS_OK) {
         ms_generator_close(generator);
         return status;
@@ -63,7 +61,6 @@ void ms_generator_close(ms_generator *generator) {
     for (int i = 0; i < generator->n_lengths; i++) ms_program_destroy(generator->programs[i]);
     ms_store_destroy(generator->store);
     ms_variables_destroy(generator->variables);
-    ms_device_close(generator->device);
     free(generator->scratch);
     free(generator->values);
     free(generator);

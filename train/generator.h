@@ -11,8 +11,8 @@
 
 typedef struct ms_generator ms_generator;
 
-/* Opens the device and allocates the weights.  The caller closes it. */
-ms_status ms_generator_open(const ms_model_config *config, const ms_device_options *device, ms_generator **out);
+/* Allocates the weights on an open device.  The caller closes the generator, before the device.  MS_OUT_OF_MEMORY. */
+ms_status ms_generator_open(ms_device *device, const ms_model_config *config, ms_generator **out);
 void ms_generator_close(ms_generator *generator);
 
 /* Weights from a checkpoint's model.safetensors. */

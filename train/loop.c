@@ -109,7 +109,7 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoo
     if (run->tracking) hooks = ms_tracking_hooks(run->tracking, snapshot_due(run, run->trainer->step + 1));
     MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), &hooks, &result));
     if (run->tracking) ms_tracking_after_update(run->tracking);
-    run->n_choices = ms_device_choices(run->trainer->device, run->n_choices, log_choice, run);
+    run->n_choices = ms_device_choices(run->device, run->n_choices, log_choice, run);
     ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
@@ -168,14 +168,12 @@ ms_status ms_train_run_train(ms_train_run *run) {
 ms_status ms_train_run_sample(ms_train_run *run, FILE *stream) {
     const ms_config *config = &run->config;
     if (!run->tokenizer || config->sample.tokens < 1) return MS_OK;
-    ms_device_options device = {.name = config->train.device,
-                                .numerics = run->trainer->options.numerics,
-                                .n_threads = (int32_t)config->train.threads};
+    ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer};
     ms_text_request request = {.prompt = config->sample.prompt,
                                .n_tokens = config->sample.tokens,
                                .sampling = {.temperature = config->sample.temperature,
                                             .top_k = config->sample.top_k,
                                             .seed = (uint64_t)config->train.seed}};
-    return ms_generate_from_run(&run->trainer->options.model, &device, run->folder.checkpoints, -1, run->tokenizer,
-                                &request, stream);
+    ms_trainer_release(run->trainer);
+    return ms_generate_from_run(run->device, &source, &request, stream);
 }

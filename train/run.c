@@ -71,13 +71,15 @@ ms_status ms_train_run_plan(ms_train_run *run) {
         run->config.model.vocabulary ? (int32_t)run->config.model.vocabulary : ms_dataset_vocab_size(run->train);
     MS_TRY(ms_config_fixed_hash(&run->config, vocabulary, run->config_hash));
     ms_trainer_options options = ms_trainer_options_from_config(&run->config, vocabulary);
-    return ms_trainer_open(&options, &run->trainer);
+    ms_device_options device = ms_device_options_from_config(&run->config);
+    MS_TRY(ms_device_open(&device, &run->device));
+    return ms_trainer_open(run->device, &options, &run->trainer);
 }
 
 void ms_train_run_device(const ms_train_run *run, char *out, size_t size) {
-    const ms_device *device = run->trainer->device;
+    const ms_device *device = run->device;
     const ms_device_info *info = ms_device_get_info(device);
-    const char *name = run->config.train.device, *numerics = ms_numerics_name(run->trainer->options.numerics);
+    const char *name = run->config.train.device, *numerics = ms_numerics_name(run->trainer->numerics);
     if (ms_device_threads(device) > 0)
         snprintf(out, size, "%s, %d threads, %s numerics", name, ms_device_threads(device), numerics);
     else
@@ -183,7 +185,7 @@ static ms_status keep_tokenizer(ms_train_run *run) {
 
 static ms_status measure_peak(ms_train_run *run) {
     ms_bench_meter meter;
-    ms_device *device = run->trainer->device;
+    ms_device *device = run->device;
     double gflops = 0;
     MS_TRY(ms_bench_meter_init(device, run->config.train.device, ms_device_threads(device), true, &meter));
     ms_status status = ms_bench_meter_flops(&meter, &gflops);
@@ -210,6 +212,7 @@ void ms_train_run_close(ms_train_run *run) {
     ms_tracking_close(run->tracking);
     ms_run_log_close(run->metrics);
     ms_trainer_close(run->trainer);
+    ms_device_close(run->device);
     ms_dataset_close(run->train);
     ms_dataset_close(run->validation);
     ms_tokenizer_close(run->tokenizer);

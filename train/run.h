@@ -17,6 +17,7 @@ typedef struct ms_train_run {
     ms_logger *logger;
     ms_dataset *train, *validation; /* validation NULL: switched off */
     ms_tokenizer *tokenizer;        /* NULL: the data has none */
+    ms_device *device;
     ms_trainer *trainer;
     ms_tracking *tracking; /* NULL: switched off */
     ms_run_log *metrics;
@@ -30,8 +31,8 @@ typedef struct ms_train_run {
     int n_choices;                             /* of the device, in run.log so far */
 } ms_train_run;
 
-/* Opens data and trainer for run->config (set by the caller in a zeroed run) and plans memory, but touches no folder
-   and allocates no device memory: all that --dry-run needs.  Call ms_train_run_close also after an error. */
+/* Opens data, device and trainer for run->config (set by the caller in a zeroed run) and plans memory, but touches no
+   folder and allocates no device memory: all that --dry-run needs.  Call ms_train_run_close also after an error. */
 ms_status ms_train_run_plan(ms_train_run *run);
 /* The device of a planned run, its numerics, and its threads or its description and UUID, on one line. */
 void ms_train_run_device(const ms_train_run *run, char *out, size_t size);
@@ -43,7 +44,8 @@ ms_status ms_train_run_start(ms_train_run *run, const char *path);
 ms_status ms_train_run_train(ms_train_run *run);
 void ms_train_run_close(ms_train_run *run);
 
-/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`. */
+/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`.  Takes the place of the
+   trainer on the device: its memory is given back first, and no step can follow. */
 ms_status ms_train_run_sample(ms_train_run *run, FILE *stream);
 
 /* SHA-256 over the fixed keys of a configuration and the vocabulary. */

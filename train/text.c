@@ -34,19 +34,20 @@ static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms
     return ferror(stream) ? MS_FAIL(MS_IO, "generate: cannot write the text") : MS_OK;
 }
 
-ms_status ms_generate_from_run(const ms_model_config *model, const ms_device_options *device, const char *checkpoints,
-                               int64_t step, ms_tokenizer *tokenizer, const ms_text_request *request, FILE *stream) {
-    if (ms_tokenizer_vocab_size(tokenizer) > model->vocabulary)
+ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
+                               FILE *stream) {
+    if (ms_tokenizer_vocab_size(source->tokenizer) > source->model.vocabulary)
         return MS_FAIL(MS_MISMATCH, "generate: the tokenizer has %d tokens, the model %d",
-                       ms_tokenizer_vocab_size(tokenizer), model->vocabulary);
+                       ms_tokenizer_vocab_size(source->tokenizer), source->model.vocabulary);
     ms_checkpoint *checkpoint = NULL;
     ms_generator *generator = NULL;
     ms_tokens tokens = {0};
-    if (step < 0) MS_TRY(ms_checkpoint_latest(checkpoints, &step));
-    ms_status status = ms_checkpoint_open(checkpoints, step, &checkpoint);
-    if (status == MS_OK) status = ms_generator_open(model, device, &generator);
+    int64_t step = source->step;
+    if (step < 0) MS_TRY(ms_checkpoint_latest(source->checkpoints, &step));
+    ms_status status = ms_checkpoint_open(source->checkpoints, step, &checkpoint);
+    if (status == MS_OK) status = ms_generator_open(device, &source->model, &generator);
     if (status == MS_OK) status = ms_generator_load(generator, ms_checkpoint_model(checkpoint));
-    if (status == MS_OK) status = draw(generator, tokenizer, request, &tokens, stream);
+    if (status == MS_OK) status = draw(generator, source->tokenizer, request, &tokens, stream);
     ms_tokens_finish(&tokens);
     ms_generator_close(generator);
     ms_checkpoint_close(checkpoint);

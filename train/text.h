@@ -13,10 +13,18 @@ typedef struct ms_text_request {
     ms_sampling sampling;
 } ms_text_request;
 
-/* Loads the weights of checkpoint `step` (-1: the newest) below the folder `checkpoints` onto a device and writes
-   prompt and continuation to `stream` as they are drawn, with a line break at the end.  MS_MISMATCH: tokenizer and
-   model differ in vocabulary.  Errors of generator, checkpoint and tokenizer. */
-ms_status ms_generate_from_run(const ms_model_config *model, const ms_device_options *device, const char *checkpoints,
-                               int64_t step, ms_tokenizer *tokenizer, const ms_text_request *request, FILE *stream);
+/* A run's weights. */
+typedef struct ms_text_source {
+    ms_model_config model;
+    const char *checkpoints; /* the run's folder of them */
+    int64_t step;            /* which one; -1: the newest */
+    ms_tokenizer *tokenizer; /* borrowed */
+} ms_text_source;
+
+/* Loads the weights onto an open device, writes prompt and continuation to `stream` as they are drawn, with a line
+   break at the end, and gives the device's memory back.  MS_MISMATCH: tokenizer and model differ in vocabulary.  Errors
+   of generator, checkpoint and tokenizer. */
+ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
+                               FILE *stream);
 
 #endif

@@ -78,7 +78,7 @@ static ms_status build_graph(const ms_trainer *trainer, step_graph kind, ms_grap
 }
 
 static void add_variable_bytes(const ms_trainer *trainer, ms_memory_plan *memory) {
-    size_t f32_bytes = trainer->options.numerics == MS_NUMERICS_ORACLE ? 8 : 4;
+    size_t f32_bytes = trainer->numerics == MS_NUMERICS_ORACLE ? 8 : 4;
     for (int i = 0; i < ms_variables_count(trainer->variables); i++) {
         const ms_variable *variable = ms_variables_get(trainer->variables, i);
         size_t element = variable->dtype == MS_DTYPE_F32 ? f32_bytes : ms_dtype_size(variable->dtype);
@@ -137,9 +137,6 @@ static ms_status estimate(ms_trainer *trainer) {
 static ms_status build(ms_trainer *trainer) {
     const ms_trainer_options *options = &trainer->options;
     MS_TRY(check_options(options));
-    ms_device_options device = {
-        .name = options->device, .numerics = options->numerics, .n_threads = options->n_threads};
-    MS_TRY(ms_device_open(&device, &trainer->device));
     MS_TRY(ms_variables_create(&trainer->variables));
     MS_TRY(add_variable(trainer, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32, MS_N_STEP_SCALARS,
                         &trainer->step_scalars));
@@ -156,11 +153,14 @@ static ms_status build(ms_trainer *trainer) {
     return estimate(trainer);
 }
 
-ms_status ms_trainer_open(const ms_trainer_options *options, ms_trainer **out) {
+ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, ms_trainer **out) {
     *out = NULL;
     ms_trainer *trainer = calloc(1, sizeof *trainer);
     if (!trainer) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory");
     trainer->options = *options;
+    if (!options->device_name) trainer->options.device_name = ms_device_get_info(device)->name;
+    trainer->device = device;
+    trainer->numerics = ms_device_numerics(device);
     ms_status status = build(trainer);
     if (status != MS_OK) {
         ms_trainer_close(trainer);
@@ -178,7 +178,7 @@ static ms_status check_memory(const ms_trainer *trainer) {
     return MS_FAIL(MS_OUT_OF_MEMORY,
                    "device %s has %.1f MiB of memory, the plan needs %.1f MiB (%.1f MiB of them temporaries): reduce "
                    "train.batch_sequences or the model",
-                   trainer->options.device, (double)there / 1048576, (double)memory->total / 1048576,
+                   trainer->options.device_name, (double)there / 1048576, (double)memory->total / 1048576,
                    (double)(memory->arena + memory->workspace) / 1048576);
 }
 
@@ -189,8 +189,7 @@ static ms_status compile(ms_trainer *trainer) {
     return ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate);
 }
 
-ms_status ms_trainer_allocate(ms_trainer *trainer) {
-    MS_TRY(check_memory(trainer));
+static ms_status allocate(ms_trainer *trainer) {
     double planned = (double)trainer->facts.memory.total / 1048576;
     MS_TRY_NOTE(ms_store_create(trainer->device, trainer->variables, &trainer->store), "planned %.1f MiB in all",
                 planned);
@@ -204,25 +203,39 @@ ms_status ms_trainer_allocate(ms_trainer *trainer) {
     return MS_OK;
 }
 
+ms_status ms_trainer_allocate(ms_trainer *trainer) {
+    MS_TRY(check_memory(trainer));
+    ms_status status = allocate(trainer);
+    if (status != MS_OK) ms_trainer_release(trainer);
+    return status;
+}
+
+void ms_trainer_release(ms_trainer *trainer) {
+    ms_program **programs[] = {&trainer->first, &trainer->next, &trainer->update, &trainer->evaluate};
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        ms_program_destroy(*programs[i]);
+        *programs[i] = NULL;
+    }
+    ms_store_destroy(trainer->store);
+    trainer->store = NULL;
+    free(trainer->token_buffer);
+    free(trainer->target_buffer);
+    free(trainer->norm_buffer);
+    trainer->token_buffer = trainer->target_buffer = NULL;
+    trainer->norm_buffer = NULL;
+}
+
 ms_status ms_trainer_initialise(ms_trainer *trainer) {
-    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store, trainer->options.numerics);
+    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store, trainer->numerics);
 }
 
 void ms_trainer_close(ms_trainer *trainer) {
     if (!trainer) return;
-    ms_program_destroy(trainer->first);
-    ms_program_destroy(trainer->next);
-    ms_program_destroy(trainer->update);
-    ms_program_destroy(trainer->evaluate);
-    ms_store_destroy(trainer->store);
+    ms_trainer_release(trainer);
     ms_graph_destroy(trainer->first_graph);
     ms_graph_destroy(trainer->next_graph);
     ms_graph_destroy(trainer->update_graph);
     ms_graph_destroy(trainer->evaluate_graph);
     ms_variables_destroy(trainer->variables);
-    ms_device_close(trainer->device);
-    free(trainer->token_buffer);
-    free(trainer->target_buffer);
-    free(trainer->norm_buffer);
     free(trainer);
 }

@@ -1,5 +1,5 @@
 /* A training job on one device: model, optimizer, storage and the programs of a step.  It knows nothing of run folders
-   and command lines.  One thread at a time. */
+   and command lines.  One thread at a time per device. */
 #ifndef MS_TRAIN_TRAINER_H
 #define MS_TRAIN_TRAINER_H
 
@@ -17,9 +17,9 @@ typedef struct ms_trainer_options {
     ms_optimizer_config optimizer;
     ms_schedule schedule;
     double muon_lr, muon_momentum, adamw_lr; /* peak rates; the schedule scales both rates */
-    const char *device;                      /* borrowed for the trainer's life */
-    ms_numerics numerics;
-    int32_t n_threads; /* 0: all */
+    /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in ms_device_list.
+     */
+    const char *device_name;
     uint64_t seed;
     int32_t batch_sequences; /* sequences of one micro-step */
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
@@ -49,7 +49,8 @@ typedef struct ms_trainer_facts {
 
 typedef struct ms_trainer {
     ms_trainer_options options;
-    ms_device *device;
+    ms_device *device;    /* borrowed */
+    ms_numerics numerics; /* of the device */
     ms_variables *variables;
     ms_model model;
     ms_optimizer optimizer;
@@ -66,11 +67,15 @@ typedef struct ms_trainer {
     int64_t tokens_seen;
 } ms_trainer;
 
-/* Opens the device, builds graphs and plans memory, but allocates no storage.  The caller closes it.
-   MS_INVALID for contradictory options; errors of ms_device_open. */
-ms_status ms_trainer_open(const ms_trainer_options *options, ms_trainer **out);
-/* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes. */
+/* Builds graphs and plans memory on an open device, but allocates no storage.  The caller closes the trainer, before
+   the device.  MS_INVALID for contradictory options; MS_UNSUPPORTED names an op that the device lacks. */
+ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, ms_trainer **out);
+/* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes; the trainer holds nothing then.
+ */
 ms_status ms_trainer_allocate(ms_trainer *trainer);
+/* Gives back what ms_trainer_allocate took, weights included, for what comes after training on the same device.  Steps
+   done and facts stay. */
+void ms_trainer_release(ms_trainer *trainer);
 /* Initial weights; momenta are zero. */
 ms_status ms_trainer_initialise(ms_trainer *trainer);
 void ms_trainer_close(ms_trainer *trainer);

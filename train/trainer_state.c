@@ -3,7 +3,7 @@
 #include "train/trainer.h"
 
 static ms_status download_all(ms_trainer *trainer, ms_named_tensors *model, ms_named_tensors *state) {
-    if (trainer->options.numerics == MS_NUMERICS_ORACLE)
+    if (trainer->numerics == MS_NUMERICS_ORACLE)
         return MS_FAIL(MS_UNSUPPORTED, "checkpoint: the f64 oracle's weights are not saved");
     MS_TRY(ms_named_tensors_download(trainer->store, trainer->variables, MS_VARIABLE_PARAMETER, model));
     return ms_named_tensors_download(trainer->store, trainer->variables, MS_VARIABLE_STATE, state);
@@ -35,8 +35,8 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
         ms_checkpoint_entry entries[4 + MS_MAX_SAVE_ENTRIES] = {
             {.key = "weights_sha256", .kind = MS_CHECKPOINT_TEXT, .text = out_weights},
             {.key = "optimizer_state_sha256", .kind = MS_CHECKPOINT_TEXT, .text = out_state},
-            {.key = "numerics", .kind = MS_CHECKPOINT_TEXT, .text = ms_numerics_name(trainer->options.numerics)},
-            {.key = "device", .kind = MS_CHECKPOINT_TEXT, .text = trainer->options.device},
+            {.key = "numerics", .kind = MS_CHECKPOINT_TEXT, .text = ms_numerics_name(trainer->numerics)},
+            {.key = "device", .kind = MS_CHECKPOINT_TEXT, .text = trainer->options.device_name},
         };
         for (size_t i = 0; i < request->n_entries; i++) entries[4 + i] = request->entries[i];
         ms_checkpoint_info info = {.step = trainer->step,
@@ -56,14 +56,14 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
 }
 
 ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, ms_dataset *dataset) {
-    if (trainer->options.numerics == MS_NUMERICS_ORACLE)
+    if (trainer->numerics == MS_NUMERICS_ORACLE)
         return MS_FAIL(MS_UNSUPPORTED, "checkpoint: the f64 oracle does not load one");
     const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);
     MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_PARAMETER,
                                    ms_checkpoint_model(checkpoint)));
     MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_STATE,
                                    ms_checkpoint_optimizer(checkpoint)));
-    MS_TRY(ms_model_upload_constants(&trainer->model, trainer->store, trainer->options.numerics));
+    MS_TRY(ms_model_upload_constants(&trainer->model, trainer->store, trainer->numerics));
     MS_TRY(ms_dataset_seek(dataset, (uint64_t)info->data_position));
     trainer->step = info->step;
     trainer->tokens_seen = info->tokens;

@@ -25,7 +25,7 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
     MS_TRY(ms_program_run(program));
     if (hooks && hooks->while_working) MS_TRY(hooks->while_working(hooks->context, trainer));
     if (another_follows) MS_TRY(next_batch(trainer, source));
-    if (trainer->options.numerics == MS_NUMERICS_ORACLE)
+    if (trainer->numerics == MS_NUMERICS_ORACLE)
         return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
     float loss = 0;
     MS_TRY(ms_store_download(trainer->store, trainer->loss, 0, 1, &loss));
@@ -35,7 +35,7 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
 
 /* Uploads f32 values into an f32 variable, which holds doubles on an oracle device. */
 static ms_status upload_f32(ms_trainer *trainer, int variable, const float *values, int n) {
-    if (trainer->options.numerics != MS_NUMERICS_ORACLE) return ms_store_upload(trainer->store, variable, 0, n, values);
+    if (trainer->numerics != MS_NUMERICS_ORACLE) return ms_store_upload(trainer->store, variable, 0, n, values);
     double wide[MS_N_STEP_SCALARS];
     for (int i = 0; i < n; i++) wide[i] = values[i];
     return ms_store_upload(trainer->store, variable, 0, n, wide);
@@ -66,7 +66,7 @@ static ms_status download_norms(ms_trainer *trainer, double *out_gradient_norm) 
                                     {optimizer->update_squares, 0, n},
                                     {optimizer->clip, 0, 1}};
     float *norms = trainer->norm_buffer;
-    if (trainer->options.numerics != MS_NUMERICS_ORACLE) {
+    if (trainer->numerics != MS_NUMERICS_ORACLE) {
         float gradient_norm = 0;
         void *const out[4] = {norms, norms + n, norms + 2 * n, &gradient_norm};
         MS_TRY(ms_store_download_parts(trainer->store, parts, 4, out));
@@ -86,7 +86,7 @@ static ms_status download_norms(ms_trainer *trainer, double *out_gradient_norm) 
 static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_value) {
     ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
     int64_t count = ms_shape_count(&shape), found = -1;
-    bool oracle = trainer->options.numerics == MS_NUMERICS_ORACLE;
+    bool oracle = trainer->numerics == MS_NUMERICS_ORACLE;
     void *values = malloc((size_t)count * (oracle ? sizeof(double) : sizeof(float)));
     if (values && ms_store_download(trainer->store, variable, 0, count, values) == MS_OK) {
         for (int64_t i = 0; found < 0 && i < count; i++) {

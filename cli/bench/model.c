@@ -196,15 +196,13 @@ static void print_step(const ms_trainer *trainer, const ms_bench_target *target,
                 FIGURE_TOKENS_PER_SECOND * with_launches / tokens);
 }
 
-static ms_status model_storage(const ms_config *config, const ms_bench_target *target, double launch_us,
-                               ms_dtype storage, FILE *out) {
+static ms_status model_storage(ms_device *device, const ms_config *config, const ms_bench_target *target,
+                               double launch_us, ms_dtype storage, FILE *out) {
     ms_trainer_options options = ms_trainer_options_from_config(config, 0);
     ms_trainer *trainer;
     ms_modelled_step step;
-    options.device = "cpu"; /* for its plan: the graph is the same on every device */
-    options.numerics = MS_NUMERICS_FAST;
     options.model.storage = storage;
-    MS_TRY(ms_trainer_open(&options, &trainer));
+    MS_TRY(ms_trainer_open(device, &options, &trainer));
     ms_status status = ms_bench_model_step(trainer, target, &step);
     if (status == MS_OK) print_step(trainer, target, launch_us, &step, out);
     ms_trainer_close(trainer);
@@ -218,6 +216,12 @@ ms_status ms_bench_model(const ms_config *config, const char *target_name, doubl
         return MS_FAIL(MS_INVALID, "bench model: give model.vocabulary, there is no data to take it from");
     if (!(launch_us >= 0)) return MS_FAIL(MS_INVALID, "bench model: --launch_us %g is negative", launch_us);
     print_assumptions(target, launch_us, out);
-    MS_TRY(model_storage(config, target, launch_us, MS_DTYPE_F32, out));
-    return model_storage(config, target, launch_us, MS_DTYPE_BF16, out);
+    /* For its plan: the graph is the same on every device. */
+    ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_FAST};
+    ms_device *device;
+    MS_TRY(ms_device_open(&cpu, &device));
+    ms_status status = model_storage(device, config, target, launch_us, MS_DTYPE_F32, out);
+    if (status == MS_OK) status = model_storage(device, config, target, launch_us, MS_DTYPE_BF16, out);
+    ms_device_close(device);
+    return status;
 }

@@ -6,7 +6,7 @@
 
 static ms_status fill(ms_bench_snapshot *snapshot) {
     const ms_trainer *trainer = snapshot->trainer;
-    bool oracle = trainer->options.numerics == MS_NUMERICS_ORACLE;
+    bool oracle = trainer->numerics == MS_NUMERICS_ORACLE;
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         const ms_parameter *parameter = &trainer->model.parameters[i];
         if (parameter->n_groups == 0) continue;

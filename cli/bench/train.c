@@ -58,13 +58,13 @@ typedef struct contender {
     double *peaks;   /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
 } contender;
 
-static ms_status open_contender(const ms_trainer_options *options, int n_steps, contender *out) {
+static ms_status open_contender(ms_device *device, const ms_trainer_options *options, int n_steps, contender *out) {
     memset(out, 0, sizeof *out);
     out->source = (random_tokens){options->model.vocabulary, options->model.sequence_length, 0};
     out->seconds = calloc((size_t)n_steps, sizeof *out->seconds);
     out->peaks = calloc((size_t)n_steps, sizeof *out->peaks);
     if (!out->seconds || !out->peaks) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
-    MS_TRY(ms_trainer_open(options, &out->trainer));
+    MS_TRY(ms_trainer_open(device, options, &out->trainer));
     MS_TRY(ms_trainer_allocate(out->trainer));
     return ms_trainer_initialise(out->trainer);
 }
@@ -175,31 +175,45 @@ static double memory_held(const ms_device *device) {
     return on_device > 0 ? (double)on_device : resident_bytes();
 }
 
-static ms_status prepare(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
-                         contender *adamw, FILE *out) {
-    if (config->model.vocabulary == 0)
-        return MS_FAIL(MS_INVALID, "bench train: give model.vocabulary, there is no data to take it from");
-    ms_trainer_options options = ms_trainer_options_from_config(config, 0);
-    double resident = resident_bytes(), unused;
-    MS_TRY(open_contender(&options, n_steps, main_one));
-    MS_TRY(timed_step(main_one, NULL, &unused));
-    const ms_device *device = main_one->trainer->device;
-    const ms_memory_plan *memory = &main_one->trainer->facts.memory;
-    double measured = memory_held(device), planned = (double)memory->total;
-    if (ms_device_allocated_bytes(device) == 0) measured -= resident;
-    fprintf(out, "train: %lld parameters, %s, %s numerics", (long long)main_one->trainer->facts.parameters,
-            options.device, ms_numerics_name(options.numerics));
-    if (ms_device_threads(device) > 0) fprintf(out, ", %d threads", ms_device_threads(device));
-    fprintf(out, "\nmemory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
+typedef struct bench {
+    const ms_config *config;
+    int n_steps;
+    bool compare_adamw;
+    FILE *out;
+    ms_device *device;
+    contender main_one, adamw;
+} bench;
+
+static void print_memory(const bench *b, const ms_trainer_options *options, double resident_before) {
+    const ms_trainer_facts *facts = &b->main_one.trainer->facts;
+    const ms_memory_plan *memory = &facts->memory;
+    double measured = memory_held(b->device), planned = (double)memory->total;
+    if (ms_device_allocated_bytes(b->device) == 0) measured -= resident_before;
+    fprintf(b->out, "train: %lld parameters, %s, %s numerics", (long long)facts->parameters, options->device_name,
+            ms_numerics_name(ms_device_numerics(b->device)));
+    if (ms_device_threads(b->device) > 0) fprintf(b->out, ", %d threads", ms_device_threads(b->device));
+    fprintf(b->out, "\nmemory               planned %.1f MiB, measured %.1f MiB: %.3f\n", planned / 1048576,
             measured / 1048576, measured / planned);
     double least = (double)memory->least, variables = planned - (double)(memory->arena + memory->workspace);
-    fprintf(out,
+    fprintf(b->out,
             "  at least           %.1f MiB: variables %.1f, temporaries in use at once %.1f; planned over that %.3f\n",
             least / 1048576, variables / 1048576, (least - variables) / 1048576, planned / least);
-    if (!compare_adamw) return MS_OK;
+}
+
+static ms_status prepare(bench *b) {
+    if (b->config->model.vocabulary == 0)
+        return MS_FAIL(MS_INVALID, "bench train: give model.vocabulary, there is no data to take it from");
+    ms_trainer_options options = ms_trainer_options_from_config(b->config, 0);
+    ms_device_options device = ms_device_options_from_config(b->config);
+    double resident = resident_bytes(), unused;
+    MS_TRY(ms_device_open(&device, &b->device));
+    MS_TRY(open_contender(b->device, &options, b->n_steps, &b->main_one));
+    MS_TRY(timed_step(&b->main_one, NULL, &unused));
+    print_memory(b, &options, resident);
+    if (!b->compare_adamw) return MS_OK;
     options.optimizer.kind = MS_OPTIMIZER_ADAMW;
-    MS_TRY(open_contender(&options, n_steps, adamw));
-    return timed_step(adamw, NULL, &unused);
+    MS_TRY(open_contender(b->device, &options, b->n_steps, &b->adamw));
+    return timed_step(&b->adamw, NULL, &unused);
 }
 
 static ms_status time_steps(ms_bench_meter *meter, int n_steps, contender *main_one, contender *adamw) {
@@ -243,31 +257,31 @@ static ms_status measure_snapshots(contender *c, int n_steps, FILE *out) {
     return status;
 }
 
-static ms_status measure(const ms_config *config, int n_steps, bool compare_adamw, contender *main_one,
-                         contender *adamw, FILE *out) {
-    MS_TRY(prepare(config, n_steps, compare_adamw, main_one, adamw, out));
-    ms_device *device = main_one->trainer->device;
+static ms_status measure(bench *b) {
+    contender *main_one = &b->main_one, *adamw = b->compare_adamw ? &b->adamw : NULL;
+    MS_TRY(prepare(b));
     ms_bench_meter meter;
-    MS_TRY(ms_bench_meter_init(device, config->train.device, ms_device_threads(device), false, &meter));
+    MS_TRY(ms_bench_meter_init(b->device, b->config->train.device, ms_device_threads(b->device), false, &meter));
     /* Times of single ops come from steps of their own: on some devices they keep ops from overlapping. */
-    ms_status status = time_steps(&meter, n_steps, main_one, compare_adamw ? adamw : NULL);
-    if (status == MS_OK) print_speed(main_one, compare_adamw ? adamw : NULL, meter.flops_name, n_steps, out);
+    ms_status status = time_steps(&meter, b->n_steps, main_one, adamw);
+    if (status == MS_OK) print_speed(main_one, adamw, meter.flops_name, b->n_steps, b->out);
     ms_bench_meter_finish(&meter);
-    bool is_cpu = ms_device_threads(device) > 0; /* works while the host does, and never beside it */
-    if (status == MS_OK && !is_cpu) status = measure_snapshots(main_one, n_steps, out);
+    bool is_cpu = ms_device_threads(b->device) > 0; /* works while the host does, and never beside it */
+    if (status == MS_OK && !is_cpu) status = measure_snapshots(main_one, b->n_steps, b->out);
     set_timing(main_one);
     double unused;
-    for (int i = 0; status == MS_OK && i < n_steps; i++) status = timed_step(main_one, NULL, &unused);
-    if (status == MS_OK) print_op_times(main_one, n_steps, out);
+    for (int i = 0; status == MS_OK && i < b->n_steps; i++) status = timed_step(main_one, NULL, &unused);
+    if (status == MS_OK) print_op_times(main_one, b->n_steps, b->out);
     return status;
 }
 
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out) {
     if (n_steps < 1 || n_steps > MAX_STEPS)
         return MS_FAIL(MS_INVALID, "bench train: %d timed steps, must be 1 to %d", n_steps, MAX_STEPS);
-    contender main_one = {0}, adamw = {0};
-    ms_status status = measure(config, n_steps, compare_adamw, &main_one, &adamw, out);
-    close_contender(&main_one);
-    close_contender(&adamw);
+    bench b = {.config = config, .n_steps = n_steps, .compare_adamw = compare_adamw, .out = out};
+    ms_status status = measure(&b);
+    close_contender(&b.main_one);
+    close_contender(&b.adamw);
+    ms_device_close(b.device);
     return status;
 }

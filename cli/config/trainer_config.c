@@ -52,6 +52,12 @@ ms_model_config ms_model_config_from_config(const ms_config *config, int32_t voc
     };
 }
 
+ms_device_options ms_device_options_from_config(const ms_config *config) {
+    return (ms_device_options){.name = config->train.device,
+                               .numerics = (ms_numerics)config->train.numerics,
+                               .n_threads = (int32_t)config->train.threads};
+}
+
 ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32_t vocabulary) {
     return (ms_trainer_options){
         .model = ms_model_config_from_config(config, vocabulary),
@@ -75,9 +81,7 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
         .muon_lr = config->muon.lr,
         .muon_momentum = config->muon.momentum,
         .adamw_lr = config->adamw.lr,
-        .device = config->train.device,
-        .numerics = (ms_numerics)config->train.numerics,
-        .n_threads = (int32_t)config->train.threads,
+        .device_name = config->train.device,
         .seed = (uint64_t)config->train.seed,
         .batch_sequences = (int32_t)config->train.batch_sequences,
         .accumulation = (int32_t)config->train.accumulation,

@@ -5,8 +5,10 @@
 #include "cli/config/config.h"
 #include "train/trainer.h"
 
-/* vocabulary: the data's, used where config->model.vocabulary is 0.  The options borrow config's device name.
-   Thread-safe. */
+/* The device and its numerics; borrows config's device name.  Thread-safe, as what follows. */
+ms_device_options ms_device_options_from_config(const ms_config *config);
+
+/* vocabulary: the data's, used where config->model.vocabulary is 0.  The options borrow config's device name. */
 ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32_t vocabulary);
 
 /* The model part alone. */

@@ -49,6 +49,7 @@ static ms_status next_batch(void *context, int n_sequences, int32_t *out_tokens,
 
 START_TEST(test_step_allocates_nothing) {
     ms_config config;
+    ms_device *device;
     ms_trainer *trainer;
     ms_step_result result;
     int32_t drawn = 0;
@@ -59,7 +60,9 @@ START_TEST(test_step_allocates_nothing) {
     ms_must(ms_config_set(&config, "train.numerics", _i ? "exact" : "fast"));
     ms_must(ms_config_set(&config, "train.threads", "2"));
     ms_trainer_options options = ms_trainer_options_from_config(&config, 0);
-    ms_must(ms_trainer_open(&options, &trainer));
+    ms_device_options device_options = ms_device_options_from_config(&config);
+    ms_must(ms_device_open(&device_options, &device));
+    ms_must(ms_trainer_open(device, &options, &trainer));
     ms_must(ms_trainer_allocate(trainer));
     ms_must(ms_trainer_initialise(trainer));
     ms_must(ms_trainer_step(trainer, source, NULL, &result));
@@ -72,6 +75,7 @@ START_TEST(test_step_allocates_nothing) {
     ck_assert_int_gt(before, 0); /* the counter counts */
     ck_assert_int_eq(after - before, 0);
     ms_trainer_close(trainer);
+    ms_device_close(device);
 }
 END_TEST
 

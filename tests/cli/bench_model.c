@@ -9,17 +9,24 @@
 #include "cli/config/trainer_config.h"
 #include "tests/support/suite.h"
 
+static ms_device *device; /* any: for its plan */
+
+static void open_device(void) {
+    ms_device_options options = {.name = "cpu"};
+    ck_assert_msg(ms_device_open(&options, &device) == MS_OK, "%s", ms_status_message());
+}
+
+static void close_device(void) { ms_device_close(device); }
+
 static ms_trainer *open_trainer(ms_dtype storage, int accumulation) {
     ms_config config;
     ms_trainer *trainer;
     ms_config_defaults(&config);
     ck_assert_int_eq(ms_config_load_preset(&config, "micro"), MS_OK);
     ms_trainer_options options = ms_trainer_options_from_config(&config, 64);
-    options.device = "cpu";
-    options.numerics = MS_NUMERICS_FAST;
     options.model.storage = storage;
     options.accumulation = accumulation;
-    ck_assert_msg(ms_trainer_open(&options, &trainer) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_trainer_open(device, &options, &trainer) == MS_OK, "%s", ms_status_message());
     return trainer;
 }
 
@@ -158,6 +165,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("bench_model");
     TCase *tests = tcase_create("bench_model");
+    tcase_add_checked_fixture(tests, open_device, close_device);
     tcase_add_test(tests, sums_are_those_of_the_graphs);
     tcase_add_test(tests, the_slowest_of_memory_and_arithmetic_bounds);
     tcase_add_test(tests, matrix_units_count_where_the_backend_uses_them);

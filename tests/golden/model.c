@@ -90,8 +90,6 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     o.muon_lr = 0.024;
     o.muon_momentum = 0.95;
     o.adamw_lr = 0.0005;
-    o.device = "cpu";
-    o.n_threads = 2;
     o.batch_sequences = integer(c, "batch");
     o.accumulation = 1;
     o.loss_chunk = 8; /* four chunks of the 32 tokens, so that chunking is part of what is compared */
@@ -103,6 +101,7 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
 
 typedef struct run {
     ms_safetensors *golden;
+    ms_device *device;
     ms_trainer *trainer;
     int logits; /* output variable */
     int64_t next_sequence;
@@ -117,7 +116,7 @@ static const ms_safetensor *find(const ms_safetensors *golden, const char *prefi
     return tensor;
 }
 
-static bool is_oracle(const run *r) { return r->trainer->options.numerics == MS_NUMERICS_ORACLE; }
+static bool is_oracle(const run *r) { return r->trainer->numerics == MS_NUMERICS_ORACLE; }
 
 static void upload(run *r, int variable, const float *values, int64_t count) {
     if (!is_oracle(r)) {
@@ -180,12 +179,13 @@ static void start(run *r, const char *variant, const run_options *wanted) {
     snprintf(path, sizeof path, "tests/golden/model/%s.safetensors", variant);
     ms_must(ms_safetensors_open(path, &r->golden));
     ms_trainer_options options = read_options(r->golden);
-    options.numerics = wanted->numerics;
     options.batch_sequences /= wanted->accumulation;
     options.accumulation = wanted->accumulation;
     options.model.recompute = wanted->recompute;
     options.model.storage = wanted->storage;
-    ms_must(ms_trainer_open(&options, &r->trainer));
+    ms_device_options device = {.name = "cpu", .numerics = wanted->numerics, .n_threads = 2};
+    ms_must(ms_device_open(&device, &r->device));
+    ms_must(ms_trainer_open(r->device, &options, &r->trainer));
     int64_t tokens = (int64_t)options.batch_sequences * options.model.sequence_length;
     ms_must(ms_variables_add(r->trainer->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
                              ms_shape_2(tokens, options.model.vocabulary), &r->logits));
@@ -202,6 +202,7 @@ static void start(run *r, const char *variant, const run_options *wanted) {
 
 static void finish(run *r) {
     ms_trainer_close(r->trainer);
+    ms_device_close(r->device);
     ms_safetensors_close(r->golden);
 }
 
