@@ -6,7 +6,7 @@
 
 bool ms_case_make(ms_op op, int i, ms_op_case *out) {
     static bool (*const makers[MS_OP_COUNT])(int, ms_op_case *) = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) ms_cases_##lower,
+#define OP(upper, lower, ...) ms_cases_##lower,
 #include "backend/ir/ops.def"
 #undef OP
     };

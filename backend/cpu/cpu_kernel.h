@@ -52,7 +52,7 @@ static inline real ms_coefficient_value(const ms_cpu_call *call, ms_coefficient 
 #endif
 
 /* Declarations of all kernels, from the one table of ops. */
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+#define OP(upper, lower, ...)                                                                                          \
     ms_status ms_cpu_exact_##lower(const ms_cpu_call *call);                                                           \
     size_t ms_cpu_exact_##lower##_workspace(const ms_cpu_call *call);                                                  \
     ms_status ms_cpu_f64_##lower(const ms_cpu_call *call);                                                             \

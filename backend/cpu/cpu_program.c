@@ -14,15 +14,13 @@
     { NULL, NULL }
 
 static const ms_cpu_kernel_entry exact_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ENTRY_##kind(ms_cpu_exact_, lower),
+#define OP(upper, lower, kind, ...) ENTRY_##kind(ms_cpu_exact_, lower),
 #include "backend/ir/ops.def"
 #undef OP
 };
 
 static const ms_cpu_kernel_entry f64_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ENTRY_##kind(ms_cpu_f64_, lower),
+#define OP(upper, lower, kind, ...) ENTRY_##kind(ms_cpu_f64_, lower),
 #include "backend/ir/ops.def"
 #undef OP
 };

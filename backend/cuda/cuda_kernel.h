@@ -57,7 +57,7 @@ typedef ms_status (*ms_cuda_kernel)(const ms_cuda_call *call);
 /* Bytes of scratch; operands' data and the stream are not set yet. */
 typedef size_t (*ms_cuda_workspace)(const ms_cuda_call *call);
 
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+#define OP(upper, lower, ...)                                                                                          \
     ms_status ms_cuda_##lower(const ms_cuda_call *call);                                                               \
     size_t ms_cuda_##lower##_workspace(const ms_cuda_call *call);
 #include "backend/ir/ops.def"

@@ -18,7 +18,7 @@ typedef struct kernel_entry {
 #define ENTRY_COMPOSITE(lower)                                                                                         \
     { NULL, NULL }
 static const kernel_entry kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) ENTRY_##kind(lower),
+#define OP(upper, lower, kind, ...) ENTRY_##kind(lower),
 #include "backend/ir/ops.def"
 #undef OP
 };

@@ -8,14 +8,18 @@ typedef struct member_row {
 } member_row;
 
 static const member_row rows[] = {
+#define ATTRIBUTES(member)
 #define ATTRIBUTE(member, field, type) {#member, {#field, MS_ATTRIBUTE_##type, offsetof(ms_attributes, member.field)}},
+#define ATTRIBUTES_END(member)
 #include "backend/ir/attributes.def"
+#undef ATTRIBUTES
 #undef ATTRIBUTE
+#undef ATTRIBUTES_END
 };
 
 /* The member of ms_attributes that each op uses. */
 static const char *const op_members[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) #attributes,
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, ...) #attributes,
 #include "backend/ir/ops.def"
 #undef OP
 };

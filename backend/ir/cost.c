@@ -1,6 +1,13 @@
-/* Arithmetic and memory traffic of nodes.  One add, multiply, division or elementary function counts as 1.  A free op
-   costs nothing: the plan normally lets it share storage. */
+/* Arithmetic and memory traffic of nodes: the rules that ops.def names.  One add, multiply, division or elementary
+   function counts as 1. */
 #include "backend/ir/passes.h"
+
+/* The cost of a node; flops: the number in its op's row of ops.def.  A rule without a definition does not link. */
+typedef ms_cost (*cost_rule)(const ms_graph *graph, const ms_node *node, double flops);
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, gradient, cost, ...)                                 \
+    ms_cost ms_cost_##cost(const ms_graph *graph, const ms_node *node, double flops);
+#include "backend/ir/ops.def"
+#undef OP
 
 static double count(const ms_graph *graph, ms_tensor tensor) {
     return tensor == MS_NO_TENSOR ? 0 : (double)ms_shape_count(&ms_graph_tensor(graph, tensor)->shape);
@@ -19,69 +26,79 @@ static double all_bytes(const ms_graph *graph, const ms_node *node) {
     return bytes;
 }
 
-/* Arithmetic per element of an elementwise op or a norm, by its formula in ops.def; 0 for the ops counted elsewhere. */
-static double flops_per_element(const ms_node *node) {
-    switch (node->op) {
-    case MS_OP_AXPBY:
-        return node->n_inputs == 2 && node->inputs[1] != MS_NO_TENSOR ? 3 : 1;
-    case MS_OP_MUL:
-    case MS_OP_EMBED:
-    case MS_OP_SUM:
-    case MS_OP_SCALE_BY_INVERSE_NORM:
-        return 1;
-    case MS_OP_RELU2:
-    case MS_OP_EMBED_GRAD:
-    case MS_OP_SUM_SQUARES:
-        return 2;
-    case MS_OP_RELU2_GRAD:
-        return 3;
-    case MS_OP_SWIGLU:
-    case MS_OP_RMS_NORM:
-        return 4;
-    case MS_OP_ADD_RMS_NORM:
-        return 5;
-    case MS_OP_CROSS_ENTROPY:
-        return 6;
-    case MS_OP_QK_NORM_ROPE:
-        return node->attributes.rope.normalise ? 7 : 3;
-    case MS_OP_EMA_NESTEROV:
-        return 7;
-    case MS_OP_SWIGLU_GRAD:
-    case MS_OP_RMS_NORM_GRAD:
-        return 10;
-    case MS_OP_QK_NORM_ROPE_GRAD:
-        return node->attributes.rope.normalise ? 13 : 3;
-    case MS_OP_ADAMW:
-        return 15;
-    case MS_OP_RANDOM_NORMAL:
-        return 40; /* ten Philox rounds give four numbers, and the normal transform */
-    default:
-        return 0;
-    }
+static bool has_input(const ms_node *node, int i) { return node->n_inputs > i && node->inputs[i] != MS_NO_TENSOR; }
+
+/* ---- elementwise ops, norms, reductions ---- */
+
+/* `flops` for each element of input 0 */
+ms_cost ms_cost_elements(const ms_graph *graph, const ms_node *node, double flops) {
+    double elements = node->n_inputs > 0 ? count(graph, node->inputs[0]) : 0;
+    return (ms_cost){flops * elements, 0, all_bytes(graph, node)};
 }
 
-/* The tensor whose elements flops_per_element counts. */
-static ms_tensor counted_tensor(const ms_node *node) {
-    switch (node->op) {
-    case MS_OP_EMBED_GRAD:
-        return node->inputs[1];
-    case MS_OP_EMBED:
-    case MS_OP_RANDOM_NORMAL:
-        return node->outputs[0];
-    default:
-        return node->n_inputs > 0 ? node->inputs[0] : MS_NO_TENSOR;
-    }
+/* `flops` for each element of output 0 */
+ms_cost ms_cost_results(const ms_graph *graph, const ms_node *node, double flops) {
+    return (ms_cost){flops * count(graph, node->outputs[0]), 0, all_bytes(graph, node)};
 }
 
-/* m n k products of a matmul, or n (n + 1) / 2 k of a gram matrix, whose other half is the same. */
-static double contraction_products(const ms_graph *graph, const ms_node *node) {
+/* a * x0 alone takes one operation */
+ms_cost ms_cost_axpby(const ms_graph *graph, const ms_node *node, double flops) {
+    return ms_cost_elements(graph, node, has_input(node, 1) ? flops : 1);
+}
+
+/* `flops` with the norm; the rotation alone takes three */
+ms_cost ms_cost_qk_norm_rope(const ms_graph *graph, const ms_node *node, double flops) {
+    return ms_cost_elements(graph, node, node->attributes.rope.normalise ? flops : 3);
+}
+
+/* ---- movement ---- */
+
+/* The plan normally lets the op share storage. */
+ms_cost ms_cost_free(const ms_graph *graph, const ms_node *node, double flops) {
+    return (void)graph, (void)node, (ms_cost){flops, 0, 0};
+}
+
+/* A part is read and written. */
+ms_cost ms_cost_slice(const ms_graph *graph, const ms_node *node, double flops) {
+    return (ms_cost){flops, 0, 2 * tensor_bytes(graph, node->outputs[0])};
+}
+
+/* In place: only what replaces the rows counts. */
+ms_cost ms_cost_insert(const ms_graph *graph, const ms_node *node, double flops) {
+    return (ms_cost){flops, 0, 2 * tensor_bytes(graph, node->inputs[1])};
+}
+
+/* As many rows of the table as of the result are read. */
+ms_cost ms_cost_embed(const ms_graph *graph, const ms_node *node, double flops) {
+    double bytes = tensor_bytes(graph, node->inputs[1]) + 2 * tensor_bytes(graph, node->outputs[0]);
+    return (ms_cost){flops * count(graph, node->outputs[0]), 0, bytes};
+}
+
+/* `flops` for each element of dy */
+ms_cost ms_cost_embed_grad(const ms_graph *graph, const ms_node *node, double flops) {
+    return (ms_cost){flops * count(graph, node->inputs[1]), 0, all_bytes(graph, node)};
+}
+
+/* ---- contractions ---- */
+
+static ms_cost contraction(const ms_graph *graph, const ms_node *node, double contraction_flops, double other_flops) {
+    return (ms_cost){contraction_flops + other_flops, contraction_flops, all_bytes(graph, node)};
+}
+
+/* A multiply-add counts as 2; so does beta c. */
+ms_cost ms_cost_matmul(const ms_graph *graph, const ms_node *node, double flops) {
     ms_matrix_shape a = ms_shape_matrix(&ms_graph_tensor(graph, node->inputs[0])->shape);
-    if (node->op == MS_OP_GRAM) {
-        double side = (double)(node->attributes.gram.transpose ? a.columns : a.rows);
-        double depth = (double)(node->attributes.gram.transpose ? a.rows : a.columns);
-        return (double)a.batch * side * (side + 1) / 2 * depth;
-    }
-    return count(graph, node->outputs[0]) * (double)(node->attributes.matmul.transpose_a ? a.rows : a.columns);
+    double results = count(graph, node->outputs[0]);
+    double depth = (double)(node->attributes.matmul.transpose_a ? a.rows : a.columns);
+    return contraction(graph, node, 2 * results * depth, flops + (has_input(node, 2) ? 2 * results : 0));
+}
+
+/* n (n + 1) / 2 numbers: the other half is the same. */
+ms_cost ms_cost_gram(const ms_graph *graph, const ms_node *node, double flops) {
+    ms_matrix_shape x = ms_shape_matrix(&ms_graph_tensor(graph, node->inputs[0])->shape);
+    bool transpose = node->attributes.gram.transpose;
+    double side = (double)(transpose ? x.columns : x.rows), depth = (double)(transpose ? x.rows : x.columns);
+    return contraction(graph, node, 2 * ((double)x.batch * side * (side + 1) / 2 * depth), flops);
 }
 
 /* Visible pairs of query and key over all sequences and heads. */
@@ -90,62 +107,37 @@ static double attention_pairs(const ms_attention_attributes *attention) {
     return (double)attention->batch * attention->heads * t * (t + 1) / 2;
 }
 
-static void add_contraction(const ms_graph *graph, const ms_node *node, ms_cost *cost) {
-    const ms_attention_attributes *attention = &node->attributes.attention;
-    double other = 0;
-    switch (node->op) {
-    case MS_OP_MATMUL:
-        cost->contraction_flops = 2 * contraction_products(graph, node);
-        if (node->n_inputs == 3 && node->inputs[2] != MS_NO_TENSOR) other = 2 * count(graph, node->outputs[0]);
-        break;
-    case MS_OP_GRAM:
-        cost->contraction_flops = 2 * contraction_products(graph, node);
-        break;
-    case MS_OP_ATTENTION: /* q k^T and p v; scale, maximum, difference, exp, sum */
-        cost->contraction_flops = 4 * attention_pairs(attention) * attention->head_size;
-        other = 5 * attention_pairs(attention);
-        break;
-    case MS_OP_ATTENTION_GRAD: /* q k^T again, do v^T, and dq, dk, dv; scale, difference, exp, difference, product,
-                                  scale */
-        cost->contraction_flops = 10 * attention_pairs(attention) * attention->head_size;
-        other = 6 * attention_pairs(attention) + 2 * count(graph, node->inputs[0]);
-        break;
-    case MS_OP_TIED_CROSS_ENTROPY: { /* logits, dh and dE, as if all were wanted; 6 per logit as in cross_entropy */
-        double width = (double)ms_graph_tensor(graph, node->inputs[0])->shape.dim[1];
-        double logits = count(graph, node->inputs[0]) / width * count(graph, node->inputs[1]) / width;
-        cost->contraction_flops = 6 * logits * width;
-        other = 6 * logits;
-        break;
-    }
-    default:
-        break;
-    }
-    cost->flops += cost->contraction_flops + other;
+/* q k^T and p v; `flops` a pair: scale, maximum, difference, exp, sum */
+ms_cost ms_cost_attention(const ms_graph *graph, const ms_node *node, double flops) {
+    double pairs = attention_pairs(&node->attributes.attention);
+    return contraction(graph, node, 4 * pairs * node->attributes.attention.head_size, flops * pairs);
 }
 
-/* Ops that touch a part of a tensor only. */
-static double node_bytes(const ms_graph *graph, const ms_node *node) {
-    switch (node->op) {
-    case MS_OP_STORE:
-    case MS_OP_RESHAPE:
-        return 0;
-    case MS_OP_SLICE:
-        return 2 * tensor_bytes(graph, node->outputs[0]);
-    case MS_OP_INSERT: /* in place */
-        return 2 * tensor_bytes(graph, node->inputs[1]);
-    case MS_OP_EMBED:
-        return tensor_bytes(graph, node->inputs[1]) + 2 * tensor_bytes(graph, node->outputs[0]);
-    default:
-        return all_bytes(graph, node);
-    }
+/* q k^T again, do v^T, and dq, dk, dv; `flops` a pair: scale, difference, exp, difference, product, scale; and the
+   product of o and do */
+ms_cost ms_cost_attention_grad(const ms_graph *graph, const ms_node *node, double flops) {
+    double pairs = attention_pairs(&node->attributes.attention);
+    return contraction(graph, node, 10 * pairs * node->attributes.attention.head_size,
+                       flops * pairs + 2 * count(graph, node->inputs[0]));
+}
+
+/* Logits, dh and dE, as if all were wanted; `flops` a logit, as in cross_entropy. */
+ms_cost ms_cost_tied_cross_entropy(const ms_graph *graph, const ms_node *node, double flops) {
+    double width = (double)ms_graph_tensor(graph, node->inputs[0])->shape.dim[1];
+    double logits = count(graph, node->inputs[0]) / width * count(graph, node->inputs[1]) / width;
+    return contraction(graph, node, 6 * logits * width, flops * logits);
 }
 
 ms_cost ms_node_cost(const ms_graph *graph, const ms_node *node) {
-    ms_cost cost = {0, 0, 0};
-    cost.flops = flops_per_element(node) * count(graph, counted_tensor(node));
-    add_contraction(graph, node, &cost);
-    cost.bytes = node_bytes(graph, node);
-    return cost;
+    static const struct {
+        cost_rule rule;
+        double flops;
+    } costs[MS_OP_COUNT] = {
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, gradient, cost, flops, ...) {ms_cost_##cost, flops},
+#include "backend/ir/ops.def"
+#undef OP
+    };
+    return costs[node->op].rule(graph, node, costs[node->op].flops);
 }
 
 ms_cost ms_graph_cost(const ms_graph *graph) {

@@ -188,8 +188,7 @@ static ms_status check_views(const ms_gradient_pass *pass, ms_tensor loss, const
 
 static ms_status run_rule(ms_gradient_pass *pass, const ms_node *node) {
     static const ms_gradient_rule rules[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ms_gradient_##gradient,
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, gradient, ...) ms_gradient_##gradient,
 #include "backend/ir/ops.def"
 #undef OP
     };

@@ -25,7 +25,7 @@ typedef struct ms_gradient_pass {
    stay in the graph and need no check in the rule. */
 typedef ms_status (*ms_gradient_rule)(ms_gradient_pass *pass, const ms_node *node);
 
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, gradient, ...)                                       \
     ms_status ms_gradient_##gradient(ms_gradient_pass *pass, const ms_node *node);
 #include "backend/ir/ops.def"
 #undef OP

@@ -5,7 +5,7 @@
 #define ALIAS(output, input) (1u << ((output)*MS_MAX_INPUTS + (input)))
 
 static const ms_op_info table[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
+#define OP(upper, lower, kind, min_in, max_in, n_out, attributes, gradient, cost, flops, aliases, documentation)       \
     {#lower, min_in, max_in, n_out, aliases, MS_OP_KIND_##kind, #gradient, documentation},
 #include "backend/ir/ops.def"
 #undef OP

@@ -5,7 +5,7 @@
 #include "backend/ir/types.h"
 
 typedef enum ms_op {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) MS_OP_##upper,
+#define OP(upper, lower, ...) MS_OP_##upper,
 #include "backend/ir/ops.def"
 #undef OP
     MS_OP_COUNT
@@ -20,99 +20,27 @@ typedef struct ms_coefficient {
     int32_t scalar; /* index into the step scalars, or -1 */
 } ms_coefficient;
 
-typedef struct ms_fill_attributes {
-    float value;
-    ms_shape shape;
-    ms_dtype dtype;
-} ms_fill_attributes;
+/* The attributes of each op: struct ms_<member>_attributes, made from attributes.def, and one of them for the ops that
+   have none. */
+#define MS_ATTRIBUTE_FIELD_FLOAT(field) float field
+#define MS_ATTRIBUTE_FIELD_INT(field) int32_t field
+#define MS_ATTRIBUTE_FIELD_INT64(field) int64_t field
+#define MS_ATTRIBUTE_FIELD_UINT64(field) uint64_t field
+#define MS_ATTRIBUTE_FIELD_BOOL(field) bool field
+#define MS_ATTRIBUTE_FIELD_DTYPE(field) ms_dtype field
+#define MS_ATTRIBUTE_FIELD_SHAPE(field) ms_shape field
+#define MS_ATTRIBUTE_FIELD_COEFFICIENT(field) ms_coefficient field
+#define MS_ATTRIBUTE_FIELD_INT64S(field) int64_t field[MS_MAX_SEGMENTS]
 
-typedef struct ms_shape_attributes {
-    ms_shape shape;
-} ms_shape_attributes;
-
-typedef struct ms_slice_attributes {
-    int64_t begin, count; /* rows along dimension max(rank - 2, 0) */
-} ms_slice_attributes;
-
-typedef struct ms_cast_attributes {
-    ms_dtype dtype; /* of the result */
-} ms_cast_attributes;
-
-typedef struct ms_embed_attributes {
-    float scale;
-    int64_t rows; /* V, used by embed_grad */
-} ms_embed_attributes;
-
-typedef struct ms_axpby_attributes {
-    ms_coefficient a, b;
-} ms_axpby_attributes;
-
-typedef struct ms_norm_attributes {
-    float epsilon; /* added to the mean square, inside the root */
-} ms_norm_attributes;
-
-typedef struct ms_rope_attributes {
-    int32_t heads, head_size, sequence; /* position of row n is n % sequence */
-    bool interleaved;                   /* pairs (2i, 2i+1); else (i, i + D/2) */
-    bool normalise;                     /* RMS norm per head first */
-    float epsilon;
-} ms_rope_attributes;
-
-typedef struct ms_matmul_attributes {
-    bool transpose_a, transpose_b;
-    float alpha, beta;
-    ms_dtype dtype; /* of the result and of c: f32 or bf16 */
-} ms_matmul_attributes;
-
-typedef struct ms_gram_attributes {
-    bool transpose; /* x^T x */
-    ms_dtype dtype; /* of the result: f32 or bf16 */
-} ms_gram_attributes;
-
-typedef struct ms_attention_attributes {
-    int32_t batch, sequence, heads, kv_heads, head_size;
-    float scale; /* 1/sqrt(D) */
-} ms_attention_attributes;
-
-typedef struct ms_cross_entropy_attributes {
-    float scale; /* of the gradient: usually 1 / number of targets */
-} ms_cross_entropy_attributes;
-
-typedef struct ms_tied_cross_entropy_attributes {
-    float scale;
-    int64_t chunk; /* tokens whose logits exist at one time */
-} ms_tied_cross_entropy_attributes;
-
-typedef struct ms_sum_squares_attributes {
-    int32_t n_segments;                    /* 0: the whole tensor, one number */
-    int64_t segment_rows[MS_MAX_SEGMENTS]; /* rows of each group; they add up to the rows of a matrix */
-} ms_sum_squares_attributes;
-
-typedef struct ms_clip_factor_attributes {
-    float max_norm;
-} ms_clip_factor_attributes;
-
-typedef struct ms_ema_nesterov_attributes {
-    ms_coefficient momentum;
-    bool nesterov;
-} ms_ema_nesterov_attributes;
-
-typedef struct ms_inverse_norm_attributes {
-    float factor, epsilon;
-} ms_inverse_norm_attributes;
-
-typedef struct ms_adamw_attributes {
-    ms_coefficient lr;
-    float beta1, beta2, epsilon, decay;
-    ms_coefficient inverse_bias1, inverse_bias2; /* 1 / (1 - beta^t) */
-} ms_adamw_attributes;
-
-typedef struct ms_random_normal_attributes {
-    ms_coefficient deviation;
-    uint64_t seed, stream; /* stream: a hash of the tensor's name */
-    int32_t step_scalar;   /* index of the step number among the step scalars (exact below 2^24), or -1 for 0 */
-    ms_shape shape;
-} ms_random_normal_attributes;
+/* clang-format off */
+#define ATTRIBUTES(member) typedef struct ms_##member##_attributes {
+#define ATTRIBUTE(member, field, type) MS_ATTRIBUTE_FIELD_##type(field);
+#define ATTRIBUTES_END(member) } ms_##member##_attributes;
+#include "backend/ir/attributes.def"
+#undef ATTRIBUTES
+#undef ATTRIBUTE
+#undef ATTRIBUTES_END
+/* clang-format on */
 
 typedef struct ms_none_attributes {
     int32_t unused; /* always 0 */
@@ -120,25 +48,13 @@ typedef struct ms_none_attributes {
 
 typedef union ms_attributes {
     ms_none_attributes none;
-    ms_fill_attributes fill;
-    ms_shape_attributes shape;
-    ms_slice_attributes slice;
-    ms_cast_attributes cast;
-    ms_embed_attributes embed;
-    ms_axpby_attributes axpby;
-    ms_norm_attributes norm;
-    ms_rope_attributes rope;
-    ms_matmul_attributes matmul;
-    ms_gram_attributes gram;
-    ms_attention_attributes attention;
-    ms_cross_entropy_attributes cross_entropy;
-    ms_tied_cross_entropy_attributes tied_cross_entropy;
-    ms_sum_squares_attributes sum_squares;
-    ms_clip_factor_attributes clip_factor;
-    ms_ema_nesterov_attributes ema_nesterov;
-    ms_inverse_norm_attributes inverse_norm;
-    ms_adamw_attributes adamw;
-    ms_random_normal_attributes random_normal;
+#define ATTRIBUTES(member) ms_##member##_attributes member;
+#define ATTRIBUTE(member, field, type)
+#define ATTRIBUTES_END(member)
+#include "backend/ir/attributes.def"
+#undef ATTRIBUTES
+#undef ATTRIBUTE
+#undef ATTRIBUTES_END
 } ms_attributes;
 
 /* One row of ops.def. */

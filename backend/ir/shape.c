@@ -457,7 +457,7 @@ static ms_status infer_random_normal(const rule_call *call) {
 ms_status ms_op_infer(ms_op op, const ms_tensor_info *const *inputs, int n_inputs, const ms_attributes *attributes,
                       ms_tensor_info *out_outputs) {
     static ms_status (*const rules[])(const rule_call *) = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation) infer_##lower,
+#define OP(upper, lower, ...) infer_##lower,
 #include "backend/ir/ops.def"
 #undef OP
     };

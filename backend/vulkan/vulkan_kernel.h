@@ -59,8 +59,7 @@ typedef struct ms_vulkan_call {
 typedef ms_status (*ms_vulkan_kernel)(const ms_vulkan_call *call);
 
 /* Declarations of all encoders, from the one table of ops: ms_vulkan_<op>. */
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ms_status ms_vulkan_##lower(const ms_vulkan_call *call);
+#define OP(upper, lower, ...) ms_status ms_vulkan_##lower(const ms_vulkan_call *call);
 #include "backend/ir/ops.def"
 #undef OP
 

@@ -13,8 +13,7 @@
 #define ENCODER_FREE(lower) ms_vulkan_##lower
 #define ENCODER_COMPOSITE(lower) NULL
 static const ms_vulkan_kernel encoders[MS_OP_COUNT] = {
-#define OP(upper, lower, min_in, max_in, n_out, attributes, gradient, aliases, kind, documentation)                    \
-    ENCODER_##kind(lower),
+#define OP(upper, lower, kind, ...) ENCODER_##kind(lower),
 #include "backend/ir/ops.def"
 #undef OP
 };

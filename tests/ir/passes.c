@@ -274,7 +274,7 @@ START_TEST(lowering_keeps_the_contraction_cost) {
 }
 END_TEST
 
-/* Every primitive op has a cost: an op added to ops.def and forgotten in cost.c is found here. */
+/* Every op of a step that computes has a cost: a number forgotten in ops.def is found here. */
 START_TEST(a_training_step_has_costs_for_all_its_ops) {
     step_options options = {.n_layers = 1, .n_sequences = 1, .sequence = 4, .chunk = 4, .swiglu = true, .n_micro = 2};
     step_graph step;
