@@ -1,7 +1,7 @@
 #!/bin/sh
 # The include direction, folder by folder, and that no files include each other in a circle.  A file here is a header with the
 # sources of its name: x.h, x.c, x.cu.  Also: quoted includes are full paths from the root, a file's own header comes first, and
-# linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.  Shaders include shaders and backend/exact.h.
+# linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.  Shaders include shaders and backend/exact*.h.
 # Usage: ci/check_includes.sh [DIRECTORY]      DIRECTORY: another tree than this one
 set -eu
 cd "${1:-$(dirname "$0")/..}"
@@ -10,7 +10,7 @@ find platform backend shaders model optim tracker train cli tests -name '*.[ch]'
     -o -name '*.glsl' | sort | xargs awk '
 # The folder of a file that has a row in the table: the longest.
 function layer(path,    name) {
-    if (path == "backend/exact.h") return path
+    if (path ~ /^backend\/exact(_constants)?\.h$/) return "backend/exact.h"
     name = path
     while (sub(/\/[^\/]*$/, "", name)) if (name in may) return name
     return ""

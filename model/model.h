@@ -7,6 +7,7 @@
 #define MS_MODEL_MODEL_H
 
 #include "backend/backend.h"
+#include "backend/exact_constants.h"
 #include "backend/ir/graph.h"
 
 typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU } ms_activation;
@@ -95,9 +96,8 @@ typedef struct ms_loss_request {
     int64_t chunk; /* tokens whose logits exist at one time; part of the definition of `exact` */
 } ms_loss_request;
 
-/* The default chunk: 512 tokens, the chunk length of matmul sums, so that chunked and unchunked weight gradients agree.
- */
-enum { MS_LOSS_CHUNK = 512 };
+/* The default chunk in tokens: the chunk of matmul sums, so that chunked and unchunked weight gradients agree. */
+enum { MS_LOSS_CHUNK = MS_DEPTH_CHUNK };
 
 /* Loss [1]. */
 ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request);

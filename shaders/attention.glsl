@@ -26,6 +26,7 @@
 #endif
 #define MS_EXACT_GLSL
 #include "backend/exact.h"
+#include "backend/exact_constants.h"
 
 #ifdef MS_FAST
 #define PRECISE
@@ -37,7 +38,7 @@ layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint VECTOR = 0u; // see quads.glsl
 layout(constant_id = 4) const uint DTYPE = MS_F32;
 layout(constant_id = 5) const uint SHARED_HEADS = 1u; // a power of two that divides ROWS and the heads of a group
-layout(constant_id = 6) const uint CHUNKED = 0u;      // 1: sums over rows are formed in chunks of DEPTH_CHUNK
+layout(constant_id = 6) const uint CHUNKED = 0u;      // 1: sums over rows are formed in chunks of MS_DEPTH_CHUNK
 layout(constant_id = 7) const uint BLOCKED = 0u;      // 1: more than one block of the reduction rule
 #ifdef ATTENTION_HEAD_SIZE // 32, 64 or 128, with ATTENTION_ROWS, a power of two up to 16; VECTOR is 1 then
 layout(constant_id = 8) const uint LANES = 4u; // of a subgroup: 4, 8 or 16
@@ -51,7 +52,6 @@ layout(constant_id = 10) const uint ROWS = 1u; // a power of two, at most 16
 #include "shaders/quads.glsl"
 
 const uint QUADS = (HEAD_SIZE + 3u) / 4u;
-const uint DEPTH_CHUNK = 512u;
 
 #define ABSENT uintBitsToFloat(0x80000000u)
 

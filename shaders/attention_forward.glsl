@@ -112,16 +112,15 @@ void walk(uint seen, uint end) {
 #else
 
 // The lanes of the reduction rule of each row: [lane][row][invocation], each only ever touched by its own invocation.
-shared float lanes[32u * ROWS * gl_WorkGroupSize.x];
+shared float lanes[MS_LANES * ROWS * gl_WorkGroupSize.x];
 vec4 chunks[ROWS][QUADS]; // sum of the chunks before
-float blocks[ROWS * 32u]; // lanes of the sums of blocks
+float blocks[ROWS * MS_LANES]; // lanes of the sums of blocks
 uint i_block;
-const uint REDUCE_BLOCK = 4096u;
 
 uint lane_at(uint lane, uint r) { return (lane * ROWS + r) * gl_WorkGroupSize.x + gl_LocalInvocationID.x; }
 
 void clear_lanes() {
-    for (uint i = 0u; i < 32u * ROWS; i++) lanes[i * gl_WorkGroupSize.x + gl_LocalInvocationID.x] = ABSENT;
+    for (uint i = 0u; i < MS_LANES * ROWS; i++) lanes[i * gl_WorkGroupSize.x + gl_LocalInvocationID.x] = ABSENT;
 }
 
 float lane_pair(uint lane, uint r) {
@@ -146,7 +145,7 @@ void sum_row(uint r) { weight_sum[r] = lane_tree(r); }
 void weigh_row(uint r) {
     precise float below = score[r] - maximum[r];
     score[r] = ms_exp(below);
-    uint slot = lane_at(walking_key % 32u, r);
+    uint slot = lane_at(walking_key % MS_LANES, r);
     precise float sum = lanes[slot] + mix(ABSENT, score[r], visible[r]);
     lanes[slot] = sum;
 }
@@ -164,19 +163,19 @@ void close_chunk_quad(uint r, uint d) {
 void close_chunk_row(uint r) { EACH_QUAD(close_chunk_quad, r) }
 
 void close_block_row(uint r) {
-    precise float sum = blocks[r * 32u + i_block % 32u] + lane_tree(r);
-    blocks[r * 32u + i_block % 32u] = sum;
+    precise float sum = blocks[r * MS_LANES + i_block % MS_LANES] + lane_tree(r);
+    blocks[r * MS_LANES + i_block % MS_LANES] = sum;
 }
 
 void reload_lanes_row(uint r) {
-    for (uint i = 0u; i < 32u; i++) lanes[lane_at(i, r)] = blocks[r * 32u + i];
+    for (uint i = 0u; i < MS_LANES; i++) lanes[lane_at(i, r)] = blocks[r * MS_LANES + i];
 }
 
 // At the end of a chunk of keys, which may end a block of the reduction rule.
 void close_chunk(uint chunk_end, uint end) {
     if (CHUNKED != 0u) { EACH_ROW(close_chunk_row) }
-    if (BLOCKED != 0u && (chunk_end == end || chunk_end % REDUCE_BLOCK == 0u)) {
-        i_block = (chunk_end - 1u) / REDUCE_BLOCK;
+    if (BLOCKED != 0u && (chunk_end == end || chunk_end % MS_REDUCE_BLOCK == 0u)) {
+        i_block = (chunk_end - 1u) / MS_REDUCE_BLOCK;
         EACH_ROW(close_block_row)
         clear_lanes();
     }
@@ -191,10 +190,10 @@ void walk(uint seen, uint end) {
     clear_lanes();
     if (CHUNKED != 0u) { EACH_ROW(begin_chunk_row) }
     if (BLOCKED != 0u) {
-        for (uint i = 0u; i < 32u * ROWS; i++) blocks[i] = ABSENT;
+        for (uint i = 0u; i < MS_LANES * ROWS; i++) blocks[i] = ABSENT;
     }
-    for (uint begin = 0u; begin < end; begin += DEPTH_CHUNK) {
-        uint chunk_end = min(end, begin + DEPTH_CHUNK);
+    for (uint begin = 0u; begin < end; begin += MS_DEPTH_CHUNK) {
+        uint chunk_end = min(end, begin + MS_DEPTH_CHUNK);
         for (uint j = begin; j < chunk_end; j++) {
             score_key(j);
             EACH_ROW(weigh_row)

@@ -113,9 +113,9 @@ void walk_chunk(uint i, uint seeing, uint end) {
 
 // All invocations walk together, from the first row of the workgroup.
 void walk(uint start, bool stores) {
-    for (uint begin = start / DEPTH_CHUNK * DEPTH_CHUNK; begin < sequence; begin += DEPTH_CHUNK) {
+    for (uint begin = start / MS_DEPTH_CHUNK * MS_DEPTH_CHUNK; begin < sequence; begin += MS_DEPTH_CHUNK) {
         EACH_ROW(begin_chunk)
-        uint chunk_end = min(sequence, begin + DEPTH_CHUNK);
+        uint chunk_end = min(sequence, begin + MS_DEPTH_CHUNK);
         walk_chunk(max(start, begin), start + gl_WorkGroupSize.x * ROWS - 1u, chunk_end);
         if (stores) {
             if (begin <= start) {

@@ -30,7 +30,7 @@ bool visible[ROWS];
 uint row_at(uint r) { return ((batch * sequence + first + r / SHARED_HEADS) * heads + head + r % SHARED_HEADS) * HEAD_SIZE; }
 uint number_at(uint r) { return (batch * heads + head + r % SHARED_HEADS) * sequence + first + r / SHARED_HEADS; }
 
-vec4 lanes[8]; // the 32 lanes of the reduction rule
+vec4 lanes[MS_LANES / 4u]; // of the reduction rule
 
 void load_row_quad(uint r, uint d) {
     query[r][d] = load_quad(q, row_at(r), d);
@@ -129,7 +129,7 @@ void walk_chunk(uint seen, uint end) {
 void walk(uint seen, uint end) {
     walking_key = 0u;
     while (walking_key < end) {
-        walk_chunk(seen, min(end, walking_key + DEPTH_CHUNK));
+        walk_chunk(seen, min(end, walking_key + MS_DEPTH_CHUNK));
         if (CHUNKED != 0u) { EACH_ROW(close_chunk) }
     }
 }

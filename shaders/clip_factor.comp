@@ -18,10 +18,10 @@ layout(push_constant) uniform Push {
 
 void main() {
     float level = MS_ABSENT;
-    for (uint begin = 0u; begin < count; begin += MS_BLOCK) {
+    for (uint begin = 0u; begin < count; begin += MS_REDUCE_BLOCK) {
         float sum = MS_ABSENT;
-        MS_ADD_LANE(sum, begin, min(count, begin + MS_BLOCK), x.x[i]);
-        ms_level_add(level, ms_lane_tree(sum), begin / MS_BLOCK);
+        MS_ADD_LANE(sum, begin, min(count, begin + MS_REDUCE_BLOCK), x.x[i]);
+        ms_level_add(level, ms_lane_tree(sum), begin / MS_REDUCE_BLOCK);
     }
     float norm = ms_sqrt(ms_lane_tree(level));
     precise float divisor = norm + 1e-6;

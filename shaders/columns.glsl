@@ -21,7 +21,7 @@ vec4 ms_column_load4(F32 p, uint row, uint i, uint dtype) { return ms_load4(p, r
 // y[block, i] = sum of the block's terms, for `rows` rows.  Every invocation calls it.
 void ms_column_sums(F32 y, uint rows) {
     uint width = gl_WorkGroupSize.x, tiles = (COLUMNS + 4u * width - 1u) / (4u * width);
-    uint block = ms_group_index() / tiles, begin = block * MS_BLOCK, end = min(rows, begin + MS_BLOCK);
+    uint block = ms_group_index() / tiles, begin = block * MS_REDUCE_BLOCK, end = min(rows, begin + MS_REDUCE_BLOCK);
     uint i = 4u * (ms_group_index() % tiles * width + gl_LocalInvocationID.x), lane = gl_LocalInvocationID.y;
     precise vec4 sum = MS_ABSENT4;
     if (i < COLUMNS)

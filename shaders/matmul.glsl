@@ -26,7 +26,9 @@ layout(push_constant) uniform Push {
     float alpha, beta;
 };
 
-const uint DEPTH_CHUNK = 512u;
+#define MS_EXACT_GLSL
+#include "backend/exact_constants.h"
+
 
 #ifdef MS_FAST
 #define MS_SUM float
@@ -51,8 +53,8 @@ Part part_of(uint group) {
     return part;
 }
 
-uint depth_begin(Part part) { return part.chunk * DEPTH_CHUNK; }
-uint depth_end(Part part) { return n_chunks > 1u ? min(depth, (part.chunk + 1u) * DEPTH_CHUNK) : depth; }
+uint depth_begin(Part part) { return part.chunk * MS_DEPTH_CHUNK; }
+uint depth_end(Part part) { return n_chunks > 1u ? min(depth, (part.chunk + 1u) * MS_DEPTH_CHUNK) : depth; }
 
 // With ALL_F32 every operand is f32.
 #ifdef ALL_F32

@@ -56,8 +56,8 @@ void main() {
         [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) total[r][q] = -0.0;
     }
     uint end = depth_end(part);
-    for (uint chunk = depth_begin(part); chunk < end; chunk += DEPTH_CHUNK) {
-        uint chunk_end = min(end, chunk + DEPTH_CHUNK);
+    for (uint chunk = depth_begin(part); chunk < end; chunk += MS_DEPTH_CHUNK) {
+        uint chunk_end = min(end, chunk + MS_DEPTH_CHUNK);
         MS_SUM chunk_sum[TILE_ROWS][TILE_COLUMNS];
         [[unroll]] for (uint r = 0u; r < TILE_ROWS; r++) {
             [[unroll]] for (uint q = 0u; q < TILE_COLUMNS; q++) chunk_sum[r][q] = -0.0;

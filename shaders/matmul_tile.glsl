@@ -100,7 +100,7 @@ void main() {
             }
         }
         barrier();
-        if (CHUNKS != 0u && (k + STEP) % DEPTH_CHUNK == 0u) {
+        if (CHUNKS != 0u && (k + STEP) % MS_DEPTH_CHUNK == 0u) {
             [[unroll]] for (uint r = 0u; r < 4u * QUADS; r++) {
                 [[unroll]] for (uint q = 0u; q < QUADS; q++) {
                     total[r][q] = total[r][q] + sum[r][q];

@@ -13,10 +13,10 @@
 //     float total = ms_lane_tree(sum);               // the same in all 32 invocations
 // With more terms there is a level above, whose terms are the sums of blocks of 4096:
 //     float level = MS_ABSENT;
-//     for (uint begin = 0u; begin < n; begin += MS_BLOCK) {
+//     for (uint begin = 0u; begin < n; begin += MS_REDUCE_BLOCK) {
 //         float sum = MS_ABSENT;
-//         MS_ADD_LANE(sum, begin, min(n, begin + MS_BLOCK), term(i));
-//         ms_level_add(level, ms_lane_tree(sum), begin / MS_BLOCK);
+//         MS_ADD_LANE(sum, begin, min(n, begin + MS_REDUCE_BLOCK), term(i));
+//         ms_level_add(level, ms_lane_tree(sum), begin / MS_REDUCE_BLOCK);
 //     }
 //     float total = ms_lane_tree(level);             // n <= 4096^2; one more level for more
 // By quad it is vec4, MS_ABSENT4, ms_quad_tree and ms_level4_add, and the loop over a quad's terms is
@@ -28,9 +28,10 @@
 // Absent lanes and the start of each lane are -0, the neutral element of addition: x + -0 is x with its sign, and NaN stays NaN.  So
 // "lanes without terms are left out" and "sums start from their first term" need no conditions, and the bits are the same.
 
-const uint MS_LANES = 32u;
-const uint MS_QUADS = 8u; // quads of lanes
-const uint MS_BLOCK = 4096u;
+#define MS_EXACT_GLSL
+#include "backend/exact_constants.h"
+
+const uint MS_QUADS = MS_LANES / 4u; // quads of lanes
 
 #define MS_ABSENT uintBitsToFloat(0x80000000u)
 #define MS_ABSENT4 vec4(MS_ABSENT)
@@ -63,7 +64,7 @@ uint ms_lane() { return gl_LocalInvocationIndex % MS_LANES; }
 
 // The sum over the 32 lanes by the halving tree: two levels, then three, instead of five with a barrier each.
 float ms_lane_tree(float lane) {
-    uint first = gl_LocalInvocationIndex & ~31u, i = gl_LocalInvocationIndex % MS_LANES;
+    uint first = gl_LocalInvocationIndex & ~(MS_LANES - 1u), i = gl_LocalInvocationIndex % MS_LANES;
     ms_lane_sums[first + i] = lane;
     barrier();
     if (i < 8u) {

@@ -96,15 +96,15 @@ float ms_row_sum(bool has_row) {
             if (i + k * MS_LANES < columns) lanes = ms_row_add_term(lanes, i + k * MS_LANES, k, columns);
         i += KEPT * MS_LANES;
     }
-    for (uint first = 0u; first < COLUMNS; first += GROUPS * MS_BLOCK) {
-        uint begin = first + group * MS_BLOCK, end = min(columns, begin + MS_BLOCK);
-        for (i += group * MS_BLOCK; i < end; i += MS_LANES) lanes = ms_row_add_term(lanes, i, KEPT, end);
+    for (uint first = 0u; first < COLUMNS; first += GROUPS * MS_REDUCE_BLOCK) {
+        uint begin = first + group * MS_REDUCE_BLOCK, end = min(columns, begin + MS_REDUCE_BLOCK);
+        for (i += group * MS_REDUCE_BLOCK; i < end; i += MS_LANES) lanes = ms_row_add_term(lanes, i, KEPT, end);
         sum = ms_quad_tree(lanes);
-        if (COLUMNS > MS_BLOCK) ms_row_add_blocks(level, sum, first / MS_BLOCK);
+        if (COLUMNS > MS_REDUCE_BLOCK) ms_row_add_blocks(level, sum, first / MS_REDUCE_BLOCK);
         lanes = MS_ABSENT4;
-        i = first + GROUPS * MS_BLOCK + 4u * ms_quad();
+        i = first + GROUPS * MS_REDUCE_BLOCK + 4u * ms_quad();
     }
-    return COLUMNS > MS_BLOCK ? ms_quad_tree(level) : sum;
+    return COLUMNS > MS_REDUCE_BLOCK ? ms_quad_tree(level) : sum;
 }
 
 // All results of the row, after its sum.

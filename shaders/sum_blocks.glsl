@@ -10,7 +10,7 @@ layout(push_constant) uniform Push {
 void write_block_sum() {
     uint i = ms_sum_index(), matrix = i / first_block[PARTS], block = i % first_block[PARTS], p = 0u;
     while (p + 1u < PARTS && block >= first_block[p + 1u]) p++;
-    uint from = begin[p] + (block - first_block[p]) * MS_BLOCK, to = min(from + MS_BLOCK, begin[p + 1u]);
+    uint from = begin[p] + (block - first_block[p]) * MS_REDUCE_BLOCK, to = min(from + MS_REDUCE_BLOCK, begin[p + 1u]);
     if (i >= n_sums) from = to = 0u;
     uint offset = matrix * begin[PARTS];
     float sum = ms_block_sum(offset + from, offset + to);

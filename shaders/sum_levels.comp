@@ -17,8 +17,8 @@ void main() {
     uint begin = i / PARTS * first_block[PARTS] + first_block[p], end = i < n_sums ? begin + first_block[p + 1u] - first_block[p] : begin;
     for (uint q = 0u; q < PARTS; q++) most = max(most, first_block[q + 1u] - first_block[q]);
     vec4 level = MS_ABSENT4;
-    for (uint first = 0u; first < most; first += MS_BLOCK) // equally often in every invocation
-        ms_level4_add(level, ms_block_sum(min(begin + first, end), min(begin + first + MS_BLOCK, end)), first / MS_BLOCK);
+    for (uint first = 0u; first < most; first += MS_REDUCE_BLOCK) // equally often in every invocation
+        ms_level4_add(level, ms_block_sum(min(begin + first, end), min(begin + first + MS_REDUCE_BLOCK, end)), first / MS_REDUCE_BLOCK);
     float sum = ms_quad_tree(level);
     if (i < n_sums && ms_quad() == 0u) y.x[i] = begin < end ? sum : 0.0;
 }

@@ -107,10 +107,10 @@ static void weigh_values(const attention_job *job, const attention_scratch *scra
                          int64_t column, real total[ATTENTION_ROWS * TILE_COLUMNS]) {
     attention_rows rows = {weights, job->scores_stride, 1};
     const real *values = scratch->values + column;
-    for (int64_t j = 0; j <= i; j += DEPTH_CHUNK) {
+    for (int64_t j = 0; j <= i; j += MS_DEPTH_CHUNK) {
         attention_sums sum;
-        attention_terms(sum, rows, values, job->head_padded, j, ms_min64(j + DEPTH_CHUNK, i + 1), true);
-        if (j + DEPTH_CHUNK > i) attention_ragged_end(sum, rows, values, job->head_padded, i, job->a->sequence);
+        attention_terms(sum, rows, values, job->head_padded, j, ms_min64(j + MS_DEPTH_CHUNK, i + 1), true);
+        if (j + MS_DEPTH_CHUNK > i) attention_ragged_end(sum, rows, values, job->head_padded, i, job->a->sequence);
         attention_accumulate(sum, total, TILE_COLUMNS, j > 0);
     }
 }

@@ -17,7 +17,7 @@
 #include "backend/cpu/reduce.h"
 #include "backend/exact.h"
 
-enum { KEY_BLOCK = 64, PROBABILITY_STRIDE = DEPTH_CHUNK + 16 };
+enum { KEY_BLOCK = 64, PROBABILITY_STRIDE = MS_DEPTH_CHUNK + 16 };
 
 typedef struct grad_job {
     const ms_attention_attributes *a;
@@ -161,7 +161,7 @@ static void sum_over_queries(const grad_place *at, const real *rows, bool first_
 
 /* dq_sum of this part's queries += score gradients times keys of the block, j <= i. */
 static void sum_over_keys(const grad_place *at) {
-    bool start = at->key % DEPTH_CHUNK == 0;
+    bool start = at->key % MS_DEPTH_CHUNK == 0;
     int64_t step = at->padded;
     for (int64_t i = at->query; i < at->query_end; i += ATTENTION_ROWS) {
         int64_t diagonal = i - at->key; /* the tile's first query among the block's keys */
@@ -183,7 +183,7 @@ static void close_key_chunk(const grad_place *at, int64_t key) {
     int64_t n = (at->sequence - key) * at->padded;
     real *total = at->s.dq_total + key * at->padded;
     const real *sum = at->s.dq_sum + key * at->padded;
-    if (key == DEPTH_CHUNK) {
+    if (key == MS_DEPTH_CHUNK) {
         memcpy(total, sum, (size_t)n * sizeof *total);
     } else {
         for (int64_t i = 0; i < n; i++) total[i] = total[i] + sum[i];
@@ -213,7 +213,7 @@ static void end_head(const grad_place *at, real *dq) {
     for (int64_t i = 0; i < at->sequence; i++) {
         const real *sum = at->s.dq_sum + i * at->padded, *total = at->s.dq_total + i * at->padded;
         real *out = dq + i * stride;
-        for (int64_t c = 0; c < at->head_size; c++) out[c] = (i < DEPTH_CHUNK ? sum[c] : total[c] + sum[c]) * scale;
+        for (int64_t c = 0; c < at->head_size; c++) out[c] = (i < MS_DEPTH_CHUNK ? sum[c] : total[c] + sum[c]) * scale;
     }
 }
 
@@ -236,7 +236,7 @@ static void key_block(grad_place *at, const real *k, const real *v) {
     attention_pack((attention_head){v, stride}, at->key, at->n_keys, d, ATTENTION_ROWS, at->s.v_panels);
     attention_copy_rows((attention_head){k + at->key * stride, stride}, at->n_keys, d, at->padded, at->s.k_rows);
     for (at->query = at->key; at->query < at->sequence; at->query = at->query_end) {
-        at->query_end = ms_min64(at->query / DEPTH_CHUNK * DEPTH_CHUNK + DEPTH_CHUNK, at->sequence);
+        at->query_end = ms_min64(at->query / MS_DEPTH_CHUNK * MS_DEPTH_CHUNK + MS_DEPTH_CHUNK, at->sequence);
         bool first_chunk = at->query == at->key;
         compute_probabilities(at);
         sum_over_queries(at, at->s.do_rows, first_chunk, at->s.dv);
@@ -261,7 +261,7 @@ static void grad_task(void *context, int64_t i_task, int i_thread) {
                    job->lse + (i_batch * a->heads + head) * a->sequence);
         for (at.key = 0; at.key < a->sequence; at.key += KEY_BLOCK) {
             at.n_keys = ms_min64(KEY_BLOCK, a->sequence - at.key);
-            if (at.key > 0 && at.key % DEPTH_CHUNK == 0) close_key_chunk(&at, at.key);
+            if (at.key > 0 && at.key % MS_DEPTH_CHUNK == 0) close_key_chunk(&at, at.key);
             key_block(&at, job->k + kv_at, job->v + kv_at);
             int64_t out = kv_at + at.key * kv_stride;
             if (job->dk) add_head(&at, at.s.dk, first, last, (real)a->scale, job->dk + out);

@@ -1,8 +1,8 @@
 /* Register tiles of attention: ATTENTION_ROWS rows of sums by TILE_COLUMNS columns.  Inlined with constant steps;
    `fast` and `exact` are the same text, compiled with and without contraction to FMA.
 
-   Row tiles begin at multiples of ATTENTION_ROWS, which divides DEPTH_CHUNK: the ragged edge of the causal mask inside
-   a tile therefore never crosses a chunk. */
+   Row tiles begin at multiples of ATTENTION_ROWS, which divides MS_DEPTH_CHUNK: the ragged edge of the causal mask
+   inside a tile therefore never crosses a chunk. */
 #ifndef MS_BACKEND_CPU_ATTENTION_TILE_H
 #define MS_BACKEND_CPU_ATTENTION_TILE_H
 

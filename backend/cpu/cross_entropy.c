@@ -23,7 +23,7 @@ typedef struct exponentials {
 static real exponentials_block(const void *context, int64_t begin, int64_t n) {
     const exponentials *row = context;
     const real *x = row->x + begin;
-    real scratch[MS_BLOCK], *p = row->p ? row->p + begin : scratch, m = row->m;
+    real scratch[MS_REDUCE_BLOCK], *p = row->p ? row->p + begin : scratch, m = row->m;
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) p[i] = ms_exp(x[i] - m);
     return ms_block_sum(p, n);

@@ -68,8 +68,8 @@ static void tile_of_rows(int64_t n_rows, int64_t n_depth, const real *a, const r
 }
 
 void MS_KERNEL(tile_product)(const ms_tile_block *block, const ms_tile_scratch *scratch) {
-    for (int64_t k = 0; k < block->depth; k += DEPTH_CHUNK) {
-        int64_t n_depth = ms_min64(DEPTH_CHUNK, block->depth - k);
+    for (int64_t k = 0; k < block->depth; k += MS_DEPTH_CHUNK) {
+        int64_t n_depth = ms_min64(MS_DEPTH_CHUNK, block->depth - k);
         MS_KERNEL(tile_pack)(&block->a, block->row, block->n_rows, k, n_depth, MS_TILE_ROWS, scratch->a);
         MS_KERNEL(tile_pack)(&block->b, block->column, block->n_columns, k, n_depth, TILE_COLUMNS, scratch->b);
         for (int64_t c = 0; c < block->n_columns; c += TILE_COLUMNS) {
@@ -84,11 +84,11 @@ void MS_KERNEL(tile_product)(const ms_tile_block *block, const ms_tile_scratch *
 
 static int64_t part_a(int64_t n_rows, int64_t depth) {
     return ms_round_up64(
-        ms_round_up64(ms_min64(n_rows, BLOCK_ROWS), MS_TILE_ROWS) * ms_min64(depth, DEPTH_CHUNK) + LANES, LANES);
+        ms_round_up64(ms_min64(n_rows, BLOCK_ROWS), MS_TILE_ROWS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES, LANES);
 }
 
 static int64_t part_b(int64_t n_columns, int64_t depth) {
-    return ms_round_up64(ms_min64(n_columns, BLOCK_COLUMNS), TILE_COLUMNS) * ms_min64(depth, DEPTH_CHUNK) + LANES;
+    return ms_round_up64(ms_min64(n_columns, BLOCK_COLUMNS), TILE_COLUMNS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES;
 }
 
 size_t MS_KERNEL(tile_scratch_bytes)(int64_t n_rows, int64_t n_columns, int64_t depth) {

@@ -26,7 +26,7 @@ typedef struct ms_norm_terms {
 static inline real ms_norm_terms_block(const void *context, int64_t begin, int64_t n) {
     const ms_norm_terms *row = (const ms_norm_terms *)context;
     const real *x = row->x + begin, *gain = row->gain + begin, *dy = row->dy + begin;
-    real terms[MS_BLOCK], rstd = row->rstd;
+    real terms[MS_REDUCE_BLOCK], rstd = row->rstd;
     for (int64_t i = 0; i < n; i++) terms[i] = (dy[i] * gain[i]) * (x[i] * rstd);
     return ms_block_sum(terms, n);
 }

@@ -1,10 +1,10 @@
 /* The reduction rule of `exact` numerics: the one order in which every sum of an op is formed.
 
-   A block of at most 4096 terms is summed in 32 lanes: lane l starts from term l and adds terms l + 32, l + 64, ...
-   ascending.  Then a halving tree: for h = 16, 8, 4, 2, 1 lane i < h adds lane i + h when lane i + h has a term; a
-   block of n < 32 terms has lanes 0 to n - 1 only.  Nothing starts from a literal zero, so that -0 survives (design:
-   signed zero). More than 4096 terms: the sums of blocks of 4096 (the last may be shorter) are terms in turn, reduced
-   by the same rule, and so on.  One term is its own sum.
+   A block of at most MS_REDUCE_BLOCK (4096) terms is summed in MS_LANES (32) lanes: lane l starts from term l and adds
+   terms l + 32, l + 64, ... ascending.  Then a halving tree: for h = 16, 8, 4, 2, 1 lane i < h adds lane i + h when
+   lane i + h has a term; a block of n < 32 terms has lanes 0 to n - 1 only.  Nothing starts from a literal zero, so
+   that -0 survives (design: signed zero). More than 4096 terms: the sums of blocks of 4096 (the last may be shorter)
+   are terms in turn, reduced by the same rule, and so on.  One term is its own sum.
 
    Lanes are SIMD lanes here; threads share blocks or rows or lanes, never the terms of one lane.  Pure functions.
    Included by kernels only (needs MS_REAL). */
@@ -14,14 +14,13 @@
 #include <string.h>
 
 #include "backend/cpu/cpu_kernel.h"
-
-enum { MS_LANES = 32, MS_BLOCK = 4096 };
+#include "backend/exact_constants.h"
 
 /* 64 bytes of reals at any address. */
 typedef real ms_vector __attribute__((vector_size(64), aligned(sizeof(real)), may_alias));
 enum { MS_VECTOR_SIZE = 64 / (int)sizeof(real), MS_LANE_VECTORS = MS_LANES / MS_VECTOR_SIZE };
 
-static inline int64_t ms_block_count(int64_t n) { return (n + MS_BLOCK - 1) / MS_BLOCK; }
+static inline int64_t ms_block_count(int64_t n) { return (n + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK; }
 
 /* The halving tree over the lanes of a block of n >= 1 terms; overwrites lane. */
 static inline real ms_lane_tree(real *lane, int64_t n) {
@@ -70,9 +69,9 @@ typedef real (*ms_block_function)(const void *context, int64_t begin, int64_t n)
 
 /* Sum of n >= 1 terms whose blocks `block` sums, called in ascending order. */
 static inline real ms_reduce_from(ms_block_function block, const void *context, int64_t begin, int64_t n) {
-    if (n <= MS_BLOCK) return block(context, begin, n);
-    int64_t part = MS_BLOCK; /* terms below one term of the last level */
-    while (n > part * MS_BLOCK) part *= MS_BLOCK;
+    if (n <= MS_REDUCE_BLOCK) return block(context, begin, n);
+    int64_t part = MS_REDUCE_BLOCK; /* terms below one term of the last level */
+    while (n > part * MS_REDUCE_BLOCK) part *= MS_REDUCE_BLOCK;
     real lane[MS_LANES];
     int64_t n_parts = 0;
     for (int64_t i = 0; i < n; i += part, n_parts++) {
@@ -115,11 +114,11 @@ static inline void ms_row_tree(real *lanes, int64_t n, int64_t stride, int64_t c
 
 /* Reduces n rows, `stride` numbers apart, in place; the sum is left in the first. */
 static inline void ms_reduce_rows(real *rows, int64_t n, int64_t stride, int64_t columns) {
-    for (; n > 1; n = ms_block_count(n), stride *= MS_BLOCK)
-        for (int64_t begin = 0; begin < n; begin += MS_BLOCK) {
+    for (; n > 1; n = ms_block_count(n), stride *= MS_REDUCE_BLOCK)
+        for (int64_t begin = 0; begin < n; begin += MS_REDUCE_BLOCK) {
             real *block = rows + begin * stride;
             int64_t count = n - begin;
-            if (count > MS_BLOCK) count = MS_BLOCK;
+            if (count > MS_REDUCE_BLOCK) count = MS_REDUCE_BLOCK;
             for (int64_t i = MS_LANES; i < count; i++)
                 ms_row_add(block + i % MS_LANES * stride, block + i * stride, columns);
             ms_row_tree(block, count, stride, columns);
@@ -137,8 +136,8 @@ typedef struct ms_lane_range {
 } ms_lane_range;
 
 static inline ms_lane_range ms_lane_rows(int64_t i_task, int64_t n_rows) {
-    int64_t block = i_task / MS_LANE_GROUPS, begin = block * MS_BLOCK;
-    int64_t end = n_rows - begin < MS_BLOCK ? n_rows : begin + MS_BLOCK;
+    int64_t block = i_task / MS_LANE_GROUPS, begin = block * MS_REDUCE_BLOCK;
+    int64_t end = n_rows - begin < MS_REDUCE_BLOCK ? n_rows : begin + MS_REDUCE_BLOCK;
     ms_lane_range range = {begin, end, (int)(i_task % MS_LANE_GROUPS) * MS_GROUP_LANES, block * MS_LANES};
     return range;
 }
@@ -150,7 +149,8 @@ static inline size_t ms_lanes_bytes(int64_t n_rows, int64_t columns) {
 /* out [columns] = the sum whose lanes the tasks have filled; overwrites lanes. */
 static inline void ms_reduce_lanes(real *lanes, int64_t n_rows, int64_t columns, real *out) {
     int64_t n_blocks = ms_block_count(n_rows), stride = MS_LANES * columns;
-    for (int64_t b = 0; b < n_blocks; b++) ms_row_tree(lanes + b * stride, n_rows - b * MS_BLOCK, columns, columns);
+    for (int64_t b = 0; b < n_blocks; b++)
+        ms_row_tree(lanes + b * stride, n_rows - b * MS_REDUCE_BLOCK, columns, columns);
     ms_reduce_rows(lanes, n_blocks, stride, columns);
     memcpy(out, lanes, (size_t)columns * sizeof(real));
 }

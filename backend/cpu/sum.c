@@ -11,7 +11,7 @@ typedef struct sum_job {
 static void sum_task(void *context, int64_t i_task, int i_thread) {
     (void)i_thread;
     const sum_job *job = context;
-    ms_range range = ms_chunk_range(i_task, MS_BLOCK, job->count);
+    ms_range range = ms_chunk_range(i_task, MS_REDUCE_BLOCK, job->count);
     job->blocks[i_task] = ms_block_sum(job->x + range.begin, range.end - range.begin);
 }
 

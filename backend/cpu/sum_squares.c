@@ -30,7 +30,8 @@ static void sum_squares_task(void *context, int64_t i_task, int i_thread) {
     const sum_squares_job *job = context;
     int64_t per_matrix = job->block_begin[job->n_parts], block = i_task % per_matrix, p = 0;
     while (block >= job->block_begin[p + 1]) p++;
-    ms_range range = ms_chunk_range(block - job->block_begin[p], MS_BLOCK, job->part_begin[p + 1] - job->part_begin[p]);
+    ms_range range =
+        ms_chunk_range(block - job->block_begin[p], MS_REDUCE_BLOCK, job->part_begin[p + 1] - job->part_begin[p]);
     const real *x = job->x + i_task / per_matrix * job->part_stride + job->part_begin[p] + range.begin;
     job->blocks[i_task] = ms_block_product(x, x, range.end - range.begin);
 }

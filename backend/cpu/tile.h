@@ -7,6 +7,7 @@
 #define MS_BACKEND_CPU_TILE_H
 
 #include "backend/cpu/cpu_kernel.h"
+#include "backend/exact_constants.h"
 
 #include <string.h>
 
@@ -22,11 +23,7 @@
 #endif
 
 typedef real vec __attribute__((vector_size(MS_VECTOR_BYTES)));
-enum {
-    LANES = MS_VECTOR_BYTES / sizeof(real),
-    TILE_COLUMNS = 2 * LANES,
-    DEPTH_CHUNK = 512 /* design, section 3: sums run over chunks of 512, chunk sums are added ascending */
-};
+enum { LANES = MS_VECTOR_BYTES / sizeof(real), TILE_COLUMNS = 2 * LANES };
 
 static inline vec vec_load(const real *p) {
     vec v;

@@ -3,7 +3,7 @@
 // reduction rule and the weighted sum of values.  6 D FLOPs per visible pair instead of 4 D, and no score in memory.
 #include "backend/cuda/ops/attention_tile.cuh"
 
-enum { REDUCE_BLOCK = 4096, LANES_HERE = 8 };
+enum { LANES_HERE = MS_LANES / 4 };
 
 struct exact_attention {
     const void *q, *k, *v;
@@ -38,7 +38,7 @@ static __device__ __forceinline__ void add_weights(row_lanes &lanes, const atten
                                                    unsigned int first_row, unsigned int first_column) {
     unsigned int row = threadIdx.x / 4, first_lane = threadIdx.x % 4;
 #pragma unroll
-    for (unsigned int part = 0; part < TILE; part += 32)
+    for (unsigned int part = 0; part < TILE; part += MS_LANES)
 #pragma unroll
         for (int i = 0; i < LANES_HERE; i++) {
             unsigned int column = part + first_lane + 4 * i;
@@ -49,14 +49,14 @@ static __device__ __forceinline__ void add_weights(row_lanes &lanes, const atten
 
 // A block of terms ends after column `end` - 1; all four threads of a row take part.
 static __device__ __forceinline__ void close_block(row_lanes &lanes, unsigned int end, unsigned int last_end) {
-    if (end % REDUCE_BLOCK != 0 && end != last_end) return;
+    if (end % MS_REDUCE_BLOCK != 0 && end != last_end) return;
     float sum = lane_tree(lanes.lane);
     clear_lanes(lanes.lane);
-    unsigned int block = (end - 1) / REDUCE_BLOCK;
+    unsigned int block = (end - 1) / MS_REDUCE_BLOCK;
 #pragma unroll
     for (int i = 0; i < LANES_HERE; i++)
-        if (block % 32 == threadIdx.x % 4 + 4 * i) lanes.level[i] = ms_add(lanes.level[i], sum);
-    lanes.total = last_end <= REDUCE_BLOCK ? sum : lane_tree(lanes.level);
+        if (block % MS_LANES == threadIdx.x % 4 + 4 * i) lanes.level[i] = ms_add(lanes.level[i], sum);
+    lanes.total = last_end <= MS_REDUCE_BLOCK ? sum : lane_tree(lanes.level);
 }
 
 template <class T>
@@ -169,8 +169,8 @@ ms_status ms_cuda_exact_attention(const ms_cuda_call *call) {
     p.lse = static_cast<float *>(call->out[1].data);
     p.shape = ms_cuda_attention_shape_of(call);
     p.n_tiles = ms_blocks(p.shape.sequence, TILE);
-    if (p.shape.sequence > REDUCE_BLOCK * REDUCE_BLOCK)
+    if (p.shape.sequence > MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: attention: sequences of %u, at most %d are possible", p.shape.sequence,
-                       REDUCE_BLOCK * REDUCE_BLOCK);
+                       MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);
     return MS_BY_DTYPE(call->in[0].dtype, run, call, p);
 }

@@ -8,13 +8,13 @@
 #define MS_BACKEND_CUDA_ATTENTION_TILE_CUH
 
 #include "backend/cuda/ops/attention.cuh"
+#include "backend/exact_constants.h"
 
 enum {
     TILE = 64,
     TILE_THREADS = 256,
-    TILE_PIECE = 32,  // of the head that is in shared memory at a time
-    TILE_CHUNK = 512, // sums over columns: chunks of this, added ascending
-    TILE_SLICE = 64   // numbers of a head that a block makes for each S of its template
+    TILE_PIECE = 32, // of the head that is in shared memory at a time
+    TILE_SLICE = 64  // numbers of a head that a block makes for each S of its template
 };
 
 struct attention_pieces {
@@ -162,7 +162,7 @@ static __device__ __forceinline__ void weigh(float (&sum)[4][4 * S], attention_m
 // A chunk of columns ends here: its sums join those of the chunks before.
 template <int N>
 static __device__ __forceinline__ void close_chunk(float (&total)[4][N], float (&sum)[4][N], unsigned int end) {
-    if (end % TILE_CHUNK != 0) return;
+    if (end % MS_DEPTH_CHUNK != 0) return;
     add(total, sum);
     clear(sum);
 }

@@ -14,9 +14,9 @@ static __global__ void __launch_bounds__(MS_REDUCE_THREADS)
 extern "C" ms_status ms_cuda_clip_factor(const ms_cuda_call *call) {
     const ms_cuda_operand *x = &call->in[0];
     if (!call->out[0].data) return MS_OK;
-    if (x->count > (int64_t)MS_BLOCK * MS_BLOCK)
+    if (x->count > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: clip_factor: %lld numbers, at most %d are possible", (long long)x->count,
-                       MS_BLOCK * MS_BLOCK);
+                       MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);
     MS_LAUNCH(clip_factor_kernel, 1, MS_REDUCE_THREADS, 0, call->stream, (const float *)x->data,
               (float *)call->out[0].data, call->attributes->clip_factor.max_norm, (unsigned int)x->count);
     return ms_cuda_launched(call);

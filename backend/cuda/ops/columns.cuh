@@ -18,7 +18,7 @@ static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES, 1)
     MS_SHARED(float, lanes, [W][MS_LANES][MS_COLUMN_PACKS]);
     unsigned int tiles = (columns + MS_COLUMN_PACKS * W - 1) / (MS_COLUMN_PACKS * W), block = blockIdx.x / tiles;
     unsigned int x = threadIdx.x, lane = threadIdx.y, c = (blockIdx.x % tiles * MS_COLUMN_PACKS + x) * W;
-    unsigned int begin = block * MS_BLOCK, end = rows - begin < MS_BLOCK ? rows : begin + MS_BLOCK;
+    unsigned int begin = block * MS_REDUCE_BLOCK, end = rows - begin < MS_REDUCE_BLOCK ? rows : begin + MS_REDUCE_BLOCK;
     ms_pack<W> sum = ms_pack_of<W>(ms_absent());
     if (c < columns) {
 #pragma unroll 4
@@ -62,7 +62,7 @@ static inline int64_t ms_column_level_count(int64_t rows, int64_t columns) {
 }
 static inline size_t ms_columns_workspace(int64_t rows, int64_t columns) {
     size_t count = 0;
-    for (; rows > MS_BLOCK; rows = ms_block_count(rows)) count += (size_t)ms_column_level_count(rows, columns);
+    for (; rows > MS_REDUCE_BLOCK; rows = ms_block_count(rows)) count += (size_t)ms_column_level_count(rows, columns);
     return count * sizeof(float);
 }
 
@@ -70,11 +70,11 @@ static inline size_t ms_columns_workspace(int64_t rows, int64_t columns) {
 template <int W, class Op>
 static ms_status ms_run_columns(const ms_cuda_call *call, const Op &op, float *y, float *workspace, int64_t rows,
                                 int64_t columns) {
-    if (rows <= MS_BLOCK) return ms_launch_columns<W>(call, op, y, rows, columns);
+    if (rows <= MS_REDUCE_BLOCK) return ms_launch_columns<W>(call, op, y, rows, columns);
     MS_TRY(ms_launch_columns<W>(call, op, workspace, rows, columns));
     ms_column_numbers sums = {workspace};
     workspace += ms_column_level_count(rows, columns);
-    for (rows = ms_block_count(rows); rows > MS_BLOCK; rows = ms_block_count(rows)) {
+    for (rows = ms_block_count(rows); rows > MS_REDUCE_BLOCK; rows = ms_block_count(rows)) {
         MS_TRY(ms_launch_columns<W>(call, sums, workspace, rows, columns));
         sums.x = workspace;
         workspace += ms_column_level_count(rows, columns);

@@ -47,16 +47,16 @@ static __device__ __forceinline__ float sum_of_exponentials(const float *x, unsi
     MS_SHARED(float, sums, [WARPS]);
     unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
     ms_pack<1> level = {{ms_absent()}};
-    for (unsigned int first = 0; first < n; first += WARPS * MS_BLOCK) {
-        unsigned int begin = first + warp * MS_BLOCK, count = begin < n ? min(n - begin, (unsigned int)MS_BLOCK) : 0;
+    for (unsigned int first = 0; first < n; first += WARPS * MS_REDUCE_BLOCK) {
+        unsigned int begin = first + warp * MS_REDUCE_BLOCK, count = begin < n ? min(n - begin, (unsigned int)MS_REDUCE_BLOCK) : 0;
         const float *terms = x + begin;
         float sum = ms_lane_sum<1>(count, true,
                                    [terms, m](unsigned int i) { return ms_pack<1>{{ms_exp(ms_sub(terms[i], m))}}; });
         if (first > 0) __syncthreads(); // all have read the last sums
         if (lane == 0) sums[warp] = sum;
         __syncthreads();
-        for (unsigned int w = 0; w < WARPS && first + w * MS_BLOCK < n; w++)
-            ms_level_add(level, sums[w], first / MS_BLOCK + w, lane);
+        for (unsigned int w = 0; w < WARPS && first + w * MS_REDUCE_BLOCK < n; w++)
+            ms_level_add(level, sums[w], first / MS_REDUCE_BLOCK + w, lane);
     }
     return ms_lane_tree(level); // of one block: its sum
 }
@@ -180,9 +180,9 @@ extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
     const ms_cuda_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
     int64_t columns = logits->shape.dim[1];
     if (!losses->data && !dlogits->data) return MS_OK;
-    if (columns > (int64_t)MS_BLOCK * MS_BLOCK)
+    if (columns > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: cross_entropy: rows of %lld numbers, at most %d are possible",
-                       (long long)columns, MS_BLOCK * MS_BLOCK);
+                       (long long)columns, MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);
     *call->fault_limit = columns;
     cross_entropy_job job = {(const float *)logits->data,
                              (const int *)call->in[1].data,

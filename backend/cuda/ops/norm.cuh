@@ -59,9 +59,9 @@ template <int W, int ROWS, class Op>
 static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
     ms_norm_kernel(Op op, unsigned int rows, unsigned int columns) {
     typedef typename Op::template item<W> item;
-    MS_SHARED(float, staged, [MS_BLOCK]);
-    const unsigned int threads = MS_NORM_THREADS / ROWS, piece = MS_BLOCK / ROWS;
-    const int n_kept = MS_BLOCK / MS_NORM_THREADS / W;
+    MS_SHARED(float, staged, [MS_REDUCE_BLOCK]);
+    const unsigned int threads = MS_NORM_THREADS / ROWS, piece = MS_REDUCE_BLOCK / ROWS;
+    const int n_kept = MS_REDUCE_BLOCK / MS_NORM_THREADS / W;
     unsigned int thread = threadIdx.x % threads, row = blockIdx.x * ROWS + threadIdx.x / threads;
     float *terms = staged + threadIdx.x / threads * piece;
     unsigned int present = row < rows ? columns : 0; // a block may have fewer than ROWS rows
@@ -79,9 +79,9 @@ static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
         }
         __syncthreads();
         sum = ms_staged_sum(terms, present - begin < piece ? present - begin : piece);
-        if (columns > MS_BLOCK) ms_level_add(level, sum, begin / MS_BLOCK, threadIdx.x % MS_LANES);
+        if (columns > MS_REDUCE_BLOCK) ms_level_add(level, sum, begin / MS_REDUCE_BLOCK, threadIdx.x % MS_LANES);
     }
-    if (columns > MS_BLOCK) sum = ms_lane_tree(level);
+    if (columns > MS_REDUCE_BLOCK) sum = ms_lane_tree(level);
     if (row >= rows) return;
     float number = op.finish(row, columns, sum, thread == 0);
     if (columns <= piece) {
@@ -106,9 +106,9 @@ static ms_status ms_launch_norm(const ms_cuda_call *call, const Op &op, int64_t 
 // `packs`: the rows of all operands are whole packs of Op::WIDTH.
 template <class Op>
 static ms_status ms_run_norm(const ms_cuda_call *call, const Op &op, int64_t rows, int64_t columns, bool packs) {
-    if (columns > (int64_t)MS_BLOCK * MS_BLOCK)
+    if (columns > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: %s: rows of %lld numbers, at most %d are possible",
-                       ms_op_get(call->op)->name, (long long)columns, MS_BLOCK * MS_BLOCK);
+                       ms_op_get(call->op)->name, (long long)columns, MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);
     const int width = Op::WIDTH;
     if (columns <= MS_NORM_SHORT_ROW)
         return packs ? ms_launch_norm<width, 4>(call, op, rows, columns)

@@ -9,11 +9,11 @@
 // [columns], and a second kernel adds them up.
 #include "backend/cuda/ops/product.cuh"
 #include "backend/cuda/ops/quad.cuh"
+#include "backend/exact_constants.h"
 
 enum {
     WIDTH = 16, // threads along a side of a block
     THREADS = WIDTH * WIDTH,
-    DEPTH_CHUNK = 512,
     BLOCKS_PER_MULTIPROCESSOR = 2, // that keep it busy
     MAX_SPLIT_NUMBERS = 1 << 24    // of workspace
 };
@@ -208,7 +208,7 @@ template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREA
     if (p.mirror && at.tile_x < at.tile_y) return;
     unsigned int first_row = at.tile_y * SIDE, first_column = at.tile_x * SIDE;
     unsigned int start_a = at.matrix * p.a.matrix_step, start_b = at.matrix * p.b.matrix_step;
-    unsigned int begin = at.chunk * DEPTH_CHUNK, end = p.n_chunks > 1 ? min(p.depth, begin + DEPTH_CHUNK) : p.depth;
+    unsigned int begin = at.chunk * MS_DEPTH_CHUNK, end = p.n_chunks > 1 ? min(p.depth, begin + MS_DEPTH_CHUNK) : p.depth;
     float sum[4 * QUADS][4 * QUADS], total[4 * QUADS][4 * QUADS];
     clear(sum);
     if (CHUNKS) clear(total);
@@ -224,7 +224,7 @@ template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREA
         put<SIDE, STEP>(p.a, tile_a[buffer ^ 1], next_a);
         put<SIDE, STEP>(p.b, tile_b[buffer ^ 1], next_b);
         __syncthreads();
-        if (CHUNKS && (k + STEP) % DEPTH_CHUNK == 0) {
+        if (CHUNKS && (k + STEP) % MS_DEPTH_CHUNK == 0) {
             add(total, sum);
             clear(sum);
         }
@@ -261,7 +261,7 @@ struct product_plan {
 // The largest tile that keeps the device busy: a larger one reads less memory per result.
 static product_plan plan_of(const ms_cuda_call *call, const ms_cuda_product *given) {
     int64_t enough = (int64_t)BLOCKS_PER_MULTIPROCESSOR * call->limits->n_multiprocessors;
-    int64_t all_chunks = (given->left.depth + DEPTH_CHUNK - 1) / DEPTH_CHUNK;
+    int64_t all_chunks = (given->left.depth + MS_DEPTH_CHUNK - 1) / MS_DEPTH_CHUNK;
     product_plan plan;
     for (plan.quads = 2; plan.quads >= 1; plan.quads--) {
         int64_t side = 64 * plan.quads;
@@ -311,7 +311,7 @@ size_t ms_cuda_exact_product_workspace(const ms_cuda_call *call, const ms_cuda_p
 
 static ms_status launch(const ms_cuda_call *call, const exact_product &p, const product_plan &plan) {
     int64_t n_blocks = (int64_t)p.batch * plan.tiles_x * plan.tiles_y * plan.n_chunks;
-    bool chunks = !plan.split && p.depth > DEPTH_CHUNK;
+    bool chunks = !plan.split && p.depth > MS_DEPTH_CHUNK;
     unsigned int blocks = (unsigned int)n_blocks; // below 2^31, as operands have fewer elements
     if (plan.quads == 2 && chunks)
         MS_LAUNCH((product_kernel<2, true>), blocks, THREADS, 0, call->stream, p);

@@ -7,13 +7,13 @@
 #define MS_BACKEND_CUDA_REDUCE_CUH
 
 #include "backend/cuda/ops/pack.cuh"
+#include "backend/exact_constants.h"
 
-enum { MS_LANES = 32, MS_BLOCK = 4096 };
 #define MS_FULL_WARP 0xffffffffu
 
 static __device__ __forceinline__ float ms_absent() { return __uint_as_float(0x80000000u); }
 
-static inline int64_t ms_block_count(int64_t n) { return (n + MS_BLOCK - 1) / MS_BLOCK; }
+static inline int64_t ms_block_count(int64_t n) { return (n + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK; }
 
 // The halving tree over 32 lanes held by 32 / W neighbouring threads of a warp, W lanes each; all get the sum.  Called
 // by whole warps.
@@ -47,15 +47,15 @@ template <int W, class Term>
 static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
     unsigned int thread = threadIdx.x % (MS_LANES / W);
     ms_pack<W> level = ms_pack_of<W>(ms_absent());
-    for (unsigned int begin = 0;; begin += MS_BLOCK) {
-        unsigned int end = active ? min(n, begin + MS_BLOCK) : 0;
+    for (unsigned int begin = 0;; begin += MS_REDUCE_BLOCK) {
+        unsigned int end = active ? min(n, begin + MS_REDUCE_BLOCK) : 0;
         ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
 #pragma unroll(W > 1 ? 4 : 8) // more loads ahead spill registers
         for (unsigned int i = begin + thread * W; i < end; i += MS_LANES) lanes = ms_pack_add(lanes, term(i));
         float sum = ms_lane_tree(lanes);
-        if (n <= MS_BLOCK) return sum;
-        ms_level_add(level, sum, begin / MS_BLOCK, thread);
-        if (n - begin <= MS_BLOCK) return ms_lane_tree(level);
+        if (n <= MS_REDUCE_BLOCK) return sum;
+        ms_level_add(level, sum, begin / MS_REDUCE_BLOCK, thread);
+        if (n - begin <= MS_REDUCE_BLOCK) return ms_lane_tree(level);
     }
 }
 
@@ -63,11 +63,11 @@ enum { MS_REDUCE_THREADS = 256 };
 
 // The sum of n <= 4096^2 numbers by a block of MS_REDUCE_THREADS; all threads get it.  Once in a kernel.
 static __device__ __forceinline__ float ms_block_reduce(const float *x, unsigned int n) {
-    MS_SHARED(float, sums, [MS_BLOCK]);
-    unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_blocks = (n + MS_BLOCK - 1) / MS_BLOCK;
+    MS_SHARED(float, sums, [MS_REDUCE_BLOCK]);
+    unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_blocks = (n + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK;
     for (unsigned int block = warp; block < n_blocks; block += MS_REDUCE_THREADS / 32) {
-        const float *part = x + block * MS_BLOCK;
-        float sum = ms_lane_sum<1>(min(n - block * MS_BLOCK, (unsigned int)MS_BLOCK), true,
+        const float *part = x + block * MS_REDUCE_BLOCK;
+        float sum = ms_lane_sum<1>(min(n - block * MS_REDUCE_BLOCK, (unsigned int)MS_REDUCE_BLOCK), true,
                                    [part](unsigned int i) { return ms_load_pack<1>(part, i); });
         if (lane == 0) sums[block] = sum;
     }

@@ -39,8 +39,8 @@ static __global__ void __launch_bounds__(MS_SUMS_THREADS)
 #pragma unroll
     for (unsigned int p = 0; p < MS_MAX_SEGMENTS; p++) {
         if (p >= parts.n_parts || block < parts.block_begin[p] || block >= parts.block_begin[p + 1]) continue;
-        begin = parts.part_begin[p] + (block - parts.block_begin[p]) * MS_BLOCK;
-        end = min(parts.part_begin[p + 1], begin + MS_BLOCK);
+        begin = parts.part_begin[p] + (block - parts.block_begin[p]) * MS_REDUCE_BLOCK;
+        end = min(parts.part_begin[p + 1], begin + MS_REDUCE_BLOCK);
     }
     const T *terms = x + (exists ? matrix * parts.part_begin[parts.n_parts] + begin : 0);
     unsigned int count = exists ? end - begin : 0;

@@ -1,8 +1,9 @@
 /* attention on Vulkan: see shaders/attention_forward.glsl. */
+#include "backend/exact_constants.h"
 #include "backend/vulkan/ops/attention_plan.h"
 
 enum {
-    LANE_BYTES = 32 * 4, /* shared memory of one row: the lanes of its sum of weights, in `exact` */
+    LANE_BYTES = MS_LANES * 4, /* shared memory of one row: the lanes of its sum of weights, in `exact` */
     MAX_SHARED_HEADS = 2
 };
 

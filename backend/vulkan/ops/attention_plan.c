@@ -1,5 +1,6 @@
 #include "backend/vulkan/ops/attention_plan.h"
 
+#include "backend/exact_constants.h"
 #include "backend/ir/op.h"
 
 /* Registers of a GPU's invocation hold one or two rows; a processor's private memory holds more, and each load is dear
@@ -85,9 +86,8 @@ ms_vulkan_dispatch ms_vulkan_attention_dispatch(const ms_vulkan_call *call, cons
     ms_vulkan_constant_dtype(&dispatch, &call->in[0]);
     ms_vulkan_constant_u32(&dispatch, plan->shared_heads);
     /* `fast` asks for no order of sums, and saves the registers of a second sum. */
-    ms_vulkan_constant_u32(&dispatch,
-                           call->limits->numerics == MS_NUMERICS_EXACT && a->sequence > MS_VULKAN_DEPTH_CHUNK);
-    ms_vulkan_constant_u32(&dispatch, a->sequence > MS_VULKAN_REDUCE_BLOCK);
+    ms_vulkan_constant_u32(&dispatch, call->limits->numerics == MS_NUMERICS_EXACT && a->sequence > MS_DEPTH_CHUNK);
+    ms_vulkan_constant_u32(&dispatch, a->sequence > MS_REDUCE_BLOCK);
     ms_vulkan_constant_u32(&dispatch, plan->width);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)a->head_size);
     ms_vulkan_constant_u32(&dispatch, plan->rows);

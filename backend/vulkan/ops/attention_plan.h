@@ -4,7 +4,7 @@
 
 #include "backend/vulkan/vulkan_kernel.h"
 
-enum { MS_VULKAN_DEPTH_CHUNK = 512, MS_VULKAN_REDUCE_BLOCK = 4096, MS_VULKAN_MAX_HEAD_SIZE = 256 };
+enum { MS_VULKAN_MAX_HEAD_SIZE = 256 };
 
 /* One kernel of attention: its shader and how many rows an invocation and a workgroup own. */
 typedef struct ms_vulkan_attention_plan {

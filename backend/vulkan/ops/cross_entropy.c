@@ -7,7 +7,7 @@ ms_status ms_vulkan_cross_entropy(const ms_vulkan_call *call) {
     const ms_vulkan_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
     int64_t rows = logits->shape.dim[0], columns = logits->shape.dim[1];
     uint32_t groups = 1;
-    while (groups < MAX_GROUPS && groups * MS_VULKAN_BLOCK < columns) groups *= 2;
+    while (groups < MAX_GROUPS && groups * MS_REDUCE_BLOCK < columns) groups *= 2;
     bool vectors = ms_vulkan_is_vectors(logits, columns) && ms_vulkan_is_vectors(dlogits, columns);
     ms_vulkan_dispatch dispatch;
     MS_TRY(ms_vulkan_rows(call, "cross_entropy", columns, groups, vectors, logits, &dispatch));

@@ -1,8 +1,9 @@
 /* Which kernel makes a product: see product.h and shaders/matmul.glsl. */
 #include "backend/vulkan/ops/product.h"
 
+#include "backend/exact_constants.h"
+
 enum {
-    DEPTH_CHUNK = 512, /* as in shaders/matmul.glsl */
     SUM_WIDTH = 64,
     SUM_ITEMS = 8,
     MAX_SPLIT_NUMBERS = 1 << 24 /* of workspace */
@@ -39,7 +40,7 @@ static int64_t plan_with(const ms_vulkan_product *product, const product_kernel 
     out->tiles_x = count_of(product->right.n_rows, kernel->n_columns);
     out->tiles_y = count_of(product->left.n_rows, kernel->n_rows);
     int64_t n_groups = product->batch * out->tiles_x * out->tiles_y,
-            n_chunks = count_of(product->left.depth, DEPTH_CHUNK);
+            n_chunks = count_of(product->left.depth, MS_DEPTH_CHUNK);
     out->split = n_groups < enough && n_chunks > 1 && n_chunks * product->y->count <= MAX_SPLIT_NUMBERS;
     if (out->split) out->n_chunks = n_chunks;
     return n_groups * out->n_chunks;
@@ -104,7 +105,7 @@ static ms_status emit_product(const ms_vulkan_call *call, const ms_vulkan_produc
     ms_vulkan_constant_u32(&dispatch, left->transposed);
     ms_vulkan_constant_u32(&dispatch, right->transposed);
     ms_vulkan_constant_u32(&dispatch,
-                           call->limits->numerics == MS_NUMERICS_EXACT && !plan->split && left->depth > DEPTH_CHUNK);
+                           call->limits->numerics == MS_NUMERICS_EXACT && !plan->split && left->depth > MS_DEPTH_CHUNK);
     ms_vulkan_push_read(&dispatch, left->operand);
     ms_vulkan_push_read(&dispatch, right->operand);
     ms_vulkan_push_read(&dispatch, product->c);

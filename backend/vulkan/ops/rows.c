@@ -2,10 +2,10 @@
 
 #include "backend/ir/op.h"
 
-enum { WIDTH = 64, MAX_COLUMNS = MS_VULKAN_BLOCK * MS_VULKAN_BLOCK };
+enum { WIDTH = 64, MAX_COLUMNS = MS_REDUCE_BLOCK * MS_REDUCE_BLOCK };
 
 uint32_t ms_vulkan_row_groups(const ms_vulkan_call *call, int64_t columns, bool vectors) {
-    bool alone = call->limits->is_cpu && vectors && columns % (4 * MS_VULKAN_QUADS) == 0 && columns <= MS_VULKAN_BLOCK;
+    bool alone = call->limits->is_cpu && vectors && columns % (4 * MS_VULKAN_QUADS) == 0 && columns <= MS_REDUCE_BLOCK;
     return alone ? 0 : 1;
 }
 

@@ -3,9 +3,10 @@
 #ifndef MS_BACKEND_VULKAN_OPS_ROWS_H
 #define MS_BACKEND_VULKAN_OPS_ROWS_H
 
+#include "backend/exact_constants.h"
 #include "backend/vulkan/vulkan_kernel.h"
 
-enum { MS_VULKAN_QUADS = 8, MS_VULKAN_BLOCK = 4096 };
+enum { MS_VULKAN_QUADS = MS_LANES / 4 /* of lanes */ };
 
 /* Whether rows of `columns` numbers of the operand are whole vectors of four; true of an absent one. */
 static inline bool ms_vulkan_is_vectors(const ms_vulkan_operand *operand, int64_t columns) {

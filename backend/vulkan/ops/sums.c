@@ -12,7 +12,7 @@ typedef struct offsets {
 static offsets offsets_of(const ms_vulkan_parts *parts) {
     offsets at = {.one_block_each = true, .whole_vectors = true};
     for (int64_t p = 0; p < parts->n_parts; p++) {
-        int64_t blocks = (parts->counts[p] + MS_VULKAN_BLOCK - 1) / MS_VULKAN_BLOCK;
+        int64_t blocks = (parts->counts[p] + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK;
         at.numbers[p + 1] = at.numbers[p] + parts->counts[p];
         at.blocks[p + 1] = at.blocks[p] + blocks;
         at.one_block_each = at.one_block_each && blocks == 1;
