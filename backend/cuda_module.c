@@ -1,6 +1,6 @@
-/* Loads muonscope-cuda.so, which stands beside the program where it is built and in ../lib/muonscope where it is
-   installed, or the module that MUONSCOPE_CUDA_MODULE names.  Without one there is an entry in the list of devices that
-   says why. */
+/* Loads muonscope-cuda.so, which stands beside the library where it is built and in the folder muonscope beside it
+   where it is installed, or the module that MUONSCOPE_CUDA_MODULE names.  Without one there is an entry in the list of
+   devices that says why. */
 #include "backend/cuda_module.h"
 
 #include <stdio.h>
@@ -37,8 +37,8 @@ static ms_status load(const char *path) {
 }
 
 static ms_status load_beside(const char *name) {
-    char *path = ms_library_beside_program(name);
-    ms_status status = path ? load(path) : MS_FAIL(MS_NOT_FOUND, "the program's own folder is not known");
+    char *path = ms_library_beside(name);
+    ms_status status = path ? load(path) : MS_FAIL(MS_NOT_FOUND, "the library's own folder is not known");
     free(path);
     return status;
 }
@@ -47,11 +47,11 @@ static void load_once(void) {
     const char *named = getenv("MUONSCOPE_CUDA_MODULE");
     bool is_named = named && *named;
     ms_status status = is_named ? load(named) : load_beside("muonscope-cuda.so");
-    if (status == MS_NOT_FOUND && !is_named) status = load_beside("../lib/muonscope/muonscope-cuda.so");
+    if (status == MS_NOT_FOUND && !is_named) status = load_beside("muonscope/muonscope-cuda.so");
     if (status == MS_NOT_FOUND && !is_named)
         snprintf(
             reason, sizeof reason,
-            "no module muonscope-cuda.so beside the program or in ../lib/muonscope (it is built where nvcc is found)");
+            "no module muonscope-cuda.so beside libmuonscope or in muonscope/ there (it is built where nvcc is found)");
     else if (status != MS_OK)
         snprintf(reason, sizeof reason, "%.199s", ms_status_message());
 }

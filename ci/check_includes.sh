@@ -6,7 +6,7 @@
 set -eu
 cd "${1:-$(dirname "$0")/..}"
 
-find platform backend shaders model optim tracker train cli tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.comp' \
+find platform backend shaders model optim tracker train library cli tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.comp' \
     -o -name '*.glsl' | sort | xargs awk '
 # The folder of a file that has a row in the table: the longest.
 function layer(path,    name) {
@@ -68,11 +68,12 @@ BEGIN {
     row("tracker", "platform")
     row("tracker/plot", "platform")
     row("train", may["backend"] " model model/data model/checkpoint optim tracker")
+    row("library", "")
     row("cli/options", "platform")
     row("cli/config", may["train"] " cli/options")
     row("cli/verify", may["cli/config"] " backend/cases")
     row("cli/bench", may["cli/config"] " backend/cpu")
-    row("cli", may["cli/config"] " tracker/plot cli/verify cli/bench")
+    row("cli", may["cli/config"] " tracker/plot library cli/verify cli/bench")
     row("tests", may["cli"] " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
     # On their way out: the trainer reads the configuration and measures peaks.
     may["train"] = may["train"] "cli/config cli/bench "

@@ -5,6 +5,7 @@
 
 #include "cli/options/options.h"
 #include "cli/options/suggest.h"
+#include "library/version.h"
 
 #define X(name, help) int ms_cmd_##name(int argc, char **argv);
 #include "cli/commands.def"
@@ -46,7 +47,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0) {
-        printf("muonscope %s\n", MS_VERSION);
+        printf("muonscope %s\n", ms_version());
         return 0;
     }
     for (const struct subcommand *row = subcommands; row->name; row++)

@@ -1,8 +1,9 @@
+#define _GNU_SOURCE /* dladdr */
 #include "platform/library.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "platform/file.h"
 
@@ -23,15 +24,19 @@ ms_status ms_library_function(ms_library *library, const char *name, void (**out
     return MS_OK;
 }
 
-char *ms_library_beside_program(const char *name) {
-    char path[4096];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (length <= 0) return NULL;
-    path[length] = '\0';
-    char *slash = strrchr(path, '/');
-    if (!slash) return NULL;
-    *slash = '\0';
-    return ms_path_join(path, name);
+char *ms_library_beside(const char *name) {
+    static const char here; /* its address lies within this library */
+    Dl_info info;
+    if (!dladdr(&here, &info) || !info.dli_fname) return NULL;
+    char *path = realpath(info.dli_fname, NULL);
+    char *slash = path ? strrchr(path, '/') : NULL;
+    char *beside = NULL;
+    if (slash) {
+        *slash = '\0';
+        beside = ms_path_join(path, name);
+    }
+    free(path);
+    return beside;
 }
 
 #ifdef __SANITIZE_ADDRESS__

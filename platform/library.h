@@ -12,7 +12,8 @@ typedef struct ms_library ms_library;
 ms_status ms_library_open(const char *path, ms_library **out);
 /* The address of a function.  MS_NOT_FOUND names it. */
 ms_status ms_library_function(ms_library *library, const char *name, void (**out)(void));
-/* "<folder of the running program>/<name>", allocated; NULL when that folder is not known. */
-char *ms_library_beside_program(const char *name);
+/* "<folder>/<name>", allocated, with the folder of the library or program that this function is part of; NULL when that
+   is not known.  Thread-safe. */
+char *ms_library_beside(const char *name);
 
 #endif

@@ -29,11 +29,12 @@ export MUONSCOPE_CUDA_MODULE="$scratch/broken.so"
 no_cuda "broken.so"
 unset MUONSCOPE_CUDA_MODULE
 built=$muonscope
-cp "$built" alone
-muonscope=$scratch/alone # nothing stands beside it
-no_cuda "no module muonscope-cuda.so beside the program"
+mkdir alone
+cp "$built" "$(dirname "$built")/libmuonscope.so.0" alone
+muonscope=$scratch/alone/muonscope # no module stands beside its library
+no_cuda "no module muonscope-cuda.so beside libmuonscope"
 muonscope=$built
-rm alone
+rm -r alone
 
 echo "-- no driver, no device"
 export MUONSCOPE_CUDA_MODULE="$module"

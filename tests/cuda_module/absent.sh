@@ -1,5 +1,5 @@
 #!/bin/sh
-# The CUDA module beside the program, installed, absent, broken, with an old driver: found or not, and the reason why not.
+# The CUDA module beside the library, installed, absent, broken, with an old driver: found or not, and the reason why not.
 # Usage: absent.sh PROGRAM MODULE OLD_DRIVER_FOLDER
 set -u
 program=$1
@@ -25,17 +25,21 @@ expect() {
     }
 }
 
-mkdir -p "$work/alone" "$work/broken" "$work/prefix/bin" "$work/prefix/lib/muonscope"
-for folder in alone broken prefix/bin; do cp "$program" "$work/$folder/muonscope"; done
+mkdir -p "$work/alone" "$work/broken" "$work/installed/muonscope"
+# The program looks for the library beside itself.
+for folder in alone broken installed; do
+    cp "$program" "$work/$folder/program"
+    cp "$(dirname "$program")/libmuonscope.so.0" "$work/$folder/"
+done
 echo "no library" >"$work/broken/muonscope-cuda.so"
-cp "$module" "$work/prefix/lib/muonscope/muonscope-cuda.so"
+cp "$module" "$work/installed/muonscope/muonscope-cuda.so"
 
-expect "no module" "no module muonscope-cuda.so beside the program or in ../lib/muonscope" "$work/alone/muonscope"
-expect "a module that is none" "library cannot be loaded: .*muonscope-cuda.so" "$work/broken/muonscope"
+expect "no module" "no module muonscope-cuda.so beside libmuonscope or in muonscope/ there" "$work/alone/program"
+expect "a module that is none" "library cannot be loaded: .*muonscope-cuda.so" "$work/broken/program"
 MUONSCOPE_CUDA_MODULE=/nowhere/module.so expect "a module named that is not there" "no library /nowhere/module.so" "$program"
 old="driver for CUDA 12.4, the module was built with [0-9.]*: update the driver"
 LD_LIBRARY_PATH=$old_driver expect "an old driver" "$old" "$program"
-LD_LIBRARY_PATH=$old_driver expect "an old driver, installed" "$old" "$work/prefix/bin/muonscope"
+LD_LIBRARY_PATH=$old_driver expect "an old driver, installed" "$old" "$work/installed/program"
 
 # A device that was asked for is never replaced by another.
 LD_LIBRARY_PATH=$old_driver "$program" train --preset micro --data.directory synthetic --device cuda:0 --run "$work/run" >"$work/out" 2>&1

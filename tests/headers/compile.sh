@@ -26,7 +26,7 @@ if [ $# -eq 4 ]; then
     exit $verdict
 fi
 
-headers=$(find platform backend model optim tracker train cli -name '*.h' | sort)
+headers=$(find platform backend model optim tracker train library cli -name '*.h' | sort)
 [ -n "$cuda" ] || headers=$(echo "$headers" | grep -v '^backend/cuda/')
 [ -n "$headers" ] || {
     echo "no header found: run this from the root"

@@ -1,0 +1,8 @@
+/* The version of muonscope. */
+#ifndef MS_LIBRARY_VERSION_H
+#define MS_LIBRARY_VERSION_H
+
+/* Of the library in use, e.g. "0.1.0".  Static.  Thread-safe. */
+const char *ms_version(void);
+
+#endif
