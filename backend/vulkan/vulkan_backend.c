@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "backend/vulkan/vulkan_device.h"
+#include "backend/vulkan/vulkan_probe.h"
+#include "backend/vulkan/vulkan_program.h"
 
 static void describe(const ms_vulkan_gpu *gpu, int index, ms_device_info *out) {
     memset(out, 0, sizeof *out);
@@ -49,17 +51,23 @@ static ms_status vulkan_enumerate(ms_device_info *out, int capacity, int *out_n)
 
 static size_t vulkan_f32_bytes(const ms_backend_device *device) { return (void)device, (size_t)4; }
 static int vulkan_n_threads(const ms_backend_device *device) { return (void)device, 0; }
-static size_t vulkan_piece_bytes(const ms_backend_device *device) { return (size_t)ms_vulkan_piece_bytes(device); }
+static size_t vulkan_piece_bytes(const ms_backend_device *device) {
+    return (size_t)ms_vulkan_piece_bytes(&device->memory);
+}
 static size_t vulkan_allocated_bytes(const ms_backend_device *device) { return device->memory.block_bytes; }
+
+static void vulkan_expect(ms_backend_device *device, const size_t *sizes, int n_sizes) {
+    ms_vulkan_expect(&device->memory, sizes, n_sizes);
+}
 
 static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
     *out = NULL;
     ms_vulkan_range *range = calloc(1, sizeof *range);
     if (!range) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
-    ms_status status = ms_vulkan_allocate(device, MS_VULKAN_DEVICE_LOCAL, size_bytes, range);
-    if (status == MS_OK) status = ms_vulkan_zero(device, range);
+    ms_status status = ms_vulkan_allocate(&device->memory, MS_VULKAN_DEVICE_LOCAL, size_bytes, range);
+    if (status == MS_OK) status = ms_vulkan_zero(&device->transfer, range);
     if (status != MS_OK) {
-        ms_vulkan_release(device, range);
+        ms_vulkan_release(&device->memory, range);
         free(range);
         return status;
     }
@@ -68,16 +76,33 @@ static ms_status vulkan_allocate(ms_backend_device *device, size_t size_bytes, m
 }
 
 static void vulkan_release(ms_backend_device *device, ms_backend_buffer buffer) {
-    ms_vulkan_settle(device, device->work.submitted);
-    ms_vulkan_forget_announced(device);
-    ms_vulkan_release(device, buffer);
+    ms_vulkan_settle(&device->lanes, device->lanes.work.submitted);
+    ms_vulkan_forget_announced(&device->announcement);
+    ms_vulkan_release(&device->memory, buffer);
     free(buffer);
 }
 
 static ms_status vulkan_upload(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes,
                                const void *data, size_t size_bytes) {
-    return ms_vulkan_upload(device, buffer, offset_bytes, data, size_bytes);
+    return ms_vulkan_upload(&device->transfer, buffer, offset_bytes, data, size_bytes);
 }
+
+static ms_status vulkan_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                                 void *const *out_data) {
+    bool served;
+    MS_TRY(ms_vulkan_take_announced(&device->announcement, parts, n_parts, out_data, &served));
+    return served ? MS_OK : ms_vulkan_download(&device->transfer, parts, n_parts, out_data);
+}
+
+static ms_status vulkan_announce(ms_backend_device *device, const ms_backend_part *parts, int n_parts) {
+    return ms_vulkan_announce(&device->announcement, parts, n_parts);
+}
+
+static bool vulkan_copies_announced(const ms_backend_device *device) {
+    return ms_vulkan_copies_announced(&device->announcement);
+}
+
+static ms_status vulkan_wait(ms_backend_device *device) { return ms_vulkan_wait_all(&device->lanes); }
 
 static const ms_backend_impl vulkan_impl = {
     .name = "vulkan",
@@ -89,17 +114,17 @@ static const ms_backend_impl vulkan_impl = {
     .f32_bytes = vulkan_f32_bytes,
     .piece_bytes = vulkan_piece_bytes,
     .n_threads = vulkan_n_threads,
-    .expect = ms_vulkan_expect,
+    .expect = vulkan_expect,
     .allocate = vulkan_allocate,
     .release = vulkan_release,
     .upload = vulkan_upload,
-    .download = ms_vulkan_download,
-    .announce = ms_vulkan_announce,
-    .copies_announced = ms_vulkan_copies_announced,
+    .download = vulkan_download,
+    .announce = vulkan_announce,
+    .copies_announced = vulkan_copies_announced,
     .compile = ms_vulkan_program_create,
     .program_destroy = ms_vulkan_program_destroy,
     .run = ms_vulkan_program_run,
-    .wait = ms_vulkan_wait_all,
+    .wait = vulkan_wait,
     .workspace_bytes = ms_vulkan_program_workspace_bytes,
     .counts = ms_vulkan_program_counts,
     .set_timing = ms_vulkan_program_set_timing,

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/vulkan/vulkan_device.h"
+#include "backend/vulkan/vulkan_pipeline.h"
 
 bool ms_vulkan_same_place(const ms_vulkan_operand *a, const ms_vulkan_operand *b) {
     return a->region == b->region && a->variable == b->variable && a->offset_bytes == b->offset_bytes;

@@ -10,7 +10,7 @@
 #ifndef MS_BACKEND_VULKAN_VULKAN_KERNEL_H
 #define MS_BACKEND_VULKAN_VULKAN_KERNEL_H
 
-#include "backend/backend.h"
+#include "backend/vulkan/vulkan_limits.h"
 
 typedef enum ms_vulkan_region {
     MS_VULKAN_ABSENT,       /* an absent optional input, or an output that nobody wants */
@@ -30,20 +30,6 @@ typedef struct ms_vulkan_operand {
     ms_shape shape;
     int64_t count; /* elements; below 2^31 */
 } ms_vulkan_operand;
-
-enum { MS_VULKAN_FEWEST_INVOCATIONS = 128 /* of a workgroup that a Vulkan device must take */ };
-
-/* What an encoder may choose by. */
-typedef struct ms_vulkan_limits {
-    ms_numerics numerics; /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
-    bool is_cpu;          /* a software driver: lanes are SIMD lanes of a processor, shared memory is ordinary memory */
-    bool storage16;       /* 16-bit storage: shaders load and store bf16 directly; else packed in 32-bit words */
-    uint32_t max_invocations; /* per workgroup, at least MS_VULKAN_FEWEST_INVOCATIONS (SwiftShader: 256) */
-    uint32_t busy_workgroups; /* that many keep the device busy, at least 1 */
-    uint32_t shared_bytes;    /* shared memory of a workgroup, at least 16 KiB */
-    uint32_t subgroup_size;
-    bool subgroup_exchange; /* subgroupShuffle and subgroupBroadcast in compute shaders */
-} ms_vulkan_limits;
 
 typedef struct ms_vulkan_encoder ms_vulkan_encoder; /* collects the dispatches of one program */
 
@@ -73,7 +59,7 @@ ms_vulkan_operand ms_vulkan_part(const ms_vulkan_operand *operand, int64_t first
 ms_vulkan_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count);
 ms_vulkan_operand ms_vulkan_absent(void);
 
-enum { MS_VULKAN_PUSH_BYTES = 128, MS_VULKAN_MAX_CONSTANTS = 24, MS_VULKAN_MAX_OPERANDS = 12 };
+enum { MS_VULKAN_MAX_OPERANDS = 12 };
 
 /* One dispatch under construction: zeroed, then filled by the calls below in the order in which the shader declares its
    constants and push constants.  Too many of anything is reported by ms_vulkan_emit. */

@@ -1,13 +1,14 @@
 /* Compute pipelines: one per shader and set of specialisation constants, kept for the device's life, with the driver's
    cache on disk so that a second run compiles nothing.  The cache is only a cache: one that is missing, foreign,
    damaged or cannot be written costs time and nothing else. */
-#include "backend/vulkan/vulkan_device.h"
+#include "backend/vulkan/vulkan_pipeline.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/vulkan/vulkan_literal.h"
+#include "backend/vulkan/vulkan_status.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
 #include "shader_headers.h"
@@ -44,7 +45,7 @@ ms_status ms_vulkan_shader_find(const ms_vulkan_limits *limits, const char *name
 }
 
 /* <cache folder>/muonscope/vulkan-<device>-<driver version>.cache; allocated, NULL when there is no home. */
-static char *cache_path(const ms_backend_device *device, bool make_folder) {
+static char *cache_path(const ms_vulkan_gpu *gpu, bool make_folder) {
     const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
     char folder[400], name[96];
     if (base && *base)
@@ -55,9 +56,8 @@ static char *cache_path(const ms_backend_device *device, bool make_folder) {
         return NULL;
     if (make_folder && ms_directory_create(folder) != MS_OK) return NULL;
     int n = snprintf(name, sizeof name, "vulkan-");
-    for (int i = 0; i < (int)VK_UUID_SIZE; i++)
-        n += snprintf(name + n, sizeof name - (size_t)n, "%02x", device->gpu.uuid[i]);
-    snprintf(name + n, sizeof name - (size_t)n, "-%08x.cache", device->gpu.properties.driverVersion);
+    for (int i = 0; i < (int)VK_UUID_SIZE; i++) n += snprintf(name + n, sizeof name - (size_t)n, "%02x", gpu->uuid[i]);
+    snprintf(name + n, sizeof name - (size_t)n, "-%08x.cache", gpu->properties.driverVersion);
     return ms_path_join(folder, name);
 }
 
@@ -80,39 +80,40 @@ static ms_status make_header(const void *data, size_t size, cache_header *out) {
 }
 
 /* The header that Vulkan defines for cache data: length, version 1, vendor, device, cache UUID. */
-static bool is_ours(const ms_backend_device *device, const char *data, size_t size) {
+static bool is_ours(const ms_vulkan_gpu *gpu, const char *data, size_t size) {
     uint32_t header[4];
     if (size < sizeof header + VK_UUID_SIZE) return false;
     memcpy(header, data, sizeof header);
-    const VkPhysicalDeviceProperties *properties = &device->gpu.properties;
+    const VkPhysicalDeviceProperties *properties = &gpu->properties;
     return header[0] >= 32 && header[1] == VK_PIPELINE_CACHE_HEADER_VERSION_ONE && header[2] == properties->vendorID &&
            header[3] == properties->deviceID &&
            memcmp(data + sizeof header, properties->pipelineCacheUUID, VK_UUID_SIZE) == 0;
 }
 
 /* The bytes that this device's driver gave, inside of *out_file, which the caller frees; NULL: there are none. */
-static const char *read_cache(const ms_backend_device *device, char **out_file, size_t *out_size) {
+static const char *read_cache(const ms_vulkan_gpu *gpu, char **out_file, size_t *out_size) {
     size_t file_size = 0;
     cache_header header;
-    char *path = cache_path(device, false);
+    char *path = cache_path(gpu, false);
     ms_status status = path ? ms_file_read(path, out_file, &file_size) : MS_NOT_FOUND;
     free(path);
     if (status != MS_OK || file_size < sizeof header) return NULL;
     const char *data = *out_file + sizeof header;
     *out_size = file_size - sizeof header;
     if (make_header(data, *out_size, &header) != MS_OK || memcmp(*out_file, &header, sizeof header) != 0) return NULL;
-    return is_ours(device, data, *out_size) ? data : NULL;
+    return is_ours(gpu, data, *out_size) ? data : NULL;
 }
 
-static ms_status create_cache(ms_backend_device *device) {
+static ms_status create_cache(ms_vulkan_pipelines *pipelines) {
+    const ms_vulkan_context *context = pipelines->context;
     char *file = NULL;
     size_t size = 0;
-    const char *data = read_cache(device, &file, &size);
-    device->pipelines.cache_bytes_at_start = data ? size : 0;
+    const char *data = read_cache(context->gpu, &file, &size);
+    pipelines->cache_bytes_at_start = data ? size : 0;
     VkPipelineCacheCreateInfo info = {.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO,
-                                      .initialDataSize = device->pipelines.cache_bytes_at_start,
+                                      .initialDataSize = pipelines->cache_bytes_at_start,
                                       .pInitialData = data};
-    VkResult result = device->call.vkCreatePipelineCache(device->handle, &info, NULL, &device->pipelines.cache);
+    VkResult result = context->call.vkCreatePipelineCache(context->handle, &info, NULL, &pipelines->cache);
     free(file);
     return ms_vulkan_status(result, "creating a pipeline cache");
 }
@@ -129,40 +130,40 @@ static ms_status write_cache(const char *path, const char *data, size_t size) {
     return status;
 }
 
-static void save_cache(ms_backend_device *device) {
+static void save_cache(const ms_vulkan_pipelines *pipelines) {
+    const ms_vulkan_context *context = pipelines->context;
     size_t size = 0;
-    if (device->call.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &size, NULL) != VK_SUCCESS) return;
-    if (size <= device->pipelines.cache_bytes_at_start || size <= 32) return; /* nothing new */
-    char *data = malloc(size), *path = cache_path(device, true);
+    if (context->call.vkGetPipelineCacheData(context->handle, pipelines->cache, &size, NULL) != VK_SUCCESS) return;
+    if (size <= pipelines->cache_bytes_at_start || size <= 32) return; /* nothing new */
+    char *data = malloc(size), *path = cache_path(context->gpu, true);
     if (data && path &&
-        device->call.vkGetPipelineCacheData(device->handle, device->pipelines.cache, &size, data) == VK_SUCCESS)
+        context->call.vkGetPipelineCacheData(context->handle, pipelines->cache, &size, data) == VK_SUCCESS)
         (void)write_cache(path, data, size);
     free(data);
     free(path);
 }
 
-ms_status ms_vulkan_pipelines_init(ms_backend_device *device) {
-    ms_vulkan_pipelines *pipelines = &device->pipelines;
-    pipelines->modules = calloc(N_SHADERS, sizeof *pipelines->modules);
-    if (!pipelines->modules) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
+ms_status ms_vulkan_pipelines_init(const ms_vulkan_context *context, ms_vulkan_pipelines *out) {
+    *out = (ms_vulkan_pipelines){.context = context, .modules = calloc(N_SHADERS, sizeof *out->modules)};
+    if (!out->modules) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
     VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, MS_VULKAN_PUSH_BYTES};
     VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                          .pushConstantRangeCount = 1,
                                          .pPushConstantRanges = &range};
-    MS_VULKAN_TRY(device->call.vkCreatePipelineLayout(device->handle, &layout, NULL, &pipelines->layout),
+    MS_VULKAN_TRY(context->call.vkCreatePipelineLayout(context->handle, &layout, NULL, &out->layout),
                   "creating a pipeline layout");
-    return create_cache(device);
+    return create_cache(out);
 }
 
-void ms_vulkan_pipelines_finish(ms_backend_device *device) {
-    ms_vulkan_pipelines *pipelines = &device->pipelines;
-    if (pipelines->cache && pipelines->n_items > 0 && !device->lost) save_cache(device);
+void ms_vulkan_pipelines_finish(ms_vulkan_pipelines *pipelines, bool is_lost) {
+    const ms_vulkan_context *context = pipelines->context;
+    if (pipelines->cache && pipelines->n_items > 0 && !is_lost) save_cache(pipelines);
     for (int i = 0; i < pipelines->n_items; i++)
-        device->call.vkDestroyPipeline(device->handle, pipelines->items[i].handle, NULL);
+        context->call.vkDestroyPipeline(context->handle, pipelines->items[i].handle, NULL);
     for (int i = 0; pipelines->modules && i < N_SHADERS; i++)
-        device->call.vkDestroyShaderModule(device->handle, pipelines->modules[i], NULL);
-    if (pipelines->cache) device->call.vkDestroyPipelineCache(device->handle, pipelines->cache, NULL);
-    if (pipelines->layout) device->call.vkDestroyPipelineLayout(device->handle, pipelines->layout, NULL);
+        context->call.vkDestroyShaderModule(context->handle, pipelines->modules[i], NULL);
+    if (pipelines->cache) context->call.vkDestroyPipelineCache(context->handle, pipelines->cache, NULL);
+    if (pipelines->layout) context->call.vkDestroyPipelineLayout(context->handle, pipelines->layout, NULL);
     free(pipelines->items);
     free(pipelines->modules);
     memset(pipelines, 0, sizeof *pipelines);
@@ -170,83 +171,85 @@ void ms_vulkan_pipelines_finish(ms_backend_device *device) {
 
 /* From the shader's own words, or others made of them.  A module of `exact` says what the device is to keep of
    IEEE-754: vulkan_spirv.h. */
-static ms_status create_module(ms_backend_device *device, const shader_code *shader, const uint32_t *from,
+static ms_status create_module(const ms_vulkan_context *context, const shader_code *shader, const uint32_t *from,
                                size_t n_words, VkShaderModule *out) {
     uint32_t *words = malloc((n_words + MS_VULKAN_MODE_WORDS) * sizeof *words);
     if (!words) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for shader %s", shader->name);
-    ms_vulkan_float_modes modes = device->gpu.float_modes;
+    ms_vulkan_float_modes modes = context->gpu->float_modes;
     if (shader->fast) modes.round_to_even = modes.keep_subnormals = false; /* NaN must show in `fast` too */
     ms_status status = ms_vulkan_spirv_with_modes(from, n_words, modes, words, &n_words);
     if (status == MS_OK) {
         VkShaderModuleCreateInfo info = {
             .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO, .codeSize = n_words * sizeof *words, .pCode = words};
-        status = ms_vulkan_status(device->call.vkCreateShaderModule(device->handle, &info, NULL, out), shader->name);
+        status = ms_vulkan_status(context->call.vkCreateShaderModule(context->handle, &info, NULL, out), shader->name);
     }
     free(words);
     return status;
 }
 
-static ms_status get_module(ms_backend_device *device, int i_shader, VkShaderModule *out) {
-    VkShaderModule *module = &device->pipelines.modules[i_shader];
+static ms_status get_module(ms_vulkan_pipelines *pipelines, int i_shader, VkShaderModule *out) {
+    VkShaderModule *module = &pipelines->modules[i_shader];
     const shader_code *shader = &shaders[i_shader];
     if (!*module)
-        MS_TRY(create_module(device, shader, shader->words, shader->size_bytes / sizeof *shader->words, module));
+        MS_TRY(create_module(pipelines->context, shader, shader->words, shader->size_bytes / sizeof *shader->words,
+                             module));
     *out = *module;
     return MS_OK;
 }
 
-static ms_status create_from(ms_backend_device *device, VkShaderModule module, const VkSpecializationInfo *constants,
-                             ms_vulkan_pipeline *pipeline) {
+static ms_status create_from(const ms_vulkan_pipelines *pipelines, VkShaderModule module,
+                             const VkSpecializationInfo *constants, ms_vulkan_pipeline *pipeline) {
+    const ms_vulkan_context *context = pipelines->context;
     VkComputePipelineCreateInfo info = {.sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
                                         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                                                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                                                   .module = module,
                                                   .pName = "main",
                                                   .pSpecializationInfo = constants},
-                                        .layout = device->pipelines.layout};
-    return ms_vulkan_status(device->call.vkCreateComputePipelines(device->handle, device->pipelines.cache, 1, &info,
-                                                                  NULL, &pipeline->handle),
-                            shaders[pipeline->shader].name);
+                                        .layout = pipelines->layout};
+    return ms_vulkan_status(
+        context->call.vkCreateComputePipelines(context->handle, pipelines->cache, 1, &info, NULL, &pipeline->handle),
+        shaders[pipeline->shader].name);
 }
 
 /* SwiftShader's compiler does not fold specialisation constants: every `if (VECTOR != 0u)` is taken at run time, both
    ways.  So it gets constants.  *out_made is false for shaders that have to stay as they are. */
-static ms_status create_literal(ms_backend_device *device, ms_vulkan_pipeline *pipeline, bool *out_made) {
+static ms_status create_literal(const ms_vulkan_pipelines *pipelines, ms_vulkan_pipeline *pipeline, bool *out_made) {
+    const ms_vulkan_context *context = pipelines->context;
     const shader_code *shader = &shaders[pipeline->shader];
     uint32_t *words;
     size_t n_words;
     VkShaderModule module = VK_NULL_HANDLE;
     bool is_product = strncmp(shader->name, "matmul_lanes", strlen("matmul_lanes")) == 0; /* loops of literal lengths */
     *out_made = false;
-    if (device->gpu.driver.driverID != VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return MS_OK;
+    if (context->gpu->driver.driverID != VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return MS_OK;
     MS_TRY(ms_vulkan_write_literals(shader->words, shader->size_bytes / sizeof *words, pipeline->constants,
                                     pipeline->n_constants, is_product, &words, &n_words));
     if (!words) return MS_OK;
     *out_made = true;
-    ms_status status = create_module(device, shader, words, n_words, &module);
-    if (status == MS_OK) status = create_from(device, module, NULL, pipeline);
-    device->call.vkDestroyShaderModule(device->handle, module, NULL);
+    ms_status status = create_module(context, shader, words, n_words, &module);
+    if (status == MS_OK) status = create_from(pipelines, module, NULL, pipeline);
+    context->call.vkDestroyShaderModule(context->handle, module, NULL);
     free(words);
     return status;
 }
 
-static ms_status create_pipeline(ms_backend_device *device, ms_vulkan_pipeline *pipeline) {
+static ms_status create_pipeline(ms_vulkan_pipelines *pipelines, ms_vulkan_pipeline *pipeline) {
     bool made;
-    MS_TRY(create_literal(device, pipeline, &made));
+    MS_TRY(create_literal(pipelines, pipeline, &made));
     if (made) return MS_OK;
     VkShaderModule module;
-    MS_TRY(get_module(device, pipeline->shader, &module));
+    MS_TRY(get_module(pipelines, pipeline->shader, &module));
     VkSpecializationMapEntry entries[MS_VULKAN_MAX_CONSTANTS];
     for (uint32_t i = 0; i < (uint32_t)pipeline->n_constants; i++)
         entries[i] = (VkSpecializationMapEntry){i, i * (uint32_t)sizeof(uint32_t), sizeof(uint32_t)};
     VkSpecializationInfo constants = {(uint32_t)pipeline->n_constants, entries,
                                       (size_t)pipeline->n_constants * sizeof(uint32_t), pipeline->constants};
-    return create_from(device, module, &constants, pipeline);
+    return create_from(pipelines, module, &constants, pipeline);
 }
 
-ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const uint32_t *constants, int n_constants,
+ms_status ms_vulkan_pipeline_get(ms_vulkan_pipelines *pipelines, int shader, const uint32_t *constants, int n_constants,
                                  VkPipeline *out) {
-    ms_vulkan_pipelines *pipelines = &device->pipelines;
     for (int i = 0; i < pipelines->n_items; i++) {
         const ms_vulkan_pipeline *item = &pipelines->items[i];
         if (item->shader != shader || item->n_constants != n_constants) continue;
@@ -264,7 +267,7 @@ ms_status ms_vulkan_pipeline_get(ms_backend_device *device, int shader, const ui
     ms_vulkan_pipeline *item = &pipelines->items[pipelines->n_items];
     *item = (ms_vulkan_pipeline){.shader = shader, .n_constants = n_constants};
     memcpy(item->constants, constants, (size_t)n_constants * sizeof *constants);
-    MS_TRY(create_pipeline(device, item));
+    MS_TRY(create_pipeline(pipelines, item));
     *out = item->handle;
     pipelines->n_items++;
     return MS_OK;

@@ -1,37 +1,40 @@
 /* Lanes: submissions start in order, and a timeline semaphore counts them.  Every submission to the work lane begins
    with a full barrier, so that none overlaps the one before in a harmful way; the lane of copies waits for values of
    the work lane. */
-#include "backend/vulkan/vulkan_device.h"
+#include "backend/vulkan/vulkan_queue.h"
 
 #include <stdio.h>
 #include <string.h>
 
-void ms_vulkan_full_barrier(ms_backend_device *device, VkCommandBuffer commands) {
+#include "backend/vulkan/vulkan_status.h"
+#include "backend/vulkan/vulkan_validation.h"
+
+void ms_vulkan_full_barrier(const ms_vulkan_context *context, VkCommandBuffer commands) {
     VkMemoryBarrier barrier = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                                .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT | VK_ACCESS_TRANSFER_WRITE_BIT,
                                .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT |
                                                 VK_ACCESS_TRANSFER_READ_BIT | VK_ACCESS_TRANSFER_WRITE_BIT |
                                                 VK_ACCESS_HOST_READ_BIT};
     const VkPipelineStageFlags work = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT;
-    device->call.vkCmdPipelineBarrier(commands, work, work | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
-                                      NULL);
+    context->call.vkCmdPipelineBarrier(commands, work, work | VK_PIPELINE_STAGE_HOST_BIT, 0, 1, &barrier, 0, NULL, 0,
+                                       NULL);
 }
 
-void ms_vulkan_note_part(ms_backend_device *device, uint32_t first_node, uint32_t last_node) {
-    device->recent_parts[device->n_parts++ % MS_VULKAN_RECENT] =
-        (ms_vulkan_submitted_part){device->work.submitted + 1, first_node, last_node};
+void ms_vulkan_note_part(ms_vulkan_lanes *lanes, uint32_t first_node, uint32_t last_node) {
+    lanes->recent_parts[lanes->n_parts++ % MS_VULKAN_RECENT] =
+        (ms_vulkan_submitted_part){lanes->work.submitted + 1, first_node, last_node};
 }
 
 /* The part that was at work: the first that was not waited for, or where the progress word, which each part writes at
    its end, has the last node of such a part, the one behind it.  NULL: there was none. */
-static const ms_vulkan_submitted_part *part_at_work(const ms_backend_device *device) {
-    uint32_t progress = ((volatile uint32_t *)device->report.mapped)[MS_VULKAN_REPORT_PROGRESS];
+static const ms_vulkan_submitted_part *part_at_work(const ms_vulkan_lanes *lanes) {
+    uint32_t progress = ms_vulkan_report_progress(lanes->report);
     const ms_vulkan_submitted_part *found = NULL;
     bool is_over = false; /* the part found so far */
-    for (uint64_t i = device->n_parts < MS_VULKAN_RECENT ? 0 : device->n_parts - MS_VULKAN_RECENT; i < device->n_parts;
+    for (uint64_t i = lanes->n_parts < MS_VULKAN_RECENT ? 0 : lanes->n_parts - MS_VULKAN_RECENT; i < lanes->n_parts;
          i++) {
-        const ms_vulkan_submitted_part *part = &device->recent_parts[i % MS_VULKAN_RECENT];
-        if (part->value <= device->work.completed) continue;
+        const ms_vulkan_submitted_part *part = &lanes->recent_parts[i % MS_VULKAN_RECENT];
+        if (part->value <= lanes->work.completed) continue;
         if (!found || is_over) found = part;
         is_over = progress == part->last_node + 1;
     }
@@ -39,55 +42,68 @@ static const ms_vulkan_submitted_part *part_at_work(const ms_backend_device *dev
 }
 
 /* Says which ops were at work, and keeps what it says for everybody who asks later. */
-static ms_status lost(ms_backend_device *device, ms_status status) {
-    device->lost = true;
-    const ms_vulkan_submitted_part *part = part_at_work(device);
+static ms_status lost(ms_vulkan_lanes *lanes, ms_status status) {
+    lanes->lost = true;
+    const ms_vulkan_submitted_part *part = part_at_work(lanes);
     char first[96], last[96], where[220] = "between programs";
     if (part) {
-        ms_vulkan_describe_node(device, part->first_node, first, sizeof first);
-        ms_vulkan_describe_node(device, part->last_node, last, sizeof last);
+        ms_node_tables_describe(&lanes->report->nodes, part->first_node, first, sizeof first);
+        ms_node_tables_describe(&lanes->report->nodes, part->last_node, last, sizeof last);
         snprintf(where, sizeof where, "at work on %s%s%s", first, part->first_node == part->last_node ? "" : " to ",
                  part->first_node == part->last_node ? "" : last);
     }
-    ms_status_note(status, "vulkan:%d (%s): %s", device->index, device->gpu.properties.deviceName, where);
-    snprintf(device->lost_message, sizeof device->lost_message, "%s", ms_status_message());
+    ms_status_note(status, "vulkan:%d (%s): %s", lanes->context->index, lanes->context->gpu->properties.deviceName,
+                   where);
+    snprintf(lanes->lost_message, sizeof lanes->lost_message, "%s", ms_status_message());
     return status;
 }
 
-static ms_status check(ms_backend_device *device, VkResult result, const char *what) {
+static ms_status check(ms_vulkan_lanes *lanes, VkResult result, const char *what) {
     ms_status status = ms_vulkan_status(result, what);
-    return status == MS_DEVICE_LOST ? lost(device, status) : status;
+    return status == MS_DEVICE_LOST ? lost(lanes, status) : status;
 }
 
-static ms_status refuse_lost(const ms_backend_device *device) {
+static ms_status refuse_lost(const ms_vulkan_lanes *lanes) {
     return MS_FAIL(MS_DEVICE_LOST, "%s (the device is lost: open it again and resume from the last checkpoint)",
-                   device->lost_message);
+                   lanes->lost_message);
 }
 
-ms_status ms_vulkan_lane_init(ms_backend_device *device, uint32_t family, uint32_t queue, ms_vulkan_lane *lane) {
+static ms_status init_lane(const ms_vulkan_context *context, uint32_t family, uint32_t queue, ms_vulkan_lane *lane) {
     lane->family = family;
-    device->call.vkGetDeviceQueue(device->handle, family, queue, &lane->queue);
+    context->call.vkGetDeviceQueue(context->handle, family, queue, &lane->queue);
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
                                     .flags = VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT,
                                     .queueFamilyIndex = family};
-    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &lane->pool),
+    MS_VULKAN_TRY(context->call.vkCreateCommandPool(context->handle, &pool, NULL, &lane->pool),
                   "creating a command pool");
     VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
                                       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
     VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO, .pNext = &type};
-    return ms_vulkan_status(device->call.vkCreateSemaphore(device->handle, &semaphore, NULL, &lane->timeline),
+    return ms_vulkan_status(context->call.vkCreateSemaphore(context->handle, &semaphore, NULL, &lane->timeline),
                             "creating a timeline semaphore");
 }
 
-void ms_vulkan_lane_finish(ms_backend_device *device, ms_vulkan_lane *lane) {
-    if (lane->timeline) device->call.vkDestroySemaphore(device->handle, lane->timeline, NULL);
-    if (lane->pool) device->call.vkDestroyCommandPool(device->handle, lane->pool, NULL);
+static void finish_lane(const ms_vulkan_context *context, ms_vulkan_lane *lane) {
+    if (lane->timeline) context->call.vkDestroySemaphore(context->handle, lane->timeline, NULL);
+    if (lane->pool) context->call.vkDestroyCommandPool(context->handle, lane->pool, NULL);
     *lane = (ms_vulkan_lane){0};
 }
 
-ms_status ms_vulkan_submit(ms_backend_device *device, ms_vulkan_lane *lane, VkCommandBuffer commands, uint64_t after,
+ms_status ms_vulkan_lanes_init(const ms_vulkan_context *context, ms_vulkan_report *report, ms_vulkan_lanes *out) {
+    const ms_vulkan_gpu *gpu = context->gpu;
+    *out = (ms_vulkan_lanes){.context = context, .report = report};
+    MS_TRY(init_lane(context, gpu->queue_family, 0, &out->work));
+    return gpu->has_copy_queue ? init_lane(context, gpu->copy_family, gpu->copy_queue, &out->copies) : MS_OK;
+}
+
+void ms_vulkan_lanes_finish(ms_vulkan_lanes *lanes) {
+    finish_lane(lanes->context, &lanes->copies);
+    finish_lane(lanes->context, &lanes->work);
+}
+
+ms_status ms_vulkan_submit(ms_vulkan_lanes *lanes, ms_vulkan_lane *lane, VkCommandBuffer commands, uint64_t after,
                            uint64_t *out_value) {
-    if (device->lost) return refuse_lost(device);
+    if (lanes->lost) return refuse_lost(lanes);
     uint64_t value = lane->submitted + 1;
     uint32_t n_waits = after > 0; /* also for a value that is over: what it made must become visible to this queue */
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_TRANSFER_BIT;
@@ -99,57 +115,45 @@ ms_status ms_vulkan_submit(ms_backend_device *device, ms_vulkan_lane *lane, VkCo
     VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
                            .pNext = &timeline,
                            .waitSemaphoreCount = n_waits,
-                           .pWaitSemaphores = &device->work.timeline,
+                           .pWaitSemaphores = &lanes->work.timeline,
                            .pWaitDstStageMask = &stage,
                            .commandBufferCount = 1,
                            .pCommandBuffers = &commands,
                            .signalSemaphoreCount = 1,
                            .pSignalSemaphores = &lane->timeline};
-    MS_TRY(check(device, device->call.vkQueueSubmit(lane->queue, 1, &submit, VK_NULL_HANDLE), "submitting work"));
+    MS_TRY(
+        check(lanes, lanes->context->call.vkQueueSubmit(lane->queue, 1, &submit, VK_NULL_HANDLE), "submitting work"));
     lane->submitted = value;
     if (out_value) *out_value = value;
     return MS_OK;
 }
 
-/* A fault word that a shader has written becomes an error, once.  While its program may be running the second word may
-   not be there yet: a later wait tells. */
-static ms_status check_fault(ms_backend_device *device) {
-    volatile uint32_t *report = device->report.mapped;
-    uint32_t fault = report[MS_VULKAN_REPORT_NODE];
-    if (fault == 0 || ms_vulkan_node_is_at_work(device, fault - 1)) return MS_OK;
-    int32_t value = (int32_t)report[MS_VULKAN_REPORT_VALUE];
-    report[MS_VULKAN_REPORT_NODE] = 0;
-    char node[96];
-    ms_vulkan_describe_node(device, fault - 1, node, sizeof node);
-    return MS_FAIL(MS_INVALID, "%s: value %d is outside of [0, %lld)", node, (int)value,
-                   (long long)ms_vulkan_fault_limit(device, fault - 1));
-}
-
-ms_status ms_vulkan_wait(ms_backend_device *device, ms_vulkan_lane *lane, uint64_t value) {
-    if (device->lost) return refuse_lost(device);
+ms_status ms_vulkan_wait(ms_vulkan_lanes *lanes, ms_vulkan_lane *lane, uint64_t value) {
+    if (lanes->lost) return refuse_lost(lanes);
     if (value > lane->completed) {
         VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                     .semaphoreCount = 1,
                                     .pSemaphores = &lane->timeline,
                                     .pValues = &value};
-        MS_TRY(
-            check(device, device->call.vkWaitSemaphores(device->handle, &wait, UINT64_MAX), "waiting for the device"));
+        MS_TRY(check(lanes, lanes->context->call.vkWaitSemaphores(lanes->context->handle, &wait, UINT64_MAX),
+                     "waiting for the device"));
         lane->completed = value;
     }
-    MS_TRY(check_fault(device));
+    MS_TRY(ms_vulkan_report_check(lanes->report, lanes->work.completed));
     return ms_vulkan_check_validation();
 }
 
-void ms_vulkan_settle(ms_backend_device *device, uint64_t value) {
-    if (device->lost || value <= device->work.completed) return;
+void ms_vulkan_settle(ms_vulkan_lanes *lanes, uint64_t value) {
+    if (lanes->lost || value <= lanes->work.completed) return;
     VkSemaphoreWaitInfo wait = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
                                 .semaphoreCount = 1,
-                                .pSemaphores = &device->work.timeline,
+                                .pSemaphores = &lanes->work.timeline,
                                 .pValues = &value};
     /* What went wrong, the next call will meet again. */
-    if (device->call.vkWaitSemaphores(device->handle, &wait, UINT64_MAX) == VK_SUCCESS) device->work.completed = value;
+    if (lanes->context->call.vkWaitSemaphores(lanes->context->handle, &wait, UINT64_MAX) == VK_SUCCESS)
+        lanes->work.completed = value;
 }
 
-ms_status ms_vulkan_wait_all(ms_backend_device *device) {
-    return ms_vulkan_wait(device, &device->work, device->work.submitted);
+ms_status ms_vulkan_wait_all(ms_vulkan_lanes *lanes) {
+    return ms_vulkan_wait(lanes, &lanes->work, lanes->work.submitted);
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "backend/vulkan/vulkan_program.h"
+#include "backend/vulkan/vulkan_status.h"
+#include "backend/vulkan/vulkan_validation.h"
 
 /* About 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of that.  Exact products run at a
    fraction of such rates, and are still far from a watchdog. */
@@ -15,7 +17,7 @@ typedef struct part_limits {
 } part_limits;
 
 static part_limits limits_of(const ms_backend_device *device) {
-    VkPhysicalDeviceType type = device->gpu.properties.deviceType;
+    VkPhysicalDeviceType type = device->context.gpu->properties.deviceType;
     bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
     return shares ? (part_limits){2e10, 4e9, 2048} : (part_limits){1e11, 2e10, 2048};
 }
@@ -44,13 +46,13 @@ static VkDeviceAddress address_of(const recorder *r, const ms_vulkan_access *acc
     case MS_VULKAN_VARIABLE:
         return r->program->variables[access->variable]->address + offset;
     case MS_VULKAN_ARENA:
-        return ms_vulkan_arena_address(r->device, access->offset_bytes);
+        return ms_vulkan_arena_address(&r->device->arena, access->offset_bytes);
     case MS_VULKAN_WORKSPACE:
-        return r->device->workspace.address + offset;
+        return r->device->arena.workspace.address + offset;
     case MS_VULKAN_STEP_SCALARS:
         return r->program->step_scalars >= 0 ? r->program->variables[r->program->step_scalars]->address : 0;
     case MS_VULKAN_FAULT:
-        return r->device->report.address;
+        return r->device->report.words.address;
     case MS_VULKAN_ABSENT:
         break;
     }
@@ -63,8 +65,8 @@ static void barrier(recorder *r) {
     VkMemoryBarrier memory = {.sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
                               .srcAccessMask = VK_ACCESS_SHADER_WRITE_BIT,
                               .dstAccessMask = VK_ACCESS_SHADER_READ_BIT | VK_ACCESS_SHADER_WRITE_BIT};
-    r->device->call.vkCmdPipelineBarrier(r->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
-                                         VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0, NULL, 0, NULL);
+    r->device->context.call.vkCmdPipelineBarrier(r->commands, VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT,
+                                                 VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT, 0, 1, &memory, 0, NULL, 0, NULL);
     r->program->n_barriers++;
     clear_pending(r);
 }
@@ -111,12 +113,12 @@ static ms_status order(recorder *r, const ms_vulkan_step *step, const VkDeviceAd
 }
 
 static ms_status record_step(recorder *r, const ms_vulkan_step *step) {
-    const struct VolkDeviceTable *call = &r->device->call;
+    const struct VolkDeviceTable *call = &r->device->context.call;
     VkDeviceAddress addresses[MS_VULKAN_MAX_OPERANDS];
     for (int i = 0; i < step->n_accesses; i++) addresses[i] = address_of(r, &step->accesses[i]);
     MS_TRY(order(r, step, addresses));
     VkPipeline pipeline;
-    MS_TRY(ms_vulkan_pipeline_get(r->device, step->shader, step->constants, step->n_constants, &pipeline));
+    MS_TRY(ms_vulkan_pipeline_get(&r->device->pipelines, step->shader, step->constants, step->n_constants, &pipeline));
     if (pipeline != r->bound) call->vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     r->bound = pipeline;
     /* All 128 bytes: a shader's block may end in padding. */
@@ -141,14 +143,14 @@ static ms_status begin_part(recorder *r) {
                                         .commandPool = program->pool,
                                         .level = VK_COMMAND_BUFFER_LEVEL_PRIMARY,
                                         .commandBufferCount = 1};
-    MS_VULKAN_TRY(r->device->call.vkAllocateCommandBuffers(r->device->handle, &info, &r->commands),
+    MS_VULKAN_TRY(r->device->context.call.vkAllocateCommandBuffers(r->device->context.handle, &info, &r->commands),
                   "allocating a command buffer");
     program->parts[program->n_parts++] = r->commands;
     /* A run may be queued while the one before is still at work: the barrier at the start keeps them apart. */
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
-    MS_VULKAN_TRY(r->device->call.vkBeginCommandBuffer(r->commands, &begin), "beginning a command buffer");
-    ms_vulkan_full_barrier(r->device, r->commands);
+    MS_VULKAN_TRY(r->device->context.call.vkBeginCommandBuffer(r->commands, &begin), "beginning a command buffer");
+    ms_vulkan_full_barrier(&r->device->context, r->commands);
     clear_pending(r);
     r->bound = VK_NULL_HANDLE;
     r->flops = r->bytes = 0;
@@ -159,28 +161,29 @@ static ms_status begin_part(recorder *r) {
 
 /* Leaves the number of the part's last node in the progress word, to name those at work when the device is lost. */
 static ms_status end_part(recorder *r) {
-    const ms_vulkan_range *report = &r->device->report;
-    uint32_t base = r->program->first_node; /* of a program without dispatches: its first node */
+    const ms_vulkan_range *report = &r->device->report.words;
+    uint32_t base = r->program->table.first; /* of a program without dispatches: its first node */
     ms_vulkan_node_range *nodes = &r->program->part_nodes[r->program->n_parts - 1];
     *nodes = r->first_node < 0 ? (ms_vulkan_node_range){base, base}
                                : (ms_vulkan_node_range){base + (uint32_t)r->first_node, base + (uint32_t)r->last_node};
-    ms_vulkan_full_barrier(r->device, r->commands);
-    r->device->call.vkCmdFillBuffer(r->commands, report->buffer,
-                                    report->offset + MS_VULKAN_REPORT_PROGRESS * sizeof(uint32_t), sizeof(uint32_t),
-                                    nodes->last + 1);
-    return ms_vulkan_status(r->device->call.vkEndCommandBuffer(r->commands), "ending a command buffer");
+    ms_vulkan_full_barrier(&r->device->context, r->commands);
+    r->device->context.call.vkCmdFillBuffer(r->commands, report->buffer,
+                                            report->offset + MS_VULKAN_REPORT_PROGRESS * sizeof(uint32_t),
+                                            sizeof(uint32_t), nodes->last + 1);
+    return ms_vulkan_status(r->device->context.call.vkEndCommandBuffer(r->commands), "ending a command buffer");
 }
 
 static void timestamp(recorder *r, int i) {
     if (!r->program->queries) return;
-    r->device->call.vkCmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->program->queries,
-                                        (uint32_t)i);
+    r->device->context.call.vkCmdWriteTimestamp(r->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, r->program->queries,
+                                                (uint32_t)i);
 }
 
 static ms_status record_node(recorder *r, int i_node, int *i_step) {
     const ms_backend_program *program = r->program;
     char activity[96];
-    ms_vulkan_describe_node(r->device, program->first_node + (uint32_t)i_node, activity, sizeof activity);
+    ms_node_tables_describe(&r->device->report.nodes, program->table.first + (uint32_t)i_node, activity,
+                            sizeof activity);
     ms_vulkan_set_activity(activity);
     ms_status status = MS_OK;
     for (; status == MS_OK && *i_step < program->encoder.n_steps; ++*i_step, r->n_steps++) {
@@ -215,11 +218,12 @@ static ms_status record_all(recorder *r) {
     ms_backend_program *program = r->program;
     MS_TRY(begin_part(r));
     if (program->queries) {
-        r->device->call.vkCmdResetQueryPool(r->commands, program->queries, 0, (uint32_t)program->n_nodes + 1);
+        r->device->context.call.vkCmdResetQueryPool(r->commands, program->queries, 0,
+                                                    (uint32_t)program->table.n_nodes + 1);
         timestamp(r, 0);
     }
     int i_step = 0;
-    for (int i = 0; i < program->n_nodes; i++) {
+    for (int i = 0; i < program->table.n_nodes; i++) {
         if (is_full(r, &program->nodes[i])) {
             MS_TRY(end_part(r));
             MS_TRY(begin_part(r));
@@ -231,19 +235,20 @@ static ms_status record_all(recorder *r) {
 
 static ms_status create_queries(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    if (!program->timing || device->gpu.timestamp_bits == 0) return MS_OK;
+    if (!program->timing || device->context.gpu->timestamp_bits == 0) return MS_OK;
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
-                                  .queryCount = (uint32_t)program->n_nodes + 1};
-    return ms_vulkan_status(device->call.vkCreateQueryPool(device->handle, &info, NULL, &program->queries),
-                            "creating a query pool");
+                                  .queryCount = (uint32_t)program->table.n_nodes + 1};
+    return ms_vulkan_status(
+        device->context.call.vkCreateQueryPool(device->context.handle, &info, NULL, &program->queries),
+        "creating a query pool");
 }
 
 ms_status ms_vulkan_record(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .queueFamilyIndex = device->gpu.queue_family};
-    MS_VULKAN_TRY(device->call.vkCreateCommandPool(device->handle, &pool, NULL, &program->pool),
+                                    .queueFamilyIndex = device->context.gpu->queue_family};
+    MS_VULKAN_TRY(device->context.call.vkCreateCommandPool(device->context.handle, &pool, NULL, &program->pool),
                   "creating a command pool");
     MS_TRY(create_queries(program));
     recorder r = {.program = program, .device = device};
@@ -251,15 +256,15 @@ ms_status ms_vulkan_record(ms_backend_program *program) {
     ms_status status = record_all(&r);
     free(r.pending);
     if (status != MS_OK) return status;
-    program->generation = device->generation;
+    program->generation = device->arena.generation;
     program->recorded_timing = program->timing;
     return MS_OK;
 }
 
 void ms_vulkan_record_finish(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    if (program->queries) device->call.vkDestroyQueryPool(device->handle, program->queries, NULL);
-    if (program->pool) device->call.vkDestroyCommandPool(device->handle, program->pool, NULL);
+    if (program->queries) device->context.call.vkDestroyQueryPool(device->context.handle, program->queries, NULL);
+    if (program->pool) device->context.call.vkDestroyCommandPool(device->context.handle, program->pool, NULL);
     free(program->parts);
     free(program->part_nodes);
     program->queries = VK_NULL_HANDLE;

@@ -1,9 +1,9 @@
-/* The limits of this machine that bench ops and bench train set results against. */
+#include "cli/bench/limits.h"
+
 #include <cblas.h>
 #include <stdlib.h>
 
 #include "backend/cpu/cpu_blas.h"
-#include "cli/bench/ops.h"
 #include "platform/clock.h"
 #include "platform/thread.h"
 

@@ -4,7 +4,7 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "cli/bench/ops.h"
+#include "cli/bench/limits.h"
 #include "platform/clock.h"
 
 enum { METER_MATMUL, METER_AXPBY, MAX_RUNS = 7, MIN_RUNS = 3 };

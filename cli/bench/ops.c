@@ -4,6 +4,7 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
+#include "cli/bench/limits.h"
 #include "cli/bench/meter.h"
 
 /* One row of the table. */

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bench/limits.h"
 #include "cli/bench/meter.h"
-#include "cli/bench/ops.h"
 #include "cli/bench/snapshot.h"
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"

@@ -13,31 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/checkpoint/checkpoint_info.h"
 #include "model/checkpoint/safetensors.h"
 #include "platform/status.h"
-
-typedef enum ms_checkpoint_kind { MS_CHECKPOINT_TEXT, MS_CHECKPOINT_INTEGER, MS_CHECKPOINT_REAL } ms_checkpoint_kind;
-
-/* One extra value of the caller's, kept in state.json. */
-typedef struct ms_checkpoint_entry {
-    const char *key;         /* UTF-8, unique */
-    ms_checkpoint_kind kind; /* which of the next three counts */
-    const char *text;        /* UTF-8 */
-    int64_t integer;         /* */
-    double real;             /* finite; kept to the last bit */
-} ms_checkpoint_entry;
-
-/* The state of a run.  When writing, everything is borrowed from the caller; when reading, from the open checkpoint. */
-typedef struct ms_checkpoint_info {
-    int64_t step;                       /* optimizer steps done, >= 0 */
-    int64_t tokens;                     /* tokens trained on, >= 0 */
-    int64_t data_position;              /* of the data set's cursor, >= 0 */
-    int64_t seed;                       /* of the run */
-    int64_t adamw_step;                 /* AdamW's step count (bias correction), >= 0 */
-    const char *config_hash;            /* any text: the caller compares it */
-    const ms_checkpoint_entry *entries; /* [n_entries] */
-    size_t n_entries;                   /* */
-} ms_checkpoint_info;
 
 /* Writes the checkpoint of info->step below `checkpoints` (created where missing).  One of the same step is replaced in
    one atomic exchange.  On failure nothing that was there changes and the partial directory is removed. MS_INVALID: bad

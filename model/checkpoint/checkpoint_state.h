@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "model/checkpoint/checkpoint.h"
+#include "model/checkpoint/checkpoint_info.h"
+#include "platform/status.h"
 
 enum { MS_CHECKPOINT_N_FILES = 2 };
 

@@ -3,7 +3,7 @@
 #ifndef MS_TESTS_OPS_BF16_H
 #define MS_TESTS_OPS_BF16_H
 
-#include "tests/ops/runner.h"
+#include "tests/ops/op_test.h"
 
 /* Makes the bf16 test of an f32 test whose outputs are known (it was run).  Of an op with several combinations of
    dtypes, `turn` picks one.  False: the op takes no bf16, its case has bf16 or integers as data already, or it is too

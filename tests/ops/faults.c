@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/ops/bf16.h"
+#include "tests/ops/runner.h"
 
 static void sum_reference(const ms_op_case *test, const void *const *in, void *const *out) {
     *(float *)out[0] = ms_naive_reduce(in[0], ms_shape_count(&test->shape[0]));

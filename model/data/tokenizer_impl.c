@@ -1,28 +1,9 @@
-#include "model/data/tokenizer.h"
-
 #include "model/data/tokenizer_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/sha256.h"
-
-ms_status ms_tokens_append(ms_tokens *tokens, int32_t id) {
-    if (tokens->n == tokens->capacity) {
-        size_t capacity = tokens->capacity ? 2 * tokens->capacity : 256;
-        int32_t *larger = realloc(tokens->ids, capacity * sizeof *larger);
-        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu tokens", capacity);
-        tokens->ids = larger;
-        tokens->capacity = capacity;
-    }
-    tokens->ids[tokens->n++] = id;
-    return MS_OK;
-}
-
-void ms_tokens_finish(ms_tokens *tokens) {
-    free(tokens->ids);
-    *tokens = (ms_tokens){0};
-}
 
 ms_status ms_tokenizer_create(int vocab_size, bool split_digits, ms_tokenizer **out) {
     *out = NULL;
@@ -129,59 +110,3 @@ ms_status ms_tokenizer_seal(ms_tokenizer *tokenizer) {
     }
     return find_identity(tokenizer);
 }
-
-ms_status ms_tokenizer_token(const ms_tokenizer *tokenizer, int32_t id, const uint8_t **out_bytes,
-                             size_t *out_size_bytes) {
-    *out_bytes = NULL;
-    *out_size_bytes = 0;
-    if (id < 0 || id >= tokenizer->vocab_size)
-        return MS_FAIL(MS_INVALID, "token id %d is outside the vocabulary of %d", id, tokenizer->vocab_size);
-    const ms_token_entry *entry = &tokenizer->entries[id];
-    if (entry->kind == MS_TOKEN_ABSENT) return MS_FAIL(MS_INVALID, "token id %d is not in the vocabulary", id);
-    *out_bytes = entry->bytes;
-    *out_size_bytes = entry->size_bytes;
-    return MS_OK;
-}
-
-ms_status ms_tokenizer_decode(const ms_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
-                              char **out_text, size_t *out_size_bytes) {
-    *out_text = NULL;
-    *out_size_bytes = 0;
-    size_t total = 0, size_bytes;
-    const uint8_t *bytes;
-    for (size_t i = 0; i < n; i++) {
-        MS_TRY_NOTE(ms_tokenizer_token(tokenizer, ids[i], &bytes, &size_bytes), "token %zu", i);
-        total += size_bytes;
-    }
-    char *text = malloc(total + 1);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu bytes of text", total);
-    size_t length = 0;
-    for (size_t i = 0; i < n; i++) {
-        const ms_token_entry *entry = &tokenizer->entries[ids[i]];
-        if (skip_special && entry->kind == MS_TOKEN_SPECIAL) continue;
-        memcpy(text + length, entry->bytes, entry->size_bytes);
-        length += entry->size_bytes;
-    }
-    text[length] = '\0';
-    *out_text = text;
-    *out_size_bytes = length;
-    return MS_OK;
-}
-
-int ms_tokenizer_vocab_size(const ms_tokenizer *tokenizer) { return tokenizer->vocab_size; }
-
-int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *content) {
-    size_t size_bytes = strlen(content);
-    for (size_t i = 0; i < tokenizer->n_added; i++) {
-        const ms_token_entry *entry = &tokenizer->entries[tokenizer->added[i]];
-        if (entry->size_bytes == size_bytes && memcmp(entry->bytes, content, size_bytes) == 0)
-            return tokenizer->added[i];
-    }
-    return -1;
-}
-
-int32_t ms_tokenizer_end_of_text(const ms_tokenizer *tokenizer) {
-    return ms_tokenizer_added_token(tokenizer, MS_END_OF_TEXT);
-}
-
-const char *ms_tokenizer_sha256(const ms_tokenizer *tokenizer) { return tokenizer->sha256; }
