@@ -5,6 +5,8 @@
 
 #include "backend/cuda/cuda_blas.h"
 #include "backend/cuda/cuda_device.h"
+#include "backend/cuda/cuda_probe.h"
+#include "backend/cuda/cuda_program.h"
 #include "backend/cuda_module.h"
 
 /* What the program looks up. */
@@ -103,12 +105,12 @@ static int cuda_n_threads(const ms_backend_device *device) { return (void)device
    not documented, and handing f32 over as it is cuts off the rest.  Before compute capability 8.0 products stay in f32,
    but attention on bf16 rounds its weights all the same. */
 static ms_product_rounding cuda_product_rounding(const ms_backend_device *device) {
-    if (device->limits.compute_major < 8) return (ms_product_rounding){.attention_weight = 0x1p-8};
+    if (device->context.limits.compute_major < 8) return (ms_product_rounding){.attention_weight = 0x1p-8};
     return (ms_product_rounding){
         .factor = 0x1p-10, .attention_factor = 0x1p-11, .attention_weight = 0x1p-8, .sum = 0x1p-23};
 }
 
-static size_t cuda_allocated_bytes(const ms_backend_device *device) { return device->held_bytes; }
+static size_t cuda_allocated_bytes(const ms_backend_device *device) { return device->memory.held_bytes; }
 
 static int cuda_choices(const ms_backend_device *device, int first, void (*tell)(void *context, const char *line),
                         void *context) {
@@ -117,19 +119,26 @@ static int cuda_choices(const ms_backend_device *device, int first, void (*tell)
 
 static ms_status cuda_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
     ms_cuda_buffer *buffer;
-    ms_status status = ms_cuda_buffer_create(device, size_bytes, &buffer);
+    ms_status status = ms_cuda_buffer_create(&device->memory, size_bytes, &buffer);
     *out = buffer;
     return status;
 }
 
 static void cuda_release(ms_backend_device *device, ms_backend_buffer buffer) {
-    ms_cuda_buffer_destroy(device, buffer);
+    ms_cuda_buffer_destroy(&device->memory, buffer);
 }
 
 static ms_status cuda_upload(ms_backend_device *device, ms_backend_buffer buffer, size_t offset_bytes, const void *data,
                              size_t size_bytes) {
-    return ms_cuda_upload(device, buffer, offset_bytes, data, size_bytes);
+    return ms_cuda_upload(&device->transfer, buffer, offset_bytes, data, size_bytes);
 }
+
+static ms_status cuda_download(ms_backend_device *device, const ms_backend_part *parts, int n_parts,
+                               void *const *out_data) {
+    return ms_cuda_download(&device->transfer, parts, n_parts, out_data);
+}
+
+static ms_status cuda_wait(ms_backend_device *device) { return ms_cuda_wait(&device->report); }
 
 static const ms_backend_impl cuda_impl = {
     .name = BACKEND_NAME,
@@ -144,11 +153,11 @@ static const ms_backend_impl cuda_impl = {
     .allocate = cuda_allocate,
     .release = cuda_release,
     .upload = cuda_upload,
-    .download = ms_cuda_download,
+    .download = cuda_download,
     .compile = ms_cuda_program_create,
     .program_destroy = ms_cuda_program_destroy,
     .run = ms_cuda_program_run,
-    .wait = ms_cuda_wait,
+    .wait = cuda_wait,
     .workspace_bytes = ms_cuda_program_workspace_bytes,
     .counts = ms_cuda_program_counts,
     .set_timing = ms_cuda_program_set_timing,

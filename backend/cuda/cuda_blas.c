@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "backend/cuda/cublas_lt.h"
-#include "backend/cuda/cuda_device.h"
 
 enum { WORKSPACE_BYTES = 32 << 20, MAX_ALIGNMENT = 256 };
 
@@ -50,30 +49,30 @@ static ms_status blas_status(cublasStatus_t error, const char *what) {
 }
 #define BLAS_TRY(call, what) MS_TRY(blas_status((call), (what)))
 
-ms_status ms_cuda_blas_create(ms_backend_device *device, ms_cuda_blas **out) {
+ms_status ms_cuda_blas_create(const ms_cuda_limits *limits, ms_cuda_memory *memory, ms_cuda_blas **out) {
     *out = NULL;
     ms_cuda_blas *blas = calloc(1, sizeof *blas);
     if (!blas) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for cuBLASLt");
-    blas->has_tf32 = device->limits.compute_major >= 8;
+    blas->has_tf32 = limits->compute_major >= 8;
     ms_status status = ms_cublas_lt_load(&blas->lt);
     if (status == MS_OK) status = blas_status(blas->lt->Create(&blas->handle), "creating a handle");
-    if (status == MS_OK) status = ms_cuda_allocate(device, WORKSPACE_BYTES, &blas->workspace);
+    if (status == MS_OK) status = ms_cuda_allocate(memory, WORKSPACE_BYTES, &blas->workspace);
     if (status != MS_OK) {
-        ms_cuda_blas_destroy(device, blas);
+        ms_cuda_blas_destroy(memory, blas);
         return status;
     }
     *out = blas;
     return MS_OK;
 }
 
-void ms_cuda_blas_destroy(ms_backend_device *device, ms_cuda_blas *blas) {
+void ms_cuda_blas_destroy(ms_cuda_memory *memory, ms_cuda_blas *blas) {
     if (!blas) return;
     while (blas->algorithms) {
         algorithm *first = blas->algorithms;
         blas->algorithms = first->next;
         free(first);
     }
-    ms_cuda_release(device, blas->workspace, WORKSPACE_BYTES);
+    ms_cuda_release(memory, blas->workspace, WORKSPACE_BYTES);
     /* An error at the end has no one left to hear it. */
     if (blas->handle) (void)blas->lt->Destroy(blas->handle);
     free(blas);

@@ -3,6 +3,7 @@
 #define MS_BACKEND_CUDA_CUDA_BLAS_H
 
 #include "backend/cuda/cuda_kernel.h"
+#include "backend/cuda/cuda_memory.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,6 +27,10 @@ typedef struct ms_cuda_blas_product {
     ms_dtype dtype;        /* of both factors, f32 or bf16 */
     ms_dtype result_dtype; /* of y and c; f32 when the factors are */
 } ms_cuda_blas_product;
+
+/* A handle of cuBLASLt with workspace of its own.  MS_UNSUPPORTED: the library cannot be loaded; MS_OUT_OF_MEMORY. */
+ms_status ms_cuda_blas_create(const ms_cuda_limits *limits, ms_cuda_memory *memory, ms_cuda_blas **out);
+void ms_cuda_blas_destroy(ms_cuda_memory *memory, ms_cuda_blas *blas); /* NULL is fine */
 
 /* Queues the product on the stream (or captures it).  Sums are f32; factors in f32 are rounded to TF32 where the device
    has tensor cores for it (compute capability 8.0).  The algorithm is the first that cuBLASLt's heuristic offers

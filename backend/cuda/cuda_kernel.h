@@ -12,6 +12,8 @@
 extern "C" {
 #endif
 #include "backend/backend.h"
+#include "backend/cuda/cuda_limits.h"
+#include "backend/cuda/cuda_status.h"
 
 typedef struct ms_cuda_operand {
     void *data; /* device address, 64-byte aligned unless it is a view of a variable; NULL: an absent optional input,
@@ -20,14 +22,6 @@ typedef struct ms_cuda_operand {
     ms_shape shape;
     int64_t count; /* elements, below 2^31 */
 } ms_cuda_operand;
-
-/* What a kernel may choose by. */
-typedef struct ms_cuda_limits {
-    int compute_major, compute_minor; /* 7.5 and above */
-    int n_multiprocessors;
-    size_t shared_bytes;       /* of a block without asking: 48 KiB */
-    size_t shared_optin_bytes; /* with cudaFuncSetAttribute */
-} ms_cuda_limits;
 
 /* Where a kernel reports bad data (an index out of range), in host memory that the device can write. */
 typedef struct ms_cuda_fault {
@@ -62,11 +56,6 @@ typedef size_t (*ms_cuda_workspace)(const ms_cuda_call *call);
     size_t ms_cuda_##lower##_workspace(const ms_cuda_call *call);
 #include "backend/ir/ops.def"
 #undef OP
-
-/* The status of a CUDA call: "cuda: <what>: cudaErrorLaunchFailure: ..."; MS_OK for cudaSuccess.  Memory, lost devices
-   and missing drivers get the status of their kind. */
-ms_status ms_cuda_status(cudaError_t error, const char *what);
-#define MS_CUDA_TRY(call, what) MS_TRY(ms_cuda_status((call), (what)))
 
 /* " f32[2,3] i32[4] -> f32[5]": dtypes and shapes of the operands that there are; `size`: 16 or more. */
 void ms_cuda_shapes_text(const ms_cuda_call *call, char *out, size_t size);

@@ -8,18 +8,18 @@ enum { TRIPLE_FLOATS = 3 * MS_PROBE_TRIPLES, RESULT_FLOATS = MS_PROBE_RESULTS * 
 
 static ms_status run(ms_backend_device *device, const float *triples, ms_cuda_buffer *buffer, float *results) {
     float *memory = buffer->memory;
-    MS_TRY(ms_cuda_upload(device, buffer, 0, triples, TRIPLE_FLOATS * sizeof(float)));
-    MS_TRY(ms_cuda_probe_launch(memory, memory + TRIPLE_FLOATS, MS_PROBE_TRIPLES, device->stream));
-    MS_TRY(ms_cuda_note_write(device, buffer));
+    MS_TRY(ms_cuda_upload(&device->transfer, buffer, 0, triples, TRIPLE_FLOATS * sizeof(float)));
+    MS_TRY(ms_cuda_probe_launch(memory, memory + TRIPLE_FLOATS, MS_PROBE_TRIPLES, device->context.stream));
+    MS_TRY(ms_cuda_note_write(&device->context, buffer));
     const ms_backend_part part = {buffer, TRIPLE_FLOATS * sizeof(float), RESULT_FLOATS * sizeof(float)};
     void *out = results;
-    return ms_cuda_download(device, &part, 1, &out);
+    return ms_cuda_download(&device->transfer, &part, 1, &out);
 }
 
 ms_status ms_cuda_probe(ms_backend_device *device, const float *triples, float *out_results) {
     ms_cuda_buffer *buffer;
-    MS_TRY(ms_cuda_buffer_create(device, (TRIPLE_FLOATS + RESULT_FLOATS) * sizeof(float), &buffer));
+    MS_TRY(ms_cuda_buffer_create(&device->memory, (TRIPLE_FLOATS + RESULT_FLOATS) * sizeof(float), &buffer));
     ms_status status = run(device, triples, buffer, out_results);
-    ms_cuda_buffer_destroy(device, buffer);
+    ms_cuda_buffer_destroy(&device->memory, buffer);
     return status;
 }

@@ -1,6 +1,7 @@
 /* Programs on CUDA: the nodes of a graph in order, captured into one CUDA graph at the first run (addresses are known
    then) and launched as a whole at every run. */
-#include <stdio.h>
+#include "backend/cuda/cuda_program.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,25 +34,21 @@ typedef struct program_call {
     ms_cuda_call call;
     ms_attributes attributes; /* what call.attributes points to */
     operand_place in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
-    int32_t block;
-    int64_t fault_limit;
 } program_call;
 
 struct ms_backend_program {
     ms_backend_device *device; /* borrowed */
-    ms_backend_program *next;  /* in the device's list */
-    program_call *calls;
-    int n_calls;
+    ms_node_table table;
+    program_call *calls;      /* [table.n_nodes] */
     ms_cuda_buffer **written; /* [n_written] variables that a run writes */
     int n_written;
-    unsigned int first_node;
     size_t arena_bytes, workspace_bytes;
     bool is_estimate; /* compiled without variables: cannot run */
     cudaGraphExec_t executable;
     size_t n_graph_nodes;
     uint64_t generation; /* of the device's arena when captured; 0: not captured */
     bool timing;
-    cudaEvent_t *events; /* [n_calls + 1], while timing */
+    cudaEvent_t *events; /* [table.n_nodes + 1], while timing */
     int64_t n_timed[MS_OP_COUNT];
     double seconds[MS_OP_COUNT];
 };
@@ -76,20 +73,22 @@ static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_
     if (planned->variable >= 0) place->variable = variable_memory(request, planned->variable);
 }
 
-static ms_status add_call(ms_backend_program *program, const ms_compile_request *request, const ms_node *node) {
-    program_call *item = &program->calls[program->n_calls];
+static ms_status set_call(ms_backend_program *program, const ms_compile_request *request, int i_node) {
+    const ms_node *node = ms_graph_node(request->graph, i_node);
+    program_call *item = &program->calls[i_node];
+    ms_node_entry *entry = &program->table.entries[i_node];
     ms_cuda_call *call = &item->call;
     item->attributes = node->attributes;
-    item->block = node->block;
+    *entry = (ms_node_entry){node->op, node->block, 0};
     call->op = node->op;
     call->attributes = &item->attributes;
     call->numerics = program->device->numerics;
-    call->stream = program->device->stream;
-    call->limits = &program->device->limits;
+    call->stream = program->device->context.stream;
+    call->limits = &program->device->context.limits;
     call->blas = program->device->blas;
-    call->fault = program->device->fault_on_device;
-    call->node = program->first_node + (unsigned int)program->n_calls;
-    call->fault_limit = &item->fault_limit;
+    call->fault = program->device->report.fault_on_device;
+    call->node = program->table.first + (unsigned int)i_node;
+    call->fault_limit = &entry->fault_limit;
     int step_scalars = ms_graph_step_scalars(request->graph);
     if (step_scalars >= 0) call->step_scalars = variable_memory(request, step_scalars);
     for (int i = 0; i < MS_MAX_INPUTS; i++)
@@ -104,7 +103,6 @@ static ms_status add_call(ms_backend_program *program, const ms_compile_request 
     }
     size_t workspace = kernels[node->op].workspace(call);
     if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
-    program->n_calls++;
     return MS_OK;
 }
 
@@ -129,20 +127,19 @@ ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_req
     if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program");
     program->device = device;
     program->arena_bytes = request->plan->arena_bytes;
-    program->first_node = device->next_node;
+    program->table.n_nodes = n_nodes;
+    ms_node_tables_add(&device->report.nodes, &program->table);
     program->is_estimate = ms_variables_count(ms_graph_variables(request->graph)) > 0 && !request->variables[0];
     program->calls = calloc((size_t)n_nodes + 1, sizeof *program->calls);
+    program->table.entries = calloc((size_t)n_nodes + 1, sizeof *program->table.entries);
     ms_status status = MS_OK;
-    if (!program->calls) status = MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program of %d nodes", n_nodes);
-    for (int i = 0; status == MS_OK && i < n_nodes; i++)
-        status = add_call(program, request, ms_graph_node(request->graph, i));
+    if (!program->calls || !program->table.entries)
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for a program of %d nodes", n_nodes);
+    for (int i = 0; status == MS_OK && i < n_nodes; i++) status = set_call(program, request, i);
     if (status == MS_OK && !program->is_estimate) status = find_written(program, request);
     /* Now rather than at the first step; which memory it is may still change with a larger program. */
     if (status == MS_OK && !program->is_estimate)
-        status = ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes);
-    program->next = device->programs;
-    device->programs = program;
-    device->next_node += (unsigned int)n_nodes;
+        status = ms_cuda_arena_reserve(&device->arena, program->arena_bytes, program->workspace_bytes);
     if (status != MS_OK) {
         ms_cuda_program_destroy(program);
         return status;
@@ -152,7 +149,7 @@ ms_status ms_cuda_program_create(ms_backend_device *device, const ms_compile_req
 }
 
 static void drop_events(ms_backend_program *program) {
-    for (int i = 0; program->events && i <= program->n_calls; i++)
+    for (int i = 0; program->events && i <= program->table.n_nodes; i++)
         if (program->events[i]) (void)cudaEventDestroy(program->events[i]);
     free(program->events);
     program->events = NULL;
@@ -168,15 +165,12 @@ void ms_cuda_program_destroy(ms_backend_program *program) {
     if (!program) return;
     ms_backend_device *device = program->device;
     /* An error was or will be told to whoever waits for results; here only the end matters. */
-    (void)cudaSetDevice(device->index);
-    if (!device->lost) (void)cudaStreamSynchronize(device->stream);
+    (void)cudaSetDevice(device->context.index);
+    if (!device->context.lost) (void)cudaStreamSynchronize(device->context.stream);
     drop_graph(program);
     drop_events(program);
-    for (ms_backend_program **link = &device->programs; *link; link = &(*link)->next)
-        if (*link == program) {
-            *link = program->next;
-            break;
-        }
+    ms_node_tables_remove(&device->report.nodes, &program->table);
+    free(program->table.entries);
     free(program->calls);
     free(program->written);
     free(program);
@@ -185,27 +179,28 @@ void ms_cuda_program_destroy(ms_backend_program *program) {
 static void resolve(operand_place place, const ms_backend_device *device, ms_cuda_operand *operand) {
     operand->data = NULL;
     if (place.offset < 0) return;
-    operand->data = (place.variable ? place.variable : (char *)device->arena) + place.offset;
+    operand->data = (place.variable ? place.variable : (char *)device->arena.arena) + place.offset;
 }
 
 static ms_status launch(ms_backend_program *program, int i) {
     program_call *item = &program->calls[i];
     for (int j = 0; j < MS_MAX_INPUTS; j++) resolve(item->in[j], program->device, &item->call.in[j]);
     for (int j = 0; j < MS_MAX_OUTPUTS; j++) resolve(item->out[j], program->device, &item->call.out[j]);
-    item->call.workspace = program->device->workspace;
+    item->call.workspace = program->device->arena.workspace;
     MS_TRY_NOTE(kernels[item->call.op].run(&item->call), "%s (node %d, block %d)", ms_op_get(item->call.op)->name, i,
-                (int)item->block);
+                (int)program->table.entries[i].block);
     return MS_OK;
 }
 
 static ms_status launch_all(ms_backend_program *program) {
-    for (int i = 0; i < program->n_calls; i++) MS_TRY(launch(program, i));
+    for (int i = 0; i < program->table.n_nodes; i++) MS_TRY(launch(program, i));
     return MS_OK;
 }
 
 static ms_status instantiate(ms_backend_program *program, cudaGraph_t graph) {
-    MS_TRY(ms_cuda_check(program->device, cudaGraphGetNodes(graph, NULL, &program->n_graph_nodes), "counting nodes"));
-    return ms_cuda_check(program->device, cudaGraphInstantiate(&program->executable, graph, 0),
+    MS_TRY(ms_cuda_check(&program->device->context, cudaGraphGetNodes(graph, NULL, &program->n_graph_nodes),
+                         "counting nodes"));
+    return ms_cuda_check(&program->device->context, cudaGraphInstantiate(&program->executable, graph, 0),
                          "instantiating a graph");
 }
 
@@ -214,24 +209,24 @@ static ms_status instantiate(ms_backend_program *program, cudaGraph_t graph) {
 static ms_status capture(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     cudaGraph_t graph = NULL;
-    MS_TRY(ms_cuda_check(device, cudaStreamBeginCapture(device->stream, cudaStreamCaptureModeRelaxed),
+    MS_TRY(ms_cuda_check(&device->context, cudaStreamBeginCapture(device->context.stream, cudaStreamCaptureModeRelaxed),
                          "beginning a capture"));
     ms_status status = launch_all(program);
     /* The capture must end even when a launch failed; its own error is then the lesser one. */
-    cudaError_t error = cudaStreamEndCapture(device->stream, &graph);
-    if (status == MS_OK) status = ms_cuda_check(device, error, "ending a capture");
+    cudaError_t error = cudaStreamEndCapture(device->context.stream, &graph);
+    if (status == MS_OK) status = ms_cuda_check(&device->context, error, "ending a capture");
     if (status == MS_OK) status = instantiate(program, graph);
     if (graph) (void)cudaGraphDestroy(graph);
-    if (status == MS_OK) program->generation = device->generation;
+    if (status == MS_OK) program->generation = device->arena.generation;
     return status;
 }
 
 static ms_status make_events(ms_backend_program *program) {
     if (program->events) return MS_OK;
-    program->events = calloc((size_t)program->n_calls + 1, sizeof *program->events);
+    program->events = calloc((size_t)program->table.n_nodes + 1, sizeof *program->events);
     if (!program->events) return MS_FAIL(MS_OUT_OF_MEMORY, "cuda: no host memory for events");
-    for (int i = 0; i <= program->n_calls; i++)
-        MS_TRY(ms_cuda_check(program->device, cudaEventCreateWithFlags(&program->events[i], cudaEventDefault),
+    for (int i = 0; i <= program->table.n_nodes; i++)
+        MS_TRY(ms_cuda_check(&program->device->context, cudaEventCreateWithFlags(&program->events[i], cudaEventDefault),
                              "creating an event"));
     return MS_OK;
 }
@@ -245,20 +240,21 @@ static bool wants_single_ops(void) {
 /* The operands' shapes are in the note: a fault on the device is told by the wait, not by the launch. */
 static ms_status wait_for(const ms_backend_program *program, int i) {
     const ms_cuda_call *call = &program->calls[i].call;
-    ms_status status = ms_cuda_check(program->device, cudaStreamSynchronize(program->device->stream), "waiting");
+    ms_status status =
+        ms_cuda_check(&program->device->context, cudaStreamSynchronize(program->device->context.stream), "waiting");
     if (status == MS_OK) return MS_OK;
     char shapes[400];
     ms_cuda_shapes_text(call, shapes, sizeof shapes);
     return ms_status_note(status, "%s (node %d, block %d):%s", ms_op_get(call->op)->name, i,
-                          (int)program->calls[i].block, shapes);
+                          (int)program->table.entries[i].block, shapes);
 }
 
 static ms_status run_single_ops(ms_backend_program *program) {
-    for (int i = 0; i < program->n_calls; i++) {
+    for (int i = 0; i < program->table.n_nodes; i++) {
         MS_TRY(launch(program, i));
         MS_TRY(wait_for(program, i));
     }
-    return ms_cuda_check_fault(program->device);
+    return ms_cuda_check_fault(&program->device->report);
 }
 
 /* One launch after the other with an event behind each.  Waiting only at the end keeps the host ahead of the device, so
@@ -266,41 +262,46 @@ static ms_status run_single_ops(ms_backend_program *program) {
 static ms_status run_timed(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     MS_TRY(make_events(program));
-    MS_TRY(ms_cuda_check(device, cudaEventRecord(program->events[0], device->stream), "recording an event"));
-    for (int i = 0; i < program->n_calls; i++) {
+    MS_TRY(ms_cuda_check(&device->context, cudaEventRecord(program->events[0], device->context.stream),
+                         "recording an event"));
+    for (int i = 0; i < program->table.n_nodes; i++) {
         MS_TRY(launch(program, i));
-        MS_TRY(ms_cuda_check(device, cudaEventRecord(program->events[i + 1], device->stream), "recording an event"));
+        MS_TRY(ms_cuda_check(&device->context, cudaEventRecord(program->events[i + 1], device->context.stream),
+                             "recording an event"));
     }
-    MS_TRY(ms_cuda_check(device, cudaEventSynchronize(program->events[program->n_calls]), "waiting for the device"));
-    for (int i = 0; i < program->n_calls; i++) {
+    MS_TRY(ms_cuda_check(&device->context, cudaEventSynchronize(program->events[program->table.n_nodes]),
+                         "waiting for the device"));
+    for (int i = 0; i < program->table.n_nodes; i++) {
         float milliseconds = 0;
-        MS_TRY(ms_cuda_check(device, cudaEventElapsedTime(&milliseconds, program->events[i], program->events[i + 1]),
+        MS_TRY(ms_cuda_check(&device->context,
+                             cudaEventElapsedTime(&milliseconds, program->events[i], program->events[i + 1]),
                              "reading an event"));
         program->seconds[program->calls[i].call.op] += 1e-3 * (double)milliseconds;
         program->n_timed[program->calls[i].call.op]++;
     }
-    return ms_cuda_check_fault(device);
+    return ms_cuda_check_fault(&device->report);
 }
 
 static ms_status run(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     if (wants_single_ops()) return run_single_ops(program);
     if (program->timing) return run_timed(program);
-    if (program->generation != device->generation) {
+    if (program->generation != device->arena.generation) {
         drop_graph(program);
         MS_TRY(capture(program));
     }
-    return ms_cuda_check(device, cudaGraphLaunch(program->executable, device->stream), "launching a graph");
+    return ms_cuda_check(&device->context, cudaGraphLaunch(program->executable, device->context.stream),
+                         "launching a graph");
 }
 
 ms_status ms_cuda_program_run(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     if (program->is_estimate)
         return MS_FAIL(MS_INTERNAL, "cuda: a program that was compiled for an estimate cannot run");
-    MS_TRY(ms_cuda_use(device));
-    MS_TRY(ms_cuda_device_reserve(device, program->arena_bytes, program->workspace_bytes));
+    MS_TRY(ms_cuda_use(&device->context));
+    MS_TRY(ms_cuda_arena_reserve(&device->arena, program->arena_bytes, program->workspace_bytes));
     MS_TRY(run(program));
-    for (int i = 0; i < program->n_written; i++) MS_TRY(ms_cuda_note_write(device, program->written[i]));
+    for (int i = 0; i < program->n_written; i++) MS_TRY(ms_cuda_note_write(&device->context, program->written[i]));
     return MS_OK;
 }
 
@@ -319,7 +320,7 @@ void ms_cuda_program_counts(const ms_backend_program *program, ms_program_counts
     int32_t n = (int32_t)program->n_graph_nodes;
     /* One after the other, as they were captured. */
     *out = (ms_program_counts){.n_dispatches = n, .n_barriers = n > 0 ? n - 1 : 0, .n_submissions = 1};
-    for (int i = 0; i < program->n_calls; i++) out->operand_bytes += call_bytes(&program->calls[i].call);
+    for (int i = 0; i < program->table.n_nodes; i++) out->operand_bytes += call_bytes(&program->calls[i].call);
 }
 
 void ms_cuda_program_set_timing(ms_backend_program *program, bool on) {
@@ -332,18 +333,4 @@ void ms_cuda_program_set_timing(ms_backend_program *program, bool on) {
 void ms_cuda_program_get_times(const ms_backend_program *program, ms_op_time *out) {
     for (int i = 0; i < MS_OP_COUNT; i++)
         out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, program->n_timed[i], program->seconds[i]};
-}
-
-void ms_cuda_describe_node(const ms_backend_device *device, unsigned int node, char *out, size_t size,
-                           int64_t *out_limit) {
-    *out_limit = 0;
-    snprintf(out, size, "a node of an earlier program");
-    for (const ms_backend_program *program = device->programs; program; program = program->next) {
-        if (node < program->first_node || node - program->first_node >= (unsigned int)program->n_calls) continue;
-        const program_call *item = &program->calls[node - program->first_node];
-        *out_limit = item->fault_limit;
-        snprintf(out, size, "%s (node %u, block %d)", ms_op_get(item->call.op)->name, node - program->first_node,
-                 (int)item->block);
-        return;
-    }
 }

@@ -1,6 +1,6 @@
 // What `exact` needs of a device, tried on it: each thread writes the results of one triple of numbers, for
 // cuda_probe.c to compare with the processor's.
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 extern "C" {
 #include "backend/cuda/cuda_probe.h"

@@ -1,5 +1,5 @@
 /* Included before each .cu file that is compiled as C++17 for the CPU (see cuda_host_sources in CMakeLists.txt): the
-   language of kernels, by macros and functions.  backend/cuda/ops/cuda_kernel.cuh has the same macros for nvcc:
+   language of kernels, by macros and functions.  backend/cuda/cuda_kernel.cuh has the same macros for nvcc:
 
        MS_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)   kernel<<<grid, block, shared_bytes,
    stream>>>(arguments...) MS_SHARED(type, name, extents)      __shared__ type name extents     e.g. MS_SHARED(float,

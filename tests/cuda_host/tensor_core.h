@@ -1,6 +1,6 @@
 /* Tensor-core instructions and the loads that feed them, for kernels on the CPU, with the register layouts of the PTX
    ISA
-   ("Matrix fragments").  backend/cuda/ops/cuda_kernel.cuh has functions of the same names and arguments made of inline
+   ("Matrix fragments").  backend/cuda/cuda_kernel.cuh has functions of the same names and arguments made of inline
    PTX. All 32 lanes of a warp call them together; products are exact and added in f32 from k = 0 up, which a device
    does in an order of its own. */
 #ifndef MS_TESTS_CUDA_HOST_TENSOR_CORE_H

@@ -2,7 +2,7 @@
 #ifndef MS_BACKEND_CUDA_ATTENTION_CUH
 #define MS_BACKEND_CUDA_ATTENTION_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 #include "backend/cuda/ops/quad.cuh"
 
 struct ms_cuda_attention_shape {

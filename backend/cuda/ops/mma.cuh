@@ -13,7 +13,7 @@
 #ifndef MS_BACKEND_CUDA_MMA_CUH
 #define MS_BACKEND_CUDA_MMA_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 #ifndef MS_CUDA_HOST
 

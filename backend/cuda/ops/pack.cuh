@@ -4,7 +4,7 @@
 #ifndef MS_BACKEND_CUDA_PACK_CUH
 #define MS_BACKEND_CUDA_PACK_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 // Numbers of T in 16 bytes.
 #define MS_PACK_WIDTH(T) (16 / (int)sizeof(T))

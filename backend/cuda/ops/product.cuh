@@ -2,7 +2,7 @@
 #ifndef MS_BACKEND_CUDA_PRODUCT_CUH
 #define MS_BACKEND_CUDA_PRODUCT_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 // A factor as rows (the index that survives) by depth (the summed one); the rows of the right factor are y's columns.
 struct ms_cuda_factor {

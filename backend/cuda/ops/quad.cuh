@@ -2,7 +2,7 @@
 #ifndef MS_BACKEND_CUDA_QUAD_CUH
 #define MS_BACKEND_CUDA_QUAD_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 // Elements i to i + 3 of p, which are aligned to their size.
 static __device__ __forceinline__ float4 ms_load_quad(const float *p, unsigned int i) {

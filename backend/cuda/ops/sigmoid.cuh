@@ -4,7 +4,7 @@
 #ifndef MS_BACKEND_CUDA_SIGMOID_CUH
 #define MS_BACKEND_CUDA_SIGMOID_CUH
 
-#include "backend/cuda/ops/cuda_kernel.cuh"
+#include "backend/cuda/cuda_kernel.cuh"
 
 template <bool FAST> static __device__ __forceinline__ float ms_exp_by(float x) {
     if constexpr (FAST) return __expf(x);
