@@ -13,7 +13,7 @@ enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
 struct arguments {
     ms_option_list ops, devices;
-    const char *numerics, *json;
+    const char *numerics, *json, *slice;
     int64_t seed;
     bool quick, plant, ops_only, runs_only;
 };
@@ -27,6 +27,8 @@ static const ms_option options[] = {
     {"quick", MS_OPTION_FLAG, offsetof(struct arguments, quick), NULL, NULL, "Small cases and short runs"},
     {"ops-only", MS_OPTION_FLAG, offsetof(struct arguments, ops_only), NULL, NULL, "No training runs"},
     {"runs-only", MS_OPTION_FLAG, offsetof(struct arguments, runs_only), NULL, NULL, "No ops"},
+    {"slice", MS_OPTION_STRING, offsetof(struct arguments, slice), NULL, "K/N",
+     "Of each op, the first case and the Kth of N parts of the others, K from 0"},
     {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
@@ -109,6 +111,14 @@ static ms_status add_all_devices(const char *numerics, selection *plan) {
     return MS_OK;
 }
 
+static ms_status read_slice(const char *text, ms_verify_ops_options *out) {
+    char end;
+    if (sscanf(text, "%d/%d%c", &out->slice, &out->n_slices, &end) != 2 || out->n_slices < 1 || out->slice < 0 ||
+        out->slice >= out->n_slices)
+        return MS_FAIL(MS_USAGE, "--slice %s: must be K/N with K from 0 to N - 1, e.g. 0/4", text);
+    return MS_OK;
+}
+
 static ms_status make_plan(const struct arguments *arguments, selection *plan) {
     const char *numerics = arguments->numerics;
     if (strcmp(numerics, "exact") != 0 && strcmp(numerics, "fast") != 0 && strcmp(numerics, "both") != 0)
@@ -116,8 +126,13 @@ static ms_status make_plan(const struct arguments *arguments, selection *plan) {
     if (arguments->seed < 0) return MS_FAIL(MS_USAGE, "--seed %lld: must not be negative", (long long)arguments->seed);
     if (arguments->runs_only && (arguments->ops_only || arguments->ops.n_items > 0))
         return MS_FAIL(MS_USAGE, "--runs-only with --ops-only or --op leaves nothing to verify");
-    plan->ops = (ms_verify_ops_options){
-        .quick = arguments->quick, .plant = arguments->plant, .seed = (uint64_t)arguments->seed};
+    ms_verify_ops_options slice = {.n_slices = 0};
+    if (arguments->slice) MS_TRY(read_slice(arguments->slice, &slice));
+    plan->ops = (ms_verify_ops_options){.quick = arguments->quick,
+                                        .slice = slice.slice,
+                                        .n_slices = slice.n_slices,
+                                        .plant = arguments->plant,
+                                        .seed = (uint64_t)arguments->seed};
     MS_TRY(select_ops(&arguments->ops, &plan->ops));
     if (arguments->devices.n_items == 0) return add_all_devices(numerics, plan);
     for (int i = 0; i < arguments->devices.n_items; i++)

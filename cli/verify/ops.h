@@ -8,6 +8,7 @@
 typedef struct ms_verify_ops_options {
     bool selected[MS_OP_COUNT]; /* which ops */
     bool quick;                 /* only small cases */
+    int32_t slice, n_slices;    /* of each op, its first case and those of slice 0 .. n_slices - 1; n_slices 0: all */
     bool plant;                 /* faults in each op and subject, whose rows must fail there: one bit of a result; a
                                    guard word, an input, an output left unwritten; a NaN that became a number */
     uint64_t seed;

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The run that every device ends alike: `micro`, 50 steps in `exact`.  Its hashes are written down here: whoever changes them says so in
+# CHANGELOG.md.  Its spectra are those of device cpu on this machine.
+# Usage: one_hash.sh PROGRAM [DEVICE]     DEVICE: cpu unless named
+. "$(dirname "$0")/support.sh"
+device=${2:-cpu}
+weights=96bb49c1
+state=ba8c6ff4
+
+must micro --run run --device "$device" --steps 50
+hashes >run.hashes
+cat run.hashes
+grep -q "^weights_sha256  *$weights" run.hashes || fail "other weights than $weights..."
+grep -q "^optimizer_state_sha256  *$state" run.hashes || fail "another optimizer state than $state..."
+[ "$device" != cpu ] || exit 0
+must micro --run cpu --device cpu --steps 50
+cmp cpu/spectra.jsonl run/spectra.jsonl || fail "other spectra than on device cpu"
+[ "$(wc -l <run/spectra.jsonl)" -ge 12 ] || fail "spectra.jsonl has too few lines"
