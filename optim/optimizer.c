@@ -1,47 +1,26 @@
 #include "optim/optimizer.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/ir/build.h"
 
-double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns) {
-    double ratio = (double)rows / (double)columns;
-    switch (scaling) {
-    case MS_SCALING_MOONLIGHT:
-        return 0.2 * sqrt((double)(rows > columns ? rows : columns));
-    case MS_SCALING_ROWS_COLS:
-        return sqrt(ratio);
-    case MS_SCALING_MAX_ROWS_COLS:
-        break;
-    }
-    return sqrt(ratio > 1 ? ratio : 1);
-}
+/* The table of rules. */
+static const struct {
+    const ms_optimizer_rule *rule;
+    size_t settings; /* offset in ms_optimizer_config */
+} table[MS_OPTIMIZER_COUNT] = {
+#define RULE(upper, lower) [MS_OPTIMIZER_##upper] = {&ms_##lower##_rule, offsetof(ms_optimizer_config, lower)},
+#include "optim/rules.def"
+#undef RULE
+};
 
-static ms_status add_state(ms_optimizer *optimizer, const char *prefix, const ms_variable *of, int32_t *out) {
-    char name[128];
-    int index;
-    snprintf(name, sizeof name, "%s.%s", prefix, of->name);
-    ms_shape shape = of->shape;
-    MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_STATE, MS_DTYPE_F32, shape, &index));
-    *out = index;
-    return MS_OK;
-}
+const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind) { return table[kind].rule; }
 
-static ms_status check_parameter(const ms_optimizer *optimizer, const ms_optimizer_parameter *parameter) {
-    const ms_variable *variable = ms_variables_get(optimizer->variables, parameter->variable);
-    if (!parameter->is_matrix) return MS_OK;
-    if (variable->shape.rank != 3)
-        return MS_FAIL(MS_INVALID, "optimizer: %s has rank %d, a stack of matrices has 3", variable->name,
-                       variable->shape.rank);
-    for (int i = 0; i < parameter->n_groups; i++) {
-        bool split = optimizer->config.split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
-        if (split && (optimizer->config.head_size < 1 || parameter->group_rows[i] % optimizer->config.head_size != 0))
-            return MS_FAIL(MS_INVALID, "optimizer: %s: %lld rows are not whole heads of %d", variable->name,
-                           (long long)parameter->group_rows[i], optimizer->config.head_size);
-    }
-    return MS_OK;
+static ms_rule_use rule_of(const ms_optimizer_config *config, ms_optimizer_kind kind) {
+    return (ms_rule_use){table[kind].rule, (const char *)config + table[kind].settings};
 }
 
 static ms_status add_output(ms_optimizer *optimizer, const char *name, int64_t count, int32_t *out) {
@@ -51,152 +30,141 @@ static ms_status add_output(ms_optimizer *optimizer, const char *name, int64_t c
     return MS_OK;
 }
 
-ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables, int step_scalars,
+static ms_status init_rules(ms_optimizer *optimizer) {
+    const ms_optimizer_config *config = &optimizer->config;
+    ms_rule_use matrices = config->matrices_rule.rule ? config->matrices_rule : rule_of(config, config->kind);
+    ms_rule_use others = rule_of(config, MS_OPTIMIZER_ADAMW);
+    optimizer->rules[optimizer->n_rules++].use = matrices;
+    if (matrices.rule != others.rule || matrices.settings != others.settings)
+        optimizer->rules[optimizer->n_rules++].use = others;
+    for (int i = 0; i < optimizer->n_rules; i++) {
+        optimizer->rules[i].first_scalar = optimizer->n_step_scalars;
+        optimizer->n_step_scalars += optimizer->rules[i].use.rule->n_scalars;
+    }
+    int index;
+    MS_TRY(ms_variables_add(optimizer->variables, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32,
+                            ms_shape_1(optimizer->n_step_scalars), &index));
+    optimizer->step_scalars = index;
+    return MS_OK;
+}
+
+static ms_status add_states(ms_optimizer *optimizer, const ms_optimizer_rule *rule, ms_optimizer_entry *entry) {
+    for (int i = 0; i < rule->n_states; i++) {
+        /* Borrowed until the next add. */
+        const ms_variable *of = ms_variables_get(optimizer->variables, entry->parameter.variable);
+        const ms_rule_state *state = &rule->states[i];
+        char name[128];
+        int index;
+        snprintf(name, sizeof name, "%s.%s", state->prefix, of->name);
+        ms_shape shape = state->shape ? state->shape(&of->shape) : of->shape;
+        MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_STATE, MS_DTYPE_F32, shape, &index));
+        entry->states[i] = index;
+    }
+    return MS_OK;
+}
+
+static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_parameter *parameter) {
+    ms_optimizer_entry *entry = &optimizer->parameters[optimizer->n_parameters++];
+    entry->parameter = *parameter;
+    entry->i_rule = parameter->is_matrix ? 0 : optimizer->n_rules - 1;
+    const ms_variable *variable = ms_variables_get(optimizer->variables, parameter->variable);
+    if (parameter->is_matrix && variable->shape.rank != 3)
+        return MS_FAIL(MS_INVALID, "optimizer: %s has rank %d, a stack of matrices has 3", variable->name,
+                       variable->shape.rank);
+    const ms_rule_use *use = &optimizer->rules[entry->i_rule].use;
+    MS_TRY(use->rule->check(use->settings, parameter, variable));
+    entry->first_norm = optimizer->n_norms;
+    entry->n_norms = parameter->is_matrix ? (int32_t)variable->shape.dim[0] * parameter->n_groups : 1;
+    optimizer->n_norms += entry->n_norms;
+    return add_states(optimizer, use->rule, entry);
+}
+
+ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
                             const ms_optimizer_parameter *parameters, int n_parameters, ms_optimizer *out) {
     memset(out, 0, sizeof *out);
     if (n_parameters < 1 || n_parameters > MS_MAX_OPTIMIZER_PARAMETERS)
         return MS_FAIL(MS_INVALID, "optimizer: %d parameters, must be 1 to %d", n_parameters,
                        MS_MAX_OPTIMIZER_PARAMETERS);
-    if (!(config->gradient_clip >= 0) || !(config->beta1 >= 0 && config->beta1 < 1) ||
-        !(config->beta2 >= 0 && config->beta2 < 1) || !(config->epsilon > 0))
-        return MS_FAIL(MS_INVALID,
-                       "optimizer: gradient clip %g, betas %g and %g, epsilon %g: clip not negative, betas in [0, 1), "
-                       "epsilon positive",
-                       (double)config->gradient_clip, (double)config->beta1, (double)config->beta2,
-                       (double)config->epsilon);
+    if (!(config->gradient_clip >= 0))
+        return MS_FAIL(MS_INVALID, "optimizer: gradient clip %g is negative", (double)config->gradient_clip);
     out->config = *config;
     out->variables = variables;
-    out->step_scalars = step_scalars;
-    out->n_parameters = n_parameters;
-    for (int i = 0; i < n_parameters; i++) {
-        ms_optimizer_parameter *parameter = &out->parameters[i];
-        *parameter = parameters[i];
-        MS_TRY(check_parameter(out, parameter));
-        const ms_variable *variable = ms_variables_get(variables, parameter->variable);
-        int64_t layers = variable->shape.dim[0];
-        ms_variable copy = *variable; /* the table may move while states are added */
-        parameter->second = -1;
-        MS_TRY(add_state(out, "momentum", &copy, &parameter->momentum));
-        bool adamw = !parameter->is_matrix || config->kind == MS_OPTIMIZER_ADAMW;
-        if (adamw) MS_TRY(add_state(out, "second_moment", &copy, &parameter->second));
-        parameter->first_norm = out->n_norms;
-        parameter->n_norms = parameter->is_matrix ? (int32_t)layers * parameter->n_groups : 1;
-        out->n_norms += parameter->n_norms;
-    }
+    MS_TRY(init_rules(out));
+    for (int i = 0; i < n_parameters; i++) MS_TRY(add_parameter(out, &parameters[i]));
     MS_TRY(add_output(out, "gradient_squares", out->n_norms, &out->gradient_squares));
     MS_TRY(add_output(out, "weight_squares", out->n_norms, &out->weight_squares));
     MS_TRY(add_output(out, "update_squares", out->n_norms, &out->update_squares));
     return add_output(out, "clip", 2, &out->clip);
 }
 
-/* Stores the sums of squares of x, laid out as parameter, into its place of the output variable. */
-static void store_squares(ms_graph *graph, const ms_optimizer_parameter *parameter, ms_tensor x, int32_t output) {
+/* Stores the sums of squares of x, laid out as the parameter, into its place of the output variable. */
+static void store_squares(ms_graph *graph, const ms_optimizer_entry *entry, ms_tensor x, int32_t output) {
+    const ms_optimizer_parameter *parameter = &entry->parameter;
     ms_tensor squares;
     if (parameter->is_matrix) {
         squares = ms_sum_squares(graph, x, parameter->n_groups, parameter->group_rows);
-        squares = ms_reshape(graph, squares, ms_shape_1(parameter->n_norms));
+        squares = ms_reshape(graph, squares, ms_shape_1(entry->n_norms));
     } else {
         squares = ms_sum_squares(graph, x, 0, NULL);
     }
-    ms_assign(graph, squares, ms_view(graph, output, parameter->first_norm, ms_shape_1(parameter->n_norms)));
+    ms_assign(graph, squares, ms_view(graph, output, entry->first_norm, ms_shape_1(entry->n_norms)));
 }
 
-/* Orthogonalises rows [begin, begin + rows) of u alone, in pieces of piece_rows, and scales each. */
-static ms_tensor update_of_group(const ms_optimizer *optimizer, ms_graph *graph, ms_tensor rows_of_u,
-                                 int64_t piece_rows) {
-    if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
-    ms_shape shape = ms_graph_tensor(graph, rows_of_u)->shape;
-    int64_t pieces = shape.dim[1] / piece_rows;
-    ms_tensor u = ms_reshape(graph, rows_of_u, ms_shape_3(shape.dim[0] * pieces, piece_rows, shape.dim[2]));
-    ms_tensor o = ms_orthogonalise(graph, u, optimizer->config.coefficients);
-    double scale = ms_muon_scale(optimizer->config.scaling, piece_rows, shape.dim[2]);
-    o = ms_axpby(graph, ms_constant((float)scale), o, ms_constant(0), MS_NO_TENSOR);
-    return ms_reshape(graph, o, shape);
-}
-
-/* The scaled orthogonalised update U [L,R,C] of u. */
-static ms_tensor muon_direction(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_parameter *parameter,
-                                ms_tensor u) {
-    const ms_optimizer_config *config = &optimizer->config;
-    ms_shape shape = ms_variables_get(optimizer->variables, parameter->variable)->shape;
-    bool split_heads = config->split == MS_SPLIT_PER_HEAD && parameter->per_head[0];
-    if (config->split == MS_SPLIT_MERGED || (parameter->n_groups == 1 && !split_heads))
-        return update_of_group(optimizer, graph, u, shape.dim[1]);
-    ms_tensor groups[MS_MAX_SEGMENTS];
-    int64_t begin = 0;
-    for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])
-        groups[i] = ms_slice(graph, u, begin, parameter->group_rows[i]);
-    ms_tensor direction = u;
-    begin = 0;
-    for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++]) {
-        bool heads = config->split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
-        int64_t piece = heads ? config->head_size : parameter->group_rows[i];
-        direction = ms_insert(graph, direction, update_of_group(optimizer, graph, groups[i], piece), begin);
-    }
-    return direction;
-}
-
-/* delta, to be subtracted from the weights. */
-static ms_tensor muon_delta(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_parameter *parameter,
-                            ms_tensor clip) {
-    const ms_optimizer_config *config = &optimizer->config;
-    ms_ema_nesterov_attributes attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.momentum = ms_step_scalar(1, MS_SCALAR_MOMENTUM);
-    attributes.nesterov = config->nesterov;
-    ms_tensor momentum = ms_view_all(graph, parameter->momentum), new_momentum, u;
-    ms_ema_nesterov(graph, momentum, ms_view_all(graph, parameter->gradient), clip, &attributes, &new_momentum, &u);
-    ms_assign(graph, new_momentum, momentum);
-    ms_tensor direction = muon_direction(optimizer, graph, parameter, u);
-    bool on_update = config->decay_mode == MS_DECAY_UPDATE || config->decay_mode == MS_DECAY_BOTH;
-    bool on_weight = config->decay_mode == MS_DECAY_DECOUPLED || config->decay_mode == MS_DECAY_BOTH;
-    ms_coefficient rate = ms_step_scalar(on_update ? 1 + config->decay : 1, MS_SCALAR_LR_MUON);
-    if (!on_weight) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
-    ms_coefficient decay = ms_step_scalar(config->decay, MS_SCALAR_LR_MUON);
-    return ms_axpby(graph, rate, direction, decay, ms_view_all(graph, parameter->variable));
-}
-
-static ms_tensor adamw_delta(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_parameter *parameter,
+/* clip: MS_NO_TENSOR when clipping is off. */
+static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
                              ms_tensor clip) {
-    const ms_optimizer_config *config = &optimizer->config;
-    ms_adamw_attributes attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.lr = ms_step_scalar(1, MS_SCALAR_LR_ADAMW);
-    attributes.beta1 = config->beta1;
-    attributes.beta2 = config->beta2;
-    attributes.epsilon = config->epsilon;
-    attributes.decay = parameter->is_matrix ? config->matrix_decay : 0;
-    attributes.inverse_bias1 = ms_step_scalar(1, MS_SCALAR_INVERSE_BIAS1);
-    attributes.inverse_bias2 = ms_step_scalar(1, MS_SCALAR_INVERSE_BIAS2);
-    ms_tensor inputs[5] = {ms_view_all(graph, parameter->momentum), ms_view_all(graph, parameter->second),
-                           ms_view_all(graph, parameter->gradient), ms_view_all(graph, parameter->variable), clip};
-    ms_tensor outputs[3];
-    ms_adamw(graph, inputs, &attributes, outputs);
-    ms_assign(graph, outputs[0], inputs[0]);
-    ms_assign(graph, outputs[1], inputs[1]);
-    return outputs[2];
+    const ms_optimizer_rule_in_use *in_use = &optimizer->rules[entry->i_rule];
+    const ms_optimizer_rule *rule = in_use->use.rule;
+    ms_rule_inputs inputs = {.settings = in_use->use.settings,
+                             .parameter = &entry->parameter,
+                             .weight = ms_view_all(graph, entry->parameter.variable),
+                             .gradient = ms_view_all(graph, entry->parameter.gradient),
+                             .clip = clip,
+                             .first_scalar = in_use->first_scalar};
+    store_squares(graph, entry, inputs.weight, optimizer->weight_squares);
+    for (int i = 0; i < rule->n_states; i++) inputs.states[i] = ms_view_all(graph, entry->states[i]);
+    ms_tensor delta = rule->delta(graph, &inputs);
+    store_squares(graph, entry, delta, optimizer->update_squares);
+    ms_assign(graph, ms_axpby(graph, ms_constant(1), inputs.weight, ms_constant(-1), delta), inputs.weight);
 }
 
 ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph) {
     const ms_optimizer_config *config = &optimizer->config;
     for (int i = 0; i < optimizer->n_parameters; i++) {
-        const ms_optimizer_parameter *parameter = &optimizer->parameters[i];
-        store_squares(graph, parameter, ms_view_all(graph, parameter->gradient), optimizer->gradient_squares);
+        const ms_optimizer_entry *entry = &optimizer->parameters[i];
+        store_squares(graph, entry, ms_view_all(graph, entry->parameter.gradient), optimizer->gradient_squares);
     }
     /* Without clipping the norm is still reported: a limit that no f32 norm exceeds makes the factor 1. */
     float max_norm = config->gradient_clip > 0 ? config->gradient_clip : INFINITY;
     ms_tensor clip = ms_clip_factor(graph, ms_view_all(graph, optimizer->gradient_squares), max_norm);
     ms_assign(graph, clip, ms_view_all(graph, optimizer->clip));
     ms_tensor used_clip = config->gradient_clip > 0 ? clip : MS_NO_TENSOR;
-    for (int i = 0; i < optimizer->n_parameters; i++) {
-        const ms_optimizer_parameter *parameter = &optimizer->parameters[i];
-        bool muon = parameter->is_matrix && config->kind == MS_OPTIMIZER_MUON;
-        ms_tensor weight = ms_view_all(graph, parameter->variable);
-        store_squares(graph, parameter, weight, optimizer->weight_squares);
-        ms_tensor delta = muon ? muon_delta(optimizer, graph, parameter, used_clip)
-                               : adamw_delta(optimizer, graph, parameter, used_clip);
-        store_squares(graph, parameter, delta, optimizer->update_squares);
-        ms_assign(graph, ms_axpby(graph, ms_constant(1), weight, ms_constant(-1), delta), weight);
-    }
+    for (int i = 0; i < optimizer->n_parameters; i++)
+        update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip);
     return ms_graph_status(graph);
+}
+
+ms_status ms_optimizer_step_at(const ms_optimizer *optimizer, int64_t step, double factor, ms_optimizer_step *out) {
+    *out = (ms_optimizer_step){0};
+    for (int i = 0; i < optimizer->n_rules; i++) {
+        const ms_optimizer_rule_in_use *in_use = &optimizer->rules[i];
+        const ms_optimizer_rule *rule = in_use->use.rule;
+        double rate = rule->peak_rate(in_use->use.settings) * factor;
+        if (i == 0) out->matrices_lr = rate;
+        if (i == optimizer->n_rules - 1) out->others_lr = rate;
+        for (int j = 0; j < rule->n_scalars; j++) {
+            const ms_rule_scalar *scalar = &rule->scalars[j];
+            double value = scalar->value ? scalar->value(in_use->use.settings, step, rate) : rate;
+            if (!isfinite(value))
+                return MS_FAIL(MS_NUMERIC, "optimizer: %s of %s is %g at step %lld", scalar->name, rule->name, value,
+                               (long long)step + 1);
+            out->scalars[in_use->first_scalar + j] = (float)value;
+        }
+    }
+    return MS_OK;
+}
+
+int ms_optimizer_norm_index(const ms_optimizer *optimizer, int i_parameter, int layer, int group) {
+    const ms_optimizer_entry *entry = &optimizer->parameters[i_parameter];
+    return entry->first_norm + (entry->parameter.is_matrix ? layer * entry->parameter.n_groups + group : 0);
 }

@@ -83,13 +83,12 @@ static bool snapshot_due(const ms_train_run *run, int64_t step) {
 static ms_step_line describe(const ms_train_run *run, const ms_step_result *result, double seconds,
                              double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
-    bool muon = run->trainer->options.optimizer.kind == MS_OPTIMIZER_MUON;
     double rate = (double)facts->tokens_per_step / seconds;
     *smoothed_seconds = ms_progress_smooth(*smoothed_seconds, seconds);
     return (ms_step_line){.step = run->trainer->step,
                           .n_steps = run->n_steps,
                           .loss = result->loss,
-                          .lr = muon ? result->muon_lr : result->adamw_lr,
+                          .lr = result->lr,
                           .gradient_norm = result->gradient_norm,
                           .milliseconds = 1e3 * seconds,
                           .tokens_per_second = rate,

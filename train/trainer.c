@@ -11,11 +11,6 @@ static ms_status check_options(const ms_trainer_options *options) {
     if (options->batch_sequences < 1 || options->accumulation < 1)
         return MS_FAIL(MS_INVALID, "train: batch of %d sequences, accumulation %d: both must be at least 1",
                        options->batch_sequences, options->accumulation);
-    double rates[] = {options->muon_lr, options->adamw_lr};
-    for (int i = 0; i < 2; i++)
-        if (!(rates[i] >= 0)) return MS_FAIL(MS_INVALID, "train: learning rate %g is negative", rates[i]);
-    if (!(options->muon_momentum >= 0 && options->muon_momentum < 1))
-        return MS_FAIL(MS_INVALID, "train: momentum %g, must be in [0, 1)", options->muon_momentum);
     return MS_OK;
 }
 
@@ -42,8 +37,8 @@ static ms_status build_optimizer(ms_trainer *trainer) {
             to->per_head[j] = strchr("qkv", from->group_names[j][0]) && from->group_names[j][1] == '\0';
         }
     }
-    return ms_optimizer_init(&trainer->options.optimizer, trainer->variables, trainer->step_scalars, parameters,
-                             trainer->model.n_parameters, &trainer->optimizer);
+    return ms_optimizer_init(&trainer->options.optimizer, trainer->variables, parameters, trainer->model.n_parameters,
+                             &trainer->optimizer);
 }
 
 /* Which graph of a step. */
@@ -70,7 +65,7 @@ static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph
 
 static ms_status build_graph(const ms_trainer *trainer, step_graph kind, ms_graph **out) {
     ms_graph *graph;
-    MS_TRY(ms_graph_create(trainer->variables, trainer->step_scalars, &graph));
+    MS_TRY(ms_graph_create(trainer->variables, trainer->optimizer.step_scalars, &graph));
     ms_status status = fill_graph(trainer, kind, graph);
     if (status == MS_OK) status = ms_graph_finish(graph, out);
     ms_graph_destroy(graph);
@@ -138,8 +133,6 @@ static ms_status build(ms_trainer *trainer) {
     const ms_trainer_options *options = &trainer->options;
     MS_TRY(check_options(options));
     MS_TRY(ms_variables_create(&trainer->variables));
-    MS_TRY(add_variable(trainer, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32, MS_N_STEP_SCALARS,
-                        &trainer->step_scalars));
     MS_TRY(ms_model_init(&options->model, trainer->variables, &trainer->model));
     int64_t tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
     MS_TRY(add_variable(trainer, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->tokens));

@@ -15,8 +15,7 @@
 typedef struct ms_trainer_options {
     ms_model_config model;
     ms_optimizer_config optimizer;
-    ms_schedule schedule;
-    double muon_lr, muon_momentum, adamw_lr; /* peak rates; the schedule scales both rates */
+    ms_schedule schedule; /* scales the peak rates of all rules */
     /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in ms_device_list.
      */
     const char *device_name;
@@ -54,7 +53,7 @@ typedef struct ms_trainer {
     ms_variables *variables;
     ms_model model;
     ms_optimizer optimizer;
-    int32_t step_scalars, tokens, targets, loss; /* variables */
+    int32_t tokens, targets, loss; /* variables */
     ms_graph *first_graph, *next_graph, *update_graph,
         *evaluate_graph; /* finished; next_graph NULL without accumulation */
     ms_trainer_facts facts;
@@ -83,7 +82,8 @@ void ms_trainer_close(ms_trainer *trainer);
 typedef struct ms_step_result {
     double loss;          /* mean over the step's targets */
     double gradient_norm; /* of all raw gradients */
-    double muon_lr, adamw_lr;
+    double lr;            /* of the block matrices */
+    double adamw_lr;      /* of everything else */
 } ms_step_result;
 
 /* Where batches come from: writes tokens and targets [n_sequences, T], target -1 where there is none. */

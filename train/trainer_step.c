@@ -33,28 +33,19 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
     return MS_OK;
 }
 
-/* Uploads f32 values into an f32 variable, which holds doubles on an oracle device. */
-static ms_status upload_f32(ms_trainer *trainer, int variable, const float *values, int n) {
-    if (trainer->numerics != MS_NUMERICS_ORACLE) return ms_store_upload(trainer->store, variable, 0, n, values);
-    double wide[MS_N_STEP_SCALARS];
-    for (int i = 0; i < n; i++) wide[i] = values[i];
-    return ms_store_upload(trainer->store, variable, 0, n, wide);
-}
-
 static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
-    const ms_trainer_options *options = &trainer->options;
-    double factor = ms_schedule_factor(&options->schedule, trainer->step);
-    double t = (double)trainer->step + 1;
-    result->muon_lr = options->muon_lr * factor;
-    result->adamw_lr = options->adamw_lr * factor;
-    float scalars[MS_N_STEP_SCALARS];
-    scalars[MS_SCALAR_LR_MUON] = (float)result->muon_lr;
-    scalars[MS_SCALAR_LR_ADAMW] = (float)result->adamw_lr;
-    scalars[MS_SCALAR_MOMENTUM] = (float)options->muon_momentum;
-    scalars[MS_SCALAR_INVERSE_BIAS1] = (float)(1 / (1 - pow((double)options->optimizer.beta1, t)));
-    scalars[MS_SCALAR_INVERSE_BIAS2] = (float)(1 / (1 - pow((double)options->optimizer.beta2, t)));
-    scalars[MS_SCALAR_STEP] = (float)trainer->step;
-    return upload_f32(trainer, trainer->step_scalars, scalars, MS_N_STEP_SCALARS);
+    const ms_optimizer *optimizer = &trainer->optimizer;
+    int n = optimizer->n_step_scalars;
+    ms_optimizer_step step;
+    double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
+    MS_TRY(ms_optimizer_step_at(optimizer, trainer->step, factor, &step));
+    result->lr = step.matrices_lr;
+    result->adamw_lr = step.others_lr;
+    if (trainer->numerics != MS_NUMERICS_ORACLE)
+        return ms_store_upload(trainer->store, optimizer->step_scalars, 0, n, step.scalars);
+    double wide[MS_MAX_STEP_SCALARS];
+    for (int i = 0; i < n; i++) wide[i] = (double)step.scalars[i];
+    return ms_store_upload(trainer->store, optimizer->step_scalars, 0, n, wide);
 }
 
 /* The norms of the three sections, and the gradient's norm, with one wait for the update. */
@@ -160,8 +151,7 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
 }
 
 ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {
-    const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[i_parameter];
-    int i = parameter->first_norm + (parameter->is_matrix ? layer * parameter->n_groups + group : 0);
+    int i = ms_optimizer_norm_index(&trainer->optimizer, i_parameter, layer, group);
     int n = trainer->optimizer.n_norms;
     const float *squares = trainer->norm_buffer;
     return (ms_norms){sqrt((double)squares[i]), sqrt((double)squares[n + i]), sqrt((double)squares[2 * n + i])};

@@ -71,25 +71,25 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     m->init_depth_factor = 1;
     ms_optimizer_config *p = &o.optimizer;
     p->kind = (ms_optimizer_kind)choice(c, "optimizer", (const char *[]){"muon", "adamw", NULL});
-    p->coefficients = (ms_coefficients)choice(
+    p->muon.coefficients = (ms_coefficients)choice(
         c, "coefficients", (const char *[]){"polar_express", "jordan", "modula", "jordan_convergent", NULL});
-    p->scaling =
+    p->muon.scaling =
         (ms_muon_scaling)choice(c, "scaling", (const char *[]){"max_rows_cols", "moonlight", "rows_cols", NULL});
-    p->split = (ms_muon_split)choice(c, "split", (const char *[]){"merged", "per_projection", "per_head", NULL});
-    p->decay_mode =
+    p->muon.split = (ms_muon_split)choice(c, "split", (const char *[]){"merged", "per_projection", "per_head", NULL});
+    p->muon.decay_mode =
         (ms_decay_mode)choice(c, "decay_mode", (const char *[]){"none", "decoupled", "update", "both", NULL});
-    p->decay = (float)json_number_value(json_object_get(c, "decay"));
+    p->muon.decay = (float)json_number_value(json_object_get(c, "decay"));
     p->gradient_clip = 1;
-    p->nesterov = true;
-    p->head_size = m->head_size;
-    p->beta1 = 0.9f;
-    p->beta2 = 0.999f;
-    p->epsilon = 1e-8f;
-    p->matrix_decay = 0.2f;
+    p->muon.nesterov = true;
+    p->muon.head_size = m->head_size;
+    p->adamw.beta1 = 0.9f;
+    p->adamw.beta2 = 0.999f;
+    p->adamw.epsilon = 1e-8f;
+    p->adamw.matrix_decay = 0.2f;
+    p->muon.lr = 0.024;
+    p->muon.momentum = 0.95;
+    p->adamw.lr = 0.0005;
     o.schedule.kind = MS_SCHEDULE_CONSTANT;
-    o.muon_lr = 0.024;
-    o.muon_momentum = 0.95;
-    o.adamw_lr = 0.0005;
     o.batch_sequences = integer(c, "batch");
     o.accumulation = 1;
     o.loss_chunk = 8; /* four chunks of the 32 tokens, so that chunking is part of what is compared */

@@ -1,0 +1,109 @@
+#include "optim/muon.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "backend/ir/build.h"
+
+enum { MOMENTUM_STATE, N_STATES };
+enum { LR, MOMENTUM, N_SCALARS };
+
+double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns) {
+    double ratio = (double)rows / (double)columns;
+    switch (scaling) {
+    case MS_SCALING_MOONLIGHT:
+        return 0.2 * sqrt((double)(rows > columns ? rows : columns));
+    case MS_SCALING_ROWS_COLS:
+        return sqrt(ratio);
+    case MS_SCALING_MAX_ROWS_COLS:
+        break;
+    }
+    return sqrt(ratio > 1 ? ratio : 1);
+}
+
+static double peak_rate(const void *settings) { return ((const ms_muon_settings *)settings)->lr; }
+
+static double momentum(const void *settings, int64_t step, double rate) {
+    (void)step, (void)rate;
+    return ((const ms_muon_settings *)settings)->momentum;
+}
+
+static ms_status check(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable) {
+    const ms_muon_settings *muon = settings;
+    if (!(muon->lr >= 0)) return MS_FAIL(MS_INVALID, "muon: learning rate %g is negative", muon->lr);
+    if (!(muon->momentum >= 0 && muon->momentum < 1))
+        return MS_FAIL(MS_INVALID, "muon: momentum %g, must be in [0, 1)", muon->momentum);
+    if (!parameter->is_matrix)
+        return MS_FAIL(MS_INVALID, "muon: %s is no stack of matrices; give it another rule", variable->name);
+    for (int i = 0; i < parameter->n_groups; i++) {
+        bool split = muon->split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
+        if (split && (muon->head_size < 1 || parameter->group_rows[i] % muon->head_size != 0))
+            return MS_FAIL(MS_INVALID, "muon: %s: %lld rows are not whole heads of %d", variable->name,
+                           (long long)parameter->group_rows[i], muon->head_size);
+    }
+    return MS_OK;
+}
+
+/* Orthogonalises a group of rows of u alone, in pieces of piece_rows, and scales each. */
+static ms_tensor direction_of_group(const ms_muon_settings *settings, ms_graph *graph, ms_tensor rows_of_u,
+                                    int64_t piece_rows) {
+    if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
+    ms_shape shape = ms_graph_tensor(graph, rows_of_u)->shape;
+    int64_t pieces = shape.dim[1] / piece_rows;
+    ms_tensor u = ms_reshape(graph, rows_of_u, ms_shape_3(shape.dim[0] * pieces, piece_rows, shape.dim[2]));
+    ms_tensor o = ms_orthogonalise(graph, u, settings->coefficients);
+    double scale = ms_muon_scale(settings->scaling, piece_rows, shape.dim[2]);
+    o = ms_axpby(graph, ms_constant((float)scale), o, ms_constant(0), MS_NO_TENSOR);
+    return ms_reshape(graph, o, shape);
+}
+
+/* The scaled orthogonalised update U [L,R,C] of u. */
+static ms_tensor direction_of(const ms_muon_settings *settings, ms_graph *graph,
+                              const ms_optimizer_parameter *parameter, ms_tensor u) {
+    if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
+    int64_t rows = ms_graph_tensor(graph, u)->shape.dim[1];
+    bool split_heads = settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[0];
+    if (settings->split == MS_SPLIT_MERGED || (parameter->n_groups == 1 && !split_heads))
+        return direction_of_group(settings, graph, u, rows);
+    ms_tensor groups[MS_MAX_SEGMENTS];
+    int64_t begin = 0;
+    for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])
+        groups[i] = ms_slice(graph, u, begin, parameter->group_rows[i]);
+    ms_tensor direction = u;
+    begin = 0;
+    for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++]) {
+        bool heads = settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
+        int64_t piece = heads ? settings->head_size : parameter->group_rows[i];
+        direction = ms_insert(graph, direction, direction_of_group(settings, graph, groups[i], piece), begin);
+    }
+    return direction;
+}
+
+static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
+    const ms_muon_settings *settings = inputs->settings;
+    int lr_scalar = inputs->first_scalar + LR;
+    ms_ema_nesterov_attributes attributes;
+    memset(&attributes, 0, sizeof attributes);
+    attributes.momentum = ms_step_scalar(1, inputs->first_scalar + MOMENTUM);
+    attributes.nesterov = settings->nesterov;
+    ms_tensor state = inputs->states[MOMENTUM_STATE], new_momentum, u;
+    ms_ema_nesterov(graph, state, inputs->gradient, inputs->clip, &attributes, &new_momentum, &u);
+    ms_assign(graph, new_momentum, state);
+    ms_tensor direction = direction_of(settings, graph, inputs->parameter, u);
+    bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
+    bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
+    ms_coefficient rate = ms_step_scalar(on_update ? 1 + settings->decay : 1, lr_scalar);
+    if (!on_weight) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
+    return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), inputs->weight);
+}
+
+const ms_optimizer_rule ms_muon_rule = {
+    .name = "muon",
+    .n_states = N_STATES,
+    .states = {[MOMENTUM_STATE] = {"momentum", NULL}},
+    .n_scalars = N_SCALARS,
+    .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
+    .peak_rate = peak_rate,
+    .check = check,
+    .delta = delta,
+};

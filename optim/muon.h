@@ -1,0 +1,45 @@
+/* Muon (Jordan et al. 2024, as in vukrosic/muon-llm-research): m' = momentum m + (1 - momentum) g;
+   u = (1 - momentum) g + momentum m'; U = scale * orthogonalise(u); W -= lr * (U + decay terms). */
+#ifndef MS_OPTIM_MUON_H
+#define MS_OPTIM_MUON_H
+
+#include "optim/orthogonalise.h"
+#include "optim/rule.h"
+
+typedef enum ms_muon_scaling {
+    MS_SCALING_MAX_ROWS_COLS, /* sqrt(max(1, rows/cols)) */
+    MS_SCALING_MOONLIGHT,     /* 0.2 sqrt(max(rows, cols)), Liu et al. 2025 */
+    MS_SCALING_ROWS_COLS      /* sqrt(rows/cols) */
+} ms_muon_scaling;
+
+typedef enum ms_muon_split {
+    MS_SPLIT_MERGED,         /* a stored matrix is orthogonalised as it is */
+    MS_SPLIT_PER_PROJECTION, /* each of q, k, v, o alone */
+    MS_SPLIT_PER_HEAD        /* each head of q, k, v alone (head_size rows); o as one matrix */
+} ms_muon_split;
+
+typedef enum ms_decay_mode { /* U: scaled orthogonalised update, d: decay (vukrosic/llm-weight-decay-research) */
+                             MS_DECAY_NONE,      /* W -= lr U */
+                             MS_DECAY_DECOUPLED, /* W -= lr (U + d W) */
+                             MS_DECAY_UPDATE,    /* W -= lr (1 + d) U */
+                             MS_DECAY_BOTH       /* W -= lr (U + d (W + U)) */
+} ms_decay_mode;
+
+typedef struct ms_muon_settings {
+    double lr, momentum; /* peak rate, >= 0; momentum in [0, 1) */
+    bool nesterov;       /* false: u = m' */
+    ms_coefficients coefficients;
+    ms_muon_scaling scaling;
+    ms_muon_split split;
+    int32_t head_size; /* for MS_SPLIT_PER_HEAD */
+    ms_decay_mode decay_mode;
+    float decay;
+} ms_muon_settings;
+
+/* Of stacks of matrices only. */
+extern const ms_optimizer_rule ms_muon_rule;
+
+/* The scale of the orthogonalised update of a rows x columns matrix. */
+double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);
+
+#endif

@@ -1,0 +1,66 @@
+/* What an update rule is: one struct that names its state, its step scalars and its learning rate, and builds its
+   delta. `optimizer.h` does the rest for all rules.  rules.def lists the rules of this folder. */
+#ifndef MS_OPTIM_RULE_H
+#define MS_OPTIM_RULE_H
+
+#include "backend/ir/graph.h"
+
+enum { MS_MAX_RULE_STATES = 4, MS_MAX_RULE_SCALARS = 6 };
+
+/* One trained variable as the optimizer sees it. */
+typedef struct ms_optimizer_parameter {
+    int32_t variable, gradient; /* indices in the variables table; same shape */
+    bool is_matrix;             /* a stack of block matrices [L,R,C]; else any shape */
+    int32_t n_groups;           /* row groups of a block matrix, 1 to 4; norms are reported for each */
+    int64_t group_rows[MS_MAX_SEGMENTS];
+    bool per_head[MS_MAX_SEGMENTS]; /* groups whose rows are those of heads */
+} ms_optimizer_parameter;
+
+/* A state tensor that a rule keeps for each of its parameters.  It is zero before the first step. */
+typedef struct ms_rule_state {
+    const char *prefix; /* the variable is "<prefix>.<name of the parameter>"; this is its name in checkpoints */
+    ms_shape (*shape)(const ms_shape *parameter); /* NULL: the parameter's shape.  A stacked parameter's layers stay the
+                                                     leading dimension */
+} ms_rule_state;
+
+/* A number that the host computes before each update, for ms_step_scalar. */
+typedef struct ms_rule_scalar {
+    const char *name; /* for messages */
+    /* step counts from 0; rate: the learning rate at this step.  NULL: the value is the rate. */
+    double (*value)(const void *settings, int64_t step, double rate);
+} ms_rule_scalar;
+
+/* What a rule builds a delta from: views of whole variables, and where its step scalars begin. */
+typedef struct ms_rule_inputs {
+    const void *settings;
+    const ms_optimizer_parameter *parameter;
+    ms_tensor weight, gradient;
+    ms_tensor states[MS_MAX_RULE_STATES]; /* in the rule's order */
+    ms_tensor clip;       /* f32 [2], norm and factor of all gradients; the rule multiplies the gradient by the factor.
+                             MS_NO_TENSOR: clipping is off */
+    int32_t first_scalar; /* index of the rule's scalar 0: scalar i is ms_step_scalar(constant, first_scalar + i) */
+} ms_rule_inputs;
+
+/* A rule is static and never changes.  `settings` is always the rule's own settings struct. */
+typedef struct ms_optimizer_rule {
+    const char *name;
+    int32_t n_states;
+    ms_rule_state states[MS_MAX_RULE_STATES];
+    int32_t n_scalars;
+    ms_rule_scalar scalars[MS_MAX_RULE_SCALARS];
+    /* The peak learning rate; the schedule scales it. */
+    double (*peak_rate)(const void *settings);
+    /* MS_INVALID: settings out of range, or settings that do not fit a parameter.  Called for each parameter. */
+    ms_status (*check)(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable);
+    /* Assigns the new states, and returns what is to be subtracted from the weights.  Errors as in
+       backend/ir/graph.h: MS_NO_TENSOR and a status in the graph. */
+    ms_tensor (*delta)(ms_graph *graph, const ms_rule_inputs *inputs);
+} ms_optimizer_rule;
+
+/* A rule with its settings; both are borrowed. */
+typedef struct ms_rule_use {
+    const ms_optimizer_rule *rule;
+    const void *settings;
+} ms_rule_use;
+
+#endif
