@@ -1,0 +1,360 @@
+/* A rule that is not in optim/rules.def joins by its struct alone: Adam with one second moment a row (as Adam-mini,
+   Zhang et al. 2024), whose state [L,R] has another shape than its parameter [L,R,C].  It trains with the shared norms,
+   clipping and application beside AdamW, and every number is compared with plain loops in f64. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "backend/ir/build.h"
+#include "backend/ir/passes.h"
+#include "optim/optimizer.h"
+#include "tests/support/suite.h"
+
+/* ---- the rule ---- */
+
+typedef struct row_adam_settings {
+    double lr;
+    float beta1, beta2, epsilon, decay;
+} row_adam_settings;
+
+enum { MOMENTUM, ROW_SECOND_MOMENT, N_STATES };
+enum { LR, CORRECTED_LR, INVERSE_BIAS2, N_SCALARS };
+
+static ms_shape one_a_row(const ms_shape *parameter) { return ms_shape_2(parameter->dim[0], parameter->dim[1]); }
+
+static double corrected_lr(const void *settings, int64_t step, double rate) {
+    return rate / (1 - pow((double)((const row_adam_settings *)settings)->beta1, (double)step + 1));
+}
+
+static double inverse_bias2(const void *settings, int64_t step, double rate) {
+    (void)rate;
+    return 1 / (1 - pow((double)((const row_adam_settings *)settings)->beta2, (double)step + 1));
+}
+
+static double peak_rate(const void *settings) { return ((const row_adam_settings *)settings)->lr; }
+
+static ms_status check(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable) {
+    (void)settings;
+    if (!parameter->is_matrix) return MS_FAIL(MS_INVALID, "row_adam: %s has no rows", variable->name);
+    return MS_OK;
+}
+
+static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
+    const row_adam_settings *settings = inputs->settings;
+    ms_shape shape = ms_graph_tensor(graph, inputs->weight)->shape;
+    int64_t rows = shape.dim[0] * shape.dim[1], columns = shape.dim[2], one = 1;
+    ms_ema_nesterov_attributes ema, no_memory;
+    memset(&ema, 0, sizeof ema);
+    memset(&no_memory, 0, sizeof no_memory);
+    ema.momentum = ms_constant(settings->beta1);
+    no_memory.momentum = ms_constant(0);
+    ms_tensor momentum = inputs->states[MOMENTUM], second = inputs->states[ROW_SECOND_MOMENT];
+    ms_tensor clipped, new_momentum, unused;
+    ms_ema_nesterov(graph, momentum, inputs->gradient, inputs->clip, &no_memory, &clipped, &unused);
+    ms_ema_nesterov(graph, momentum, inputs->gradient, inputs->clip, &ema, &new_momentum, &unused);
+    ms_tensor squares = ms_sum_squares(graph, ms_reshape(graph, clipped, ms_shape_3(rows, 1, columns)), 1, &one);
+    ms_tensor new_second = ms_axpby(graph, ms_constant(settings->beta2), ms_reshape(graph, second, ms_shape_2(rows, 1)),
+                                    ms_constant((1 - settings->beta2) / (float)columns), squares);
+    ms_tensor corrected = ms_axpby(graph, ms_step_scalar(1, inputs->first_scalar + INVERSE_BIAS2), new_second,
+                                   ms_constant(0), MS_NO_TENSOR);
+    ms_tensor direction = ms_scale_by_inverse_norm(graph, ms_reshape(graph, new_momentum, ms_shape_3(rows, 1, columns)),
+                                                   corrected, 1, settings->epsilon);
+    ms_assign(graph, new_momentum, momentum);
+    ms_assign(graph, ms_reshape(graph, new_second, ms_shape_2(shape.dim[0], shape.dim[1])), second);
+    return ms_axpby(graph, ms_step_scalar(1, inputs->first_scalar + CORRECTED_LR), ms_reshape(graph, direction, shape),
+                    ms_step_scalar(settings->decay, inputs->first_scalar + LR), inputs->weight);
+}
+
+static const ms_optimizer_rule row_adam_rule = {
+    .name = "row_adam",
+    .n_states = N_STATES,
+    .states = {[MOMENTUM] = {"momentum", NULL}, [ROW_SECOND_MOMENT] = {"row_second_moment", one_a_row}},
+    .n_scalars = N_SCALARS,
+    .scalars = {[LR] = {"lr", NULL},
+                [CORRECTED_LR] = {"corrected_lr", corrected_lr},
+                [INVERSE_BIAS2] = {"inverse_bias2", inverse_bias2}},
+    .peak_rate = peak_rate,
+    .check = check,
+    .delta = delta,
+};
+
+/* ---- the problem: loss 1/2 sum curvature (w - goal)^2 of a stack of matrices and of gains ---- */
+
+enum { LAYERS = 2, ROWS = 3, COLUMNS = 5, N_MATRIX = LAYERS * ROWS * COLUMNS, N_GAIN = LAYERS * COLUMNS, N_STEPS = 40 };
+enum { MATRIX, GAIN, N_PARAMETERS };
+
+static const int64_t counts[N_PARAMETERS] = {N_MATRIX, N_GAIN};
+
+static double goal(int p, int i) { return sin(1.7 * i + p); }
+static double curvature(int p, int i) { return 0.5 + 0.25 * ((i * 7 + p) % 5); }
+static double factor_at(int step) { return 1 - 0.5 * step / N_STEPS; }
+
+typedef struct problem {
+    ms_numerics numerics;
+    ms_device *device;
+    ms_variables *variables;
+    ms_store *store;
+    ms_program *program;
+    ms_optimizer optimizer;
+    row_adam_settings settings;
+} problem;
+
+static void upload(const problem *p, int variable, const double *values, int64_t count) {
+    float narrow[N_MATRIX];
+    for (int64_t i = 0; i < count; i++) narrow[i] = (float)values[i];
+    ms_must(ms_store_upload(p->store, variable, 0, count,
+                            p->numerics == MS_NUMERICS_ORACLE ? (const void *)values : narrow));
+}
+
+static void download(const problem *p, int variable, int64_t count, double *out) {
+    if (p->numerics == MS_NUMERICS_ORACLE) {
+        ms_must(ms_store_download(p->store, variable, 0, count, out));
+        return;
+    }
+    float narrow[N_MATRIX];
+    ms_must(ms_store_download(p->store, variable, 0, count, narrow));
+    for (int64_t i = 0; i < count; i++) out[i] = (double)narrow[i];
+}
+
+static ms_optimizer_config configure(const row_adam_settings *settings, float clip) {
+    return (ms_optimizer_config){
+        .matrices_rule = {&row_adam_rule, settings},
+        .gradient_clip = clip,
+        .adamw = {.lr = 0.05, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f, .matrix_decay = 0.5f}};
+}
+
+static int add(problem *p, const char *name, ms_variable_kind kind, ms_shape shape) {
+    int index;
+    ms_must(ms_variables_add(p->variables, name, kind, MS_DTYPE_F32, shape, &index));
+    return index;
+}
+
+static void start(problem *p, ms_numerics numerics, float clip) {
+    const ms_shape shapes[N_PARAMETERS] = {ms_shape_3(LAYERS, ROWS, COLUMNS), ms_shape_2(LAYERS, COLUMNS)};
+    const char *const names[N_PARAMETERS] = {"blocks.matrix", "blocks.gain"};
+    int weights[N_PARAMETERS], goals[N_PARAMETERS], curvatures[N_PARAMETERS];
+    ms_optimizer_parameter parameters[N_PARAMETERS] = {{.is_matrix = true, .n_groups = 2, .group_rows = {1, 2}}, {0}};
+    memset(p, 0, sizeof *p);
+    p->numerics = numerics;
+    p->settings = (row_adam_settings){.lr = 0.1, .beta1 = 0.8f, .beta2 = 0.95f, .epsilon = 1e-6f, .decay = 0.03f};
+    ms_must(ms_variables_create(&p->variables));
+    for (int i = 0; i < N_PARAMETERS; i++) {
+        char name[64];
+        weights[i] = parameters[i].variable = add(p, names[i], MS_VARIABLE_PARAMETER, shapes[i]);
+        snprintf(name, sizeof name, "gradient.%s", names[i]);
+        parameters[i].gradient = add(p, name, MS_VARIABLE_GRADIENT, shapes[i]);
+        snprintf(name, sizeof name, "goal.%s", names[i]);
+        goals[i] = add(p, name, MS_VARIABLE_CONSTANT, shapes[i]);
+        snprintf(name, sizeof name, "curvature.%s", names[i]);
+        curvatures[i] = add(p, name, MS_VARIABLE_CONSTANT, shapes[i]);
+    }
+    ms_optimizer_config config = configure(&p->settings, clip);
+    ms_must(ms_optimizer_init(&config, p->variables, parameters, N_PARAMETERS, &p->optimizer));
+    ms_device_options options = {"cpu", numerics, 2};
+    ms_must(ms_device_open(&options, &p->device));
+    ms_must(ms_store_create(p->device, p->variables, &p->store));
+    ms_graph *graph, *finished;
+    ms_must(ms_graph_create(p->variables, p->optimizer.step_scalars, &graph));
+    for (int i = 0; i < N_PARAMETERS; i++) {
+        ms_tensor error = ms_axpby(graph, ms_constant(1), ms_view_all(graph, weights[i]), ms_constant(-1),
+                                   ms_view_all(graph, goals[i]));
+        ms_assign(graph, ms_mul(graph, ms_view_all(graph, curvatures[i]), error),
+                  ms_view_all(graph, parameters[i].gradient));
+        double values[2][N_MATRIX];
+        for (int j = 0; j < counts[i]; j++) {
+            values[0][j] = (double)(float)goal(i, j);
+            values[1][j] = curvature(i, j);
+        }
+        upload(p, goals[i], values[0], counts[i]);
+        upload(p, curvatures[i], values[1], counts[i]);
+    }
+    ms_must(ms_optimizer_update(&p->optimizer, graph));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_program_compile(p->store, finished, &p->program));
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+}
+
+static void finish(problem *p) {
+    ms_program_destroy(p->program);
+    ms_store_destroy(p->store);
+    ms_device_close(p->device);
+    ms_variables_destroy(p->variables);
+}
+
+static void step(problem *p, int i_step) {
+    ms_optimizer_step at;
+    double wide[MS_MAX_STEP_SCALARS];
+    ms_must(ms_optimizer_step_at(&p->optimizer, i_step, factor_at(i_step), &at));
+    ck_assert_double_eq(at.matrices_lr, p->settings.lr * factor_at(i_step));
+    ck_assert_double_eq(at.others_lr, p->optimizer.config.adamw.lr * factor_at(i_step));
+    for (int i = 0; i < MS_MAX_STEP_SCALARS; i++) wide[i] = (double)at.scalars[i];
+    upload(p, p->optimizer.step_scalars, wide, p->optimizer.n_step_scalars);
+    ms_must(ms_program_run(p->program));
+}
+
+/* ---- the reference ---- */
+
+typedef struct reference {
+    double weight[N_PARAMETERS][N_MATRIX], gradient[N_PARAMETERS][N_MATRIX], momentum[N_PARAMETERS][N_MATRIX];
+    double row_second[LAYERS * ROWS], second[N_GAIN], delta[N_PARAMETERS][N_MATRIX];
+    double norm, loss; /* of the weights before the step */
+} reference;
+
+/* What a coefficient of the graph is: an f32.  volatile: GCC 12 at -O3 drops the rounding in the last turns of a loop
+   that it has vectorised. */
+static double f32(double x) {
+    volatile float rounded = (float)x;
+    return (double)rounded;
+}
+
+static void gradients_of(reference *r) {
+    r->loss = r->norm = 0;
+    for (int p = 0; p < N_PARAMETERS; p++)
+        for (int i = 0; i < counts[p]; i++) {
+            double error = r->weight[p][i] - f32(goal(p, i));
+            r->gradient[p][i] = curvature(p, i) * error;
+            r->norm += r->gradient[p][i] * r->gradient[p][i];
+            r->loss += 0.5 * curvature(p, i) * error * error;
+        }
+    r->norm = sqrt(r->norm);
+}
+
+static void reference_step(reference *r, const problem *p, int i_step) {
+    const row_adam_settings *row = &p->settings;
+    const ms_adamw_settings *adamw = &p->optimizer.config.adamw;
+    double t = i_step + 1, limit = (double)p->optimizer.config.gradient_clip, rate = row->lr * factor_at(i_step);
+    gradients_of(r);
+    double clip = limit > 0 ? fmin(1, limit / (r->norm + (double)1e-6f)) : 1;
+    double b1 = (double)row->beta1, b2 = (double)row->beta2;
+    for (int i = 0; i < LAYERS * ROWS; i++) {
+        double squares = 0, share = (double)((1 - row->beta2) / (float)COLUMNS);
+        for (int j = i * COLUMNS; j < (i + 1) * COLUMNS; j++) squares += pow(clip * r->gradient[MATRIX][j], 2);
+        r->row_second[i] = b2 * r->row_second[i] + share * squares;
+        double root = sqrt(r->row_second[i] * f32(1 / (1 - pow(b2, t))));
+        for (int j = i * COLUMNS; j < (i + 1) * COLUMNS; j++) {
+            double *m = &r->momentum[MATRIX][j];
+            *m = b1 * *m + (1 - b1) * clip * r->gradient[MATRIX][j];
+            r->delta[MATRIX][j] = f32(rate / (1 - pow(b1, t))) * *m / (root + (double)row->epsilon) +
+                                  (double)row->decay * f32(rate) * r->weight[MATRIX][j];
+        }
+    }
+    b1 = (double)adamw->beta1, b2 = (double)adamw->beta2;
+    for (int i = 0; i < N_GAIN; i++) {
+        double g = clip * r->gradient[GAIN][i], *m = &r->momentum[GAIN][i], *v = &r->second[i];
+        *m = b1 * *m + (1 - b1) * g;
+        *v = b2 * *v + (1 - b2) * g * g;
+        r->delta[GAIN][i] = f32(adamw->lr * factor_at(i_step)) * *m * f32(1 / (1 - pow(b1, t))) /
+                            (sqrt(*v * f32(1 / (1 - pow(b2, t)))) + (double)adamw->epsilon);
+    }
+    for (int q = 0; q < N_PARAMETERS; q++)
+        for (int i = 0; i < counts[q]; i++) r->weight[q][i] -= r->delta[q][i];
+}
+
+/* ---- the tests ---- */
+
+static void compare(const problem *p, int variable, const double *wanted, int64_t count, double tolerance) {
+    double have[N_MATRIX];
+    const ms_variable *of = ms_variables_get(p->variables, variable);
+    ck_assert_int_eq(ms_shape_count(&of->shape), count);
+    download(p, variable, count, have);
+    for (int64_t i = 0; i < count; i++)
+        ck_assert_msg(fabs(have[i] - wanted[i]) <= tolerance * (1 + fabs(wanted[i])),
+                      "%s, element %lld: %.15g, reference %.15g", of->name, (long long)i, have[i], wanted[i]);
+}
+
+static int find(const problem *p, const char *name) {
+    int index = ms_variables_find(p->variables, name);
+    ck_assert_msg(index >= 0, "no variable %s", name);
+    return index;
+}
+
+/* Norms of the step: of row groups {1, 2} for each layer of the matrix, and of the gains. */
+static void compare_norms(const problem *p, const double values[N_PARAMETERS][N_MATRIX], int variable,
+                          double tolerance) {
+    double squares[2 * LAYERS + 1] = {0};
+    for (int i = 0; i < N_MATRIX; i++) {
+        int layer = i / (ROWS * COLUMNS), row = i / COLUMNS % ROWS;
+        squares[ms_optimizer_norm_index(&p->optimizer, MATRIX, layer, row > 0)] += pow(values[MATRIX][i], 2);
+    }
+    for (int i = 0; i < N_GAIN; i++)
+        squares[ms_optimizer_norm_index(&p->optimizer, GAIN, 0, 0)] += pow(values[GAIN][i], 2);
+    compare(p, variable, squares, 2 * LAYERS + 1, tolerance);
+}
+
+static void train(ms_numerics numerics, float clip, double tolerance) {
+    problem p;
+    reference r = {0};
+    start(&p, numerics, clip);
+    gradients_of(&r);
+    double first_loss = r.loss, clipped_steps = 0;
+    for (int i = 0; i < N_STEPS; i++) {
+        step(&p, i);
+        reference_step(&r, &p, i);
+        clipped_steps += clip > 0 && r.norm > (double)clip;
+        compare_norms(&p, (const double(*)[N_MATRIX])r.gradient, p.optimizer.gradient_squares, tolerance);
+        compare_norms(&p, (const double(*)[N_MATRIX])r.delta, p.optimizer.update_squares, tolerance);
+        compare(&p, find(&p, "blocks.matrix"), r.weight[MATRIX], N_MATRIX, tolerance);
+        compare(&p, find(&p, "blocks.gain"), r.weight[GAIN], N_GAIN, tolerance);
+    }
+    compare(&p, find(&p, "momentum.blocks.matrix"), r.momentum[MATRIX], N_MATRIX, tolerance);
+    compare(&p, find(&p, "row_second_moment.blocks.matrix"), r.row_second, LAYERS * ROWS, tolerance);
+    compare(&p, find(&p, "momentum.blocks.gain"), r.momentum[GAIN], N_GAIN, tolerance);
+    compare(&p, find(&p, "second_moment.blocks.gain"), r.second, N_GAIN, tolerance);
+    ck_assert_int_eq(ms_variables_find(p.variables, "second_moment.blocks.matrix"), -1);
+    gradients_of(&r);
+    ck_assert_msg(r.loss < 0.1 * first_loss, "loss %g after %d steps, %g before", r.loss, N_STEPS, first_loss);
+    if (clip > 0) ck_assert(clipped_steps > 0 && clipped_steps < N_STEPS);
+    finish(&p);
+}
+
+START_TEST(test_equals_reference_in_f64) { train(MS_NUMERICS_ORACLE, 0, 1e-12); }
+END_TEST
+
+START_TEST(test_equals_reference_with_clipping) { train(MS_NUMERICS_ORACLE, 1, 1e-12); }
+END_TEST
+
+START_TEST(test_equals_reference_in_exact) { train(MS_NUMERICS_EXACT, 1, 2e-5); }
+END_TEST
+
+START_TEST(test_names_a_parameter_that_does_not_fit) {
+    ms_variables *variables;
+    int weight, gradient;
+    row_adam_settings settings = {.lr = 0.1, .beta1 = 0.8f, .beta2 = 0.95f, .epsilon = 1e-6f};
+    ms_must(ms_variables_create(&variables));
+    ms_must(ms_variables_add(variables, "w", MS_VARIABLE_PARAMETER, MS_DTYPE_F32, ms_shape_2(2, 3), &weight));
+    ms_must(ms_variables_add(variables, "gradient.w", MS_VARIABLE_GRADIENT, MS_DTYPE_F32, ms_shape_2(2, 3), &gradient));
+    ms_optimizer_parameter parameter = {
+        .variable = weight, .gradient = gradient, .is_matrix = true, .n_groups = 1, .group_rows = {2}};
+    ms_optimizer_config config = configure(&settings, 0);
+    ms_optimizer optimizer;
+    ck_assert_int_eq(ms_optimizer_init(&config, variables, &parameter, 1, &optimizer), MS_INVALID);
+    ck_assert_str_eq(ms_status_message(), "optimizer: w has rank 2, a stack of matrices has 3");
+    ms_variables_destroy(variables);
+}
+END_TEST
+
+START_TEST(test_names_a_step_scalar_that_is_not_finite) {
+    problem p;
+    ms_optimizer_step at;
+    start(&p, MS_NUMERICS_ORACLE, 0);
+    p.settings.beta2 = 1;
+    ck_assert_int_eq(ms_optimizer_step_at(&p.optimizer, 6, 1, &at), MS_NUMERIC);
+    ck_assert_str_eq(ms_status_message(), "optimizer: inverse_bias2 of row_adam is inf at step 7");
+    finish(&p);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("rule");
+    TCase *tcase = tcase_create("rule");
+    tcase_add_test(tcase, test_equals_reference_in_f64);
+    tcase_add_test(tcase, test_equals_reference_with_clipping);
+    tcase_add_test(tcase, test_equals_reference_in_exact);
+    tcase_add_test(tcase, test_names_a_parameter_that_does_not_fit);
+    tcase_add_test(tcase, test_names_a_step_scalar_that_is_not_finite);
+    suite_add_tcase(suite, tcase);
+    return ms_suite_run(suite);
+}
