@@ -1,0 +1,105 @@
+/* The trainer with a rule of its user's on the block matrices: it trains, its state goes into checkpoints with its own
+   names and shapes, and training goes on from there to the bit. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "cli/config/config.h"
+#include "cli/config/trainer_config.h"
+#include "platform/file.h"
+#include "tests/optim/row_adam.h"
+#include "tests/support/suite.h"
+#include "train/trainer.h"
+
+enum { N_STEPS = 30, N_MORE = 3 };
+
+static const row_adam_settings settings = {.lr = 0.01, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f};
+
+typedef struct job {
+    ms_device *device;
+    ms_trainer *trainer;
+    ms_dataset *data;
+} job;
+
+static job open_job(void) {
+    job j;
+    ms_config config;
+    ms_config_defaults(&config);
+    ms_must(ms_config_load_preset(&config, "micro"));
+    ms_trainer_options options = ms_trainer_options_from_config(&config, 0);
+    options.optimizer.matrices_rule = (ms_rule_use){&row_adam_rule, &settings};
+    ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
+                               .split = "train",
+                               .sequence_length = options.model.sequence_length,
+                               .seed = 3,
+                               .vocab_size = options.model.vocabulary};
+    ms_must(ms_dataset_open(&data, &j.data));
+    ms_device_options device = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 2};
+    ms_must(ms_device_open(&device, &j.device));
+    ms_must(ms_trainer_open(j.device, &options, &j.trainer));
+    ms_must(ms_trainer_allocate(j.trainer));
+    ms_must(ms_trainer_initialise(j.trainer));
+    return j;
+}
+
+static void close_job(job *j) {
+    ms_trainer_close(j->trainer);
+    ms_device_close(j->device);
+    ms_dataset_close(j->data);
+}
+
+/* Loss of the last of n steps; the rates are those of the two rules. */
+static double train(job *j, int n) {
+    ms_step_result result = {0};
+    for (int i = 0; i < n; i++) {
+        ms_must(ms_trainer_step(j->trainer, ms_dataset_source(j->data), NULL, &result));
+        const ms_trainer_options *options = &j->trainer->options;
+        double factor = ms_schedule_factor(&options->schedule, j->trainer->step - 1);
+        ck_assert_double_eq(result.lr, settings.lr * factor);
+        ck_assert_double_eq(result.adamw_lr, options->optimizer.adamw.lr * factor);
+    }
+    return result.loss;
+}
+
+START_TEST(test_trains_and_goes_on_from_a_checkpoint) {
+    char base[] = "/tmp/ms_rule_XXXXXX", weights[2][65], state[2][65], saved[2][65];
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    job first = open_job(), second = open_job();
+    double first_loss = train(&first, 1), last_loss = train(&first, N_STEPS - 1);
+    /* 4.58 to 4.17; with the rate of the rule 0 it ends at 4.40. */
+    ck_assert_msg(last_loss < 0.93 * first_loss, "loss %g after %d steps, %g before", last_loss, N_STEPS, first_loss);
+    const ms_save_request request = {first.data, "none", NULL, 0};
+    ms_must(ms_trainer_save(first.trainer, base, &request, saved[0], saved[1]));
+    train(&first, N_MORE);
+
+    ms_checkpoint *checkpoint;
+    const ms_safetensor *tensor, *matrix;
+    const char *name = "blocks.1.feed_forward.up.weight";
+    ms_must(ms_checkpoint_open(base, N_STEPS, &checkpoint));
+    ms_must(ms_safetensors_find(ms_checkpoint_model(checkpoint), name, &matrix));
+    ms_must(ms_safetensors_find(ms_checkpoint_optimizer(checkpoint),
+                                "row_second_moment.blocks.1.feed_forward.up.weight", &tensor));
+    ck_assert_int_eq(tensor->rank, 1);
+    ck_assert_int_eq(tensor->shape[0], matrix->shape[0]);
+    ms_must(ms_trainer_load(second.trainer, checkpoint, second.data));
+    ms_checkpoint_close(checkpoint);
+    train(&second, N_MORE);
+
+    ms_must(ms_trainer_hashes(first.trainer, weights[0], state[0]));
+    ms_must(ms_trainer_hashes(second.trainer, weights[1], state[1]));
+    ck_assert_str_eq(weights[0], weights[1]);
+    ck_assert_str_eq(state[0], state[1]);
+    ck_assert_str_ne(state[0], saved[1]);
+    close_job(&first);
+    close_job(&second);
+    ms_directory_remove(base);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("own_rule");
+    TCase *tcase = tcase_create("own_rule");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, test_trains_and_goes_on_from_a_checkpoint);
+    suite_add_tcase(suite, tcase);
+    return ms_suite_run(suite);
+}
