@@ -1,6 +1,7 @@
 #!/bin/sh
-# From nothing to pictures: installs what is missing (Debian 12), builds, prepares the demo corpus, trains the preset `tiny`
-# with tracking for a few minutes, and plots what its matrices did.
+# From nothing to pictures: installs what is missing (Debian 12 or 13), builds, prepares the demo corpus, trains the preset `tiny`
+# with tracking for a few minutes, and plots what its matrices did.  All of it runs on the CPU, so the program is built without
+# Vulkan and CUDA, in a folder of its own (CMake's preset `demo`).
 # Usage: ci/demo.sh [--steps N] [--run DIR]
 #   --steps N   steps of training (default: the preset's)
 #   --run DIR   folder of the run (default runs/demo, or runs/demo-2, ... when that exists)
@@ -14,6 +15,11 @@ usage() {
 fail() {
     echo "demo.sh: $1" >&2
     exit 1
+}
+begin=$(date +%s)
+# stage WHAT: says what comes now, and after how many seconds.
+stage() {
+    echo "==== demo.sh: $1 (after $(($(date +%s) - begin)) s)"
 }
 
 steps=
@@ -36,18 +42,20 @@ complete() {
     for tool in cc cmake ninja pkg-config gnuplot bible; do
         command -v "$tool" >/dev/null || return 1
     done
-    pkg-config --exists jansson yaml-0.1 libpcre2-8 libcrypto check || return 1
+    pkg-config --exists jansson yaml-0.1 libpcre2-8 libcrypto || return 1
     [ -r /usr/share/wordnet/data.noun ] || return 1
     ls /usr/lib/*/openblas-openmp/libopenblas.so /usr/lib/*/liblapacke.so >/dev/null 2>&1
 }
-complete || ci/setup.sh
+stage "packages"
+complete || ci/setup.sh demo
 
-echo "demo.sh: building"
-cmake --preset release >/dev/null
-cmake --build --preset release --target muonscope -j "$(nproc)"
-muonscope=build/release/muonscope
+stage "build for this CPU, in build/demo, without Vulkan and CUDA, which the demo does not use"
+cmake --preset demo >/dev/null
+cmake --build --preset demo --target muonscope -j "$(nproc)"
+muonscope=build/demo/muonscope
 
-ci/demo_data.sh data/demo
+stage "corpus: the King James Bible and WordNet, as tokens in data/demo"
+MUONSCOPE=$muonscope ci/demo_data.sh data/demo
 
 if [ -z "$run" ]; then
     run=runs/demo
@@ -61,6 +69,7 @@ elif [ -e "$run" ]; then
     fail "$run exists: name another folder, or continue that run with $muonscope train --resume $run"
 fi
 
+stage "training on the CPU: preset tiny, ${steps:-its} steps, run $run"
 "$muonscope" train --preset tiny --run "$run" ${steps:+--steps "$steps"}
 
 # The losses of the first and the last tenth of the steps.
@@ -74,5 +83,6 @@ sed -n 's/.*"loss": *\([0-9.eE+-]*\).*/\1/p' "$run/metrics.jsonl" | awk '
         exit !(NR > 0 && last < first)
     }' || fail "the loss did not fall: see $run/metrics.jsonl"
 
+stage "pictures"
 "$muonscope" plot "$run"
-echo "demo.sh: done; the run is in $run, its pictures in $run/plots"
+stage "done: the run is in $run, its pictures in $run/plots"
