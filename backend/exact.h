@@ -21,14 +21,61 @@
      ms_cos_quarter  1.24 ulp   |t| <= 1/2
 
    Pure functions: thread-safe, no errors.  Coefficients are weighted least-maximum fits made for this file; two-part
-   log 2: Cody & Waite, Software Manual for the Elementary Functions (1980); reciprocal and rsqrt: Newton steps. */
+   log 2: Cody & Waite, Software Manual for the Elementary Functions (1980); reciprocal and rsqrt: Newton steps.
+
+   backend/formulas.h is written in the same dialect, and is compiled in f64 too:
+     MS_EXACT_NUMBER       f32, or f64 in the oracle: arguments and results
+     MS_EXACT_VARIABLE     a number that holds the result of arithmetic: each result stands in one
+     MS_EXACT_LITERAL(x)   a number as written
+     MS_EXACT_STRUCT(name) begins the definition of a type
+     MS_EXACT_CHOOSE       a where the condition holds, else b; both are evaluated
+     MS_EXACT_IS_NEGATIVE  x < 0; false for -0 and NaN */
 #ifndef MS_BACKEND_EXACT_H
 #define MS_BACKEND_EXACT_H
+
+#if !defined(MS_EXACT_GLSL) && !defined(__CUDACC__)
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+static inline uint32_t ms_exact_bits(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+static inline float ms_exact_float(uint32_t bits) {
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+/* By masks: GCC turns ?: into branches, sinks the arithmetic into them, and then vectorises that as masked code. */
+static inline uint32_t ms_exact_select(uint32_t condition, uint32_t a, uint32_t b) {
+    return b ^ ((a ^ b) & (0u - condition));
+}
+#endif
+
+#if defined(MS_EXACT_GLSL) || defined(__cplusplus)
+#define MS_EXACT_STRUCT(name) struct name
+#else
+#define MS_EXACT_STRUCT(name)                                                                                          \
+    typedef struct name name;                                                                                          \
+    struct name
+#endif
 
 #ifdef MS_REAL_IS_DOUBLE
 
 #include <math.h>
 
+#define MS_EXACT_FUNCTION static inline
+#define MS_EXACT_NUMBER double
+#define MS_EXACT_VARIABLE double
+#define MS_EXACT_LITERAL(x) x
+#define MS_EXACT_U32 uint32_t
+#define MS_EXACT_FLOAT(bits) ms_exact_float(bits)
+#define MS_EXACT_ADD(a, b) ((a) + (b))
+#define MS_EXACT_SUB(a, b) ((a) - (b))
+#define MS_EXACT_MUL(a, b) ((a) * (b))
+#define MS_EXACT_CHOOSE(condition, a, b) ((condition) ? (a) : (b))
+#define MS_EXACT_IS_NEGATIVE(x) ((x) < 0)
 static inline double ms_exp(double x) { return exp(x); }
 static inline double ms_log(double x) { return log(x); }
 static inline double ms_reciprocal(double x) { return 1.0 / x; }
@@ -51,6 +98,11 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_SUB(a, b) ((a) - (b))
 #define MS_EXACT_MUL(a, b) ((a) * (b))
 #define MS_EXACT_SELECT(condition, a, b) ((condition) ? (a) : (b))
+#define MS_EXACT_NUMBER float
+#define MS_EXACT_VARIABLE precise float
+#define MS_EXACT_LITERAL(x) x
+#define MS_EXACT_CHOOSE(condition, a, b) mix(b, a, condition)
+#define MS_EXACT_IS_NEGATIVE(x) (floatBitsToUint(x) - 0x80000001u < 0x7f800000u)
 #elif defined(__CUDACC__)
 #define MS_EXACT_FUNCTION static __device__ __forceinline__
 #define MS_EXACT_F32 float
@@ -61,9 +113,12 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_SUB(a, b) __fsub_rn(a, b)
 #define MS_EXACT_MUL(a, b) __fmul_rn(a, b)
 #define MS_EXACT_SELECT(condition, a, b) ((condition) ? (a) : (b))
+#define MS_EXACT_NUMBER float
+#define MS_EXACT_VARIABLE float
+#define MS_EXACT_LITERAL(x) x##f
+#define MS_EXACT_CHOOSE(condition, a, b) ((condition) ? (a) : (b))
+#define MS_EXACT_IS_NEGATIVE(x) ((x) < 0.0f)
 #else
-#include <stdint.h>
-#include <string.h>
 #define MS_EXACT_FUNCTION static inline
 #define MS_EXACT_F32 float
 #define MS_EXACT_U32 uint32_t
@@ -73,20 +128,11 @@ static inline double ms_cos_quarter(double t) { return cos(t * 1.570796326794896
 #define MS_EXACT_SUB(a, b) ((a) - (b))
 #define MS_EXACT_MUL(a, b) ((a) * (b))
 #define MS_EXACT_SELECT(condition, a, b) ms_exact_select((uint32_t)(condition), a, b)
-static inline uint32_t ms_exact_bits(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-static inline float ms_exact_float(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-/* By masks: GCC turns ?: into branches, sinks the arithmetic into them, and then vectorises that as masked code. */
-static inline uint32_t ms_exact_select(uint32_t condition, uint32_t a, uint32_t b) {
-    return b ^ ((a ^ b) & (0u - condition));
-}
+#define MS_EXACT_NUMBER float
+#define MS_EXACT_VARIABLE float
+#define MS_EXACT_LITERAL(x) x##f
+#define MS_EXACT_CHOOSE(condition, a, b) ((condition) ? (a) : (b))
+#define MS_EXACT_IS_NEGATIVE(x) ((x) < 0)
 #endif
 
 #define MS_EXACT_NAN 0x7fc00000u

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The include direction, folder by folder, and that no files include each other in a circle.  A file here is a header with the
 # sources of its name: x.h, x.c, x.cu.  Also: quoted includes are full paths from the root, a file's own header comes first, and
-# linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.  Shaders include shaders and backend/exact*.h.
+# linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.  Shaders include shaders, and backend/exact*.h and
+# backend/formulas.h, which stand for one folder here.
 # Usage: ci/check_includes.sh [DIRECTORY]      DIRECTORY: another tree than this one
 #        ci/check_includes.sh self-test        what is planted in a small tree must be found
 set -eu
@@ -71,7 +72,7 @@ find platform backend shaders model optim tracker train library cli tests -name 
     -o -name '*.glsl' | sort | xargs awk '
 # The folder of a file that has a row in the table: the longest.
 function layer(path,    name) {
-    if (path ~ /^backend\/exact(_constants)?\.h$/) return "backend/exact.h"
+    if (path ~ /^backend\/(exact|exact_constants|formulas)\.h$/) return "backend/exact.h"
     name = path
     while (sub(/\/[^\/]*$/, "", name)) if (name in may) return name
     return ""
@@ -121,6 +122,7 @@ BEGIN {
     row("backend/cuda", may["backend"])
     row("backend/cuda/ops", may["backend"] " backend/cuda backend/cpu")
     row("backend/cases", may["backend"])
+    row("backend/exact.h", "")
     row("shaders", "backend/exact.h")
     row("model/data", "platform")
     row("model/checkpoint", may["backend"])

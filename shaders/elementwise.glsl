@@ -11,6 +11,3 @@ layout(constant_id = 4) const uint VECTOR = 0u;
 uint ms_quad_begin(uint k) {
     return 4u * ((ms_group_index() * ITEMS + k) * gl_WorkGroupSize.x + gl_LocalInvocationID.x);
 }
-
-// x < 0, component by component and by bits: false for -0 and NaN.
-bvec4 ms_is_negative(vec4 x) { return lessThan(floatBitsToUint(x) - 0x80000001u, uvec4(0x7f800000u)); }

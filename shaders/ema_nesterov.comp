@@ -1,9 +1,11 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// ema_nesterov: g' = factor g (g without clip);  m' = (b m) + ((1-b) g');  u = ((1-b) g') + (b m') with NESTEROV, else m'; m' may be
-// m and u may be g.  Definition: backend/cpu/ema_nesterov.c.
+// ema_nesterov: ms_formula_ema_nesterov of the gradient times the factor of clip; m' may be m and u may be g.  Definition:
+// backend/cpu/ema_nesterov.c.
 #include "shaders/common.glsl"
 #include "shaders/elementwise.glsl"
+#define MS_EXACT_GLSL
+#include "backend/formulas.h"
 
 layout(constant_id = 5) const uint HAS_CLIP = 0u;
 layout(constant_id = 6) const uint NESTEROV = 1u;
@@ -24,11 +26,12 @@ void main() {
         if (i >= count) return;
         precise vec4 gradient = ms_load4(g, i, count, MS_F32);
         if (HAS_CLIP != 0u) gradient = factor * gradient;
-        precise vec4 part = rest * gradient;
-        precise vec4 m_new = decay * ms_load4(m, i, count, MS_F32) + part;
-        precise vec4 update = m_new;
-        if (NESTEROV != 0u) update = part + decay * m_new;
-        if (WANTS_M != 0u) ms_store4(m_out, i, count, MS_F32, m_new);
-        if (WANTS_U != 0u) ms_store4(u, i, count, MS_F32, update);
+        vec4 q = ms_load4(m, i, count, MS_F32);
+        ms_pair x = ms_formula_ema_nesterov(q.x, gradient.x, decay, rest, NESTEROV != 0u);
+        ms_pair y = ms_formula_ema_nesterov(q.y, gradient.y, decay, rest, NESTEROV != 0u);
+        ms_pair z = ms_formula_ema_nesterov(q.z, gradient.z, decay, rest, NESTEROV != 0u);
+        ms_pair w = ms_formula_ema_nesterov(q.w, gradient.w, decay, rest, NESTEROV != 0u);
+        if (WANTS_M != 0u) ms_store4(m_out, i, count, MS_F32, vec4(x.first, y.first, z.first, w.first));
+        if (WANTS_U != 0u) ms_store4(u, i, count, MS_F32, vec4(x.second, y.second, z.second, w.second));
     }
 }

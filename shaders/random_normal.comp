@@ -5,7 +5,7 @@
 #include "shaders/common.glsl"
 #include "shaders/elementwise.glsl"
 #define MS_EXACT_GLSL
-#include "backend/exact.h"
+#include "backend/formulas.h"
 
 layout(constant_id = 5) const uint HAS_STEP = 0u;
 layout(constant_id = 6) const uint STEP_SCALAR = 0u; // which step scalar holds the step
@@ -30,23 +30,6 @@ uvec4 philox(uint counter, uint step_number) {
     return c;
 }
 
-// 1 + (low 23 bits) 2^-23
-float one_to_two(uint bits) { return uintBitsToFloat(0x3f800000u | (bits & 0x007fffffu)); }
-
-vec2 normal_pair(uint word0, uint word1, float scale) {
-    precise float u = 2.0 - one_to_two(word0 >> 9);
-    precise float squared = -2.0 * ms_log(u);
-    precise float radius = ms_sqrt(squared);
-    precise float t = one_to_two(word1) - 1.5;
-    uint quadrant = word1 >> 30;
-    uvec2 turned = floatBitsToUint(vec2(ms_cos_quarter(t), ms_sin_quarter(t)));
-    if ((quadrant & 1u) != 0u) turned = turned.yx; // by 90 degrees: (-s, c)
-    if (quadrant == 1u || quadrant == 2u) turned.x ^= 0x80000000u;
-    if (quadrant >= 2u) turned.y ^= 0x80000000u;
-    precise vec2 pair = scale * (radius * uintBitsToFloat(turned));
-    return pair;
-}
-
 void main() {
     uint step_number = 0u;
     if (HAS_STEP != 0u) {
@@ -63,7 +46,7 @@ void main() {
         uint i = ms_quad_begin(k);
         if (i >= count) return;
         uvec4 words = philox(i / 4u, step_number);
-        vec4 value = vec4(normal_pair(words.x, words.y, scale), normal_pair(words.z, words.w, scale));
-        ms_store4(y, i, count, MS_F32, value);
+        ms_pair low = ms_formula_normal_pair(words.x, words.y, scale), high = ms_formula_normal_pair(words.z, words.w, scale);
+        ms_store4(y, i, count, MS_F32, vec4(low.first, low.second, high.first, high.second));
     }
 }

@@ -4,7 +4,7 @@
 // covers a matrix, its y the stack.  Definition: backend/cpu/scale_by_inverse_norm.c.
 #include "shaders/common.glsl"
 #define MS_EXACT_GLSL
-#include "backend/exact.h"
+#include "backend/formulas.h"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint VECTOR = 0u;
@@ -19,11 +19,12 @@ layout(push_constant) uniform Push {
 
 void main() {
     for (uint b = gl_WorkGroupID.y; b < batch; b += gl_NumWorkGroups.y) {
-        precise float norm = factor * ms_sqrt(ss.x[b]) + epsilon;
-        float inverse = ms_reciprocal(norm);
+        float inverse = ms_formula_inverse_norm(ss.x[b], factor, epsilon);
         uint begin = b * size, end = begin + size, stride = 4u * gl_NumWorkGroups.x * gl_WorkGroupSize.x;
         for (uint i = begin + 4u * gl_GlobalInvocationID.x; i < end; i += stride) {
-            precise vec4 value = ms_load4(x, i, end, DTYPE) * inverse;
+            vec4 q = ms_load4(x, i, end, DTYPE);
+            vec4 value = vec4(ms_formula_mul(q.x, inverse), ms_formula_mul(q.y, inverse), ms_formula_mul(q.z, inverse),
+                              ms_formula_mul(q.w, inverse));
             ms_store4(y, i, end, DTYPE, value);
         }
     }

@@ -61,7 +61,8 @@ bool ms_case_layout_applies(const ms_op_case *test, ms_case_layout layout) {
     for (int k = 0; k < test->n_outputs; k++) present += !(test->absent_outputs >> k & 1u);
     if (layout.kind == MS_LAYOUT_UNSTORED)
         return present > 1 && layout.output < test->n_outputs && !(test->absent_outputs >> layout.output & 1u);
-    if (ms_op_get(test->op)->kind != MS_OP_KIND_PRIMITIVE || layout.output >= test->n_outputs) return false;
+    ms_op_kind kind = ms_op_get(test->op)->kind;
+    if (kind == MS_OP_KIND_COMPOSITE || kind == MS_OP_KIND_FREE || layout.output >= test->n_outputs) return false;
     if (layout.output >= 0) return test->n_outputs > 1 && alias_of(test, layout.output) >= 0;
     for (int k = 0; k < test->n_outputs; k++)
         if (alias_of(test, k) >= 0) return true;

@@ -1,33 +1,29 @@
-/* adamw (Kingma & Ba 2015; Loshchilov & Hutter 2019): g' = factor g (g without clip);  m' = (b1 m) + ((1-b1) g');
-   v' = (b2 v) + (((1-b2) g') g'), 0 below 2^-80 in `exact`, so that no subnormal arises;
-   delta = lr ((m' inverse_bias1) / (sqrt(v' inverse_bias2) + epsilon) + decay w).
-   Inputs m, v, g, w, clip [2] (optional: {norm, factor}); outputs m', v', delta, which may be m, v, g. */
+/* adamw: ms_formula_adamw_moments and ms_formula_adamw_delta, the gradient times the factor of clip first.  Inputs m,
+   v, g, w, clip [2] (optional: {norm, factor}); outputs m', v', delta, which may be m, v, g. */
 #include "backend/cpu/share.h"
-#include "backend/exact.h"
+#include "backend/formulas.h"
 
 typedef struct adamw_job {
     const real *m, *v, *g, *w;
     real *m_out, *v_out, *delta; /* NULL: not wanted */
     int64_t count;
-    real beta1, beta2, epsilon, decay, lr, inverse_bias1, inverse_bias2, factor;
+    ms_adamw_rates rates;
+    ms_adamw_step step;
+    real factor;
     bool has_clip;
 } adamw_job;
 
 enum { ADAMW_PIECE = 512 };
 
-#ifdef MS_REAL_IS_DOUBLE
-static real flush_small(real v) { return v; }
-#else
-static real flush_small(real v) { return v < 8.27180613e-25f ? 0.0f : v; } /* 2^-80 */
-#endif
-
 static void adamw_moments(const adamw_job *job, int64_t begin, int64_t n, real *m_new, real *v_new) {
     const real *m = job->m + begin, *v = job->v + begin, *g = job->g + begin;
-    real beta1 = job->beta1, beta2 = job->beta2, rest1 = 1 - beta1, rest2 = 1 - beta2, factor = job->factor;
+    ms_adamw_rates rates = job->rates;
+    real factor = job->factor;
     for (int64_t i = 0; i < n; i++) {
-        real gradient = job->has_clip ? factor * g[i] : g[i];
-        m_new[i] = beta1 * m[i] + rest1 * gradient;
-        v_new[i] = flush_small(beta2 * v[i] + (rest2 * gradient) * gradient);
+        real gradient = job->has_clip ? ms_formula_mul(factor, g[i]) : g[i];
+        ms_pair pair = ms_formula_adamw_moments(m[i], v[i], gradient, rates);
+        m_new[i] = pair.first;
+        v_new[i] = pair.second;
     }
 }
 
@@ -41,10 +37,7 @@ static void adamw_task(void *context, int64_t i_task, int i_thread) {
         int64_t n = range.end - begin < ADAMW_PIECE ? range.end - begin : ADAMW_PIECE;
         adamw_moments(job, begin, n, m_new, v_new);
         if (job->delta) {
-            for (int64_t i = 0; i < n; i++) {
-                real root = ms_sqrt(v_new[i] * job->inverse_bias2) + job->epsilon;
-                delta[i] = job->lr * (ms_div(m_new[i] * job->inverse_bias1, root) + job->decay * w[i]);
-            }
+            for (int64_t i = 0; i < n; i++) delta[i] = ms_formula_adamw_delta(m_new[i], v_new[i], w[i], job->step);
             memcpy(job->delta + begin, delta, (size_t)n * sizeof(real));
         }
         if (job->m_out) memcpy(job->m_out + begin, m_new, (size_t)n * sizeof(real));
@@ -59,11 +52,12 @@ ms_status MS_KERNEL(adamw)(const ms_cpu_call *call) {
     job.m = call->in[0].data, job.v = call->in[1].data, job.g = call->in[2].data, job.w = call->in[3].data;
     job.m_out = call->out[0].data, job.v_out = call->out[1].data, job.delta = call->out[2].data;
     job.count = ms_shape_count(&call->in[0].shape);
-    job.beta1 = (real)attributes->beta1, job.beta2 = (real)attributes->beta2;
-    job.epsilon = (real)attributes->epsilon, job.decay = (real)attributes->decay;
-    job.lr = ms_coefficient_value(call, attributes->lr);
-    job.inverse_bias1 = ms_coefficient_value(call, attributes->inverse_bias1);
-    job.inverse_bias2 = ms_coefficient_value(call, attributes->inverse_bias2);
+    real beta1 = (real)attributes->beta1, beta2 = (real)attributes->beta2;
+    job.rates = (ms_adamw_rates){beta1, 1 - beta1, beta2, 1 - beta2};
+    job.step.lr = ms_coefficient_value(call, attributes->lr);
+    job.step.inverse_bias1 = ms_coefficient_value(call, attributes->inverse_bias1);
+    job.step.inverse_bias2 = ms_coefficient_value(call, attributes->inverse_bias2);
+    job.step.epsilon = (real)attributes->epsilon, job.step.decay = (real)attributes->decay;
     job.has_clip = clip != NULL;
     job.factor = clip ? clip[1] : (real)1;
     ms_pool_run(call->pool, ms_chunk_count(job.count, MS_CHUNK), adamw_task, &job);

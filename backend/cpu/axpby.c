@@ -1,5 +1,6 @@
 /* axpby: y = (a x0) + (b x1), or y = a x0 when x1 is absent; elementwise; y may be x0 or x1. */
 #include "backend/cpu/share.h"
+#include "backend/formulas.h"
 
 typedef struct axpby_job {
     const real *x0, *x1; /* x1 NULL: absent */
@@ -16,10 +17,10 @@ static void axpby_task(void *context, int64_t i_task, int i_thread) {
     ms_range range = ms_chunk_range(i_task, MS_CHUNK, job->count);
     if (x1) {
 #pragma GCC ivdep
-        for (int64_t i = range.begin; i < range.end; i++) y[i] = a * x0[i] + b * x1[i];
+        for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_formula_axpby(a, x0[i], b, x1[i]);
     } else {
 #pragma GCC ivdep
-        for (int64_t i = range.begin; i < range.end; i++) y[i] = a * x0[i];
+        for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_formula_mul(a, x0[i]);
     }
 }
 

@@ -8,6 +8,8 @@
 /* A primitive or free op without a kernel does not link; composites never reach a program. */
 #define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
     { prefix##lower, prefix##lower##_workspace }
+#define ENTRY_ELEMENTWISE(prefix, lower)                                                                               \
+    { prefix##lower, prefix##lower##_workspace }
 #define ENTRY_FREE(prefix, lower)                                                                                      \
     { prefix##lower, prefix##lower##_workspace }
 #define ENTRY_COMPOSITE(prefix, lower)                                                                                 \

@@ -1,6 +1,7 @@
-/* ema_nesterov: g' = factor g (g without clip);  m' = (b m) + ((1-b) g');  u = ((1-b) g') + (b m') with `nesterov`,
-   else m'. Inputs m, g, clip [2] (optional: {norm, factor}); outputs m', u; m' may be m and u may be g. */
+/* ema_nesterov: ms_formula_ema_nesterov.  Inputs m, g, clip [2] (optional: {norm, factor}); outputs m', u; m' may be m
+   and u may be g. */
 #include "backend/cpu/share.h"
+#include "backend/formulas.h"
 
 typedef struct ema_nesterov_job {
     const real *m, *g;
@@ -22,9 +23,10 @@ static void ema_nesterov_task(void *context, int64_t i_task, int i_thread) {
         const real *m = job->m + begin, *g = job->g + begin;
         int64_t n = range.end - begin < EMA_PIECE ? range.end - begin : EMA_PIECE;
         for (int64_t i = 0; i < n; i++) {
-            real part = rest * (job->has_clip ? factor * g[i] : g[i]);
-            m_new[i] = momentum * m[i] + part;
-            u_new[i] = job->nesterov ? part + momentum * m_new[i] : m_new[i];
+            real gradient = job->has_clip ? ms_formula_mul(factor, g[i]) : g[i];
+            ms_pair pair = ms_formula_ema_nesterov(m[i], gradient, momentum, rest, job->nesterov);
+            m_new[i] = pair.first;
+            u_new[i] = pair.second;
         }
         if (job->m_out) memcpy(job->m_out + begin, m_new, (size_t)n * sizeof(real));
         if (job->u) memcpy(job->u + begin, u_new, (size_t)n * sizeof(real));

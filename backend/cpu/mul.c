@@ -1,5 +1,6 @@
 /* mul: y = x0 * x1 elementwise; x1 may be one number; y may be x0. */
 #include "backend/cpu/share.h"
+#include "backend/formulas.h"
 
 typedef struct mul_job {
     const real *x0, *x1;
@@ -17,10 +18,10 @@ static void mul_task(void *context, int64_t i_task, int i_thread) {
     if (job->is_scalar) {
         real factor = x1[0];
 #pragma GCC ivdep
-        for (int64_t i = range.begin; i < range.end; i++) y[i] = x0[i] * factor;
+        for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_formula_mul(x0[i], factor);
     } else {
 #pragma GCC ivdep
-        for (int64_t i = range.begin; i < range.end; i++) y[i] = x0[i] * x1[i];
+        for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_formula_mul(x0[i], x1[i]);
     }
 }
 

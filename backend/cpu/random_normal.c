@@ -1,11 +1,9 @@
 /* random_normal: y = deviation * standard normal.  Elements 4q .. 4q+3 come from Philox4x32-10 with counter
-   {q low, q high, step, 0} and key ms_philox_key(seed, stream).  Words (w0, w1) and (w2, w3) make a pair each by Box &
-   Muller (1958): u = 2 - (1 + (w0 >> 9) 2^-23) in (0, 1];  radius = sqrt(-2 log u);  the angle is a quarter turn times
-   (w1 >> 30) + t + 1/2 with t = (1 + (w1 & (2^23 - 1)) 2^-23) - 3/2 in [-1/2, 1/2);  y = deviation (radius cos),
-   deviation (radius sin).  The half quarter turn is left out, which only turns the pair's isotropic distribution. */
+   {q low, q high, step, 0} and key ms_philox_key(seed, stream).  Words (w0, w1) and (w2, w3) make a pair each:
+   ms_formula_normal_pair. */
 #include "backend/cpu/philox.h"
 #include "backend/cpu/share.h"
-#include "backend/exact.h"
+#include "backend/formulas.h"
 #include "platform/random.h"
 
 typedef struct random_normal_job {
@@ -16,27 +14,13 @@ typedef struct random_normal_job {
     real deviation;
 } random_normal_job;
 
-/* 1 + (low 23 bits) 2^-23: exact in both precisions. */
-static real one_to_two(uint32_t bits) {
-    uint32_t word = 0x3f800000u | (bits & 0x007fffffu);
-    float x;
-    memcpy(&x, &word, sizeof x);
-    return (real)x;
-}
-
 enum { NORMAL_GROUP = 64 }; /* counters per pass, so that each stage is a vector loop */
 
 static void normal_pairs(const uint32_t *w0, const uint32_t *w1, real deviation, real *y0, real *y1) {
     for (int i = 0; i < NORMAL_GROUP; i++) {
-        real radius = ms_sqrt(-2 * ms_log(2 - one_to_two(w0[i] >> 9)));
-        real t = one_to_two(w1[i]) - (real)1.5;
-        real c = ms_cos_quarter(t), s = ms_sin_quarter(t);
-        uint32_t quadrant = w1[i] >> 30;
-        real x0 = (quadrant & 1u) ? s : c, x1 = (quadrant & 1u) ? c : s; /* turned by 90 degrees: (-s, c) */
-        x0 = (quadrant == 1u || quadrant == 2u) ? -x0 : x0;
-        x1 = (quadrant >= 2u) ? -x1 : x1;
-        y0[i] = deviation * (radius * x0);
-        y1[i] = deviation * (radius * x1);
+        ms_pair pair = ms_formula_normal_pair(w0[i], w1[i], deviation);
+        y0[i] = pair.first;
+        y1[i] = pair.second;
     }
 }
 

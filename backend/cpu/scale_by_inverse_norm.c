@@ -1,7 +1,7 @@
 /* scale_by_inverse_norm: y = x r with r = 1 / (factor sqrt(ss) + epsilon), one ss per matrix of the stack.  x, y
    [batch,R,C] (y may be x), ss [batch,1]. */
 #include "backend/cpu/share.h"
-#include "backend/exact.h"
+#include "backend/formulas.h"
 
 typedef struct scale_job {
     const real *x, *ss;
@@ -15,11 +15,11 @@ static void scale_task(void *context, int64_t i_task, int i_thread) {
     const scale_job *job = context;
     int64_t per_matrix = ms_chunk_count(job->size, MS_CHUNK), matrix = i_task / per_matrix;
     ms_range range = ms_chunk_range(i_task % per_matrix, MS_CHUNK, job->size);
-    real inverse = ms_reciprocal(job->factor * ms_sqrt(job->ss[matrix]) + job->epsilon);
+    real inverse = ms_formula_inverse_norm(job->ss[matrix], job->factor, job->epsilon);
     const real *x = job->x + matrix * job->size;
     real *y = job->y + matrix * job->size;
 #pragma GCC ivdep
-    for (int64_t i = range.begin; i < range.end; i++) y[i] = x[i] * inverse;
+    for (int64_t i = range.begin; i < range.end; i++) y[i] = ms_formula_mul(x[i], inverse);
 }
 
 ms_status MS_KERNEL(scale_by_inverse_norm)(const ms_cpu_call *call) {

@@ -14,6 +14,8 @@ typedef struct kernel_entry {
 } kernel_entry;
 #define ENTRY_PRIMITIVE(lower)                                                                                         \
     { ms_cuda_##lower, ms_cuda_##lower##_workspace }
+#define ENTRY_ELEMENTWISE(lower)                                                                                       \
+    { ms_cuda_##lower, ms_cuda_##lower##_workspace }
 #define ENTRY_FREE(lower)                                                                                              \
     { ms_cuda_##lower, ms_cuda_##lower##_workspace }
 #define ENTRY_COMPOSITE(lower)                                                                                         \

@@ -95,25 +95,32 @@ ms_tensor ms_mul(ms_graph *graph, ms_tensor x, ms_tensor y) {
     return add_1(graph, MS_OP_MUL, inputs, 2, NULL);
 }
 
-ms_tensor ms_relu2(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_RELU2, &x, 1, NULL); }
+/* The ops of kind ELEMENTWISE, by numbers of inputs and outputs. */
+#define BUILD_1_1(upper, lower)                                                                                        \
+    ms_tensor ms_##lower(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_##upper, &x, 1, NULL); }
+#define BUILD_2_1(upper, lower)                                                                                        \
+    ms_tensor ms_##lower(ms_graph *graph, ms_tensor x0, ms_tensor x1) {                                                \
+        return add_1(graph, MS_OP_##upper, (const ms_tensor[]){x0, x1}, 2, NULL);                                      \
+    }
+#define BUILD_3_2(upper, lower)                                                                                        \
+    void ms_##lower(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor x2, ms_tensor *out_y0, ms_tensor *out_y1) { \
+        add_3_2(graph, MS_OP_##upper, (const ms_tensor[]){x0, x1, x2}, out_y0, out_y1);                                \
+    }
+#define BUILD_PRIMITIVE(upper, lower, n_in, n_out)
+#define BUILD_FREE(upper, lower, n_in, n_out)
+#define BUILD_COMPOSITE(upper, lower, n_in, n_out)
+#define BUILD_ELEMENTWISE(upper, lower, n_in, n_out) BUILD_##n_in##_##n_out(upper, lower)
+#define OP(upper, lower, kind, min_in, max_in, n_out, ...) BUILD_##kind(upper, lower, max_in, n_out)
 
-ms_tensor ms_relu2_grad(ms_graph *graph, ms_tensor x, ms_tensor dy) {
-    ms_tensor inputs[] = {x, dy};
-    return add_1(graph, MS_OP_RELU2_GRAD, inputs, 2, NULL);
+static void add_3_2(ms_graph *graph, ms_op op, const ms_tensor inputs[3], ms_tensor *out_y0, ms_tensor *out_y1) {
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, op, inputs, 3, NULL, outputs);
+    *out_y0 = outputs[0];
+    *out_y1 = outputs[1];
 }
 
-ms_tensor ms_swiglu(ms_graph *graph, ms_tensor gate, ms_tensor up) {
-    ms_tensor inputs[] = {gate, up};
-    return add_1(graph, MS_OP_SWIGLU, inputs, 2, NULL);
-}
-
-void ms_swiglu_grad(ms_graph *graph, ms_tensor gate, ms_tensor up, ms_tensor dy, ms_tensor *out_dgate,
-                    ms_tensor *out_dup) {
-    ms_tensor inputs[] = {gate, up, dy}, outputs[MS_MAX_OUTPUTS];
-    ms_graph_add(graph, MS_OP_SWIGLU_GRAD, inputs, 3, NULL, outputs);
-    *out_dgate = outputs[0];
-    *out_dup = outputs[1];
-}
+#include "backend/ir/ops.def"
+#undef OP
 
 void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms_tensor *out_y, ms_tensor *out_rstd) {
     ATTRIBUTES(attributes);

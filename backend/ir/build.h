@@ -26,11 +26,20 @@ ms_tensor ms_embed_grad(ms_graph *graph, ms_tensor index, ms_tensor dy, ms_tenso
 ms_tensor ms_axpby(ms_graph *graph, ms_coefficient a, ms_tensor x, ms_coefficient b, ms_tensor y);
 ms_tensor ms_add(ms_graph *graph, ms_tensor x, ms_tensor y);
 ms_tensor ms_mul(ms_graph *graph, ms_tensor x, ms_tensor y);
-ms_tensor ms_relu2(ms_graph *graph, ms_tensor x);
-ms_tensor ms_relu2_grad(ms_graph *graph, ms_tensor x, ms_tensor dy);
-ms_tensor ms_swiglu(ms_graph *graph, ms_tensor gate, ms_tensor up);
-void ms_swiglu_grad(ms_graph *graph, ms_tensor gate, ms_tensor up, ms_tensor dy, ms_tensor *out_dgate,
-                    ms_tensor *out_dup);
+
+/* The ops of kind ELEMENTWISE: ms_relu2(graph, x), ms_swiglu(graph, gate, up) and so on, with the inputs of ops.def
+   and, of two outputs, where to put both. */
+#define MS_BUILD_1_1(lower) ms_tensor ms_##lower(ms_graph *graph, ms_tensor x);
+#define MS_BUILD_2_1(lower) ms_tensor ms_##lower(ms_graph *graph, ms_tensor x0, ms_tensor x1);
+#define MS_BUILD_3_2(lower)                                                                                            \
+    void ms_##lower(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor x2, ms_tensor *out_y0, ms_tensor *out_y1);
+#define MS_BUILD_PRIMITIVE(lower, n_in, n_out)
+#define MS_BUILD_FREE(lower, n_in, n_out)
+#define MS_BUILD_COMPOSITE(lower, n_in, n_out)
+#define MS_BUILD_ELEMENTWISE(lower, n_in, n_out) MS_BUILD_##n_in##_##n_out(lower)
+#define OP(upper, lower, kind, min_in, max_in, n_out, ...) MS_BUILD_##kind(lower, max_in, n_out)
+#include "backend/ir/ops.def"
+#undef OP
 
 void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms_tensor *out_y, ms_tensor *out_rstd);
 /* accumulate optional: added to dx. */

@@ -1,4 +1,6 @@
 /* Gradient rules of elementwise ops and reductions. */
+#include <stdio.h>
+
 #include "backend/ir/gradient_pass.h"
 
 ms_status ms_gradient_axpby(ms_gradient_pass *pass, const ms_node *node) {
@@ -27,19 +29,16 @@ ms_status ms_gradient_mul(ms_gradient_pass *pass, const ms_node *node) {
     return MS_OK;
 }
 
-ms_status ms_gradient_relu2(ms_gradient_pass *pass, const ms_node *node) {
-    ms_tensor x = ms_gradient_value(pass, node->inputs[0]);
-    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
-    ms_gradient_add(pass, node->inputs[0], ms_relu2_grad(pass->graph, x, dy));
-    return MS_OK;
-}
-
-ms_status ms_gradient_swiglu(ms_gradient_pass *pass, const ms_node *node) {
-    ms_tensor gate = ms_gradient_value(pass, node->inputs[0]), up = ms_gradient_value(pass, node->inputs[1]);
-    ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]), dgate, dup;
-    ms_swiglu_grad(pass->graph, gate, up, dy, &dgate, &dup);
-    ms_gradient_add(pass, node->inputs[0], dgate);
-    ms_gradient_add(pass, node->inputs[1], dup);
+ms_status ms_gradient_elementwise(ms_gradient_pass *pass, const ms_node *node) {
+    char name[64];
+    snprintf(name, sizeof name, "%s_grad", ms_op_get(node->op)->name);
+    ms_op op = ms_op_find(name);
+    if (op == MS_OP_COUNT) return MS_FAIL(MS_INTERNAL, "gradients: ops.def has no %s", name);
+    ms_tensor inputs[MS_MAX_INPUTS], gradients[MS_MAX_OUTPUTS];
+    for (int i = 0; i < node->n_inputs; i++) inputs[i] = ms_gradient_value(pass, node->inputs[i]);
+    inputs[node->n_inputs] = ms_gradient_arrived(pass, node->outputs[0]);
+    MS_TRY(ms_graph_add(pass->graph, op, inputs, node->n_inputs + 1, NULL, gradients));
+    for (int i = 0; i < node->n_inputs; i++) ms_gradient_add(pass, node->inputs[i], gradients[i]);
     return MS_OK;
 }
 

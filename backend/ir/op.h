@@ -11,7 +11,12 @@ typedef enum ms_op {
     MS_OP_COUNT
 } ms_op;
 
-typedef enum ms_op_kind { MS_OP_KIND_PRIMITIVE, MS_OP_KIND_COMPOSITE, MS_OP_KIND_FREE } ms_op_kind;
+typedef enum ms_op_kind {
+    MS_OP_KIND_PRIMITIVE,
+    MS_OP_KIND_ELEMENTWISE,
+    MS_OP_KIND_COMPOSITE,
+    MS_OP_KIND_FREE
+} ms_op_kind;
 
 /* A factor that is constant, or moves with the step: value = constant * step scalar (scalar == -1: just the constant).
    Step scalars are elements of the graph's step-scalar variable, written by the host before each run. */

@@ -6,6 +6,7 @@
 #include "backend/ir/graph.h"
 
 typedef struct rule_call {
+    ms_op op;
     const char *name;
     const ms_tensor_info *const *in; /* NULL entries: absent optional inputs */
     int n_inputs;
@@ -73,11 +74,12 @@ static ms_status check_result(const rule_call *call, ms_dtype dtype) {
 }
 
 /* All present inputs have dtype and shape of input 0; the outputs likewise. */
-static ms_status elementwise(const rule_call *call, int n_outputs) {
+static ms_status infer_elementwise(const rule_call *call) {
     MS_TRY(want_number(call, 0));
     for (int i = 0; i < call->n_inputs; i++)
         if (call->in[i]) MS_TRY(want_like(call, i, 0, call->in[0]->shape));
-    for (int i = 0; i < n_outputs; i++) set_output(call, i, call->in[0]->dtype, call->in[0]->shape);
+    for (int i = 0; i < ms_op_get(call->op)->n_outputs; i++)
+        set_output(call, i, call->in[0]->dtype, call->in[0]->shape);
     return MS_OK;
 }
 
@@ -185,11 +187,7 @@ static ms_status infer_embed_grad(const rule_call *call) {
 
 /* ---- arithmetic ---- */
 
-static ms_status infer_axpby(const rule_call *call) { return elementwise(call, 1); }
-static ms_status infer_relu2(const rule_call *call) { return elementwise(call, 1); }
-static ms_status infer_relu2_grad(const rule_call *call) { return elementwise(call, 1); }
-static ms_status infer_swiglu(const rule_call *call) { return elementwise(call, 1); }
-static ms_status infer_swiglu_grad(const rule_call *call) { return elementwise(call, 2); }
+static ms_status infer_axpby(const rule_call *call) { return infer_elementwise(call); }
 
 /* A scalar factor may stay f32 beside bf16 data: a learned scale, the gradient of a loss. */
 static ms_status infer_mul(const rule_call *call) {
@@ -456,11 +454,15 @@ static ms_status infer_random_normal(const rule_call *call) {
 
 ms_status ms_op_infer(ms_op op, const ms_tensor_info *const *inputs, int n_inputs, const ms_attributes *attributes,
                       ms_tensor_info *out_outputs) {
+#define RULE_PRIMITIVE(lower) infer_##lower
+#define RULE_ELEMENTWISE(lower) infer_elementwise
+#define RULE_FREE(lower) infer_##lower
+#define RULE_COMPOSITE(lower) infer_##lower
     static ms_status (*const rules[])(const rule_call *) = {
-#define OP(upper, lower, ...) infer_##lower,
+#define OP(upper, lower, kind, ...) RULE_##kind(lower),
 #include "backend/ir/ops.def"
 #undef OP
     };
-    rule_call call = {ms_op_get(op)->name, inputs, n_inputs, attributes, out_outputs};
+    rule_call call = {op, ms_op_get(op)->name, inputs, n_inputs, attributes, out_outputs};
     return rules[op](&call);
 }

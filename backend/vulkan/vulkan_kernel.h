@@ -44,7 +44,9 @@ typedef struct ms_vulkan_call {
 
 typedef ms_status (*ms_vulkan_kernel)(const ms_vulkan_call *call);
 
-/* Declarations of all encoders, from the one table of ops: ms_vulkan_<op>. */
+/* The encoder of every op of kind ELEMENTWISE. */
+ms_status ms_vulkan_formula(const ms_vulkan_call *call);
+/* Declarations of all other encoders, from the one table of ops: ms_vulkan_<op>. */
 #define OP(upper, lower, ...) ms_status ms_vulkan_##lower(const ms_vulkan_call *call);
 #include "backend/ir/ops.def"
 #undef OP

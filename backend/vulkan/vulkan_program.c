@@ -10,6 +10,7 @@
 
 /* A primitive or free op without an encoder does not link; composites never reach a program. */
 #define ENCODER_PRIMITIVE(lower) ms_vulkan_##lower
+#define ENCODER_ELEMENTWISE(lower) ms_vulkan_formula
 #define ENCODER_FREE(lower) ms_vulkan_##lower
 #define ENCODER_COMPOSITE(lower) NULL
 static const ms_vulkan_kernel encoders[MS_OP_COUNT] = {

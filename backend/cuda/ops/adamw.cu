@@ -1,7 +1,7 @@
-// adamw: g' = factor g (g without clip);  m' = (b1 m) + ((1-b1) g');  v' = (b2 v) + (((1-b2) g') g'), 0 below 2^-80;
-// delta = lr ((m' inverse_bias1) / (sqrt(v' inverse_bias2) + epsilon) + decay w); the outputs may be m, v, g.
-// Definition: backend/cpu/adamw.c.
+// adamw: ms_formula_adamw_moments and ms_formula_adamw_delta, the gradient times the factor of clip first; the outputs may be
+// m, v, g.  Definition: backend/cpu/adamw.c.
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 struct adamw_op {
     enum { WIDTH = MS_PACK_WIDTH(float) };
@@ -10,29 +10,27 @@ struct adamw_op {
     ms_adamw_attributes attributes;
     const float *step_scalars;
 
-    __device__ __forceinline__ float step_of(float m_new, float v_new, float weight) const {
-        float inverse1 = ms_coefficient_value(attributes.inverse_bias1, step_scalars);
-        float inverse2 = ms_coefficient_value(attributes.inverse_bias2, step_scalars);
-        float root = ms_add(ms_sqrt(ms_mul(v_new, inverse2)), attributes.epsilon);
-        float change = ms_add(ms_div(ms_mul(m_new, inverse1), root), ms_mul(attributes.decay, weight));
-        return ms_mul(ms_coefficient_value(attributes.lr, step_scalars), change);
-    }
-
     template <int W> __device__ void run(unsigned int i) const {
-        float rest1 = ms_sub(1.0f, attributes.beta1), rest2 = ms_sub(1.0f, attributes.beta2);
-        ms_pack<W> gradient = ms_load_pack<W>(g, i);
+        const ms_exact_formulas::ms_adamw_rates rates = {attributes.beta1, ms_sub(1.0f, attributes.beta1),
+                                                         attributes.beta2, ms_sub(1.0f, attributes.beta2)};
+        ms_pack<W> gradient = ms_load_pack<W>(g, i), m_new = ms_load_pack<W>(m, i), v_new = ms_load_pack<W>(v, i);
         if (clip) gradient = ms_pack_scale(gradient, clip[1]);
-        ms_pack<W> m_new =
-            ms_pack_add(ms_pack_scale(ms_load_pack<W>(m, i), attributes.beta1), ms_pack_scale(gradient, rest1));
-        ms_pack<W> v_new = ms_pack_add(ms_pack_scale(ms_load_pack<W>(v, i), attributes.beta2),
-                                       ms_pack_mul(ms_pack_scale(gradient, rest2), gradient));
 #pragma unroll
-        for (int j = 0; j < W; j++) v_new.x[j] = v_new.x[j] < 8.27180613e-25f ? 0.0f : v_new.x[j]; // 2^-80
+        for (int j = 0; j < W; j++) {
+            auto pair = ms_exact_formulas::ms_formula_adamw_moments(m_new.x[j], v_new.x[j], gradient.x[j], rates);
+            m_new.x[j] = pair.first, v_new.x[j] = pair.second;
+        }
         if (delta) {
-            ms_pack<W> step = ms_load_pack<W>(w, i);
+            const ms_exact_formulas::ms_adamw_step step = {ms_coefficient_value(attributes.lr, step_scalars),
+                                                           ms_coefficient_value(attributes.inverse_bias1, step_scalars),
+                                                           ms_coefficient_value(attributes.inverse_bias2, step_scalars),
+                                                           attributes.epsilon, attributes.decay};
+            ms_pack<W> change = ms_load_pack<W>(w, i);
 #pragma unroll
-            for (int j = 0; j < W; j++) step.x[j] = step_of(m_new.x[j], v_new.x[j], step.x[j]);
-            ms_store_pack<W>(delta, i, step);
+            for (int j = 0; j < W; j++)
+                change.x[j] =
+                    ms_exact_formulas::ms_formula_adamw_delta(m_new.x[j], v_new.x[j], change.x[j], step);
+            ms_store_pack<W>(delta, i, change);
         }
         if (m_out) ms_store_pack<W>(m_out, i, m_new);
         if (v_out) ms_store_pack<W>(v_out, i, v_new);

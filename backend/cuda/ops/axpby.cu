@@ -1,5 +1,6 @@
 // axpby: y = (a x0) + (b x1), or y = a x0; elementwise; y may be x0 or x1.  Definition: backend/cpu/axpby.c.
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 template <class T> struct axpby_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
@@ -9,10 +10,17 @@ template <class T> struct axpby_op {
     const float *step_scalars;
 
     template <int W> __device__ void run(unsigned int i) const {
-        ms_pack<W> value = ms_pack_scale(ms_load_pack<W>(x0, i), ms_coefficient_value(a, step_scalars));
+        ms_pack<W> value = ms_load_pack<W>(x0, i);
+        float factor_a = ms_coefficient_value(a, step_scalars);
         if (x1) {
-            ms_pack<W> other = ms_pack_scale(ms_load_pack<W>(x1, i), ms_coefficient_value(b, step_scalars));
-            value = ms_pack_add(value, other);
+            ms_pack<W> other = ms_load_pack<W>(x1, i);
+            float factor_b = ms_coefficient_value(b, step_scalars);
+#pragma unroll
+            for (int j = 0; j < W; j++)
+                value.x[j] = ms_exact_formulas::ms_formula_axpby(factor_a, value.x[j], factor_b, other.x[j]);
+        } else {
+#pragma unroll
+            for (int j = 0; j < W; j++) value.x[j] = ms_exact_formulas::ms_formula_mul(factor_a, value.x[j]);
         }
         ms_store_pack<W>(y, i, value);
     }

@@ -7,7 +7,7 @@
 // exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
 // Gimelshein 2018), which keeps the row in shared memory for the second, where it fits.
 #include "backend/cuda/ops/reduce.cuh"
-#include "backend/cuda/ops/sigmoid.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 enum { THREADS = 512, WARPS = THREADS / 32, FAST_THREADS = 1024, FAST_WARPS = FAST_THREADS / 32 };
 

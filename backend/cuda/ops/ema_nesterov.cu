@@ -1,6 +1,7 @@
-// ema_nesterov: g' = factor g (g without clip);  m' = (b m) + ((1-b) g');  u = ((1-b) g') + (b m') with `nesterov`,
-// else m'; m' may be m and u may be g.  Definition: backend/cpu/ema_nesterov.c.
+// ema_nesterov: ms_formula_ema_nesterov of the gradient times the factor of clip; m' may be m and u may be g.  Definition:
+// backend/cpu/ema_nesterov.c.
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 struct ema_nesterov_op {
     enum { WIDTH = MS_PACK_WIDTH(float) };
@@ -11,13 +12,16 @@ struct ema_nesterov_op {
     bool nesterov;
 
     template <int W> __device__ void run(unsigned int i) const {
-        float b = ms_coefficient_value(momentum, step_scalars);
-        ms_pack<W> gradient = ms_load_pack<W>(g, i);
-        if (clip) gradient = ms_pack_scale(gradient, clip[1]);
-        ms_pack<W> part = ms_pack_scale(gradient, ms_sub(1.0f, b));
-        ms_pack<W> m_new = ms_pack_add(ms_pack_scale(ms_load_pack<W>(m, i), b), part);
+        float b = ms_coefficient_value(momentum, step_scalars), rest = ms_sub(1.0f, b);
+        ms_pack<W> m_new = ms_load_pack<W>(m, i), update = ms_load_pack<W>(g, i);
+        if (clip) update = ms_pack_scale(update, clip[1]);
+#pragma unroll
+        for (int j = 0; j < W; j++) {
+            auto pair = ms_exact_formulas::ms_formula_ema_nesterov(m_new.x[j], update.x[j], b, rest, nesterov);
+            m_new.x[j] = pair.first, update.x[j] = pair.second;
+        }
         if (m_out) ms_store_pack<W>(m_out, i, m_new);
-        if (u) ms_store_pack<W>(u, i, nesterov ? ms_pack_add(part, ms_pack_scale(m_new, b)) : m_new);
+        if (u) ms_store_pack<W>(u, i, update);
     }
 };
 

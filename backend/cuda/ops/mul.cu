@@ -1,5 +1,6 @@
 // mul: y = x0 * x1 elementwise; x1 may be one number, of either dtype; y may be x0.  Definition: backend/cpu/mul.c.
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 template <class T> struct mul_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
@@ -7,7 +8,10 @@ template <class T> struct mul_op {
     T *y;
 
     template <int W> __device__ void run(unsigned int i) const {
-        ms_store_pack<W>(y, i, ms_pack_mul(ms_load_pack<W>(x0, i), ms_load_pack<W>(x1, i)));
+        ms_pack<W> value = ms_load_pack<W>(x0, i), factor = ms_load_pack<W>(x1, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) value.x[j] = ms_exact_formulas::ms_formula_mul(value.x[j], factor.x[j]);
+        ms_store_pack<W>(y, i, value);
     }
 };
 
@@ -21,7 +25,10 @@ template <class T> struct mul_by_number_op {
     template <int W> __device__ void run(unsigned int i) const {
         float number =
             factor_is_bf16 ? ms_load_element((const ms_bf16 *)factor, 0) : ms_load_element((const float *)factor, 0);
-        ms_store_pack<W>(y, i, ms_pack_scale(ms_load_pack<W>(x0, i), number));
+        ms_pack<W> value = ms_load_pack<W>(x0, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) value.x[j] = ms_exact_formulas::ms_formula_mul(value.x[j], number);
+        ms_store_pack<W>(y, i, value);
     }
 };
 

@@ -3,6 +3,7 @@
 // outside of [0, 2^24] is reported, and nothing is written.
 #include "backend/cpu/philox.h"
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 enum { MAX_STEP = 1 << 24 };
 
@@ -16,22 +17,6 @@ static __device__ __forceinline__ uint4 philox(uint4 c, uint2 key) {
         key.y += 0xBB67AE85u;
     }
     return c;
-}
-
-// 1 + (low 23 bits) 2^-23
-static __device__ __forceinline__ float one_to_two(unsigned int bits) {
-    return __uint_as_float(0x3f800000u | (bits & 0x007fffffu));
-}
-
-static __device__ __forceinline__ float2 normal_pair(unsigned int word0, unsigned int word1, float deviation) {
-    float radius = ms_sqrt(ms_mul(-2.0f, ms_log(ms_sub(2.0f, one_to_two(word0 >> 9)))));
-    float t = ms_sub(one_to_two(word1), 1.5f);
-    float cosine = ms_cos_quarter(t), sine = ms_sin_quarter(t);
-    unsigned int quadrant = word1 >> 30;
-    float x = (quadrant & 1u) ? sine : cosine, y = (quadrant & 1u) ? cosine : sine; // turned by 90 degrees: (-s, c)
-    if (quadrant == 1u || quadrant == 2u) x = -x;
-    if (quadrant >= 2u) y = -y;
-    return make_float2(ms_mul(deviation, ms_mul(radius, x)), ms_mul(deviation, ms_mul(radius, y)));
 }
 
 struct random_normal_op {
@@ -55,8 +40,9 @@ struct random_normal_op {
         }
         uint4 word = philox(make_uint4(i_counter, 0u, (unsigned int)step, 0u), key);
         float scale = ms_coefficient_value(deviation, step_scalars);
-        float2 first = normal_pair(word.x, word.y, scale), second = normal_pair(word.z, word.w, scale);
-        const ms_pack<4> quad = {{first.x, first.y, second.x, second.y}};
+        auto low = ms_exact_formulas::ms_formula_normal_pair(word.x, word.y, scale);
+        auto high = ms_exact_formulas::ms_formula_normal_pair(word.z, word.w, scale);
+        const ms_pack<4> quad = {{low.first, low.second, high.first, high.second}};
         unsigned int begin = 4 * i_counter;
         if (is_packs && count - begin >= 4) {
             ms_store_pack<4>(y, begin, quad);

@@ -1,6 +1,7 @@
 // scale_by_inverse_norm: y = x r with r = 1 / (factor sqrt(ss) + epsilon), one ss per matrix of the stack; y may be x.
 // Definition: backend/cpu/scale_by_inverse_norm.c.
 #include "backend/cuda/ops/elementwise.cuh"
+#include "backend/cuda/ops/formulas.cuh"
 
 template <class T> struct scale_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
@@ -11,8 +12,11 @@ template <class T> struct scale_op {
     float factor, epsilon;
 
     template <int W> __device__ void run(unsigned int i) const {
-        float inverse = ms_reciprocal(ms_add(ms_mul(factor, ms_sqrt(ss[i / size])), epsilon));
-        ms_store_pack<W>(y, i, ms_pack_scale(ms_load_pack<W>(x, i), inverse));
+        float inverse = ms_exact_formulas::ms_formula_inverse_norm(ss[i / size], factor, epsilon);
+        ms_pack<W> value = ms_load_pack<W>(x, i);
+#pragma unroll
+        for (int j = 0; j < W; j++) value.x[j] = ms_exact_formulas::ms_formula_mul(value.x[j], inverse);
+        ms_store_pack<W>(y, i, value);
     }
 };
 
