@@ -1,4 +1,5 @@
-/* For implementers of backends: the vtable.  backend.c checks arguments once, so an implementation does not. */
+/* For implementers of backends: the vtable.  What callers pass is checked before (device.c, store.c, program.c), so an
+ * implementation does not. */
 #ifndef MS_BACKEND_BACKEND_IMPL_H
 #define MS_BACKEND_BACKEND_IMPL_H
 

@@ -84,20 +84,19 @@ static findings compare(const float *triples, const float *results) {
     return found;
 }
 
-ms_device_verdict ms_probe_judge(const float *triples, const float *results) {
+bool ms_probe_judge(const float *triples, const float *results, char *out_text, size_t size) {
     findings found = compare(triples, results);
     const char *subnormals = found.keeps_subnormals ? "subnormals are kept" : "subnormals are flushed to 0";
-    ms_device_verdict verdict;
     int n_wrong = found.add + found.sub + found.mul + found.contracted + found.reassociated + found.special;
-    verdict.exact = n_wrong + found.function == 0;
-    if (verdict.exact)
-        snprintf(verdict.text, sizeof verdict.text, "exact: yes (%d cases rounded correctly, nothing contracted; %s)",
-                 MS_PROBE_TRIPLES, subnormals);
+    bool exact = n_wrong + found.function == 0;
+    if (exact)
+        snprintf(out_text, size, "exact: yes (%d cases rounded correctly, nothing contracted; %s)", MS_PROBE_TRIPLES,
+                 subnormals);
     else
-        snprintf(verdict.text, sizeof verdict.text,
+        snprintf(out_text, size,
                  "exact: no; of %d cases wrong: add %d, sub %d, mul %d, contracted %d, reassociated %d, "
                  "zeros, infinities and NaN %d, functions %d; %s",
                  MS_PROBE_TRIPLES, found.add, found.sub, found.mul, found.contracted, found.reassociated, found.special,
                  found.function, subnormals);
-    return verdict;
+    return exact;
 }

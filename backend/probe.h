@@ -4,7 +4,8 @@
 #ifndef MS_BACKEND_PROBE_H
 #define MS_BACKEND_PROBE_H
 
-#include "backend/backend.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* Results of a triple (x, y, z): x + y, x - y, x y, x y + z, (x + y) - x, exp x, log y, 1 / z, 1 / sqrt y of
    backend/exact.h, and a smallest normal number, 2^-126 (1 + (i mod 256) 2^-23) for triple i, halved and doubled again.
@@ -21,7 +22,8 @@ enum {
    difference and product must be right: a driver may treat them as if they did not exist unless it is told not to. */
 void ms_probe_triples(float *out);
 
-/* results: [MS_PROBE_TRIPLES, MS_PROBE_RESULTS]. */
-ms_device_verdict ms_probe_judge(const float *triples, const float *results);
+/* Whether all results [MS_PROBE_TRIPLES, MS_PROBE_RESULTS] are as they must be; out_text: what was found, of `size`
+   bytes with its end, 240 are enough. */
+bool ms_probe_judge(const float *triples, const float *results, char *out_text, size_t size);
 
 #endif

@@ -140,9 +140,6 @@ BEGIN {
     row("tests", may["cli"] " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
     # On their way out: the trainer reads the configuration and measures peaks.
     may["train"] = may["train"] "cli/config cli/bench "
-    # Folders that are to be redrawn.
-    split("backend backend/ir", names, " ")
-    for (i in names) circles_allowed[names[i]] = 1
 }
 FNR == 1 {
     n_includes = 0
@@ -159,7 +156,7 @@ FNR == 1 {
     if (path ~ /^shader_(headers\.h|table\.def)$/ && here == "backend/vulkan") next
     if (!readable(path)) report("\"" path "\" is not a path from the root")
     else if (index(may[here], " " layer(path) " ") == 0) report(here " must not include \"" path "\"")
-    else if (stem(path) != stem(FILENAME) && !(layer(path) in circles_allowed)) includes[stem(FILENAME)] = includes[stem(FILENAME)] " " stem(path)
+    else if (stem(path) != stem(FILENAME)) includes[stem(FILENAME)] = includes[stem(FILENAME)] " " stem(path)
     if (n_includes == 1 && own != "" && path != own) report("the first include must be \"" own "\"")
 }
 /^[ \t]*#[ \t]*include[ \t]*</ {

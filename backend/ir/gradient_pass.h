@@ -3,7 +3,6 @@
 #define MS_BACKEND_IR_GRADIENT_PASS_H
 
 #include "backend/ir/build.h"
-#include "backend/ir/gradient.h"
 
 /* Tensor ids in a rule's node are those of the forward pass; gradients and recomputed values are newer ids of the
    graph.  A gradient has shape and dtype of its tensor. */

@@ -51,14 +51,16 @@ static void expect_text(const ms_device_verdict *verdict, const char *part) {
 }
 
 static void expect_yes(const char *part) {
-    ms_device_verdict verdict = ms_probe_judge(triples, results);
+    ms_device_verdict verdict;
+    verdict.exact = ms_probe_judge(triples, results, verdict.text, sizeof verdict.text);
     ck_assert_msg(verdict.exact, "%s", verdict.text);
     expect_text(&verdict, "exact: yes");
     expect_text(&verdict, part);
 }
 
 static void expect_no(const char *counts) {
-    ms_device_verdict verdict = ms_probe_judge(triples, results);
+    ms_device_verdict verdict;
+    verdict.exact = ms_probe_judge(triples, results, verdict.text, sizeof verdict.text);
     ck_assert_msg(!verdict.exact, "accepted, must be \"%s\"", counts);
     expect_text(&verdict, "exact: no; of 4160 cases wrong: ");
     expect_text(&verdict, counts);

@@ -1,0 +1,114 @@
+/* Storage of variables on a device. */
+#include "backend/store.h"
+
+#include <stdlib.h>
+
+static size_t element_bytes(const ms_device *device, ms_dtype dtype) {
+    return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
+}
+
+static ms_status allocate_variables(ms_store *store) {
+    ms_device *device = store->device;
+    size_t *sizes = calloc((size_t)store->n_variables + 1, sizeof *sizes);
+    if (!sizes) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    for (int i = 0; i < store->n_variables; i++) {
+        const ms_variable *variable = ms_variables_get(store->variables, i);
+        sizes[i] = (size_t)ms_shape_count(&variable->shape) * element_bytes(device, variable->dtype);
+    }
+    if (device->impl->expect) device->impl->expect(device->device, sizes, store->n_variables);
+    ms_status status = MS_OK;
+    for (int i = 0; status == MS_OK && i < store->n_variables; i++) {
+        status = device->impl->allocate(device->device, sizes[i], &store->buffers[i]);
+        if (status != MS_OK)
+            status = ms_status_note(status, "variable %s (after %zu bytes)",
+                                    ms_variables_get(store->variables, i)->name, store->bytes);
+        store->bytes += sizes[i];
+    }
+    free(sizes);
+    return status;
+}
+
+ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out) {
+    *out = NULL;
+    ms_store *store = calloc(1, sizeof *store);
+    if (!store) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    store->device = device;
+    store->variables = variables;
+    store->n_variables = ms_variables_count(variables);
+    store->buffers = calloc((size_t)store->n_variables + 1, sizeof *store->buffers);
+    ms_status status = store->buffers ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory");
+    if (status == MS_OK) status = allocate_variables(store);
+    if (status != MS_OK) {
+        ms_store_destroy(store);
+        return status;
+    }
+    *out = store;
+    return MS_OK;
+}
+
+void ms_store_destroy(ms_store *store) {
+    if (!store) return;
+    for (int i = 0; store->buffers && i < store->n_variables; i++)
+        if (store->buffers[i]) store->device->impl->release(store->device->device, store->buffers[i]);
+    free(store->buffers);
+    free(store->parts);
+    free(store);
+}
+
+size_t ms_store_bytes(const ms_store *store) { return store->bytes; }
+
+static ms_status check_range(const ms_store *store, int variable, int64_t offset, int64_t count, size_t *out_bytes) {
+    if (variable < 0 || variable >= store->n_variables)
+        return MS_FAIL(MS_INVALID, "store: variable %d of %d", variable, store->n_variables);
+    const ms_variable *info = ms_variables_get(store->variables, variable);
+    int64_t total = ms_shape_count(&info->shape);
+    if (offset < 0 || count < 0 || offset > total || count > total - offset)
+        return MS_FAIL(MS_INVALID, "variable %s: elements %lld to %lld of %lld", info->name, (long long)offset,
+                       (long long)(offset + count), (long long)total);
+    *out_bytes = element_bytes(store->device, info->dtype);
+    return MS_OK;
+}
+
+ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data) {
+    size_t size = 0;
+    MS_TRY(check_range(store, variable, offset, count, &size));
+    const ms_backend_impl *impl = store->device->impl;
+    return impl->upload(store->device->device, store->buffers[variable], (size_t)offset * size, data,
+                        (size_t)count * size);
+}
+
+static ms_status find_part(const ms_store *store, const ms_store_part *part, ms_backend_part *out) {
+    size_t size = 0;
+    MS_TRY(check_range(store, part->variable, part->offset, part->count, &size));
+    *out = (ms_backend_part){store->buffers[part->variable], (size_t)part->offset * size, (size_t)part->count * size};
+    return MS_OK;
+}
+
+ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data) {
+    ms_backend_part part;
+    MS_TRY(find_part(store, &(ms_store_part){variable, offset, count}, &part));
+    return store->device->impl->download(store->device->device, &part, 1, &out_data);
+}
+
+/* All parts as the backend knows them, in memory that the store keeps: a step allocates nothing. */
+static ms_status find_parts(ms_store *store, const ms_store_part *parts, int n_parts) {
+    if (n_parts > store->part_capacity) {
+        ms_backend_part *grown = realloc(store->parts, (size_t)n_parts * sizeof *grown);
+        if (!grown) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory for %d parts", n_parts);
+        store->parts = grown;
+        store->part_capacity = n_parts;
+    }
+    for (int i = 0; i < n_parts; i++) MS_TRY(find_part(store, &parts[i], &store->parts[i]));
+    return MS_OK;
+}
+
+ms_status ms_store_download_parts(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data) {
+    MS_TRY(find_parts(store, parts, n_parts));
+    return store->device->impl->download(store->device->device, store->parts, n_parts, out_data);
+}
+
+ms_status ms_store_announce(ms_store *store, const ms_store_part *parts, int n_parts) {
+    MS_TRY(find_parts(store, parts, n_parts));
+    const ms_backend_impl *impl = store->device->impl;
+    return impl->announce ? impl->announce(store->device->device, store->parts, n_parts) : MS_OK;
+}
