@@ -4,7 +4,7 @@
 #define MS_BACKEND_BACKEND_IMPL_H
 
 #include "backend/backend.h"
-#include "backend/plan.h"
+#include "backend/call_list.h"
 
 typedef struct ms_backend_device ms_backend_device;   /* each backend's own */
 typedef struct ms_backend_program ms_backend_program; /* each backend's own */
@@ -16,10 +16,10 @@ typedef struct ms_backend_part {
     size_t offset_bytes, size_bytes;
 } ms_backend_part;
 
+/* What a program is compiled from; both are borrowed while the program lives. */
 typedef struct ms_compile_request {
-    const ms_graph *graph;
-    const ms_plan *plan;
-    const ms_backend_buffer *variables; /* one buffer per variable */
+    ms_call_list *calls;                /* the backend may fill in addresses of operands, and adds times */
+    const ms_backend_buffer *variables; /* one buffer per variable; NULL: only to learn what it would need, never run */
 } ms_compile_request;
 
 typedef struct ms_backend_impl {
@@ -56,8 +56,6 @@ typedef struct ms_backend_impl {
     ms_status (*wait)(ms_backend_device *device);
     size_t (*workspace_bytes)(const ms_backend_program *program);
     void (*counts)(const ms_backend_program *program, ms_program_counts *out); /* complete after the first run */
-    void (*set_timing)(ms_backend_program *program, bool on);
-    void (*get_times)(const ms_backend_program *program, ms_op_time *out);
     /* backend.h, ms_device_choices.  NULL: the device makes none. */
     int (*choices)(const ms_backend_device *device, int first, void (*tell)(void *context, const char *line),
                    void *context);

@@ -6,20 +6,13 @@
 
 #include <stdio.h>
 
-#include "backend/ir/op.h"
-
-typedef struct ms_node_entry {
-    ms_op op;
-    int32_t block;
-    int64_t fault_limit; /* values that it reports are outside of [0, fault_limit); 0: it reports none */
-} ms_node_entry;
+#include "backend/call_list.h"
 
 /* The nodes of one program, which owns it. */
 typedef struct ms_node_table {
     struct ms_node_table *next; /* in the device's list */
-    ms_node_entry *entries;     /* [n_nodes] */
-    int n_nodes;
-    uint32_t first;      /* number of node 0 on the device */
+    const ms_call_list *calls;  /* borrowed; set before the table is added */
+    uint32_t first;             /* number of node 0 on the device */
     uint64_t last_value; /* of the backend's counter of submissions, at the last run; 0: none, or it does not count */
 } ms_node_table;
 
@@ -32,7 +25,7 @@ typedef struct ms_node_tables {
 /* Adds the table of a new program, and numbers its nodes. */
 static inline void ms_node_tables_add(ms_node_tables *tables, ms_node_table *table) {
     table->first = tables->next_node;
-    tables->next_node += (uint32_t)table->n_nodes;
+    tables->next_node += (uint32_t)table->calls->n_calls;
     table->next = tables->list;
     tables->list = table;
 }
@@ -49,7 +42,7 @@ static inline void ms_node_tables_remove(ms_node_tables *tables, const ms_node_t
 /* The table that a number belongs to, NULL: its program is gone. */
 static inline const ms_node_table *ms_node_tables_find(const ms_node_tables *tables, uint32_t node) {
     for (const ms_node_table *table = tables->list; table; table = table->next)
-        if (node >= table->first && node - table->first < (uint32_t)table->n_nodes) return table;
+        if (node >= table->first && node - table->first < (uint32_t)table->calls->n_calls) return table;
     return NULL;
 }
 
@@ -60,15 +53,13 @@ static inline void ms_node_tables_describe(const ms_node_tables *tables, uint32_
         snprintf(out, size, "a node of an earlier program");
         return;
     }
-    uint32_t i = node - table->first;
-    snprintf(out, size, "%s (node %u, block %d)", ms_op_get(table->entries[i].op)->name, (unsigned int)i,
-             (int)table->entries[i].block);
+    ms_op_call_text(&table->calls->calls[node - table->first], out, size);
 }
 
 /* What a value reported at the node was compared with, 0: unknown. */
 static inline int64_t ms_node_tables_fault_limit(const ms_node_tables *tables, uint32_t node) {
     const ms_node_table *table = ms_node_tables_find(tables, node);
-    return table ? table->entries[node - table->first].fault_limit : 0;
+    return table ? table->calls->calls[node - table->first].fault_limit : 0;
 }
 
 #endif

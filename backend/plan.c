@@ -429,15 +429,3 @@ void ms_plan_finish(ms_plan *plan) {
     free(plan->places);
     *plan = (ms_plan){0};
 }
-
-void ms_plan_find_written(const ms_graph *graph, const ms_plan *plan, bool *is_written) {
-    for (int i = 0; i < ms_graph_n_nodes(graph); i++) {
-        const ms_node *node = ms_graph_node(graph, i);
-        for (int j = 0; j < node->n_outputs; j++) {
-            if (node->outputs[j] == MS_NO_TENSOR) continue;
-            int variable = plan->places[node->outputs[j]].variable;
-            if (variable >= 0) is_written[variable] = true;
-        }
-        if (node->op == MS_OP_STORE) is_written[plan->places[node->inputs[1]].variable] = true;
-    }
-}

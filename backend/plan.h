@@ -33,8 +33,5 @@ typedef struct ms_plan_options {
    than a piece. */
 ms_status ms_plan_init(const ms_graph *graph, const ms_plan_options *options, ms_plan *out);
 void ms_plan_finish(ms_plan *plan);
-/* Which variables a run writes: where some node's result lies, or the destination of a store.  is_written: one per
-   variable, only ever set to true. */
-void ms_plan_find_written(const ms_graph *graph, const ms_plan *plan, bool *is_written);
 
 #endif

@@ -6,7 +6,8 @@
 #include "backend/store.h"
 
 struct ms_program {
-    ms_device *device; /* borrowed */
+    ms_device *device;   /* borrowed */
+    ms_call_list *calls; /* what the graph and its plan became; the backend's program uses it */
     ms_backend_program *program;
     ms_program_report report;
 };
@@ -20,7 +21,7 @@ static ms_status check_finished(const ms_graph *graph) {
     return MS_OK;
 }
 
-/* Plans and compiles; buffers: one per variable. */
+/* Plans and compiles; buffers: one per variable, or NULL for an estimate. */
 static ms_status compile(ms_device *device, const ms_backend_buffer *buffers, const ms_graph *graph, ms_program **out) {
     *out = NULL;
     MS_TRY(ms_graph_status(graph));
@@ -34,12 +35,14 @@ static ms_status compile(ms_device *device, const ms_backend_buffer *buffers, co
     if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory");
     program->device = device;
     ms_status status = ms_plan_init(graph, &options, &plan);
+    if (status == MS_OK) status = ms_call_list_create(graph, &plan, &program->calls);
     if (status == MS_OK) {
-        ms_compile_request request = {graph, &plan, buffers};
+        ms_compile_request request = {program->calls, buffers};
         status = device->impl->compile(device->device, &request, &program->program);
     }
     if (status != MS_OK) {
         ms_plan_finish(&plan);
+        ms_call_list_destroy(program->calls);
         free(program);
         return status;
     }
@@ -70,20 +73,17 @@ ms_status ms_program_compile(ms_store *store, const ms_graph *graph, ms_program 
 
 ms_status ms_program_estimate(ms_device *device, const ms_graph *graph, ms_program_report *out) {
     memset(out, 0, sizeof *out);
-    size_t n_variables = (size_t)ms_variables_count(ms_graph_variables(graph));
-    ms_backend_buffer *no_buffers = calloc(n_variables + 1, sizeof *no_buffers);
-    if (!no_buffers) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory");
     ms_program *program;
-    ms_status status = compile(device, no_buffers, graph, &program);
-    if (status == MS_OK) *out = program->report;
+    MS_TRY(compile(device, NULL, graph, &program));
+    *out = program->report;
     ms_program_destroy(program);
-    free(no_buffers);
-    return status;
+    return MS_OK;
 }
 
 void ms_program_destroy(ms_program *program) {
     if (!program) return;
     program->device->impl->program_destroy(program->program);
+    ms_call_list_destroy(program->calls);
     free(program);
 }
 
@@ -95,8 +95,10 @@ void ms_program_get_counts(const ms_program *program, ms_program_counts *out) {
     program->device->impl->counts(program->program, out);
 }
 
-void ms_program_set_timing(ms_program *program, bool on) { program->device->impl->set_timing(program->program, on); }
+void ms_program_set_timing(ms_program *program, bool on) { ms_op_times_set(&program->calls->times, on); }
 
 void ms_program_get_times(const ms_program *program, ms_op_time *out) {
-    program->device->impl->get_times(program->program, out);
+    const ms_op_times *times = &program->calls->times;
+    for (int i = 0; i < MS_OP_COUNT; i++)
+        out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, times->n_calls[i], times->seconds[i]};
 }

@@ -29,7 +29,7 @@ static void from_bf16(void *context, int64_t i_task, int i_thread) {
 }
 
 ms_status MS_KERNEL(cast)(const ms_cpu_call *call) {
-    const ms_cpu_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!ms_is_given(y)) return MS_OK;
     if (x->dtype == y->dtype) {
         ms_copy_all(call, x, y->data);

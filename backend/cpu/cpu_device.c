@@ -143,8 +143,6 @@ static const ms_backend_impl cpu_impl = {
     .workspace_bytes = ms_cpu_program_workspace_bytes,
     .wait = cpu_wait,
     .counts = ms_cpu_program_counts,
-    .set_timing = ms_cpu_program_set_timing,
-    .get_times = ms_cpu_program_get_times,
 };
 
 const ms_backend_impl *ms_backend_cpu(void) { return &cpu_impl; }

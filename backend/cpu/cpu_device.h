@@ -24,14 +24,12 @@ typedef struct ms_cpu_kernel_entry {
 /* The kernel of an op in a kind of numerics.  Thread-safe. */
 ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op);
 
-/* Compiled form of a graph: a list of calls with all pointers resolved. */
+/* Compiled form of a graph (cpu_program.c). */
 ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);
 void ms_cpu_program_destroy(ms_backend_program *program);
 ms_status ms_cpu_program_run(ms_backend_program *program);
 size_t ms_cpu_program_workspace_bytes(const ms_backend_program *program);
 void ms_cpu_program_counts(const ms_backend_program *program, ms_program_counts *out);
-void ms_cpu_program_set_timing(ms_backend_program *program, bool on);
-void ms_cpu_program_get_times(const ms_backend_program *program, ms_op_time *out);
 
 /* Aligned to 64 bytes and zeroed; freed with free().  MS_OUT_OF_MEMORY names the bytes. */
 ms_status ms_cpu_allocate(size_t size_bytes, void **out);

@@ -6,25 +6,27 @@
 #ifndef MS_BACKEND_CPU_CPU_KERNEL_H
 #define MS_BACKEND_CPU_CPU_KERNEL_H
 
-#include "backend/ir/graph.h"
+#include "backend/call_list.h"
 #include "platform/thread.h"
 
-typedef struct ms_cpu_operand {
-    void *data; /* 64-byte aligned unless it is a view of a variable; NULL: absent optional input, or an output nobody
-                   wants */
-    ms_dtype dtype;
-    ms_shape shape;
-} ms_cpu_operand;
-
+/* A call of the program's list, and what the device adds.  Data of operands are at multiples of 64 bytes unless it is a
+   view of a variable. */
 typedef struct ms_cpu_call {
     ms_op op;
     const ms_attributes *attributes;
-    ms_cpu_operand in[MS_MAX_INPUTS];
-    ms_cpu_operand out[MS_MAX_OUTPUTS]; /* may be the storage of an input where ops.def says ALIAS */
-    const void *step_scalars;           /* MS_REAL values, NULL when the graph has none */
-    void *workspace;                    /* 64-byte aligned, of the size that the op's workspace function asked for */
-    ms_pool *pool;                      /* team to share the work; a result must not depend on its size in `exact` */
+    const ms_operand *in;             /* [MS_MAX_INPUTS] */
+    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
+    const ms_matrix_product *product; /* of matmul and gram */
+    const void *step_scalars;         /* MS_REAL values, NULL when the graph has none */
+    void *workspace;                  /* 64-byte aligned, of the size that the op's workspace function asked for */
+    ms_pool *pool;                    /* team to share the work; a result must not depend on its size in `exact` */
 } ms_cpu_call;
+
+/* The call with everything but step scalars and workspace; borrows both. */
+static inline ms_cpu_call ms_cpu_call_of(const ms_op_call *call, ms_pool *pool) {
+    ms_cpu_call made = {call->op, &call->attributes, call->in, call->out, &call->product, NULL, NULL, pool};
+    return made;
+}
 
 typedef ms_status (*ms_cpu_kernel)(const ms_cpu_call *call);
 /* Bytes of scratch for a call; operands' data is not set yet, shapes and the pool's size are. */

@@ -1,6 +1,5 @@
-/* A program on the CPU: the nodes of a finished graph in order, each with its kernel and resolved operands. */
+/* A program on the CPU: the calls of its list in order, each by its kernel. */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "backend/cpu/cpu_widen.h"
@@ -43,110 +42,33 @@ ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op) {
     return exact_kernels[op];
 }
 
-/* An operand's address: in a variable it is fixed, in the arena it is an offset, since the arena may still move. */
-typedef struct operand_place {
-    char *variable; /* base address, or NULL: in the arena */
-    int64_t offset; /* -1: absent */
-} operand_place;
-
-typedef struct program_call {
-    ms_cpu_kernel_entry kernel;
-    ms_cpu_call call;
-    operand_place in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
-    int32_t block; /* for messages */
-} program_call;
-
 struct ms_backend_program {
-    ms_backend_device *device; /* borrowed */
-    program_call *calls;
-    ms_attributes *attributes; /* [n_calls], what call.attributes points to */
-    int n_calls;
-    size_t arena_bytes, workspace_bytes;
-    const void *arena_resolved; /* arena address that the operands point into */
-    bool timing;
-    int64_t n_timed[MS_OP_COUNT];
-    double seconds[MS_OP_COUNT];
+    ms_backend_device *device;          /* borrowed */
+    ms_call_list *calls;                /* borrowed; addresses are filled in here */
+    const ms_backend_buffer *variables; /* borrowed: their memory */
+    size_t workspace_bytes;             /* of the hungriest call */
+    const void *arena;                  /* that the addresses are in; NULL: not resolved yet */
 };
-
-static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_cpu_operand *operand,
-                        operand_place *place) {
-    *operand = (ms_cpu_operand){0};
-    *place = (operand_place){NULL, -1};
-    if (tensor == MS_NO_TENSOR) return;
-    const ms_tensor_info *info = ms_graph_tensor(request->graph, tensor);
-    const ms_place *planned = &request->plan->places[tensor];
-    operand->dtype = info->dtype;
-    operand->shape = info->shape;
-    place->offset = planned->offset;
-    if (planned->variable >= 0) place->variable = request->variables[planned->variable];
-}
-
-static void resolve(operand_place place, const ms_backend_device *device, ms_cpu_operand *operand) {
-    operand->data = NULL;
-    if (place.offset < 0) return;
-    operand->data = (place.variable ? place.variable : (char *)device->arena) + place.offset;
-}
-
-static void add_call(ms_backend_program *program, const ms_compile_request *request, const ms_node *node) {
-    program_call *call = &program->calls[program->n_calls];
-    ms_attributes *attributes = &program->attributes[program->n_calls];
-    *attributes = node->attributes;
-    ms_numerics numerics = program->device->numerics;
-    call->kernel = ms_cpu_kernel_find(numerics, node->op);
-    call->block = node->block;
-    call->call.op = node->op;
-    call->call.attributes = attributes;
-    call->call.pool = program->device->pool;
-    int step_scalars = ms_graph_step_scalars(request->graph);
-    if (step_scalars >= 0) call->call.step_scalars = request->variables[step_scalars];
-    for (int i = 0; i < MS_MAX_INPUTS; i++)
-        set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->call.in[i], &call->in[i]);
-    for (int i = 0; i < MS_MAX_OUTPUTS; i++)
-        set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call->call.out[i], &call->out[i]);
-    size_t workspace = ms_cpu_kernel_workspace(&call->kernel, numerics, &call->call);
-    if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
-    program->n_calls++;
-}
 
 ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_request *request,
                                 ms_backend_program **out) {
     *out = NULL;
-    size_t n = (size_t)ms_graph_n_nodes(request->graph) + 1;
     ms_backend_program *program = calloc(1, sizeof *program);
     if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory for a program");
     program->device = device;
-    program->arena_bytes = request->plan->arena_bytes;
-    program->calls = calloc(n, sizeof *program->calls);
-    program->attributes = calloc(n, sizeof *program->attributes);
-    ms_status status = MS_OK;
-    if (!program->calls || !program->attributes)
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory for a program of %zu nodes", n);
-    for (int i = 0; status == MS_OK && i < ms_graph_n_nodes(request->graph); i++)
-        add_call(program, request, ms_graph_node(request->graph, i));
-    if (status != MS_OK) {
-        ms_cpu_program_destroy(program);
-        return status;
+    program->calls = request->calls;
+    program->variables = request->variables;
+    for (int32_t i = 0; i < request->calls->n_calls; i++) {
+        ms_cpu_call call = ms_cpu_call_of(&request->calls->calls[i], device->pool);
+        ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->numerics, call.op);
+        size_t workspace = ms_cpu_kernel_workspace(&kernel, device->numerics, &call);
+        if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
     }
     *out = program;
     return MS_OK;
 }
 
-void ms_cpu_program_destroy(ms_backend_program *program) {
-    if (!program) return;
-    free(program->calls);
-    free(program->attributes);
-    free(program);
-}
-
-/* Another program's compilation may have moved the arena since the last run. */
-static void resolve_all(ms_backend_program *program) {
-    for (int i = 0; i < program->n_calls; i++) {
-        program_call *call = &program->calls[i];
-        for (int j = 0; j < MS_MAX_INPUTS; j++) resolve(call->in[j], program->device, &call->call.in[j]);
-        for (int j = 0; j < MS_MAX_OUTPUTS; j++) resolve(call->out[j], program->device, &call->call.out[j]);
-    }
-    program->arena_resolved = program->device->arena;
-}
+void ms_cpu_program_destroy(ms_backend_program *program) { free(program); }
 
 static double seconds_now(void) {
     struct timespec time;
@@ -154,20 +76,29 @@ static double seconds_now(void) {
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
+static ms_status run_call(const ms_backend_program *program, const ms_op_call *resolved) {
+    const ms_backend_device *device = program->device;
+    int32_t step_scalars = program->calls->step_scalars;
+    ms_cpu_call call = ms_cpu_call_of(resolved, device->pool);
+    if (step_scalars >= 0) call.step_scalars = program->variables[step_scalars];
+    call.workspace = device->workspace;
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->numerics, call.op);
+    ms_status status = ms_cpu_kernel_run(&kernel, device->numerics, &call);
+    return status == MS_OK ? MS_OK : ms_op_call_note(status, resolved);
+}
+
 ms_status ms_cpu_program_run(ms_backend_program *program) {
+    ms_call_list *list = program->calls;
     /* Allocated at the first run, so that a program can be compiled only to learn what it would need. */
-    MS_TRY(ms_cpu_device_reserve(program->device, program->arena_bytes, program->workspace_bytes));
-    if (!program->arena_resolved || program->arena_resolved != program->device->arena) resolve_all(program);
-    for (int i = 0; i < program->n_calls; i++) {
-        program_call *call = &program->calls[i];
-        call->call.workspace = program->device->workspace;
-        double begin = program->timing ? seconds_now() : 0;
-        ms_status status = ms_cpu_kernel_run(&call->kernel, program->device->numerics, &call->call);
-        if (status != MS_OK) return ms_status_note(status, "node %d, block %d", i, call->block);
-        if (program->timing) {
-            program->seconds[call->call.op] += seconds_now() - begin;
-            program->n_timed[call->call.op]++;
-        }
+    MS_TRY(ms_cpu_device_reserve(program->device, list->arena_bytes, program->workspace_bytes));
+    /* Another program's compilation may have moved the arena since the last run. */
+    if (!program->arena || program->arena != program->device->arena)
+        ms_call_list_resolve(list, program->variables, program->device->arena);
+    program->arena = program->device->arena;
+    for (int32_t i = 0; i < list->n_calls; i++) {
+        double begin = list->times.on ? seconds_now() : 0;
+        MS_TRY(run_call(program, &list->calls[i]));
+        if (list->times.on) ms_op_times_add(&list->times, list->calls[i].op, seconds_now() - begin);
     }
     return MS_OK;
 }
@@ -175,16 +106,5 @@ ms_status ms_cpu_program_run(ms_backend_program *program) {
 size_t ms_cpu_program_workspace_bytes(const ms_backend_program *program) { return program->workspace_bytes; }
 
 void ms_cpu_program_counts(const ms_backend_program *program, ms_program_counts *out) {
-    *out = (ms_program_counts){.n_dispatches = program->n_calls, .n_submissions = 1};
-}
-
-void ms_cpu_program_set_timing(ms_backend_program *program, bool on) {
-    program->timing = on;
-    memset(program->n_timed, 0, sizeof program->n_timed);
-    memset(program->seconds, 0, sizeof program->seconds);
-}
-
-void ms_cpu_program_get_times(const ms_backend_program *program, ms_op_time *out) {
-    for (int i = 0; i < MS_OP_COUNT; i++)
-        out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, program->n_timed[i], program->seconds[i]};
+    *out = (ms_program_counts){.n_dispatches = program->calls->n_calls, .n_submissions = 1};
 }

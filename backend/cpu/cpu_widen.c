@@ -1,8 +1,11 @@
 #include "backend/cpu/cpu_widen.h"
 
+#include <string.h>
+
 /* A call in f32 made from one with bf16 operands. */
 typedef struct wide_call {
-    ms_cpu_call call;               /* no operand in bf16; data of the widened ones is not set */
+    ms_cpu_call call; /* of the operands below: none in bf16; data of the widened ones is not set */
+    ms_operand in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
     int64_t in_at[MS_MAX_INPUTS];   /* bytes from the workspace's start, -1: the operand is taken as it is */
     int64_t out_at[MS_MAX_OUTPUTS]; /* likewise; may be the place of an input that the op works in place on */
     size_t workspace_bytes;         /* the kernel's scratch, then the widened operands */
@@ -26,7 +29,7 @@ static size_t real_bytes(ms_numerics numerics) {
 }
 
 /* Room for an operand at the end of the workspace; every place is a multiple of 64 bytes. */
-static int64_t append(wide_call *wide, const ms_cpu_operand *operand, ms_numerics numerics) {
+static int64_t append(wide_call *wide, const ms_operand *operand, ms_numerics numerics) {
     size_t at = (wide->workspace_bytes + 63) / 64 * 64;
     wide->workspace_bytes = at + (size_t)ms_shape_count(&operand->shape) * real_bytes(numerics);
     return (int64_t)at;
@@ -45,11 +48,15 @@ static int64_t place_in_input(const wide_call *wide, int k) {
 }
 
 static void lay_out(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call, wide_call *out) {
-    out->call = *call;
+    memcpy(out->in, call->in, sizeof out->in);
+    memcpy(out->out, call->out, sizeof out->out);
     for (int i = 0; i < MS_MAX_INPUTS; i++)
-        if (call->in[i].dtype == MS_DTYPE_BF16) out->call.in[i].dtype = MS_DTYPE_F32;
+        if (out->in[i].dtype == MS_DTYPE_BF16) out->in[i].dtype = MS_DTYPE_F32;
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
-        if (call->out[k].dtype == MS_DTYPE_BF16) out->call.out[k].dtype = MS_DTYPE_F32;
+        if (out->out[k].dtype == MS_DTYPE_BF16) out->out[k].dtype = MS_DTYPE_F32;
+    out->call = *call;
+    out->call.in = out->in;
+    out->call.out = out->out;
     out->workspace_bytes = kernel->workspace(&out->call);
     for (int i = 0; i < MS_MAX_INPUTS; i++)
         out->in_at[i] = call->in[i].dtype == MS_DTYPE_BF16 ? append(out, &call->in[i], numerics) : -1;
@@ -61,7 +68,7 @@ static void lay_out(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, con
     }
 }
 
-static void widen(ms_numerics numerics, const ms_cpu_call *call, const ms_cpu_operand *from, void *to) {
+static void widen(ms_numerics numerics, const ms_cpu_call *call, const ms_operand *from, void *to) {
     int64_t count = ms_shape_count(&from->shape);
     if (numerics == MS_NUMERICS_ORACLE)
         ms_cpu_f64_widen(call->pool, from->data, count, to);
@@ -69,7 +76,7 @@ static void widen(ms_numerics numerics, const ms_cpu_call *call, const ms_cpu_op
         ms_cpu_exact_widen(call->pool, from->data, count, to);
 }
 
-static void narrow(ms_numerics numerics, const ms_cpu_call *call, const void *from, const ms_cpu_operand *to) {
+static void narrow(ms_numerics numerics, const ms_cpu_call *call, const void *from, const ms_operand *to) {
     int64_t count = ms_shape_count(&to->shape);
     if (numerics == MS_NUMERICS_ORACLE)
         ms_cpu_f64_narrow(call->pool, from, count, to->data);
@@ -91,13 +98,13 @@ ms_status ms_cpu_kernel_run(const ms_cpu_kernel_entry *kernel, ms_numerics numer
     char *base = call->workspace;
     for (int i = 0; i < MS_MAX_INPUTS; i++) {
         if (wide.in_at[i] < 0) continue;
-        wide.call.in[i].data = base + wide.in_at[i];
-        widen(numerics, call, &call->in[i], wide.call.in[i].data);
+        wide.in[i].data = base + wide.in_at[i];
+        widen(numerics, call, &call->in[i], wide.in[i].data);
     }
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
-        if (wide.out_at[k] >= 0 && call->out[k].data) wide.call.out[k].data = base + wide.out_at[k];
+        if (wide.out_at[k] >= 0 && call->out[k].data) wide.out[k].data = base + wide.out_at[k];
     MS_TRY(kernel->run(&wide.call));
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
-        if (wide.out_at[k] >= 0 && call->out[k].data) narrow(numerics, call, wide.call.out[k].data, &call->out[k]);
+        if (wide.out_at[k] >= 0 && call->out[k].data) narrow(numerics, call, wide.out[k].data, &call->out[k]);
     return MS_OK;
 }

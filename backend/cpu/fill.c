@@ -27,7 +27,7 @@ static void fill_task(void *context, int64_t i_task, int i_thread) {
 }
 
 ms_status MS_KERNEL(fill)(const ms_cpu_call *call) {
-    const ms_cpu_operand *y = &call->out[0];
+    const ms_operand *y = &call->out[0];
     if (!ms_is_given(y)) return MS_OK;
     double value = (double)call->attributes->fill.value;
     fill_job job = {y->data, ms_shape_count(&y->shape), (real)value, 0, 0, y->dtype};

@@ -56,14 +56,13 @@ static void gram_block(void *context, int64_t i_task, int i_thread) {
 }
 
 static gram_job prepare(const ms_cpu_call *call) {
-    ms_matrix_shape x = ms_shape_matrix(&call->in[0].shape);
-    bool transpose = call->attributes->gram.transpose;
+    const ms_factor *x = &call->product->left;
     gram_job job = {
-        .x = {call->in[0].data, x.columns, transpose},
+        .x = {call->in[0].data, ms_factor_stride(x), x->transposed},
         .y = call->out[0].data,
-        .batch_x = x.rows * x.columns,
-        .n = transpose ? x.columns : x.rows,
-        .depth = transpose ? x.rows : x.columns,
+        .batch_x = ms_factor_step(x),
+        .n = x->n_rows,
+        .depth = x->depth,
         .workspace = call->workspace,
     };
     int64_t n_blocks = (job.n + GRAM_BLOCK - 1) / GRAM_BLOCK;
@@ -81,6 +80,6 @@ size_t MS_WORKSPACE(gram)(const ms_cpu_call *call) {
 ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
     gram_job job = prepare(call);
     if (!job.y) return MS_OK;
-    ms_pool_run(call->pool, ms_shape_matrix(&call->in[0].shape).batch * job.n_pairs, gram_block, &job);
+    ms_pool_run(call->pool, call->product->batch * job.n_pairs, gram_block, &job);
     return MS_OK;
 }

@@ -57,24 +57,24 @@ size_t ms_cpu_fast_gram_workspace(const ms_cpu_call *call) {
 }
 
 ms_status ms_cpu_fast_gram(const ms_cpu_call *call) {
-    ms_matrix_shape x = ms_shape_matrix(&call->in[0].shape);
-    bool transpose = call->attributes->gram.transpose;
+    const ms_factor *x = &call->product->left;
+    int64_t batch = call->product->batch;
     gram_job job = {
         .x = call->in[0].data,
         .y = call->out[0].data,
-        .batch_x = x.rows * x.columns,
-        .stride_x = x.columns,
-        .n = transpose ? x.columns : x.rows,
-        .depth = transpose ? x.rows : x.columns,
-        .transpose = transpose,
+        .batch_x = ms_factor_step(x),
+        .stride_x = ms_factor_stride(x),
+        .n = x->n_rows,
+        .depth = x->depth,
+        .transpose = x->transposed,
     };
     if (!job.y) return MS_OK;
     int64_t n_threads = ms_pool_size(call->pool);
-    bool share = x.batch < 2 * n_threads && x.batch % n_threads != 0 && job.n >= 128;
+    bool share = batch < 2 * n_threads && batch % n_threads != 0 && job.n >= 128;
     /* Bands get shorter downwards; three a thread even that out. */
     job.band = share ? ((job.n + 3 * n_threads - 1) / (3 * n_threads) + 31) / 32 * 32 : job.n;
     job.n_bands = (job.n + job.band - 1) / job.band;
-    ms_pool_run(call->pool, x.batch * job.n_bands, gram_band, &job);
-    ms_pool_run(call->pool, x.batch * ((job.n + MIRROR_BLOCK - 1) / MIRROR_BLOCK), mirror_band, &job);
+    ms_pool_run(call->pool, batch * job.n_bands, gram_band, &job);
+    ms_pool_run(call->pool, batch * ((job.n + MIRROR_BLOCK - 1) / MIRROR_BLOCK), mirror_band, &job);
     return MS_OK;
 }

@@ -18,14 +18,6 @@ typedef struct matmul_job {
     size_t scratch_bytes;
 } matmul_job;
 
-static void sizes_of(const ms_cpu_call *call, int64_t *out_rows, int64_t *out_columns, int64_t *out_depth) {
-    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
-    const ms_matmul_attributes *attributes = &call->attributes->matmul;
-    *out_rows = attributes->transpose_a ? a.columns : a.rows;
-    *out_depth = attributes->transpose_a ? a.rows : a.columns;
-    *out_columns = attributes->transpose_b ? b.rows : b.columns;
-}
-
 /* y = (alpha * total) + (beta * c) for one row. */
 static void finish_row(const matmul_job *job, const real *total, const real *c, int64_t n, real *y) {
     if (!c && job->alpha == 1) {
@@ -80,30 +72,30 @@ static void choose_blocks(matmul_job *job, int64_t batch, int n_threads) {
 }
 
 size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
-    int64_t n_rows, n_columns, depth;
-    sizes_of(call, &n_rows, &n_columns, &depth);
-    return (size_t)ms_pool_size(call->pool) * MS_KERNEL(tile_scratch_bytes)(n_rows, n_columns, depth);
+    const ms_factor *left = &call->product->left, *right = &call->product->right;
+    return (size_t)ms_pool_size(call->pool) * MS_KERNEL(tile_scratch_bytes)(left->n_rows, right->n_rows, left->depth);
 }
 
 ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
-    const ms_matmul_attributes *attributes = &call->attributes->matmul;
-    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
-    int64_t batch = ms_shape_matrix(&call->out[0].shape).batch;
+    const ms_matrix_product *product = call->product;
+    const ms_factor *left = &product->left, *right = &product->right;
     matmul_job job = {
-        .a = {call->in[0].data, a.columns, attributes->transpose_a},
-        .b = {call->in[1].data, b.columns, !attributes->transpose_b},
-        .batch_a = a.batch > 1 ? a.rows * a.columns : 0,
-        .batch_b = b.batch > 1 ? b.rows * b.columns : 0,
+        .a = {call->in[0].data, ms_factor_stride(left), left->transposed},
+        .b = {call->in[1].data, ms_factor_stride(right), right->transposed},
+        .batch_a = ms_factor_step(left),
+        .batch_b = ms_factor_step(right),
         .c = call->in[2].data,
         .y = call->out[0].data,
-        .alpha = (real)attributes->alpha,
-        .beta = (real)attributes->beta,
+        .n_rows = left->n_rows,
+        .n_columns = right->n_rows,
+        .depth = left->depth,
+        .alpha = (real)product->alpha,
+        .beta = (real)product->beta,
         .workspace = call->workspace,
     };
-    sizes_of(call, &job.n_rows, &job.n_columns, &job.depth);
     job.scratch_bytes = MS_KERNEL(tile_scratch_bytes)(job.n_rows, job.n_columns, job.depth);
     if (!job.y) return MS_OK;
-    choose_blocks(&job, batch, ms_pool_size(call->pool));
-    ms_pool_run(call->pool, batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
+    choose_blocks(&job, product->batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, product->batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
     return MS_OK;
 }

@@ -73,28 +73,27 @@ size_t ms_cpu_fast_matmul_workspace(const ms_cpu_call *call) {
 }
 
 ms_status ms_cpu_fast_matmul(const ms_cpu_call *call) {
-    const ms_matmul_attributes *attributes = &call->attributes->matmul;
-    ms_matrix_shape a = ms_shape_matrix(&call->in[0].shape), b = ms_shape_matrix(&call->in[1].shape);
-    int64_t batch = ms_shape_matrix(&call->out[0].shape).batch;
+    const ms_matrix_product *product = call->product;
+    const ms_factor *left = &product->left, *right = &product->right;
     matmul_job job = {
         .a = call->in[0].data,
         .b = call->in[1].data,
         .c = call->in[2].data,
         .y = call->out[0].data,
-        .batch_a = a.batch > 1 ? a.rows * a.columns : 0,
-        .batch_b = b.batch > 1 ? b.rows * b.columns : 0,
-        .stride_a = a.columns,
-        .stride_b = b.columns,
-        .n_rows = attributes->transpose_a ? a.columns : a.rows,
-        .n_columns = attributes->transpose_b ? b.rows : b.columns,
-        .depth = attributes->transpose_a ? a.rows : a.columns,
-        .transpose_a = attributes->transpose_a,
-        .transpose_b = attributes->transpose_b,
-        .alpha = attributes->alpha,
-        .beta = attributes->beta,
+        .batch_a = ms_factor_step(left),
+        .batch_b = ms_factor_step(right),
+        .stride_a = ms_factor_stride(left),
+        .stride_b = ms_factor_stride(right),
+        .n_rows = left->n_rows,
+        .n_columns = right->n_rows,
+        .depth = left->depth,
+        .transpose_a = left->transposed,
+        .transpose_b = !right->transposed,
+        .alpha = product->alpha,
+        .beta = product->beta,
     };
     if (!job.y) return MS_OK;
-    choose_bands(&job, batch, ms_pool_size(call->pool));
-    ms_pool_run(call->pool, batch * job.n_bands, matmul_band, &job);
+    choose_bands(&job, product->batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, product->batch * job.n_bands, matmul_band, &job);
     return MS_OK;
 }

@@ -25,7 +25,7 @@ static inline int64_t ms_chunk_count(int64_t count, int64_t chunk) { return (cou
 /* Rows of `columns` numbers that make one task. */
 static inline int64_t ms_row_chunk(int64_t columns) { return columns >= MS_CHUNK ? 1 : MS_CHUNK / columns; }
 
-static inline bool ms_is_given(const ms_cpu_operand *operand) { return operand->data != NULL; }
+static inline bool ms_is_given(const ms_operand *operand) { return operand->data != NULL; }
 
 /* Bytes of an element in this precision. */
 static inline size_t ms_element_bytes(ms_dtype dtype) {
@@ -59,7 +59,7 @@ static inline void ms_copy_run(const ms_cpu_call *call, ms_copy *copy) {
                 copy);
 }
 
-static inline void ms_copy_all(const ms_cpu_call *call, const ms_cpu_operand *from, void *to) {
+static inline void ms_copy_all(const ms_cpu_call *call, const ms_operand *from, void *to) {
     ms_copy copy = {(char *)to, (const char *)from->data, 1, 0, 0, 0};
     copy.block_bytes = (size_t)ms_shape_count(&from->shape) * ms_element_bytes(from->dtype);
     ms_copy_run(call, &copy);

@@ -2,7 +2,7 @@
 #include "backend/cpu/share.h"
 
 ms_status MS_KERNEL(slice)(const ms_cpu_call *call) {
-    const ms_cpu_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!ms_is_given(y)) return MS_OK;
     const ms_slice_attributes *slice = &call->attributes->slice;
     ms_matrix_shape matrix = ms_shape_matrix(&x->shape);

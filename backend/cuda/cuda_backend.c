@@ -160,8 +160,6 @@ static const ms_backend_impl cuda_impl = {
     .wait = cuda_wait,
     .workspace_bytes = ms_cuda_program_workspace_bytes,
     .counts = ms_cuda_program_counts,
-    .set_timing = ms_cuda_program_set_timing,
-    .get_times = ms_cuda_program_get_times,
     .choices = cuda_choices,
 };
 

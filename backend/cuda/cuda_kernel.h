@@ -12,16 +12,9 @@
 extern "C" {
 #endif
 #include "backend/backend.h"
+#include "backend/call_list.h"
 #include "backend/cuda/cuda_limits.h"
 #include "backend/cuda/cuda_status.h"
-
-typedef struct ms_cuda_operand {
-    void *data; /* device address, 64-byte aligned unless it is a view of a variable; NULL: an absent optional input,
-                   or an output that nobody wants */
-    ms_dtype dtype; /* f32, i32, or bf16 where the op allows it */
-    ms_shape shape;
-    int64_t count; /* elements, below 2^31 */
-} ms_cuda_operand;
 
 /* Where a kernel reports bad data (an index out of range), in host memory that the device can write. */
 typedef struct ms_cuda_fault {
@@ -31,14 +24,17 @@ typedef struct ms_cuda_fault {
 
 typedef struct ms_cuda_blas ms_cuda_blas; /* cuBLASLt handle, workspace and chosen algorithms: cuda_blas.h */
 
+/* A call of the program's list, and what the device adds.  Data of operands are device addresses, at multiples of 64
+   bytes unless it is a view of a variable; an operand has fewer than 2^31 elements. */
 typedef struct ms_cuda_call {
     ms_op op;
     const ms_attributes *attributes;
-    ms_cuda_operand in[MS_MAX_INPUTS];
-    ms_cuda_operand out[MS_MAX_OUTPUTS]; /* may be the storage of an input where ops.def says ALIAS */
-    const float *step_scalars;           /* device address, NULL when the graph has none */
-    void *workspace;                     /* device address, 256-byte aligned; what the workspace function asked for */
-    ms_numerics numerics;                /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
+    const ms_operand *in;             /* [MS_MAX_INPUTS] */
+    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
+    const ms_matrix_product *product; /* of matmul and gram */
+    const float *step_scalars;        /* device address, NULL when the graph has none */
+    void *workspace;                  /* device address, 256-byte aligned; what the workspace function asked for */
+    ms_numerics numerics;             /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
     cudaStream_t stream;
     const ms_cuda_limits *limits;
     ms_cuda_blas *blas;
@@ -56,9 +52,6 @@ typedef size_t (*ms_cuda_workspace)(const ms_cuda_call *call);
     size_t ms_cuda_##lower##_workspace(const ms_cuda_call *call);
 #include "backend/ir/ops.def"
 #undef OP
-
-/* " f32[2,3] i32[4] -> f32[5]": dtypes and shapes of the operands that there are; `size`: 16 or more. */
-void ms_cuda_shapes_text(const ms_cuda_call *call, char *out, size_t size);
 
 /* After a launch: MS_OK, or its error with the op's name and the shapes of its operands. */
 ms_status ms_cuda_launched(const ms_cuda_call *call);

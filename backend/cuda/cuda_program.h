@@ -10,7 +10,5 @@ void ms_cuda_program_destroy(ms_backend_program *program);
 ms_status ms_cuda_program_run(ms_backend_program *program);
 size_t ms_cuda_program_workspace_bytes(const ms_backend_program *program);
 void ms_cuda_program_counts(const ms_backend_program *program, ms_program_counts *out);
-void ms_cuda_program_set_timing(ms_backend_program *program, bool on);
-void ms_cuda_program_get_times(const ms_backend_program *program, ms_op_time *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* Arithmetic and memory traffic of nodes: the rules that ops.def names.  One add, multiply, division or elementary
    function counts as 1. */
 #include "backend/ir/passes.h"
+#include "backend/ir/product.h"
 
 /* The cost of a node; flops: the number in its op's row of ops.def.  A rule without a definition does not link. */
 typedef ms_cost (*cost_rule)(const ms_graph *graph, const ms_node *node, double flops);
@@ -85,20 +86,25 @@ static ms_cost contraction(const ms_graph *graph, const ms_node *node, double co
     return (ms_cost){contraction_flops + other_flops, contraction_flops, all_bytes(graph, node)};
 }
 
+static ms_matrix_product product_of(const ms_graph *graph, const ms_node *node) {
+    const ms_shape *left = &ms_graph_tensor(graph, node->inputs[0])->shape;
+    const ms_shape *right = node->op == MS_OP_GRAM ? left : &ms_graph_tensor(graph, node->inputs[1])->shape;
+    return ms_matrix_product_of(node->op, &node->attributes, left, right);
+}
+
 /* A multiply-add counts as 2; so does beta c. */
 ms_cost ms_cost_matmul(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_matrix_shape a = ms_shape_matrix(&ms_graph_tensor(graph, node->inputs[0])->shape);
+    ms_matrix_product product = product_of(graph, node);
     double results = count(graph, node->outputs[0]);
-    double depth = (double)(node->attributes.matmul.transpose_a ? a.rows : a.columns);
-    return contraction(graph, node, 2 * results * depth, flops + (has_input(node, 2) ? 2 * results : 0));
+    return contraction(graph, node, 2 * results * (double)product.left.depth,
+                       flops + (has_input(node, 2) ? 2 * results : 0));
 }
 
 /* n (n + 1) / 2 numbers: the other half is the same. */
 ms_cost ms_cost_gram(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_matrix_shape x = ms_shape_matrix(&ms_graph_tensor(graph, node->inputs[0])->shape);
-    bool transpose = node->attributes.gram.transpose;
-    double side = (double)(transpose ? x.columns : x.rows), depth = (double)(transpose ? x.rows : x.columns);
-    return contraction(graph, node, 2 * ((double)x.batch * side * (side + 1) / 2 * depth), flops);
+    ms_matrix_product product = product_of(graph, node);
+    double side = (double)product.left.n_rows, results = (double)product.batch * side * (side + 1) / 2;
+    return contraction(graph, node, 2 * (results * (double)product.left.depth), flops);
 }
 
 /* Visible pairs of query and key over all sequences and heads. */

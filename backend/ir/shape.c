@@ -4,6 +4,7 @@
    data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Products alone mix
    dtypes and name that of their result. */
 #include "backend/ir/graph.h"
+#include "backend/ir/product.h"
 
 typedef struct rule_call {
     ms_op op;
@@ -278,17 +279,18 @@ static ms_status infer_matmul(const rule_call *call) {
     MS_TRY(want_number(call, 0));
     MS_TRY(want_number(call, 1));
     MS_TRY(check_result(call, matmul->dtype));
-    ms_matrix_shape a = ms_shape_matrix(&call->in[0]->shape), b = ms_shape_matrix(&call->in[1]->shape);
-    int64_t m = matmul->transpose_a ? a.columns : a.rows, k = matmul->transpose_a ? a.rows : a.columns;
-    int64_t k_of_b = matmul->transpose_b ? b.columns : b.rows, n = matmul->transpose_b ? b.rows : b.columns;
-    int rank_a = call->in[0]->shape.rank, rank_b = call->in[1]->shape.rank;
-    bool batches_fit = rank_a == 2 || rank_b == 2 || a.batch == b.batch;
-    if (k != k_of_b || !batches_fit || rank_a < 2 || rank_a > 3 || rank_b < 2 || rank_b > 3)
-        return MS_FAIL(
-            MS_INVALID, "matmul: %s%s times %s%s does not fit",
-            ms_shape_text(&call->in[0]->shape, a_text, sizeof a_text), matmul->transpose_a ? " transposed" : "",
-            ms_shape_text(&call->in[1]->shape, b_text, sizeof b_text), matmul->transpose_b ? " transposed" : "");
-    ms_shape shape = rank_a == 2 && rank_b == 2 ? ms_shape_2(m, n) : ms_shape_3(rank_a == 3 ? a.batch : b.batch, m, n);
+    const ms_shape *a = &call->in[0]->shape, *b = &call->in[1]->shape;
+    ms_matrix_product product = ms_matrix_product_of(MS_OP_MATMUL, call->attributes, a, b);
+    int64_t m = product.left.n_rows, n = product.right.n_rows;
+    int rank_a = a->rank, rank_b = b->rank;
+    bool batches_fit = rank_a == 2 || rank_b == 2 || a->dim[0] == b->dim[0];
+    if (product.left.depth != product.right.depth || !batches_fit || rank_a < 2 || rank_a > 3 || rank_b < 2 ||
+        rank_b > 3)
+        return MS_FAIL(MS_INVALID, "matmul: %s%s times %s%s does not fit", ms_shape_text(a, a_text, sizeof a_text),
+                       matmul->transpose_a ? " transposed" : "", ms_shape_text(b, b_text, sizeof b_text),
+                       matmul->transpose_b ? " transposed" : "");
+    ms_shape shape =
+        rank_a == 2 && rank_b == 2 ? ms_shape_2(m, n) : ms_shape_3(rank_a == 3 ? a->dim[0] : b->dim[0], m, n);
     if (has_input(call, 2)) {
         MS_TRY(want_dtype(call, 2, matmul->dtype));
         MS_TRY(want_shape(call, 2, shape));

@@ -127,8 +127,6 @@ static const ms_backend_impl vulkan_impl = {
     .wait = vulkan_wait,
     .workspace_bytes = ms_vulkan_program_workspace_bytes,
     .counts = ms_vulkan_program_counts,
-    .set_timing = ms_vulkan_program_set_timing,
-    .get_times = ms_vulkan_program_get_times,
 };
 
 const ms_backend_impl *ms_backend_vulkan(void) { return &vulkan_impl; }

@@ -6,36 +6,32 @@
 
 #include "backend/vulkan/vulkan_pipeline.h"
 
-bool ms_vulkan_same_place(const ms_vulkan_operand *a, const ms_vulkan_operand *b) {
+bool ms_vulkan_same_place(const ms_operand *a, const ms_operand *b) {
     return a->region == b->region && a->variable == b->variable && a->offset_bytes == b->offset_bytes;
 }
 
-bool ms_vulkan_is_aligned(const ms_vulkan_operand *operand, int64_t bytes) {
-    return operand->offset_bytes % bytes == 0;
-}
+bool ms_vulkan_is_aligned(const ms_operand *operand, int64_t bytes) { return operand->offset_bytes % bytes == 0; }
 
-static int64_t element_bytes(const ms_vulkan_operand *operand) { return (int64_t)ms_dtype_size(operand->dtype); }
+static int64_t element_bytes(const ms_operand *operand) { return (int64_t)ms_dtype_size(operand->dtype); }
 
-ms_vulkan_operand ms_vulkan_part(const ms_vulkan_operand *operand, int64_t first, int64_t count) {
-    ms_vulkan_operand part = *operand;
+ms_operand ms_vulkan_part(const ms_operand *operand, int64_t first, int64_t count) {
+    ms_operand part = *operand;
     part.offset_bytes += first * element_bytes(operand);
-    part.size_bytes = count * element_bytes(operand);
     part.shape = ms_shape_1(count);
     part.count = count;
     return part;
 }
 
-ms_vulkan_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count) {
-    return (ms_vulkan_operand){.region = MS_VULKAN_WORKSPACE,
-                               .variable = -1,
-                               .offset_bytes = offset_bytes,
-                               .size_bytes = count * (int64_t)ms_dtype_size(dtype),
-                               .dtype = dtype,
-                               .shape = ms_shape_1(count),
-                               .count = count};
+ms_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count) {
+    return (ms_operand){.region = MS_REGION_WORKSPACE,
+                        .variable = -1,
+                        .offset_bytes = offset_bytes,
+                        .dtype = dtype,
+                        .shape = ms_shape_1(count),
+                        .count = count};
 }
 
-ms_vulkan_operand ms_vulkan_absent(void) { return (ms_vulkan_operand){.region = MS_VULKAN_ABSENT, .variable = -1}; }
+ms_operand ms_vulkan_absent(void) { return (ms_operand){.region = MS_REGION_NONE, .variable = -1}; }
 
 ms_vulkan_dispatch ms_vulkan_dispatch_of(const char *shader, uint32_t size_x, uint32_t size_y, uint32_t size_z) {
     ms_vulkan_dispatch dispatch = {.shader = shader};
@@ -60,11 +56,11 @@ void ms_vulkan_constant_f32(ms_vulkan_dispatch *dispatch, float value) {
     ms_vulkan_constant_u32(dispatch, bits_of(value));
 }
 
-void ms_vulkan_constant_dtype(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand) {
+void ms_vulkan_constant_dtype(ms_vulkan_dispatch *dispatch, const ms_operand *operand) {
     ms_vulkan_constant_u32(dispatch, operand->dtype == MS_DTYPE_BF16);
 }
 
-static void push_address(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand, bool read, bool write) {
+static void push_address(ms_vulkan_dispatch *dispatch, const ms_operand *operand, bool read, bool write) {
     if (dispatch->n_operands < MS_VULKAN_MAX_OPERANDS) {
         dispatch->operands[dispatch->n_operands].operand = *operand;
         dispatch->operands[dispatch->n_operands].read = read;
@@ -73,25 +69,25 @@ static void push_address(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *
     dispatch->n_operands++;
 }
 
-void ms_vulkan_push_read(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand) {
+void ms_vulkan_push_read(ms_vulkan_dispatch *dispatch, const ms_operand *operand) {
     push_address(dispatch, operand, true, false);
 }
-void ms_vulkan_push_write(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand) {
+void ms_vulkan_push_write(ms_vulkan_dispatch *dispatch, const ms_operand *operand) {
     push_address(dispatch, operand, false, true);
 }
-void ms_vulkan_push_update(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand) {
+void ms_vulkan_push_update(ms_vulkan_dispatch *dispatch, const ms_operand *operand) {
     push_address(dispatch, operand, true, true);
 }
 
 void ms_vulkan_push_step_scalars(ms_vulkan_dispatch *dispatch) {
-    ms_vulkan_operand scalars = ms_vulkan_absent();
-    scalars.region = MS_VULKAN_STEP_SCALARS;
+    ms_operand scalars = ms_vulkan_absent();
+    scalars.region = MS_REGION_STEP_SCALARS;
     push_address(dispatch, &scalars, true, false);
 }
 
 void ms_vulkan_push_fault(ms_vulkan_dispatch *dispatch, int64_t limit) {
-    ms_vulkan_operand fault = ms_vulkan_absent();
-    fault.region = MS_VULKAN_FAULT;
+    ms_operand fault = ms_vulkan_absent();
+    fault.region = MS_REGION_FAULT;
     push_address(dispatch, &fault, false, false); /* reports do not order dispatches */
     dispatch->fault_limit = limit;
 }
@@ -134,11 +130,11 @@ static ms_status check_dispatch(const ms_vulkan_encoder *encoder, const ms_vulka
             return MS_FAIL(MS_UNSUPPORTED, "vulkan: shader %s: %u workgroups along axis %d, 1 to 65535 are possible",
                            name, groups[i], i);
     for (int i = 0; i < dispatch->n_operands; i++) {
-        const ms_vulkan_operand *operand = &dispatch->operands[i].operand;
+        const ms_operand *operand = &dispatch->operands[i].operand;
         if (operand->count > INT32_MAX)
             return MS_FAIL(MS_UNSUPPORTED, "vulkan: shader %s: operand of %lld elements, at most 2^31 - 1 are possible",
                            name, (long long)operand->count);
-        if (operand->region != MS_VULKAN_ABSENT && operand->offset_bytes % 4 != 0 && !encoder->limits->storage16)
+        if (operand->region != MS_REGION_NONE && operand->offset_bytes % 4 != 0 && !encoder->limits->storage16)
             return MS_FAIL(
                 MS_UNSUPPORTED,
                 "vulkan: shader %s: an operand at byte %lld, a multiple of 4 is needed without 16-bit storage", name,
@@ -160,12 +156,15 @@ ms_status ms_vulkan_emit(ms_vulkan_encoder *encoder, const ms_vulkan_dispatch *d
     memcpy(step->constants, dispatch->constants, sizeof step->constants);
     step->n_accesses = dispatch->n_operands;
     for (int i = 0; i < dispatch->n_operands; i++) {
-        const ms_vulkan_operand *operand = &dispatch->operands[i].operand;
-        step->accesses[i] =
-            (ms_vulkan_access){operand->region,     operand->variable,          operand->offset_bytes,
-                               operand->size_bytes, dispatch->operands[i].read, dispatch->operands[i].write};
-        size_t end = (size_t)(operand->offset_bytes + operand->size_bytes);
-        if (operand->region == MS_VULKAN_WORKSPACE && end > encoder->workspace_bytes) encoder->workspace_bytes = end;
+        const ms_operand *operand = &dispatch->operands[i].operand;
+        step->accesses[i] = (ms_vulkan_access){.region = operand->region,
+                                               .variable = operand->variable,
+                                               .offset_bytes = operand->offset_bytes,
+                                               .size_bytes = ms_operand_bytes(operand),
+                                               .read = dispatch->operands[i].read,
+                                               .write = dispatch->operands[i].write};
+        size_t end = (size_t)(operand->offset_bytes + ms_operand_bytes(operand));
+        if (operand->region == MS_REGION_WORKSPACE && end > encoder->workspace_bytes) encoder->workspace_bytes = end;
     }
     memcpy(step->numbers, dispatch->numbers, sizeof step->numbers);
     step->n_numbers = n_numbers;

@@ -6,7 +6,7 @@
 
 /* An operand as recording needs it. */
 typedef struct ms_vulkan_access {
-    ms_vulkan_region region;
+    ms_region region;
     int32_t variable;
     int64_t offset_bytes, size_bytes;
     bool read, write;

@@ -1,5 +1,6 @@
 /* What an op is on Vulkan: a function that encodes the op of one node as dispatches of compute shaders.  It runs once,
-   when a program is compiled; nothing is recorded or allocated yet, so operands are places, not addresses.
+   when a program is compiled; nothing is recorded or allocated yet, so operands are places, not addresses.  Regions and
+   variables begin at multiples of 256 bytes; an operand has fewer than 2^31 elements.
 
    A dispatch names a shader of shaders/<name>.comp, its specialisation constants and its push constants.  Addresses of
    operands come first among the push constants (8 bytes each), then 32-bit numbers, in the order of the calls below;
@@ -10,34 +11,18 @@
 #ifndef MS_BACKEND_VULKAN_VULKAN_KERNEL_H
 #define MS_BACKEND_VULKAN_VULKAN_KERNEL_H
 
+#include "backend/call_list.h"
 #include "backend/vulkan/vulkan_limits.h"
-
-typedef enum ms_vulkan_region {
-    MS_VULKAN_ABSENT,       /* an absent optional input, or an output that nobody wants */
-    MS_VULKAN_VARIABLE,     /* in a variable's buffer */
-    MS_VULKAN_ARENA,        /* a temporary */
-    MS_VULKAN_WORKSPACE,    /* scratch of the op being encoded */
-    MS_VULKAN_STEP_SCALARS, /* the f32 vector that the host writes before a run */
-    MS_VULKAN_FAULT         /* where a shader reports bad data, see ms_vulkan_push_fault */
-} ms_vulkan_region;
-
-typedef struct ms_vulkan_operand {
-    ms_vulkan_region region;
-    int32_t variable;     /* index, when in a variable */
-    int64_t offset_bytes; /* from the start of the region or variable, whose address is a multiple of 256 */
-    int64_t size_bytes;
-    ms_dtype dtype; /* f32, i32, or bf16 where the op allows it */
-    ms_shape shape;
-    int64_t count; /* elements; below 2^31 */
-} ms_vulkan_operand;
 
 typedef struct ms_vulkan_encoder ms_vulkan_encoder; /* collects the dispatches of one program */
 
+/* A call of the program's list, and what the device adds. */
 typedef struct ms_vulkan_call {
     ms_op op;
     const ms_attributes *attributes;
-    ms_vulkan_operand in[MS_MAX_INPUTS];
-    ms_vulkan_operand out[MS_MAX_OUTPUTS]; /* may be the place of an input where ops.def says ALIAS */
+    const ms_operand *in;             /* [MS_MAX_INPUTS] */
+    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the place of an input where ops.def says ALIAS */
+    const ms_matrix_product *product; /* of matmul and gram */
     const ms_vulkan_limits *limits;
     ms_vulkan_encoder *encoder;
 } ms_vulkan_call;
@@ -51,15 +36,15 @@ ms_status ms_vulkan_formula(const ms_vulkan_call *call);
 #include "backend/ir/ops.def"
 #undef OP
 
-static inline bool ms_vulkan_is_given(const ms_vulkan_operand *operand) { return operand->region != MS_VULKAN_ABSENT; }
-bool ms_vulkan_same_place(const ms_vulkan_operand *a, const ms_vulkan_operand *b);
+static inline bool ms_vulkan_is_given(const ms_operand *operand) { return operand->region != MS_REGION_NONE; }
+bool ms_vulkan_same_place(const ms_operand *a, const ms_operand *b);
 /* Whether element 0 stands at a multiple of `bytes` (a power of two, at most 256): for vector loads. */
-bool ms_vulkan_is_aligned(const ms_vulkan_operand *operand, int64_t bytes);
+bool ms_vulkan_is_aligned(const ms_operand *operand, int64_t bytes);
 /* The operand from element `first` on, `count` elements (shape [count]). */
-ms_vulkan_operand ms_vulkan_part(const ms_vulkan_operand *operand, int64_t first, int64_t count);
+ms_operand ms_vulkan_part(const ms_operand *operand, int64_t first, int64_t count);
 /* Scratch of the op being encoded: `count` f32 or i32 elements from byte `offset_bytes` (a multiple of 256). */
-ms_vulkan_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count);
-ms_vulkan_operand ms_vulkan_absent(void);
+ms_operand ms_vulkan_workspace(ms_dtype dtype, int64_t offset_bytes, int64_t count);
+ms_operand ms_vulkan_absent(void);
 
 enum { MS_VULKAN_MAX_OPERANDS = 12 };
 
@@ -70,7 +55,7 @@ typedef struct ms_vulkan_dispatch {
     uint32_t constants[MS_VULKAN_MAX_CONSTANTS];
     int n_constants;
     struct {
-        ms_vulkan_operand operand;
+        ms_operand operand;
         bool read, write;
     } operands[MS_VULKAN_MAX_OPERANDS];
     int n_operands;
@@ -85,12 +70,12 @@ ms_vulkan_dispatch ms_vulkan_dispatch_of(const char *shader, uint32_t size_x, ui
 void ms_vulkan_constant_u32(ms_vulkan_dispatch *dispatch, uint32_t value);
 void ms_vulkan_constant_f32(ms_vulkan_dispatch *dispatch, float value);
 /* MS_F32 (0) or MS_BF16 (1) of shaders/common.glsl. */
-void ms_vulkan_constant_dtype(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+void ms_vulkan_constant_dtype(ms_vulkan_dispatch *dispatch, const ms_operand *operand);
 /* The next address: an operand that is read, written, or both.  An absent one is address 0 (tell the shader by a
    constant, it must not be touched). */
-void ms_vulkan_push_read(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
-void ms_vulkan_push_write(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
-void ms_vulkan_push_update(ms_vulkan_dispatch *dispatch, const ms_vulkan_operand *operand);
+void ms_vulkan_push_read(ms_vulkan_dispatch *dispatch, const ms_operand *operand);
+void ms_vulkan_push_write(ms_vulkan_dispatch *dispatch, const ms_operand *operand);
+void ms_vulkan_push_update(ms_vulkan_dispatch *dispatch, const ms_operand *operand);
 /* The address of the step scalars (0 when the graph has none). */
 void ms_vulkan_push_step_scalars(ms_vulkan_dispatch *dispatch);
 /* The address of the fault words, for ms_report_fault of shaders/common.glsl: the program then fails with the op's

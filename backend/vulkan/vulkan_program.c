@@ -3,9 +3,7 @@
 #include "backend/vulkan/vulkan_program.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "backend/ir/passes.h"
 #include "backend/vulkan/vulkan_status.h"
 
 /* A primitive or free op without an encoder does not link; composites never reach a program. */
@@ -19,23 +17,8 @@ static const ms_vulkan_kernel encoders[MS_OP_COUNT] = {
 #undef OP
 };
 
-static void set_operand(const ms_compile_request *request, ms_tensor tensor, ms_vulkan_operand *operand) {
-    *operand = ms_vulkan_absent();
-    if (tensor == MS_NO_TENSOR) return;
-    const ms_tensor_info *info = ms_graph_tensor(request->graph, tensor);
-    const ms_place *place = &request->plan->places[tensor];
-    operand->dtype = info->dtype;
-    operand->shape = info->shape;
-    operand->count = ms_shape_count(&info->shape);
-    operand->size_bytes = operand->count * (int64_t)ms_dtype_size(info->dtype);
-    if (place->offset < 0) return; /* an output that nobody wants: shape and dtype are there, storage is not */
-    operand->region = place->variable >= 0 ? MS_VULKAN_VARIABLE : MS_VULKAN_ARENA;
-    operand->variable = place->variable;
-    operand->offset_bytes = place->offset;
-}
-
 /* Without 16-bit storage elements of 2 bytes are halves of words that start with the operand. */
-static ms_status check_operand(const ms_vulkan_call *call, const ms_vulkan_operand *operand) {
+static ms_status check_operand(const ms_vulkan_call *call, const ms_operand *operand) {
     if (call->limits->storage16 || !ms_vulkan_is_given(operand) || operand->offset_bytes % 4 == 0) return MS_OK;
     return MS_FAIL(MS_UNSUPPORTED,
                    "%s: a %s operand at element %lld: this device has no 16-bit storage, so it must be even",
@@ -50,37 +33,21 @@ static int64_t fault_limit_from(const ms_vulkan_encoder *encoder, int first_step
     return 0;
 }
 
-static ms_status encode_node(ms_backend_program *program, const ms_compile_request *request, int i_node) {
-    const ms_node *node = ms_graph_node(request->graph, i_node);
-    ms_cost cost = ms_node_cost(request->graph, node);
-    program->nodes[i_node] = (ms_vulkan_node){cost.flops, cost.bytes};
-    program->table.entries[i_node] = (ms_node_entry){node->op, node->block, 0};
-    ms_vulkan_call call = {.op = node->op,
-                           .attributes = &node->attributes,
+static ms_status encode_call(ms_backend_program *program, ms_op_call *resolved) {
+    ms_vulkan_call call = {.op = resolved->op,
+                           .attributes = &resolved->attributes,
+                           .in = resolved->in,
+                           .out = resolved->out,
+                           .product = &resolved->product,
                            .limits = &program->device->limits,
                            .encoder = &program->encoder};
-    for (int i = 0; i < MS_MAX_INPUTS; i++)
-        set_operand(request, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call.in[i]);
-    for (int i = 0; i < MS_MAX_OUTPUTS; i++)
-        set_operand(request, i < node->n_outputs ? node->outputs[i] : MS_NO_TENSOR, &call.out[i]);
-    program->encoder.node = i_node;
+    program->encoder.node = resolved->node;
     for (int i = 0; i < MS_MAX_INPUTS; i++) MS_TRY(check_operand(&call, &call.in[i]));
     for (int i = 0; i < MS_MAX_OUTPUTS; i++) MS_TRY(check_operand(&call, &call.out[i]));
     int first_step = program->encoder.n_steps;
-    MS_TRY_NOTE(encoders[node->op](&call), "%s (node %d, block %d)", ms_op_get(node->op)->name, i_node,
-                (int)node->block);
-    program->table.entries[i_node].fault_limit = fault_limit_from(&program->encoder, first_step);
-    return MS_OK;
-}
-
-static ms_status encode(ms_backend_program *program, const ms_compile_request *request) {
-    for (int i = 0; i < program->table.n_nodes; i++) MS_TRY(encode_node(program, request, i));
-    return MS_OK;
-}
-
-/* Variables are there, or this is only an estimate. */
-static void borrow_variables(ms_backend_program *program, const ms_compile_request *request) {
-    for (int i = 0; i < program->n_variables; i++) program->variables[i] = request->variables[i];
+    ms_status status = encoders[call.op](&call);
+    resolved->fault_limit = fault_limit_from(&program->encoder, first_step);
+    return status == MS_OK ? MS_OK : ms_op_call_note(status, resolved);
 }
 
 ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_request *request,
@@ -89,28 +56,18 @@ ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_r
     ms_backend_program *program = calloc(1, sizeof *program);
     if (!program) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a program");
     program->device = device;
-    program->table.n_nodes = ms_graph_n_nodes(request->graph);
+    program->calls = request->calls;
+    program->variables = request->variables;
+    program->table.calls = request->calls;
     ms_node_tables_add(&device->report.nodes, &program->table);
-    program->n_variables = ms_variables_count(ms_graph_variables(request->graph));
-    program->step_scalars = ms_graph_step_scalars(request->graph);
-    program->arena_bytes = request->plan->arena_bytes;
     program->encoder.limits = &device->limits;
     program->encoder.first_node = program->table.first;
-    program->nodes = calloc((size_t)program->table.n_nodes + 1, sizeof *program->nodes);
-    program->table.entries = calloc((size_t)program->table.n_nodes + 1, sizeof *program->table.entries);
-    program->variables = calloc((size_t)program->n_variables + 1, sizeof *program->variables);
-    program->written = calloc((size_t)program->n_variables + 1, sizeof *program->written);
-    ms_status status = MS_OK;
-    if (!program->nodes || !program->table.entries || !program->variables || !program->written)
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for a program of %d nodes", program->table.n_nodes);
-    if (status == MS_OK) {
-        borrow_variables(program, request);
-        ms_plan_find_written(request->graph, request->plan, program->written);
-        status = encode(program, request);
-    }
-    if (status != MS_OK) {
-        ms_vulkan_program_destroy(program);
-        return status;
+    for (int32_t i = 0; i < program->calls->n_calls; i++) {
+        ms_status status = encode_call(program, &program->calls->calls[i]);
+        if (status != MS_OK) {
+            ms_vulkan_program_destroy(program);
+            return status;
+        }
     }
     *out = program;
     return MS_OK;
@@ -122,17 +79,13 @@ void ms_vulkan_program_destroy(ms_backend_program *program) {
     ms_vulkan_settle(&device->lanes, program->table.last_value);
     ms_vulkan_record_finish(program);
     ms_node_tables_remove(&device->report.nodes, &program->table);
-    free(program->table.entries);
     free(program->encoder.steps);
-    free(program->nodes);
-    free(program->variables);
-    free(program->written);
     free(program);
 }
 
 static ms_status add_times(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    size_t n = (size_t)program->table.n_nodes + 1;
+    size_t n = (size_t)program->calls->n_calls + 1;
     uint64_t *ticks = calloc(n, sizeof *ticks);
     if (!ticks) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %zu timestamps", n);
     VkResult result = device->context.call.vkGetQueryPoolResults(device->context.handle, program->queries, 0,
@@ -141,9 +94,9 @@ static ms_status add_times(ms_backend_program *program) {
     double seconds_per_tick = 1e-9 * (double)device->context.gpu->properties.limits.timestampPeriod;
     uint32_t bits = device->context.gpu->timestamp_bits;
     uint64_t mask = bits >= 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1;
-    for (int i = 0; result == VK_SUCCESS && i < program->table.n_nodes; i++) {
-        program->seconds[program->table.entries[i].op] += (double)((ticks[i + 1] - ticks[i]) & mask) * seconds_per_tick;
-        program->n_timed[program->table.entries[i].op]++;
+    for (int i = 0; result == VK_SUCCESS && i < program->calls->n_calls; i++) {
+        double seconds = (double)((ticks[i + 1] - ticks[i]) & mask) * seconds_per_tick;
+        ms_op_times_add(&program->calls->times, program->calls->calls[i].op, seconds);
     }
     free(ticks);
     return ms_vulkan_status(result, "reading timestamps");
@@ -151,10 +104,8 @@ static ms_status add_times(ms_backend_program *program) {
 
 ms_status ms_vulkan_program_run(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    if (program->n_variables > 0 && !program->variables[0])
-        return MS_FAIL(MS_INTERNAL, "vulkan: a program that was compiled for an estimate cannot run");
-    MS_TRY(ms_vulkan_arena_reserve(&device->arena, program->arena_bytes, program->encoder.workspace_bytes));
-    if (program->generation != device->arena.generation || program->recorded_timing != program->timing) {
+    MS_TRY(ms_vulkan_arena_reserve(&device->arena, program->calls->arena_bytes, program->encoder.workspace_bytes));
+    if (program->generation != device->arena.generation || program->recorded_timing != program->calls->times.on) {
         MS_TRY(ms_vulkan_wait(&device->lanes, &device->lanes.work, program->table.last_value));
         ms_vulkan_record_finish(program);
         MS_TRY(ms_vulkan_record(program));
@@ -163,8 +114,8 @@ ms_status ms_vulkan_program_run(ms_backend_program *program) {
         ms_vulkan_note_part(&device->lanes, program->part_nodes[i].first, program->part_nodes[i].last);
         MS_TRY(ms_vulkan_submit(&device->lanes, &device->lanes.work, program->parts[i], 0, &program->table.last_value));
     }
-    for (int i = 0; i < program->n_variables; i++)
-        if (program->written[i]) program->variables[i]->written = program->table.last_value;
+    for (int i = 0; i < program->calls->n_written; i++)
+        ms_vulkan_variable(program, program->calls->written[i])->written = program->table.last_value;
     if (!program->recorded_timing) return MS_OK;
     MS_TRY(ms_vulkan_wait(&device->lanes, &device->lanes.work, program->table.last_value));
     return program->queries ? add_times(program) : MS_OK;
@@ -180,15 +131,4 @@ void ms_vulkan_program_counts(const ms_backend_program *program, ms_program_coun
             out->operand_bytes +=
                 (double)step->accesses[j].size_bytes * (step->accesses[j].read + step->accesses[j].write);
     }
-}
-
-void ms_vulkan_program_set_timing(ms_backend_program *program, bool on) {
-    program->timing = on;
-    memset(program->n_timed, 0, sizeof program->n_timed);
-    memset(program->seconds, 0, sizeof program->seconds);
-}
-
-void ms_vulkan_program_get_times(const ms_backend_program *program, ms_op_time *out) {
-    for (int i = 0; i < MS_OP_COUNT; i++)
-        out[i] = (ms_op_time){ms_op_get((ms_op)i)->name, program->n_timed[i], program->seconds[i]};
 }

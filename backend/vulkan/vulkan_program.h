@@ -5,11 +5,6 @@
 #include "backend/vulkan/vulkan_device.h"
 #include "backend/vulkan/vulkan_encoder.h"
 
-/* From the cost model, to cut a program into parts. */
-typedef struct ms_vulkan_node {
-    double flops, bytes;
-} ms_vulkan_node;
-
 /* The nodes with dispatches of a part, as numbers of the device. */
 typedef struct ms_vulkan_node_range {
     uint32_t first, last;
@@ -17,13 +12,10 @@ typedef struct ms_vulkan_node_range {
 
 struct ms_backend_program {
     ms_backend_device *device; /* borrowed */
+    ms_call_list *calls;       /* borrowed; times are added here */
     ms_node_table table;       /* last_value: of the work lane */
-    ms_vulkan_node *nodes;     /* [table.n_nodes] */
     ms_vulkan_encoder encoder;
-    ms_vulkan_range **variables; /* borrowed, one per variable; NULL in a program that is only an estimate */
-    bool *written;               /* one per variable: a run writes it */
-    int n_variables, step_scalars;
-    size_t arena_bytes;
+    const ms_backend_buffer *variables; /* borrowed, an ms_vulkan_range each; NULL: never run */
     /* recorded */
     VkCommandPool pool;
     VkCommandBuffer *parts; /* submitted one after the other */
@@ -31,11 +23,13 @@ struct ms_backend_program {
     int n_parts, n_barriers;
     uint64_t generation; /* of the device's arena when recorded; 0: not recorded */
     /* timing */
-    bool timing, recorded_timing;
+    bool recorded_timing;
     VkQueryPool queries; /* a timestamp after each node, and one before the first */
-    int64_t n_timed[MS_OP_COUNT];
-    double seconds[MS_OP_COUNT];
 };
+
+static inline ms_vulkan_range *ms_vulkan_variable(const ms_backend_program *program, int32_t variable) {
+    return (ms_vulkan_range *)program->variables[variable];
+}
 
 ms_status ms_vulkan_program_create(ms_backend_device *device, const ms_compile_request *request,
                                    ms_backend_program **out);
@@ -43,8 +37,6 @@ void ms_vulkan_program_destroy(ms_backend_program *program);
 ms_status ms_vulkan_program_run(ms_backend_program *program);
 size_t ms_vulkan_program_workspace_bytes(const ms_backend_program *program);
 void ms_vulkan_program_counts(const ms_backend_program *program, ms_program_counts *out);
-void ms_vulkan_program_set_timing(ms_backend_program *program, bool on);
-void ms_vulkan_program_get_times(const ms_backend_program *program, ms_op_time *out);
 
 /* Records the command buffers for the device's present arena and workspace (vulkan_record.c). */
 ms_status ms_vulkan_record(ms_backend_program *program);

@@ -43,17 +43,19 @@ typedef struct recorder {
 static VkDeviceAddress address_of(const recorder *r, const ms_vulkan_access *access) {
     VkDeviceAddress offset = (VkDeviceAddress)access->offset_bytes;
     switch (access->region) {
-    case MS_VULKAN_VARIABLE:
-        return r->program->variables[access->variable]->address + offset;
-    case MS_VULKAN_ARENA:
+    case MS_REGION_VARIABLE:
+        return ms_vulkan_variable(r->program, access->variable)->address + offset;
+    case MS_REGION_ARENA:
         return ms_vulkan_arena_address(&r->device->arena, access->offset_bytes);
-    case MS_VULKAN_WORKSPACE:
+    case MS_REGION_WORKSPACE:
         return r->device->arena.workspace.address + offset;
-    case MS_VULKAN_STEP_SCALARS:
-        return r->program->step_scalars >= 0 ? r->program->variables[r->program->step_scalars]->address : 0;
-    case MS_VULKAN_FAULT:
+    case MS_REGION_STEP_SCALARS:
+        return r->program->calls->step_scalars < 0
+                   ? 0
+                   : ms_vulkan_variable(r->program, r->program->calls->step_scalars)->address;
+    case MS_REGION_FAULT:
         return r->device->report.words.address;
-    case MS_VULKAN_ABSENT:
+    case MS_REGION_NONE:
         break;
     }
     return 0;
@@ -182,9 +184,7 @@ static void timestamp(recorder *r, int i) {
 static ms_status record_node(recorder *r, int i_node, int *i_step) {
     const ms_backend_program *program = r->program;
     char activity[96];
-    ms_node_tables_describe(&r->device->report.nodes, program->table.first + (uint32_t)i_node, activity,
-                            sizeof activity);
-    ms_vulkan_set_activity(activity);
+    ms_vulkan_set_activity(ms_op_call_text(&program->calls->calls[i_node], activity, sizeof activity));
     ms_status status = MS_OK;
     for (; status == MS_OK && *i_step < program->encoder.n_steps; ++*i_step, r->n_steps++) {
         const ms_vulkan_step *step = &program->encoder.steps[*i_step];
@@ -198,9 +198,9 @@ static ms_status record_node(recorder *r, int i_node, int *i_step) {
     else
         status = ms_status_note(status, "%s", activity);
     ms_vulkan_set_activity("");
-    r->flops += program->nodes[i_node].flops;
-    r->bytes += program->nodes[i_node].bytes;
-    if (status == MS_OK && program->timing) {
+    r->flops += program->calls->calls[i_node].cost.flops;
+    r->bytes += program->calls->calls[i_node].cost.bytes;
+    if (status == MS_OK && program->calls->times.on) {
         barrier(r); /* one op at a time, so that its time is its own */
         timestamp(r, i_node + 1);
     }
@@ -208,9 +208,9 @@ static ms_status record_node(recorder *r, int i_node, int *i_step) {
 }
 
 /* Whether the part so far must end before this node. */
-static bool is_full(const recorder *r, const ms_vulkan_node *node) {
+static bool is_full(const recorder *r, const ms_cost *cost) {
     part_limits limits = limits_of(r->device);
-    return r->n_steps > 0 && (r->flops + node->flops > limits.flops || r->bytes + node->bytes > limits.bytes ||
+    return r->n_steps > 0 && (r->flops + cost->flops > limits.flops || r->bytes + cost->bytes > limits.bytes ||
                               r->n_steps >= limits.n_steps);
 }
 
@@ -219,12 +219,12 @@ static ms_status record_all(recorder *r) {
     MS_TRY(begin_part(r));
     if (program->queries) {
         r->device->context.call.vkCmdResetQueryPool(r->commands, program->queries, 0,
-                                                    (uint32_t)program->table.n_nodes + 1);
+                                                    (uint32_t)program->calls->n_calls + 1);
         timestamp(r, 0);
     }
     int i_step = 0;
-    for (int i = 0; i < program->table.n_nodes; i++) {
-        if (is_full(r, &program->nodes[i])) {
+    for (int i = 0; i < program->calls->n_calls; i++) {
+        if (is_full(r, &program->calls->calls[i].cost)) {
             MS_TRY(end_part(r));
             MS_TRY(begin_part(r));
         }
@@ -235,10 +235,10 @@ static ms_status record_all(recorder *r) {
 
 static ms_status create_queries(ms_backend_program *program) {
     ms_backend_device *device = program->device;
-    if (!program->timing || device->context.gpu->timestamp_bits == 0) return MS_OK;
+    if (!program->calls->times.on || device->context.gpu->timestamp_bits == 0) return MS_OK;
     VkQueryPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
                                   .queryType = VK_QUERY_TYPE_TIMESTAMP,
-                                  .queryCount = (uint32_t)program->table.n_nodes + 1};
+                                  .queryCount = (uint32_t)program->calls->n_calls + 1};
     return ms_vulkan_status(
         device->context.call.vkCreateQueryPool(device->context.handle, &info, NULL, &program->queries),
         "creating a query pool");
@@ -257,7 +257,7 @@ ms_status ms_vulkan_record(ms_backend_program *program) {
     free(r.pending);
     if (status != MS_OK) return status;
     program->generation = device->arena.generation;
-    program->recorded_timing = program->timing;
+    program->recorded_timing = program->calls->times.on;
     return MS_OK;
 }
 

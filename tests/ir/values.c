@@ -78,7 +78,10 @@ static void run_planned(const ms_graph *graph, ms_numerics numerics, bool no_reu
     ms_plan_options plan_options = {
         .f32_bytes = variables_image->f32_bytes, .alignment_bytes = 64, .no_reuse = no_reuse};
     CHECK_OK(ms_plan_init(graph, &plan_options, &plan));
-    ms_compile_request request = {graph, &plan, buffers};
+    ms_call_list *calls;
+    CHECK_OK(ms_call_list_create(graph, &plan, &calls));
+    ms_plan_finish(&plan);
+    ms_compile_request request = {calls, buffers};
     ms_backend_program *program;
     CHECK_OK(impl->compile(device, &request, &program));
     for (int i = 0; i < n_runs; i++) CHECK_OK(impl->run(program));
@@ -92,7 +95,7 @@ static void run_planned(const ms_graph *graph, ms_numerics numerics, bool no_reu
         impl->release(device, buffers[v]);
     }
     impl->program_destroy(program);
-    ms_plan_finish(&plan);
+    ms_call_list_destroy(calls);
     free(buffers);
     impl->close(device);
 }

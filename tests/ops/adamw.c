@@ -20,15 +20,12 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
 /* A second moment below 2^-80 becomes 0, one at 2^-80 stays: 2^-79 * 0.5 with beta2 = 0.5 and g = 0. */
 static void check_small(void) {
     float m[4] = {0}, v[4] = {0x1p-79f, 0x1.fffffep-80f, 0x1p-126f, 0}, g[4] = {0}, w[4] = {0}, out_v[4];
-    ms_attributes attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.adamw = (ms_adamw_attributes){{1, -1}, 0.5f, 0.5f, 1e-8f, 0, {1, -1}, {1, -1}};
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.attributes = &attributes;
+    ms_op_call resolved = {.op = MS_OP_ADAMW};
+    resolved.attributes.adamw = (ms_adamw_attributes){{1, -1}, 0.5f, 0.5f, 1e-8f, 0, {1, -1}, {1, -1}};
     void *data[] = {m, v, g, w};
-    for (int i = 0; i < 4; i++) call.in[i].data = data[i], call.in[i].shape = ms_shape_1(4);
-    call.out[1].data = out_v;
+    for (int i = 0; i < 4; i++) resolved.in[i].data = data[i], resolved.in[i].shape = ms_shape_1(4);
+    resolved.out[1].data = out_v;
+    ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
     ck_assert_int_eq(ms_cpu_exact_adamw(&call), MS_OK);
     ck_assert(out_v[0] == 0x1p-80f && out_v[1] == 0 && out_v[2] == 0 && out_v[3] == 0);
 }

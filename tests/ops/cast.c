@@ -15,15 +15,12 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
 }
 
 static uint16_t cast_f64(double x) {
-    ms_attributes attributes;
-    ms_cpu_call call;
     uint16_t y = 0;
-    memset(&attributes, 0, sizeof attributes);
-    memset(&call, 0, sizeof call);
-    attributes.cast.dtype = MS_DTYPE_BF16;
-    call.attributes = &attributes;
-    call.in[0] = (ms_cpu_operand){&x, MS_DTYPE_F32, ms_shape_1(1)};
-    call.out[0] = (ms_cpu_operand){&y, MS_DTYPE_BF16, ms_shape_1(1)};
+    ms_op_call resolved = {.op = MS_OP_CAST};
+    resolved.attributes.cast.dtype = MS_DTYPE_BF16;
+    resolved.in[0] = (ms_operand){.data = &x, .dtype = MS_DTYPE_F32, .shape = ms_shape_1(1)};
+    resolved.out[0] = (ms_operand){.data = &y, .dtype = MS_DTYPE_BF16, .shape = ms_shape_1(1)};
+    ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
     ck_assert_int_eq(ms_cpu_f64_cast(&call), MS_OK);
     return y;
 }
@@ -55,14 +52,11 @@ void ms_test_cast(void) {
         float x;
         memcpy(&x, &bits[i], sizeof x);
         uint16_t y = 0;
-        ms_attributes attributes;
-        ms_cpu_call call;
-        memset(&call, 0, sizeof call);
-        memset(&attributes, 0, sizeof attributes);
-        attributes.cast.dtype = MS_DTYPE_BF16;
-        call.attributes = &attributes;
-        call.in[0].data = &x, call.in[0].dtype = MS_DTYPE_F32, call.in[0].shape = ms_shape_1(1);
-        call.out[0].data = &y, call.out[0].dtype = MS_DTYPE_BF16, call.out[0].shape = ms_shape_1(1);
+        ms_op_call resolved = {.op = MS_OP_CAST};
+        resolved.attributes.cast.dtype = MS_DTYPE_BF16;
+        resolved.in[0] = (ms_operand){.data = &x, .dtype = MS_DTYPE_F32, .shape = ms_shape_1(1)};
+        resolved.out[0] = (ms_operand){.data = &y, .dtype = MS_DTYPE_BF16, .shape = ms_shape_1(1)};
+        ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
         ck_assert_int_eq(ms_cpu_exact_cast(&call), MS_OK);
         ck_assert_msg(y == want[i], "cast of %08x is %04x, must be %04x", bits[i], y, want[i]);
     }

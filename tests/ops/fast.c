@@ -30,22 +30,18 @@ static size_t count_of(const ms_shape *shape) { return (size_t)ms_shape_count(sh
 /* One run; out[k] are new guarded buffers. */
 static void run(const ms_op_case *test, ms_cpu_kernel kernel, ms_cpu_workspace workspace, size_t real_bytes,
                 int n_threads, void *const *in, char **out) {
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.op = test->op;
-    call.attributes = &test->attributes;
-    ck_assert_int_eq(ms_pool_create(n_threads, &call.pool), MS_OK);
-    for (int i = 0; i < test->n_inputs; i++) call.in[i] = (ms_cpu_operand){NULL, test->dtype[i], test->shape[i]};
-    for (int k = 0; k < test->n_outputs; k++)
-        call.out[k] = (ms_cpu_operand){NULL, test->out[k].dtype, test->out[k].shape};
+    ms_op_call resolved = ms_case_call(test);
+    ms_pool *pool;
+    ck_assert_int_eq(ms_pool_create(n_threads, &pool), MS_OK);
+    ms_cpu_call call = ms_cpu_call_of(&resolved, pool);
     size_t workspace_bytes = workspace(&call);
-    for (int i = 0; i < test->n_inputs; i++) call.in[i].data = in[i];
+    for (int i = 0; i < test->n_inputs; i++) resolved.in[i].data = in[i];
     for (int k = 0; k < test->n_outputs; k++)
-        call.out[k].data = out[k] = guarded_new(count_of(&test->out[k].shape) * real_bytes);
+        resolved.out[k].data = out[k] = guarded_new(count_of(&test->out[k].shape) * real_bytes);
     call.workspace = guarded_new(workspace_bytes);
     ck_assert_int_eq(kernel(&call), MS_OK);
     guarded_free(call.workspace, workspace_bytes);
-    ms_pool_destroy(call.pool);
+    ms_pool_destroy(pool);
 }
 
 static void compare(const ms_op_case *test, char *const *fast, char *const *oracle, double *const *magnitude,

@@ -77,15 +77,14 @@ START_TEST(keeps_negative_zero) {
     enum { N = 40 };
     float a[N], b[N], y = 1;
     for (int i = 0; i < N; i++) a[i] = -0.0f, b[i] = 1.0f;
-    ms_attributes attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.matmul = (ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32};
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.attributes = &attributes;
-    call.in[0] = (ms_cpu_operand){a, MS_DTYPE_F32, ms_shape_2(1, N)};
-    call.in[1] = (ms_cpu_operand){b, MS_DTYPE_F32, ms_shape_2(N, 1)};
-    call.out[0] = (ms_cpu_operand){&y, MS_DTYPE_F32, ms_shape_2(1, 1)};
+    ms_op_call resolved = {.op = MS_OP_MATMUL};
+    resolved.attributes.matmul = (ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32};
+    resolved.in[0] = (ms_operand){.data = a, .shape = ms_shape_2(1, N)};
+    resolved.in[1] = (ms_operand){.data = b, .shape = ms_shape_2(N, 1)};
+    resolved.out[0] = (ms_operand){.data = &y, .shape = ms_shape_2(1, 1)};
+    resolved.product =
+        ms_matrix_product_of(resolved.op, &resolved.attributes, &resolved.in[0].shape, &resolved.in[1].shape);
+    ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
     ck_assert_int_eq(posix_memalign(&call.workspace, 64, ms_cpu_exact_matmul_workspace(&call)), 0);
     ck_assert_int_eq(ms_cpu_exact_matmul(&call), MS_OK);
     ck_assert(y == 0 && signbit(y));

@@ -30,13 +30,10 @@ static void reference(const ms_op_case *test, const void *const *in, void *const
 static void check_moments(void) {
     enum { N = 1 << 20 };
     float *y = malloc(N * sizeof *y);
-    ms_attributes attributes;
-    memset(&attributes, 0, sizeof attributes);
-    attributes.random_normal = (ms_random_normal_attributes){{1, -1}, 42, 7, -1, ms_shape_1(N)};
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.attributes = &attributes;
-    call.out[0].data = y, call.out[0].shape = ms_shape_1(N);
+    ms_op_call resolved = {.op = MS_OP_RANDOM_NORMAL};
+    resolved.attributes.random_normal = (ms_random_normal_attributes){{1, -1}, 42, 7, -1, ms_shape_1(N)};
+    resolved.out[0].data = y, resolved.out[0].shape = ms_shape_1(N);
+    ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
     ck_assert_int_eq(ms_cpu_exact_random_normal(&call), MS_OK);
     double sum[5] = {0}, neighbours = 0, largest = 0, within = 0;
     for (int64_t i = 0; i < N; i++) {

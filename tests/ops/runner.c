@@ -147,34 +147,40 @@ static run_options plain_run(int n_threads) {
     return options;
 }
 
+ms_op_call ms_case_call(const ms_op_case *test) {
+    ms_op_call call = {.op = test->op, .attributes = test->attributes};
+    for (int i = 0; i < test->n_inputs; i++)
+        if (test->shape[i].rank > 0)
+            call.in[i] = (ms_operand){
+                .dtype = test->dtype[i], .shape = test->shape[i], .count = ms_shape_count(&test->shape[i])};
+    for (int k = 0; k < test->n_outputs; k++)
+        call.out[k] = (ms_operand){
+            .dtype = test->out[k].dtype, .shape = test->out[k].shape, .count = ms_shape_count(&test->out[k].shape)};
+    call.product = ms_matrix_product_of(call.op, &call.attributes, &call.in[0].shape, &call.in[1].shape);
+    return call;
+}
+
 static ms_status run_kernel(const ms_op_test *test, bench *b, const run_options *options) {
     double wide_scalars[4];
     for (int i = 0; i < 4; i++) wide_scalars[i] = (double)test->c.scalars[i];
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.op = test->c.op;
-    call.attributes = &test->c.attributes;
+    ms_op_call resolved = ms_case_call(&test->c);
+    ms_pool *pool;
+    ck_assert_int_eq(ms_pool_create(options->n_threads, &pool), MS_OK);
+    ms_cpu_call call = ms_cpu_call_of(&resolved, pool);
     call.step_scalars = b->real_bytes == 8 ? (const void *)wide_scalars : (const void *)test->c.scalars;
-    ck_assert_int_eq(ms_pool_create(options->n_threads, &call.pool), MS_OK);
-    for (int i = 0; i < test->c.n_inputs; i++)
-        if (test->c.shape[i].rank > 0) call.in[i].dtype = test->c.dtype[i], call.in[i].shape = test->c.shape[i];
-    for (int k = 0; k < test->c.n_outputs; k++) {
-        call.out[k].dtype = test->c.out[k].dtype;
-        call.out[k].shape = test->c.out[k].shape;
-    }
     ms_numerics numerics = b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT;
     ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(numerics, test->c.op);
     if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
     guarded workspace = guarded_new(ms_cpu_kernel_workspace(&kernel, numerics, &call), 0);
     call.workspace = workspace.data;
-    for (int i = 0; i < test->c.n_inputs; i++) call.in[i].data = b->in[i].data;
+    for (int i = 0; i < test->c.n_inputs; i++) resolved.in[i].data = b->in[i].data;
     for (int k = 0; k < test->c.n_outputs; k++) {
-        call.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
-        if (options->unwanted[k]) call.out[k].data = NULL;
+        resolved.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
+        if (options->unwanted[k]) resolved.out[k].data = NULL;
     }
     ms_status status = ms_cpu_kernel_run(&kernel, numerics, &call);
     if (!guarded_intact(&workspace)) status = MS_FAIL(MS_INTERNAL, "workspace overrun");
-    ms_pool_destroy(call.pool);
+    ms_pool_destroy(pool);
     free(workspace.base);
     return status;
 }

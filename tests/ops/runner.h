@@ -15,6 +15,8 @@
 
 #include "tests/ops/op_test.h"
 
+/* The case as an op call, without places and addresses; the case is inferred. */
+ms_op_call ms_case_call(const ms_op_case *test);
 /* Runs the case, and again in bf16; the empty string when all holds, else what does not.  Valid until the next call. */
 const char *ms_case_failure(ms_op_test *test);
 /* Fails the Check test when the case fails. */

@@ -5,22 +5,22 @@ static void check_store(ms_status (*kernel)(const ms_cpu_call *), ms_dtype dtype
     uint8_t *x = malloc((size_t)count * size), *v = malloc((size_t)count * size + 1);
     for (int64_t i = 0; i < count * (int64_t)size; i++) x[i] = (uint8_t)(i * 7 + i / 255), v[i] = 0;
     v[(size_t)count * size] = 0x5A;
-    ms_cpu_call call;
-    memset(&call, 0, sizeof call);
-    call.op = MS_OP_STORE;
+    ms_op_call resolved = {.op = MS_OP_STORE};
+    ms_pool *pool;
     for (int i = 0; i < 2; i++) {
-        call.in[i].data = i == 0 ? x : v;
-        call.in[i].dtype = dtype;
-        call.in[i].shape = ms_shape_1(count);
+        resolved.in[i].data = i == 0 ? x : v;
+        resolved.in[i].dtype = dtype;
+        resolved.in[i].shape = ms_shape_1(count);
     }
-    ck_assert_int_eq(ms_pool_create(3, &call.pool), MS_OK);
+    ck_assert_int_eq(ms_pool_create(3, &pool), MS_OK);
+    ms_cpu_call call = ms_cpu_call_of(&resolved, pool);
     ck_assert_int_eq(kernel(&call), MS_OK);
     ck_assert_mem_eq(x, v, (size_t)count * size);
     ck_assert_int_eq(v[(size_t)count * size], 0x5A);
-    call.in[1].data = x; /* the plan computed x in place */
+    resolved.in[1].data = x; /* the plan computed x in place */
     ck_assert_int_eq(kernel(&call), MS_OK);
     ck_assert_mem_eq(x, v, (size_t)count * size);
-    ms_pool_destroy(call.pool);
+    ms_pool_destroy(pool);
     free(x);
     free(v);
 }

@@ -31,8 +31,8 @@ template <class T> struct add_rms_norm_op {
 };
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
-    const ms_cuda_operand *x0 = &call->in[0], *x1 = &call->in[1], *gain = &call->in[2];
-    const ms_cuda_operand *s = &call->out[0], *y = &call->out[1];
+    const ms_operand *x0 = &call->in[0], *x1 = &call->in[1], *gain = &call->in[2];
+    const ms_operand *s = &call->out[0], *y = &call->out[1];
     int64_t rows = x0->shape.dim[0], columns = x0->shape.dim[1];
     add_rms_norm_op<T> op = {
         (const T *)x0->data, (const T *)x1->data,        (const float *)gain->data,     (T *)s->data,

@@ -38,7 +38,7 @@ static inline ms_cuda_attention_shape ms_cuda_attention_shape_of(const ms_cuda_c
     shape.packs = true;
     int64_t per_pack = 16 / (int64_t)ms_dtype_size(call->in[0].dtype);
     for (int i = 0; i < MS_MAX_INPUTS + MS_MAX_OUTPUTS; i++) {
-        const ms_cuda_operand *operand = i < MS_MAX_INPUTS ? &call->in[i] : &call->out[i - MS_MAX_INPUTS];
+        const ms_operand *operand = i < MS_MAX_INPUTS ? &call->in[i] : &call->out[i - MS_MAX_INPUTS];
         if (operand->dtype != call->in[0].dtype || operand->count % a->head_size != 0) continue;
         if (!ms_takes_quads(operand, a->head_size)) shape.vector = false;
         if (a->head_size % per_pack != 0 || (uintptr_t)operand->data % 16 != 0) shape.packs = false;

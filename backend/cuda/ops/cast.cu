@@ -7,7 +7,7 @@ template <class X, class Y> static ms_status run(const ms_cuda_call *call) {
 }
 
 extern "C" ms_status ms_cuda_cast(const ms_cuda_call *call) {
-    const ms_cuda_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!y->data) return MS_OK;
     if (x->dtype == y->dtype) return ms_copy_all(call, x, y->data);
     return y->dtype == MS_DTYPE_BF16 ? run<float, ms_bf16>(call) : run<ms_bf16, float>(call);

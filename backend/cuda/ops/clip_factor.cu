@@ -12,7 +12,7 @@ static __global__ void __launch_bounds__(MS_REDUCE_THREADS)
 }
 
 extern "C" ms_status ms_cuda_clip_factor(const ms_cuda_call *call) {
-    const ms_cuda_operand *x = &call->in[0];
+    const ms_operand *x = &call->in[0];
     if (!call->out[0].data) return MS_OK;
     if (x->count > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: clip_factor: %lld numbers, at most %d are possible", (long long)x->count,

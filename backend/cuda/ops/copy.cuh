@@ -42,7 +42,7 @@ static inline ms_status ms_copy_run(const ms_cuda_call *call, const ms_copy *cop
     return ms_copy_units<unsigned short>(call, copy);
 }
 
-static inline ms_status ms_copy_all(const ms_cuda_call *call, const ms_cuda_operand *from, void *to) {
+static inline ms_status ms_copy_all(const ms_cuda_call *call, const ms_operand *from, void *to) {
     int64_t bytes = from->count * (int64_t)ms_dtype_size(from->dtype);
     ms_copy copy = {(char *)to, (const char *)from->data, 1, bytes, bytes, bytes};
     return ms_copy_run(call, &copy);
@@ -54,7 +54,7 @@ struct ms_part {
         stride; // matrices; bytes: the part's first, its size, from matrix to matrix of `whole`
 };
 
-static inline ms_part ms_part_of(const ms_cuda_operand *whole, const ms_slice_attributes *slice) {
+static inline ms_part ms_part_of(const ms_operand *whole, const ms_slice_attributes *slice) {
     ms_matrix_shape matrix = ms_shape_matrix(&whole->shape);
     bool is_vector = whole->shape.rank == 1;
     int64_t row_bytes = (is_vector ? 1 : matrix.columns) * (int64_t)ms_dtype_size(whole->dtype);

@@ -177,7 +177,7 @@ template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, cr
 }
 
 extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
-    const ms_cuda_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
+    const ms_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
     int64_t columns = logits->shape.dim[1];
     if (!losses->data && !dlogits->data) return MS_OK;
     if (columns > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)

@@ -25,7 +25,7 @@ struct embed_op {
 };
 
 extern "C" ms_status ms_cuda_embed(const ms_cuda_call *call) {
-    const ms_cuda_operand *table = &call->in[0], *y = &call->out[0];
+    const ms_operand *table = &call->in[0], *y = &call->out[0];
     if (!y->data) return MS_OK;
     int64_t vocabulary = table->shape.dim[0], columns = table->shape.dim[1];
     *call->fault_limit = vocabulary;

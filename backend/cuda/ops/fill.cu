@@ -40,7 +40,7 @@ static ms_status fill_integers(const ms_cuda_call *call, double value) {
 }
 
 extern "C" ms_status ms_cuda_fill(const ms_cuda_call *call) {
-    const ms_cuda_operand *y = &call->out[0];
+    const ms_operand *y = &call->out[0];
     if (!y->data) return MS_OK;
     float value = call->attributes->fill.value;
     unsigned int bits;

@@ -170,7 +170,7 @@ bool ms_cuda_fast_gram_takes(const ms_cuda_call *call, const ms_cuda_product *pr
     const ms_cuda_factor *x = &product->left;
     return product->symmetric && x->operand->dtype == MS_DTYPE_F32 && product->y->dtype == MS_DTYPE_F32 &&
            call->limits->compute_major >= 8 && call->limits->shared_optin_bytes >= gram_tile<false>::BYTES &&
-           ms_is_packs(x->operand, x->transposed ? x->n_rows : x->depth, 4);
+           ms_is_packs(x->operand, ms_factor_stride(x), 4);
 }
 
 ms_status ms_cuda_fast_gram(const ms_cuda_call *call, const ms_cuda_product *product) {

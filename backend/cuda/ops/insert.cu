@@ -3,7 +3,7 @@
 #include "backend/cuda/ops/copy.cuh"
 
 extern "C" ms_status ms_cuda_insert(const ms_cuda_call *call) {
-    const ms_cuda_operand *base = &call->in[0], *x = &call->in[1], *y = &call->out[0];
+    const ms_operand *base = &call->in[0], *x = &call->in[1], *y = &call->out[0];
     if (!y->data) return MS_OK;
     MS_TRY(ms_copy_all(call, base, y->data));
     ms_part part = ms_part_of(base, &call->attributes->slice);

@@ -33,7 +33,7 @@ template <class T> struct mul_by_number_op {
 };
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
-    const ms_cuda_operand *x0 = &call->in[0], *x1 = &call->in[1], *y = &call->out[0];
+    const ms_operand *x0 = &call->in[0], *x1 = &call->in[1], *y = &call->out[0];
     if (x1->count == 1) {
         mul_by_number_op<T> op = {(const T *)x0->data, x1->data, x1->dtype == MS_DTYPE_BF16, (T *)y->data};
         return ms_run_elements(call, op, y->count);

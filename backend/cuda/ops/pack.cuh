@@ -97,7 +97,7 @@ template <int W> static __device__ __forceinline__ ms_pack<W> ms_pack_scale(cons
 }
 
 // Whether the operand, in parts of `size` elements one after the other, is packs of `width`; true of an absent one.
-static inline bool ms_is_packs(const ms_cuda_operand *operand, int64_t size, int width) {
+static inline bool ms_is_packs(const ms_operand *operand, int64_t size, int width) {
     return !operand->data || (size % width == 0 && reinterpret_cast<uintptr_t>(operand->data) % 16 == 0);
 }
 

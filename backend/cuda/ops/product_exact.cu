@@ -280,10 +280,10 @@ static factor factor_of(const ms_cuda_factor *given) {
     f.data = given->operand->data;
     f.row_step = given->transposed ? 1u : (unsigned int)given->depth;
     f.depth_step = given->transposed ? (unsigned int)given->n_rows : 1u;
-    f.matrix_step = given->shared ? 0u : (unsigned int)(given->n_rows * given->depth);
+    f.matrix_step = (unsigned int)ms_factor_step(given);
     f.n_rows = (unsigned int)given->n_rows;
     f.is_bf16 = given->operand->dtype == MS_DTYPE_BF16;
-    f.vector = ms_takes_quads(given->operand, given->transposed ? given->n_rows : given->depth);
+    f.vector = ms_takes_quads(given->operand, ms_factor_stride(given));
     // A column vector is both; the tile's loads then take four neighbours along the depth.
     if (given->transposed && given->n_rows == 1) {
         f.row_step = (unsigned int)given->depth;

@@ -53,7 +53,7 @@ static float *copy_at(const ms_cuda_call *call, int64_t at) {
     return reinterpret_cast<float *>(static_cast<char *>(call->workspace) + at);
 }
 
-static ms_status widen(const ms_cuda_call *call, const ms_cuda_operand *operand, int64_t at) {
+static ms_status widen(const ms_cuda_call *call, const ms_operand *operand, int64_t at) {
     ms_convert_op<ms_bf16, float> op = {(const ms_bf16 *)operand->data, copy_at(call, at)};
     return ms_run_elementwise(call, op, operand->count, ms_is_packs(operand, operand->count, op.WIDTH));
 }
@@ -62,7 +62,7 @@ static ms_cuda_blas_factor factor_of(const ms_cuda_call *call, const ms_cuda_fac
     ms_cuda_blas_factor factor;
     factor.data = copy < 0 ? given->operand->data : copy_at(call, copy);
     factor.n_rows = given->n_rows;
-    factor.step = given->shared ? 0 : given->n_rows * given->depth;
+    factor.step = ms_factor_step(given);
     factor.transposed = given->transposed;
     return factor;
 }

@@ -102,7 +102,7 @@ template <int W, class T> static ms_status launch(const ms_cuda_call *call, cons
 }
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
-    const ms_cuda_operand *x = &call->in[0], *table = &call->in[1], *gain = &call->in[2], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *table = &call->in[1], *gain = &call->in[2], *y = &call->out[0];
     const ms_rope_attributes *rope = &call->attributes->rope;
     rope_job<T> job = {{(const float *)table->data, (unsigned int)rope->heads, (unsigned int)rope->head_size,
                         (unsigned int)rope->sequence, rope->interleaved},

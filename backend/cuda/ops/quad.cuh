@@ -49,7 +49,7 @@ static __device__ __forceinline__ void ms_store_quad_below(T *p, unsigned int i,
 }
 
 // Whether rows of `row` elements that begin at the operand's first can be read as quads.  An absent operand can.
-static inline bool ms_takes_quads(const ms_cuda_operand *operand, int64_t row) {
+static inline bool ms_takes_quads(const ms_operand *operand, int64_t row) {
     return row % 4 == 0 && (uintptr_t)operand->data % (4 * ms_dtype_size(operand->dtype)) == 0;
 }
 

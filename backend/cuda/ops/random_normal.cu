@@ -55,7 +55,7 @@ struct random_normal_op {
 };
 
 extern "C" ms_status ms_cuda_random_normal(const ms_cuda_call *call) {
-    const ms_cuda_operand *y = &call->out[0];
+    const ms_operand *y = &call->out[0];
     if (!y->data) return MS_OK;
     const ms_random_normal_attributes *attributes = &call->attributes->random_normal;
     uint64_t key = ms_philox_key(attributes->seed, attributes->stream);

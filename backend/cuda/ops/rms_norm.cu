@@ -27,7 +27,7 @@ template <class T> struct rms_norm_op {
 };
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
-    const ms_cuda_operand *x = &call->in[0], *gain = &call->in[1], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *gain = &call->in[1], *y = &call->out[0];
     int64_t rows = x->shape.dim[0], columns = x->shape.dim[1];
     rms_norm_op<T> op = {(const T *)x->data, (const float *)gain->data, (T *)y->data, (float *)call->out[1].data,
                          call->attributes->norm.epsilon};

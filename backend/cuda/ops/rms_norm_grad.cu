@@ -40,7 +40,7 @@ template <class T> struct dgain_op {
 };
 
 template <class T> static ms_status run_dgain(const ms_cuda_call *call, int64_t rows, int64_t columns) {
-    const ms_cuda_operand *x = &call->in[0], *dy = &call->in[3], *dgain = &call->out[1];
+    const ms_operand *x = &call->in[0], *dy = &call->in[3], *dgain = &call->out[1];
     const int width = MS_PACK_WIDTH(T);
     bool packs =
         ms_is_packs(x, columns, width) && ms_is_packs(dy, columns, width) && ms_is_packs(dgain, columns, width);
@@ -51,8 +51,8 @@ template <class T> static ms_status run_dgain(const ms_cuda_call *call, int64_t 
 }
 
 template <class T> static ms_status run_dx(const ms_cuda_call *call, int64_t rows, int64_t columns) {
-    const ms_cuda_operand *x = &call->in[0], *gain = &call->in[1], *dy = &call->in[3], *acc = &call->in[4];
-    const ms_cuda_operand *dx = &call->out[0];
+    const ms_operand *x = &call->in[0], *gain = &call->in[1], *dy = &call->in[3], *acc = &call->in[4];
+    const ms_operand *dx = &call->out[0];
     const int width = MS_PACK_WIDTH(T);
     bool packs = ms_is_packs(x, columns, width) && ms_is_packs(gain, columns, width) &&
                  ms_is_packs(dy, columns, width) && ms_is_packs(acc, columns, width) && ms_is_packs(dx, columns, width);

@@ -21,7 +21,7 @@ template <class T> struct scale_op {
 };
 
 template <class T> static ms_status run(const ms_cuda_call *call) {
-    const ms_cuda_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     const ms_inverse_norm_attributes *attributes = &call->attributes->inverse_norm;
     ms_matrix_shape matrix = ms_shape_matrix(&x->shape);
     int64_t size = matrix.rows * matrix.columns;

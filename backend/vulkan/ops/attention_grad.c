@@ -7,8 +7,8 @@ enum { QUERY, KEY, VALUE, OUTPUT, LSE, D_OUTPUT }; /* inputs */
 enum { DQ, DK, DV };                               /* outputs */
 
 typedef struct grad_workspace {
-    ms_vulkan_operand delta;          /* [B * H, T] */
-    ms_vulkan_operand sums_k, sums_v; /* [B * T, H, quads of a head, 4] */
+    ms_operand delta;          /* [B * H, T] */
+    ms_operand sums_k, sums_v; /* [B * T, H, quads of a head, 4] */
     int64_t head_quads;
 } grad_workspace;
 

@@ -3,7 +3,7 @@
 #include "backend/vulkan/ops/elementwise.h"
 
 ms_status ms_vulkan_cast(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     if (x->dtype == y->dtype) return ms_vulkan_copy_all(call, x, y);
     ms_vulkan_dispatch dispatch = ms_vulkan_elementwise(call, "cast", y->count);

@@ -3,7 +3,7 @@
 
 #include "backend/vulkan/ops/elementwise.h"
 
-int64_t ms_vulkan_unit(const ms_vulkan_operand *operand, int64_t bytes, int64_t limit) {
+int64_t ms_vulkan_unit(const ms_operand *operand, int64_t bytes, int64_t limit) {
     if (limit >= 16 && bytes % 16 == 0 && ms_vulkan_is_aligned(operand, 16)) return 16;
     return limit >= 4 && bytes % 4 == 0 && ms_vulkan_is_aligned(operand, 4) ? 4 : 2;
 }
@@ -30,8 +30,8 @@ ms_status ms_vulkan_copy(const ms_vulkan_call *call, const ms_vulkan_blocks *blo
                           ms_vulkan_group_count(blocks->n_blocks, 1), 1);
 }
 
-ms_status ms_vulkan_copy_all(const ms_vulkan_call *call, const ms_vulkan_operand *from, const ms_vulkan_operand *to) {
+ms_status ms_vulkan_copy_all(const ms_vulkan_call *call, const ms_operand *from, const ms_operand *to) {
     if (ms_vulkan_same_place(from, to)) return MS_OK;
-    ms_vulkan_blocks blocks = {.from = from, .to = to, .n_blocks = 1, .block_bytes = from->size_bytes};
+    ms_vulkan_blocks blocks = {.from = from, .to = to, .n_blocks = 1, .block_bytes = ms_operand_bytes(from)};
     return ms_vulkan_copy(call, &blocks);
 }

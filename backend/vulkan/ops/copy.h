@@ -7,7 +7,7 @@
 /* n_blocks pieces of block_bytes each; source and target start at their first bytes and advance by their strides from
    piece to piece. */
 typedef struct ms_vulkan_blocks {
-    const ms_vulkan_operand *from, *to;
+    const ms_operand *from, *to;
     int64_t n_blocks, block_bytes;
     int64_t from_first_bytes, from_stride_bytes, to_first_bytes, to_stride_bytes;
 } ms_vulkan_blocks;
@@ -15,9 +15,9 @@ typedef struct ms_vulkan_blocks {
 /* Emits the copy, in the widest units that everything is a multiple of. */
 ms_status ms_vulkan_copy(const ms_vulkan_call *call, const ms_vulkan_blocks *blocks);
 /* The whole operand; nothing when both are the same place. */
-ms_status ms_vulkan_copy_all(const ms_vulkan_call *call, const ms_vulkan_operand *from, const ms_vulkan_operand *to);
+ms_status ms_vulkan_copy_all(const ms_vulkan_call *call, const ms_operand *from, const ms_operand *to);
 
 /* The widest of 16, 4 and 2 bytes that `bytes` and the operand's address are multiples of, at most `limit`. */
-int64_t ms_vulkan_unit(const ms_vulkan_operand *operand, int64_t bytes, int64_t limit);
+int64_t ms_vulkan_unit(const ms_operand *operand, int64_t bytes, int64_t limit);
 
 #endif

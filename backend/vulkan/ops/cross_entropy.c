@@ -4,7 +4,7 @@
 enum { MAX_GROUPS = 16 }; /* 128 invocations */
 
 ms_status ms_vulkan_cross_entropy(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
+    const ms_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
     int64_t rows = logits->shape.dim[0], columns = logits->shape.dim[1];
     uint32_t groups = 1;
     while (groups < MAX_GROUPS && groups * MS_REDUCE_BLOCK < columns) groups *= 2;

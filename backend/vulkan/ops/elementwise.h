@@ -12,7 +12,7 @@ static inline uint32_t ms_vulkan_quads(const ms_vulkan_call *call) { return call
 
 /* Whether parts of `size` elements of the operand, one after the other, are whole quads, each one load or store; true
    of an absent one. */
-static inline bool ms_vulkan_is_quads(const ms_vulkan_operand *operand, int64_t size) {
+static inline bool ms_vulkan_is_quads(const ms_operand *operand, int64_t size) {
     int64_t quad_bytes = 4 * (int64_t)ms_dtype_size(operand->dtype);
     return !ms_vulkan_is_given(operand) || (size % 4 == 0 && ms_vulkan_is_aligned(operand, quad_bytes));
 }

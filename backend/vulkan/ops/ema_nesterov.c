@@ -3,7 +3,7 @@
 
 ms_status ms_vulkan_ema_nesterov(const ms_vulkan_call *call) {
     const ms_ema_nesterov_attributes *attributes = &call->attributes->ema_nesterov;
-    const ms_vulkan_operand *m_out = &call->out[0], *u = &call->out[1];
+    const ms_operand *m_out = &call->out[0], *u = &call->out[1];
     if (!ms_vulkan_is_given(m_out) && !ms_vulkan_is_given(u)) return MS_OK;
     int64_t count = call->in[0].count;
     ms_vulkan_dispatch dispatch = ms_vulkan_elementwise(call, "ema_nesterov", count);

@@ -2,7 +2,7 @@
 #include "backend/vulkan/ops/elementwise.h"
 
 ms_status ms_vulkan_embed(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *table = &call->in[0], *index = &call->in[1], *y = &call->out[0];
+    const ms_operand *table = &call->in[0], *index = &call->in[1], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     int64_t vocabulary = table->shape.dim[0], columns = table->shape.dim[1], n_tokens = index->count;
     uint32_t rows;

@@ -3,18 +3,18 @@
 #include "backend/vulkan/ops/fill.h"
 
 typedef struct token_lists {
-    const ms_vulkan_operand *index;
-    ms_vulkan_operand counts, begins, arrivals, list, tokens;
+    const ms_operand *index;
+    ms_operand counts, begins, arrivals, list, tokens;
     int64_t n_tokens, vocabulary;
 } token_lists;
 
-static ms_vulkan_operand take(int64_t *offset_bytes, int64_t count) {
-    ms_vulkan_operand operand = ms_vulkan_workspace(MS_DTYPE_I32, *offset_bytes, count);
-    *offset_bytes += (operand.size_bytes + 255) / 256 * 256;
+static ms_operand take(int64_t *offset_bytes, int64_t count) {
+    ms_operand operand = ms_vulkan_workspace(MS_DTYPE_I32, *offset_bytes, count);
+    *offset_bytes += (ms_operand_bytes(&operand) + 255) / 256 * 256;
     return operand;
 }
 
-static token_lists lay_out(const ms_vulkan_operand *index, int64_t vocabulary) {
+static token_lists lay_out(const ms_operand *index, int64_t vocabulary) {
     int64_t offset_bytes = 0;
     token_lists lists = {.index = index, .n_tokens = index->count, .vocabulary = vocabulary};
     lists.counts = take(&offset_bytes, vocabulary + 1);
@@ -64,7 +64,7 @@ static ms_status emit_lists(const ms_vulkan_call *call, const token_lists *lists
 }
 
 ms_status ms_vulkan_embed_grad(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *dy = &call->in[1], *acc = &call->in[2], *y = &call->out[0];
+    const ms_operand *dy = &call->in[1], *acc = &call->in[2], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     int64_t vocabulary = y->shape.dim[0], columns = y->shape.dim[1];
     token_lists lists = lay_out(&call->in[0], vocabulary);

@@ -9,16 +9,16 @@
 #include "backend/vulkan/ops/copy.h"
 #include "backend/vulkan/ops/elementwise.h"
 
-ms_status ms_vulkan_fill_bits(const ms_vulkan_call *call, const ms_vulkan_operand *y, uint32_t bits) {
-    int64_t unit = ms_vulkan_unit(y, y->size_bytes, 16);
+ms_status ms_vulkan_fill_bits(const ms_vulkan_call *call, const ms_operand *y, uint32_t bits) {
+    int64_t unit = ms_vulkan_unit(y, ms_operand_bytes(y), 16);
     ms_vulkan_dispatch dispatch = ms_vulkan_dispatch_of("fill", MS_VULKAN_WIDTH, 1, 1);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)unit);
     ms_vulkan_push_write(&dispatch, y);
     ms_vulkan_push_u32(&dispatch, bits);
-    ms_vulkan_push_u32(&dispatch, (uint32_t)(y->size_bytes / unit));
-    return ms_vulkan_emit(call->encoder, &dispatch,
-                          ms_vulkan_group_count(y->size_bytes / unit, (int64_t)ms_vulkan_quads(call) * MS_VULKAN_WIDTH),
-                          1, 1);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)(ms_operand_bytes(y) / unit));
+    return ms_vulkan_emit(
+        call->encoder, &dispatch,
+        ms_vulkan_group_count(ms_operand_bytes(y) / unit, (int64_t)ms_vulkan_quads(call) * MS_VULKAN_WIDTH), 1, 1);
 }
 
 /* The value as 32 bits: one element, or two of 16 bits. */
@@ -51,7 +51,7 @@ static ms_status bits_of(float value, ms_dtype dtype, uint32_t *out) {
 }
 
 ms_status ms_vulkan_fill(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *y = &call->out[0];
+    const ms_operand *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     uint32_t bits = 0;
     MS_TRY(bits_of(call->attributes->fill.value, y->dtype, &bits));

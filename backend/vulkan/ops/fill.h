@@ -5,6 +5,6 @@
 #include "backend/vulkan/vulkan_kernel.h"
 
 /* Emits a fill of y with `bits`: one 32-bit element, or a 16-bit element in both halves. */
-ms_status ms_vulkan_fill_bits(const ms_vulkan_call *call, const ms_vulkan_operand *y, uint32_t bits);
+ms_status ms_vulkan_fill_bits(const ms_vulkan_call *call, const ms_operand *y, uint32_t bits);
 
 #endif

@@ -3,7 +3,7 @@
 #include "backend/vulkan/ops/copy.h"
 
 ms_status ms_vulkan_insert(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *base = &call->in[0], *x = &call->in[1], *y = &call->out[0];
+    const ms_operand *base = &call->in[0], *x = &call->in[1], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     const ms_slice_attributes *slice = &call->attributes->slice;
     ms_matrix_shape matrix = ms_shape_matrix(&base->shape);

@@ -9,6 +9,12 @@ enum {
     MAX_SPLIT_NUMBERS = 1 << 24 /* of workspace */
 };
 
+/* The product with its operands: those of the call, or of the first of two dispatches. */
+typedef struct encoded_product {
+    ms_matrix_product is;
+    const ms_operand *left, *right, *c, *y; /* c absent or like y, may be its place */
+} encoded_product;
+
 typedef struct product_kernel {
     const char *shader;
     uint32_t width, height;     /* of a workgroup */
@@ -34,28 +40,28 @@ typedef struct product_plan {
 
 static int64_t count_of(int64_t n, int64_t step) { return (n + step - 1) / step; }
 
-static int64_t plan_with(const ms_vulkan_product *product, const product_kernel *kernel, int64_t enough,
+static int64_t plan_with(const encoded_product *product, const product_kernel *kernel, int64_t enough,
                          product_plan *out) {
     *out = (product_plan){.kernel = *kernel, .n_chunks = 1};
-    out->tiles_x = count_of(product->right.n_rows, kernel->n_columns);
-    out->tiles_y = count_of(product->left.n_rows, kernel->n_rows);
-    int64_t n_groups = product->batch * out->tiles_x * out->tiles_y,
-            n_chunks = count_of(product->left.depth, MS_DEPTH_CHUNK);
+    out->tiles_x = count_of(product->is.right.n_rows, kernel->n_columns);
+    out->tiles_y = count_of(product->is.left.n_rows, kernel->n_rows);
+    int64_t n_groups = product->is.batch * out->tiles_x * out->tiles_y,
+            n_chunks = count_of(product->is.left.depth, MS_DEPTH_CHUNK);
     out->split = n_groups < enough && n_chunks > 1 && n_chunks * product->y->count <= MAX_SPLIT_NUMBERS;
     if (out->split) out->n_chunks = n_chunks;
     return n_groups * out->n_chunks;
 }
 
 /* NULL when lanes cannot exchange numbers, or there are not 4 or 8 of them. */
-static const product_kernel *lanes_kernel_of(const ms_vulkan_limits *limits, const ms_vulkan_product *product) {
-    bool is_f32 = product->left.operand->dtype == MS_DTYPE_F32 && product->right.operand->dtype == MS_DTYPE_F32 &&
+static const product_kernel *lanes_kernel_of(const ms_vulkan_limits *limits, const encoded_product *product) {
+    bool is_f32 = product->left->dtype == MS_DTYPE_F32 && product->right->dtype == MS_DTYPE_F32 &&
                   product->y->dtype == MS_DTYPE_F32;
     if (!limits->is_cpu || !limits->subgroup_exchange) return NULL;
     if (limits->subgroup_size == 4) return &lanes_4[is_f32];
     return limits->subgroup_size == 8 ? &lanes_8[is_f32] : NULL;
 }
 
-static product_plan plan_of(const ms_vulkan_call *call, const ms_vulkan_product *product) {
+static product_plan plan_of(const ms_vulkan_call *call, const encoded_product *product) {
     const ms_vulkan_limits *limits = call->limits;
     int64_t enough = limits->busy_workgroups;
     product_plan plan;
@@ -73,41 +79,41 @@ static product_plan plan_of(const ms_vulkan_call *call, const ms_vulkan_product 
 }
 
 /* Whether every access along the dimension that is adjacent in memory can be to four aligned numbers. */
-static bool takes_quads(const ms_vulkan_operand *operand, int64_t adjacent) {
+static bool takes_quads(const ms_operand *operand, int64_t adjacent) {
     return !ms_vulkan_is_given(operand) ||
            (adjacent % 4 == 0 && ms_vulkan_is_aligned(operand, 4 * (int64_t)ms_dtype_size(operand->dtype)));
 }
 
-static bool factor_takes_quads(const ms_vulkan_factor *factor) {
-    return takes_quads(factor->operand, factor->transposed ? factor->n_rows : factor->depth);
+static bool product_takes_quads(const encoded_product *product) {
+    return takes_quads(product->left, ms_factor_stride(&product->is.left)) &&
+           takes_quads(product->right, ms_factor_stride(&product->is.right)) &&
+           takes_quads(product->c, product->is.right.n_rows) && takes_quads(product->y, product->is.right.n_rows);
 }
 
 /* Steps between rows, depths and matrices, in the order of the push constants. */
-static void push_steps(ms_vulkan_dispatch *dispatch, const ms_vulkan_factor *factor) {
+static void push_steps(ms_vulkan_dispatch *dispatch, const ms_factor *factor) {
     ms_vulkan_push_u32(dispatch, factor->transposed ? 1 : (uint32_t)factor->depth);
     ms_vulkan_push_u32(dispatch, factor->transposed ? (uint32_t)factor->n_rows : 1);
-    ms_vulkan_push_u32(dispatch, factor->shared ? 0 : (uint32_t)(factor->n_rows * factor->depth));
+    ms_vulkan_push_u32(dispatch, (uint32_t)ms_factor_step(factor));
 }
 
-static ms_status emit_product(const ms_vulkan_call *call, const ms_vulkan_product *product, const product_plan *plan) {
-    const ms_vulkan_factor *left = &product->left, *right = &product->right;
-    int64_t n_groups = product->batch * plan->tiles_x * plan->tiles_y * plan->n_chunks;
+static ms_status emit_product(const ms_vulkan_call *call, const encoded_product *product, const product_plan *plan) {
+    const ms_factor *left = &product->is.left, *right = &product->is.right;
+    int64_t n_groups = product->is.batch * plan->tiles_x * plan->tiles_y * plan->n_chunks;
     ms_vulkan_dispatch dispatch =
         ms_vulkan_dispatch_of(plan->kernel.shader, plan->kernel.width, plan->kernel.height, 1);
-    ms_vulkan_constant_dtype(&dispatch, left->operand);
-    ms_vulkan_constant_dtype(&dispatch, right->operand);
+    ms_vulkan_constant_dtype(&dispatch, product->left);
+    ms_vulkan_constant_dtype(&dispatch, product->right);
     ms_vulkan_constant_dtype(&dispatch, product->y);
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(product->c));
-    ms_vulkan_constant_u32(&dispatch, product->symmetric);
-    ms_vulkan_constant_u32(&dispatch, factor_takes_quads(left) && factor_takes_quads(right) &&
-                                          takes_quads(product->c, right->n_rows) &&
-                                          takes_quads(product->y, right->n_rows));
+    ms_vulkan_constant_u32(&dispatch, product->is.symmetric);
+    ms_vulkan_constant_u32(&dispatch, product_takes_quads(product));
     ms_vulkan_constant_u32(&dispatch, left->transposed);
     ms_vulkan_constant_u32(&dispatch, right->transposed);
     ms_vulkan_constant_u32(&dispatch,
                            call->limits->numerics == MS_NUMERICS_EXACT && !plan->split && left->depth > MS_DEPTH_CHUNK);
-    ms_vulkan_push_read(&dispatch, left->operand);
-    ms_vulkan_push_read(&dispatch, right->operand);
+    ms_vulkan_push_read(&dispatch, product->left);
+    ms_vulkan_push_read(&dispatch, product->right);
     ms_vulkan_push_read(&dispatch, product->c);
     ms_vulkan_push_write(&dispatch, product->y);
     ms_vulkan_push_u32(&dispatch, (uint32_t)n_groups);
@@ -117,16 +123,16 @@ static ms_status emit_product(const ms_vulkan_call *call, const ms_vulkan_produc
     ms_vulkan_push_u32(&dispatch, (uint32_t)left->n_rows);
     ms_vulkan_push_u32(&dispatch, (uint32_t)right->n_rows);
     ms_vulkan_push_u32(&dispatch, (uint32_t)left->depth);
-    ms_vulkan_push_u32(&dispatch, (uint32_t)product->batch);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)product->is.batch);
     push_steps(&dispatch, left);
     push_steps(&dispatch, right);
-    ms_vulkan_push_f32(&dispatch, product->alpha);
-    ms_vulkan_push_f32(&dispatch, product->beta);
+    ms_vulkan_push_f32(&dispatch, product->is.alpha);
+    ms_vulkan_push_f32(&dispatch, product->is.beta);
     return ms_vulkan_emit_linear(call->encoder, &dispatch, n_groups);
 }
 
-static ms_status emit_sum(const ms_vulkan_call *call, const ms_vulkan_product *product,
-                          const ms_vulkan_operand *chunk_sums, int64_t n_chunks) {
+static ms_status emit_sum(const ms_vulkan_call *call, const encoded_product *product, const ms_operand *chunk_sums,
+                          int64_t n_chunks) {
     ms_vulkan_dispatch dispatch = ms_vulkan_dispatch_of("matmul_sum", SUM_WIDTH, 1, 1);
     ms_vulkan_constant_u32(&dispatch, SUM_ITEMS);
     ms_vulkan_constant_dtype(&dispatch, product->y);
@@ -136,20 +142,26 @@ static ms_status emit_sum(const ms_vulkan_call *call, const ms_vulkan_product *p
     ms_vulkan_push_write(&dispatch, product->y);
     ms_vulkan_push_u32(&dispatch, (uint32_t)product->y->count);
     ms_vulkan_push_u32(&dispatch, (uint32_t)n_chunks);
-    ms_vulkan_push_f32(&dispatch, product->alpha);
-    ms_vulkan_push_f32(&dispatch, product->beta);
+    ms_vulkan_push_f32(&dispatch, product->is.alpha);
+    ms_vulkan_push_f32(&dispatch, product->is.beta);
     return ms_vulkan_emit_linear(call->encoder, &dispatch, count_of(product->y->count, SUM_WIDTH * SUM_ITEMS));
 }
 
-ms_status ms_vulkan_encode_product(const ms_vulkan_call *call, const ms_vulkan_product *product) {
-    product_plan plan = plan_of(call, product);
-    if (!plan.split) return emit_product(call, product, &plan);
-    ms_vulkan_operand chunk_sums = ms_vulkan_workspace(MS_DTYPE_F32, 0, plan.n_chunks * product->y->count);
-    ms_vulkan_operand absent = ms_vulkan_absent();
-    ms_vulkan_product part = *product;
+ms_status ms_vulkan_encode_product(const ms_vulkan_call *call) {
+    if (!ms_vulkan_is_given(&call->out[0])) return MS_OK;
+    encoded_product product = {.is = *call->product,
+                               .left = &call->in[0],
+                               .right = &call->in[call->product->symmetric ? 0 : 1],
+                               .c = &call->in[2],
+                               .y = &call->out[0]};
+    product_plan plan = plan_of(call, &product);
+    if (!plan.split) return emit_product(call, &product, &plan);
+    ms_operand chunk_sums = ms_vulkan_workspace(MS_DTYPE_F32, 0, plan.n_chunks * product.y->count);
+    ms_operand absent = ms_vulkan_absent();
+    encoded_product part = product;
     part.y = &chunk_sums;
     part.c = &absent;
-    part.alpha = 1;
+    part.is.alpha = 1;
     MS_TRY(emit_product(call, &part, &plan));
-    return emit_sum(call, product, &chunk_sums, plan.n_chunks);
+    return emit_sum(call, &product, &chunk_sums, plan.n_chunks);
 }

@@ -4,7 +4,7 @@
 
 ms_status ms_vulkan_qk_norm_rope(const ms_vulkan_call *call) {
     const ms_rope_attributes *rope = &call->attributes->rope;
-    const ms_vulkan_operand *x = &call->in[0], *y = &call->out[0], *rstd = &call->out[1];
+    const ms_operand *x = &call->in[0], *y = &call->out[0], *rstd = &call->out[1];
     int64_t rows = x->shape.dim[0] * rope->heads, size = rope->head_size;
     if (!ms_vulkan_is_given(y) && !ms_vulkan_is_given(rstd)) return MS_OK;
     bool vectors = size % 8 == 0 && ms_vulkan_is_vectors(x, size) && ms_vulkan_is_vectors(&call->in[1], size) &&

@@ -18,7 +18,7 @@ static void put_rope_constants(ms_vulkan_dispatch *dispatch, const ms_rope_attri
 
 static ms_status emit_dgain(const ms_vulkan_call *call, int64_t rows) {
     const ms_rope_attributes *rope = &call->attributes->rope;
-    const ms_vulkan_operand *dgain = &call->out[1];
+    const ms_operand *dgain = &call->out[1];
     bool vectors = inputs_are_vectors(call) && ms_vulkan_is_vectors(dgain, rope->head_size);
     ms_vulkan_dispatch dispatch = ms_vulkan_columns("qk_norm_rope_grad_gain", rope->head_size, vectors, &call->in[0]);
     put_rope_constants(&dispatch, rope);
@@ -28,7 +28,7 @@ static ms_status emit_dgain(const ms_vulkan_call *call, int64_t rows) {
 
 static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows) {
     const ms_rope_attributes *rope = &call->attributes->rope;
-    const ms_vulkan_operand *dx = &call->out[0];
+    const ms_operand *dx = &call->out[0];
     bool vectors = inputs_are_vectors(call) && ms_vulkan_is_vectors(dx, rope->head_size);
     uint32_t groups = ms_vulkan_row_groups(call, rope->head_size, vectors);
     ms_vulkan_dispatch dispatch;

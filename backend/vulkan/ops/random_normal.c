@@ -5,7 +5,7 @@
 static const int64_t step_limit = ((int64_t)1 << 24) + 1; /* steps are floats, exact up to 2^24 */
 
 ms_status ms_vulkan_random_normal(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *y = &call->out[0];
+    const ms_operand *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     const ms_random_normal_attributes *attributes = &call->attributes->random_normal;
     uint64_t key = ms_philox_key(attributes->seed, attributes->stream);

@@ -3,7 +3,7 @@
 #include "backend/vulkan/ops/rows.h"
 
 ms_status ms_vulkan_rms_norm(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *x = &call->in[0], *gain = &call->in[1], *y = &call->out[0], *rstd = &call->out[1];
+    const ms_operand *x = &call->in[0], *gain = &call->in[1], *y = &call->out[0], *rstd = &call->out[1];
     int64_t rows = x->shape.dim[0], columns = x->shape.dim[1];
     if (!ms_vulkan_is_given(y) && !ms_vulkan_is_given(rstd)) return MS_OK;
     bool vectors =

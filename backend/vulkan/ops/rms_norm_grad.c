@@ -4,8 +4,8 @@
 #include "backend/vulkan/ops/rows.h"
 
 static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows, int64_t columns) {
-    const ms_vulkan_operand *x = &call->in[0], *gain = &call->in[1], *rstd = &call->in[2], *dy = &call->in[3];
-    const ms_vulkan_operand *acc = &call->in[4], *dx = &call->out[0];
+    const ms_operand *x = &call->in[0], *gain = &call->in[1], *rstd = &call->in[2], *dy = &call->in[3];
+    const ms_operand *acc = &call->in[4], *dx = &call->out[0];
     bool vectors = ms_vulkan_is_vectors(x, columns) && ms_vulkan_is_vectors(gain, columns) &&
                    ms_vulkan_is_vectors(dy, columns) && ms_vulkan_is_vectors(acc, columns) &&
                    ms_vulkan_is_vectors(dx, columns);
@@ -25,7 +25,7 @@ static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows, int64_t colum
 }
 
 static ms_status emit_dgain(const ms_vulkan_call *call, int64_t rows, int64_t columns) {
-    const ms_vulkan_operand *x = &call->in[0], *rstd = &call->in[2], *dy = &call->in[3], *dgain = &call->out[1];
+    const ms_operand *x = &call->in[0], *rstd = &call->in[2], *dy = &call->in[3], *dgain = &call->out[1];
     bool vectors =
         ms_vulkan_is_vectors(x, columns) && ms_vulkan_is_vectors(dy, columns) && ms_vulkan_is_vectors(dgain, columns);
     ms_vulkan_dispatch dispatch = ms_vulkan_columns("rms_norm_grad_gain", columns, vectors, x);

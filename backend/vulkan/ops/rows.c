@@ -10,7 +10,7 @@ uint32_t ms_vulkan_row_groups(const ms_vulkan_call *call, int64_t columns, bool 
 }
 
 ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, int64_t columns, uint32_t groups, bool vectors,
-                         const ms_vulkan_operand *data, ms_vulkan_dispatch *out) {
+                         const ms_operand *data, ms_vulkan_dispatch *out) {
     if (columns > MAX_COLUMNS)
         return MS_FAIL(MS_UNSUPPORTED, "%s: rows of %lld numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
                        (long long)columns, MAX_COLUMNS);

@@ -9,7 +9,7 @@
 enum { MS_VULKAN_QUADS = MS_LANES / 4 /* of lanes */ };
 
 /* Whether rows of `columns` numbers of the operand are whole vectors of four; true of an absent one. */
-static inline bool ms_vulkan_is_vectors(const ms_vulkan_operand *operand, int64_t columns) {
+static inline bool ms_vulkan_is_vectors(const ms_operand *operand, int64_t columns) {
     int64_t bytes = operand->dtype == MS_DTYPE_BF16 ? 8 : 16;
     return !ms_vulkan_is_given(operand) || (columns % 4 == 0 && ms_vulkan_is_aligned(operand, bytes));
 }
@@ -21,7 +21,7 @@ uint32_t ms_vulkan_row_groups(const ms_vulkan_call *call, int64_t columns, bool 
    of a multiple of 32 columns, one block at most, all vectors), vectors, dtype of `data`. MS_UNSUPPORTED: more columns
    than two levels of blocks. */
 ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, int64_t columns, uint32_t groups, bool vectors,
-                         const ms_vulkan_operand *data, ms_vulkan_dispatch *out);
+                         const ms_operand *data, ms_vulkan_dispatch *out);
 /* Emits a dispatch of ms_vulkan_rows over `rows` rows. */
 ms_status ms_vulkan_emit_rows(const ms_vulkan_call *call, const ms_vulkan_dispatch *dispatch, int64_t rows);
 

@@ -2,7 +2,7 @@
 #include "backend/vulkan/ops/elementwise.h"
 
 ms_status ms_vulkan_scale_by_inverse_norm(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     ms_matrix_shape matrix = ms_shape_matrix(&x->shape);
     int64_t size = matrix.rows * matrix.columns;

@@ -2,7 +2,7 @@
 #include "backend/vulkan/ops/copy.h"
 
 ms_status ms_vulkan_slice(const ms_vulkan_call *call) {
-    const ms_vulkan_operand *x = &call->in[0], *y = &call->out[0];
+    const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!ms_vulkan_is_given(y)) return MS_OK;
     const ms_slice_attributes *slice = &call->attributes->slice;
     ms_matrix_shape matrix = ms_shape_matrix(&x->shape);

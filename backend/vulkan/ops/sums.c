@@ -22,7 +22,7 @@ static offsets offsets_of(const ms_vulkan_parts *parts) {
 }
 
 static ms_vulkan_dispatch dispatch_of(const char *shader, const ms_vulkan_parts *parts, bool vectors,
-                                      const ms_vulkan_operand *x, const ms_vulkan_operand *y, int64_t n_sums) {
+                                      const ms_operand *x, const ms_operand *y, int64_t n_sums) {
     ms_vulkan_dispatch dispatch = ms_vulkan_dispatch_of(shader, WIDTH, 1, 1);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)parts->n_parts);
     ms_vulkan_constant_u32(&dispatch, vectors);
@@ -43,10 +43,10 @@ static ms_status emit(const ms_vulkan_call *call, const ms_vulkan_dispatch *disp
 }
 
 ms_status ms_vulkan_sums(const ms_vulkan_call *call, const char *shader, const ms_vulkan_parts *parts,
-                         const ms_vulkan_operand *x, const ms_vulkan_operand *y) {
+                         const ms_operand *x, const ms_operand *y) {
     offsets at = offsets_of(parts);
     int64_t n_blocks = parts->matrices * at.blocks[parts->n_parts], n_sums = parts->matrices * parts->n_parts;
-    ms_vulkan_operand sums = at.one_block_each ? *y : ms_vulkan_workspace(MS_DTYPE_F32, 0, n_blocks > 0 ? n_blocks : 1);
+    ms_operand sums = at.one_block_each ? *y : ms_vulkan_workspace(MS_DTYPE_F32, 0, n_blocks > 0 ? n_blocks : 1);
     bool vectors = at.whole_vectors && ms_vulkan_is_vectors(x, at.numbers[parts->n_parts]);
     if (n_blocks > 0) {
         ms_vulkan_dispatch dispatch = dispatch_of(shader, parts, vectors, x, &sums, n_blocks);

@@ -12,6 +12,6 @@ typedef struct ms_vulkan_parts {
 
 /* y [matrices, parts] = the sums of the shader's terms of x.  Uses the workspace. */
 ms_status ms_vulkan_sums(const ms_vulkan_call *call, const char *shader, const ms_vulkan_parts *parts,
-                         const ms_vulkan_operand *x, const ms_vulkan_operand *y);
+                         const ms_operand *x, const ms_operand *y);
 
 #endif
