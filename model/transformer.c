@@ -65,7 +65,7 @@ typedef struct forward_pass {
 /* y = x W^T in the model's storage, W [out, in]. */
 static ms_tensor linear(const forward_pass *pass, ms_tensor x, ms_tensor weight) {
     ms_matmul_attributes product = {false, true, 1, 0, pass->model->config.storage};
-    return ms_product(pass->graph, x, weight, MS_NO_TENSOR, &product);
+    return ms_matmul(pass->graph, x, weight, MS_NO_TENSOR, &product);
 }
 
 /* What is added to the residual stream: the branch times its fixed or learned scale. */
@@ -84,9 +84,11 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
                                .interleaved = c->rope_layout == MS_ROPE_INTERLEAVED,
                                .normalise = c->qk_norm,
                                .epsilon = c->norm_epsilon};
-    ms_qk_norm_rope(pass->graph, linear(pass, x, views->q), pass->rope_table, views->q_norm, &rope, &q, &unused);
+    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){linear(pass, x, views->q), pass->rope_table, views->q_norm}, &rope,
+                    &q, &unused);
     rope.heads = c->kv_heads;
-    ms_qk_norm_rope(pass->graph, linear(pass, x, views->k), pass->rope_table, views->k_norm, &rope, &k, &unused);
+    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){linear(pass, x, views->k), pass->rope_table, views->k_norm}, &rope,
+                    &k, &unused);
     ms_tensor v = linear(pass, x, views->v);
     ms_attention_attributes attention = {.batch = pass->batch,
                                          .sequence = pass->sequence,
@@ -94,7 +96,7 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
                                          .kv_heads = c->kv_heads,
                                          .head_size = c->head_size,
                                          .scale = (float)(1.0 / sqrt((double)c->head_size))};
-    ms_attention(pass->graph, q, k, v, &attention, &o, &unused);
+    ms_attention(pass->graph, (const ms_tensor[]){q, k, v}, &attention, &o, &unused);
     return scaled(pass->model, pass->graph, linear(pass, o, views->o), views->attention_scale);
 }
 
@@ -111,7 +113,7 @@ static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views
 /* x += branch; y = rms_norm(x, gain). */
 static ms_tensor add_and_norm(const forward_pass *pass, ms_tensor *x, ms_tensor branch, ms_tensor gain) {
     ms_tensor y, rstd;
-    ms_add_rms_norm(pass->graph, *x, branch, gain, pass->model->config.norm_epsilon, x, &y, &rstd);
+    ms_add_rms_norm(pass->graph, (const ms_tensor[]){*x, branch, gain}, pass->model->config.norm_epsilon, x, &y, &rstd);
     return y;
 }
 
@@ -155,7 +157,7 @@ ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_re
     ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
     ms_tensor loss, dh, de;
     ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
-    ms_tied_cross_entropy(graph, hidden, head, request->targets, &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, &loss, &dh, &de);
     return loss;
 }
 
@@ -239,5 +241,6 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
     if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
     ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
-    return ms_matmul(graph, ms_embed(graph, hidden, row, 1), false, head, true, 1, 0, MS_NO_TENSOR);
+    return ms_matmul(graph, ms_embed(graph, hidden, row, 1), head, MS_NO_TENSOR,
+                     &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
 }

@@ -87,7 +87,7 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     attributes.momentum = ms_step_scalar(1, inputs->first_scalar + MOMENTUM);
     attributes.nesterov = settings->nesterov;
     ms_tensor state = inputs->states[MOMENTUM_STATE], new_momentum, u;
-    ms_ema_nesterov(graph, state, inputs->gradient, inputs->clip, &attributes, &new_momentum, &u);
+    ms_ema_nesterov(graph, (const ms_tensor[]){state, inputs->gradient, inputs->clip}, &attributes, &new_momentum, &u);
     ms_assign(graph, new_momentum, state);
     ms_tensor direction = direction_of(settings, graph, inputs->parameter, u);
     bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;

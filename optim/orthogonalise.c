@@ -37,9 +37,10 @@ ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coeffic
     for (int i = 0; i < set->n_steps; i++) {
         float a = (float)set->triples[i][0], b = (float)set->triples[i][1], c = (float)set->triples[i][2];
         ms_tensor gram = ms_gram(graph, x, tall);
-        ms_tensor polynomial = ms_matmul(graph, gram, false, gram, false, c, b, gram); /* b A + c A A */
-        x = tall ? ms_matmul(graph, x, false, polynomial, false, 1, a, x)
-                 : ms_matmul(graph, polynomial, false, x, false, 1, a, x);
+        ms_tensor polynomial = ms_matmul(graph, gram, gram, gram,
+                                         &(ms_matmul_attributes){false, false, c, b, MS_DTYPE_F32}); /* b A + c A A */
+        x = tall ? ms_matmul(graph, x, polynomial, x, &(ms_matmul_attributes){false, false, 1, a, MS_DTYPE_F32})
+                 : ms_matmul(graph, polynomial, x, x, &(ms_matmul_attributes){false, false, 1, a, MS_DTYPE_F32});
     }
     return x;
 }

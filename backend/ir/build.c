@@ -131,21 +131,21 @@ void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms
     *out_rstd = outputs[1];
 }
 
-void ms_rms_norm_grad(ms_graph *graph, ms_tensor x, ms_tensor gain, ms_tensor rstd, ms_tensor dy, ms_tensor accumulate,
-                      float epsilon, ms_tensor *out_dx, ms_tensor *out_dgain) {
+void ms_rms_norm_grad(ms_graph *graph, const ms_tensor inputs[5], float epsilon, ms_tensor *out_dx,
+                      ms_tensor *out_dgain) {
     ATTRIBUTES(attributes);
     attributes.norm.epsilon = epsilon;
-    ms_tensor inputs[] = {x, gain, rstd, dy, accumulate}, outputs[MS_MAX_OUTPUTS];
-    ms_graph_add(graph, MS_OP_RMS_NORM_GRAD, inputs, accumulate == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_RMS_NORM_GRAD, inputs, inputs[4] == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
     *out_dx = outputs[0];
     *out_dgain = outputs[1];
 }
 
-void ms_add_rms_norm(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor gain, float epsilon, ms_tensor *out_sum,
-                     ms_tensor *out_y, ms_tensor *out_rstd) {
+void ms_add_rms_norm(ms_graph *graph, const ms_tensor inputs[3], float epsilon, ms_tensor *out_sum, ms_tensor *out_y,
+                     ms_tensor *out_rstd) {
     ATTRIBUTES(attributes);
     attributes.norm.epsilon = epsilon;
-    ms_tensor inputs[] = {x0, x1, gain}, outputs[MS_MAX_OUTPUTS];
+    ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_ADD_RMS_NORM, inputs, 3, &attributes, outputs);
     *out_sum = outputs[0];
     *out_y = outputs[1];
@@ -162,27 +162,27 @@ static void set_rope(ms_attributes *attributes, const ms_rope_attributes *rope) 
     attributes->rope.epsilon = rope->epsilon;
 }
 
-void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor gain, const ms_rope_attributes *rope,
-                     ms_tensor *out_y, ms_tensor *out_rstd) {
+void ms_qk_norm_rope(ms_graph *graph, const ms_tensor inputs[3], const ms_rope_attributes *rope, ms_tensor *out_y,
+                     ms_tensor *out_rstd) {
     ATTRIBUTES(attributes);
     set_rope(&attributes, rope);
-    ms_tensor inputs[] = {x, table, gain}, outputs[MS_MAX_OUTPUTS];
-    ms_graph_add(graph, MS_OP_QK_NORM_ROPE, inputs, gain == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_QK_NORM_ROPE, inputs, inputs[2] == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
     *out_y = outputs[0];
     *out_rstd = outputs[1];
 }
 
-void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor rstd, ms_tensor dy, ms_tensor gain,
-                          const ms_rope_attributes *rope, ms_tensor *out_dx, ms_tensor *out_dgain) {
+void ms_qk_norm_rope_grad(ms_graph *graph, const ms_tensor inputs[5], const ms_rope_attributes *rope, ms_tensor *out_dx,
+                          ms_tensor *out_dgain) {
     ATTRIBUTES(attributes);
     set_rope(&attributes, rope);
-    ms_tensor inputs[] = {x, table, rstd, dy, gain}, outputs[MS_MAX_OUTPUTS];
-    ms_graph_add(graph, MS_OP_QK_NORM_ROPE_GRAD, inputs, gain == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_QK_NORM_ROPE_GRAD, inputs, inputs[4] == MS_NO_TENSOR ? 4 : 5, &attributes, outputs);
     *out_dx = outputs[0];
     *out_dgain = outputs[1];
 }
 
-ms_tensor ms_product(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *matmul) {
+ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *matmul) {
     ATTRIBUTES(attributes);
     attributes.matmul.transpose_a = matmul->transpose_a;
     attributes.matmul.transpose_b = matmul->transpose_b;
@@ -193,23 +193,17 @@ ms_tensor ms_product(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, con
     return add_1(graph, MS_OP_MATMUL, inputs, c == MS_NO_TENSOR ? 2 : 3, &attributes);
 }
 
-ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
-                    float beta, ms_tensor c) {
-    ms_matmul_attributes attributes = {transpose_a, transpose_b, alpha, beta, MS_DTYPE_F32};
-    return ms_product(graph, a, b, c, &attributes);
-}
-
 ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose) {
     ATTRIBUTES(attributes);
     attributes.gram.transpose = transpose;
     return add_1(graph, MS_OP_GRAM, &x, 1, &attributes);
 }
 
-void ms_attention(ms_graph *graph, ms_tensor q, ms_tensor k, ms_tensor v, const ms_attention_attributes *attention,
+void ms_attention(ms_graph *graph, const ms_tensor inputs[3], const ms_attention_attributes *attention,
                   ms_tensor *out_o, ms_tensor *out_lse) {
     ATTRIBUTES(attributes);
     attributes.attention = *attention;
-    ms_tensor inputs[] = {q, k, v}, outputs[MS_MAX_OUTPUTS];
+    ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_ATTENTION, inputs, 3, &attributes, outputs);
     *out_o = outputs[0];
     *out_lse = outputs[1];
@@ -234,13 +228,13 @@ void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, floa
     *out_dlogits = outputs[1];
 }
 
-void ms_tied_cross_entropy(ms_graph *graph, ms_tensor h, ms_tensor e, ms_tensor targets,
+void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
                            const ms_tied_cross_entropy_attributes *loss_attributes, ms_tensor *out_loss,
                            ms_tensor *out_dh, ms_tensor *out_de) {
     ATTRIBUTES(attributes);
     attributes.tied_cross_entropy.scale = loss_attributes->scale;
     attributes.tied_cross_entropy.chunk = loss_attributes->chunk;
-    ms_tensor inputs[] = {h, e, targets}, outputs[MS_MAX_OUTPUTS];
+    ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_TIED_CROSS_ENTROPY, inputs, 3, &attributes, outputs);
     *out_loss = outputs[0];
     *out_dh = outputs[1];
@@ -263,13 +257,13 @@ ms_tensor ms_clip_factor(ms_graph *graph, ms_tensor sums_of_squares, float max_n
     return add_1(graph, MS_OP_CLIP_FACTOR, &sums_of_squares, 1, &attributes);
 }
 
-void ms_ema_nesterov(ms_graph *graph, ms_tensor momentum, ms_tensor gradient, ms_tensor clip,
-                     const ms_ema_nesterov_attributes *ema, ms_tensor *out_momentum, ms_tensor *out_update) {
+void ms_ema_nesterov(ms_graph *graph, const ms_tensor inputs[3], const ms_ema_nesterov_attributes *ema,
+                     ms_tensor *out_momentum, ms_tensor *out_update) {
     ATTRIBUTES(attributes);
     attributes.ema_nesterov.momentum = ema->momentum;
     attributes.ema_nesterov.nesterov = ema->nesterov;
-    ms_tensor inputs[] = {momentum, gradient, clip}, outputs[MS_MAX_OUTPUTS];
-    ms_graph_add(graph, MS_OP_EMA_NESTEROV, inputs, clip == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
+    ms_tensor outputs[MS_MAX_OUTPUTS];
+    ms_graph_add(graph, MS_OP_EMA_NESTEROV, inputs, inputs[2] == MS_NO_TENSOR ? 2 : 3, &attributes, outputs);
     *out_momentum = outputs[0];
     *out_update = outputs[1];
 }

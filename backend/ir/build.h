@@ -42,25 +42,25 @@ ms_tensor ms_mul(ms_graph *graph, ms_tensor x, ms_tensor y);
 #undef OP
 
 void ms_rms_norm(ms_graph *graph, ms_tensor x, ms_tensor gain, float epsilon, ms_tensor *out_y, ms_tensor *out_rstd);
-/* accumulate optional: added to dx. */
-void ms_rms_norm_grad(ms_graph *graph, ms_tensor x, ms_tensor gain, ms_tensor rstd, ms_tensor dy, ms_tensor accumulate,
-                      float epsilon, ms_tensor *out_dx, ms_tensor *out_dgain);
-void ms_add_rms_norm(ms_graph *graph, ms_tensor x0, ms_tensor x1, ms_tensor gain, float epsilon, ms_tensor *out_sum,
-                     ms_tensor *out_y, ms_tensor *out_rstd);
-/* gain is MS_NO_TENSOR exactly when attributes->normalise is false. */
-void ms_qk_norm_rope(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor gain,
-                     const ms_rope_attributes *attributes, ms_tensor *out_y, ms_tensor *out_rstd);
-void ms_qk_norm_rope_grad(ms_graph *graph, ms_tensor x, ms_tensor table, ms_tensor rstd, ms_tensor dy, ms_tensor gain,
-                          const ms_rope_attributes *attributes, ms_tensor *out_dx, ms_tensor *out_dgain);
+/* inputs: x, gain, rstd, dy, accumulate (optional: added to dx). */
+void ms_rms_norm_grad(ms_graph *graph, const ms_tensor inputs[5], float epsilon, ms_tensor *out_dx,
+                      ms_tensor *out_dgain);
+/* inputs: x0, x1, gain. */
+void ms_add_rms_norm(ms_graph *graph, const ms_tensor inputs[3], float epsilon, ms_tensor *out_sum, ms_tensor *out_y,
+                     ms_tensor *out_rstd);
+/* inputs: x, table, gain, which is MS_NO_TENSOR exactly when attributes->normalise is false. */
+void ms_qk_norm_rope(ms_graph *graph, const ms_tensor inputs[3], const ms_rope_attributes *attributes, ms_tensor *out_y,
+                     ms_tensor *out_rstd);
+/* inputs: x, table, rstd, dy, gain. */
+void ms_qk_norm_rope_grad(ms_graph *graph, const ms_tensor inputs[5], const ms_rope_attributes *attributes,
+                          ms_tensor *out_dx, ms_tensor *out_dgain);
 
 /* y = alpha * op(a) op(b) + beta * c with a result in attributes->dtype; c optional, then beta counts as 0. */
-ms_tensor ms_product(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *attributes);
-/* ms_product with a result in f32. */
-ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, bool transpose_a, ms_tensor b, bool transpose_b, float alpha,
-                    float beta, ms_tensor c);
+ms_tensor ms_matmul(ms_graph *graph, ms_tensor a, ms_tensor b, ms_tensor c, const ms_matmul_attributes *attributes);
 /* The result is f32. */
 ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose);
-void ms_attention(ms_graph *graph, ms_tensor q, ms_tensor k, ms_tensor v, const ms_attention_attributes *attributes,
+/* inputs: q, k, v. */
+void ms_attention(ms_graph *graph, const ms_tensor inputs[3], const ms_attention_attributes *attributes,
                   ms_tensor *out_o, ms_tensor *out_lse);
 /* inputs: q, k, v, o, lse, do; outputs: dq, dk, dv. */
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attributes,
@@ -68,8 +68,9 @@ void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_atte
 
 void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, float scale, ms_tensor *out_losses,
                       ms_tensor *out_dlogits);
-/* out_dh, out_de: gradients of the loss by h and e; unused ones are not computed after lowering. */
-void ms_tied_cross_entropy(ms_graph *graph, ms_tensor h, ms_tensor e, ms_tensor targets,
+/* inputs: h, e, targets; out_dh, out_de: gradients of the loss by h and e; unused ones are not computed after
+   lowering. */
+void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
                            const ms_tied_cross_entropy_attributes *attributes, ms_tensor *out_loss, ms_tensor *out_dh,
                            ms_tensor *out_de);
 
@@ -78,9 +79,9 @@ ms_tensor ms_sum(ms_graph *graph, ms_tensor x);
 ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_segments, const int64_t *segment_rows);
 
 ms_tensor ms_clip_factor(ms_graph *graph, ms_tensor sums_of_squares, float max_norm);
-/* clip optional. */
-void ms_ema_nesterov(ms_graph *graph, ms_tensor momentum, ms_tensor gradient, ms_tensor clip,
-                     const ms_ema_nesterov_attributes *attributes, ms_tensor *out_momentum, ms_tensor *out_update);
+/* inputs: momentum, gradient, clip (optional). */
+void ms_ema_nesterov(ms_graph *graph, const ms_tensor inputs[3], const ms_ema_nesterov_attributes *attributes,
+                     ms_tensor *out_momentum, ms_tensor *out_update);
 ms_tensor ms_scale_by_inverse_norm(ms_graph *graph, ms_tensor x, ms_tensor sum_squares, float factor, float epsilon);
 /* inputs: m, v, g, w, clip (optional); outputs: m', v', delta. */
 void ms_adamw(ms_graph *graph, const ms_tensor inputs[5], const ms_adamw_attributes *attributes,

@@ -10,7 +10,7 @@ typedef struct factor {
 static void accumulate_product(ms_gradient_pass *pass, ms_tensor forward, factor a, factor b, float alpha) {
     ms_matmul_attributes product = {a.transpose, b.transpose, alpha, 1, ms_gradient_dtype(pass, forward)};
     ms_gradient_replace(pass, forward,
-                        ms_product(pass->graph, a.value, b.value, ms_gradient_arrived(pass, forward), &product));
+                        ms_matmul(pass->graph, a.value, b.value, ms_gradient_arrived(pass, forward), &product));
 }
 
 /* Matrix i of a stack [batch,R,C] as [R,C]; a single matrix serves every i. */

@@ -6,8 +6,10 @@
 static void add_norm(ms_gradient_pass *pass, const ms_node *node, ms_tensor x, ms_tensor gain, ms_tensor rstd,
                      ms_tensor dy) {
     ms_tensor dx, dgain, accumulate = pass->needed[x] ? ms_gradient_arrived(pass, x) : MS_NO_TENSOR;
-    ms_rms_norm_grad(pass->graph, ms_gradient_value(pass, x), ms_gradient_value(pass, gain),
-                     ms_gradient_value(pass, rstd), dy, accumulate, node->attributes.norm.epsilon, &dx, &dgain);
+    ms_rms_norm_grad(pass->graph,
+                     (const ms_tensor[]){ms_gradient_value(pass, x), ms_gradient_value(pass, gain),
+                                         ms_gradient_value(pass, rstd), dy, accumulate},
+                     node->attributes.norm.epsilon, &dx, &dgain);
     if (pass->needed[x]) ms_gradient_replace(pass, x, dx);
     ms_gradient_add(pass, gain, dgain);
 }
@@ -38,7 +40,8 @@ ms_status ms_gradient_qk_norm_rope(ms_gradient_pass *pass, const ms_node *node) 
     ms_tensor rstd = ms_gradient_value(pass, node->outputs[1]), dy = ms_gradient_arrived(pass, node->outputs[0]);
     bool has_gain = node->attributes.rope.normalise;
     ms_tensor gain = has_gain ? ms_gradient_value(pass, node->inputs[2]) : MS_NO_TENSOR, dx, dgain;
-    ms_qk_norm_rope_grad(pass->graph, x, table, rstd, dy, gain, &node->attributes.rope, &dx, &dgain);
+    ms_qk_norm_rope_grad(pass->graph, (const ms_tensor[]){x, table, rstd, dy, gain}, &node->attributes.rope, &dx,
+                         &dgain);
     ms_gradient_add(pass, node->inputs[0], dx);
     if (has_gain) ms_gradient_add(pass, node->inputs[2], dgain);
     return MS_OK;

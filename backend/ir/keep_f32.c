@@ -50,7 +50,7 @@ static void add_product(keeper *k, const ms_node *node) {
     if (in[2] != MS_NO_TENSOR && !k->kept[node->inputs[2]]) in[2] = ms_cast(graph, in[2], MS_DTYPE_F32);
     ms_matmul_attributes product = node->attributes.matmul;
     product.dtype = MS_DTYPE_F32;
-    k->rewrite.map[node->outputs[0]] = ms_product(graph, in[0], in[1], in[2], &product);
+    k->rewrite.map[node->outputs[0]] = ms_matmul(graph, in[0], in[1], in[2], &product);
 }
 
 static void add_node(keeper *k, const ms_node *node) {

@@ -34,15 +34,16 @@ static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin,
         targets = ms_slice(graph, targets, begin, count);
     }
     ms_tensor losses, dlogits;
-    ms_tensor logits = ms_matmul(graph, h, false, e, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor logits = ms_matmul(graph, h, e, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
     ms_cross_entropy(graph, logits, targets, node->attributes.tied_cross_entropy.scale, &losses, &dlogits);
     if (rewrite->live[node->outputs[0]]) parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
     if (rewrite->live[node->outputs[1]]) {
         ms_matmul_attributes product = {false, false, 1, 0, info.dtype};
-        ms_tensor dh = ms_product(graph, dlogits, e, MS_NO_TENSOR, &product);
+        ms_tensor dh = ms_matmul(graph, dlogits, e, MS_NO_TENSOR, &product);
         parts->dh = put_rows(graph, parts->dh, dh, begin, shape);
     }
-    if (rewrite->live[node->outputs[2]]) parts->de = ms_matmul(graph, dlogits, true, h, false, 1, 1, parts->de);
+    if (rewrite->live[node->outputs[2]])
+        parts->de = ms_matmul(graph, dlogits, h, parts->de, &(ms_matmul_attributes){true, false, 1, 1, MS_DTYPE_F32});
 }
 
 static void lower_tied_cross_entropy(ms_rewrite *rewrite, const ms_node *node) {

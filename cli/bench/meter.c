@@ -34,8 +34,9 @@ static ms_status build_graph(ms_bench_meter *meter, const int *variables, int wh
     ms_graph *graph = NULL;
     MS_TRY(ms_graph_create(meter->variables, -1, &graph));
     ms_tensor a = ms_view_all(graph, variables[0]), b = ms_view_all(graph, variables[1]);
-    ms_tensor y = which == METER_MATMUL ? ms_matmul(graph, a, false, b, false, 1, 0, MS_NO_TENSOR)
-                                        : ms_axpby(graph, ms_constant(1), a, ms_constant(3), b);
+    ms_tensor y = which == METER_MATMUL
+                      ? ms_matmul(graph, a, b, MS_NO_TENSOR, &(ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32})
+                      : ms_axpby(graph, ms_constant(1), a, ms_constant(3), b);
     ms_assign(graph, y, ms_view_all(graph, variables[2]));
     ms_status status = ms_graph_finish(graph, &meter->graphs[which]);
     ms_graph_destroy(graph);

@@ -85,7 +85,7 @@ static void add_attention(bench_graph *b, const bench_case *c) {
              k = ms_shape_2(n, (int64_t)a->kv_heads * a->head_size);
     ms_tensor in[6] = {real_input(b, q), real_input(b, k), real_input(b, k)}, out[3];
     if (c->op == MS_OP_ATTENTION) {
-        ms_attention(b->graph, in[0], in[1], in[2], a, &out[0], &out[1]);
+        ms_attention(b->graph, (const ms_tensor[]){in[0], in[1], in[2]}, a, &out[0], &out[1]);
         output(b, out[0]);
         output(b, out[1]);
         return;
@@ -124,7 +124,8 @@ static void add_case(bench_graph *b, const bench_case *c) {
     if (c->op == MS_OP_MATMUL) {
         ms_tensor x = real_input(b, c->transpose_a ? ms_shape_2(c->k, c->m) : ms_shape_2(c->m, c->k));
         ms_tensor y = real_input(b, c->transpose_b ? ms_shape_2(c->n, c->k) : ms_shape_2(c->k, c->n));
-        output(b, ms_matmul(b->graph, x, c->transpose_a, y, c->transpose_b, 1, 0, MS_NO_TENSOR));
+        output(b, ms_matmul(b->graph, x, y, MS_NO_TENSOR,
+                            &(ms_matmul_attributes){c->transpose_a, c->transpose_b, 1, 0, MS_DTYPE_F32}));
     } else if (c->op == MS_OP_ATTENTION || c->op == MS_OP_ATTENTION_GRAD) {
         add_attention(b, c);
     } else {

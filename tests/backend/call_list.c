@@ -45,8 +45,9 @@ static fixture make(size_t f32_bytes) {
     CHECK_OK(ms_graph_create(f.variables, SCALARS, &f.graph));
     ms_graph *g = f.graph;
     ms_graph_set_block(g, 2);
-    ms_tensor product = ms_matmul(g, ms_view_all(g, A), false, ms_view_slice(g, W, 1), true, 2, 0, MS_NO_TENSOR), y,
-              rstd;
+    ms_tensor product = ms_matmul(g, ms_view_all(g, A), ms_view_slice(g, W, 1), MS_NO_TENSOR,
+                                  &(ms_matmul_attributes){false, true, 2, 0, MS_DTYPE_F32}),
+              y, rstd;
     ms_tensor scaled = ms_axpby(g, ms_step_scalar(1, 1), product, ms_constant(0), MS_NO_TENSOR);
     ms_assign(g, scaled, ms_view_all(g, SUM));
     ms_graph_set_block(g, -1);

@@ -217,7 +217,8 @@ static void check_logits(run *r, const char *label, double tolerance) {
     ms_must(ms_store_upload(t->store, t->tokens, 0, batch * length, tokens));
     ms_must(ms_graph_create(t->variables, -1, &graph));
     ms_tensor hidden = ms_model_hidden(&t->model, graph, ms_view_all(graph, t->tokens), batch, length);
-    ms_tensor logits = ms_matmul(graph, hidden, false, ms_view_all(graph, t->model.head), true, 1, 0, MS_NO_TENSOR);
+    ms_tensor logits = ms_matmul(graph, hidden, ms_view_all(graph, t->model.head), MS_NO_TENSOR,
+                                 &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
     ms_assign(graph, logits, ms_view_all(graph, r->logits));
     ms_must(ms_graph_finish(graph, &finished));
     ms_must(ms_program_compile(t->store, finished, &program));

@@ -218,12 +218,12 @@ START_TEST(other_ops_take_f32_alone) {
     destroy(&f);
     f = create();
     ms_ema_nesterov_attributes ema = {ms_constant(0.9f), true};
-    ms_ema_nesterov(f.graph, f.w, f.x, MS_NO_TENSOR, &ema, &out[0], &out[1]);
+    ms_ema_nesterov(f.graph, (const ms_tensor[]){f.w, f.x, MS_NO_TENSOR}, &ema, &out[0], &out[1]);
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "ema_nesterov: input 1 is bf16, must be f32");
     destroy(&f);
     f = create();
     ms_matmul_attributes product = {false, false, 1, 1, I};
-    ms_product(f.graph, f.x, f.w, MS_NO_TENSOR, &product);
+    ms_matmul(f.graph, f.x, f.w, MS_NO_TENSOR, &product);
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "matmul: a result in i32, must be f32 or bf16");
     destroy(&f);
     f = create();
@@ -247,13 +247,13 @@ static ms_tensor loss_of_all(fixture *f) {
     ms_matmul_attributes to_bf16 = {false, true, 2, 3, B}, to_f32 = {true, false, 1, 0.5f, F};
     ms_tensor a, b, unused;
     ms_rms_norm(g, f->x, f->gain, 1e-6f, &a, &unused);
-    ms_add_rms_norm(g, a, f->y, f->gain, 1e-6f, &a, &b, &unused);
-    ms_qk_norm_rope(g, b, f->table, f->gain, &rope, &b, &unused);
-    ms_attention(g, a, b, f->y, &attention, &a, &unused);
-    a = ms_product(g, a, f->w, f->x, &to_bf16);
+    ms_add_rms_norm(g, (const ms_tensor[]){a, f->y, f->gain}, 1e-6f, &a, &b, &unused);
+    ms_qk_norm_rope(g, (const ms_tensor[]){b, f->table, f->gain}, &rope, &b, &unused);
+    ms_attention(g, (const ms_tensor[]){a, b, f->y}, &attention, &a, &unused);
+    a = ms_matmul(g, a, f->w, f->x, &to_bf16);
     a = ms_swiglu(g, ms_relu2(g, a), ms_mul(g, ms_mul(g, ms_mul(g, a, f->y), f->scalar), f->number));
     a = ms_insert(g, a, ms_slice(g, ms_reshape(g, f->x, ms_shape_2(4, 4)), 1, 2), 0);
-    b = ms_product(g, a, f->y, ms_cast(g, f->x, F), &to_f32);
+    b = ms_matmul(g, a, f->y, ms_cast(g, f->x, F), &to_f32);
     ms_tensor loss =
         ms_add(g, ms_sum(g, a), ms_sum_squares(g, ms_axpby(g, ms_constant(2), a, ms_constant(1), f->x), 0, NULL));
     return ms_mul(g, ms_add(g, loss, ms_sum(g, b)), f->scalar);
@@ -278,7 +278,7 @@ END_TEST
 static ms_tensor loss_through_copy(fixture *f, int n_uses) {
     ms_matmul_attributes product = {false, true, 1, 0, B};
     ms_tensor y = f->x, copy = ms_cast(f->graph, f->w, B);
-    for (int i = 0; i < n_uses; i++) y = ms_product(f->graph, y, copy, MS_NO_TENSOR, &product);
+    for (int i = 0; i < n_uses; i++) y = ms_matmul(f->graph, y, copy, MS_NO_TENSOR, &product);
     return ms_sum_squares(f->graph, y, 0, NULL);
 }
 
@@ -322,7 +322,7 @@ START_TEST(the_head_gradient_reaches_the_weight_unrounded) {
         fixture f = create();
         ms_tied_cross_entropy_attributes attributes = {0.25f, 4};
         ms_tensor copy = ms_cast(f.graph, f.w, B), wrt[] = {f.w, copy}, gradients[2], loss, dh, de;
-        ms_tied_cross_entropy(f.graph, f.x, copy, f.index, &attributes, &loss, &dh, &de);
+        ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, copy, f.index}, &attributes, &loss, &dh, &de);
         CHECK_OK(ms_gradients(f.graph, loss, wrt, 1 + wants_copy, NULL, gradients));
         ck_assert_int_eq(dtype_of(&f, gradients[0]), F);
         if (wants_copy) ck_assert_int_eq(dtype_of(&f, gradients[1]), B);
@@ -340,8 +340,8 @@ END_TEST
 START_TEST(a_product_used_in_bf16_is_rounded) {
     fixture f = create();
     ms_matmul_attributes product = {false, false, 1, 1, B};
-    ms_tensor first = ms_product(f.graph, f.x, f.y, MS_NO_TENSOR, &product);
-    ms_tensor second = ms_product(f.graph, f.x, f.x, first, &product);
+    ms_tensor first = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product);
+    ms_tensor second = ms_matmul(f.graph, f.x, f.x, first, &product);
     ms_assign(f.graph, ms_relu2(f.graph, first), f.v); /* another use of the first */
     ms_graph *finished = finish_with(&f, ms_cast(f.graph, second, F));
     const ms_node *last = stored_node(finished);
@@ -360,7 +360,7 @@ START_TEST(other_roundings_stay) {
     fixture f = create();
     ms_matmul_attributes product = {false, false, 1, 1, B};
     ms_tensor rounded = ms_cast(f.graph, ms_cast(f.graph, ms_relu2(f.graph, f.w), B), F);
-    ms_assign(f.graph, ms_product(f.graph, f.x, f.y, MS_NO_TENSOR, &product), f.v); /* stored: a use in bf16 */
+    ms_assign(f.graph, ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), f.v); /* stored: a use in bf16 */
     ms_graph *finished = finish_with(&f, rounded);
     ck_assert_int_eq(count_op(finished, MS_OP_CAST), 2);
     for (int i = 0; i < ms_graph_n_nodes(finished); i++) {
@@ -377,7 +377,7 @@ END_TEST
 START_TEST(costs_count_two_bytes) {
     fixture f = create();
     ms_matmul_attributes product = {false, false, 1, 0, F};
-    ms_tensor y = ms_product(f.graph, f.x, f.y, MS_NO_TENSOR, &product), z = ms_add(f.graph, f.x, f.y);
+    ms_tensor y = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), z = ms_add(f.graph, f.x, f.y);
     CHECK_OK(ms_graph_status(f.graph));
     ck_assert_double_eq(ms_node_cost(f.graph, producer(f.graph, y)).bytes, 16 * (2 + 2 + 4));
     ck_assert_double_eq(ms_node_cost(f.graph, producer(f.graph, z)).bytes, 16 * (2 + 2 + 2));

@@ -43,7 +43,8 @@ static const ms_node *producer(const fixture *f, ms_tensor tensor) {
 START_TEST(products_accumulate_in_matmul) {
     fixture f = create();
     ms_tensor y = f.x, dw;
-    for (int i = 0; i < 3; i++) y = ms_matmul(f.graph, y, false, f.w, true, 1, 0, MS_NO_TENSOR);
+    for (int i = 0; i < 3; i++)
+        y = ms_matmul(f.graph, y, f.w, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
     ms_tensor loss = ms_sum_squares(f.graph, y, 0, NULL);
     CHECK_OK(ms_gradients(f.graph, loss, &f.w, 1, NULL, &dw));
     ck_assert_int_eq(count_op(f.graph, MS_OP_MATMUL), 3 + 3 + 2); /* dw three times, dx for the later two */
@@ -63,8 +64,8 @@ END_TEST
 START_TEST(the_norm_takes_the_residual_gradient) {
     fixture f = create();
     ms_tensor gain = input(&f, "gain", MS_DTYPE_F32, ms_shape_1(4)), sum, y, rstd, gradients[3];
-    ms_add_rms_norm(f.graph, f.x, f.w, gain, 1e-6f, &sum, &y, &rstd);
-    ms_tensor z = ms_matmul(f.graph, y, false, f.w, false, 1, 1, sum);
+    ms_add_rms_norm(f.graph, (const ms_tensor[]){f.x, f.w, gain}, 1e-6f, &sum, &y, &rstd);
+    ms_tensor z = ms_matmul(f.graph, y, f.w, sum, &(ms_matmul_attributes){false, false, 1, 1, MS_DTYPE_F32});
     ms_tensor wrt[] = {f.x, f.w, gain};
     CHECK_OK(ms_gradients(f.graph, ms_sum(f.graph, z), wrt, 3, NULL, gradients));
     const ms_node *norm = producer(&f, gradients[0]);
@@ -84,7 +85,7 @@ START_TEST(the_tied_embedding_has_one_gradient) {
     fixture f = create();
     ms_tensor h = ms_embed(f.graph, f.w, f.index, 2), loss, dh, de, gradient;
     ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
-    ms_tied_cross_entropy(f.graph, h, f.w, f.index, &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){h, f.w, f.index}, &attributes, &loss, &dh, &de);
     CHECK_OK(ms_gradients(f.graph, loss, &f.w, 1, NULL, &gradient));
     const ms_node *scatter = producer(&f, gradient);
     ck_assert_int_eq(scatter->op, MS_OP_EMBED_GRAD);
@@ -100,7 +101,7 @@ START_TEST(a_scaled_tied_loss_scales_its_gradients) {
     fixture f = create();
     ms_tensor loss, dh, de, gradient;
     ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
-    ms_tied_cross_entropy(f.graph, f.x, f.w, f.index, &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, &loss, &dh, &de);
     loss = ms_axpby(f.graph, ms_constant(0.5f), loss, ms_constant(0), MS_NO_TENSOR);
     CHECK_OK(ms_gradients(f.graph, loss, &f.x, 1, NULL, &gradient));
     ck_assert_int_eq(producer(&f, gradient)->op, MS_OP_AXPBY);
@@ -140,7 +141,9 @@ END_TEST
 
 START_TEST(a_shared_matrix_sums_over_the_stack) {
     fixture f = create();
-    ms_tensor y = ms_matmul(f.graph, f.w, true, f.stack, false, 1, 0, MS_NO_TENSOR), gradients[2];
+    ms_tensor y = ms_matmul(f.graph, f.w, f.stack, MS_NO_TENSOR,
+                            &(ms_matmul_attributes){true, false, 1, 0, MS_DTYPE_F32}),
+              gradients[2];
     ms_tensor wrt[] = {f.w, f.stack};
     CHECK_OK(ms_gradients(f.graph, ms_sum_squares(f.graph, y, 0, NULL), wrt, 2, NULL, gradients));
     ms_shape w = ms_graph_tensor(f.graph, gradients[0])->shape, stack = ms_graph_tensor(f.graph, gradients[1])->shape;

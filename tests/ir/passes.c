@@ -143,7 +143,8 @@ END_TEST
 
 START_TEST(a_failed_graph_is_not_finished) {
     fixture f = create();
-    ms_matmul(f.graph, ms_view_all(f.graph, f.x), false, ms_view_all(f.graph, f.y), false, 1, 0, MS_NO_TENSOR);
+    ms_matmul(f.graph, ms_view_all(f.graph, f.x), ms_view_all(f.graph, f.y), MS_NO_TENSOR,
+              &(ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32});
     ms_graph *out;
     CHECK_FAILS(ms_graph_finish(f.graph, &out), MS_INVALID, "matmul: [6,4] times [6,4] does not fit");
     ck_assert_ptr_null(out);
@@ -174,8 +175,9 @@ static loss_graph loss_create(int64_t chunk, bool want_dh, bool want_de) {
     CHECK_OK(ms_graph_create(f.variables, -1, &f.graph));
     ms_tied_cross_entropy_attributes attributes = {0.02f, chunk};
     ms_tensor loss, dh, de;
-    ms_tied_cross_entropy(f.graph, ms_view_all(f.graph, h), ms_view_all(f.graph, e), ms_view_all(f.graph, targets),
-                          &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(
+        f.graph, (const ms_tensor[]){ms_view_all(f.graph, h), ms_view_all(f.graph, e), ms_view_all(f.graph, targets)},
+        &attributes, &loss, &dh, &de);
     ms_assign(f.graph, loss, ms_view_all(f.graph, loss_out));
     if (want_dh) ms_assign(f.graph, dh, ms_view_all(f.graph, dh_out));
     if (want_de) ms_assign(f.graph, de, ms_view_all(f.graph, de_out));
@@ -239,12 +241,14 @@ static ms_cost cost_of(const fixture *f, ms_tensor tensor) {
 START_TEST(costs_count_multiply_adds_as_two) {
     fixture f = create();
     ms_tensor x = ms_view_all(f.graph, f.x), y = ms_view_all(f.graph, f.y);
-    ms_tensor product = ms_matmul(f.graph, x, false, y, true, 1, 0, MS_NO_TENSOR); /* [6,6], depth 4 */
+    ms_tensor product = ms_matmul(f.graph, x, y, MS_NO_TENSOR,
+                                  &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32}); /* [6,6], depth 4 */
     ms_cost cost = cost_of(&f, product);
     ck_assert_double_eq(cost.contraction_flops, 2 * 6 * 6 * 4);
     ck_assert_double_eq(cost.flops, cost.contraction_flops);
     ck_assert_double_eq(cost.bytes, 4 * (24 + 24 + 36));
-    cost = cost_of(&f, ms_matmul(f.graph, x, true, y, false, 1, 1, ms_gram(f.graph, x, true))); /* [4,4], depth 6 */
+    cost = cost_of(&f, ms_matmul(f.graph, x, y, ms_gram(f.graph, x, true),
+                                 &(ms_matmul_attributes){true, false, 1, 1, MS_DTYPE_F32})); /* [4,4], depth 6 */
     ck_assert_double_eq(cost.contraction_flops, 2 * 4 * 4 * 6);
     ck_assert_double_eq(cost.flops, cost.contraction_flops + 2 * 16);
     cost = cost_of(&f, ms_gram(f.graph, x, false)); /* [6,6]: 21 different elements */
@@ -256,8 +260,10 @@ START_TEST(costs_count_multiply_adds_as_two) {
     ck_assert_double_eq(cost.bytes, 2 * 8 * 4);
     ms_attention_attributes attention = {2, 3, 2, 1, 2, 1}; /* 2 sequences, 2 heads, 6 visible pairs each */
     ms_tensor o, lse;
-    ms_attention(f.graph, x, ms_slice(f.graph, ms_reshape(f.graph, x, ms_shape_2(12, 2)), 0, 6),
-                 ms_slice(f.graph, ms_reshape(f.graph, y, ms_shape_2(12, 2)), 0, 6), &attention, &o, &lse);
+    ms_attention(f.graph,
+                 (const ms_tensor[]){x, ms_slice(f.graph, ms_reshape(f.graph, x, ms_shape_2(12, 2)), 0, 6),
+                                     ms_slice(f.graph, ms_reshape(f.graph, y, ms_shape_2(12, 2)), 0, 6)},
+                 &attention, &o, &lse);
     CHECK_OK(ms_graph_status(f.graph));
     ck_assert_double_eq(cost_of(&f, o).contraction_flops, 2.0 * 2 * 2 * 6 * 2 * 2);
     ms_cost total = ms_graph_cost(f.graph);

@@ -375,9 +375,9 @@ static bool same_place(const ms_plan *plan, ms_tensor a, ms_tensor b) {
 START_TEST(accumulation_ends_in_place) {
     small s = small_create();
     ms_tensor view = ms_view_slice(s.graph, s.x, 1), a = ms_view_all(s.graph, s.y);
-    ms_tensor sum = ms_matmul(s.graph, a, true, a, false, 1, 1, view);
+    ms_tensor sum = ms_matmul(s.graph, a, a, view, &(ms_matmul_attributes){true, false, 1, 1, MS_DTYPE_F32});
     ms_assign(s.graph, sum, view);
-    ms_tensor again = ms_matmul(s.graph, a, false, a, false, 1, 1, view);
+    ms_tensor again = ms_matmul(s.graph, a, a, view, &(ms_matmul_attributes){false, false, 1, 1, MS_DTYPE_F32});
     ms_assign(s.graph, again, view);
     ms_plan plan = make_plan(s.graph, 4, false);
     ck_assert(same_place(&plan, sum, view) && same_place(&plan, again, view));
@@ -395,9 +395,10 @@ END_TEST
 START_TEST(what_is_in_use_at_once) {
     small s = small_create();
     ms_tensor x = ms_view_slice(s.graph, s.x, 0), y = ms_view_all(s.graph, s.y);
-    ms_tensor a = ms_relu2(s.graph, y), b = ms_matmul(s.graph, y, false, y, true, 1, 0, MS_NO_TENSOR);
-    ms_tensor c = ms_matmul(s.graph, b, false, b, true, 1, 0, MS_NO_TENSOR);
-    ms_tensor d = ms_matmul(s.graph, c, false, c, true, 1, 0, MS_NO_TENSOR);
+    ms_tensor a = ms_relu2(s.graph, y),
+              b = ms_matmul(s.graph, y, y, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+    ms_tensor c = ms_matmul(s.graph, b, b, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+    ms_tensor d = ms_matmul(s.graph, c, c, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
     ms_tensor e = ms_reshape(s.graph, d, ms_shape_2(4, 4));
     ms_assign(s.graph, ms_axpby(s.graph, ms_constant(1), a, ms_constant(1), e), x);
     ms_plan plan = make_plan(s.graph, 4, false), separate = make_plan(s.graph, 4, true);
@@ -447,7 +448,8 @@ START_TEST(an_input_read_twice_is_not_overwritten) {
     ms_tensor view = ms_view_all(s.graph, s.y);
     ms_tensor square = ms_mul(s.graph, view, view); /* mul may work in place, but not here */
     ms_assign(s.graph, square, view);
-    ms_tensor t = ms_relu2(s.graph, view), product = ms_matmul(s.graph, t, false, view, false, 1, 1, t);
+    ms_tensor t = ms_relu2(s.graph, view),
+              product = ms_matmul(s.graph, t, view, t, &(ms_matmul_attributes){false, false, 1, 1, MS_DTYPE_F32});
     ms_assign(s.graph, product, ms_view_slice(s.graph, s.x, 0));
     ms_plan plan = make_plan(s.graph, 4, false);
     ck_assert_int_eq(plan.places[square].variable, -1);

@@ -67,7 +67,8 @@ START_TEST(views_stay_inside) {
 END_TEST
 
 START_TEST(the_first_error_stays) {
-    ms_tensor x = ms_view_all(graph, matrix), bad = ms_matmul(graph, x, false, x, false, 1, 0, MS_NO_TENSOR);
+    ms_tensor x = ms_view_all(graph, matrix),
+              bad = ms_matmul(graph, x, x, MS_NO_TENSOR, &(ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32});
     ck_assert_int_eq(bad, MS_NO_TENSOR);
     int n_nodes = ms_graph_n_nodes(graph);
     ms_tensor nested = ms_relu2(graph, ms_add(graph, bad, x)); /* no new error */
@@ -117,21 +118,21 @@ static void wrong_call(int i) {
     case 9: ms_mul(g, m, v); break;
     case 10: ms_relu2(g, index); break;
     case 11: ms_rms_norm(g, m, index, 0, &out[0], &out[1]); break;
-    case 12: ms_rms_norm_grad(g, m, v, v, m, MS_NO_TENSOR, 0, &out[0], &out[1]); break;
-    case 13: ms_add_rms_norm(g, m, w, v, 0, &out[0], &out[1], &out[2]); break;
-    case 14: ms_qk_norm_rope(g, m, w, MS_NO_TENSOR, &odd, &out[0], &out[1]); break;
-    case 15: ms_qk_norm_rope(g, m, w, MS_NO_TENSOR, &rope, &out[0], &out[1]); break;
-    case 16: ms_matmul(g, v, false, m, false, 1, 0, MS_NO_TENSOR); break;
-    case 17: ms_matmul(g, m, false, w, false, 1, 1, m); break;
+    case 12: ms_rms_norm_grad(g, (const ms_tensor[]){m, v, v, m, MS_NO_TENSOR}, 0, &out[0], &out[1]); break;
+    case 13: ms_add_rms_norm(g, (const ms_tensor[]){m, w, v}, 0, &out[0], &out[1], &out[2]); break;
+    case 14: ms_qk_norm_rope(g, (const ms_tensor[]){m, w, MS_NO_TENSOR}, &odd, &out[0], &out[1]); break;
+    case 15: ms_qk_norm_rope(g, (const ms_tensor[]){m, w, MS_NO_TENSOR}, &rope, &out[0], &out[1]); break;
+    case 16: ms_matmul(g, v, m, MS_NO_TENSOR, &(ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32}); break;
+    case 17: ms_matmul(g, m, w, m, &(ms_matmul_attributes){false, false, 1, 1, MS_DTYPE_F32}); break;
     case 18: ms_gram(g, v, false); break;
-    case 19: ms_attention(g, m, m, m, &heads, &out[0], &out[1]); break;
+    case 19: ms_attention(g, (const ms_tensor[]){m, m, m}, &heads, &out[0], &out[1]); break;
     case 20: ms_attention_grad(g, six, &attention, out); break;
     case 21: ms_cross_entropy(g, w, index, 1, &out[0], &out[1]); break;
-    case 22: ms_tied_cross_entropy(g, m, m, index, &loss, &out[0], &out[1], &out[2]); break;
+    case 22: ms_tied_cross_entropy(g, (const ms_tensor[]){m, m, index}, &loss, &out[0], &out[1], &out[2]); break;
     case 23: ms_sum_squares(g, m, 2, segments); break;
     case 24: ms_clip_factor(g, m, 1); break;
     case 25: ms_clip_factor(g, v, 0); break;
-    case 26: ms_ema_nesterov(g, m, m, v, &ema, &out[0], &out[1]); break;
+    case 26: ms_ema_nesterov(g, (const ms_tensor[]){m, m, v}, &ema, &out[0], &out[1]); break;
     case 27: ms_scale_by_inverse_norm(g, s, v, 1, 0); break;
     case 28: ms_adamw(g, five, &adamw, out); break;
     case 29: ms_random_normal(g, &random); break;
@@ -189,10 +190,12 @@ END_TEST
 START_TEST(products_broadcast_a_single_matrix) {
     ms_tensor m = ms_view_all(graph, matrix), s = ms_view_all(graph, stack), w = ms_view_all(graph, wide);
     char text[64];
-    const ms_tensor products[] = {ms_matmul(graph, s, false, w, false, 1, 0, MS_NO_TENSOR),
-                                  ms_matmul(graph, m, true, s, false, 1, 0, MS_NO_TENSOR),
-                                  ms_matmul(graph, s, false, s, true, 1, 0, MS_NO_TENSOR),
-                                  ms_matmul(graph, w, true, m, true, 1, 0, MS_NO_TENSOR), ms_gram(graph, s, true)};
+    const ms_tensor products[] = {
+        ms_matmul(graph, s, w, MS_NO_TENSOR, &(ms_matmul_attributes){false, false, 1, 0, MS_DTYPE_F32}),
+        ms_matmul(graph, m, s, MS_NO_TENSOR, &(ms_matmul_attributes){true, false, 1, 0, MS_DTYPE_F32}),
+        ms_matmul(graph, s, s, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32}),
+        ms_matmul(graph, w, m, MS_NO_TENSOR, &(ms_matmul_attributes){true, true, 1, 0, MS_DTYPE_F32}),
+        ms_gram(graph, s, true)};
     const char *const shapes[] = {"[2,4,5]", "[2,3,3]", "[2,4,4]", "[5,4]", "[2,3,3]"};
     CHECK_OK(ms_graph_status(graph));
     for (int i = 0; i < 5; i++)

@@ -31,7 +31,7 @@ static ms_tensor stored(step_graph *step, const step_options *options, ms_tensor
 /* x W^T (+ c). */
 static ms_tensor linear(step_graph *step, const step_options *options, ms_tensor x, ms_tensor w, ms_tensor c) {
     ms_matmul_attributes product = {false, true, 1, 1, options->storage};
-    return ms_product(step->graph, x, stored(step, options, w), c, &product);
+    return ms_matmul(step->graph, x, stored(step, options, w), c, &product);
 }
 
 static ms_tensor attention_part(step_graph *step, const step_options *options, int layer, ms_tensor h) {
@@ -46,12 +46,12 @@ static ms_tensor attention_part(step_graph *step, const step_options *options, i
         parts[i] = linear(step, options, h, w, MS_NO_TENSOR);
         rope.heads = heads[i];
         if (gains[i] >= 0)
-            ms_qk_norm_rope(g, parts[i], table, ms_view_slice(g, step->weights[gains[i]], layer), &rope, &parts[i],
-                            &unused);
+            ms_qk_norm_rope(g, (const ms_tensor[]){parts[i], table, ms_view_slice(g, step->weights[gains[i]], layer)},
+                            &rope, &parts[i], &unused);
     }
     ms_attention_attributes attention = {options->n_sequences, options->sequence, HEADS, KV, D, 1 / sqrtf((float)D)};
     ms_tensor o;
-    ms_attention(g, parts[0], parts[1], parts[2], &attention, &o, &unused);
+    ms_attention(g, (const ms_tensor[]){parts[0], parts[1], parts[2]}, &attention, &o, &unused);
     return linear(step, options, o, ms_view_rows(g, step->weights[W_QKVO], layer, row, C), MS_NO_TENSOR);
 }
 
@@ -60,7 +60,8 @@ static ms_tensor block(step_graph *step, const step_options *options, int layer,
     ms_tensor h, unused;
     ms_rms_norm(g, x, ms_view_slice(g, step->weights[W_NORM1], layer), 1e-6f, &h, &unused);
     ms_tensor o = attention_part(step, options, layer, h);
-    ms_add_rms_norm(g, x, o, ms_view_slice(g, step->weights[W_NORM2], layer), 1e-6f, &x, &h, &unused);
+    ms_add_rms_norm(g, (const ms_tensor[]){x, o, ms_view_slice(g, step->weights[W_NORM2], layer)}, 1e-6f, &x, &h,
+                    &unused);
     ms_tensor up = ms_view_slice(g, step->weights[W_UP], layer), down = ms_view_slice(g, step->weights[W_DOWN], layer);
     ms_tensor hidden = linear(step, options, h, up, MS_NO_TENSOR);
     hidden = options->swiglu ? ms_swiglu(g, hidden, ms_relu2(g, hidden)) : ms_relu2(g, hidden);
@@ -82,7 +83,8 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     ms_rms_norm(g, x, ms_view_all(g, step->weights[W_FINAL]), 1e-6f, &x, &unused);
     ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk};
     ms_tensor targets = ms_view(g, step->targets, micro * n, ms_shape_1(n));
-    ms_tied_cross_entropy(g, x, stored(step, options, embedding), targets, &attributes, &loss, &dh, &de);
+    ms_tied_cross_entropy(g, (const ms_tensor[]){x, stored(step, options, embedding), targets}, &attributes, &loss, &dh,
+                          &de);
     return loss;
 }
 
@@ -123,12 +125,12 @@ static void optimizer(step_graph *step, int momentum, int first, int second) {
     ms_tensor m = ms_view_all(g, momentum), m1, update;
     ms_tensor sums = ms_sum_squares(g, gradient, 0, NULL);
     ms_tensor clip = ms_clip_factor(g, sums, 1);
-    ms_ema_nesterov(g, m, gradient, clip, &ema, &m1, &update);
+    ms_ema_nesterov(g, (const ms_tensor[]){m, gradient, clip}, &ema, &m1, &update);
     ms_assign(g, m1, m);
     for (int i = 0; i < 2; i++) {
         ms_tensor a = ms_gram(g, update, true);
-        ms_tensor b = ms_matmul(g, a, false, a, false, 2, -4, a);
-        update = ms_matmul(g, update, false, b, false, 1, 3, update);
+        ms_tensor b = ms_matmul(g, a, a, a, &(ms_matmul_attributes){false, false, 2, -4, MS_DTYPE_F32});
+        update = ms_matmul(g, update, b, update, &(ms_matmul_attributes){false, false, 1, 3, MS_DTYPE_F32});
     }
     ms_assign(g, ms_axpby(g, ms_constant(1), up, ms_step_scalar(-1, 0), update), up);
     ms_tensor e = ms_view_all(g, step->weights[W_EMBED]), outputs[3];
@@ -224,8 +226,8 @@ static void random_store(generator *r, ms_tensor x) {
 static void random_bf16(generator *r, ms_tensor a, ms_tensor b, ms_tensor c) {
     ms_graph *g = r->graph;
     ms_matmul_attributes product = {false, pick(r, 2) != 0, 1, 1, MS_DTYPE_BF16};
-    ms_tensor x = ms_cast(g, a, MS_DTYPE_BF16), y = ms_product(g, x, b, MS_NO_TENSOR, &product);
-    if (pick(r, 2)) y = ms_product(g, y, x, pick(r, 2) ? y : ms_cast(g, c, MS_DTYPE_BF16), &product);
+    ms_tensor x = ms_cast(g, a, MS_DTYPE_BF16), y = ms_matmul(g, x, b, MS_NO_TENSOR, &product);
+    if (pick(r, 2)) y = ms_matmul(g, y, x, pick(r, 2) ? y : ms_cast(g, c, MS_DTYPE_BF16), &product);
     if (pick(r, 2)) keep(r, ms_cast(g, ms_axpby(g, ms_constant(1), x, ms_step_scalar(1, 0), y), MS_DTYPE_F32));
     if (pick(r, 2)) y = ms_relu2(g, ms_reshape(g, y, ms_shape_2(2, 8)));
     keep(r, ms_cast(g, ms_reshape(g, y, ms_shape_2(4, 4)), MS_DTYPE_F32));
@@ -261,7 +263,7 @@ static void random_node(generator *r) {
         keep(r, ms_insert(g, a, ms_slice(g, b, begin, 2), begin));
         break;
     case 7:
-        keep(r, ms_matmul(g, a, false, b, pick(r, 2) != 0, 1, 1, c));
+        keep(r, ms_matmul(g, a, b, c, &(ms_matmul_attributes){false, pick(r, 2) != 0, 1, 1, MS_DTYPE_F32}));
         break;
     case 8:
         keep(r, ms_gram(g, a, false));
@@ -278,7 +280,7 @@ static void random_node(generator *r) {
         break;
     case 11: { /* accumulation into a view */
         ms_tensor view = random_view(r);
-        ms_assign(g, ms_matmul(g, a, true, b, false, 1, 1, view), view);
+        ms_assign(g, ms_matmul(g, a, b, view, &(ms_matmul_attributes){true, false, 1, 1, MS_DTYPE_F32}), view);
         break;
     }
     case 12:

@@ -333,10 +333,12 @@ static ms_tensor unusual_loss(session *s) {
     ms_tensor scalar = ms_view_all(g, s->step.weights[W_SCALAR]), long_one = ms_view_all(g, s->step.weights[W_LONG]);
     ms_tensor top = ms_slice(g, long_one, 1, 4), bottom = ms_slice(g, long_one, 3, 4); /* rows 3 and 4 twice */
     ms_tensor mixed = ms_insert(g, ms_mul(g, top, bottom), ms_slice(g, m, 0, 2), 1);
-    ms_tensor products[] = {ms_matmul(g, m, false, stack, false, 2, 0,
-                                      MS_NO_TENSOR), /* the shared matrix on either side, transposed or not */
-                            ms_matmul(g, stack, true, mixed, true, 1, 3, stack), ms_gram(g, stack, false),
-                            ms_gram(g, stack, true)};
+    ms_tensor products[] = {
+        ms_matmul(g, m, stack, MS_NO_TENSOR,
+                  &(ms_matmul_attributes){false, false, 2, 0,
+                                          MS_DTYPE_F32}), /* the shared matrix on either side, transposed or not */
+        ms_matmul(g, stack, mixed, stack, &(ms_matmul_attributes){true, true, 1, 3, MS_DTYPE_F32}),
+        ms_gram(g, stack, false), ms_gram(g, stack, true)};
     ms_tensor sum = products[0];
     for (int i = 1; i < 4; i++) sum = ms_axpby(g, ms_step_scalar(-2, 1), sum, ms_constant(0.5f), products[i]);
     ms_tensor flat = ms_reshape(g, ms_mul(g, sum, scalar), ms_shape_2(8, 4));

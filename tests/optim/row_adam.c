@@ -38,8 +38,9 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     no_memory.momentum = ms_constant(0);
     ms_tensor momentum = inputs->states[MOMENTUM], second = inputs->states[ROW_SECOND_MOMENT];
     ms_tensor clipped, new_momentum, unused;
-    ms_ema_nesterov(graph, momentum, inputs->gradient, inputs->clip, &no_memory, &clipped, &unused);
-    ms_ema_nesterov(graph, momentum, inputs->gradient, inputs->clip, &ema, &new_momentum, &unused);
+    ms_ema_nesterov(graph, (const ms_tensor[]){momentum, inputs->gradient, inputs->clip}, &no_memory, &clipped,
+                    &unused);
+    ms_ema_nesterov(graph, (const ms_tensor[]){momentum, inputs->gradient, inputs->clip}, &ema, &new_momentum, &unused);
     ms_tensor squares = ms_sum_squares(graph, ms_reshape(graph, clipped, ms_shape_3(rows, 1, columns)), 1, &one);
     ms_tensor new_second = ms_axpby(graph, ms_constant(settings->beta2), ms_reshape(graph, second, ms_shape_2(rows, 1)),
                                     ms_constant((1 - settings->beta2) / (float)columns), squares);
