@@ -154,28 +154,27 @@ void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, c
     }
 }
 
-static bool wants_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
-                      int64_t i) {
+static bool wants_nan(const ms_op_case *test, int k, const ms_case_references *references, int64_t i) {
     ms_dtype dtype = test->out[k].dtype;
-    return isnan(oracle_at(test, k, oracle->out[k], i)) &&
-           isnan(number_of(dtype, element_bits(exact->out[k], i, ms_dtype_size(dtype))));
+    return isnan(oracle_at(test, k, references->oracle->out[k], i)) &&
+           isnan(number_of(dtype, element_bits(references->exact->out[k], i, ms_dtype_size(dtype))));
 }
 
-int64_t ms_case_first_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle) {
+int64_t ms_case_first_nan(const ms_op_case *test, int k, const ms_case_references *references) {
     for (int64_t i = 0; is_real(test->out[k].dtype) && i < ms_shape_count(&test->out[k].shape); i++)
-        if (wants_nan(test, k, exact, oracle, i)) return i;
+        if (wants_nan(test, k, references, i)) return i;
     return -1;
 }
 
-void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
-                         const void *found, bool may_be_infinite, ms_case_difference *difference) {
+void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_references *references, const void *found,
+                         bool may_be_infinite, ms_case_difference *difference) {
     ms_dtype dtype = test->out[k].dtype;
     size_t size = ms_dtype_size(dtype);
     if (!is_real(dtype)) return;
     for (int64_t i = 0; i < ms_shape_count(&test->out[k].shape); i++) {
-        uint32_t bits = element_bits(found, i, size), exact_bits = element_bits(exact->out[k], i, size);
+        uint32_t bits = element_bits(found, i, size), exact_bits = element_bits(references->exact->out[k], i, size);
         float number = number_of(dtype, bits);
         bool good = isnan(number) || (may_be_infinite && isinf(number));
-        if (!good && wants_nan(test, k, exact, oracle, i)) note(difference, k, i, exact_bits, bits);
+        if (!good && wants_nan(test, k, references, i)) note(difference, k, i, exact_bits, bits);
     }
 }

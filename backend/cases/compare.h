@@ -32,12 +32,17 @@ uint32_t ms_case_beyond(const ms_op_case *test, int k, const void *oracle, const
 void ms_case_compare_oracle(const ms_op_case *test, int k, const void *oracle, const void *found, const double *bounds,
                             ms_case_difference *difference);
 
+/* What the CPU makes of a case; borrowed. */
+typedef struct ms_case_references {
+    const ms_case_values *exact, *oracle;
+} ms_case_references;
+
 /* Whether f32 or bf16 output k is a NaN wherever both references are: what can be asked of `fast` when inputs are not
    finite.  Either reference alone may differ: a comparison that `exact` defines, an overflow that f64 does not meet.
    may_be_infinite: an infinity will do too, as when infinities among the inputs, not NaNs, meet as inf - inf. */
-void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle,
-                         const void *found, bool may_be_infinite, ms_case_difference *difference);
+void ms_case_compare_nan(const ms_op_case *test, int k, const ms_case_references *references, const void *found,
+                         bool may_be_infinite, ms_case_difference *difference);
 /* The first element that ms_case_compare_nan asks for, or -1. */
-int64_t ms_case_first_nan(const ms_op_case *test, int k, const ms_case_values *exact, const ms_case_values *oracle);
+int64_t ms_case_first_nan(const ms_op_case *test, int k, const ms_case_references *references);
 
 #endif

@@ -126,7 +126,8 @@ static void judge_special(const comparison *c, const ms_case_program *program, c
     for (int k = 0; k < test->n_outputs && c->row->verdict == MS_VERDICT_PASS; k++) {
         ms_case_difference lost = {0};
         if (ms_case_program_stores(program, k))
-            ms_case_compare_nan(test, k, &c->expected->exact, &c->expected->oracle, values->out[k], !has_nan, &lost);
+            ms_case_compare_nan(test, k, &(ms_case_references){&c->expected->exact, &c->expected->oracle},
+                                values->out[k], !has_nan, &lost);
         take_difference(c->row, MS_VERDICT_DIFFERS, &lost);
     }
 }
@@ -174,7 +175,9 @@ static void judge_plain(const comparison *c, ms_verify_subject *subject, const m
 /* The first NaN among the results that must be one becomes 0; false: there is none. */
 static bool plant_number(const expectation *e, const ms_case_program *program, ms_case_values *values) {
     for (int k = 0; k < e->test.n_outputs; k++) {
-        int64_t i = ms_case_program_stores(program, k) ? ms_case_first_nan(&e->test, k, &e->exact, &e->oracle) : -1;
+        int64_t i = ms_case_program_stores(program, k)
+                        ? ms_case_first_nan(&e->test, k, &(ms_case_references){&e->exact, &e->oracle})
+                        : -1;
         if (i < 0) continue;
         size_t size = ms_dtype_size(e->test.out[k].dtype);
         memset((unsigned char *)values->out[k] + (size_t)i * size, 0, size);

@@ -186,17 +186,18 @@ START_TEST(lost_nan) {
     float exact_values[] = {NAN, NAN, 1}, have[] = {NAN, 2, 3};
     double oracle_values[] = {NAN, 2, NAN};
     ms_case_values exact = {.out = {exact_values}}, oracle = {.out = {oracle_values}};
+    ms_case_references references = {&exact, &oracle};
     ms_case_difference difference = {0};
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, false, &difference);
+    ms_case_compare_nan(&test, 0, &references, have, false, &difference);
     ck_assert(!difference.differs);
     have[0] = INFINITY;
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, true, &difference);
+    ms_case_compare_nan(&test, 0, &references, have, true, &difference);
     ck_assert(!difference.differs);
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, false, &difference);
+    ms_case_compare_nan(&test, 0, &references, have, false, &difference);
     ck_assert(difference.differs && difference.index == 0);
     have[0] = 0;
     difference = (ms_case_difference){0};
-    ms_case_compare_nan(&test, 0, &exact, &oracle, have, true, &difference);
+    ms_case_compare_nan(&test, 0, &references, have, true, &difference);
     ck_assert(difference.differs && difference.index == 0);
 }
 END_TEST

@@ -11,7 +11,8 @@ ms_status ms_vulkan_add_rms_norm(const ms_vulkan_call *call) {
     if (!wanted) return MS_OK;
     uint32_t groups = ms_vulkan_row_groups(call, columns, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "add_rms_norm", columns, groups, vectors, &call->in[0], &dispatch));
+    MS_TRY(
+        ms_vulkan_rows(call, "add_rms_norm", &(ms_vulkan_row_cut){columns, groups, vectors}, &call->in[0], &dispatch));
     for (int i = 0; i < 3; i++) ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(&call->out[i]));
     for (int i = 0; i < 3; i++) ms_vulkan_push_read(&dispatch, &call->in[i]);
     for (int i = 0; i < 3; i++) ms_vulkan_push_write(&dispatch, &call->out[i]);

@@ -10,7 +10,7 @@ ms_status ms_vulkan_cross_entropy(const ms_vulkan_call *call) {
     while (groups < MAX_GROUPS && groups * MS_REDUCE_BLOCK < columns) groups *= 2;
     bool vectors = ms_vulkan_is_vectors(logits, columns) && ms_vulkan_is_vectors(dlogits, columns);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "cross_entropy", columns, groups, vectors, logits, &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "cross_entropy", &(ms_vulkan_row_cut){columns, groups, vectors}, logits, &dispatch));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(losses));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(dlogits));
     ms_vulkan_push_read(&dispatch, logits);

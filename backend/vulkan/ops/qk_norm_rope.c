@@ -11,7 +11,7 @@ ms_status ms_vulkan_qk_norm_rope(const ms_vulkan_call *call) {
                    ms_vulkan_is_vectors(&call->in[2], size) && ms_vulkan_is_vectors(y, size);
     uint32_t groups = ms_vulkan_row_groups(call, size, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope", size, groups, vectors, x, &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope", &(ms_vulkan_row_cut){size, groups, vectors}, x, &dispatch));
     ms_vulkan_constant_u32(&dispatch, rope->normalise);
     ms_vulkan_constant_u32(&dispatch, rope->interleaved);
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(y));

@@ -32,7 +32,8 @@ static ms_status emit_dx(const ms_vulkan_call *call, int64_t rows) {
     bool vectors = inputs_are_vectors(call) && ms_vulkan_is_vectors(dx, rope->head_size);
     uint32_t groups = ms_vulkan_row_groups(call, rope->head_size, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope_grad", rope->head_size, groups, vectors, &call->in[0], &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "qk_norm_rope_grad", &(ms_vulkan_row_cut){rope->head_size, groups, vectors},
+                          &call->in[0], &dispatch));
     ms_vulkan_constant_u32(&dispatch, rope->normalise);
     put_rope_constants(&dispatch, rope);
     for (int i = 0; i < 5; i++) ms_vulkan_push_read(&dispatch, &call->in[i]);

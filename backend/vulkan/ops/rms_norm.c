@@ -10,7 +10,7 @@ ms_status ms_vulkan_rms_norm(const ms_vulkan_call *call) {
         ms_vulkan_is_vectors(x, columns) && ms_vulkan_is_vectors(gain, columns) && ms_vulkan_is_vectors(y, columns);
     uint32_t groups = ms_vulkan_row_groups(call, columns, vectors);
     ms_vulkan_dispatch dispatch;
-    MS_TRY(ms_vulkan_rows(call, "rms_norm", columns, groups, vectors, x, &dispatch));
+    MS_TRY(ms_vulkan_rows(call, "rms_norm", &(ms_vulkan_row_cut){columns, groups, vectors}, x, &dispatch));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(y));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(rstd));
     ms_vulkan_push_read(&dispatch, x);

@@ -9,17 +9,17 @@ uint32_t ms_vulkan_row_groups(const ms_vulkan_call *call, int64_t columns, bool 
     return alone ? 0 : 1;
 }
 
-ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, int64_t columns, uint32_t groups, bool vectors,
+ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, const ms_vulkan_row_cut *cut,
                          const ms_operand *data, ms_vulkan_dispatch *out) {
-    if (columns > MAX_COLUMNS)
+    if (cut->columns > MAX_COLUMNS)
         return MS_FAIL(MS_UNSUPPORTED, "%s: rows of %lld numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
-                       (long long)columns, MAX_COLUMNS);
-    uint32_t width = groups == 0 ? call->limits->subgroup_size : groups * MS_VULKAN_QUADS;
-    if (groups > 0 && width < WIDTH) width = WIDTH;
+                       (long long)cut->columns, MAX_COLUMNS);
+    uint32_t width = cut->groups == 0 ? call->limits->subgroup_size : cut->groups * MS_VULKAN_QUADS;
+    if (cut->groups > 0 && width < WIDTH) width = WIDTH;
     *out = ms_vulkan_dispatch_of(shader, width, 1, 1);
-    ms_vulkan_constant_u32(out, (uint32_t)columns);
-    ms_vulkan_constant_u32(out, groups);
-    ms_vulkan_constant_u32(out, vectors);
+    ms_vulkan_constant_u32(out, (uint32_t)cut->columns);
+    ms_vulkan_constant_u32(out, cut->groups);
+    ms_vulkan_constant_u32(out, cut->vectors);
     ms_vulkan_constant_dtype(out, data);
     return MS_OK;
 }

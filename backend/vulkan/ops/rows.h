@@ -17,10 +17,17 @@ static inline bool ms_vulkan_is_vectors(const ms_operand *operand, int64_t colum
 /* Groups for an op that takes both: 0 where each invocation does best with a row to itself, else 1. */
 uint32_t ms_vulkan_row_groups(const ms_vulkan_call *call, int64_t columns, bool vectors);
 
-/* Constants 3 to 6: columns, groups a row (a power of two; 1 unless a row has several blocks; 0: an invocation a row,
-   of a multiple of 32 columns, one block at most, all vectors), vectors, dtype of `data`. MS_UNSUPPORTED: more columns
-   than two levels of blocks. */
-ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, int64_t columns, uint32_t groups, bool vectors,
+/* How rows are worked on. */
+typedef struct ms_vulkan_row_cut {
+    int64_t columns;
+    uint32_t groups; /* a row: a power of two; 1 unless a row has several blocks; 0: an invocation a row, of a multiple
+                        of 32 columns, one block at most, all vectors */
+    bool vectors;    /* all operands are whole vectors */
+} ms_vulkan_row_cut;
+
+/* Constants 3 to 6: columns, groups, vectors, dtype of `data`.  MS_UNSUPPORTED: more columns than two levels of blocks.
+ */
+ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, const ms_vulkan_row_cut *cut,
                          const ms_operand *data, ms_vulkan_dispatch *out);
 /* Emits a dispatch of ms_vulkan_rows over `rows` rows. */
 ms_status ms_vulkan_emit_rows(const ms_vulkan_call *call, const ms_vulkan_dispatch *dispatch, int64_t rows);
