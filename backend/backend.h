@@ -11,6 +11,8 @@ typedef enum ms_numerics {
 } ms_numerics;
 
 const char *ms_numerics_name(ms_numerics numerics);
+/* "fast", "exact": those to choose from, by ms_numerics; ends with NULL. */
+extern const char *const ms_numerics_names[];
 
 typedef struct ms_device_info {
     char name[32];         /* "cpu", "vulkan:0", ... */

@@ -20,9 +20,11 @@ static const ms_backend_impl *(*const backends[])(void) = {
 };
 enum { N_BACKENDS = sizeof backends / sizeof *backends, MAX_DEVICES = 64 };
 
+const char *const ms_numerics_names[] = {[MS_NUMERICS_FAST] = "fast", [MS_NUMERICS_EXACT] = "exact", NULL};
+
 const char *ms_numerics_name(ms_numerics numerics) {
-    static const char *const names[] = {"fast", "exact", "oracle"};
-    return (unsigned)numerics < 3 ? names[numerics] : "unknown";
+    if (numerics == MS_NUMERICS_ORACLE) return "oracle";
+    return numerics == MS_NUMERICS_FAST || numerics == MS_NUMERICS_EXACT ? ms_numerics_names[numerics] : "unknown";
 }
 
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n) {

@@ -50,7 +50,7 @@ static int bench_train(int argc, char **argv) {
         return 0;
     }
     if (status == MS_OK) status = ms_config_check(&config);
-    bool compare = !arguments.skip_adamw && config.optimizer.name == MS_CONFIG_OPTIMIZER_MUON;
+    bool compare = !arguments.skip_adamw && config.optimizer.name == MS_OPTIMIZER_MUON;
     if (status == MS_OK) status = ms_bench_train(&config, (int)arguments.n_timed, compare, stdout);
     return ms_exit_status(status);
 }

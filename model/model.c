@@ -5,6 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const ms_activation_names[] = {[MS_ACTIVATION_RELU2] = "relu2", [MS_ACTIVATION_SWIGLU] = "swiglu", NULL};
+const char *const ms_rope_layout_names[] = {
+    [MS_ROPE_INTERLEAVED] = "interleaved", [MS_ROPE_HALF_SPLIT] = "half_split", NULL};
+const char *const ms_residual_scale_names[] = {[MS_RESIDUAL_FIXED] = "fixed",
+                                               [MS_RESIDUAL_LEARNED_LAYER] = "learned_layer",
+                                               [MS_RESIDUAL_LEARNED_BRANCH] = "learned_branch",
+                                               NULL};
+const char *const ms_init_scheme_names[] = {
+    [MS_INIT_NORMAL] = "normal", [MS_INIT_SLOPE] = "slope", [MS_INIT_STRETCHED] = "stretched", NULL};
+const char *const ms_storage_names[] = {[MS_DTYPE_F32] = "f32", [MS_DTYPE_BF16] = "bf16", NULL};
+
 static ms_status check_config(const ms_model_config *c) {
     const struct {
         const char *name;

@@ -10,19 +10,32 @@
 #include "backend/exact_constants.h"
 #include "backend/ir/graph.h"
 
+/* Choices, each with its names by value, which end with NULL. */
+
 typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU } ms_activation;
+extern const char *const ms_activation_names[];
+
 typedef enum ms_rope_layout { MS_ROPE_INTERLEAVED, MS_ROPE_HALF_SPLIT } ms_rope_layout;
-typedef enum ms_residual_scale {                            /* x += scale * branch */
-                                 MS_RESIDUAL_FIXED,         /* one constant */
-                                 MS_RESIDUAL_LEARNED_LAYER, /* one trained number a layer */
-                                 MS_RESIDUAL_LEARNED_BRANCH /* one for attention and one for feed-forward, each layer */
+extern const char *const ms_rope_layout_names[];
+
+/* x += scale * branch */
+typedef enum ms_residual_scale {
+    MS_RESIDUAL_FIXED,         /* one constant */
+    MS_RESIDUAL_LEARNED_LAYER, /* one trained number a layer */
+    MS_RESIDUAL_LEARNED_BRANCH /* one for attention and one for feed-forward, each layer */
 } ms_residual_scale;
-typedef enum ms_init_scheme {                 /* deviation of layer l of L, t = l / (L - 1) */
-                              MS_INIT_NORMAL, /* std */
-                              MS_INIT_SLOPE,  /* std * (1 + (depth_factor - 1) t): the spectral norm rises linearly with
-                                                 depth */
-                              MS_INIT_STRETCHED /* std * depth_factor^t: it rises geometrically */
+extern const char *const ms_residual_scale_names[];
+
+/* Deviation of layer l of L, t = l / (L - 1). */
+typedef enum ms_init_scheme {
+    MS_INIT_NORMAL,   /* std */
+    MS_INIT_SLOPE,    /* std * (1 + (depth_factor - 1) t): the spectral norm rises linearly with depth */
+    MS_INIT_STRETCHED /* std * depth_factor^t: it rises geometrically */
 } ms_init_scheme;
+extern const char *const ms_init_scheme_names[];
+
+typedef ms_dtype ms_storage; /* MS_DTYPE_F32 or MS_DTYPE_BF16 */
+extern const char *const ms_storage_names[];
 
 typedef struct ms_model_config {
     int32_t layers, width, heads, kv_heads, head_size, feed_forward, vocabulary, sequence_length;
@@ -30,8 +43,8 @@ typedef struct ms_model_config {
     bool tied_head;
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
-    bool recompute;   /* repeat a block's forward pass in its backward pass instead of keeping activations */
-    ms_dtype storage; /* of activations and of the copies of the matrices that products read: f32 or bf16.  Parameters,
+    bool recompute;     /* repeat a block's forward pass in its backward pass instead of keeping activations */
+    ms_storage storage; /* of activations and of the copies of the matrices that products read: f32 or bf16. Parameters,
                          their gradients, norm gains and statistics, logits and losses are f32 either way */
     ms_rope_layout rope_layout;
     ms_residual_scale residual_scale;

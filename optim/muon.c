@@ -5,6 +5,18 @@
 
 #include "backend/ir/build.h"
 
+const char *const ms_muon_scaling_names[] = {[MS_SCALING_MAX_ROWS_COLS] = "max_rows_cols",
+                                             [MS_SCALING_MOONLIGHT] = "moonlight",
+                                             [MS_SCALING_ROWS_COLS] = "rows_cols",
+                                             NULL};
+const char *const ms_muon_split_names[] = {
+    [MS_SPLIT_MERGED] = "merged", [MS_SPLIT_PER_PROJECTION] = "per_projection", [MS_SPLIT_PER_HEAD] = "per_head", NULL};
+const char *const ms_decay_mode_names[] = {[MS_DECAY_NONE] = "none",
+                                           [MS_DECAY_DECOUPLED] = "decoupled",
+                                           [MS_DECAY_UPDATE] = "update",
+                                           [MS_DECAY_BOTH] = "both",
+                                           NULL};
+
 enum { MOMENTUM_STATE, N_STATES };
 enum { LR, MOMENTUM, N_SCALARS };
 

@@ -6,24 +6,30 @@
 #include "optim/orthogonalise.h"
 #include "optim/rule.h"
 
+/* Choices, each with its names by value, which end with NULL. */
+
 typedef enum ms_muon_scaling {
     MS_SCALING_MAX_ROWS_COLS, /* sqrt(max(1, rows/cols)) */
     MS_SCALING_MOONLIGHT,     /* 0.2 sqrt(max(rows, cols)), Liu et al. 2025 */
     MS_SCALING_ROWS_COLS      /* sqrt(rows/cols) */
 } ms_muon_scaling;
+extern const char *const ms_muon_scaling_names[];
 
 typedef enum ms_muon_split {
     MS_SPLIT_MERGED,         /* a stored matrix is orthogonalised as it is */
     MS_SPLIT_PER_PROJECTION, /* each of q, k, v, o alone */
     MS_SPLIT_PER_HEAD        /* each head of q, k, v alone (head_size rows); o as one matrix */
 } ms_muon_split;
+extern const char *const ms_muon_split_names[];
 
-typedef enum ms_decay_mode { /* U: scaled orthogonalised update, d: decay (vukrosic/llm-weight-decay-research) */
-                             MS_DECAY_NONE,      /* W -= lr U */
-                             MS_DECAY_DECOUPLED, /* W -= lr (U + d W) */
-                             MS_DECAY_UPDATE,    /* W -= lr (1 + d) U */
-                             MS_DECAY_BOTH       /* W -= lr (U + d (W + U)) */
+/* U: scaled orthogonalised update, d: decay (vukrosic/llm-weight-decay-research). */
+typedef enum ms_decay_mode {
+    MS_DECAY_NONE,      /* W -= lr U */
+    MS_DECAY_DECOUPLED, /* W -= lr (U + d W) */
+    MS_DECAY_UPDATE,    /* W -= lr (1 + d) U */
+    MS_DECAY_BOTH       /* W -= lr (U + d (W + U)) */
 } ms_decay_mode;
+extern const char *const ms_decay_mode_names[];
 
 typedef struct ms_muon_settings {
     double lr, momentum; /* peak rate, >= 0; momentum in [0, 1) */

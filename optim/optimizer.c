@@ -7,6 +7,12 @@
 
 #include "backend/ir/build.h"
 
+const char *const ms_optimizer_kind_names[] = {
+#define RULE(upper, lower) [MS_OPTIMIZER_##upper] = #lower,
+#include "optim/rules.def"
+#undef RULE
+    NULL};
+
 /* The table of rules. */
 static const struct {
     const ms_optimizer_rule *rule;

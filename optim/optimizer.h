@@ -13,6 +13,8 @@ typedef enum ms_optimizer_kind {
 #undef RULE
     MS_OPTIMIZER_COUNT
 } ms_optimizer_kind;
+/* Names by value; ends with NULL. */
+extern const char *const ms_optimizer_kind_names[];
 
 typedef struct ms_optimizer_config {
     ms_optimizer_kind kind;    /* rule of the block matrices; everything else has AdamW */

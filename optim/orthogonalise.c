@@ -7,22 +7,26 @@
 #define OVER_1024(a, b, c)                                                                                             \
     { (a) / 1024.0, (b) / 1024.0, (c) / 1024.0 }
 
+const char *const ms_coefficients_names[] = {[MS_COEFFICIENTS_POLAR_EXPRESS] = "polar_express",
+                                             [MS_COEFFICIENTS_JORDAN] = "jordan",
+                                             [MS_COEFFICIENTS_MODULA] = "modula",
+                                             [MS_COEFFICIENTS_JORDAN_CONVERGENT] = "jordan_convergent",
+                                             NULL};
+
 static const ms_coefficient_set sets[MS_COEFFICIENTS_COUNT] = {
-    {"polar_express",
-     5,
-     {{8.156554524902461, -22.48329292557795, 15.878769915207462},
-      {4.042929935166739, -2.808917465908714, 0.5000178451051316},
-      {3.8916678022926607, -2.772484153217685, 0.5060648178503393},
-      {3.285753657755655, -2.3681294933425376, 0.46449024233003106},
-      {2.3465413258596377, -1.7097828382687081, 0.42323551169305323}}},
-    {"jordan", 5, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN}},
-    {"modula",
-     6,
-     {OVER_1024(3955, -8306, 5008), OVER_1024(3735, -6681, 3463), OVER_1024(3799, -6499, 3211),
-      OVER_1024(4019, -6385, 2906), OVER_1024(2677, -3029, 1162), OVER_1024(2172, -1833, 682)}},
-    {"jordan_convergent",
-     10,
-     {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, {2, -1.5, 0.5}, {2, -1.5, 0.5}}},
+    [MS_COEFFICIENTS_POLAR_EXPRESS] = {5,
+                                       {{8.156554524902461, -22.48329292557795, 15.878769915207462},
+                                        {4.042929935166739, -2.808917465908714, 0.5000178451051316},
+                                        {3.8916678022926607, -2.772484153217685, 0.5060648178503393},
+                                        {3.285753657755655, -2.3681294933425376, 0.46449024233003106},
+                                        {2.3465413258596377, -1.7097828382687081, 0.42323551169305323}}},
+    [MS_COEFFICIENTS_JORDAN] = {5, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN}},
+    [MS_COEFFICIENTS_MODULA] = {6,
+                                {OVER_1024(3955, -8306, 5008), OVER_1024(3735, -6681, 3463),
+                                 OVER_1024(3799, -6499, 3211), OVER_1024(4019, -6385, 2906),
+                                 OVER_1024(2677, -3029, 1162), OVER_1024(2172, -1833, 682)}},
+    [MS_COEFFICIENTS_JORDAN_CONVERGENT] =
+        {10, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, {2, -1.5, 0.5}, {2, -1.5, 0.5}}},
 };
 
 const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients) { return &sets[coefficients]; }

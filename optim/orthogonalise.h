@@ -17,9 +17,10 @@ typedef enum ms_coefficients {
     MS_COEFFICIENTS_JORDAN_CONVERGENT, /* 8 of Jordan's, then 2 of (2, -1.5, 0.5) */
     MS_COEFFICIENTS_COUNT
 } ms_coefficients;
+/* Names by value; ends with NULL. */
+extern const char *const ms_coefficients_names[];
 
 typedef struct ms_coefficient_set {
-    const char *name;
     int32_t n_steps;
     double triples[MS_MAX_ORTHOGONALISE_STEPS][3];
 } ms_coefficient_set;

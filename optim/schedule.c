@@ -1,6 +1,10 @@
 #include "optim/schedule.h"
 
 #include <math.h>
+#include <stddef.h>
+
+const char *const ms_schedule_kind_names[] = {
+    [MS_SCHEDULE_CONSTANT] = "constant", [MS_SCHEDULE_COSINE] = "cosine", [MS_SCHEDULE_LINEAR] = "linear", NULL};
 
 double ms_schedule_factor(const ms_schedule *schedule, int64_t step) {
     if (step < schedule->warmup_steps) return (double)(step + 1) / (double)schedule->warmup_steps;

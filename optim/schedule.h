@@ -9,6 +9,8 @@ typedef enum ms_schedule_kind {
     MS_SCHEDULE_COSINE, /* half a cosine from 1 to final_fraction (Loshchilov & Hutter 2017) */
     MS_SCHEDULE_LINEAR  /* straight line from 1 to final_fraction */
 } ms_schedule_kind;
+/* Names by value; ends with NULL. */
+extern const char *const ms_schedule_kind_names[];
 
 typedef struct ms_schedule {
     ms_schedule_kind kind;

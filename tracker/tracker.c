@@ -9,6 +9,8 @@
 #include "tracker/run_log.h"
 #include "tracker/spectrum.h"
 
+const char *const ms_when_behind_names[] = {[MS_WHEN_BEHIND_WAIT] = "wait", [MS_WHEN_BEHIND_SKIP] = "skip", NULL};
+
 enum { NAME_SIZE = 64, N_NORMS = 6 };
 
 typedef struct snapshot {
@@ -31,7 +33,7 @@ struct ms_tracker {
     char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
     int *order;               /* matrices by size, largest first, so that no thread ends with a big one */
     int n_matrices, n_slots, n_threads;
-    bool skip_when_behind;
+    ms_when_behind when_behind;
     int64_t n_skipped;
     snapshot *snapshots;           /* ring; snapshot i uses entry i % n_slots */
     snapshot *acquired;            /* entry that the caller is filling, or NULL */
@@ -252,7 +254,7 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d slots", options->n_slots);
     tracker->n_slots = options->n_slots;
     tracker->n_threads = options->n_threads;
-    tracker->skip_when_behind = options->skip_when_behind;
+    tracker->when_behind = options->when_behind;
     for (int i = 0; i < options->n_slots; i++)
         MS_TRY(create_snapshot(tracker, all_elements(options), &tracker->snapshots[i]));
     MS_TRY(ms_pool_create(options->n_threads, &tracker->pool));
@@ -313,7 +315,7 @@ ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot) {
     *out_slot = NULL;
     if (tracker->acquired) return MS_FAIL(MS_INVALID, "tracker: a slot is acquired and not yet submitted");
     pthread_mutex_lock(&tracker->mutex);
-    while (!tracker->skip_when_behind && tracker->failed == MS_OK &&
+    while (tracker->when_behind == MS_WHEN_BEHIND_WAIT && tracker->failed == MS_OK &&
            tracker->n_submitted - tracker->n_done == tracker->n_slots)
         pthread_cond_wait(&tracker->changed, &tracker->mutex);
     ms_status status = background_status(tracker);

@@ -28,14 +28,22 @@ typedef struct ms_tracked_matrix {
     int rows, cols;         /* >= 1 */
 } ms_tracked_matrix;
 
+/* What happens to a snapshot when no slot is free. */
+typedef enum ms_when_behind {
+    MS_WHEN_BEHIND_WAIT, /* the trainer waits for one */
+    MS_WHEN_BEHIND_SKIP  /* it is not taken */
+} ms_when_behind;
+/* Names by value; ends with NULL. */
+extern const char *const ms_when_behind_names[];
+
 typedef struct ms_tracker_options {
     const char *path;                  /* spectra.jsonl, copied */
     const ms_tracked_matrix *matrices; /* in the order of the lines, copied */
     int n_matrices;                    /* >= 1 */
     int n_slots;                       /* snapshots that may be in flight, >= 1 */
     int n_threads;                     /* that compute, >= 1 */
-    bool skip_when_behind;             /* no free slot: skip the snapshot; otherwise wait for one */
-    int64_t resume_after_step;         /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
+    ms_when_behind when_behind;
+    int64_t resume_after_step; /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
@@ -60,7 +68,7 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options);
    MS_INVALID: a count or shape below 1, or a NULL name.  Errors of ms_run_log_open.  MS_OUT_OF_MEMORY. */
 ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out);
 
-/* A slot to fill.  *out_slot is NULL with MS_OK when all slots are busy and skip_when_behind is set; the skip is
+/* A slot to fill.  *out_slot is NULL with MS_OK when all slots are busy under MS_WHEN_BEHIND_SKIP; the skip is
    counted. Waits otherwise.  Slots are used in order, and one must be submitted before the next is acquired: MS_INVALID
    otherwise. Any error of the background thread, with its message; it stays, and nothing is computed any more. */
 ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot);

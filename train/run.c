@@ -110,8 +110,8 @@ void ms_train_run_print(const ms_train_run *run, FILE *stream) {
                 : "f32");
     if (run->trainer->options.optimizer.kind == MS_OPTIMIZER_MUON)
         fprintf(stream, "optimizer     muon (%s, %s) on the matrices, adamw on the rest\n",
-                ms_coefficients_get(run->trainer->options.optimizer.muon.coefficients)->name,
-                (const char *[]){"merged", "per_projection", "per_head"}[run->trainer->options.optimizer.muon.split]);
+                ms_coefficients_names[run->trainer->options.optimizer.muon.coefficients],
+                ms_muon_split_names[run->trainer->options.optimizer.muon.split]);
     else
         fprintf(stream, "optimizer     adamw\n");
     fprintf(stream, "data          %s, %lld training sequences of %lld tokens\n", config->data.directory,

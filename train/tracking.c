@@ -60,7 +60,7 @@ static ms_tracker_options tracker_options(const ms_trainer *trainer, const ms_co
                                 .n_matrices = n_matrices,
                                 .n_slots = (int)config->tracker.slots,
                                 .n_threads = threads > 0 ? threads : 1,
-                                .skip_when_behind = config->tracker.when_behind == MS_CONFIG_WHEN_BEHIND_SKIP,
+                                .when_behind = config->tracker.when_behind,
                                 .resume_after_step = -1};
 }
 

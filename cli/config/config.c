@@ -6,17 +6,6 @@
 #include "cli/options/options.h"
 #include "cli/options/suggest.h"
 
-#define BEGIN(KEY, type) static const char *const names_of_##type[] = {
-#define ONE(KEY, CONSTANT, name) #name,
-#define END(type)                                                                                                      \
-    NULL                                                                                                               \
-    }                                                                                                                  \
-    ;
-#include "cli/config/config_choices.def"
-#undef BEGIN
-#undef ONE
-#undef END
-
 enum { FREE = 0, FIXED = 1 };
 
 static const ms_config_key keys[] = {
@@ -33,16 +22,7 @@ static const ms_config_key keys[] = {
 #define STRING(section, key, initial, resume, doc)                                                                     \
     {ROW(section, key), MS_CONFIG_STRING, AT(section, key), 0, 0, 0, initial, NULL, resume, doc},
 #define CHOICE(section, key, type, INITIAL, resume, doc)                                                               \
-    {ROW(section, key),                                                                                                \
-     MS_CONFIG_CHOICE,                                                                                                 \
-     AT(section, key),                                                                                                 \
-     0,                                                                                                                \
-     0,                                                                                                                \
-     MS_CONFIG_##INITIAL,                                                                                              \
-     NULL,                                                                                                             \
-     names_of_##type,                                                                                                  \
-     resume,                                                                                                           \
-     doc},
+    {ROW(section, key), MS_CONFIG_CHOICE, AT(section, key), 0, 0, INITIAL, NULL, type##_names, resume, doc},
 #include "cli/config/config.def"
 #undef SECTION
 #undef SECTION_END
@@ -102,6 +82,9 @@ const char *ms_config_section_doc(const char *section) {
         if (strcmp(sections[i].name, section) == 0) return sections[i].doc;
     return "";
 }
+
+/* Values of choices are read and written as int, which is as large as their enums. */
+_Static_assert(sizeof(ms_activation) == sizeof(int), "enums are ints");
 
 static void *value_of(ms_config *config, const ms_config_key *key) { return (char *)config + key->offset; }
 static const void *value_in(const ms_config *config, const ms_config_key *key) {

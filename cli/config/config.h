@@ -11,18 +11,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "model/model.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
 #include "platform/status.h"
-
-/* enum ms_config_<type> { MS_CONFIG_<KEY>_<CONSTANT>, ... }: the named values, in the order of config_choices.def. */
-#define BEGIN(KEY, type) enum ms_config_##type {
-#define ONE(KEY, CONSTANT, name) MS_CONFIG_##KEY##_##CONSTANT,
-#define END(type)                                                                                                      \
-    }                                                                                                                  \
-    ;
-#include "cli/config/config_choices.def"
-#undef BEGIN
-#undef ONE
-#undef END
+#include "tracker/tracker.h"
 
 enum { MS_CONFIG_STRING_SIZE = 512 }; /* bytes of a string value with its NUL */
 
@@ -35,7 +28,7 @@ typedef struct ms_config {
 #define INT(section, key, initial, lowest, highest, resume, doc) int64_t key;
 #define FLOAT(section, key, initial, lowest, highest, resume, doc) double key;
 #define BOOL(section, key, initial, resume, doc) bool key;
-#define CHOICE(section, key, type, INITIAL, resume, doc) int key; /* of enum ms_config_<type> */
+#define CHOICE(section, key, type, INITIAL, resume, doc) type key;
 #define STRING(section, key, initial, resume, doc) char key[MS_CONFIG_STRING_SIZE];
 #include "cli/config/config.def"
 #undef SECTION
@@ -65,7 +58,7 @@ typedef struct ms_config_key {
     double lowest, highest;     /* MS_CONFIG_INT and MS_CONFIG_FLOAT, both allowed */
     double initial;             /* default of a number, bool (0, 1) or choice (its index) */
     const char *initial_string; /* default of a string, else NULL */
-    const char *const *choices; /* MS_CONFIG_CHOICE: names, ends with NULL; else NULL */
+    const char *const *choices; /* MS_CONFIG_CHOICE: names by value, ends with NULL; else NULL */
     bool fixed;                 /* must not change when a run is resumed */
     const char *doc;
 } ms_config_key;

@@ -35,7 +35,7 @@ static ms_status check_length(const ms_config *config) {
 ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_shapes(config));
     MS_TRY(check_length(config));
-    if (config->muon.decay > 0 && config->muon.decay_mode == MS_CONFIG_DECAY_NONE)
+    if (config->muon.decay > 0 && config->muon.decay_mode == MS_DECAY_NONE)
         return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);
     if (config->data.directory[0] == '\0') return MS_FAIL(MS_INVALID, "data.directory is empty");
     if (strcmp(config->data.directory, "synthetic") == 0 && config->model.vocabulary < 2)

@@ -73,8 +73,7 @@ static ms_status set_keys(const runs *all, const run_variant *variant, ms_config
 static void use_subject(const ms_verify_subject *subject, ms_config *config) {
     snprintf(config->train.device, sizeof config->train.device, "%s", subject->device);
     config->train.threads = subject->n_threads;
-    config->train.numerics =
-        subject->numerics == MS_NUMERICS_EXACT ? MS_CONFIG_NUMERICS_EXACT : MS_CONFIG_NUMERICS_FAST;
+    config->train.numerics = subject->numerics;
 }
 
 /* A whole run in the temporary folder, which is then empty again. */
@@ -236,7 +235,7 @@ static ms_status add_noise(const runs *all, const ms_verify_subject *subject, ex
     if (error == e->product_error) return MS_OK;
     ms_verify_outcome_finish(&e->noisy);
     e->product_error = error;
-    double noise = e->config.train.storage == MS_CONFIG_STORAGE_BF16 ? fmax(noise_bf16, error) : error;
+    double noise = e->config.train.storage == MS_DTYPE_BF16 ? fmax(noise_bf16, error) : error;
     MS_TRY_NOTE(run_whole(all, &e->config, 0, noise, &e->noisy), "%s with noise", e->variant->name);
     return MS_OK;
 }

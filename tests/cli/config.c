@@ -29,9 +29,9 @@ START_TEST(defaults_are_those_documented) {
     ck_assert_double_eq(config.muon.lr, 0.024);
     ck_assert_double_eq(config.muon.momentum, 0.95);
     ck_assert_double_eq(config.model.norm_epsilon, 1.1920929e-07);
-    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_MUON);
-    ck_assert_int_eq(config.train.numerics, MS_CONFIG_NUMERICS_FAST);
-    ck_assert_int_eq(config.model.residual_scale, MS_CONFIG_RESIDUAL_FIXED);
+    ck_assert_int_eq(config.optimizer.name, MS_OPTIMIZER_MUON);
+    ck_assert_int_eq(config.train.numerics, MS_NUMERICS_FAST);
+    ck_assert_int_eq(config.model.residual_scale, MS_RESIDUAL_FIXED);
     ck_assert_str_eq(config.data.directory, "data/demo");
     ck_assert_str_eq(config.train.device, "cpu");
     ck_assert(config.attention.merged && config.attention.qk_norm && config.muon.nesterov && config.model.tied_head);
@@ -95,8 +95,8 @@ START_TEST(yaml_sets_keys) {
                        "tracker: {enabled: no}\nsample:\n  prompt: \"a \\\"b\\\" \\u00e9\"\n") == MS_OK,
                   "%s", ms_status_message());
     ck_assert_int_eq(config.model.layers, 3);
-    ck_assert_int_eq(config.model.activation, MS_CONFIG_ACTIVATION_SWIGLU);
-    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_ADAMW);
+    ck_assert_int_eq(config.model.activation, MS_ACTIVATION_SWIGLU);
+    ck_assert_int_eq(config.optimizer.name, MS_OPTIMIZER_ADAMW);
     ck_assert_double_eq(config.muon.lr, 0.01);
     ck_assert(!config.tracker.enabled);
     ck_assert_str_eq(config.sample.prompt, "a \"b\" \xc3\xa9");
@@ -256,7 +256,7 @@ START_TEST(reference_names_work) {
     ck_assert_msg(parse(words) == MS_OK, "%s", ms_status_message());
     ck_assert_int_eq(ms_config_steps(&config), 48);
     ck_assert(config.tracker.enabled);
-    ck_assert_int_eq(config.optimizer.name, MS_CONFIG_OPTIMIZER_ADAMW);
+    ck_assert_int_eq(config.optimizer.name, MS_OPTIMIZER_ADAMW);
     const char *dashes[] = {"--train-tokens=8192", "--track-manifold=off", "--model.kv-heads", "1", NULL};
     ck_assert_msg(parse(dashes) == MS_OK, "%s", ms_status_message());
     ck_assert_int_eq(ms_config_steps(&config), 2);

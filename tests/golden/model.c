@@ -58,26 +58,22 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     m->feed_forward = integer(c, "feed_forward");
     m->vocabulary = integer(c, "vocabulary");
     m->sequence_length = integer(c, "sequence_length");
-    m->activation = (ms_activation)choice(c, "activation", (const char *[]){"relu2", "swiglu", NULL});
+    m->activation = (ms_activation)choice(c, "activation", ms_activation_names);
     m->merged = boolean(c, "merged");
     m->qk_norm = boolean(c, "qk_norm");
-    m->rope_layout = (ms_rope_layout)choice(c, "rope_layout", (const char *[]){"interleaved", "half_split", NULL});
+    m->rope_layout = (ms_rope_layout)choice(c, "rope_layout", ms_rope_layout_names);
     m->tied_head = boolean(c, "tied_head");
-    m->residual_scale = (ms_residual_scale)choice(c, "residual_scale",
-                                                  (const char *[]){"fixed", "learned_layer", "learned_branch", NULL});
+    m->residual_scale = (ms_residual_scale)choice(c, "residual_scale", ms_residual_scale_names);
     m->residual_scale_init = 1;
     m->norm_epsilon = 1.1920929e-07f;
     m->rope_base = 10000;
     m->init_depth_factor = 1;
     ms_optimizer_config *p = &o.optimizer;
-    p->kind = (ms_optimizer_kind)choice(c, "optimizer", (const char *[]){"muon", "adamw", NULL});
-    p->muon.coefficients = (ms_coefficients)choice(
-        c, "coefficients", (const char *[]){"polar_express", "jordan", "modula", "jordan_convergent", NULL});
-    p->muon.scaling =
-        (ms_muon_scaling)choice(c, "scaling", (const char *[]){"max_rows_cols", "moonlight", "rows_cols", NULL});
-    p->muon.split = (ms_muon_split)choice(c, "split", (const char *[]){"merged", "per_projection", "per_head", NULL});
-    p->muon.decay_mode =
-        (ms_decay_mode)choice(c, "decay_mode", (const char *[]){"none", "decoupled", "update", "both", NULL});
+    p->kind = (ms_optimizer_kind)choice(c, "optimizer", ms_optimizer_kind_names);
+    p->muon.coefficients = (ms_coefficients)choice(c, "coefficients", ms_coefficients_names);
+    p->muon.scaling = (ms_muon_scaling)choice(c, "scaling", ms_muon_scaling_names);
+    p->muon.split = (ms_muon_split)choice(c, "split", ms_muon_split_names);
+    p->muon.decay_mode = (ms_decay_mode)choice(c, "decay_mode", ms_decay_mode_names);
     p->muon.decay = (float)json_number_value(json_object_get(c, "decay"));
     p->gradient_clip = 1;
     p->muon.nesterov = true;
