@@ -5,7 +5,8 @@
 
 #include "backend/ir/passes.h"
 #include "cli/config/config_request.h"
-#include "train/run.h"
+#include "cli/config/run_config.h"
+#include "cli/config/trainer_config.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 
@@ -61,22 +62,50 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
     return dump_graph(directory, "evaluate.ir", trainer->evaluate_graph);
 }
 
-static ms_status resolve(const struct arguments *arguments, ms_train_run *run) {
-    run->folder.lock = -1;
-    ms_config_defaults(&run->config);
-    if (arguments->resume) {
-        if (arguments->run)
-            return MS_FAIL(MS_USAGE, "--run starts a new run and --resume goes on with one: give one of them");
-        MS_TRY(ms_run_folder_resume(arguments->resume, &run->folder, &run->config));
-        run->has_folder = true;
-        ms_config saved = run->config;
-        MS_TRY(ms_config_request_resolve(&arguments->config, &run->config));
-        return ms_config_check_resume(&saved, &run->config);
-    }
-    return ms_config_request_resolve(&arguments->config, &run->config);
+/* What a command works with. */
+struct job {
+    const struct arguments *arguments;
+    ms_config config;
+    ms_run_folder folder; /* of the run to go on with, until the run takes it over */
+    ms_run_config run_config;
+    ms_device *device;
+    ms_run *run;
+};
+
+static ms_status resolve(struct job *job) {
+    const struct arguments *arguments = job->arguments;
+    ms_config_defaults(&job->config);
+    if (!arguments->resume) return ms_config_request_resolve(&arguments->config, &job->config);
+    if (arguments->run)
+        return MS_FAIL(MS_USAGE, "--run starts a new run and --resume goes on with one: give one of them");
+    MS_TRY(ms_run_folder_resume(arguments->resume, &job->folder));
+    MS_TRY(ms_config_load_file(&job->config, job->folder.config));
+    ms_config saved = job->config;
+    MS_TRY(ms_config_request_resolve(&arguments->config, &job->config));
+    return ms_config_check_resume(&saved, &job->config);
 }
 
-static void print_result(const ms_train_run *run) {
+static ms_status open_run(struct job *job) {
+    MS_TRY(ms_run_config_init(&job->config, &job->run_config));
+    ms_device_options device = ms_device_options_from_config(&job->config);
+    MS_TRY(ms_device_open(&device, &job->device));
+    ms_status status = ms_run_open(job->device, &job->run_config.options, &job->run);
+    if (status == MS_NOT_FOUND && strcmp(job->config.data.directory, "data/demo") == 0)
+        return MS_FAIL(status, "%s (ci/demo_data.sh makes the demo corpus; --data.directory DIR names another)",
+                       ms_status_message());
+    return status;
+}
+
+static ms_status start(struct job *job) {
+    char name[256], time[32];
+    const struct arguments *arguments = job->arguments;
+    if (arguments->resume) return ms_run_resume(job->run, &job->folder);
+    snprintf(name, sizeof name, "runs/%s-%s", arguments->config.preset ? arguments->config.preset : "run",
+             ms_clock_utc(time, sizeof time));
+    return ms_run_create(job->run, arguments->run ? arguments->run : name);
+}
+
+static void print_result(const ms_run *run) {
     printf("run                     %s\n", run->folder.path);
     printf("steps                   %lld\n", (long long)run->trainer->step);
     if (!isnan(run->last_loss)) printf("loss                    %.6f\n", run->last_loss);
@@ -85,30 +114,25 @@ static void print_result(const ms_train_run *run) {
     printf("optimizer_state_sha256  %s\n", run->state_sha256);
 }
 
-static ms_status train(const struct arguments *arguments, ms_train_run *run) {
-    char name[256], time[32];
-    MS_TRY(ms_logger_create(MS_LOG_INFO, &run->logger));
-    MS_TRY(resolve(arguments, run));
-    MS_TRY(ms_train_run_plan(run));
-    ms_train_run_print(run, stdout);
-    if (arguments->dump_ir) MS_TRY(dump_graphs(arguments->dump_ir, run->trainer));
-    if (arguments->dry_run) return MS_OK;
+static ms_status train(struct job *job) {
+    MS_TRY(resolve(job));
+    MS_TRY(open_run(job));
+    ms_run_print(job->run, stdout);
+    if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
+    if (job->arguments->dry_run) return MS_OK;
     fflush(stdout);
-    snprintf(name, sizeof name, "runs/%s-%s", arguments->config.preset ? arguments->config.preset : "run",
-             ms_clock_utc(time, sizeof time));
-    MS_TRY(ms_train_run_start(run, arguments->run ? arguments->run : name));
-    char device[400];
-    ms_train_run_device(run, device, sizeof device);
-    ms_logger_file_only(run->logger, "device: %s", device);
-    ms_status status = ms_train_run_train(run);
-    if (status != MS_OK) {
-        ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
-        return status;
-    }
-    print_result(run);
-    if (run->trainer->step < run->n_steps) return MS_OK;
-    MS_TRY(ms_train_run_sample(run, stdout));
-    return MS_OK;
+    MS_TRY(start(job));
+    MS_TRY(ms_run_train(job->run));
+    print_result(job->run);
+    if (job->run->trainer->step < job->run->options.n_steps) return MS_OK;
+    return ms_run_sample(job->run, stdout);
+}
+
+static void close_job(struct job *job) {
+    ms_run_close(job->run);
+    ms_device_close(job->device);
+    ms_run_config_finish(&job->run_config);
+    ms_run_folder_close(&job->folder);
 }
 
 int ms_cmd_train(int argc, char **argv) {
@@ -124,11 +148,9 @@ int ms_cmd_train(int argc, char **argv) {
         if (status == MS_OK) ms_config_print_help(&config, stdout);
         return ms_exit_status(status);
     }
-    ms_train_run run;
-    memset(&run, 0, sizeof run);
-    run.folder.lock = -1;
-    if (status == MS_OK) status = train(&arguments, &run);
+    struct job job = {.arguments = &arguments, .folder = {.lock = -1}};
+    if (status == MS_OK) status = train(&job);
     int exit_status = ms_exit_status(status); /* before closing: that may overwrite the message */
-    ms_train_run_close(&run);
+    close_job(&job);
     return exit_status;
 }

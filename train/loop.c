@@ -3,21 +3,20 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "train/text.h"
-#include "train/run.h"
 #include "platform/clock.h"
 #include "platform/progress.h"
 #include "platform/signals.h"
+#include "train/run.h"
 
 /* Appends one object and drops it. */
-static ms_status append(ms_train_run *run, json_t *object) {
+static ms_status append(ms_run *run, json_t *object) {
     if (!object) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a line of metrics");
     ms_status status = ms_run_log_append(run->metrics, object);
     json_decref(object);
     return status;
 }
 
-static ms_status log_step(ms_train_run *run, const ms_step_result *result, const ms_step_line *line) {
+static ms_status log_step(ms_run *run, const ms_step_result *result, const ms_step_line *line) {
     return append(run,
                   json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "step", (json_int_t)run->trainer->step,
                             "tokens", (json_int_t)run->trainer->tokens_seen, "loss", ms_run_log_real(result->loss),
@@ -28,14 +27,14 @@ static ms_status log_step(ms_train_run *run, const ms_step_result *result, const
 }
 
 /* Bits per byte of text, from nats per token; NAN where the size of the text is not known. */
-static double bits_per_byte(const ms_train_run *run, double loss) {
+static double bits_per_byte(const ms_run *run, double loss) {
     double bytes = (double)ms_dataset_text_bytes(run->validation), tokens = (double)ms_dataset_tokens(run->validation);
     return bytes > 0 ? loss / log(2.0) * tokens / bytes : NAN;
 }
 
-static ms_status validate(ms_train_run *run, ms_progress *progress) {
+static ms_status validate(ms_run *run, ms_progress *progress) {
     MS_TRY(ms_dataset_seek(run->validation, 0));
-    MS_TRY(ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->config.validation.sequences,
+    MS_TRY(ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->options.validation_sequences,
                                &run->last_validation));
     double bpb = bits_per_byte(run, run->last_validation);
     ms_progress_break(progress);
@@ -49,7 +48,7 @@ static ms_status validate(ms_train_run *run, ms_progress *progress) {
                             ms_run_log_real(run->last_validation), "validation_bits_per_byte", ms_run_log_real(bpb)));
 }
 
-static ms_status save(ms_train_run *run) {
+static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
     char *tracker_state = NULL;
@@ -65,7 +64,8 @@ static ms_status save(ms_train_run *run) {
     ms_status status =
         ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
     free(tracker_state);
-    if (status == MS_OK) status = ms_checkpoint_prune(run->folder.checkpoints, (int)run->config.checkpoint.keep);
+    if (status == MS_OK && run->options.checkpoints_kept > 0)
+        status = ms_checkpoint_prune(run->folder.checkpoints, run->options.checkpoints_kept);
     if (status != MS_OK) return ms_status_note(status, "checkpoint of step %lld", (long long)run->trainer->step);
     run->saved_step = run->trainer->step;
     ms_logger_file_only(run->logger, "step %lld: checkpoint saved, weights_sha256 %s optimizer_state_sha256 %s",
@@ -76,32 +76,32 @@ static ms_status save(ms_train_run *run) {
 static bool due(int64_t step, int64_t every, int64_t last) { return every > 0 && (step % every == 0 || step == last); }
 
 /* A snapshot at the first step, at every cadence step and at the last one. */
-static bool snapshot_due(const ms_train_run *run, int64_t step) {
-    return step == 1 || due(step, run->config.tracker.every, run->n_steps);
+static bool snapshot_due(const ms_run *run, int64_t step) {
+    return step == 1 || due(step, run->options.tracker_every, run->options.n_steps);
 }
 
-static ms_step_line describe(const ms_train_run *run, const ms_step_result *result, double seconds,
+static ms_step_line describe(const ms_run *run, const ms_step_result *result, double seconds,
                              double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     double rate = (double)facts->tokens_per_step / seconds;
     *smoothed_seconds = ms_progress_smooth(*smoothed_seconds, seconds);
     return (ms_step_line){.step = run->trainer->step,
-                          .n_steps = run->n_steps,
+                          .n_steps = run->options.n_steps,
                           .loss = result->loss,
                           .lr = result->lr,
                           .gradient_norm = result->gradient_norm,
                           .milliseconds = 1e3 * seconds,
                           .tokens_per_second = rate,
                           .mfu = run->peak_flops > 0 ? rate * facts->model_flops_per_token / run->peak_flops : -1,
-                          .eta_seconds = *smoothed_seconds * (double)(run->n_steps - run->trainer->step)};
+                          .eta_seconds = *smoothed_seconds * (double)(run->options.n_steps - run->trainer->step)};
 }
 
 static void log_choice(void *context, const char *line) {
-    const ms_train_run *run = context;
+    const ms_run *run = context;
     ms_logger_file_only(run->logger, "chosen by the device's library: %s", line);
 }
 
-static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoothed_seconds) {
+static ms_status one_step(ms_run *run, ms_progress *progress, double *smoothed_seconds) {
     double begin = ms_clock_seconds();
     ms_step_result result;
     ms_step_hooks hooks = {0};
@@ -112,49 +112,47 @@ static ms_status one_step(ms_train_run *run, ms_progress *progress, double *smoo
     ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
-    if (!run->quiet && ms_progress_step(progress, &line)) {
+    if (run->options.log_every > 0 && ms_progress_step(progress, &line)) {
         char text[200];
         ms_logger_file_only(run->logger, "%s", ms_step_line_text(&line, text, sizeof text));
     }
     return MS_OK;
 }
 
-static ms_status loop(ms_train_run *run, ms_progress *progress) {
+static ms_status loop(ms_run *run, ms_progress *progress) {
     double smoothed_seconds = 0; /* a step */
-    while (run->trainer->step < run->n_steps && !ms_signals_received()) {
+    while (run->trainer->step < run->options.n_steps && !ms_signals_received()) {
         MS_TRY(one_step(run, progress, &smoothed_seconds));
         int64_t step = run->trainer->step;
-        if (run->validation && due(step, run->config.validation.every, run->n_steps)) MS_TRY(validate(run, progress));
-        if (due(step, run->config.checkpoint.every, run->n_steps) || step == run->n_steps) MS_TRY(save(run));
+        if (run->validation && due(step, run->options.validation_every, run->options.n_steps))
+            MS_TRY(validate(run, progress));
+        if (due(step, run->options.checkpoint_every, run->options.n_steps) || step == run->options.n_steps)
+            MS_TRY(save(run));
     }
     int signal = ms_signals_received();
-    if (!signal || run->trainer->step == run->n_steps) return MS_OK;
+    if (!signal || run->trainer->step == run->options.n_steps) return MS_OK;
     ms_progress_break(progress);
     if (run->saved_step != run->trainer->step) MS_TRY(save(run));
-    ms_logger_write(run->logger, MS_LOG_INFO,
-                    "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
-                    ms_signal_name(signal), (long long)run->trainer->step, (long long)run->n_steps, run->folder.path);
+    ms_logger_write(
+        run->logger, MS_LOG_INFO, "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
+        ms_signal_name(signal), (long long)run->trainer->step, (long long)run->options.n_steps, run->folder.path);
     return MS_OK;
 }
 
-ms_status ms_train_run_train(ms_train_run *run) {
-    ms_progress progress;
-    ms_progress_init(stdout, run->config.log.every, &progress);
-    MS_TRY(ms_signals_catch());
-    ms_status status = MS_OK;
-    if (run->resumed_step < 0) {
-        /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
-        if (run->validation) status = validate(run, &progress);
-        if (status == MS_OK) status = save(run);
-    } else {
-        status = ms_trainer_hashes(run->trainer, run->weights_sha256, run->state_sha256);
+/* Before the first step: what is known of the weights as they are. */
+static ms_status begin(ms_run *run, ms_progress *progress) {
+    if (run->resumed_step >= 0) {
+        MS_TRY(ms_trainer_hashes(run->trainer, run->weights_sha256, run->state_sha256));
         ms_logger_write(run->logger, MS_LOG_INFO, "resumed %s at step %lld", run->folder.path,
                         (long long)run->resumed_step);
+        return MS_OK;
     }
-    if (status == MS_OK) status = loop(run, &progress);
-    ms_progress_break(&progress);
-    ms_signals_release();
-    if (status != MS_OK) return status;
+    /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
+    if (run->validation) MS_TRY(validate(run, progress));
+    return save(run);
+}
+
+static ms_status close_tracking(ms_run *run) {
     int64_t skipped = run->tracking ? ms_tracking_n_skipped(run->tracking) : 0;
     if (skipped > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING, "the tracker could not keep up: %lld snapshots were skipped",
@@ -164,15 +162,22 @@ ms_status ms_train_run_train(ms_train_run *run) {
     return closed;
 }
 
-ms_status ms_train_run_sample(ms_train_run *run, FILE *stream) {
-    const ms_config *config = &run->config;
-    if (!run->tokenizer || config->sample.tokens < 1) return MS_OK;
+ms_status ms_run_train(ms_run *run) {
+    ms_progress progress;
+    ms_progress_init(stdout, run->options.log_every > 0 ? run->options.log_every : 1, &progress);
+    MS_TRY(ms_signals_catch());
+    ms_status status = begin(run, &progress);
+    if (status == MS_OK) status = loop(run, &progress);
+    ms_progress_break(&progress);
+    ms_signals_release();
+    if (status == MS_OK) status = close_tracking(run);
+    if (status != MS_OK) ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
+    return status;
+}
+
+ms_status ms_run_sample(ms_run *run, FILE *stream) {
+    if (!run->tokenizer || run->options.sample.n_tokens < 1) return MS_OK;
     ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer};
-    ms_text_request request = {.prompt = config->sample.prompt,
-                               .n_tokens = config->sample.tokens,
-                               .sampling = {.temperature = config->sample.temperature,
-                                            .top_k = config->sample.top_k,
-                                            .seed = (uint64_t)config->train.seed}};
     ms_trainer_release(run->trainer);
-    return ms_generate_from_run(run->device, &source, &request, stream);
+    return ms_generate_from_run(run->device, &source, &run->options.sample, stream);
 }

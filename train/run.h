@@ -1,54 +1,90 @@
-/* A training run in its folder: data, trainer, tracker, logs and checkpoints tied together.  One thread. */
+/* A training run in its folder: data, trainer, tracker, logs and checkpoints tied together.  One thread.
+
+       ms_run_open(device, &options, &run);     data, graphs and plan: nothing is written, no device memory is taken
+       ms_run_create(run, "runs/first");        or ms_run_folder_resume and ms_run_resume
+       ms_run_train(run);
+       ms_run_sample(run, stdout);
+       ms_run_close(run); */
 #ifndef MS_TRAIN_RUN_H
 #define MS_TRAIN_RUN_H
 
 #include "train/run_folder.h"
+#include "train/text.h"
 #include "train/tracking.h"
 #include "train/trainer.h"
 #include "model/data/tokenizer.h"
 #include "platform/log.h"
 #include "tracker/run_log.h"
 
-typedef struct ms_train_run {
-    ms_config config;
+/* Texts are borrowed for the run's life. */
+typedef struct ms_run_options {
+    ms_trainer_options trainer;   /* model.vocabulary 0: the data's; schedule.total_steps 0: n_steps */
+    int64_t n_steps;              /* of the whole run, >= 1 */
+    const char *data;             /* folder made by `muonscope data prepare`; "synthetic": the built-in generator */
+    int64_t validation_every;     /* steps between validations; 0: none */
+    int64_t validation_sequences; /* of one validation */
+    int64_t checkpoint_every;     /* steps between checkpoints, beside the first and the last; 0: only those */
+    int32_t checkpoints_kept;     /* the newest; 0: all */
+    int64_t tracker_every;        /* steps between snapshots of the weights; 0: no spectra */
+    ms_tracking_options tracking;
+    ms_text_request sample; /* what ms_run_sample writes; n_tokens 0: nothing */
+    int64_t log_every;      /* steps between lines on stdout and in run.log; 0: none, and no peak is measured */
+    ms_log_level log_level; /* the least that goes to stderr */
+    /* Becomes config.yaml of a new run; NULL: empty, and `muonscope generate` and --resume cannot know the model. */
+    const char *config_text;
+    /* What must not change when the run is resumed, in any form: its hash, with the size of the vocabulary, is part of
+       each checkpoint.  NULL: empty. */
+    const char *fixed_text;
+} ms_run_options;
+
+/* To be read; written by the functions below. */
+typedef struct ms_run {
+    ms_run_options options; /* with the vocabulary and the schedule's length filled in */
+    ms_device *device;      /* borrowed */
     ms_run_folder folder;
     bool has_folder;
-    bool quiet; /* no step lines, and no measurement for them */
     ms_logger *logger;
     ms_dataset *train, *validation; /* validation NULL: switched off */
     ms_tokenizer *tokenizer;        /* NULL: the data has none */
-    ms_device *device;
     ms_trainer *trainer;
     ms_tracking *tracking; /* NULL: switched off */
     ms_run_log *metrics;
-    int64_t n_steps;
     int64_t resumed_step;                      /* -1: a new run */
     int64_t saved_step;                        /* of the last checkpoint; -1: none yet */
-    double peak_flops;                         /* of matrix products, measured at the start, FLOP/s */
-    char config_hash[65];                      /* of the keys that must not change */
+    double peak_flops;                         /* of matrix products, measured at the start, FLOP/s; 0: not measured */
+    char peak_note[200];                       /* why it was not */
+    char config_hash[65];                      /* of what must not change */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet */
     int n_choices;                             /* of the device, in run.log so far */
-} ms_train_run;
+} ms_run;
 
-/* Opens data, device and trainer for run->config (set by the caller in a zeroed run) and plans memory, but touches no
-   folder and allocates no device memory: all that --dry-run needs.  Call ms_train_run_close also after an error. */
-ms_status ms_train_run_plan(ms_train_run *run);
-/* The device of a planned run, its numerics, and its threads or its description and UUID, on one line. */
-void ms_train_run_device(const ms_train_run *run, char *out, size_t size);
+/* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all
+   that --dry-run needs.  The caller closes the run, before the device.  MS_INVALID: options.  MS_MISMATCH: the data's
+   tokenizer is not the one of its shards.  Errors of ms_dataset_open, ms_tokenizer_open and ms_trainer_open. */
+ms_status ms_run_open(ms_device *device, const ms_run_options *options, ms_run **out);
+/* A run that was interrupted is left as its last checkpoint has it.  NULL is fine. */
+void ms_run_close(ms_run *run);
+
+/* The device of a run, its numerics, and its threads or its description and UUID, on one line. */
+void ms_run_device(const ms_run *run, char *out, size_t size);
 /* Prints the start-up table. */
-void ms_train_run_print(const ms_train_run *run, FILE *stream);
-/* Starts a new run in `path`, or goes on with the one whose folder is already open (run->has_folder). */
-ms_status ms_train_run_start(ms_train_run *run, const char *path);
-/* Trains to the last step, or to the first signal (then MS_OK, with everything saved). */
-ms_status ms_train_run_train(ms_train_run *run);
-void ms_train_run_close(ms_train_run *run);
+void ms_run_print(const ms_run *run, FILE *stream);
 
-/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`.  Takes the place of the
-   trainer on the device: its memory is given back first, and no step can follow. */
-ms_status ms_train_run_sample(ms_train_run *run, FILE *stream);
+/* Starts a new run in the folder `path`: measures the peak, allocates the trainer, makes the folder and the initial
+   weights.  Errors of ms_run_folder_create, which come before the memory is taken where the folder exists, and of
+   ms_trainer_allocate. */
+ms_status ms_run_create(ms_run *run, const char *path);
+/* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint.  MS_MISMATCH: options
+   or data are not those of the checkpoint.  Errors of checkpoints and of ms_trainer_allocate. */
+ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
 
-/* SHA-256 over the fixed keys of a configuration and the vocabulary. */
-ms_status ms_config_fixed_hash(const ms_config *config, int32_t vocabulary, char out_hexadecimal[65]);
+/* Trains to the last step, or to the first SIGINT or SIGTERM, which are caught meanwhile (then MS_OK, with everything
+   saved).  Validates, saves and tracks as the options say. */
+ms_status ms_run_train(ms_run *run);
+
+/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`; nothing without a
+   tokenizer. Takes the place of the trainer on the device: its memory is given back first, and no step can follow. */
+ms_status ms_run_sample(ms_run *run, FILE *stream);
 
 #endif

@@ -55,18 +55,23 @@ static ms_status take_lock(ms_run_folder *folder) {
     return status;
 }
 
-static ms_status create(const char *path, const ms_config *config, ms_run_folder *out) {
+ms_status ms_run_folder_check_new(const char *path) {
+    if (path[0] == '\0') return MS_FAIL(MS_INVALID, "the run folder's name is empty");
+    return ms_is_directory(path) ? require_empty(path) : MS_OK;
+}
+
+static ms_status create(const char *path, const char *config_text, ms_run_folder *out) {
     MS_TRY(make_paths(path, out));
     MS_TRY_NOTE(ms_directory_create(path), "run folder %s", path);
     MS_TRY(require_empty(path));
     MS_TRY(take_lock(out));
     MS_TRY_NOTE(ms_directory_create(out->checkpoints), "run folder %s", path);
     MS_TRY_NOTE(ms_directory_create(out->plots), "run folder %s", path);
-    return ms_config_write(config, out->config);
+    return ms_file_write(out->config, config_text, strlen(config_text));
 }
 
-ms_status ms_run_folder_create(const char *path, const ms_config *config, ms_run_folder *out) {
-    ms_status status = create(path, config, out);
+ms_status ms_run_folder_create(const char *path, const char *config_text, ms_run_folder *out) {
+    ms_status status = create(path, config_text, out);
     if (status != MS_OK) ms_run_folder_close(out);
     return status;
 }
@@ -85,17 +90,16 @@ ms_status ms_run_folder_open(const char *path, ms_run_folder *out) {
     return status;
 }
 
-static ms_status resume(const char *path, ms_run_folder *out, ms_config *out_config) {
+static ms_status resume(const char *path, ms_run_folder *out) {
     MS_TRY(open_existing(path, out));
     MS_TRY(take_lock(out));
     MS_TRY_NOTE(ms_directory_create(out->checkpoints), "run folder %s", path);
     MS_TRY_NOTE(ms_directory_create(out->plots), "run folder %s", path);
-    return ms_config_load_file(out_config, out->config);
+    return MS_OK;
 }
 
-ms_status ms_run_folder_resume(const char *path, ms_run_folder *out, ms_config *out_config) {
-    ms_config_defaults(out_config);
-    ms_status status = resume(path, out, out_config);
+ms_status ms_run_folder_resume(const char *path, ms_run_folder *out) {
+    ms_status status = resume(path, out);
     if (status != MS_OK) ms_run_folder_close(out);
     return status;
 }

@@ -4,18 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a tracked matrix lies: rows of one layer of a parameter. */
-typedef struct tracked_place {
-    int32_t i_parameter, layer, group;
-    int64_t offset, count; /* elements within the variable */
-} tracked_place;
+#include "train/matrices.h"
 
 struct ms_tracking {
     ms_trainer *trainer; /* borrowed */
     ms_tracker *tracker;
-    ms_tracked_matrix *matrices;
-    tracked_place *places;
-    ms_store_part *parts; /* the matrices in the store */
+    ms_weight_matrix *matrices;
+    ms_store_part *parts; /* the same, in the store */
     ms_norms *maxima;     /* since the last snapshot */
     int n_matrices;
     bool want_snapshot;
@@ -23,101 +18,86 @@ struct ms_tracking {
     int64_t slot_step, slot_tokens; /* of the update that the slot shows; -1: it has not been made */
 };
 
-static int count_matrices(const ms_trainer *trainer) {
-    int n = 0;
-    for (int i = 0; i < trainer->model.n_parameters; i++)
-        n += trainer->model.parameters[i].n_groups * trainer->model.config.layers;
-    return n;
-}
-
-/* Layer by layer, and within a layer in the order of the parameters. */
-static void list_matrices(const ms_trainer *trainer, ms_tracked_matrix *matrices, tracked_place *places) {
-    int n = 0;
-    for (int layer = 0; layer < trainer->model.config.layers; layer++) {
-        for (int i = 0; i < trainer->model.n_parameters; i++) {
-            const ms_parameter *parameter = &trainer->model.parameters[i];
-            if (parameter->n_groups == 0) continue;
-            ms_shape shape = ms_variables_get(trainer->variables, parameter->variable)->shape;
-            int64_t row = (int64_t)layer * shape.dim[1];
-            for (int group = 0; group < parameter->n_groups; row += parameter->group_rows[group++]) {
-                int64_t rows = parameter->group_rows[group];
-                matrices[n] = (ms_tracked_matrix){.projection = parameter->group_names[group],
-                                                  .layer = layer,
-                                                  .rows = (int)rows,
-                                                  .cols = (int)shape.dim[2]};
-                if (places) places[n] = (tracked_place){i, layer, group, row * shape.dim[2], rows * shape.dim[2]};
-                n++;
-            }
-        }
+/* The options of the tracker but for file and resumption, and the matrices as it sees them; the caller frees those. */
+static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *wanted, ms_tracker_options *out,
+                          ms_tracked_matrix **out_matrices) {
+    int n = ms_weight_matrices(trainer, NULL, 0);
+    ms_weight_matrix *from = calloc((size_t)n + 1, sizeof *from);
+    ms_tracked_matrix *to = calloc((size_t)n + 1, sizeof *to);
+    *out_matrices = to;
+    if (from && to) {
+        ms_weight_matrices(trainer, from, n);
+        for (int i = 0; i < n; i++)
+            to[i] = (ms_tracked_matrix){from[i].projection, from[i].layer, (int)from[i].rows, (int)from[i].columns};
     }
-}
-
-static ms_tracker_options tracker_options(const ms_trainer *trainer, const ms_config *config,
-                                          const ms_tracked_matrix *matrices, int n_matrices) {
-    int threads = config->tracker.threads ? (int)config->tracker.threads : ms_device_threads(trainer->device);
-    return (ms_tracker_options){.path = "",
-                                .matrices = matrices,
-                                .n_matrices = n_matrices,
-                                .n_slots = (int)config->tracker.slots,
+    free(from);
+    if (!from || !to) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %d matrices", n);
+    int threads = wanted->n_threads ? wanted->n_threads : ms_device_threads(trainer->device);
+    *out = (ms_tracker_options){.path = "",
+                                .matrices = to,
+                                .n_matrices = n,
+                                .n_slots = wanted->n_slots ? wanted->n_slots : 2,
                                 .n_threads = threads > 0 ? threads : 1,
-                                .when_behind = config->tracker.when_behind,
+                                .when_behind = wanted->when_behind,
                                 .resume_after_step = -1};
+    return MS_OK;
 }
 
-size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *config) {
-    int n = count_matrices(trainer);
-    ms_tracked_matrix *matrices = calloc((size_t)n + 1, sizeof *matrices);
-    if (!matrices) return 0;
-    list_matrices(trainer, matrices, NULL);
-    ms_tracker_options options = tracker_options(trainer, config, matrices, n);
-    size_t bytes = ms_tracker_planned_bytes(&options);
-    for (int i = 0; i < n && ms_device_copies_announced(trainer->device); i++)
-        bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * sizeof(float);
+size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted) {
+    ms_tracker_options options;
+    ms_tracked_matrix *matrices;
+    size_t bytes = 0;
+    if (describe(trainer, wanted, &options, &matrices) == MS_OK) {
+        bytes = ms_tracker_planned_bytes(&options);
+        for (int i = 0; i < options.n_matrices && ms_device_copies_announced(trainer->device); i++)
+            bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * sizeof(float);
+    }
     free(matrices);
     return bytes;
 }
 
-static void list_parts(ms_tracking *tracking) {
-    for (int i = 0; i < tracking->n_matrices; i++) {
-        const tracked_place *place = &tracking->places[i];
-        int variable = tracking->trainer->model.parameters[place->i_parameter].variable;
-        tracking->parts[i] = (ms_store_part){variable, place->offset, place->count};
-    }
-}
-
 static void free_tracking(ms_tracking *tracking) {
     free(tracking->matrices);
-    free(tracking->places);
     free(tracking->parts);
     free(tracking->maxima);
     free(tracking);
 }
 
-ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const char *path, int64_t resume_after_step,
-                           ms_tracking **out) {
+static ms_status list_matrices(ms_tracking *tracking) {
+    size_t n = (size_t)ms_weight_matrices(tracking->trainer, NULL, 0);
+    tracking->n_matrices = (int)n;
+    tracking->matrices = calloc(n + 1, sizeof *tracking->matrices);
+    tracking->parts = calloc(n + 1, sizeof *tracking->parts);
+    tracking->maxima = calloc(n + 1, sizeof *tracking->maxima);
+    if (!tracking->matrices || !tracking->parts || !tracking->maxima)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
+    ms_weight_matrices(tracking->trainer, tracking->matrices, (int)n);
+    for (size_t i = 0; i < n; i++) tracking->parts[i] = tracking->matrices[i].part;
+    return MS_OK;
+}
+
+static ms_status create_tracker(ms_tracking *tracking, const ms_tracking_options *wanted, const char *path,
+                                int64_t resume_after_step) {
+    ms_tracker_options options;
+    ms_tracked_matrix *matrices;
+    ms_status status = describe(tracking->trainer, wanted, &options, &matrices);
+    options.path = path;
+    options.resume_after_step = resume_after_step;
+    if (status == MS_OK) status = ms_tracker_create(&options, &tracking->tracker);
+    free(matrices);
+    return status;
+}
+
+ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wanted, const char *path,
+                           int64_t resume_after_step, ms_tracking **out) {
     *out = NULL;
     ms_tracking *tracking = calloc(1, sizeof *tracking);
     if (!tracking) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory");
-    size_t n = (size_t)count_matrices(trainer);
     tracking->trainer = trainer;
-    tracking->n_matrices = (int)n;
-    tracking->matrices = calloc(n + 1, sizeof *tracking->matrices);
-    tracking->places = calloc(n + 1, sizeof *tracking->places);
-    tracking->parts = calloc(n + 1, sizeof *tracking->parts);
-    tracking->maxima = calloc(n + 1, sizeof *tracking->maxima);
-    ms_status status = MS_OK;
-    if (!tracking->matrices || !tracking->places || !tracking->parts || !tracking->maxima) {
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
-    } else {
-        list_matrices(trainer, tracking->matrices, tracking->places);
-        list_parts(tracking);
-        ms_tracker_options options = tracker_options(trainer, config, tracking->matrices, tracking->n_matrices);
-        options.path = path;
-        options.resume_after_step = resume_after_step;
-        /* Memory for copies is taken now, and not in the middle of the run. */
-        status = ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
-        if (status == MS_OK) status = ms_tracker_create(&options, &tracking->tracker);
-    }
+    ms_status status = list_matrices(tracking);
+    /* Memory for copies is taken now, and not in the middle of the run. */
+    if (status == MS_OK) status = ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
+    if (status == MS_OK) status = create_tracker(tracking, wanted, path, resume_after_step);
     if (status != MS_OK) {
         free_tracking(tracking);
         return status;
@@ -178,8 +158,8 @@ static double larger(double a, double b) { return a > b ? a : b; }
 void ms_tracking_after_update(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
     for (int i = 0; i < tracking->n_matrices; i++) {
-        const tracked_place *place = &tracking->places[i];
-        ms_norms now = ms_trainer_norms(tracking->trainer, place->i_parameter, place->layer, place->group);
+        const ms_weight_matrix *matrix = &tracking->matrices[i];
+        ms_norms now = ms_trainer_norms(tracking->trainer, matrix->i_parameter, matrix->layer, matrix->group);
         ms_norms *most = &tracking->maxima[i];
         *most = (ms_norms){larger(most->gradient, now.gradient), larger(most->weight, now.weight),
                            larger(most->update, now.update)};

@@ -1,19 +1,28 @@
-/* Between trainer and tracker: which matrices are tracked, the norms of every step, and snapshots around an update. */
+/* Between trainer and tracker: the norms of every step, and snapshots around an update.  A step with spectra:
+
+       ms_step_hooks hooks = ms_tracking_hooks(tracking, step % 25 == 0);
+       ms_trainer_step(trainer, source, &hooks, &result);
+       ms_tracking_after_update(tracking); */
 #ifndef MS_TRAIN_TRACKING_H
 #define MS_TRAIN_TRACKING_H
 
-#include "cli/config/config.h"
 #include "train/trainer.h"
 #include "tracker/tracker.h"
 
 typedef struct ms_tracking ms_tracking;
 
-/* Every row group of every block matrix, layer by layer.  path: spectra.jsonl.  resume_after_step: -1 or the step of
-   the checkpoint.  The caller closes it before the trainer. */
-ms_status ms_tracking_open(ms_trainer *trainer, const ms_config *config, const char *path, int64_t resume_after_step,
-                           ms_tracking **out);
+typedef struct ms_tracking_options {
+    int32_t n_slots;   /* snapshots that may wait or be in work at once; 0: 2 */
+    int32_t n_threads; /* that compute; 0: as many as the device has, or 1 */
+    ms_when_behind when_behind;
+} ms_tracking_options;
+
+/* Tracks every matrix of train/matrices.h of an allocated trainer.  path: spectra.jsonl.  resume_after_step: -1 or the
+   step of the checkpoint.  The caller closes it before the trainer. */
+ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wanted, const char *path,
+                           int64_t resume_after_step, ms_tracking **out);
 /* Bytes of host memory that tracking a trainer's matrices will take, with the copies that its device makes. */
-size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_config *config);
+size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted);
 /* Completes the last snapshot, waits for the background work and closes the file; its first error.  NULL is fine. */
 ms_status ms_tracking_close(ms_tracking *tracking);
 

@@ -152,6 +152,7 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
     if (!trainer) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory");
     trainer->options = *options;
     if (!options->device_name) trainer->options.device_name = ms_device_get_info(device)->name;
+    if (!options->optimizer.muon.head_size) trainer->options.optimizer.muon.head_size = options->model.head_size;
     trainer->device = device;
     trainer->numerics = ms_device_numerics(device);
     ms_status status = build(trainer);
@@ -164,7 +165,7 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
 }
 
 /* Before anything is taken: some systems give memory that they do not have, and kill the process when it is used. */
-static ms_status check_memory(const ms_trainer *trainer) {
+ms_status ms_trainer_check_memory(const ms_trainer *trainer) {
     const ms_memory_plan *memory = &trainer->facts.memory;
     int64_t there = ms_device_memory_bytes(trainer->device);
     if (there == 0 || memory->total <= (size_t)there) return MS_OK;
@@ -197,7 +198,7 @@ static ms_status allocate(ms_trainer *trainer) {
 }
 
 ms_status ms_trainer_allocate(ms_trainer *trainer) {
-    MS_TRY(check_memory(trainer));
+    MS_TRY(ms_trainer_check_memory(trainer));
     ms_status status = allocate(trainer);
     if (status != MS_OK) ms_trainer_release(trainer);
     return status;

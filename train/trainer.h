@@ -14,8 +14,8 @@
 
 typedef struct ms_trainer_options {
     ms_model_config model;
-    ms_optimizer_config optimizer;
-    ms_schedule schedule; /* scales the peak rates of all rules */
+    ms_optimizer_config optimizer; /* muon.head_size 0: the model's */
+    ms_schedule schedule;          /* scales the peak rates of all rules */
     /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in ms_device_list.
      */
     const char *device_name;
@@ -24,6 +24,11 @@ typedef struct ms_trainer_options {
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
     int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */
 } ms_trainer_options;
+
+/* Options to start from: the reference model (vukrosic/muon-llm-research) but for its sizes, which are those of the
+   preset `tiny`, with Muon; vocabulary 0, to be set; a constant schedule.  The defaults of the configuration are the
+   same. */
+ms_trainer_options ms_trainer_defaults(void);
 
 /* Bytes that a job needs on its device, from the plan. */
 typedef struct ms_memory_plan {
@@ -69,6 +74,8 @@ typedef struct ms_trainer {
 /* Builds graphs and plans memory on an open device, but allocates no storage.  The caller closes the trainer, before
    the device.  MS_INVALID for contradictory options; MS_UNSUPPORTED names an op that the device lacks. */
 ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, ms_trainer **out);
+/* MS_OUT_OF_MEMORY: the plan is larger than all memory of the device.  ms_trainer_allocate begins with it. */
+ms_status ms_trainer_check_memory(const ms_trainer *trainer);
 /* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes; the trainer holds nothing then.
  */
 ms_status ms_trainer_allocate(ms_trainer *trainer);

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
+#include "backend/cpu/cpu_sgemm.h"
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "cli/bench/limits.h"
 #include "cli/bench/meter.h"
 
 /* One row of the table. */
@@ -168,7 +168,7 @@ static ms_status measure(ms_device *device, bench_graph *b, double *out_seconds,
     if (status == MS_OK) status = ms_store_create(device, b->variables, &store);
     if (status == MS_OK) status = fill_inputs(store, b->variables);
     if (status == MS_OK) status = ms_program_compile(store, finished, &program);
-    if (status == MS_OK) status = ms_bench_time_program(device, program, out_seconds);
+    if (status == MS_OK) status = ms_program_time(device, program, out_seconds);
     if (status == MS_OK) ms_program_get_report(program, out_report);
     ms_program_destroy(program);
     ms_store_destroy(store);
@@ -191,8 +191,9 @@ typedef struct training_matmuls {
 
 /* OpenBLAS's own sgemm on the product of a matmul case, 0 on other devices. */
 static double measure_twin(const ms_bench_meter *meter, const bench_case *c) {
-    const ms_bench_product product = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
-    return c->op == MS_OP_MATMUL && meter->is_cpu ? ms_bench_sgemm(&product, meter->n_threads) : 0;
+    const ms_cpu_product product = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
+    return c->op == MS_OP_MATMUL && meter->peak.is_cpu ? ms_cpu_sgemm(&product, ms_device_threads(meter->peak.device))
+                                                       : 0;
 }
 
 /* What was measured of one case. */
@@ -204,7 +205,7 @@ typedef struct bench_result {
 static ms_status measure_case(ms_bench_meter *meter, const bench_case *c, bench_graph *b, bench_result *out) {
     double before = 0, after = 0, twin_before = measure_twin(meter, c);
     MS_TRY(measure_limit(meter, c, &before));
-    MS_TRY(measure(meter->device, b, &out->seconds, &out->report));
+    MS_TRY(measure(meter->peak.device, b, &out->seconds, &out->report));
     MS_TRY(measure_limit(meter, c, &after));
     out->limit = 0.5 * (before + after);
     out->twin = 0.5 * (twin_before + measure_twin(meter, c));
@@ -219,7 +220,7 @@ static void print_case(const ms_bench_meter *meter, const bench_case *c, const b
         snprintf(beside, sizeof beside, ", %.2f of sgemm on this product %.1f", rate / result->twin, result->twin);
     fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", ms_op_get(c->op)->name, c->name,
             1e3 * result->seconds, rate, contraction ? "GFLOP/s" : "GB/s", result->limit > 0 ? rate / result->limit : 0,
-            contraction ? meter->flops_name : meter->bytes_name, result->limit, beside);
+            contraction ? meter->peak.name : meter->bytes_name, result->limit, beside);
     fflush(out);
 }
 
@@ -252,8 +253,7 @@ static ms_status run_case(ms_bench_meter *meter, const bench_case *c, training_m
 static ms_status run_table(ms_bench_meter *meter, FILE *out) {
     training_matmuls sums = {0, 0, 0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) MS_TRY(run_case(meter, &table[i], &sums, out));
-    fprintf(out, "matmuls of a training step together: %.2f of %s", sums.peak_seconds / sums.seconds,
-            meter->flops_name);
+    fprintf(out, "matmuls of a training step together: %.2f of %s", sums.peak_seconds / sums.seconds, meter->peak.name);
     if (sums.twin_seconds > 0) fprintf(out, ", %.2f of sgemm on these products", sums.twin_seconds / sums.seconds);
     fprintf(out, "\n");
     return MS_OK;
@@ -265,10 +265,10 @@ ms_status ms_bench_ops(const char *device_name, ms_numerics numerics, int n_thre
     ms_device *device = NULL;
     ms_bench_meter meter;
     MS_TRY(ms_device_open(&options, &device));
-    ms_status status = ms_bench_meter_init(device, device_name, n_threads, false, &meter);
+    ms_status status = ms_bench_meter_init(device, &meter);
     if (status == MS_OK) {
         fprintf(out, "%s, %s", device_name, ms_numerics_name(numerics));
-        if (meter.is_cpu) fprintf(out, ", %d threads", ms_device_threads(device));
+        if (meter.peak.is_cpu) fprintf(out, ", %d threads", ms_device_threads(device));
         fprintf(out, "; medians; limits measured before and after each row\n");
         status = run_table(&meter, out);
         ms_bench_meter_finish(&meter);

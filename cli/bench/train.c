@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/bench/limits.h"
 #include "cli/bench/meter.h"
 #include "cli/bench/snapshot.h"
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"
+#include "platform/median.h"
 #include "platform/random.h"
 
 enum { MAX_STEPS = 1000 };
@@ -36,7 +36,7 @@ static ms_status next_random(void *context, int n_sequences, int32_t *out_tokens
 static double median(const double *values, int n) {
     double sorted[MAX_STEPS];
     memcpy(sorted, values, (size_t)n * sizeof *sorted);
-    return ms_bench_median(sorted, n);
+    return ms_median(sorted, n);
 }
 
 /* Resident memory of this process in bytes, 0 when the kernel does not tell. */
@@ -261,10 +261,10 @@ static ms_status measure(bench *b) {
     contender *main_one = &b->main_one, *adamw = b->compare_adamw ? &b->adamw : NULL;
     MS_TRY(prepare(b));
     ms_bench_meter meter;
-    MS_TRY(ms_bench_meter_init(b->device, b->config->train.device, ms_device_threads(b->device), false, &meter));
+    MS_TRY(ms_bench_meter_init(b->device, &meter));
     /* Times of single ops come from steps of their own: on some devices they keep ops from overlapping. */
     ms_status status = time_steps(&meter, b->n_steps, main_one, adamw);
-    if (status == MS_OK) print_speed(main_one, adamw, meter.flops_name, b->n_steps, b->out);
+    if (status == MS_OK) print_speed(main_one, adamw, meter.peak.name, b->n_steps, b->out);
     ms_bench_meter_finish(&meter);
     bool is_cpu = ms_device_threads(b->device) > 0; /* works while the host does, and never beside it */
     if (status == MS_OK && !is_cpu) status = measure_snapshots(main_one, b->n_steps, b->out);

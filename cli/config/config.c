@@ -297,3 +297,19 @@ ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted
     }
     return MS_OK;
 }
+
+ms_status ms_config_fixed_text(const ms_config *config, char **out_text) {
+    size_t size = (size_t)N_KEYS * (MS_CONFIG_STRING_SIZE + 64) + 1, used = 0;
+    char *text = malloc(size);
+    *out_text = text;
+    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its fixed keys");
+    text[0] = '\0';
+    for (int i = 0; i < N_KEYS; i++) {
+        char value[MS_CONFIG_STRING_SIZE];
+        /* The folder of the data may move; that it is the same data shows in the tokenizer's hash. */
+        if (!keys[i].fixed || strcmp(keys[i].full_name, "data.directory") == 0) continue;
+        ms_config_value_text(config, &keys[i], value, sizeof value);
+        used += (size_t)snprintf(text + used, size - used, "%s=%s\n", keys[i].full_name, value);
+    }
+    return MS_OK;
+}

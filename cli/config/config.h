@@ -100,9 +100,12 @@ int64_t ms_config_tokens_per_step(const ms_config *config);
 /* Steps of the whole run: train.steps, or train.tokens in whole steps, rounded down. */
 int64_t ms_config_steps(const ms_config *config);
 
-/* Writes all keys as YAML, their docs as comments.  ms_config_load_file reads it back to the same values.  MS_IO,
- * MS_NO_SPACE. */
-ms_status ms_config_write(const ms_config *config, const char *path);
+/* All keys as YAML, their docs as comments: what ms_config_load_text reads back to the same values.  The caller frees
+   the text.  MS_OUT_OF_MEMORY. */
+ms_status ms_config_text(const ms_config *config, char **out_text);
+/* The keys that must not change when a run is resumed, "section.key=value" a line, but for the folder of the data.  The
+   caller frees the text.  MS_OUT_OF_MEMORY. */
+ms_status ms_config_fixed_text(const ms_config *config, char **out_text);
 /* Prints all keys with the values of `config`, what they accept and their docs, for --help-config. */
 void ms_config_print_help(const ms_config *config, FILE *stream);
 

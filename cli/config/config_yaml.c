@@ -156,51 +156,50 @@ ms_status ms_config_load_preset(ms_config *config, const char *name) {
                    best ? best : "", best ? "?" : "");
 }
 
-static ms_status write_string(ms_writer *writer, const char *text) {
-    MS_TRY(ms_writer_printf(writer, "\""));
+static void print_string(const char *text, FILE *stream) {
+    fputc('"', stream);
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        if (*c == '"' || *c == '\\') {
-            MS_TRY(ms_writer_printf(writer, "\\%c", *c));
-        } else if (*c < 0x20 || *c == 0x7F) {
-            MS_TRY(ms_writer_printf(writer, "\\x%02X", *c));
-        } else {
-            MS_TRY(ms_writer_write(writer, c, 1));
-        }
+        if (*c == '"' || *c == '\\')
+            fprintf(stream, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7F)
+            fprintf(stream, "\\x%02X", *c);
+        else
+            fputc(*c, stream);
     }
-    return ms_writer_printf(writer, "\"");
+    fputc('"', stream);
 }
 
-static ms_status write_key(ms_writer *writer, const ms_config *config, const ms_config_key *key) {
+static void print_key(const ms_config *config, const ms_config_key *key, FILE *stream) {
     char value[MS_CONFIG_STRING_SIZE], allowed[256];
     ms_config_value_text(config, key, value, sizeof value);
-    MS_TRY(ms_writer_printf(writer, "  # %s (%s)\n  %s: ", key->doc,
-                            ms_config_allowed_text(key, allowed, sizeof allowed), key->name));
+    fprintf(stream, "  # %s (%s)\n  %s: ", key->doc, ms_config_allowed_text(key, allowed, sizeof allowed), key->name);
     if (key->type == MS_CONFIG_STRING)
-        MS_TRY(write_string(writer, value));
+        print_string(value, stream);
     else
-        MS_TRY(ms_writer_printf(writer, "%s", value));
-    return ms_writer_printf(writer, "\n");
+        fputs(value, stream);
+    fputc('\n', stream);
 }
 
-static ms_status write_all(ms_writer *writer, const ms_config *config) {
+static void print_all(const ms_config *config, FILE *stream) {
     int n_keys;
     const ms_config_key *keys = ms_config_keys(&n_keys);
     for (int i = 0; i < n_keys; i++) {
         if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
-            MS_TRY(ms_writer_printf(writer, "%s# %s\n%s:\n", i ? "\n" : "", ms_config_section_doc(keys[i].section),
-                                    keys[i].section));
-        MS_TRY(write_key(writer, config, &keys[i]));
+            fprintf(stream, "%s# %s\n%s:\n", i ? "\n" : "", ms_config_section_doc(keys[i].section), keys[i].section);
+        print_key(config, &keys[i], stream);
     }
-    return MS_OK;
 }
 
-ms_status ms_config_write(const ms_config *config, const char *path) {
-    ms_writer writer;
-    MS_TRY(ms_writer_open(path, &writer));
-    ms_status status = write_all(&writer, config);
-    if (status == MS_OK) return ms_writer_commit(&writer);
-    ms_writer_abort(&writer);
-    return status;
+ms_status ms_config_text(const ms_config *config, char **out_text) {
+    size_t size;
+    *out_text = NULL;
+    FILE *stream = open_memstream(out_text, &size);
+    if (!stream) return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its text");
+    print_all(config, stream);
+    if (fclose(stream) == 0) return MS_OK;
+    free(*out_text);
+    *out_text = NULL;
+    return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its text");
 }
 
 void ms_config_print_help(const ms_config *config, FILE *stream) {

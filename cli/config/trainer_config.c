@@ -43,7 +43,6 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
                                .coefficients = config->muon.coefficients,
                                .scaling = config->muon.scaling,
                                .split = config->muon.split,
-                               .head_size = (int32_t)config->model.head_size,
                                .decay_mode = config->muon.decay_mode,
                                .decay = (float)config->muon.decay},
                       .adamw = {.lr = config->adamw.lr,

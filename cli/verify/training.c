@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/run.h"
+#include "cli/config/run_config.h"
+#include "cli/config/trainer_config.h"
 #include "platform/file.h"
 #include "platform/random.h"
 
@@ -43,8 +44,8 @@ static ms_status add_noise(ms_trainer *trainer, double noise) {
 }
 
 /* The steps alone, without logs and checkpoints. */
-static ms_status train_with_noise(ms_train_run *run, double noise, ms_verify_outcome *out) {
-    while (run->trainer->step < run->n_steps) {
+static ms_status train_with_noise(ms_run *run, double noise, ms_verify_outcome *out) {
+    while (run->trainer->step < run->options.n_steps) {
         ms_step_result result;
         MS_TRY(add_noise(run->trainer, noise));
         MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, &result));
@@ -72,7 +73,7 @@ static ms_status read_losses(const char *path, ms_verify_outcome *out) {
     return MS_OK;
 }
 
-static ms_status collect(const ms_train_run *run, ms_verify_outcome *out) {
+static ms_status collect(const ms_run *run, ms_verify_outcome *out) {
     memcpy(out->weights_sha256, run->weights_sha256, sizeof out->weights_sha256);
     memcpy(out->state_sha256, run->state_sha256, sizeof out->state_sha256);
     MS_TRY(read_losses(run->folder.metrics, out));
@@ -81,35 +82,57 @@ static ms_status collect(const ms_train_run *run, ms_verify_outcome *out) {
 
 /* ---- the run ---- */
 
-static ms_status train(const ms_verify_segment *segment, ms_train_run *run, ms_verify_outcome *out) {
-    MS_TRY(ms_logger_create(MS_LOG_WARNING, &run->logger));
+/* Of one segment. */
+typedef struct parts {
+    ms_device *device;
+    ms_run_config run_config;
+    ms_run_folder folder; /* to go on with, until the run takes it over */
+    ms_run *run;
+} parts;
+
+static ms_status start(const ms_verify_segment *segment, parts *p) {
     if (segment->resume) {
-        MS_TRY(ms_run_folder_resume(segment->folder, &run->folder, &run->config));
-        run->has_folder = true;
-        MS_TRY(ms_config_check_resume(&run->config, segment->config));
+        ms_config saved;
+        ms_config_defaults(&saved);
+        MS_TRY(ms_run_folder_resume(segment->folder, &p->folder));
+        MS_TRY(ms_config_load_file(&saved, p->folder.config));
+        MS_TRY(ms_config_check_resume(&saved, segment->config));
     }
-    run->config = *segment->config;
-    run->quiet = true;
-    MS_TRY(ms_train_run_plan(run));
-    if (run->n_steps > MS_VERIFY_MAX_STEPS)
-        return MS_FAIL(MS_INVALID, "verify: %lld steps, at most %d", (long long)run->n_steps, MS_VERIFY_MAX_STEPS);
-    MS_TRY(ms_train_run_start(run, segment->folder));
-    if (segment->plant) MS_TRY(plant(run->trainer, segment->plant));
-    if (segment->noise != 0) return train_with_noise(run, segment->noise, out);
-    MS_TRY(ms_train_run_train(run));
-    if (run->trainer->step < run->n_steps) return MS_FAIL(MS_INTERRUPTED, "verify: interrupted");
-    return collect(run, out);
+    MS_TRY(ms_run_config_init(segment->config, &p->run_config));
+    p->run_config.options.log_every = 0;
+    p->run_config.options.log_level = MS_LOG_WARNING;
+    ms_device_options device = ms_device_options_from_config(segment->config);
+    MS_TRY(ms_device_open(&device, &p->device));
+    MS_TRY(ms_run_open(p->device, &p->run_config.options, &p->run));
+    return segment->resume ? ms_run_resume(p->run, &p->folder) : ms_run_create(p->run, segment->folder);
+}
+
+static ms_status train(const ms_verify_segment *segment, parts *p, ms_verify_outcome *out) {
+    int64_t n_steps = ms_config_steps(segment->config);
+    if (n_steps > MS_VERIFY_MAX_STEPS)
+        return MS_FAIL(MS_INVALID, "verify: %lld steps, at most %d", (long long)n_steps, MS_VERIFY_MAX_STEPS);
+    MS_TRY(start(segment, p));
+    if (segment->plant) MS_TRY(plant(p->run->trainer, segment->plant));
+    if (segment->noise != 0) return train_with_noise(p->run, segment->noise, out);
+    MS_TRY(ms_run_train(p->run));
+    if (p->run->trainer->step < n_steps) return MS_FAIL(MS_INTERRUPTED, "verify: interrupted");
+    return collect(p->run, out);
+}
+
+static void close_parts(parts *p) {
+    ms_run_close(p->run);
+    ms_device_close(p->device);
+    ms_run_config_finish(&p->run_config);
+    ms_run_folder_close(&p->folder);
 }
 
 ms_status ms_verify_train(const ms_verify_segment *segment, ms_verify_outcome *out) {
     memset(out, 0, sizeof *out);
-    ms_train_run run;
-    memset(&run, 0, sizeof run);
-    run.folder.lock = -1;
-    ms_status status = train(segment, &run, out);
+    parts p = {.folder = {.lock = -1}};
+    ms_status status = train(segment, &p, out);
     char message[1024];
     snprintf(message, sizeof message, "%s", ms_status_message()); /* closing may overwrite it */
-    ms_train_run_close(&run);
+    close_parts(&p);
     if (status == MS_OK) return MS_OK;
     ms_verify_outcome_finish(out);
     return ms_status_set(status, "%s", message);

@@ -9,6 +9,7 @@
 
 #include "cli/config/config.h"
 #include "cli/config/config_request.h"
+#include "cli/config/trainer_config.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
 
@@ -183,10 +184,58 @@ START_TEST(split_attention_frees_the_width) {
 }
 END_TEST
 
+/* Those that a program gets without a configuration. */
+START_TEST(defaults_are_the_trainers) {
+    const ms_trainer_options want = ms_trainer_options_from_config(&config, 0), have = ms_trainer_defaults();
+#define SAME(field) ck_assert_msg(have.field == want.field, #field " is %g, %g", (double)have.field, (double)want.field)
+    SAME(model.layers);
+    SAME(model.width);
+    SAME(model.heads);
+    SAME(model.kv_heads);
+    SAME(model.head_size);
+    SAME(model.feed_forward);
+    SAME(model.vocabulary);
+    SAME(model.sequence_length);
+    SAME(model.activation);
+    SAME(model.tied_head);
+    SAME(model.merged);
+    SAME(model.qk_norm);
+    SAME(model.recompute);
+    SAME(model.storage);
+    SAME(model.rope_layout);
+    SAME(model.residual_scale);
+    SAME(model.residual_scale_init);
+    SAME(model.norm_epsilon);
+    SAME(model.rope_base);
+    SAME(model.init_scheme);
+    SAME(model.init_std);
+    SAME(model.init_depth_factor);
+    SAME(optimizer.kind);
+    SAME(optimizer.gradient_clip);
+    SAME(optimizer.muon.coefficients);
+    SAME(optimizer.muon.scaling);
+    SAME(optimizer.muon.split);
+    SAME(optimizer.muon.decay_mode);
+    SAME(optimizer.muon.decay);
+    SAME(optimizer.muon.nesterov);
+    SAME(optimizer.adamw.beta1);
+    SAME(optimizer.adamw.beta2);
+    SAME(optimizer.adamw.epsilon);
+    SAME(optimizer.adamw.matrix_decay);
+    SAME(schedule.kind);
+    SAME(schedule.warmup_steps);
+    SAME(schedule.final_fraction);
+    SAME(optimizer.muon.lr);
+    SAME(optimizer.muon.momentum);
+    SAME(optimizer.adamw.lr);
+    SAME(seed);
+    SAME(batch_sequences);
+    SAME(accumulation);
+#undef SAME
+}
+END_TEST
+
 START_TEST(what_is_written_reads_back) {
-    char folder[] = "/tmp/ms_config_XXXXXX";
-    ck_assert_ptr_nonnull(mkdtemp(folder));
-    char *path = ms_path_join(folder, "config.yaml");
     ck_assert_int_eq(ms_config_set(&config, "sample.prompt", "tab\t, \"quote\", back\\slash,\nline # : \xc3\xa9"),
                      MS_OK);
     ck_assert_int_eq(ms_config_set(&config, "muon.decay_mode", "both"), MS_OK);
@@ -195,13 +244,13 @@ START_TEST(what_is_written_reads_back) {
     config.train.seed = INT64_C(9007199254740991);
     config.train.tokens = INT64_C(999999999999999);
     config.model.recompute = true;
-    ck_assert_msg(ms_config_write(&config, path) == MS_OK, "%s", ms_status_message());
+    char *text;
+    ck_assert_msg(ms_config_text(&config, &text) == MS_OK, "%s", ms_status_message());
     ms_config back;
     ms_config_defaults(&back);
-    ck_assert_msg(ms_config_load_file(&back, path) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_config_load_text(&back, "text", text, strlen(text)) == MS_OK, "%s", ms_status_message());
     ck_assert_mem_eq(&back, &config, sizeof config);
-    free(path);
-    ck_assert_int_eq(ms_directory_remove(folder), MS_OK);
+    free(text);
     expect(ms_config_load_file(&back, "/tmp/there/is/no/such.yaml"), MS_NOT_FOUND, "/tmp/there/is/no/such.yaml");
 }
 END_TEST
@@ -320,6 +369,7 @@ int main(void) {
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
+    tcase_add_test(tests, defaults_are_the_trainers);
     tcase_add_test(tests, what_is_written_reads_back);
     tcase_add_test(tests, command_line_wins_over_file_over_preset);
     tcase_add_test(tests, reference_names_work);

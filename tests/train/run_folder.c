@@ -6,18 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "train/run_folder.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
+#include "train/run_folder.h"
 
 static char base[64];
-static ms_config config;
+static const char config_text[] = "train:\n  seed: 77\n";
 
 static void make_base(void) {
     snprintf(base, sizeof base, "/tmp/ms_run_XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(base));
-    ms_config_defaults(&config);
-    config.train.seed = 77;
 }
 
 static void remove_base(void) { ms_directory_remove(base); }
@@ -35,16 +33,22 @@ static void expect(ms_status got, ms_status status, const char *part) {
 
 START_TEST(a_run_is_made_and_resumed) {
     ms_run_folder folder;
-    ck_assert_msg(ms_run_folder_create(below("a/b"), &config, &folder) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_run_folder_create(below("a/b"), config_text, &folder) == MS_OK, "%s", ms_status_message());
     ck_assert(ms_is_directory(folder.checkpoints) && ms_is_directory(folder.plots) && ms_file_exists(folder.config));
     ck_assert(!ms_file_exists(folder.metrics) && !ms_file_exists(folder.spectra) && !ms_file_exists(folder.log));
     ms_run_folder_close(&folder);
     ms_run_folder_close(&folder);
 
-    expect(ms_run_folder_create(below("a/b"), &config, &folder), MS_INVALID, "exists and holds 4 entries");
-    ms_config saved;
-    ck_assert_msg(ms_run_folder_resume(below("a/b"), &folder, &saved) == MS_OK, "%s", ms_status_message());
-    ck_assert_int_eq(saved.train.seed, 77);
+    expect(ms_run_folder_create(below("a/b"), config_text, &folder), MS_INVALID, "exists and holds 4 entries");
+    expect(ms_run_folder_check_new(below("a/b")), MS_INVALID, "exists and holds 4 entries");
+    ck_assert_int_eq(ms_run_folder_check_new(below("a/c")), MS_OK);
+    ck_assert_msg(ms_run_folder_resume(below("a/b"), &folder) == MS_OK, "%s", ms_status_message());
+    char *saved;
+    size_t size;
+    ck_assert_int_eq(ms_file_read(folder.config, &saved, &size), MS_OK);
+    ck_assert_uint_eq(size, strlen(config_text));
+    ck_assert_mem_eq(saved, config_text, size);
+    free(saved);
     ms_run_folder_close(&folder);
     ck_assert_int_eq(ms_run_folder_open(below("a/b"), &folder), MS_OK);
     ms_run_folder_close(&folder);
@@ -54,41 +58,38 @@ END_TEST
 START_TEST(an_empty_folder_may_be_used) {
     ms_run_folder folder;
     ck_assert_int_eq(ms_directory_create(below("empty")), MS_OK);
-    ck_assert_msg(ms_run_folder_create(below("empty"), &config, &folder) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_run_folder_create(below("empty"), config_text, &folder) == MS_OK, "%s", ms_status_message());
     ms_run_folder_close(&folder);
 }
 END_TEST
 
 START_TEST(what_is_no_run_is_refused) {
     ms_run_folder folder;
-    ms_config saved;
-    expect(ms_run_folder_resume(below("none"), &folder, &saved), MS_NOT_FOUND, "no run folder");
+    expect(ms_run_folder_resume(below("none"), &folder), MS_NOT_FOUND, "no run folder");
     expect(ms_run_folder_open(below("none"), &folder), MS_NOT_FOUND, "no run folder");
     ck_assert_int_eq(ms_directory_create(below("other")), MS_OK);
     expect(ms_run_folder_open(below("other"), &folder), MS_NOT_FOUND, "has no config.yaml");
-    expect(ms_run_folder_create("", &config, &folder), MS_INVALID, "name is empty");
+    expect(ms_run_folder_create("", config_text, &folder), MS_INVALID, "name is empty");
+    expect(ms_run_folder_check_new(""), MS_INVALID, "name is empty");
     ck_assert_int_eq(ms_file_write(below("file"), "x", 1), MS_OK);
-    expect(ms_run_folder_create(below("file"), &config, &folder), MS_IO, "a file is in the way");
-    ck_assert_int_eq(ms_file_write(below("other/config.yaml"), "modle: 1\n", 9), MS_OK);
-    expect(ms_run_folder_resume(below("other"), &folder, &saved), MS_INVALID, "config.yaml:1: unknown section modle");
+    expect(ms_run_folder_create(below("file"), config_text, &folder), MS_IO, "a file is in the way");
 }
 END_TEST
 
 START_TEST(one_process_writes_a_run) {
     ms_run_folder folder, second;
-    ms_config saved;
-    ck_assert_int_eq(ms_run_folder_create(below("run"), &config, &folder), MS_OK);
-    expect(ms_run_folder_resume(below("run"), &second, &saved), MS_IO, "is being written by another process");
+    ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &folder), MS_OK);
+    expect(ms_run_folder_resume(below("run"), &second), MS_IO, "is being written by another process");
     pid_t child = fork();
     if (child == 0) {
         /* The child's own copy of the descriptor would keep the lock's owner alive, so it asks through a new open. */
-        _exit(ms_run_folder_resume(below("run"), &second, &saved) == MS_IO ? 0 : 1);
+        _exit(ms_run_folder_resume(below("run"), &second) == MS_IO ? 0 : 1);
     }
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     ms_run_folder_close(&folder);
-    ck_assert_msg(ms_run_folder_resume(below("run"), &second, &saved) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_run_folder_resume(below("run"), &second) == MS_OK, "%s", ms_status_message());
     ms_run_folder_close(&second);
 }
 END_TEST
@@ -96,10 +97,10 @@ END_TEST
 START_TEST(an_unwritable_place_is_named) {
     ms_run_folder folder;
     /* /proc refuses new folders even to the superuser. */
-    expect(ms_run_folder_create("/proc/muonscope/run", &config, &folder), MS_NOT_FOUND, "/proc/muonscope");
+    expect(ms_run_folder_create("/proc/muonscope/run", config_text, &folder), MS_NOT_FOUND, "/proc/muonscope");
     if (geteuid() == 0) return; /* the superuser may write anywhere else */
     ck_assert_int_eq(mkdir(below("closed"), 0555), 0);
-    expect(ms_run_folder_create(below("closed"), &config, &folder), MS_IO, "cannot write to run folder");
+    expect(ms_run_folder_create(below("closed"), config_text, &folder), MS_IO, "cannot write to run folder");
 }
 END_TEST
 

@@ -1,0 +1,37 @@
+#include "backend/cpu/cpu_sgemm.h"
+
+#include <cblas.h>
+#include <stdlib.h>
+
+#include "backend/cpu/cpu_blas.h"
+#include "platform/clock.h"
+#include "platform/median.h"
+#include "platform/thread.h"
+
+double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
+    enum { RUNS = 9 };
+    int64_t m = product->m, n = product->n, k = product->k;
+    float *a = malloc(sizeof *a * (size_t)(m * k + k * n + m * n));
+    if (!a) return 0;
+    float *b = a + m * k, *y = b + k * n;
+    for (int64_t i = 0; i < m * k + k * n; i++) a[i] = (float)(i % 7) - 3;
+    ms_cpu_blas_prepare();
+    ms_cpu_blas_set_threads(n_threads ? n_threads : ms_processor_count());
+    double seconds[RUNS];
+    for (int i = -1; i < RUNS; i++) {
+        double begin = ms_clock_seconds();
+        cblas_sgemm(CblasRowMajor, product->transpose_a ? CblasTrans : CblasNoTrans,
+                    product->transpose_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1, a,
+                    (blasint)(product->transpose_a ? m : k), b, (blasint)(product->transpose_b ? k : n), 0, y,
+                    (blasint)n);
+        if (i >= 0) seconds[i] = ms_clock_seconds() - begin;
+    }
+    ms_cpu_blas_set_threads(1);
+    free(a);
+    return 2e-9 * (double)m * (double)n * (double)k / ms_median(seconds, RUNS);
+}
+
+double ms_cpu_sgemm_peak(int n_threads) {
+    const ms_cpu_product square = {1536, 1536, 1536, false, false};
+    return ms_cpu_sgemm(&square, n_threads);
+}

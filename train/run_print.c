@@ -1,0 +1,68 @@
+/* What a run says of itself before it starts. */
+#include "train/run.h"
+
+void ms_run_device(const ms_run *run, char *out, size_t size) {
+    const ms_device *device = run->device;
+    const ms_device_info *info = ms_device_get_info(device);
+    const char *name = run->trainer->options.device_name, *numerics = ms_numerics_name(run->trainer->numerics);
+    if (ms_device_threads(device) > 0)
+        snprintf(out, size, "%s, %d threads, %s numerics", name, ms_device_threads(device), numerics);
+    else
+        snprintf(out, size, "%s, %s numerics: %s, %s%s", name, numerics, info->description,
+                 info->uuid[0] ? "UUID " : "", info->uuid[0] ? info->uuid : "no UUID");
+}
+
+static void print_model(const ms_run *run, FILE *stream) {
+    const ms_model_config *model = &run->trainer->options.model;
+    fprintf(stream,
+            "model         %d layers, width %d, %d heads (%d kv) of %d, feed-forward %d, vocabulary %d, sequence %d\n",
+            model->layers, model->width, model->heads, model->kv_heads, model->head_size, model->feed_forward,
+            model->vocabulary, model->sequence_length);
+    fprintf(stream, "parameters    %lld\n", (long long)run->trainer->facts.parameters);
+    fprintf(stream, "storage       %s\n",
+            model->storage == MS_DTYPE_BF16
+                ? "bf16 activations and compute copies of the weights; f32 weights, gradients and optimizer"
+                : "f32");
+    const ms_optimizer_config *optimizer = &run->trainer->options.optimizer;
+    if (optimizer->kind == MS_OPTIMIZER_MUON)
+        fprintf(stream, "optimizer     muon (%s, %s) on the matrices, adamw on the rest\n",
+                ms_coefficients_names[optimizer->muon.coefficients], ms_muon_split_names[optimizer->muon.split]);
+    else
+        fprintf(stream, "optimizer     adamw\n");
+}
+
+static void print_steps(const ms_run *run, FILE *stream) {
+    const ms_trainer_facts *facts = &run->trainer->facts;
+    fprintf(stream, "data          %s, %lld training sequences of %d tokens\n", run->options.data,
+            (long long)ms_dataset_sequences(run->train), run->trainer->options.model.sequence_length);
+    fprintf(stream, "step          %lld tokens, %d nodes, %.3g GFLOP (model: %.4g MFLOP per token)\n",
+            (long long)facts->tokens_per_step, facts->nodes_per_step, facts->step_flops / 1e9,
+            facts->model_flops_per_token / 1e6);
+    fprintf(stream, "run           %lld steps, %.4g tokens\n", (long long)run->options.n_steps,
+            (double)run->options.n_steps * (double)facts->tokens_per_step);
+}
+
+/* Device memory is the plan; the host's share is what the tracker and a checkpoint's copy take. */
+static void print_memory(const ms_run *run, FILE *stream) {
+    const ms_memory_plan *memory = &run->trainer->facts.memory;
+    const double mib = 1048576;
+    fprintf(stream,
+            "memory        %.1f MiB planned: parameters %.1f, gradients %.1f, optimizer %.1f, temporaries %.1f, "
+            "scratch %.1f, other %.1f\n",
+            (double)memory->total / mib, (double)memory->parameters / mib, (double)memory->gradients / mib,
+            (double)memory->optimizer_state / mib, (double)memory->arena / mib, (double)memory->workspace / mib,
+            (double)memory->other_variables / mib);
+    size_t tracker =
+        run->options.tracker_every > 0 ? ms_tracking_planned_bytes(run->trainer, &run->options.tracking) : 0;
+    fprintf(stream, "host memory   tracker %.1f MiB, a checkpoint's copy %.1f MiB while it is written\n",
+            (double)tracker / mib, (double)(memory->parameters + memory->optimizer_state) / mib);
+}
+
+void ms_run_print(const ms_run *run, FILE *stream) {
+    char device[400];
+    ms_run_device(run, device, sizeof device);
+    fprintf(stream, "device        %s\n", device);
+    print_model(run, stream);
+    print_steps(run, stream);
+    print_memory(run, stream);
+}
