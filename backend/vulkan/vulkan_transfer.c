@@ -43,6 +43,7 @@ void ms_vulkan_transfer_finish(ms_vulkan_transfer *transfer) {
    made when a slot is first used: small transfers get a small one. */
 static ms_status begin_slot(ms_vulkan_transfer *transfer, ms_vulkan_lane *lane, ms_vulkan_memory_kind kind, size_t size,
                             ms_vulkan_slot *slots, int *next, ms_vulkan_slot **out) {
+    *out = NULL;
     ms_vulkan_slot *slot = &slots[*next];
     MS_TRY(ms_vulkan_wait(transfer->lanes, lane, slot->busy_until));
     *next = (*next + 1) % MS_VULKAN_SLOTS;
