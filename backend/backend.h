@@ -4,6 +4,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ms_numerics {
     MS_NUMERICS_FAST,  /* what users train with; repeats bit for bit on one device at a given thread count */
     MS_NUMERICS_EXACT, /* the executable specification: the same bits on every device and thread count */
@@ -145,5 +149,9 @@ typedef struct ms_op_time {
 void ms_program_set_timing(ms_program *program, bool on);
 /* out: MS_OP_COUNT entries, indexed by op. */
 void ms_program_get_times(const ms_program *program, ms_op_time *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

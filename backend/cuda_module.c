@@ -8,6 +8,7 @@
 #include <string.h>
 #include <threads.h>
 
+#include "platform/environment.h"
 #include "platform/library.h"
 
 static once_flag once = ONCE_FLAG_INIT;
@@ -44,11 +45,10 @@ static ms_status load_beside(const char *name) {
 }
 
 static void load_once(void) {
-    const char *named = getenv("MUONSCOPE_CUDA_MODULE");
-    bool is_named = named && *named;
-    ms_status status = is_named ? load(named) : load_beside("muonscope-cuda.so");
-    if (status == MS_NOT_FOUND && !is_named) status = load_beside("muonscope/muonscope-cuda.so");
-    if (status == MS_NOT_FOUND && !is_named)
+    const char *named = ms_environment_text(MS_ENVIRONMENT_CUDA_MODULE);
+    ms_status status = named ? load(named) : load_beside("muonscope-cuda.so");
+    if (status == MS_NOT_FOUND && !named) status = load_beside("muonscope/muonscope-cuda.so");
+    if (status == MS_NOT_FOUND && !named)
         snprintf(
             reason, sizeof reason,
             "no module muonscope-cuda.so beside libmuonscope or in muonscope/ there (it is built where nvcc is found)");

@@ -19,7 +19,7 @@ command -v clang-format-14 >/dev/null || {
 
 # on_all_files OPTIONS...
 on_all_files() {
-    find platform backend model optim tracker train cli tests -name '*.[ch]' | sort | xargs -n 16 clang-format-14 "$@"
+    find platform backend model optim tracker train library cli examples tests -name '*.[ch]' | sort | xargs -n 16 clang-format-14 "$@"
 }
 
 case "${1:-check}" in

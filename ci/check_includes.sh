@@ -68,7 +68,7 @@ if [ "${1:-}" = self-test ]; then
 fi
 cd "${1:-$here/..}"
 
-find platform backend shaders model optim tracker train library cli tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.comp' \
+find platform backend shaders model optim tracker train library cli examples tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.comp' \
     -o -name '*.glsl' | sort | xargs awk '
 # The folder of a file that has a row in the table: the longest.
 function layer(path,    name) {
@@ -137,6 +137,7 @@ BEGIN {
     row("cli/verify", may["cli/config"] " backend/cases")
     row("cli/bench", may["cli/config"] " backend/cpu")
     row("cli", may["cli/config"] " tracker/plot library cli/verify cli/bench")
+    row("examples", may["train"] " library")
     row("tests", may["cli"] " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
     # The speed of OpenBLAS, which that of training is compared with.
     may["train"] = may["train"] "backend/cpu "
@@ -164,8 +165,8 @@ FNR == 1 {
     path = angled[2]
     n_includes++
     if (n_includes == 1 && own != "") report("the first include must be \"" own "\"")
-    if (path ~ /^(cblas|lapacke|omp)[a-z_]*\.h$/ && FILENAME !~ /^(backend\/cpu|tracker|tests|cli\/bench)\//)
-        report("<" path "> belongs in backend/cpu, tracker and cli/bench")
+    if (path ~ /^(cblas|lapacke|omp)[a-z_]*\.h$/ && FILENAME !~ /^(platform|backend\/cpu|tracker|tests|cli\/bench)\//)
+        report("<" path "> belongs in platform, backend/cpu, tracker and cli/bench")
     if (path ~ /^(vulkan\/|volk\.h)/ && FILENAME !~ /^(backend|tests)\/vulkan\//)
         report("<" path "> belongs in backend/vulkan")
     if (path ~ /^cu(da|blas)[A-Za-z_]*\.h$/ && FILENAME !~ /^(backend\/cuda|tests\/cuda_(host|module))\//)

@@ -7,7 +7,7 @@
 #include "cli/bench/tracker.h"
 #include "cli/bench/train.h"
 #include "cli/config/config_request.h"
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "platform/thread.h"
 
 /* ---- bench train ---- */
@@ -227,6 +227,9 @@ static int bench_all(int argc, char **argv) {
     if (status == MS_OK) status = bench_devices(arguments.device, arguments.preset);
     return ms_exit_status(status);
 }
+
+const ms_command *const ms_commands_bench[] = {&all_command,     &train_command, &ops_command,
+                                               &tracker_command, &model_command, NULL};
 
 int ms_cmd_bench(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "--";

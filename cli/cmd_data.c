@@ -3,11 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "model/data/dataset_check.h"
 #include "model/data/dataset_prepare.h"
-
-int ms_cmd_data(int argc, char **argv);
 
 static ms_status print_help(const ms_command *command) {
     ms_command_print(command, stdout);
@@ -142,6 +140,8 @@ static ms_status info(int argc, char **argv) {
     ms_sidecar_finish(&sidecar);
     return MS_OK;
 }
+
+const ms_command *const ms_commands_data[] = {&prepare_command, &info_command, NULL};
 
 int ms_cmd_data(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "prepare") == 0) return ms_exit_status(prepare(argc - 1, argv + 1));

@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "platform/processor.h"
-
-int ms_cmd_devices(int argc, char **argv);
 
 enum { MAX_DEVICES = 64 };
 
@@ -95,6 +93,8 @@ static ms_status list(bool json) {
     print_text(devices, n);
     return MS_OK;
 }
+
+const ms_command *const ms_commands_devices[] = {&command, NULL};
 
 int ms_cmd_devices(int argc, char **argv) {
     struct arguments arguments = {false};

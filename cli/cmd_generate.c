@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "train/run_folder.h"
 #include "train/text.h"
 #include "cli/config/trainer_config.h"
@@ -61,6 +61,8 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     ms_tokenizer_close(tokenizer);
     return status;
 }
+
+const ms_command *const ms_commands_generate[] = {&command, NULL};
 
 int ms_cmd_generate(int argc, char **argv) {
     struct arguments arguments = {.tokens = -1, .top_k = -1, .step = -1, .temperature = -1};

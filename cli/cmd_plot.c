@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "cli/options/suggest.h"
 #include "platform/file.h"
 #include "tracker/plot/plot.h"
@@ -81,6 +81,8 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     free(folder);
     return status;
 }
+
+const ms_command *const ms_commands_plot[] = {&command, NULL};
 
 int ms_cmd_plot(int argc, char **argv) {
     struct plot_arguments arguments = {0};

@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "model/data/bpe_train.h"
 #include "model/data/corpus.h"
 #include "model/data/tokenizer.h"
 #include "platform/file.h"
-
-int ms_cmd_tokenizer(int argc, char **argv);
 
 /* Text is read for training in pieces of this size: the cut at the end of a line touches few words. */
 enum { TRAIN_CHUNK_BYTES = 1 << 20 };
@@ -238,6 +236,8 @@ static ms_status decode(int argc, char **argv) {
     ms_tokenizer_close(tokenizer);
     return status;
 }
+
+const ms_command *const ms_commands_tokenizer[] = {&train_command, &encode_command, &decode_command, NULL};
 
 int ms_cmd_tokenizer(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "train") == 0) return ms_exit_status(train(argc - 1, argv + 1));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/ir/passes.h"
+#include "cli/commands.h"
 #include "cli/config/config_request.h"
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
@@ -134,6 +135,8 @@ static void close_job(struct job *job) {
     ms_run_config_finish(&job->run_config);
     ms_run_folder_close(&job->folder);
 }
+
+const ms_command *const ms_commands_train[] = {&command, NULL};
 
 int ms_cmd_train(int argc, char **argv) {
     struct arguments arguments;

@@ -2,12 +2,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "cli/options/suggest.h"
 #include "cli/verify/ops.h"
 #include "cli/verify/runs.h"
-
-int ms_cmd_verify(int argc, char **argv);
 
 enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
@@ -226,6 +224,8 @@ static ms_status verify(const struct arguments *arguments) {
     for (int i = 0; i < MAX_SUBJECTS; i++) ms_verify_subject_close(&plan.subjects[i]);
     return status;
 }
+
+const ms_command *const ms_commands_verify[] = {&command, NULL};
 
 int ms_cmd_verify(int argc, char **argv) {
     struct arguments arguments;

@@ -3,44 +3,53 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/options/options.h"
+#include "cli/commands.h"
 #include "cli/options/suggest.h"
 #include "library/version.h"
-
-#define X(name, help) int ms_cmd_##name(int argc, char **argv);
-#include "cli/commands.def"
-#undef X
-
-struct subcommand {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-};
-
-static const struct subcommand subcommands[] = {
-#define X(name, help) {#name, ms_cmd_##name, help},
-#include "cli/commands.def"
-#undef X
-    {NULL, NULL, NULL}};
+#include "platform/environment.h"
 
 static void print_help(void) {
     printf("muonscope trains small language models with the Muon optimizer and tracks the spectrum of every weight "
            "matrix.\n\nUsage: muonscope <subcommand> [options]\n\nSubcommands:\n");
-    for (const struct subcommand *row = subcommands; row->name; row++) printf("  %-12s%s\n", row->name, row->help);
+    for (const ms_subcommand *row = ms_subcommands; row->name; row++) printf("  %-12s%s\n", row->name, row->help);
     printf("\nOptions:\n  --help      Print this text; after a subcommand, its options\n"
-           "  --version   Print the version\n");
+           "  --version   Print the version\n"
+           "  --manual    Print the manual page, for man -l\n"
+           "  --completion\n"
+           "              Print the completion for bash: source <(muonscope --completion)\n\nEnvironment:\n");
+    for (int i = 0; i < MS_ENVIRONMENT_COUNT; i++) {
+        const ms_environment_row *row = ms_environment_get_row((ms_environment)i);
+        char name[64];
+        snprintf(name, sizeof name, "%s=%s", row->name, row->argument);
+        printf("  %-36s%s\n", name, row->help);
+    }
+}
+
+/* A variable that nothing reads is most likely a misspelt one. */
+static void warn_of_unknown_variables(void) {
+    char name[128];
+    for (int i = 0; ms_environment_unknown(i, name, sizeof name); i++) {
+        ms_suggestion suggestion;
+        ms_suggestion_init(name, &suggestion);
+        for (int j = 0; j < MS_ENVIRONMENT_COUNT; j++)
+            ms_suggestion_offer(&suggestion, ms_environment_get_row((ms_environment)j)->name);
+        const char *best = ms_suggestion_best(&suggestion);
+        fprintf(stderr, "muonscope: warning: no variable of muonscope is called %s%s%s\n", name,
+                best ? "; did you mean " : "", best ? best : "");
+    }
 }
 
 static int unknown_subcommand(const char *name) {
     ms_suggestion suggestion;
     ms_suggestion_init(name, &suggestion);
-    for (const struct subcommand *row = subcommands; row->name; row++) ms_suggestion_offer(&suggestion, row->name);
+    for (const ms_subcommand *row = ms_subcommands; row->name; row++) ms_suggestion_offer(&suggestion, row->name);
     const char *best = ms_suggestion_best(&suggestion);
     if (best) return ms_exit_status(MS_FAIL(MS_USAGE, "unknown subcommand '%s'; did you mean '%s'?", name, best));
     return ms_exit_status(MS_FAIL(MS_USAGE, "unknown subcommand '%s'; see muonscope --help", name));
 }
 
 int main(int argc, char **argv) {
+    warn_of_unknown_variables();
     if (argc < 2) return ms_exit_status(MS_FAIL(MS_USAGE, "a subcommand is needed; see muonscope --help"));
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
@@ -50,7 +59,15 @@ int main(int argc, char **argv) {
         printf("muonscope %s\n", ms_version());
         return 0;
     }
-    for (const struct subcommand *row = subcommands; row->name; row++)
+    if (strcmp(argv[1], "--manual") == 0) {
+        ms_manual_print(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--completion") == 0) {
+        ms_completion_print(stdout);
+        return 0;
+    }
+    for (const ms_subcommand *row = ms_subcommands; row->name; row++)
         if (strcmp(argv[1], row->name) == 0) return row->run(argc - 1, argv + 1);
     return unknown_subcommand(argv[1]);
 }

@@ -10,6 +10,10 @@
 #include "backend/exact_constants.h"
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Choices, each with its names by value, which end with NULL. */
 
 typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU } ms_activation;
@@ -120,5 +124,9 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
 
 /* f32 logits [1, V] of the row of `hidden` [N, C] that the i32 view `row` [1] names. */
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

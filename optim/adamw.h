@@ -4,6 +4,10 @@
 
 #include "optim/rule.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_adamw_settings {
     double lr;                   /* peak rate, >= 0 */
     float beta1, beta2, epsilon; /* betas in [0, 1), epsilon > 0 */
@@ -11,5 +15,9 @@ typedef struct ms_adamw_settings {
 } ms_adamw_settings;
 
 extern const ms_optimizer_rule ms_adamw_rule;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "optim/orthogonalise.h"
 #include "optim/rule.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Choices, each with its names by value, which end with NULL. */
 
 typedef enum ms_muon_scaling {
@@ -47,5 +51,9 @@ extern const ms_optimizer_rule ms_muon_rule;
 
 /* The scale of the orthogonalised update of a rows x columns matrix. */
 double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

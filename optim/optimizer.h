@@ -7,6 +7,10 @@
 #include "optim/muon.h"
 #include "optim/rule.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ms_optimizer_kind {
 #define RULE(upper, lower) MS_OPTIMIZER_##upper,
 #include "optim/rules.def"
@@ -83,5 +87,9 @@ ms_status ms_optimizer_step_at(const ms_optimizer *optimizer, int64_t step, doub
 /* Where the sum of squares of a row group of a layer of a parameter stands in the outputs; layer and group are 0 for
    what is no matrix. */
 int ms_optimizer_norm_index(const ms_optimizer *optimizer, int i_parameter, int layer, int group);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { MS_MAX_ORTHOGONALISE_STEPS = 10 };
 
 typedef enum ms_coefficients {
@@ -31,5 +35,9 @@ const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients);
 /* u [L,R,C] -> [L,R,C], about U V^T of each matrix.  Errors as in backend/ir/graph.h: MS_NO_TENSOR and a status in the
  * graph. */
 ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coefficients);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

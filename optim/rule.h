@@ -5,6 +5,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { MS_MAX_RULE_STATES = 4, MS_MAX_RULE_SCALARS = 6 };
 
 /* One trained variable as the optimizer sees it. */
@@ -62,5 +66,9 @@ typedef struct ms_rule_use {
     const ms_optimizer_rule *rule;
     const void *settings;
 } ms_rule_use;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

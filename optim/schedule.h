@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ms_schedule_kind {
     MS_SCHEDULE_CONSTANT,
     MS_SCHEDULE_COSINE, /* half a cosine from 1 to final_fraction (Loshchilov & Hutter 2017) */
@@ -21,5 +25,9 @@ typedef struct ms_schedule {
 
 /* step counts from 0.  In [0, 1] for final_fraction in [0, 1]; stays at final_fraction beyond total_steps. */
 double ms_schedule_factor(const ms_schedule *schedule, int64_t step);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A read-only memory map of a whole file. */
 typedef struct ms_map {
     const uint8_t *data; /* NULL for an empty file */
@@ -67,5 +71,9 @@ char *ms_path_join(const char *directory, const char *name);
 /* A status from errno: ENOSPC and EDQUOT give MS_NO_SPACE, ENOENT MS_NOT_FOUND, the rest MS_IO; message
    "<what> <path>: <strerror>". */
 ms_status ms_status_from_errno(int error, const char *what, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

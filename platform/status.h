@@ -4,6 +4,10 @@
 #ifndef MS_PLATFORM_STATUS_H
 #define MS_PLATFORM_STATUS_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* X(code, text): what went wrong, and what a caller may do about it. */
 #define MS_STATUS_CODES(X)                                                                                             \
     X(OK, "ok")                       /* nothing to do */                                                              \
@@ -55,5 +59,9 @@ ms_status ms_status_note(ms_status status, const char *format, ...) __attribute_
         ms_status ms_try_status_ = (call);                                                                             \
         if (ms_try_status_ != MS_OK) return ms_status_note(ms_try_status_, __VA_ARGS__);                               \
     } while (0)
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,9 +4,10 @@
 #include <float.h>
 #include <lapacke.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "platform/blas.h"
 
 enum {
     PANEL = 512,                  /* elements of the longer side that are converted to f64 at a time */
@@ -66,6 +67,7 @@ ms_status ms_spectrum_scratch_create(int smaller, int longer, ms_spectrum_scratc
     *out = NULL;
     if (smaller < 1 || longer < smaller)
         return MS_FAIL(MS_INVALID, "spectrum scratch: sides %d and %d", smaller, longer);
+    MS_TRY(ms_blas_prepare());
     size_t s = (size_t)smaller, l = (size_t)longer;
     ms_spectrum_scratch *scratch = calloc(1, sizeof *scratch);
     double *memory = malloc(sizeof(double) * scratch_doubles(s, l));
@@ -491,9 +493,37 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     if (weight_source.smaller < 1 || weight_source.smaller > scratch->smaller || weight_source.longer > scratch->longer)
         return MS_FAIL(MS_INVALID, "spectrum of %s: shape [%d, %d] but scratch for sides %d and %d", input->name,
                        input->rows, input->cols, scratch->smaller, scratch->longer);
-    omp_set_num_threads(1); /* a setting of the calling thread, which OpenBLAS obeys */
+    ms_blas_this_thread();
     decomposition weight;
     MS_TRY(decompose_weight(scratch, &weight_source, &weight));
     describe_weight(&weight_source, &weight, out);
     return describe_update(scratch, &update_source, &weight, out);
+}
+
+const char *ms_spectrum_scalar_name(int i) {
+    static const char *const names[] = {
+#define X(name) #name,
+        MS_SPECTRUM_SCALARS(X)
+#undef X
+    };
+    return i >= 0 && i < MS_SPECTRUM_N_SCALARS ? names[i] : NULL;
+}
+
+ms_status ms_spectrum_of_matrix(const float *matrix, int rows, int cols, double *out_singular_values,
+                                double *out_scalars) {
+    int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
+    const ms_spectrum_input input = {"the matrix", matrix, matrix, rows, cols};
+    ms_spectrum_scratch *scratch;
+    ms_spectrum spectrum;
+    MS_TRY(ms_spectrum_scratch_create(smaller, longer, &scratch));
+    ms_status status = ms_spectrum_compute(scratch, &input, &spectrum);
+    if (status == MS_OK && out_singular_values)
+        memcpy(out_singular_values, scratch->values, sizeof(double) * (size_t)smaller);
+    if (status == MS_OK && out_scalars) {
+#define X(name) out_scalars[MS_SPECTRUM_INDEX_##name] = spectrum.name;
+        MS_SPECTRUM_SCALARS(X)
+#undef X
+    }
+    ms_spectrum_scratch_destroy(scratch);
+    return status;
 }

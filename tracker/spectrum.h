@@ -21,6 +21,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Leading singular values and velocities that are reported; dimension of the aligned subspaces. */
 enum { MS_SPECTRUM_TOP = 10, MS_SPECTRUM_ALIGN = 5 };
 
@@ -88,7 +92,8 @@ typedef struct ms_spectrum_scratch ms_spectrum_scratch;
    most `longer`.  A direct SVD takes more, for as long as it runs. */
 size_t ms_spectrum_scratch_bytes(int smaller, int longer);
 
-/* Makes scratch memory; the caller destroys it.  MS_INVALID for sizes below 1 or smaller > longer, MS_OUT_OF_MEMORY. */
+/* Makes scratch memory; the caller destroys it.  MS_INVALID for sizes below 1 or smaller > longer, MS_OUT_OF_MEMORY,
+   errors of ms_blas_prepare (platform/blas.h). */
 ms_status ms_spectrum_scratch_create(int smaller, int longer, ms_spectrum_scratch **out);
 void ms_spectrum_scratch_destroy(ms_spectrum_scratch *scratch);
 
@@ -98,9 +103,30 @@ void ms_spectrum_scratch_destroy(ms_spectrum_scratch *scratch);
    Thread-safe with one scratch per thread. */
 ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_spectrum *out);
 
+/* Scalars of MS_SPECTRUM_SCALARS. */
+enum {
+#define X(name) MS_SPECTRUM_INDEX_##name,
+    MS_SPECTRUM_SCALARS(X)
+#undef X
+        MS_SPECTRUM_N_SCALARS
+};
+/* The name of scalar number i, e.g. "sigma_max"; NULL: there is none.  Static.  Thread-safe. */
+const char *ms_spectrum_scalar_name(int i);
+
+/* The spectrum of one matrix [rows, cols], row-major, in plain arrays: for callers in other languages.
+   out_singular_values [min(rows, cols)], descending; out_scalars [MS_SPECTRUM_N_SCALARS], in the order of
+   MS_SPECTRUM_SCALARS; either may be NULL.  There is no update: what compares with one is NaN, or 0 (update_ratio).
+   Errors of ms_spectrum_scratch_create and ms_spectrum_compute.  Thread-safe. */
+ms_status ms_spectrum_of_matrix(const float *matrix, int rows, int cols, double *out_singular_values,
+                                double *out_scalars);
+
 /* Mean cosine of the principal angles between two random 5-dimensional subspaces of a space of `dimension` >= 1:
    8/(3 pi) sqrt(5/dimension), the mean of the quarter-circle law, at most 1 (which it is for dimension <= 5).
    Thread-safe. */
 double ms_alignment_random(int dimension);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_tracker ms_tracker;
 
 typedef struct ms_tracked_matrix {
@@ -87,5 +91,9 @@ int64_t ms_tracker_n_skipped(const ms_tracker *tracker);
 /* Drains, stops the threads, closes the file and frees everything; an acquired slot is dropped.  NULL is fine.  Returns
    the first error of the background thread or of closing the file; the tracker is gone either way. */
 ms_status ms_tracker_close(ms_tracker *tracker);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "model/model.h"
 #include "model/checkpoint/safetensors.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_generator ms_generator;
 
 /* Allocates the weights on an open device.  The caller closes the generator, before the device.  MS_OUT_OF_MEMORY. */
@@ -32,5 +36,9 @@ ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int6
 /* The draw alone: from logits [vocabulary], draw number `index`.  scratch: int32 [vocabulary].  Thread-safe. */
 ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
                     int32_t *scratch, int32_t *out_token);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

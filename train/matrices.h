@@ -4,6 +4,10 @@
 
 #include "train/trainer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_weight_matrix {
     const char *projection; /* "q", "k", "v", "o", "up", "gate", "down"; static */
     int32_t layer;          /* from 0 */
@@ -15,5 +19,9 @@ typedef struct ms_weight_matrix {
 /* Every row group of every block matrix, layer by layer, and within a layer in the order of the parameters.  Fills at
    most `capacity` and returns how many there are.  Thread-safe. */
 int ms_weight_matrices(const ms_trainer *trainer, ms_weight_matrix *out, int capacity);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_trainer_options {
     ms_model_config model;
     ms_optimizer_config optimizer; /* muon.head_size 0: the model's */
@@ -144,5 +148,9 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
 /* Restores weights, state, step, tokens and the dataset's position.
    MS_MISMATCH: tensors of another model; names the first. */
 ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, ms_dataset *dataset);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

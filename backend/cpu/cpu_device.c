@@ -1,5 +1,5 @@
 #include "backend/cpu/cpu_device.h"
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,10 +39,14 @@ static ms_status cpu_enumerate(ms_device_info *out, int capacity, int *out_n) {
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "cpu");
     processor_name(out->description, sizeof out->description);
-    out->usable = true;
     out->n_threads = ms_processor_count();
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)", ms_cpu_blas_prepare());
+    out->usable = ms_blas_prepare() == MS_OK;
+    if (out->usable)
+        snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)",
+                 ms_blas_description());
+    else
+        snprintf(out->reason, sizeof out->reason, "%.199s", ms_status_message());
     return MS_OK;
 }
 
@@ -57,7 +61,7 @@ static void cpu_close(ms_backend_device *device) {
 static ms_status cpu_open(int index, const ms_device_options *options, ms_backend_device **out) {
     (void)index;
     *out = NULL;
-    ms_cpu_blas_prepare();
+    MS_TRY(ms_blas_prepare());
     ms_backend_device *device = calloc(1, sizeof *device);
     if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory");
     device->numerics = options->numerics;

@@ -3,7 +3,7 @@
 #include <cblas.h>
 #include <stdlib.h>
 
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 #include "platform/clock.h"
 #include "platform/median.h"
 #include "platform/thread.h"
@@ -11,12 +11,12 @@
 double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
     enum { RUNS = 9 };
     int64_t m = product->m, n = product->n, k = product->k;
+    if (ms_blas_prepare() != MS_OK) return 0;
     float *a = malloc(sizeof *a * (size_t)(m * k + k * n + m * n));
     if (!a) return 0;
     float *b = a + m * k, *y = b + k * n;
     for (int64_t i = 0; i < m * k + k * n; i++) a[i] = (float)(i % 7) - 3;
-    ms_cpu_blas_prepare();
-    ms_cpu_blas_set_threads(n_threads ? n_threads : ms_processor_count());
+    ms_blas_set_threads(n_threads ? n_threads : ms_processor_count());
     double seconds[RUNS];
     for (int i = -1; i < RUNS; i++) {
         double begin = ms_clock_seconds();
@@ -26,7 +26,7 @@ double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
                     (blasint)n);
         if (i >= 0) seconds[i] = ms_clock_seconds() - begin;
     }
-    ms_cpu_blas_set_threads(1);
+    ms_blas_set_threads(1);
     free(a);
     return 2e-9 * (double)m * (double)n * (double)k / ms_median(seconds, RUNS);
 }

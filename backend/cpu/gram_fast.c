@@ -1,6 +1,6 @@
 /* gram in `fast` numerics: the upper triangle by ssyrk (and sgemm right of the diagonal blocks, where a matrix is
    shared by several threads), then mirrored, so that y is symmetric to the bit. */
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 #include "backend/cpu/cpu_kernel.h"
 
 #include <cblas.h>
@@ -29,7 +29,7 @@ static void gram_band(void *context, int64_t i_task, int i_thread) {
     CBLAS_TRANSPOSE trans = job->transpose ? CblasTrans : CblasNoTrans,
                     other = job->transpose ? CblasNoTrans : CblasTrans;
     blasint stride = (blasint)job->stride_x, stride_y = (blasint)job->n;
-    ms_cpu_blas_this_thread();
+    ms_blas_this_thread();
     cblas_ssyrk(CblasRowMajor, CblasUpper, trans, n_rows, (blasint)job->depth, 1.0f, x, stride, 0.0f, y, stride_y);
     if (n_right > 0)
         cblas_sgemm(CblasRowMajor, trans, other, n_rows, n_right, (blasint)job->depth, 1.0f, x, stride, right, stride,

@@ -2,7 +2,7 @@
    matrix a task where the batch is large, else bands of rows or columns.  The bands depend on the number of threads, so
    results repeat bit for bit at a given number of threads only.  Concurrent calls are safe in OpenBLAS's OpenMP build
    (a spin lock per buffer). */
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 #include "backend/cpu/cpu_kernel.h"
 
 #include <cblas.h>
@@ -40,7 +40,7 @@ static void matmul_band(void *context, int64_t i_task, int i_thread) {
         for (int64_t r = 0; r < n_rows; r++)
             memcpy(y + r * job->n_columns, job->c + at + r * job->n_columns, (size_t)n_columns * sizeof *y);
     }
-    ms_cpu_blas_this_thread();
+    ms_blas_this_thread();
     float beta = job->c ? job->beta : 0.0f;
     if (n_rows == 1) { /* decoding: sgemm packs the whole of b for one row */
         int64_t b_rows = job->transpose_b ? n_columns : job->depth,

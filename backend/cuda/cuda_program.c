@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/cuda/cuda_device.h"
+#include "platform/environment.h"
 
 /* A primitive or free op without a kernel does not link; composites never reach a program. */
 typedef struct kernel_entry {
@@ -194,10 +195,7 @@ static ms_status make_events(ms_backend_program *program) {
 }
 
 /* MUONSCOPE_CUDA_SYNC=1: every op is launched by itself and waited for, so that the one that fails is named. */
-static bool wants_single_ops(void) {
-    const char *value = getenv("MUONSCOPE_CUDA_SYNC");
-    return value && *value && strcmp(value, "0") != 0;
-}
+static bool wants_single_ops(void) { return ms_environment_is_on(MS_ENVIRONMENT_CUDA_SYNC); }
 
 /* The operands' shapes are in the note: a fault on the device is told by the wait, not by the launch. */
 static ms_status wait_for(const ms_backend_program *program, int32_t i) {

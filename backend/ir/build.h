@@ -6,6 +6,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 ms_coefficient ms_constant(float value);
 /* constant * step scalar */
 ms_coefficient ms_step_scalar(float constant, int scalar);
@@ -87,5 +91,9 @@ ms_tensor ms_scale_by_inverse_norm(ms_graph *graph, ms_tensor x, ms_tensor sum_s
 void ms_adamw(ms_graph *graph, const ms_tensor inputs[5], const ms_adamw_attributes *attributes,
               ms_tensor out_outputs[3]);
 ms_tensor ms_random_normal(ms_graph *graph, const ms_random_normal_attributes *attributes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

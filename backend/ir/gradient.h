@@ -5,6 +5,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct ms_gradient_options {
     bool recompute; /* repeat each block's forward nodes before its backward pass instead of keeping their results; only
                        what other blocks read is kept.  Changes memory and time, never a bit (but see the head of
@@ -20,5 +24,9 @@ typedef struct ms_gradient_options {
    ops.def for each rule. */
 ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt,
                        const ms_gradient_options *options, ms_tensor *out_gradients);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

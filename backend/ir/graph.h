@@ -6,6 +6,10 @@
 #include "backend/ir/op.h"
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- variables: what lives across steps ---- */
 
 typedef enum ms_variable_kind {
@@ -108,5 +112,9 @@ ms_tensor ms_view_rows(ms_graph *graph, int variable, int64_t i, int64_t begin, 
    ms_graph_add. inputs[i] is NULL for an absent optional input.  MS_INVALID names op, shapes and reason. */
 ms_status ms_op_infer(ms_op op, const ms_tensor_info *const *inputs, int n_inputs, const ms_attributes *attributes,
                       ms_tensor_info *out_outputs);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "backend/ir/types.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ms_op {
 #define OP(upper, lower, ...) MS_OP_##upper,
 #include "backend/ir/ops.def"
@@ -79,5 +83,9 @@ ms_op ms_op_find(const char *name);
 /* Whether `output` may be computed in the storage of `input`. */
 bool ms_op_may_alias(ms_op op, int output, int input);
 bool ms_op_is_differentiable(ms_op op);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 
 #include "backend/ir/graph.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Replaces composite ops by primitives: tied_cross_entropy becomes a chain of matmul, cross_entropy and accumulating
    matmuls over chunks of tokens, so that at most chunk x V logits exist at a time.  Outputs nobody uses are not
    computed. */
@@ -32,5 +36,9 @@ typedef struct ms_cost {
 } ms_cost;
 ms_cost ms_node_cost(const ms_graph *graph, const ms_node *node);
 ms_cost ms_graph_cost(const ms_graph *graph);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

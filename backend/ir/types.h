@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* X(ENUM, name, size in bytes) */
 #define MS_DTYPES(X)                                                                                                   \
     X(F32, f32, 4)                                                                                                     \
@@ -48,5 +52,9 @@ ms_matrix_shape ms_shape_matrix(const ms_shape *shape);
 
 /* Writes "[2,3]" into out and returns out.  48 bytes hold any usual shape; longer text is cut. */
 const char *ms_shape_text(const ms_shape *shape, char *out, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

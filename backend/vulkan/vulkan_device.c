@@ -6,6 +6,7 @@
 
 #include "backend/vulkan/vulkan_status.h"
 #include "backend/vulkan/vulkan_validation.h"
+#include "platform/environment.h"
 
 static ms_status create_device(ms_backend_device *device) {
     ms_vulkan_context *context = &device->context;
@@ -37,46 +38,33 @@ static ms_status create_device(ms_backend_device *device) {
     return MS_OK;
 }
 
-/* MUONSCOPE_VULKAN_PACKED=1 makes a device with 16-bit storage use the paths of one without, and MUONSCOPE_VULKAN_GPU=1
-   makes a software driver use the paths of a GPU, to test them. */
-static bool is_switched_on(const char *name) {
-    const char *value = getenv(name);
-    return value && *value && strcmp(value, "0") != 0;
-}
-
-/* The number in an environment variable, 0: none. */
-static uint32_t number_in(const char *name) {
-    const char *value = getenv(name);
-    unsigned long number = value ? strtoul(value, NULL, 10) : 0;
-    return number <= UINT32_MAX ? (uint32_t)number : 0;
-}
-
 /* Per workgroup.  MUONSCOPE_VULKAN_INVOCATIONS: a smaller limit than the device's, to test kernels with smaller ones.
  */
 static uint32_t max_invocations(const VkPhysicalDeviceLimits *limits) {
     uint32_t most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
                         ? limits->maxComputeWorkGroupInvocations
                         : limits->maxComputeWorkGroupSize[0];
-    uint32_t wanted = number_in("MUONSCOPE_VULKAN_INVOCATIONS");
-    return wanted >= MS_VULKAN_FEWEST_INVOCATIONS && wanted < most ? wanted : most;
+    uint64_t wanted = ms_environment_number(MS_ENVIRONMENT_VULKAN_INVOCATIONS);
+    return wanted >= MS_VULKAN_FEWEST_INVOCATIONS && wanted < most ? (uint32_t)wanted : most;
 }
 
 /* Workgroups that keep the device busy.  MUONSCOPE_VULKAN_WORKGROUPS: another number, to test tiles that small products
    would not take. */
 static uint32_t busy_workgroups(bool is_cpu) {
     enum { GPU = 256, CPU = 16 };
-    uint32_t wanted = number_in("MUONSCOPE_VULKAN_WORKGROUPS");
-    return wanted ? wanted : is_cpu ? CPU : GPU;
+    uint64_t wanted = ms_environment_number(MS_ENVIRONMENT_VULKAN_WORKGROUPS);
+    return wanted && wanted <= UINT32_MAX ? (uint32_t)wanted : is_cpu ? CPU : GPU;
 }
 
 static void set_limits(ms_backend_device *device, ms_numerics numerics) {
     const ms_vulkan_gpu *gpu = device->context.gpu;
     const VkPhysicalDeviceLimits *limits = &gpu->properties.limits;
-    bool is_cpu = gpu->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !is_switched_on("MUONSCOPE_VULKAN_GPU");
+    bool is_cpu =
+        gpu->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU && !ms_environment_is_on(MS_ENVIRONMENT_VULKAN_GPU);
     device->limits = (ms_vulkan_limits){
         .numerics = numerics,
         .is_cpu = is_cpu,
-        .storage16 = gpu->storage16 && !is_switched_on("MUONSCOPE_VULKAN_PACKED"),
+        .storage16 = gpu->storage16 && !ms_environment_is_on(MS_ENVIRONMENT_VULKAN_PACKED),
         .max_invocations = max_invocations(limits),
         .busy_workgroups = busy_workgroups(is_cpu),
         .shared_bytes = limits->maxComputeSharedMemorySize,

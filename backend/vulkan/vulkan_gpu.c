@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/vulkan/vulkan_limits.h"
+#include "platform/environment.h"
 
 static bool has_extension(VkPhysicalDevice handle, const char *name) {
     uint32_t n = 0;
@@ -23,8 +24,7 @@ static bool has_extension(VkPhysicalDevice handle, const char *name) {
    MUONSCOPE_VULKAN_QUEUES=1 makes a device with more queues one with a single queue, to test it. */
 static void find_copy_queue(ms_vulkan_gpu *gpu, const VkQueueFamilyProperties *families, int n) {
     const VkQueueFlags beside_copies = VK_QUEUE_TRANSFER_BIT | VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
-    const char *most = getenv("MUONSCOPE_VULKAN_QUEUES");
-    if (most && strcmp(most, "1") == 0) return;
+    if (ms_environment_number(MS_ENVIRONMENT_VULKAN_QUEUES) == 1) return;
     int best = -1, queue = 0;
     for (int i = n - 1; i >= 0; i--)
         if (i != (int)gpu->queue_family && families[i].queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT))
@@ -92,8 +92,7 @@ static VkDeviceSize largest_allocation(const ms_vulkan_gpu *gpu,
         vkGetPhysicalDeviceProperties2(gpu->handle, &properties);
         if (buffers.maxBufferSize < most) most = buffers.maxBufferSize;
     }
-    const char *value = getenv("MUONSCOPE_VULKAN_ALLOCATION");
-    unsigned long long limit = value ? strtoull(value, NULL, 10) : 0;
+    uint64_t limit = ms_environment_number(MS_ENVIRONMENT_VULKAN_ALLOCATION);
     return limit >= SMALLEST_LIMIT && limit < most ? limit : most;
 }
 

@@ -8,6 +8,7 @@
 
 #include "backend/vulkan/vulkan_status.h"
 #include "backend/vulkan/vulkan_validation.h"
+#include "platform/environment.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static ms_vulkan_instance instance; /* under mutex while n_users changes */
@@ -15,8 +16,7 @@ static int n_users;
 
 static ms_status create_instance(void) {
     const char *layer = "VK_LAYER_KHRONOS_validation", *extension = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-    const char *wanted = getenv("MUONSCOPE_VULKAN_VALIDATION");
-    instance.validation = wanted && *wanted && strcmp(wanted, "0") != 0;
+    instance.validation = ms_environment_is_on(MS_ENVIRONMENT_VULKAN_VALIDATION);
     VkDebugUtilsMessengerCreateInfoEXT messenger = ms_vulkan_messenger_info();
     /* Pinned: some drivers change results with the version that is asked for. */
     VkApplicationInfo application = {

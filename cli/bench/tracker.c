@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 #include "platform/file.h"
 #include "tracker/tracker.h"
 
@@ -217,11 +217,11 @@ static ms_status measure(const bench *b, int repetitions, FILE *out) {
         MS_TRY(time_ours(b, &seconds));
         ours = fmin(ours, seconds);
         /* With few cores OpenBLAS can be slower threaded than not: the reference gets the better of both. */
-        ms_cpu_blas_set_threads(b->n_threads);
+        ms_blas_set_threads(b->n_threads);
         MS_TRY(time_reference(b, &seconds));
         reference = fmin(reference, seconds);
         if (b->n_threads == 1) continue;
-        ms_cpu_blas_set_threads(1);
+        ms_blas_set_threads(1);
         MS_TRY(time_reference(b, &seconds));
         single = fmin(single, seconds);
     }
@@ -249,12 +249,12 @@ ms_status ms_bench_tracker_layers(int n_layers, int n_threads, int repetitions, 
         return MS_FAIL(MS_INVALID, "bench tracker: %d layers (1 to %d), %d threads, %d repetitions", n_layers,
                        MS_BENCH_TRACKER_LAYERS, n_threads, repetitions);
     bench b = {0};
-    ms_cpu_blas_prepare();
-    ms_cpu_blas_set_threads(n_threads);
+    MS_TRY(ms_blas_prepare());
+    ms_blas_set_threads(n_threads);
     ms_status status = init(&b, n_layers, n_threads);
     if (status == MS_OK) status = measure(&b, repetitions, out);
     finish(&b);
-    ms_cpu_blas_set_threads(1);
+    ms_blas_set_threads(1);
     return status;
 }
 

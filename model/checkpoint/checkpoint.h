@@ -17,6 +17,10 @@
 #include "model/checkpoint/safetensors.h"
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Writes the checkpoint of info->step below `checkpoints` (created where missing).  One of the same step is replaced in
    one atomic exchange.  On failure nothing that was there changes and the partial directory is removed. MS_INVALID: bad
    tensors, negative counts, bad entries; MS_NO_SPACE; MS_IO; MS_OUT_OF_MEMORY; MS_UNSUPPORTED: one of the same step is
@@ -55,5 +59,9 @@ ms_status ms_checkpoint_prune(const char *checkpoints, int keep);
    scalar), NUL, then the raw little-endian bytes.  Writes 64 hexadecimal digits and a NUL.  The order of `tensors` does
    not matter. MS_INVALID: a bad tensor or a name given twice; MS_OUT_OF_MEMORY.  Thread-safe. */
 ms_status ms_tensors_sha256(const ms_safetensor *tensors, size_t n_tensors, char out_hexadecimal[65]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef enum ms_checkpoint_kind { MS_CHECKPOINT_TEXT, MS_CHECKPOINT_INTEGER, MS_CHECKPOINT_REAL } ms_checkpoint_kind;
 
 /* One extra value of the caller's, kept in state.json. */
@@ -27,5 +31,9 @@ typedef struct ms_checkpoint_info {
     const ms_checkpoint_entry *entries; /* [n_entries] */
     size_t n_entries;                   /* */
 } ms_checkpoint_info;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 #include "backend/backend.h"
 #include "model/checkpoint/safetensors.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Host copies of all variables of one kind; zero is an empty list. */
 typedef struct ms_named_tensors {
     ms_safetensor *tensors; /* names and data are owned by the list */
@@ -26,5 +30,9 @@ void ms_named_tensors_finish(ms_named_tensors *list);
    first that differs. */
 ms_status ms_named_tensors_upload(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
                                   const ms_safetensors *file);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

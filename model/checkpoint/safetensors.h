@@ -10,6 +10,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MS_SAFETENSOR_RANK_MAX 4
 
 /* One tensor.  When writing, everything is borrowed from the caller until the call returns.  When reading, everything
@@ -67,5 +71,9 @@ ms_status ms_safetensors_find(const ms_safetensors *file, const char *name, cons
 
 /* The text of a metadata key, or NULL where the file has none.  Borrowed. */
 const char *ms_safetensors_get_metadata(const ms_safetensors *file, const char *key);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

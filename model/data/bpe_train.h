@@ -10,6 +10,10 @@
 #include "model/data/tokenizer.h"
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Smallest vocabulary: MS_END_OF_TEXT and the 256 bytes. */
 #define MS_BPE_SMALLEST_VOCAB 257
 
@@ -28,5 +32,9 @@ ms_status ms_bpe_trainer_add(ms_bpe_trainer *trainer, const char *text, size_t s
    vocab_size below MS_BPE_SMALLEST_VOCAB, or above what the text supports (a pair must occur twice to be joined), and
    then the message says how many tokens it supports; MS_OUT_OF_MEMORY. */
 ms_status ms_bpe_trainer_train(ms_bpe_trainer *trainer, int vocab_size, ms_tokenizer **out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

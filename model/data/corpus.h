@@ -8,6 +8,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Where a document of a text file ends.  JSONL files have a document a line. */
 typedef enum ms_documents {
     MS_DOCUMENTS_CHUNK, /* every so many bytes, at the end of a line: documents of equal weight whatever the file */
@@ -57,5 +61,9 @@ ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
 
 /* Bytes of the file read so far. */
 uint64_t ms_corpus_bytes_read(const ms_corpus *corpus);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* As ms_dataset_options.directory: no files, but a source that makes tokens from nothing, for tests.  See
    model/data/dataset_synthetic.h. */
 #define MS_DATASET_SYNTHETIC "synthetic"
@@ -63,5 +67,9 @@ const char *ms_dataset_tokenizer_path(const ms_dataset *dataset);
 
 /* Identity of the tokenizer as the sidecar has it; NULL without a sidecar.  Borrowed until close. */
 const char *ms_dataset_tokenizer_sha256(const ms_dataset *dataset);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

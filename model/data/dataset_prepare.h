@@ -8,6 +8,10 @@
 #include "model/data/dataset_sidecar.h"
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How far the work is. */
 typedef struct ms_prepare_progress {
     const char *file; /* being read */
@@ -39,5 +43,9 @@ typedef struct ms_prepare_options {
    document (names file and offset), or a split that gets no document; MS_UNSUPPORTED: the tokenizer has too many tokens
    or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.  Not thread-safe on one folder. */
 ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -8,6 +8,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MS_SIDECAR_NAME "dataset.json"
 #define MS_SIDECAR_TOKENIZER "tokenizer.json"
 
@@ -64,5 +68,9 @@ ms_status ms_sidecar_read(const char *directory, ms_sidecar *out);
 
 /* Frees what it holds and zeroes it. */
 void ms_sidecar_finish(ms_sidecar *sidecar);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

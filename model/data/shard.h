@@ -9,6 +9,10 @@
 #include "platform/file.h"
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MS_SHARD_MAGIC 20240520
 #define MS_SHARD_VERSION 1
 #define MS_SHARD_HEADER_BYTES 1024
@@ -42,5 +46,9 @@ ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_
 ms_status ms_shard_writer_commit(ms_shard_writer *shard);
 /* Drops the file.  A zeroed writer is fine. */
 void ms_shard_writer_abort(ms_shard_writer *shard);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The token that separates documents. */
 #define MS_END_OF_TEXT "<|endoftext|>"
 
@@ -70,5 +74,9 @@ int32_t ms_tokenizer_end_of_text(const ms_tokenizer *tokenizer);
 /* Identity: SHA-256, 64 hexadecimal digits, over vocabulary, added tokens, merges and pre-tokenizer in canonical order.
    The same for two files that give the same ids, however they are laid out.  Borrowed until close. */
 const char *ms_tokenizer_sha256(const ms_tokenizer *tokenizer);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -93,6 +93,32 @@ START_TEST(help_and_version_exit_with_0) {
 }
 END_TEST
 
+START_TEST(variables_are_listed_and_checked) {
+    ck_assert_int_eq(RUN("--help"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "\n  MUONSCOPE_CUDA_SYNC=1 "));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\n  MUONSCOPE_VULKAN_ALLOCATION=BYTES "));
+    setenv("MUONSCOPE_VULKAN_PACKD", "1", 1);
+    ck_assert_int_eq(RUN("--version"), 0);
+    ck_assert_str_eq(standard_error, "muonscope: warning: no variable of muonscope is called MUONSCOPE_VULKAN_PACKD; "
+                                     "did you mean MUONSCOPE_VULKAN_PACKED\n");
+    unsetenv("MUONSCOPE_VULKAN_PACKD");
+    setenv("MUONSCOPE_CUDA_SYNC", "1", 1);
+    ck_assert_int_eq(RUN("--version"), 0);
+    ck_assert_str_eq(standard_error, "");
+}
+END_TEST
+
+START_TEST(manual_and_completion) {
+    ck_assert_int_eq(RUN("--manual"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, ".TH MUONSCOPE 1"));
+    ck_assert_ptr_nonnull(strstr(standard_output, "muonscope tokenizer encode"));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\n\\fB\\-\\-muon.lr\\fR"));
+    ck_assert_int_eq(RUN("--completion"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "\ncomplete -o default -F _muonscope muonscope\n"));
+    ck_assert_str_eq(standard_error, "");
+}
+END_TEST
+
 START_TEST(devices_lists_the_processor) {
     ck_assert_int_eq(RUN("devices"), 0);
     ck_assert(strncmp(standard_output, "cpu        usable", 17) == 0);
@@ -119,6 +145,8 @@ int main(void) {
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_test(tests, usage_errors_exit_with_2);
     tcase_add_test(tests, help_and_version_exit_with_0);
+    tcase_add_test(tests, variables_are_listed_and_checked);
+    tcase_add_test(tests, manual_and_completion);
     tcase_add_test(tests, devices_lists_the_processor);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

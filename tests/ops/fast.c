@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 
 enum { GUARD = 64, POISON = 0x5A };
 
@@ -58,7 +58,7 @@ static void compare(const ms_op_case *test, char *const *fast, char *const *orac
 }
 
 void ms_fast_check(ms_op_case *test, const ms_fast_kernels *kernels) {
-    ms_cpu_blas_prepare();
+    ck_assert_int_eq(ms_blas_prepare(), MS_OK);
     ck_assert_msg(ms_case_infer(test) == MS_OK, "%s", ms_status_message());
     void *in[MS_MAX_INPUTS] = {NULL}, *wide[MS_MAX_INPUTS] = {NULL};
     uint64_t state = 20240917;

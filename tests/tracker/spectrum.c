@@ -244,6 +244,39 @@ START_TEST(random_baseline) {
 }
 END_TEST
 
+/* The flat call gives what ms_spectrum_compute gives, and all values; rank 12 of 40 goes through the direct SVD. */
+START_TEST(of_matrix) {
+    enum { ROWS = 40, COLS = 56 };
+    for (int rank = 12; rank <= ROWS; rank += ROWS - 12) {
+        double *planted_matrix = planted(3, ROWS, COLS, rank, 0.9), values[ROWS], scalars[MS_SPECTRUM_N_SCALARS];
+        float matrix[ROWS * COLS];
+        for (int i = 0; i < ROWS * COLS; i++) matrix[i] = (float)planted_matrix[i];
+        free(planted_matrix);
+        ms_spectrum expected;
+        compute("expected", matrix, matrix, ROWS, COLS, &expected);
+        ms_must(ms_spectrum_of_matrix(matrix, ROWS, COLS, values, scalars));
+        double squares = 0;
+        for (int i = 0; i < ROWS; i++) {
+            ck_assert(i == 0 || values[i] <= values[i - 1]);
+            if (i < MS_SPECTRUM_TOP) ck_assert_double_eq(values[i], expected.sigma_top[i]);
+            squares += values[i] * values[i];
+        }
+        ck_assert_double_eq_tol(sqrt(squares), expected.frobenius, 1e-12 * expected.frobenius);
+        ck_assert(rank == ROWS || values[rank - 1] > 1e3 * values[rank]);
+        ck_assert_double_eq(scalars[MS_SPECTRUM_INDEX_sigma_max], expected.sigma_max);
+        ck_assert_double_eq(scalars[MS_SPECTRUM_INDEX_effective_rank], expected.effective_rank);
+        ck_assert(isnan(scalars[MS_SPECTRUM_INDEX_cosine]));
+        ms_must(ms_spectrum_of_matrix(matrix, ROWS, COLS, NULL, NULL));
+    }
+    float one = 1;
+    ck_assert_int_eq(ms_spectrum_of_matrix(&one, 0, 1, NULL, NULL), MS_INVALID);
+    ck_assert_str_eq(ms_spectrum_scalar_name(0), "sigma_max");
+    ck_assert_str_eq(ms_spectrum_scalar_name(MS_SPECTRUM_N_SCALARS - 1), "update_ratio");
+    ck_assert_ptr_null(ms_spectrum_scalar_name(MS_SPECTRUM_N_SCALARS));
+    ck_assert_ptr_null(ms_spectrum_scalar_name(-1));
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("spectrum");
     tcase_add_test(tests, goldens);
@@ -256,6 +289,7 @@ int main(void) {
     tcase_add_test(tests, non_finite);
     tcase_add_test(tests, extreme_scales);
     tcase_add_test(tests, random_baseline);
+    tcase_add_test(tests, of_matrix);
     Suite *suite = suite_create("tracker/spectrum");
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

@@ -9,6 +9,10 @@
 #include "platform/status.h"
 #include "tracker/plot/plot_data.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* One kind of plot. */
 typedef struct ms_plot {
     const char *name;                                      /* file name without its ending */
@@ -24,5 +28,9 @@ const ms_plot *ms_plots(int *out_n);
    MS_NOT_FOUND: gnuplot is not installed.  MS_IO: a file cannot be written, or gnuplot fails, with what it says.
    MS_INVALID: the plot needs spectra and `data` has none.  Thread-safe on distinct folders. */
 ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const char *folder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

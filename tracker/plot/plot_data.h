@@ -8,6 +8,10 @@
 
 #include "platform/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { MS_PLOT_NAME_SIZE = 32, MS_PLOT_TOP = 10, MS_PLOT_PROJECTIONS = 16 };
 
 /* A loss at a step. */
@@ -61,5 +65,9 @@ typedef struct ms_plot_data {
    file and line number.  MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,10 +1,15 @@
-#include "backend/cpu/cpu_blas.h"
+#include "platform/blas.h"
 
 #include <cblas.h>
 #include <omp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
+
+static once_flag once = ONCE_FLAG_INIT;
+static char description[64];
 
 /* Present in builds with run-time detection (DYNAMIC_ARCH) only: init() detects unless a choice stands, quit() drops
  * it. */
@@ -30,7 +35,7 @@ static const char *better_kernels(const char *chosen) {
     return NULL;
 }
 
-const char *ms_cpu_blas_prepare(void) {
+static void prepare_once(void) {
     const char *better = better_kernels(openblas_get_corename());
     if (better && gotoblas_dynamic_init && gotoblas_dynamic_quit && !getenv("OPENBLAS_CORETYPE")) {
         setenv("OPENBLAS_CORETYPE", better, 1);
@@ -38,10 +43,26 @@ const char *ms_cpu_blas_prepare(void) {
         gotoblas_dynamic_init();
         unsetenv("OPENBLAS_CORETYPE");
     }
-    openblas_set_num_threads(1);
-    return openblas_get_corename();
+    if (openblas_get_parallel() == OPENBLAS_THREAD) openblas_set_num_threads(1);
+    snprintf(description, sizeof description, "%s, %s build", openblas_get_corename(),
+             openblas_get_parallel() == OPENBLAS_OPENMP   ? "OpenMP"
+             : openblas_get_parallel() == OPENBLAS_THREAD ? "pthread"
+                                                          : "serial");
 }
 
-void ms_cpu_blas_this_thread(void) { omp_set_num_threads(1); }
+ms_status ms_blas_prepare(void) {
+    call_once(&once, prepare_once);
+    if (openblas_get_parallel() == OPENBLAS_SEQUENTIAL)
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "the system's libopenblas.so.0 is the build without threads, whose calls may not "
+                       "run beside each other: install libopenblas0-openmp, or choose it by "
+                       "update-alternatives");
+    ms_blas_this_thread();
+    return MS_OK;
+}
 
-void ms_cpu_blas_set_threads(int n_threads) { openblas_set_num_threads(n_threads); }
+const char *ms_blas_description(void) { return description; }
+
+void ms_blas_this_thread(void) { omp_set_num_threads(1); }
+
+void ms_blas_set_threads(int n_threads) { openblas_set_num_threads(n_threads); }
