@@ -318,9 +318,7 @@ END_TEST
 START_TEST(sigkill_at_any_moment_leaves_a_good_one) {
     ck_assert_int_eq(write_step(folder, 1), MS_OK);
     int64_t newest = 1;
-    /* On a loaded machine the writer may need more than the 42 ms of round 24 for its first step: go on until it has
-     * one.
-     */
+    /* A loaded machine may need more than the 42 ms of round 24 for a first step: go on until there is one. */
     for (int round = 0; round < 25 || (newest == 1 && round < 400); round++) {
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
