@@ -9,7 +9,7 @@
 #include "platform/clock.h"
 #include "platform/file.h"
 
-enum { MAX_OVERRIDES = 3 };
+enum { MAX_OVERRIDES = 4 };
 
 /* A training run: the preset micro with some keys set. */
 typedef struct run_variant {
@@ -25,6 +25,14 @@ static const run_variant variants[] = {
     {"train accumulation 2", {{"train.accumulation", "2"}}, false},
     {"train recompute", {{"model.recompute", "true"}}, false},
     {"train bf16", {{"train.storage", "bf16"}}, true},
+    {"train adamw, bf16", {{"optimizer.name", "adamw"}, {"train.storage", "bf16"}}, false},
+    {"train per projection", {{"attention.merged", "false"}, {"muon.split", "per_projection"}}, false},
+    {"train swiglu, untied",
+     {{"model.activation", "swiglu"},
+      {"model.tied_head", "false"},
+      {"model.residual_scale", "learned_layer"},
+      {"attention.rope_layout", "half_split"}},
+     false},
 };
 
 /* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its products, at
@@ -38,6 +46,7 @@ enum { PRODUCT_DEPTH = 128 };
 
 typedef struct runs {
     const ms_verify_runs_options *options;
+    ms_device *cpu; /* what is right: exact, one thread */
     ms_verify_report *report;
     char folder[64]; /* temporary, holds one run at a time */
     int32_t n_steps;
@@ -77,26 +86,25 @@ static void use_subject(const ms_verify_subject *subject, ms_config *config) {
 }
 
 /* A whole run in the temporary folder, which is then empty again. */
-static ms_status run_whole(const runs *all, const ms_config *config, uint32_t plant, double noise,
-                           ms_verify_outcome *out) {
-    ms_verify_segment segment = {all->folder, config, false, plant, noise};
-    ms_status status = ms_verify_train(&segment, out);
+static ms_status run_whole(const runs *all, const ms_verify_segment *segment, ms_verify_outcome *out) {
+    ms_status status = ms_verify_train(segment, out);
     ms_status removed = ms_directory_remove(all->folder);
     if (status == MS_OK && removed != MS_OK) ms_verify_outcome_finish(out);
     return status != MS_OK ? status : removed;
 }
 
-/* The first half of the steps with one configuration, the rest with another. */
-static ms_status run_halves(const runs *all, const ms_config *first, const ms_config *second, ms_verify_outcome *out) {
-    ms_config half = *first;
+/* The first half of the steps as one segment says, the rest as another. */
+static ms_status run_halves(const runs *all, ms_verify_segment first, ms_verify_segment second,
+                            ms_verify_outcome *out) {
+    ms_config half = *first.config;
     half.train.steps = all->n_steps / 2;
+    first.config = &half;
+    second.resume = true;
     ms_verify_outcome until_half;
-    ms_verify_segment segment = {all->folder, &half, false, 0, 0};
-    ms_status status = ms_verify_train(&segment, &until_half);
+    ms_status status = ms_verify_train(&first, &until_half);
     if (status == MS_OK) {
         ms_verify_outcome_finish(&until_half);
-        segment = (ms_verify_segment){all->folder, second, true, 0, 0};
-        status = ms_verify_train(&segment, out);
+        status = ms_verify_train(&second, out);
     }
     ms_status removed = ms_directory_remove(all->folder);
     return status != MS_OK ? status : removed;
@@ -130,11 +138,14 @@ static int first_line_that_differs(const ms_verify_outcome *want, const ms_verif
 }
 
 static void judge_exact(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
+    bool losses = want->n_losses == have->n_losses;
+    for (int i = 0; losses && i < want->n_losses; i++)
+        losses = loss_bits(want->losses[i]) == loss_bits(have->losses[i]);
     bool weights = strcmp(want->weights_sha256, have->weights_sha256) == 0;
     bool state = strcmp(want->state_sha256, have->state_sha256) == 0;
     bool spectra =
         want->spectra_bytes == have->spectra_bytes && memcmp(want->spectra, have->spectra, want->spectra_bytes) == 0;
-    if (weights && state && spectra && want->n_losses == have->n_losses) return;
+    if (weights && state && spectra && losses) return;
     row->verdict = MS_VERDICT_DIFFERS;
     take_first_step(want, have, row);
     snprintf(row->message, sizeof row->message, "weights_sha256 %.12s, must be %.12s; optimizer state %.12s, %.12s",
@@ -199,33 +210,53 @@ static ms_status end_row(const runs *all, const expectation *e, double begin, ms
     return ms_verify_report_add(all->report, row);
 }
 
-static ms_status check_whole(const runs *all, const expectation *e, const ms_verify_subject *subject) {
+static ms_status is_there(const ms_verify_subject *subject) {
+    if (subject->handle) return MS_OK;
+    return MS_FAIL(MS_DEVICE_LOST, "device %s was lost before, and cannot be opened again", subject->device);
+}
+
+/* After its rows failed: the next run may find it again. */
+static void reopen(ms_verify_subject *subject) {
+    ms_verify_subject_close(subject);
+    if (ms_verify_subject_open(subject) != MS_OK) subject->handle = NULL;
+}
+
+static ms_status check_whole(const runs *all, const expectation *e, ms_verify_subject *subject) {
     char what[64];
     snprintf(what, sizeof what, "%d steps", all->n_steps);
     ms_verify_row row = start_row(e, subject, what);
     ms_config config = e->config;
     use_subject(subject, &config);
     uint32_t change = subject->numerics == MS_NUMERICS_EXACT ? 1u : 1u << 30; /* the lowest bit, or the exponent */
-    ms_verify_outcome outcome;
+    ms_verify_segment segment = {
+        .folder = all->folder, .device = subject->handle, .config = &config, .plant = all->options->plant ? change : 0};
+    ms_verify_outcome outcome = {.n_losses = 0};
     double begin = ms_clock_seconds();
-    ms_status status = run_whole(all, &config, all->options->plant ? change : 0, 0, &outcome);
+    ms_status status = is_there(subject);
+    if (status == MS_OK) status = run_whole(all, &segment, &outcome);
     MS_TRY(end_row(all, e, begin, status, &outcome, &row));
+    if (status == MS_DEVICE_LOST) reopen(subject);
     if (all->options->plant) ms_verify_report_planted(all->report, ms_verdict_is_failure(row.verdict));
     return MS_OK;
 }
 
-static ms_status check_halves(const runs *all, const expectation *e, const ms_verify_subject *subject,
-                              bool to_subject) {
+static ms_status check_halves(const runs *all, const expectation *e, ms_verify_subject *subject, bool to_subject) {
     char what[128];
     snprintf(what, sizeof what, "%s, then %s, from step %d", to_subject ? "cpu" : subject->device,
              to_subject ? subject->device : "cpu", all->n_steps / 2);
     ms_verify_row row = start_row(e, subject, what);
     ms_config config = e->config;
     use_subject(subject, &config);
-    ms_verify_outcome outcome;
+    ms_verify_segment on_cpu = {.folder = all->folder, .device = all->cpu, .config = &e->config};
+    ms_verify_segment on_subject = {.folder = all->folder, .device = subject->handle, .config = &config};
+    ms_verify_outcome outcome = {.n_losses = 0};
     double begin = ms_clock_seconds();
-    ms_status status = run_halves(all, to_subject ? &e->config : &config, to_subject ? &config : &e->config, &outcome);
-    return end_row(all, e, begin, status, &outcome, &row);
+    ms_status status = is_there(subject);
+    if (status == MS_OK)
+        status = run_halves(all, to_subject ? on_cpu : on_subject, to_subject ? on_subject : on_cpu, &outcome);
+    MS_TRY(end_row(all, e, begin, status, &outcome, &row));
+    if (status == MS_DEVICE_LOST) reopen(subject);
+    return MS_OK;
 }
 
 /* The noisy run for a subject's products. */
@@ -236,11 +267,12 @@ static ms_status add_noise(const runs *all, const ms_verify_subject *subject, ex
     ms_verify_outcome_finish(&e->noisy);
     e->product_error = error;
     double noise = e->config.train.storage == MS_DTYPE_BF16 ? fmax(noise_bf16, error) : error;
-    MS_TRY_NOTE(run_whole(all, &e->config, 0, noise, &e->noisy), "%s with noise", e->variant->name);
+    ms_verify_segment segment = {.folder = all->folder, .device = all->cpu, .config = &e->config, .noise = noise};
+    MS_TRY_NOTE(run_whole(all, &segment, &e->noisy), "%s with noise", e->variant->name);
     return MS_OK;
 }
 
-static ms_status check_subject(const runs *all, const ms_verify_subject *subject, expectation *e) {
+static ms_status check_subject(const runs *all, ms_verify_subject *subject, expectation *e) {
     if (subject->numerics == MS_NUMERICS_FAST) MS_TRY(add_noise(all, subject, e));
     MS_TRY(check_whole(all, e, subject));
     if (subject->numerics != MS_NUMERICS_EXACT || all->options->plant) return MS_OK;
@@ -253,11 +285,12 @@ static ms_status expect(const runs *all, const run_variant *variant, expectation
     memset(e, 0, sizeof *e);
     e->variant = variant;
     MS_TRY(set_keys(all, variant, &e->config));
-    MS_TRY_NOTE(run_whole(all, &e->config, 0, 0, &e->exact), "%s on device cpu", variant->name);
+    ms_verify_segment segment = {.folder = all->folder, .device = all->cpu, .config = &e->config};
+    MS_TRY_NOTE(run_whole(all, &segment, &e->exact), "%s on device cpu", variant->name);
     return MS_OK;
 }
 
-static ms_status check_variant(const runs *all, const run_variant *variant, const ms_verify_subject *subjects,
+static ms_status check_variant(const runs *all, const run_variant *variant, ms_verify_subject *subjects,
                                int n_subjects) {
     expectation e;
     ms_status status = expect(all, variant, &e);
@@ -267,15 +300,24 @@ static ms_status check_variant(const runs *all, const run_variant *variant, cons
     return status;
 }
 
-ms_status ms_verify_runs(const ms_verify_runs_options *options, const ms_verify_subject *subjects, int n_subjects,
-                         ms_verify_report *report) {
-    runs all = {.options = options, .report = report, .n_steps = options->quick ? 5 : 50};
+/* In a temporary folder. */
+static ms_status check_variants(runs *all, ms_verify_subject *subjects, int n_subjects) {
     char root[] = "/tmp/muonscope-verify-XXXXXX";
     if (!mkdtemp(root)) return MS_FAIL(MS_IO, "verify: cannot make a folder %s", root);
-    snprintf(all.folder, sizeof all.folder, "%s/run", root);
+    snprintf(all->folder, sizeof all->folder, "%s/run", root);
     ms_status status = MS_OK;
     for (size_t i = 0; status == MS_OK && i < sizeof variants / sizeof *variants; i++)
-        status = check_variant(&all, &variants[i], subjects, n_subjects);
+        status = check_variant(all, &variants[i], subjects, n_subjects);
     ms_status removed = ms_directory_remove(root);
     return status != MS_OK ? status : removed;
+}
+
+ms_status ms_verify_runs(const ms_verify_runs_options *options, ms_verify_subject *subjects, int n_subjects,
+                         ms_verify_report *report) {
+    runs all = {.options = options, .report = report, .n_steps = options->quick ? 5 : 50};
+    ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
+    MS_TRY(ms_device_open(&cpu, &all.cpu));
+    ms_status status = check_variants(&all, subjects, n_subjects);
+    ms_device_close(all.cpu);
+    return status;
 }

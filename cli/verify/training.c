@@ -84,7 +84,6 @@ static ms_status collect(const ms_run *run, ms_verify_outcome *out) {
 
 /* Of one segment. */
 typedef struct parts {
-    ms_device *device;
     ms_run_config run_config;
     ms_run_folder folder; /* to go on with, until the run takes it over */
     ms_run *run;
@@ -101,9 +100,7 @@ static ms_status start(const ms_verify_segment *segment, parts *p) {
     MS_TRY(ms_run_config_init(segment->config, &p->run_config));
     p->run_config.options.log_every = 0;
     p->run_config.options.log_level = MS_LOG_WARNING;
-    ms_device_options device = ms_device_options_from_config(segment->config);
-    MS_TRY(ms_device_open(&device, &p->device));
-    MS_TRY(ms_run_open(p->device, &p->run_config.options, &p->run));
+    MS_TRY(ms_run_open(segment->device, &p->run_config.options, &p->run));
     return segment->resume ? ms_run_resume(p->run, &p->folder) : ms_run_create(p->run, segment->folder);
 }
 
@@ -121,7 +118,6 @@ static ms_status train(const ms_verify_segment *segment, parts *p, ms_verify_out
 
 static void close_parts(parts *p) {
     ms_run_close(p->run);
-    ms_device_close(p->device);
     ms_run_config_finish(&p->run_config);
     ms_run_folder_close(&p->folder);
 }

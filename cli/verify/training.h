@@ -9,7 +9,8 @@ enum { MS_VERIFY_MAX_STEPS = 64 };
 /* A segment of a run on one device. */
 typedef struct ms_verify_segment {
     const char *folder;      /* of the run */
-    const ms_config *config; /* device, numerics, threads and steps of this segment */
+    ms_device *device;       /* borrowed: open, in the configuration's numerics */
+    const ms_config *config; /* steps of this segment and all else; its device is only named */
     bool resume;             /* go on with the run in the folder */
     uint32_t plant;          /* not 0: exclusive-or of one weight on the device, before the first step */
     double noise;            /* not 0: every weight is multiplied by 1 + noise or 1 - noise before each step */
