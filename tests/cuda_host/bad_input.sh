@@ -76,6 +76,8 @@ for call in $(seq 1 200); do
     rm -rf starved
     status=0
     with CUDAHOST_FAIL=malloc:$call train --device cuda-host --run starved --steps 1 >out 2>err || status=$?
+    # Without the memory that measuring the peak takes, the run goes on.
+    if [ $status -eq 0 ] && grep -q 'peak not measured' err; then continue; fi
     [ $status -ne 0 ] || break
     [ $status -eq 1 ] && [ "$(grep -c '^muonscope: ' err)" -eq 1 ] || fail "allocation $call: status $status: $(cat err)"
     grep -qE '^muonscope: .*(no memory for [0-9]+ bytes; [0-9]+ bytes are held, [0-9]+ of [0-9]+ are free|pinning memory: cudaErrorMemoryAllocation)' err ||
@@ -88,7 +90,8 @@ tail -n 1 err
 echo "allocations that failed: $((call - 1)), with the plan named: $(echo "$grep_planned" | wc -w)"
 
 echo "-- kernels that cannot be launched"
-for launch in 2 40; do
+# Those before are the probe's, and those that measure the peak, without which the run goes on.
+for launch in 40 60; do
     refuse 1 "[a-z_]+ \(node [0-9]+, block -?[0-9]+\): [a-z_]+: [a-z0-9]+\[[0-9,]*\].* ->.*: launch: cudaErrorLaunchFailure" \
         with CUDAHOST_FAIL=launch:$launch train --device cuda-host --run unlaunched_$launch --steps 2
 done
