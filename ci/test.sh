@@ -94,6 +94,7 @@ run_deep() {
 has_deep() { echo "$deep_rows" | grep -q "^$1 "; }
 
 step "include direction" ci/check_includes.sh
+step "planted includes" ci/check_includes.sh self-test
 step "format" ci/check_format.sh
 step "tree" ci/check_tree.sh
 deep_rows=
