@@ -22,7 +22,7 @@ typedef struct job {
 
 static job open_job(void) {
     job j;
-    ms_config config;
+    static ms_config config; /* the trainer borrows its device's name */
     ms_config_defaults(&config);
     ms_must(ms_config_load_preset(&config, "micro"));
     ms_trainer_options options = ms_trainer_options_from_config(&config, 0);
