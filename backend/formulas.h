@@ -82,6 +82,37 @@ MS_EXACT_FUNCTION ms_pair ms_formula_swiglu_grad(MS_EXACT_NUMBER gate, MS_EXACT_
     return ms_pair_of(dgate, dup);
 }
 
+/* u = sqrt(2/pi) (x + (0.044715 x^2) x), whose tanh the two below take. */
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_gelu_argument(MS_EXACT_NUMBER x) {
+    MS_EXACT_VARIABLE scaled = MS_EXACT_MUL(MS_EXACT_LITERAL(0.044715), MS_EXACT_MUL(x, x));
+    MS_EXACT_VARIABLE u = MS_EXACT_MUL(MS_EXACT_LITERAL(0.79788456080286536), MS_EXACT_ADD(x, MS_EXACT_MUL(scaled, x)));
+    return u;
+}
+
+/* gelu_tanh: y = (x/2) (1 + tanh u).  Hendrycks & Gimpel 2016, in the form that GPT-2 takes. */
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_gelu_tanh(MS_EXACT_NUMBER x) {
+    MS_EXACT_NUMBER t = ms_tanh(ms_formula_gelu_argument(x));
+    MS_EXACT_VARIABLE half_x = MS_EXACT_MUL(MS_EXACT_LITERAL(0.5), x);
+    MS_EXACT_VARIABLE y = MS_EXACT_MUL(half_x, MS_EXACT_ADD(MS_EXACT_LITERAL(1.0), t));
+    return y;
+}
+
+/* gelu_tanh_grad: dx = ((1 + t)/2 + ((x/2) ((1 - t) (1 + t))) u') dy with t = tanh u and
+   u' = sqrt(2/pi) (1 + (3 * 0.044715) x^2) */
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_gelu_tanh_grad(MS_EXACT_NUMBER x, MS_EXACT_NUMBER dy) {
+    MS_EXACT_NUMBER t = ms_tanh(ms_formula_gelu_argument(x));
+    MS_EXACT_VARIABLE half_x = MS_EXACT_MUL(MS_EXACT_LITERAL(0.5), x);
+    MS_EXACT_VARIABLE above = MS_EXACT_ADD(MS_EXACT_LITERAL(1.0), t);
+    MS_EXACT_VARIABLE below = MS_EXACT_SUB(MS_EXACT_LITERAL(1.0), t);
+    MS_EXACT_VARIABLE scaled = MS_EXACT_MUL(MS_EXACT_LITERAL(0.134145), MS_EXACT_MUL(x, x));
+    MS_EXACT_VARIABLE inner =
+        MS_EXACT_MUL(MS_EXACT_LITERAL(0.79788456080286536), MS_EXACT_ADD(MS_EXACT_LITERAL(1.0), scaled));
+    MS_EXACT_VARIABLE bend = MS_EXACT_MUL(MS_EXACT_MUL(half_x, MS_EXACT_MUL(below, above)), inner);
+    MS_EXACT_VARIABLE slope = MS_EXACT_ADD(MS_EXACT_MUL(MS_EXACT_LITERAL(0.5), above), bend);
+    MS_EXACT_VARIABLE dx = MS_EXACT_MUL(slope, dy);
+    return dx;
+}
+
 /* ---- optimizer ---- */
 
 /* ema_nesterov: g' = factor g (g without clip); m' = (b m) + ((1 - b) g'); u = ((1 - b) g') + (b m') with nesterov,

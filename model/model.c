@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ms_activation_names[] = {[MS_ACTIVATION_RELU2] = "relu2", [MS_ACTIVATION_SWIGLU] = "swiglu", NULL};
+const char *const ms_activation_names[] = {
+    [MS_ACTIVATION_RELU2] = "relu2", [MS_ACTIVATION_SWIGLU] = "swiglu", [MS_ACTIVATION_GELU_TANH] = "gelu_tanh", NULL};
 const char *const ms_rope_layout_names[] = {
     [MS_ROPE_INTERLEAVED] = "interleaved", [MS_ROPE_HALF_SPLIT] = "half_split", NULL};
 const char *const ms_residual_scale_names[] = {[MS_RESIDUAL_FIXED] = "fixed",

@@ -16,7 +16,7 @@ extern "C" {
 
 /* Choices, each with its names by value, which end with NULL. */
 
-typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU } ms_activation;
+typedef enum ms_activation { MS_ACTIVATION_RELU2, MS_ACTIVATION_SWIGLU, MS_ACTIVATION_GELU_TANH } ms_activation;
 extern const char *const ms_activation_names[];
 
 typedef enum ms_rope_layout { MS_ROPE_INTERLEAVED, MS_ROPE_HALF_SPLIT } ms_rope_layout;

@@ -102,10 +102,15 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
 
 static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
     ms_tensor up = linear(pass, x, views->up), hidden;
-    if (views->gate == MS_NO_TENSOR) {
-        hidden = ms_relu2(pass->graph, up);
-    } else {
+    switch (pass->model->config.activation) {
+    case MS_ACTIVATION_SWIGLU:
         hidden = ms_swiglu(pass->graph, linear(pass, x, views->gate), up);
+        break;
+    case MS_ACTIVATION_GELU_TANH:
+        hidden = ms_gelu_tanh(pass->graph, up);
+        break;
+    default:
+        hidden = ms_relu2(pass->graph, up);
     }
     return scaled(pass->model, pass->graph, linear(pass, hidden, views->down), views->feed_forward_scale);
 }

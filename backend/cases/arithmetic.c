@@ -1,4 +1,4 @@
-/* Cases of axpby, mul, relu2, relu2_grad, swiglu, swiglu_grad. */
+/* Cases of axpby, mul, relu2, relu2_grad, gelu_tanh, gelu_tanh_grad, swiglu, swiglu_grad. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -58,6 +58,43 @@ bool ms_cases_relu2_grad(int i, ms_op_case *out) {
     ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_SPARSE);
     ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_NORMAL);
     out->bound = 1.01;
+    return true;
+}
+
+static double gelu_tanh_of(double x) { return tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)); }
+
+/* 1 + tanh cancels: the result is measured against x/2 (1 + |tanh|). */
+static void gelu_tanh_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const float *x = in[0];
+    for (int64_t i = 0; i < ms_shape_count(&test->shape[0]); i++)
+        out[0][i] = fabs((double)x[i]) / 2 * (1 + fabs(gelu_tanh_of((double)x[i])));
+}
+
+bool ms_cases_gelu_tanh(int i, ms_op_case *out) {
+    if (i >= MS_CASE_N_SIZES) return false;
+    *out = ms_case_of(MS_OP_GELU_TANH);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), i == 4 ? MS_CASE_WIDE : MS_CASE_SPARSE);
+    out->magnitude = gelu_tanh_magnitude;
+    out->bound = 8; /* argument 7, of which tanh keeps 0.45; tanh 1.6, sum 1, product 1 */
+    return true;
+}
+
+/* (1 - t) (1 + t) cancels too: x/2 u' counts in full, up to where tanh is 1 in f32. */
+static void gelu_tanh_grad_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const float *x = in[0], *dy = in[1];
+    for (int64_t i = 0; i < ms_shape_count(&test->shape[0]); i++) {
+        double v = fabs((double)x[i]), t = gelu_tanh_of(v), inner = 0.79788456080286536 * (1 + 0.134145 * v * v);
+        out[0][i] = fabs((double)dy[i]) * ((1 + t) / 2 + (t < 1 - 0x1p-28 ? v / 2 * inner : 0));
+    }
+}
+
+bool ms_cases_gelu_tanh_grad(int i, ms_op_case *out) {
+    if (i >= MS_CASE_N_SIZES) return false;
+    *out = ms_case_of(MS_OP_GELU_TANH_GRAD);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), i == 4 ? MS_CASE_WIDE : MS_CASE_SPARSE);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_NORMAL);
+    out->magnitude = gelu_tanh_grad_magnitude;
+    out->bound = 18; /* tanh with its argument 4.7, twice in 1 - t^2; two sums, six products */
     return true;
 }
 

@@ -123,7 +123,7 @@ static const struct {
     {"muon:\n  lr: nan\n", "nan is not a finite number"},
     {"muon:\n  nesterov: maybe\n", "muon.nesterov: 'maybe' is not true or false"},
     {"muon:\n  scaling: moonligth\n", "did you mean moonlight?"},
-    {"model:\n  activation: gelu\n", "'gelu' is not one of relu2 | swiglu"},
+    {"model:\n  activation: gelu\n", "'gelu' is not one of relu2 | swiglu | gelu_tanh"},
     {"model:\n  layers: [1, 2]\n", "run.yaml:2: model.layers takes one value (allowed: 1 to 4096)"},
     {"model:\n  layers: 2\n  layers: 3\n", "run.yaml:3: model.layers was already set on line 2"},
     {"optimizer: adamw\noptimizer:\n  name: muon\n", "run.yaml:3: optimizer.name was already set on line 1"},

@@ -88,6 +88,8 @@ def feed_forward(x, p, layer, c):
     if c["activation"] == "swiglu":
         gate = x @ p["blocks.feed_forward.gate.weight"][layer].T
         hidden = torch.nn.functional.silu(gate) * up
+    elif c["activation"] == "gelu_tanh":
+        hidden = torch.nn.functional.gelu(up, approximate="tanh")
     else:
         hidden = torch.relu(up) ** 2
     return hidden @ p["blocks.feed_forward.down.weight"][layer].T

@@ -27,6 +27,7 @@ VARIANTS = {
     "merged_adamw": dict(optimizer="adamw"),
     "split_adamw": dict(merged=False, optimizer="adamw"),
     "swiglu": dict(activation="swiglu"),
+    "gelu_tanh": dict(activation="gelu_tanh"),
     "no_qk_norm": dict(qk_norm=False),
     "half_split": dict(rope_layout="half_split"),
     "untied_head": dict(tied_head=False),

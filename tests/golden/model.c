@@ -13,11 +13,11 @@
 #include "train/trainer.h"
 #include "tests/support/suite.h"
 
-static const char *const variants[] = {"merged_muon",   "split_muon",      "merged_adamw",      "split_adamw",
-                                       "swiglu",        "no_qk_norm",      "half_split",        "untied_head",
-                                       "learned_layer", "learned_branch",  "per_projection",    "per_head",
-                                       "jordan",        "modula",          "jordan_convergent", "moonlight",
-                                       "rows_cols",     "decay_decoupled", "decay_update",      "decay_both"};
+static const char *const variants[] = {
+    "merged_muon",  "split_muon",  "merged_adamw",      "split_adamw",    "swiglu",         "no_qk_norm",
+    "half_split",   "untied_head", "learned_layer",     "learned_branch", "per_projection", "per_head",
+    "jordan",       "modula",      "jordan_convergent", "moonlight",      "rows_cols",      "decay_decoupled",
+    "decay_update", "decay_both",  "gelu_tanh"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants, N_STEPS = 10 };
 
 /* ---- options from the golden's metadata ---- */

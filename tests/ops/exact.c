@@ -44,6 +44,8 @@ START_TEST(test_accuracy) {
     check("reciprocal, < 0", largest_error(ms_reciprocal, inverse, 0x80800000u, 0xfe800000u), 1.24);
     check("rsqrt", largest_error(ms_rsqrt, inverse_root, 0x00800000u, 0x7f7fffffu), 1.22);
     check("sqrt", largest_error(ms_sqrt, sqrt, 0x00800000u, 0x7f7fffffu), 1.91);
+    check("tanh, x > 0", largest_error(ms_tanh, tanh, 0x00800000u, 0x7f7fffffu), 1.52);
+    check("tanh, x < 0", largest_error(ms_tanh, tanh, 0x80800000u, 0xff7fffffu), 1.52);
     check("sin_quarter", largest_error(ms_sin_quarter, half_pi_sin, 0x20800000u, 0x3f000000u), 1.74);
     check("cos_quarter", largest_error(ms_cos_quarter, half_pi_cos, 0x20800000u, 0x3f000000u), 1.24);
 }
@@ -79,12 +81,29 @@ START_TEST(test_special) {
 }
 END_TEST
 
+START_TEST(test_tanh) {
+    const float inf = INFINITY;
+    ck_assert(is(ms_tanh(0.0f), 0.0f) && is(ms_tanh(-0.0f), -0.0f));
+    ck_assert(is(ms_tanh(0x1p-126f), 0x1p-126f) && is(ms_tanh(-0x1p-126f), -0x1p-126f));
+    ck_assert(is(ms_tanh(0x1p-149f), 0.0f) && is(ms_tanh(-0x1.8p-130f), -0.0f));
+    ck_assert(is(ms_tanh(inf), 1) && is(ms_tanh(-inf), -1) && is(ms_tanh(0x1.fffffep127f), 1));
+    ck_assert(is(ms_tanh(NAN), NAN) && is(ms_tanh(-NAN), NAN));
+    ck_assert(ms_tanh(9.0f) < 1 && is(ms_tanh(9.02f), 1) && is(ms_tanh(-9.02f), -1));
+    for (uint64_t bits = 0; bits <= 0x7f800000u; bits += stride()) { /* odd, never above 1 */
+        float x = ms_exact_float((uint32_t)bits);
+        ck_assert_msg(is(ms_tanh(-x), -ms_tanh(x)), "tanh is not odd at %a", (double)x);
+        ck_assert_msg(ms_tanh(x) <= 1, "tanh %a = %a", (double)x, (double)ms_tanh(x));
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("exact");
     TCase *cases = tcase_create("exact");
     tcase_set_timeout(cases, 0);
     tcase_add_test(cases, test_accuracy);
     tcase_add_test(cases, test_special);
+    tcase_add_test(cases, test_tanh);
     suite_add_tcase(suite, cases);
     return ms_suite_run(suite);
 }

@@ -229,6 +229,10 @@ static void check_arithmetic(void) {
     check_gradient(&relu2);
     relu2.misled = 1;
     check_gradient(&relu2);
+    gradient_case gelu = case_of(MS_OP_GELU_TANH, 1, SHAPES(ms_shape_1(23)));
+    check_gradient(&gelu);
+    gelu.misled = 1;
+    check_gradient(&gelu);
     gradient_case swiglu = case_of(MS_OP_SWIGLU, 2, SHAPES(ms_shape_1(23), ms_shape_1(23)));
     check_gradient(&swiglu);
     gradient_case sum = case_of(MS_OP_SUM, 1, SHAPES(ms_shape_2(3, 5)));
