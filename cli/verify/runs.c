@@ -27,6 +27,7 @@ static const run_variant variants[] = {
     {"train bf16", {{"train.storage", "bf16"}}, true},
     {"train adamw, bf16", {{"optimizer.name", "adamw"}, {"train.storage", "bf16"}}, false},
     {"train per projection", {{"attention.merged", "false"}, {"muon.split", "per_projection"}}, false},
+    {"train gelu_tanh", {{"model.activation", "gelu_tanh"}}, false},
     {"train swiglu, untied",
      {{"model.activation", "swiglu"},
       {"model.tied_head", "false"},
