@@ -25,6 +25,8 @@ typedef struct ms_device_info {
     bool is_software;  /* a GPU's interface, computed by the processor */
     char reason[200];  /* why it is not usable, or what was chosen */
     int32_t n_threads; /* processors of a CPU, 0 elsewhere */
+    char
+        kernels[24]; /* of a CPU: the level of the processor that they are compiled for, "x86-64-v3"; empty elsewhere */
     int64_t memory_bytes;
     char uuid[40]; /* of the device, empty where there is none: another way to name it, "<backend>:<uuid>" */
 } ms_device_info;

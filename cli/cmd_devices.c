@@ -44,8 +44,8 @@ static void print_text(const ms_device_info *devices, int n) {
         if (device->memory_bytes > 0) /* a backend without a device has none */
             printf("%20s %.1f GiB memory", "", (double)device->memory_bytes / (1 << 30));
         if (device->n_threads > 0) printf(", %d processors", (int)device->n_threads);
-        if (is_processor(device))
-            printf(", %s (program built for %s)", ms_processor_vectors(), ms_processor_vectors_built());
+        if (is_processor(device)) printf(", %s", ms_processor_vectors());
+        if (device->kernels[0]) printf(", kernels for %s", device->kernels);
         if (device->memory_bytes > 0) printf("\n");
         printf("%20s %s\n", "", device->reason);
         if (device->usable) printf("%20s %s\n", "", probe(device).text);
@@ -56,6 +56,7 @@ static json_t *device_json(const ms_device_info *device) {
     json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i, s:I}", "name", device->name, "description",
                                device->description, "usable", (int)device->usable, "reason", device->reason,
                                "processors", (int)device->n_threads, "memory_bytes", (json_int_t)device->memory_bytes);
+    if (object && device->kernels[0]) json_object_set_new(object, "kernels", json_string(device->kernels));
     if (object && device->uuid[0]) json_object_set_new(object, "uuid", json_string(device->uuid));
     if (object && device->usable) {
         ms_device_verdict verdict = probe(device);
@@ -64,7 +65,6 @@ static json_t *device_json(const ms_device_info *device) {
     }
     if (object && is_processor(device)) {
         json_object_set_new(object, "vectors", json_string(ms_processor_vectors()));
-        json_object_set_new(object, "vectors_built", json_string(ms_processor_vectors_built()));
     }
     return object;
 }

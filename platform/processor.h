@@ -6,7 +6,4 @@
    known. Static. */
 const char *ms_processor_vectors(void);
 
-/* The widest one this program was compiled for, by the same names.  Static. */
-const char *ms_processor_vectors_built(void);
-
 #endif

@@ -6,7 +6,8 @@ void ms_run_device(const ms_run *run, char *out, size_t size) {
     const ms_device_info *info = ms_device_get_info(device);
     const char *name = run->trainer->options.device_name, *numerics = ms_numerics_name(run->trainer->numerics);
     if (ms_device_threads(device) > 0)
-        snprintf(out, size, "%s, %d threads, %s numerics", name, ms_device_threads(device), numerics);
+        snprintf(out, size, "%s, %d threads, kernels for %s, %s numerics", name, ms_device_threads(device),
+                 info->kernels, numerics);
     else
         snprintf(out, size, "%s, %s numerics: %s, %s%s", name, numerics, info->description,
                  info->uuid[0] ? "UUID " : "", info->uuid[0] ? info->uuid : "no UUID");

@@ -39,14 +39,16 @@ static ms_status cpu_enumerate(ms_device_info *out, int capacity, int *out_n) {
     memset(out, 0, sizeof *out);
     snprintf(out->name, sizeof out->name, "cpu");
     processor_name(out->description, sizeof out->description);
+    const ms_cpu_level *level;
+    out->usable = ms_cpu_level_choose(&level) == MS_OK && ms_blas_prepare() == MS_OK;
     out->n_threads = ms_processor_count();
     out->memory_bytes = (int64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    out->usable = ms_blas_prepare() == MS_OK;
-    if (out->usable)
-        snprintf(out->reason, sizeof out->reason, "always available; fast matmuls by OpenBLAS (%s)",
-                 ms_blas_description());
-    else
+    if (!out->usable) {
         snprintf(out->reason, sizeof out->reason, "%.199s", ms_status_message());
+        return MS_OK;
+    }
+    snprintf(out->kernels, sizeof out->kernels, "%s", level->name);
+    snprintf(out->reason, sizeof out->reason, "fast matmuls by OpenBLAS (%s)", ms_blas_description());
     return MS_OK;
 }
 
@@ -61,9 +63,12 @@ static void cpu_close(ms_backend_device *device) {
 static ms_status cpu_open(int index, const ms_device_options *options, ms_backend_device **out) {
     (void)index;
     *out = NULL;
+    const ms_cpu_level *level;
+    MS_TRY_NOTE(ms_cpu_level_choose(&level), "cpu");
     MS_TRY(ms_blas_prepare());
     ms_backend_device *device = calloc(1, sizeof *device);
     if (!device) return MS_FAIL(MS_OUT_OF_MEMORY, "cpu: no memory");
+    device->level = level;
     device->numerics = options->numerics;
     device->n_threads = options->n_threads ? options->n_threads : ms_processor_count();
     ms_status status = ms_pool_create(device->n_threads, &device->pool);

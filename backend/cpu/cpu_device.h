@@ -3,9 +3,10 @@
 #define MS_BACKEND_CPU_CPU_DEVICE_H
 
 #include "backend/backend_impl.h"
-#include "backend/cpu/cpu_kernel.h"
+#include "backend/cpu/cpu_level.h"
 
 struct ms_backend_device {
+    const ms_cpu_level *level; /* the kernels in use */
     ms_numerics numerics;
     ms_pool *pool; /* owned */
     int32_t n_threads;
@@ -14,15 +15,6 @@ struct ms_backend_device {
     void *workspace; /* scratch of the running op, shared likewise */
     size_t workspace_bytes;
 };
-
-/* A kernel with the function that says how much scratch it needs. */
-typedef struct ms_cpu_kernel_entry {
-    ms_cpu_kernel run; /* NULL for composite ops, which have none */
-    ms_cpu_workspace workspace;
-} ms_cpu_kernel_entry;
-
-/* The kernel of an op in a kind of numerics.  Thread-safe. */
-ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op);
 
 /* Compiled form of a graph (cpu_program.c). */
 ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_request *request, ms_backend_program **out);

@@ -2,45 +2,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_widen.h"
-
-/* A primitive or free op without a kernel does not link; composites never reach a program. */
-#define ENTRY_PRIMITIVE(prefix, lower)                                                                                 \
-    { prefix##lower, prefix##lower##_workspace }
-#define ENTRY_ELEMENTWISE(prefix, lower)                                                                               \
-    { prefix##lower, prefix##lower##_workspace }
-#define ENTRY_FREE(prefix, lower)                                                                                      \
-    { prefix##lower, prefix##lower##_workspace }
-#define ENTRY_COMPOSITE(prefix, lower)                                                                                 \
-    { NULL, NULL }
-
-static const ms_cpu_kernel_entry exact_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, kind, ...) ENTRY_##kind(ms_cpu_exact_, lower),
-#include "backend/ir/ops.def"
-#undef OP
-};
-
-static const ms_cpu_kernel_entry f64_kernels[MS_OP_COUNT] = {
-#define OP(upper, lower, kind, ...) ENTRY_##kind(ms_cpu_f64_, lower),
-#include "backend/ir/ops.def"
-#undef OP
-};
-
-ms_cpu_kernel_entry ms_cpu_kernel_find(ms_numerics numerics, ms_op op) {
-    if (numerics == MS_NUMERICS_ORACLE) return f64_kernels[op];
-    if (numerics == MS_NUMERICS_FAST) {
-        switch (op) {
-#define X(upper, lower)                                                                                                \
-    case MS_OP_##upper:                                                                                                \
-        return (ms_cpu_kernel_entry){ms_cpu_fast_##lower, ms_cpu_fast_##lower##_workspace};
-            MS_CPU_FAST_OPS(X)
-#undef X
-        default:
-            break;
-        }
-    }
-    return exact_kernels[op];
-}
 
 struct ms_backend_program {
     ms_backend_device *device;          /* borrowed */
@@ -60,8 +23,8 @@ ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_requ
     program->variables = request->variables;
     for (int32_t i = 0; i < request->calls->n_calls; i++) {
         ms_cpu_call call = ms_cpu_call_of(&request->calls->calls[i], device->pool);
-        ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->numerics, call.op);
-        size_t workspace = ms_cpu_kernel_workspace(&kernel, device->numerics, &call);
+        ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->level, device->numerics, call.op);
+        size_t workspace = ms_cpu_kernel_workspace(&kernel, &call);
         if (workspace > program->workspace_bytes) program->workspace_bytes = workspace;
     }
     *out = program;
@@ -82,8 +45,8 @@ static ms_status run_call(const ms_backend_program *program, const ms_op_call *r
     ms_cpu_call call = ms_cpu_call_of(resolved, device->pool);
     if (step_scalars >= 0) call.step_scalars = program->variables[step_scalars];
     call.workspace = device->workspace;
-    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->numerics, call.op);
-    ms_status status = ms_cpu_kernel_run(&kernel, device->numerics, &call);
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(device->level, device->numerics, call.op);
+    ms_status status = ms_cpu_kernel_run(&kernel, &call);
     return status == MS_OK ? MS_OK : ms_op_call_note(status, resolved);
 }
 

@@ -24,14 +24,10 @@ static bool is_widened(const ms_cpu_call *call) {
     return found && !takes_bf16(call->op);
 }
 
-static size_t real_bytes(ms_numerics numerics) {
-    return numerics == MS_NUMERICS_ORACLE ? sizeof(double) : sizeof(float);
-}
-
 /* Room for an operand at the end of the workspace; every place is a multiple of 64 bytes. */
-static int64_t append(wide_call *wide, const ms_operand *operand, ms_numerics numerics) {
+static int64_t append(wide_call *wide, const ms_operand *operand, size_t real_bytes) {
     size_t at = (wide->workspace_bytes + 63) / 64 * 64;
-    wide->workspace_bytes = at + (size_t)ms_shape_count(&operand->shape) * real_bytes(numerics);
+    wide->workspace_bytes = at + (size_t)ms_shape_count(&operand->shape) * real_bytes;
     return (int64_t)at;
 }
 
@@ -47,7 +43,8 @@ static int64_t place_in_input(const wide_call *wide, int k) {
     return -1;
 }
 
-static void lay_out(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call, wide_call *out) {
+static void lay_out(const ms_cpu_kernel_entry *kernel, const ms_cpu_call *call, wide_call *out) {
+    size_t real_bytes = kernel->conversion->real_bytes;
     memcpy(out->in, call->in, sizeof out->in);
     memcpy(out->out, call->out, sizeof out->out);
     for (int i = 0; i < MS_MAX_INPUTS; i++)
@@ -59,52 +56,38 @@ static void lay_out(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, con
     out->call.out = out->out;
     out->workspace_bytes = kernel->workspace(&out->call);
     for (int i = 0; i < MS_MAX_INPUTS; i++)
-        out->in_at[i] = call->in[i].dtype == MS_DTYPE_BF16 ? append(out, &call->in[i], numerics) : -1;
+        out->in_at[i] = call->in[i].dtype == MS_DTYPE_BF16 ? append(out, &call->in[i], real_bytes) : -1;
     for (int k = 0; k < MS_MAX_OUTPUTS; k++) {
         out->out_at[k] = -1;
         if (call->out[k].dtype != MS_DTYPE_BF16) continue;
         out->out_at[k] = place_in_input(out, k);
-        if (out->out_at[k] < 0) out->out_at[k] = append(out, &call->out[k], numerics);
+        if (out->out_at[k] < 0) out->out_at[k] = append(out, &call->out[k], real_bytes);
     }
 }
 
-static void widen(ms_numerics numerics, const ms_cpu_call *call, const ms_operand *from, void *to) {
-    int64_t count = ms_shape_count(&from->shape);
-    if (numerics == MS_NUMERICS_ORACLE)
-        ms_cpu_f64_widen(call->pool, from->data, count, to);
-    else
-        ms_cpu_exact_widen(call->pool, from->data, count, to);
-}
-
-static void narrow(ms_numerics numerics, const ms_cpu_call *call, const void *from, const ms_operand *to) {
-    int64_t count = ms_shape_count(&to->shape);
-    if (numerics == MS_NUMERICS_ORACLE)
-        ms_cpu_f64_narrow(call->pool, from, count, to->data);
-    else
-        ms_cpu_exact_narrow(call->pool, from, count, to->data);
-}
-
-size_t ms_cpu_kernel_workspace(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call) {
+size_t ms_cpu_kernel_workspace(const ms_cpu_kernel_entry *kernel, const ms_cpu_call *call) {
     if (!is_widened(call)) return kernel->workspace(call);
     wide_call wide;
-    lay_out(kernel, numerics, call, &wide);
+    lay_out(kernel, call, &wide);
     return wide.workspace_bytes;
 }
 
-ms_status ms_cpu_kernel_run(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call) {
+ms_status ms_cpu_kernel_run(const ms_cpu_kernel_entry *kernel, const ms_cpu_call *call) {
     if (!is_widened(call)) return kernel->run(call);
+    const ms_cpu_conversion *conversion = kernel->conversion;
     wide_call wide;
-    lay_out(kernel, numerics, call, &wide);
+    lay_out(kernel, call, &wide);
     char *base = call->workspace;
     for (int i = 0; i < MS_MAX_INPUTS; i++) {
         if (wide.in_at[i] < 0) continue;
         wide.in[i].data = base + wide.in_at[i];
-        widen(numerics, call, &call->in[i], wide.in[i].data);
+        conversion->widen(call->pool, call->in[i].data, ms_shape_count(&call->in[i].shape), wide.in[i].data);
     }
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
         if (wide.out_at[k] >= 0 && call->out[k].data) wide.out[k].data = base + wide.out_at[k];
     MS_TRY(kernel->run(&wide.call));
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
-        if (wide.out_at[k] >= 0 && call->out[k].data) narrow(numerics, call, wide.out[k].data, &call->out[k]);
+        if (wide.out_at[k] >= 0 && call->out[k].data)
+            conversion->narrow(call->pool, wide.out[k].data, ms_shape_count(&call->out[k].shape), call->out[k].data);
     return MS_OK;
 }

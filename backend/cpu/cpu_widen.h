@@ -5,20 +5,13 @@
 #ifndef MS_BACKEND_CPU_CPU_WIDEN_H
 #define MS_BACKEND_CPU_CPU_WIDEN_H
 
-#include "backend/cpu/cpu_device.h"
+#include "backend/cpu/cpu_kernel.h"
 
 /* Bytes of workspace that ms_cpu_kernel_run needs for a call; data of the operands is not looked at.  Pure. */
-size_t ms_cpu_kernel_workspace(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call);
+size_t ms_cpu_kernel_workspace(const ms_cpu_kernel_entry *kernel, const ms_cpu_call *call);
 /* Runs the kernel, with widening and rounding where operands are bf16; call->workspace has the bytes above.  An output
    may be the storage of an input of its dtype where ops.def says ALIAS.  Thread-safe on distinct operands, workspaces
    and pools.  Errors of the kernel. */
-ms_status ms_cpu_kernel_run(const ms_cpu_kernel_entry *kernel, ms_numerics numerics, const ms_cpu_call *call);
-
-/* y = x and y = x rounded to nearest even, shared among the pool's threads (backend/cpu/widen.c).  f64 is rounded
-   directly, not by way of f32. */
-void ms_cpu_exact_widen(ms_pool *pool, const uint16_t *x, int64_t count, float *y);
-void ms_cpu_exact_narrow(ms_pool *pool, const float *x, int64_t count, uint16_t *y);
-void ms_cpu_f64_widen(ms_pool *pool, const uint16_t *x, int64_t count, double *y);
-void ms_cpu_f64_narrow(ms_pool *pool, const double *x, int64_t count, uint16_t *y);
+ms_status ms_cpu_kernel_run(const ms_cpu_kernel_entry *kernel, const ms_cpu_call *call);
 
 #endif

@@ -51,12 +51,12 @@ static void mirror_band(void *context, int64_t i_task, int i_thread) {
     }
 }
 
-size_t ms_cpu_fast_gram_workspace(const ms_cpu_call *call) {
+size_t MS_WORKSPACE(gram)(const ms_cpu_call *call) {
     (void)call;
     return 0;
 }
 
-ms_status ms_cpu_fast_gram(const ms_cpu_call *call) {
+ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
     const ms_factor *x = &call->product->left;
     int64_t batch = call->product->batch;
     gram_job job = {

@@ -67,12 +67,12 @@ static void choose_bands(matmul_job *job, int64_t batch, int n_threads) {
     job->n_bands = (extent + job->band - 1) / job->band;
 }
 
-size_t ms_cpu_fast_matmul_workspace(const ms_cpu_call *call) {
+size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
     (void)call;
     return 0;
 }
 
-ms_status ms_cpu_fast_matmul(const ms_cpu_call *call) {
+ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
     const ms_matrix_product *product = call->product;
     const ms_factor *left = &product->left, *right = &product->right;
     matmul_job job = {

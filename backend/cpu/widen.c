@@ -1,6 +1,5 @@
-/* Between bf16 storage and the precision of the kernels: see backend/cpu/cpu_widen.h. */
-#include "backend/cpu/cpu_widen.h"
-
+/* Between bf16 storage and the precision of the kernels: ms_cpu_conversion.  f64 is rounded directly, not by way of
+ * f32. */
 #include "backend/cpu/bf16.h"
 #include "backend/cpu/share.h"
 
@@ -28,12 +27,12 @@ static void narrow_task(void *context, int64_t i_task, int i_thread) {
     for (int64_t i = range.begin; i < range.end; i++) y[i] = MS_BF16_FROM_REAL(x[i]);
 }
 
-void MS_KERNEL(widen)(ms_pool *pool, const uint16_t *x, int64_t count, real *y) {
-    widen_job job = {x, y, count};
+void MS_KERNEL(widen)(ms_pool *pool, const uint16_t *x, int64_t count, void *out_y) {
+    widen_job job = {x, out_y, count};
     ms_pool_run(pool, ms_chunk_count(count, MS_CHUNK), widen_task, &job);
 }
 
-void MS_KERNEL(narrow)(ms_pool *pool, const real *x, int64_t count, uint16_t *y) {
-    widen_job job = {x, y, count};
+void MS_KERNEL(narrow)(ms_pool *pool, const void *x, int64_t count, uint16_t *out_y) {
+    widen_job job = {x, out_y, count};
     ms_pool_run(pool, ms_chunk_count(count, MS_CHUNK), narrow_task, &job);
 }

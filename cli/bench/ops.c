@@ -268,7 +268,9 @@ ms_status ms_bench_ops(const char *device_name, ms_numerics numerics, int n_thre
     ms_status status = ms_bench_meter_init(device, &meter);
     if (status == MS_OK) {
         fprintf(out, "%s, %s", device_name, ms_numerics_name(numerics));
-        if (meter.peak.is_cpu) fprintf(out, ", %d threads", ms_device_threads(device));
+        if (meter.peak.is_cpu)
+            fprintf(out, ", %d threads, kernels for %s", ms_device_threads(device),
+                    ms_device_get_info(device)->kernels);
         fprintf(out, "; medians; limits measured before and after each row\n");
         status = run_table(&meter, out);
         ms_bench_meter_finish(&meter);

@@ -135,6 +135,7 @@ START_TEST(devices_lists_the_processor) {
     ck_assert_int_ge(json_integer_value(json_object_get(first, "processors")), 1);
     ck_assert_int_gt(json_integer_value(json_object_get(first, "memory_bytes")), 0);
     ck_assert(json_is_string(json_object_get(first, "vectors")));
+    ck_assert(json_is_string(json_object_get(first, "kernels")));
     json_decref(list);
 }
 END_TEST

@@ -146,18 +146,14 @@ START_TEST(exact_gradient) {
 END_TEST
 
 START_TEST(fast_forward) {
-    static const ms_fast_kernels kernels = {ms_cpu_fast_attention, ms_cpu_f64_attention,
-                                            ms_cpu_fast_attention_workspace, ms_cpu_f64_attention_workspace};
     ms_op_case test = case_of(_i, MS_OP_ATTENTION);
-    ms_fast_check(&test, &kernels);
+    ms_fast_check(&test);
 }
 END_TEST
 
 START_TEST(fast_gradient) {
-    static const ms_fast_kernels kernels = {ms_cpu_fast_attention_grad, ms_cpu_f64_attention_grad,
-                                            ms_cpu_fast_attention_grad_workspace, ms_cpu_f64_attention_grad_workspace};
     ms_op_case test = case_of(_i, MS_OP_ATTENTION_GRAD);
-    ms_fast_check(&test, &kernels);
+    ms_fast_check(&test);
 }
 END_TEST
 

@@ -28,18 +28,18 @@ static void guarded_free(char *data, size_t size) {
 static size_t count_of(const ms_shape *shape) { return (size_t)ms_shape_count(shape); }
 
 /* One run; out[k] are new guarded buffers. */
-static void run(const ms_op_case *test, ms_cpu_kernel kernel, ms_cpu_workspace workspace, size_t real_bytes,
-                int n_threads, void *const *in, char **out) {
+static void run(const ms_op_case *test, ms_cpu_kernel_entry kernel, int n_threads, void *const *in, char **out) {
+    size_t real_bytes = kernel.conversion->real_bytes;
     ms_op_call resolved = ms_case_call(test);
     ms_pool *pool;
     ck_assert_int_eq(ms_pool_create(n_threads, &pool), MS_OK);
     ms_cpu_call call = ms_cpu_call_of(&resolved, pool);
-    size_t workspace_bytes = workspace(&call);
+    size_t workspace_bytes = kernel.workspace(&call);
     for (int i = 0; i < test->n_inputs; i++) resolved.in[i].data = in[i];
     for (int k = 0; k < test->n_outputs; k++)
         resolved.out[k].data = out[k] = guarded_new(count_of(&test->out[k].shape) * real_bytes);
     call.workspace = guarded_new(workspace_bytes);
-    ck_assert_int_eq(kernel(&call), MS_OK);
+    ck_assert_int_eq(kernel.run(&call), MS_OK);
     guarded_free(call.workspace, workspace_bytes);
     ms_pool_destroy(pool);
 }
@@ -57,7 +57,25 @@ static void compare(const ms_op_case *test, char *const *fast, char *const *orac
     }
 }
 
-void ms_fast_check(ms_op_case *test, const ms_fast_kernels *kernels) {
+static void check_level(const ms_op_case *test, const ms_cpu_level *level, void *const *in, char *const *oracle,
+                        double *const *magnitude) {
+    char *fast[MS_MAX_OUTPUTS], *again[MS_MAX_OUTPUTS];
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(level, MS_NUMERICS_FAST, test->op);
+    for (int n_threads = 1; n_threads <= 3; n_threads++) {
+        run(test, kernel, n_threads, in, fast);
+        run(test, kernel, n_threads, in, again);
+        compare(test, fast, oracle, magnitude, n_threads);
+        for (int k = 0; k < test->n_outputs; k++) {
+            size_t size = count_of(&test->out[k].shape) * sizeof(float);
+            ck_assert_msg(memcmp(fast[k], again[k], size) == 0, "%s, %s, %d threads: output %d does not repeat",
+                          ms_op_get(test->op)->name, level->name, n_threads, k);
+            guarded_free(fast[k], size);
+            guarded_free(again[k], size);
+        }
+    }
+}
+
+void ms_fast_check(ms_op_case *test) {
     ck_assert_int_eq(ms_blas_prepare(), MS_OK);
     ck_assert_msg(ms_case_infer(test) == MS_OK, "%s", ms_status_message());
     void *in[MS_MAX_INPUTS] = {NULL}, *wide[MS_MAX_INPUTS] = {NULL};
@@ -69,27 +87,18 @@ void ms_fast_check(ms_op_case *test, const ms_fast_kernels *kernels) {
         double *wider = wide[i] = malloc(n * sizeof(double));
         for (size_t e = 0; e < n; e++) wider[e] = narrow[e] = (float)(2 * ms_case_uniform(&state) - 1);
     }
-    char *oracle[MS_MAX_OUTPUTS], *fast[MS_MAX_OUTPUTS], *again[MS_MAX_OUTPUTS];
+    char *oracle[MS_MAX_OUTPUTS];
     double *magnitude[MS_MAX_OUTPUTS];
-    run(test, kernels->oracle, kernels->oracle_workspace, 8, 2, wide, oracle);
+    run(test, ms_case_kernel(MS_NUMERICS_ORACLE, test->op), 2, wide, oracle);
     for (int k = 0; k < test->n_outputs; k++) {
         size_t n = count_of(&test->out[k].shape);
         magnitude[k] = malloc(n * sizeof(double));
         for (size_t i = 0; i < n; i++) magnitude[k][i] = fabs(((double *)oracle[k])[i]);
     }
     test->magnitude(test, (const void *const *)in, magnitude);
-    for (int n_threads = 1; n_threads <= 3; n_threads++) {
-        run(test, kernels->fast, kernels->fast_workspace, 4, n_threads, in, fast);
-        run(test, kernels->fast, kernels->fast_workspace, 4, n_threads, in, again);
-        compare(test, fast, oracle, magnitude, n_threads);
-        for (int k = 0; k < test->n_outputs; k++) {
-            size_t size = count_of(&test->out[k].shape) * sizeof(float);
-            ck_assert_msg(memcmp(fast[k], again[k], size) == 0, "%s, %d threads: output %d does not repeat",
-                          ms_op_get(test->op)->name, n_threads, k);
-            guarded_free(fast[k], size);
-            guarded_free(again[k], size);
-        }
-    }
+    const ms_cpu_level *levels[MS_CASE_LEVELS];
+    int n_levels = ms_case_levels(levels);
+    for (int i = 0; i < n_levels; i++) check_level(test, levels[i], in, oracle, magnitude);
     for (int k = 0; k < test->n_outputs; k++) {
         guarded_free(oracle[k], count_of(&test->out[k].shape) * sizeof(double));
         free(magnitude[k]);

@@ -1,17 +1,12 @@
-/* Holds a `fast` kernel against the f64 oracle: within the case's bound (see runner.h: bound * 2^-24 * magnitude) with
-   1, 2 and 3 threads, the same bits when repeated at a thread count, and nothing written outside of outputs and
-   workspace. */
+/* Holds the `fast` kernel of the case's op, at every level of the processor, against the f64 oracle: within the case's
+   bound (see runner.h: bound * 2^-24 * magnitude) with 1, 2 and 3 threads, the same bits when repeated at a thread
+   count, and nothing written outside of outputs and workspace. */
 #ifndef MS_TESTS_OPS_FAST_H
 #define MS_TESTS_OPS_FAST_H
 
 #include "tests/ops/runner.h"
 
-typedef struct ms_fast_kernels {
-    ms_cpu_kernel fast, oracle;
-    ms_cpu_workspace fast_workspace, oracle_workspace;
-} ms_fast_kernels;
-
 /* Fails the Check test when something does not hold.  Inputs are f32, uniform in [-1, 1). */
-void ms_fast_check(ms_op_case *test, const ms_fast_kernels *kernels);
+void ms_fast_check(ms_op_case *test);
 
 #endif

@@ -64,11 +64,9 @@ START_TEST(exact_is_the_definition) {
 END_TEST
 
 START_TEST(fast_is_within_its_bound) {
-    static const ms_fast_kernels kernels = {ms_cpu_fast_matmul, ms_cpu_f64_matmul, ms_cpu_fast_matmul_workspace,
-                                            ms_cpu_f64_matmul_workspace};
     ms_op_case test;
     ck_assert(ms_case_make(MS_OP_MATMUL, _i, &test));
-    ms_fast_check(&test, &kernels);
+    ms_fast_check(&test);
 }
 END_TEST
 
@@ -85,8 +83,9 @@ START_TEST(keeps_negative_zero) {
     resolved.product =
         ms_matrix_product_of(resolved.op, &resolved.attributes, &resolved.in[0].shape, &resolved.in[1].shape);
     ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
-    ck_assert_int_eq(posix_memalign(&call.workspace, 64, ms_cpu_exact_matmul_workspace(&call)), 0);
-    ck_assert_int_eq(ms_cpu_exact_matmul(&call), MS_OK);
+    ck_assert_int_eq(
+        posix_memalign(&call.workspace, 64, ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_MATMUL).workspace(&call)), 0);
+    ck_assert_int_eq(ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_MATMUL).run(&call), MS_OK);
     ck_assert(y == 0 && signbit(y));
     free(call.workspace);
 }
@@ -94,7 +93,7 @@ END_TEST
 
 /* The harness can fail: one bit of one output is wrong. */
 static ms_status planted_fault(const ms_cpu_call *call) {
-    ms_status status = ms_cpu_exact_matmul(call);
+    ms_status status = ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_MATMUL).run(call);
     float *y = call->out[0].data;
     if (y) y[0] = nextafterf(y[0], INFINITY);
     return status;

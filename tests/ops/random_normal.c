@@ -34,7 +34,7 @@ static void check_moments(void) {
     resolved.attributes.random_normal = (ms_random_normal_attributes){{1, -1}, 42, 7, -1, ms_shape_1(N)};
     resolved.out[0].data = y, resolved.out[0].shape = ms_shape_1(N);
     ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
-    ck_assert_int_eq(ms_cpu_exact_random_normal(&call), MS_OK);
+    ck_assert_int_eq(ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_RANDOM_NORMAL).run(&call), MS_OK);
     double sum[5] = {0}, neighbours = 0, largest = 0, within = 0;
     for (int64_t i = 0; i < N; i++) {
         double x = (double)y[i], power = 1;

@@ -140,10 +140,30 @@ typedef struct run_options {
     int n_threads;
     int alias[MS_MAX_OUTPUTS];
     bool unwanted[MS_MAX_OUTPUTS];
+    const ms_cpu_level *level;
 } run_options;
 
+const ms_cpu_level *ms_case_level;
+
+static const ms_cpu_level *chosen_level(void) {
+    const ms_cpu_level *level;
+    ck_assert_msg(ms_cpu_level_choose(&level) == MS_OK, "%s", ms_status_message());
+    return level;
+}
+
+ms_cpu_kernel_entry ms_case_kernel(ms_numerics numerics, ms_op op) {
+    return ms_cpu_kernel_find(chosen_level(), numerics, op);
+}
+
+int ms_case_levels(const ms_cpu_level *out[MS_CASE_LEVELS]) {
+    int n = ms_cpu_level_list(out, MS_CASE_LEVELS);
+    ck_assert_int_ge(n, 1);
+    ck_assert_int_le(n, MS_CASE_LEVELS);
+    return n;
+}
+
 static run_options plain_run(int n_threads) {
-    run_options options = {n_threads, {-1, -1, -1, -1}, {false}};
+    run_options options = {n_threads, {-1, -1, -1, -1}, {false}, chosen_level()};
     return options;
 }
 
@@ -169,16 +189,17 @@ static ms_status run_kernel(const ms_op_test *test, bench *b, const run_options 
     ms_cpu_call call = ms_cpu_call_of(&resolved, pool);
     call.step_scalars = b->real_bytes == 8 ? (const void *)wide_scalars : (const void *)test->c.scalars;
     ms_numerics numerics = b->real_bytes == 8 ? MS_NUMERICS_ORACLE : MS_NUMERICS_EXACT;
-    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(numerics, test->c.op);
+    ms_case_level = options->level;
+    ms_cpu_kernel_entry kernel = ms_cpu_kernel_find(options->level, numerics, test->c.op);
     if (test->kernel && b->real_bytes == 4) kernel.run = test->kernel;
-    guarded workspace = guarded_new(ms_cpu_kernel_workspace(&kernel, numerics, &call), 0);
+    guarded workspace = guarded_new(ms_cpu_kernel_workspace(&kernel, &call), 0);
     call.workspace = workspace.data;
     for (int i = 0; i < test->c.n_inputs; i++) resolved.in[i].data = b->in[i].data;
     for (int k = 0; k < test->c.n_outputs; k++) {
         resolved.out[k].data = options->alias[k] >= 0 ? b->in[options->alias[k]].data : b->out[k].data;
         if (options->unwanted[k]) resolved.out[k].data = NULL;
     }
-    ms_status status = ms_cpu_kernel_run(&kernel, numerics, &call);
+    ms_status status = ms_cpu_kernel_run(&kernel, &call);
     if (!guarded_intact(&workspace)) status = MS_FAIL(MS_INTERNAL, "workspace overrun");
     ms_pool_destroy(pool);
     free(workspace.base);
@@ -247,6 +268,19 @@ static bool run_and_compare(const ms_op_test *test, void *const *in, const run_o
     }
     bench_free(&b);
     return good;
+}
+
+static bool check_levels(const ms_op_test *test, void *const *in, void *const *want, const char *what) {
+    const ms_cpu_level *levels[MS_CASE_LEVELS];
+    int n = ms_case_levels(levels);
+    for (int i = 0; i < n; i++) {
+        run_options options = plain_run(2);
+        options.level = levels[i];
+        char text[80];
+        snprintf(text, sizeof text, "%s, %s", levels[i]->name, what);
+        if (!run_and_compare(test, in, &options, false, want, text)) return false;
+    }
+    return true;
 }
 
 static bool check_aliases(const ms_op_test *test, void *const *in, void *const *want) {
@@ -355,8 +389,7 @@ static bool check_special(const ms_op_test *test, void **in) {
             uint16_t narrow = ms_nearest_bf16((double)values[v]);
             memcpy(element, is_f32 ? (const void *)&values[v] : &narrow, size);
             call_reference(test, in, want);
-            run_options options = plain_run(2);
-            good = run_and_compare(test, in, &options, false, want, "NaN or infinity in an input");
+            good = check_levels(test, in, want, "NaN or infinity in an input");
             if (good && v == 0 && !has_nan(test, want)) {
                 snprintf(failure, sizeof failure, "%s: a NaN in input %d is lost", ms_op_get(test->c.op)->name, i);
                 good = false;
@@ -381,7 +414,8 @@ static bool check_case(ms_op_test *test) {
         run_options options = plain_run(n);
         good = run_and_compare(test, in, &options, n == 3, want, n == 1 ? "one thread" : "several threads");
     }
-    good = good && check_aliases(test, in, want) && check_unwanted(test, in, want);
+    good = good && check_levels(test, in, want, "two threads") && check_aliases(test, in, want) &&
+           check_unwanted(test, in, want);
     good = good && check_oracle(test, in, want);
     if (!test->c.skip_special) good = good && check_special(test, in);
     inputs_free(in);
