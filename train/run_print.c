@@ -24,12 +24,14 @@ static void print_model(const ms_run *run, FILE *stream) {
             model->storage == MS_DTYPE_BF16
                 ? "bf16 activations and compute copies of the weights; f32 weights, gradients and optimizer"
                 : "f32");
-    const ms_optimizer_config *optimizer = &run->trainer->options.optimizer;
-    if (optimizer->kind == MS_OPTIMIZER_MUON)
-        fprintf(stream, "optimizer     muon (%s, %s) on the matrices, adamw on the rest\n",
-                ms_coefficients_names[optimizer->muon.coefficients], ms_muon_split_names[optimizer->muon.split]);
-    else
-        fprintf(stream, "optimizer     adamw\n");
+    const ms_optimizer *optimizer = &run->trainer->optimizer;
+    const ms_optimizer_rule *of_matrices = optimizer->rules[0].use.rule;
+    const ms_muon_settings *muon = &optimizer->config.muon;
+    fprintf(stream, "optimizer     %s", of_matrices->name);
+    if (of_matrices == &ms_muon_rule)
+        fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
+    if (optimizer->n_rules > 1) fprintf(stream, " on the matrices, %s on the rest", optimizer->rules[1].use.rule->name);
+    fprintf(stream, "\n");
 }
 
 static void print_steps(const ms_run *run, FILE *stream) {

@@ -82,6 +82,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("allocations");
     TCase *tcase = tcase_create("allocations");
+    tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_step_allocates_nothing, 0, 2);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -282,6 +282,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("rule");
     TCase *tcase = tcase_create("rule");
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_equals_reference_in_f64);
     tcase_add_test(tcase, test_equals_reference_with_clipping);
     tcase_add_test(tcase, test_equals_reference_in_exact);
