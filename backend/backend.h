@@ -32,7 +32,7 @@ typedef struct ms_device_info {
 } ms_device_info;
 
 /* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are
- * filled. */
+   filled. */
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
 
 /* Whether a device can serve `exact` numerics, measured on it: add, sub and mul correctly rounded, nothing contracted

@@ -1,5 +1,5 @@
 /* For implementers of backends: the vtable.  What callers pass is checked before (device.c, store.c, program.c), so an
- * implementation does not. */
+   implementation does not. */
 #ifndef MS_BACKEND_BACKEND_IMPL_H
 #define MS_BACKEND_BACKEND_IMPL_H
 
@@ -38,8 +38,8 @@ typedef struct ms_backend_impl {
     int (*n_threads)(const ms_backend_device *device);
     /* What `fast` does to products: backend.h.  NULL: nothing beyond f32. */
     ms_product_rounding (*product_rounding)(const ms_backend_device *device);
-    /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for it.
-     */
+    /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for
+       it. */
     void (*expect)(ms_backend_device *device, const size_t *sizes, int n_sizes);
     /* Zero-filled. MS_OUT_OF_MEMORY. */
     ms_status (*allocate)(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out);

@@ -62,8 +62,8 @@ typedef struct ms_call_list {
     ms_op_times times;
 } ms_call_list;
 
-/* Copies what it needs: graph and plan may be destroyed afterwards.  The caller destroys the list.  MS_OUT_OF_MEMORY.
- */
+/* Copies what it needs: graph and plan may be destroyed afterwards.  The caller destroys the list.
+   MS_OUT_OF_MEMORY. */
 ms_status ms_call_list_create(const ms_graph *graph, const ms_plan *plan, ms_call_list **out);
 void ms_call_list_destroy(ms_call_list *list);
 

@@ -189,8 +189,8 @@ MS_EXACT_FUNCTION float ms_log(float x) {
     return MS_EXACT_FLOAT(result);
 }
 
-/* 1 / x on the mantissa in [1, 2): cubic start (error 1.8e-3), two Newton steps; the exponent by integer subtraction.
- */
+/* 1 / x on the mantissa in [1, 2): cubic start (error 1.8e-3), two Newton steps; the exponent by integer
+   subtraction. */
 MS_EXACT_FUNCTION float ms_reciprocal(float x) {
     MS_EXACT_U32 bits = MS_EXACT_BITS(x), magnitude = bits & MS_EXACT_ABS, sign = bits & 0x80000000u;
     MS_EXACT_F32 m = MS_EXACT_FLOAT((bits & 0x007fffffu) | 0x3f800000u);

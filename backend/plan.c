@@ -1,11 +1,12 @@
 /* The memory plan.  Three decisions in turn, each strictly safe given the ones before:
 
-     1. values   a reshape shares the storage of its input: both hold one value, read-only.  A reshape of a variable's
-   view does so only while nothing is stored over that part.
-     2. places   a value that is stored is computed in its variable, when no other content of that part is wanted
-   between its first write and the store, and nothing else is written there until its last read.
-     3. chains   an op works in place on an input that dies there, so that a chain of accumulations has one storage; a
-   chain that ends in a variable grows backwards under the same conditions as in 2.
+     1. values   A reshape shares the storage of its input: both hold one value, read-only.  A reshape of a
+                 variable's view does so only while nothing is stored over that part.
+     2. places   A value that is stored is computed in its variable, when no other content of that part is
+                 wanted between its first write and the store, and nothing else is written there until its
+                 last read.
+     3. chains   An op works in place on an input that dies there, so that a chain of accumulations has one
+                 storage.  A chain that ends in a variable grows backwards under the same conditions as in 2.
 
    What remains is packed into the arena (backend/plan_pack.c). */
 #include "backend/plan.h"
@@ -22,7 +23,7 @@ typedef struct region {
 } region;
 
 /* A storage and the time, in node indices, during which it holds wanted content: a chain of values in place of each
- * other. */
+   other. */
 typedef struct storage {
     ms_tensor head;   /* the value that is written first */
     int32_t from, to; /* node that writes the head; last node that reads the last value */
@@ -31,7 +32,7 @@ typedef struct storage {
 } storage;
 
 /* One store node.  Until its value is placed, it writes at one moment; then for as long as the value's storage is in
- * use. */
+   use. */
 typedef struct write {
     int32_t node;
     region part;
@@ -202,7 +203,7 @@ static const ms_node *head_node(const planner *p, ms_tensor head, int *out_outpu
 }
 
 /* Whether a storage whose content is wanted from `s->from` to `s->to` may live in `part`, into which node i_store
- * stores it. */
+   stores it. */
 static bool fits_part(const planner *p, const storage *s, region part, int32_t i_store) {
     int output;
     const ms_node *head = head_node(p, s->head, &output);
@@ -217,8 +218,8 @@ static bool fits_part(const planner *p, const storage *s, region part, int32_t i
             to = other->to > w->node ? other->to : w->node;
         }
         if (from > end || to < s->from) continue;
-        /* It may take over where the other dies, not the other way round: that one's head was checked without this one.
-         */
+        /* It may take over where the other dies, not the other way round: that one's head was checked without this
+           one. */
         bool takes_over = to == s->from && w->placed != MS_NO_TENSOR && in_place_over_part(p, head, output, part);
         if (!takes_over) return false;
     }
@@ -256,7 +257,7 @@ static int32_t store_of(const planner *p, ms_tensor storage_index) {
 }
 
 /* Lets the storage that output k of node i_node heads begin with input `slot`, when that dies here and nothing forbids
- * it. */
+   it. */
 static bool join(planner *p, int32_t i_node, int k, int slot) {
     const ms_node *node = ms_graph_node(p->graph, i_node);
     ms_tensor index = p->storages[node->outputs[k]], value = p->value[node->inputs[slot]];

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* Results of a triple (x, y, z): x + y, x - y, x y, x y + z, (x + y) - x, exp x, log y, 1 / z, 1 / sqrt y of
-   backend/exact.h, and a smallest normal number, 2^-126 (1 + (i mod 256) 2^-23) for triple i, halved and doubled again.
- */
+   backend/exact.h, and a smallest normal number, 2^-126 (1 + (i mod 256) 2^-23) for triple i, halved and doubled
+   again. */
 enum {
     MS_PROBE_RANDOM = 4096,
     MS_PROBE_SPECIAL = 64,

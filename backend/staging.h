@@ -1,5 +1,5 @@
-/* Transfers of several parts through staging slots of a fixed size: which bytes go through which slot.  For backends.
- */
+/* Transfers of several parts through staging slots of a fixed size: which bytes go through which slot.  For
+   backends. */
 #ifndef MS_BACKEND_STAGING_H
 #define MS_BACKEND_STAGING_H
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What must not be in the repository: large files, paths of one machine, unfinished code, long files without a reason.
+# What must not be in the repository: large files, paths of one machine, unfinished code, broken comments, long files without a
+# reason.
 # Usage: ci/check_tree.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -30,6 +31,11 @@ echo "$texts" | xargs grep -InE '(^|[^A-Za-z0-9_.*)-])/(work|root)(/|$|[^A-Za-z0
 echo "$texts" | xargs grep -InwE 'TODO|FIXME|XXX' -- 2>/dev/null | complain "unfinished" || true
 echo "$texts" | xargs grep -IniwE 'not (yet )?implemented|stubs?' -- 2>/dev/null | complain "unfinished" || true
 echo "$texts" | xargs grep -InE '^[ 	]*#[ 	]*if[ 	]+0([^-9x.]|$)' -- 2>/dev/null | complain "dead code" || true
+
+# What clang-format leaves behind when a comment is a word too long, and comments that say nothing.
+sources=$(grep -E '\.(c|h|cu|cuh|cpp|glsl|comp|def)$' "$list")
+echo "$sources" | xargs grep -InE '^[ 	]*(\*/|\* [^*]*\*/)[ 	]*$' -- 2>/dev/null | complain "the end of a comment: move a word down" || true
+echo "$sources" | xargs grep -InE '/\*[ 	]*\*/' -- 2>/dev/null | complain "empty comment" || true
 
 # ci/long_files.txt: "path  reason" for C files and shaders of more than 600 lines.
 excused() {

@@ -5,8 +5,8 @@
 #include "library/version.h"
 #include "platform/environment.h"
 
-/* Text of roff: backslashes and hyphens are escaped, and no line begins with a request.  Ends of lines become spaces.
- */
+/* Text of roff: backslashes and hyphens are escaped, and no line begins with a request.  Ends of lines become
+   spaces. */
 static void put(const char *text, FILE *stream) {
     for (const char *c = text; *c; c++) {
         if (c == text && (*c == '.' || *c == '\'')) fputs("\\&", stream);

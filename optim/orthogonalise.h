@@ -33,7 +33,7 @@ typedef struct ms_coefficient_set {
 const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients);
 
 /* u [L,R,C] -> [L,R,C], about U V^T of each matrix.  Errors as in backend/ir/graph.h: MS_NO_TENSOR and a status in the
- * graph. */
+   graph. */
 ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coefficients);
 
 #ifdef __cplusplus

@@ -12,7 +12,7 @@ static once_flag once = ONCE_FLAG_INIT;
 static char description[64];
 
 /* Present in builds with run-time detection (DYNAMIC_ARCH) only: init() detects unless a choice stands, quit() drops
- * it. */
+   it. */
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
 

@@ -21,8 +21,8 @@ ms_status ms_blas_prepare(void);
 const char *ms_blas_description(void);
 
 /* Makes BLAS calls of the calling thread stay on it.  The OpenMP build asks for the thread count of each calling
-   thread, and a new thread's is the number of processors.  A store to thread-local memory: call before each BLAS call.
- */
+   thread, and a new thread's is the number of processors.  A store to thread-local memory: call before each BLAS
+   call. */
 void ms_blas_this_thread(void);
 
 /* Threads of the following BLAS calls of the calling thread (pthread build: of the process), to measure OpenBLAS

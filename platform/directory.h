@@ -9,7 +9,7 @@
 /* The names in a directory without "." and "..", sorted by byte. */
 typedef struct ms_listing {
     char **names; /* owned, [n] */
-    size_t n;     /* */
+    size_t n;     /* how many names */
 } ms_listing;
 
 /* Lists a directory.  The caller finishes `out`.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY.  Thread-safe. */

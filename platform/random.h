@@ -1,6 +1,6 @@
 /* Counter-based random numbers for the host: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1,
-   2, 3").  A draw depends on (seed, stream, counter) alone, so any position can be computed at any time.  Thread-safe.
- */
+   2, 3").  A draw depends on (seed, stream, counter) alone, so any position can be computed at any time.
+   Thread-safe. */
 #ifndef MS_PLATFORM_RANDOM_H
 #define MS_PLATFORM_RANDOM_H
 

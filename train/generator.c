@@ -108,8 +108,8 @@ ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int6
     return ms_sample(generator->values, config->vocabulary, sampling, (uint64_t)n, generator->scratch, out_token);
 }
 
-/* qsort has no context argument; the order is restored by index on ties, so the result does not depend on the library.
- */
+/* qsort has no context argument; the order is restored by index on ties, so the result does not depend on the
+   library. */
 static _Thread_local const float *sorted_logits;
 
 static int by_descending_logit(const void *a, const void *b) {

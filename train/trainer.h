@@ -20,8 +20,8 @@ typedef struct ms_trainer_options {
     ms_model_config model;
     ms_optimizer_config optimizer; /* muon.head_size 0: the model's */
     ms_schedule schedule;          /* scales the peak rates of all rules */
-    /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in ms_device_list.
-     */
+    /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in
+       ms_device_list. */
     const char *device_name;
     uint64_t seed;
     int32_t batch_sequences; /* sequences of one micro-step */
@@ -80,8 +80,8 @@ typedef struct ms_trainer {
 ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, ms_trainer **out);
 /* MS_OUT_OF_MEMORY: the plan is larger than all memory of the device.  ms_trainer_allocate begins with it. */
 ms_status ms_trainer_check_memory(const ms_trainer *trainer);
-/* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes; the trainer holds nothing then.
- */
+/* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes; the trainer holds nothing
+   then. */
 ms_status ms_trainer_allocate(ms_trainer *trainer);
 /* Gives back what ms_trainer_allocate took, weights included, for what comes after training on the same device.  Steps
    done and facts stay. */
@@ -117,8 +117,8 @@ typedef struct ms_step_hooks {
 } ms_step_hooks;
 
 /* One step: gradients of all micro-steps, then the update.  hooks may be NULL.
-   MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved.
- */
+   MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be
+   saved. */
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
 /* Mean loss over n_sequences (rounded up to whole batches). */
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);
@@ -131,7 +131,7 @@ typedef struct ms_norms {
 ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group);
 
 /* SHA-256 of the parameters and of the optimizer state, in canonical order (model/checkpoint/checkpoint.h:
- * ms_tensors_sha256). */
+   ms_tensors_sha256). */
 ms_status ms_trainer_hashes(ms_trainer *trainer, char out_weights[65], char out_state[65]);
 typedef struct ms_save_request {
     const ms_dataset *dataset;

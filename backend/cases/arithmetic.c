@@ -4,8 +4,8 @@
 #include "backend/cases/case.h"
 #include "backend/cases/sizes.h"
 
-/* More elements than 65535 groups of 256 invocations, the least that a Vulkan device can dispatch along one dimension.
- */
+/* More elements than 65535 groups of 256 invocations, the least that a Vulkan device can dispatch along one
+   dimension. */
 enum { MANY = 65535 * 256 + 37 };
 
 static void axpby_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {

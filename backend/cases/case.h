@@ -53,11 +53,11 @@ struct ms_op_case {
 };
 
 /* The i-th case of an op, i from 0; false: there are no more.  Every op of ops.def has cases: one without does not
- * link. */
+   link. */
 bool ms_case_make(ms_op op, int i, ms_op_case *out);
 
 /* The same case with its data in bf16; turn: which of the combinations that the op allows, in rotation.  false: none
- * fits. */
+   fits. */
 bool ms_case_in_bf16(const ms_op_case *test, int turn, ms_op_case *out);
 
 /* A case of `op` with everything else zero. */

@@ -13,7 +13,7 @@ typedef struct ms_case_difference {
 } ms_case_difference;
 
 /* Whether output k has the same bits; all NaNs are equal, +0 and -0 are not.  Folds the first difference into
- * `difference`. */
+   `difference`. */
 void ms_case_compare_bits(const ms_op_case *test, int k, const void *expected, const void *found,
                           ms_case_difference *difference);
 

@@ -1,5 +1,5 @@
-/* One case as a program on one device: its inputs, and every output it stores, lie in variables between guard elements.
- */
+/* One case as a program on one device: its inputs, and every output it stores, lie in variables between guard
+   elements. */
 #ifndef MS_BACKEND_CASES_PROGRAM_H
 #define MS_BACKEND_CASES_PROGRAM_H
 
@@ -35,8 +35,8 @@ ms_status ms_case_program_create(ms_device *device, const ms_op_case *test, ms_c
                                  ms_case_program **out);
 void ms_case_program_destroy(ms_case_program *program);
 
-/* Values of a case on the host.  Inputs: f32, bf16, i32; outputs: f32 (double from an oracle device), bf16, u16, i32.
- */
+/* Values of a case on the host.  Inputs: f32, bf16, i32; outputs: f32 (double from an oracle device), bf16, u16,
+   i32. */
 typedef struct ms_case_values {
     void *in[MS_MAX_INPUTS];   /* NULL: absent */
     void *out[MS_MAX_OUTPUTS]; /* elements beyond an output that is not stored or absent stay as they were */

@@ -102,7 +102,7 @@ static real softmax_row(real *row, int64_t n, real *out_max) {
 }
 
 /* Weighted values of ATTENTION_ROWS queries from i, columns [column, column + TILE_COLUMNS) of the head, not yet
- * divided. */
+   divided. */
 static void weigh_values(const attention_job *job, const attention_scratch *scratch, const real *weights, int64_t i,
                          int64_t column, real total[ATTENTION_ROWS * TILE_COLUMNS]) {
     attention_rows rows = {weights, job->scores_stride, 1};

@@ -1,12 +1,19 @@
 /* Gradient of causal attention.  Inputs q [N, H*D], k, v [N, G*D], o [N, H*D], lse [B*H, T], do [N, H*D]; outputs dq,
    dk, dv.
 
-   exact: s_ij and the scale as in attention.c; p_ij = exp(s_ij - lse_i); delta_i = sum over d of do_id * o_id by the
-   reduction rule; dp_ij = sum over d ascending of do_id * v_jd; ds_ij = p_ij * (dp_ij - delta_i), for j <= i. dv_j =
-   sum over i of p_ij * do_i            dk_j = (sum over i of ds_ij * q_i) * scale dq_i = (sum over j of ds_ij * k_j) *
-   scale Sums over i and j ascend in chunks of 512 (i or j in [512 c, 512 c + 512)), each chunk sum starting from its
-   first visible term, chunk sums added ascending; then dv and dk (before the scale) over the heads of a group
-   ascending.
+   exact: s_ij and the scale as in attention.c, and for j <= i:
+
+     p_ij    = exp(s_ij - lse_i)
+     delta_i = sum over d of do_id * o_id, by the reduction rule
+     dp_ij   = sum over d of do_id * v_jd, d ascending
+     ds_ij   = p_ij * (dp_ij - delta_i)
+     dv_j    = sum over i of p_ij * do_i
+     dk_j    = (sum over i of ds_ij * q_i) * scale
+     dq_i    = (sum over j of ds_ij * k_j) * scale
+
+   Sums over i and j ascend in chunks of 512 (i or j in [512 c, 512 c + 512)).  Each chunk's sum starts from its first
+   visible term; the sums of chunks are added ascending.  Then dv and dk (before the scale) are summed over the heads of
+   a group, ascending.
 
    One task has one key/value head of one sequence with all its query heads.  It goes over blocks of KEY_BLOCK keys by
    chunks of 512 queries with p and ds transposed ([key][query], lanes are queries), so that each product p, dv, dp, dk,
@@ -138,7 +145,7 @@ static void compute_score_gradients(const grad_place *at) {
 }
 
 /* out [KEY_BLOCK][padded] (+)= probabilities (or score gradients) times rows [T][padded] over this part's queries i >=
- * j. */
+   j. */
 static void sum_over_queries(const grad_place *at, const real *rows, bool first_chunk, real *out) {
     int64_t n = at->query_end - at->query, step = at->padded;
     for (int64_t r = 0; r < at->n_keys; r += ATTENTION_ROWS) {

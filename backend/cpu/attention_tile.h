@@ -102,7 +102,7 @@ typedef struct attention_head {
 } attention_head;
 
 /* Copies rows [0, n_rows) to out [rounded up to TILE_COLUMNS rows][padded], zeros elsewhere: wide tiles read whole
- * vectors. */
+   vectors. */
 static inline void attention_copy_rows(attention_head head, int64_t n_rows, int64_t head_size, int64_t padded,
                                        real *out) {
     int64_t n_all = ms_round_up64(n_rows, TILE_COLUMNS);

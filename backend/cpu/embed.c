@@ -1,5 +1,5 @@
 /* embed: y[n,:] = scale table[index[n],:]; table [V,C], index i32 [N], y [N,C].  MS_INVALID: an index outside of [0,
- * V). */
+   V). */
 #include "backend/cpu/share.h"
 
 typedef struct embed_job {

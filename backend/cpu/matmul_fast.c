@@ -56,7 +56,7 @@ static void matmul_band(void *context, int64_t i_task, int i_thread) {
 }
 
 /* Bands of a multiple of 32 rows or columns, about one a thread and matrix; none where the product is too small to
- * share. */
+   share. */
 static void choose_bands(matmul_job *job, int64_t batch, int n_threads) {
     int64_t work = job->n_rows * job->n_columns * job->depth;
     job->split_columns = job->n_columns > job->n_rows;

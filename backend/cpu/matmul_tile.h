@@ -1,5 +1,5 @@
 /* One block of an exact matrix product, for matmul and gram: packs both operands chunk by chunk and runs register
- * tiles. */
+   tiles. */
 #ifndef MS_BACKEND_CPU_MATMUL_TILE_H
 #define MS_BACKEND_CPU_MATMUL_TILE_H
 

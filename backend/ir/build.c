@@ -5,7 +5,7 @@
 ms_coefficient ms_constant(float value) { return (ms_coefficient){value, -1}; }
 ms_coefficient ms_step_scalar(float constant, int scalar) { return (ms_coefficient){constant, scalar}; }
 
-/* Attributes are compared with memcmp, so every byte is set. */
+/* Fields that a builder does not set are 0: ms_attributes_equal compares all fields of the op. */
 #define ATTRIBUTES(name)                                                                                               \
     ms_attributes name;                                                                                                \
     memset(&name, 0, sizeof name)

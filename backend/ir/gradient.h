@@ -1,5 +1,5 @@
 /* Automatic differentiation from graph to graph: adds the backward nodes of a scalar to the same graph, one rule per
- * op. */
+   op. */
 #ifndef MS_BACKEND_IR_GRADIENT_H
 #define MS_BACKEND_IR_GRADIENT_H
 

@@ -62,7 +62,7 @@ typedef struct ms_node {
     ms_tensor inputs[MS_MAX_INPUTS];
     int32_t n_outputs;
     ms_tensor outputs[MS_MAX_OUTPUTS];
-    ms_attributes attributes; /* zeroed before its member is set: comparable with memcmp */
+    ms_attributes attributes; /* of the op; compared field by field (ms_attributes_equal) */
     int32_t block;            /* transformer block for recomputation and messages, -1: none */
     int32_t recomputed;       /* 1: a repeat of a forward node in the backward pass; never merged with the original */
 } ms_node;

@@ -10,8 +10,8 @@ typedef struct loss_parts {
     ms_tensor de;     /* [V,C] */
 } loss_parts;
 
-/* whole with rows from begin replaced by part; the first part of several starts from zeros, a single part is the whole.
- */
+/* whole with rows from begin replaced by part; the first part of several starts from zeros, a single part is the
+   whole. */
 static ms_tensor put_rows(ms_graph *graph, ms_tensor whole, ms_tensor part, int64_t begin, ms_shape shape) {
     if (part == MS_NO_TENSOR) return MS_NO_TENSOR;
     ms_shape part_shape = ms_graph_tensor(graph, part)->shape;

@@ -74,7 +74,7 @@ static entry *find_slot(merger *m, const entry *wanted) {
 }
 
 /* Stores have effects.  Filling again costs less than keeping a large tensor of one value, whose storage can then be
- * worked in. */
+   worked in. */
 static bool may_merge(const ms_node *node) {
     return node->op != MS_OP_STORE && (node->op != MS_OP_FILL || ms_shape_count(&node->attributes.fill.shape) == 1);
 }

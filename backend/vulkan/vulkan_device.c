@@ -38,8 +38,8 @@ static ms_status create_device(ms_backend_device *device) {
     return MS_OK;
 }
 
-/* Per workgroup.  MUONSCOPE_VULKAN_INVOCATIONS: a smaller limit than the device's, to test kernels with smaller ones.
- */
+/* Per workgroup.  MUONSCOPE_VULKAN_INVOCATIONS: a smaller limit than the device's, to test kernels with smaller
+   ones. */
 static uint32_t max_invocations(const VkPhysicalDeviceLimits *limits) {
     uint32_t most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
                         ? limits->maxComputeWorkGroupInvocations

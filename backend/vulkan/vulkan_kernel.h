@@ -88,8 +88,8 @@ void ms_vulkan_push_f32(ms_vulkan_dispatch *dispatch, float value);
 /* A Coefficient of shaders/common.glsl: constant, index of the step scalar or -1. */
 void ms_vulkan_push_coefficient(ms_vulkan_dispatch *dispatch, ms_coefficient coefficient);
 
-/* Adds the dispatch.  Group counts are at least 1 and at most 65535 each, which every device has.  Copies everything.
- */
+/* Adds the dispatch.  Group counts are at least 1 and at most 65535 each, which every device has.  Copies
+   everything. */
 ms_status ms_vulkan_emit(ms_vulkan_encoder *encoder, const ms_vulkan_dispatch *dispatch, uint32_t groups_x,
                          uint32_t groups_y, uint32_t groups_z);
 /* n groups as a grid of x and y; the shader finds its number with ms_group_index() and must return when it is >= n,

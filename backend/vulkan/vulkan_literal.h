@@ -13,9 +13,8 @@
    and belongs to the caller; NULL, with MS_OK, for a module that asks for loops to be unrolled: a compiler that unrolls
    a loop of constant length may not compute what `precise` asks for (see shaders/common.glsl).  unrolled_too: such a
    module is not spared; its unrolled loops have literal lengths already, or call nothing of backend/exact.h.
-   MS_INTERNAL: the module is damaged; MS_OUT_OF_MEMORY.  Thread-safe. The SPIR-V specification, 1.5: sections 2.3
-   (layout), 3.32.7 (constants).
- */
+   MS_INTERNAL: the module is damaged; MS_OUT_OF_MEMORY.  Thread-safe.
+   The SPIR-V specification, 1.5: sections 2.3 (layout), 3.32.7 (constants). */
 ms_status ms_vulkan_write_literals(const uint32_t *words, size_t n_words, const uint32_t *values, int n_values,
                                    bool unrolled_too, uint32_t **out_words, size_t *out_n_words);
 

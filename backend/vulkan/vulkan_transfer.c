@@ -113,8 +113,8 @@ ms_status ms_vulkan_zero(ms_vulkan_transfer *transfer, ms_vulkan_range *range) {
     return submit_upload(transfer, slot, range);
 }
 
-/* A download under way: slots are filled by the device from `started` on, and emptied by the host from `finished` on.
- */
+/* A download under way: slots are filled by the device from `started` on, and emptied by the host from `finished`
+   on. */
 typedef struct download {
     ms_staging_cursor started, finished;
     ms_vulkan_slot *slots[MS_VULKAN_SLOTS];

@@ -15,8 +15,8 @@ static const ms_bench_target targets[] = {
 };
 enum { N_TARGETS = sizeof targets / sizeof *targets };
 
-/* blueberry-88m on one H100 at the rate of floating-point arithmetic that llm.c reaches there: derived, not measured.
- */
+/* blueberry-88m on one H100 at the rate of floating-point arithmetic that llm.c reaches there: derived, not
+   measured. */
 static const int64_t FIGURE_PARAMETERS = 88630528;
 static const double FIGURE_TOKENS_PER_SECOND = 640e3;
 

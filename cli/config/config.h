@@ -66,7 +66,7 @@ typedef struct ms_config_key {
 /* All keys in the order of the table.  Static. */
 const ms_config_key *ms_config_keys(int *out_n);
 /* The key "section.name" ('-' and '_' are the same), or "section" where that section has a key `name`; NULL if there is
- * none. */
+   none. */
 const ms_config_key *ms_config_find(const char *full_name);
 /* The doc line of a section, "" if there is none of that name.  Static. */
 const char *ms_config_section_doc(const char *section);
@@ -78,7 +78,7 @@ void ms_config_defaults(ms_config *out);
 ms_status ms_config_set(ms_config *config, const char *full_name, const char *value);
 
 /* Writes a value as text (numbers so that they read back to the same bits) and returns out.  size >=
- * MS_CONFIG_STRING_SIZE. */
+   MS_CONFIG_STRING_SIZE. */
 const char *ms_config_value_text(const ms_config *config, const ms_config_key *key, char *out, size_t size);
 /* What a key accepts, e.g. "1 to 4096" or "relu2 | swiglu"; returns out. */
 const char *ms_config_allowed_text(const ms_config_key *key, char *out, size_t size);
@@ -92,7 +92,7 @@ ms_status ms_config_load_text(ms_config *config, const char *name, const char *t
 ms_status ms_config_load_preset(ms_config *config, const char *name);
 
 /* Checks what no single key can: MS_INVALID with the keys and their numbers.  model.vocabulary may still be 0 (from the
- * data). */
+   data). */
 ms_status ms_config_check(const ms_config *config);
 
 /* Tokens of one optimizer step: sequence_length * batch_sequences * accumulation. */

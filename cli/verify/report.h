@@ -2,10 +2,11 @@
 
    A JSON line is one of
      {"type":"row", "kind":"op"|"run", "name", "case", "device", "numerics", "verdict", "output", "index", "expected",
-      "found", "worst", "seconds", "message"}      output to found: null without a difference; bits in hexadecimal;
-                                                   worst: largest error over its bound, null where none was measured
+      "found", "worst", "seconds", "message"}
+         output to found: null without a difference; bits in hexadecimal
+         worst: largest error over its bound, null where none was measured
      {"type":"coverage", "device", "numerics", "ran", "of", "percent", "missing":[op, ...], "unsupported"}
-                                                   ops; unsupported: cases of any op that the device lacks
+         ran to missing count ops; unsupported: cases of any op that the device lacks
      {"type":"total", "rows", "passed", "failed", "unsupported", "not_run", "planted", "found"}
    Not thread-safe on one report. */
 #ifndef MS_CLI_VERIFY_REPORT_H
@@ -43,7 +44,7 @@ typedef struct ms_verify_row {
     ms_verdict verdict;
     bool has_difference;
     int32_t output;           /* where the first difference is */
-    int64_t index;            /* */
+    int64_t index;            /* element of that output */
     uint32_t expected, found; /* bits */
     double worst;             /* error over bound; NAN: not measured */
     double seconds;

@@ -13,10 +13,10 @@ typedef struct ms_verify_runs_options {
 
 /* Adds rows.  `exact`: SHA-256 of weights and optimizer state, and every line of spectra.jsonl, are those of device cpu
    with one thread; also when one half of the steps runs on the cpu and the other on the subject.  `fast`: every step's
-   loss lies as near to the `exact` run's as that one's own reaction to noise allows (see verify_runs.c).  Runs live in
+   loss lies as near to the `exact` run's as that one's own reaction to noise allows (see runs.c).  Runs live in
    a temporary folder, which is removed.  All runs of a subject use its open device, so that a driver compiles each
-   pipeline once.  A subject's errors are rows, and one that is lost is opened again; errors of device cpu are returned.
- */
+   pipeline once.  A subject's errors are rows, and one that is lost is opened again; errors of device cpu are
+   returned. */
 ms_status ms_verify_runs(const ms_verify_runs_options *options, ms_verify_subject *subjects, int n_subjects,
                          ms_verify_report *report);
 

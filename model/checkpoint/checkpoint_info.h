@@ -16,7 +16,7 @@ typedef struct ms_checkpoint_entry {
     const char *key;         /* UTF-8, unique */
     ms_checkpoint_kind kind; /* which of the next three counts */
     const char *text;        /* UTF-8 */
-    int64_t integer;         /* */
+    int64_t integer;         /* any */
     double real;             /* finite; kept to the last bit */
 } ms_checkpoint_entry;
 
@@ -29,7 +29,7 @@ typedef struct ms_checkpoint_info {
     int64_t adamw_step;                 /* AdamW's step count (bias correction), >= 0 */
     const char *config_hash;            /* any text: the caller compares it */
     const ms_checkpoint_entry *entries; /* [n_entries] */
-    size_t n_entries;                   /* */
+    size_t n_entries;                   /* 0: entries may be NULL */
 } ms_checkpoint_info;
 
 #ifdef __cplusplus

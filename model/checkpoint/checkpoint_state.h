@@ -22,7 +22,7 @@ extern const char *const ms_checkpoint_file_names[MS_CHECKPOINT_N_FILES];
 
 /* What state.json says of one file. */
 typedef struct ms_checkpoint_file {
-    int64_t size_bytes; /* */
+    int64_t size_bytes; /* of the whole file */
     char sha256[65];    /* 64 lower-case hexadecimal digits and a NUL */
 } ms_checkpoint_file;
 

@@ -36,15 +36,15 @@ typedef struct ms_safetensors_metadata {
 /* Bytes of one element of a dtype, 0 for one that this project does not know. */
 size_t ms_safetensor_element_bytes(const char *dtype);
 
-/* Checks one tensor's name, dtype, rank, shape, and that size_bytes belongs to them.  MS_INVALID names what is wrong.
- */
+/* Checks one tensor's name, dtype, rank, shape, and that size_bytes belongs to them.  MS_INVALID names what is
+   wrong. */
 ms_status ms_safetensor_check(const ms_safetensor *tensor);
 
 /* Writes a file in one pass (memory: the header), complete or absent (ms_writer).  The order of `tensors` does not
    matter: they are stored as the reference writer does, by dtype (I64 first, U8 last), then by name in byte order, so
    that every tensor is aligned to its element.  __metadata__ is "format": "pt" (which transformers asks for), then
-   `metadata`. MS_INVALID: a bad or duplicate name, dtype, shape or metadata key.  MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.
- */
+   `metadata`. MS_INVALID: a bad or duplicate name, dtype, shape or metadata key.  MS_IO, MS_NO_SPACE,
+   MS_OUT_OF_MEMORY. */
 ms_status ms_safetensors_write(const char *path, const ms_safetensor *tensors, size_t n_tensors,
                                const ms_safetensors_metadata *metadata, size_t n_metadata);
 

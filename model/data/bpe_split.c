@@ -18,8 +18,8 @@ struct ms_bpe_splitter {
 static const char gpt2_pattern[] = CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^" SPACE "\\p{L}\\p{N}]+"
                                                 "|[" SPACE "]+(?![^" SPACE "])|[" SPACE "]+";
 
-/* Splitting at digits first and then by the pattern above, in one pass: a digit ends white space like the end of text.
- */
+/* Splitting at digits first and then by the pattern above, in one pass: a digit ends white space like the end of
+   text. */
 static const char digits_pattern[] = "\\p{N}|" CONTRACTIONS "| ?\\p{L}+| ?[^" SPACE "\\p{L}\\p{N}]+"
                                      "|[" SPACE "]+(?![^" SPACE "\\p{N}])|[" SPACE "]+";
 

@@ -114,7 +114,7 @@ static ms_status fill(ms_corpus *corpus, size_t wanted) {
 }
 
 /* Size of the next line with its end, 0 at the end of the file. Looks on from `from` unused bytes, which hold whole
- * lines. */
+   lines. */
 static ms_status find_line(ms_corpus *corpus, size_t from, size_t *out_size) {
     *out_size = 0;
     size_t searched = from;

@@ -55,8 +55,8 @@ ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_
 void ms_corpus_close(ms_corpus *corpus);
 
 /* The next document that is not only white space; text == NULL at the end.  A byte-order mark at the start is left out.
-   MS_INVALID names file and byte offset or line: not UTF-8, not JSON, no such key, too long; MS_IO, MS_OUT_OF_MEMORY.
- */
+   MS_INVALID names file and byte offset or line: not UTF-8, not JSON, no such key, too long; MS_IO,
+   MS_OUT_OF_MEMORY. */
 ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
 
 /* Bytes of the file read so far. */

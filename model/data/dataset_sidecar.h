@@ -1,5 +1,5 @@
-/* `dataset.json`, the sidecar of a folder of token shards: which tokenizer made them, and what belongs to which split.
- */
+/* `dataset.json`, the sidecar of a folder of token shards: which tokenizer made them, and what belongs to which
+   split. */
 #ifndef MS_MODEL_DATA_DATASET_SIDECAR_H
 #define MS_MODEL_DATA_DATASET_SIDECAR_H
 

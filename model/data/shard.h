@@ -27,8 +27,8 @@ typedef struct ms_shard {
 } ms_shard;
 
 /* Maps a shard and checks its header and size.  The caller closes it.
-   MS_NOT_FOUND, MS_IO; MS_CORRUPT: foreign, truncated or too long, with the numbers; MS_UNSUPPORTED: another version.
- */
+   MS_NOT_FOUND, MS_IO; MS_CORRUPT: foreign, truncated or too long, with the numbers; MS_UNSUPPORTED: another
+   version. */
 ms_status ms_shard_open(const char *path, ms_shard *out);
 void ms_shard_close(ms_shard *shard);
 

@@ -58,7 +58,7 @@ ms_status ms_tokenizer_set(ms_tokenizer *tokenizer, int32_t id, const void *byte
                            ms_token_kind kind);
 
 /* After all entries and merges are set: finds byte tokens, added tokens and the identity, and makes the tokenizer
- * ready. */
+   ready. */
 ms_status ms_tokenizer_seal(ms_tokenizer *tokenizer);
 
 #endif

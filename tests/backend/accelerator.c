@@ -1,5 +1,5 @@
 /* A device that is not the CPU through the public API: memory, transfers, order of work, step scalars, faults, timings,
-   counts.  Usage: test_backend_accelerator DEVICE     tests/vulkan and tests/cuda_host run it on theirs. */
+   counts.  Usage: test_backend_accelerator DEVICE.  tests/vulkan and tests/cuda_host run it on theirs. */
 #include "backend/backend.h"
 
 #include <stdio.h>
@@ -104,8 +104,8 @@ START_TEST(test_storage_starts_at_zero) {
 }
 END_TEST
 
-/* Many runs are queued with new inputs between them and nothing waits: each sees the inputs that were sent before it.
- */
+/* Many runs are queued with new inputs between them and nothing waits: each sees the inputs that were sent before
+   it. */
 START_TEST(test_order_of_runs_and_uploads) {
     world w = make_world(100003);
     float *x = numbers(w.count, 3), *y = calloc((size_t)w.count, sizeof *y), *z = calloc((size_t)w.count, sizeof *z);

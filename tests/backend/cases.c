@@ -110,8 +110,8 @@ static bool allows_ones(float x, const ms_product_rounding *rounding, double *ou
     return !difference.differs;
 }
 
-/* Factors that lose all that TF32 may cut off all but reach the bound; what bf16 or f32 products would lose is beyond.
- */
+/* Factors that lose all that TF32 may cut off all but reach the bound; what bf16 or f32 products would lose is
+   beyond. */
 START_TEST(product_bound_is_reached) {
     double worst;
     ck_assert(allows_ones(1 + 0x1p-10f - 0x1p-23f, &tensor_cores, &worst));

@@ -1,5 +1,5 @@
 /* The configuration: defaults, presets, YAML with line numbers, overrides and their precedence, cross checks, round
- * trip. */
+   trip. */
 #include <check.h>
 #include <limits.h>
 #include <math.h>

@@ -88,7 +88,7 @@ void *shared_address(size_t offset);
 void describe_running_thread(char *text, size_t size_bytes);
 
 /* Says what is at an address in the worker's stacks or shared memory: false where it is neither.  For the fault
- * handler. */
+   handler. */
 bool describe_worker_address(const void *address, char *text, size_t size_bytes);
 
 } // namespace ms_cuda_host

@@ -1,5 +1,5 @@
-/* CUDA's barriers, warp functions and atomics for kernels on the CPU.  Names and meaning: CUDA C++ Programming Guide.
- */
+/* CUDA's barriers, warp functions and atomics for kernels on the CPU.  Names and meaning: CUDA C++ Programming
+   Guide. */
 #ifndef MS_TESTS_CUDA_HOST_COOPERATION_H
 #define MS_TESTS_CUDA_HOST_COOPERATION_H
 
@@ -105,7 +105,7 @@ inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 inline void __threadfence_block() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 /* Atomics of int, unsigned, unsigned long long (and float for add and exchange): the value before, relaxed order as on
- * a device. */
+   a device. */
 
 namespace ms_cuda_host {
 

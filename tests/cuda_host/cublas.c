@@ -1,5 +1,5 @@
 /* Products of cuBLAS and cuBLASLt: all transposes, strides, batches and types against a loop; promises that are not
- * kept. */
+   kept. */
 #include <cublasLt.h>
 #include <cublas_v2.h>
 #include <math.h>

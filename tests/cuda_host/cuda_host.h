@@ -1,9 +1,12 @@
 /* Included before each .cu file that is compiled as C++17 for the CPU (see cuda_host_sources in CMakeLists.txt): the
    language of kernels, by macros and functions.  backend/cuda/cuda_kernel.cuh has the same macros for nvcc:
 
-       MS_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)   kernel<<<grid, block, shared_bytes,
-   stream>>>(arguments...) MS_SHARED(type, name, extents)      __shared__ type name extents     e.g. MS_SHARED(float,
-   tile, [16][17]); MS_DYNAMIC_SHARED(type, name)       extern __shared__ ...; type *name = ...
+     MS_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)
+         kernel<<<grid, block, shared_bytes, stream>>>(arguments...)
+     MS_SHARED(type, name, extents)
+         __shared__ type name extents, as in MS_SHARED(float, tile, [16][17]);
+     MS_DYNAMIC_SHARED(type, name)
+         extern __shared__ ...; type *name = ...
 
    A kernel that is a template with a comma in its name goes in parentheses.  Plain __shared__ and <<<>>> do not compile
    here. */

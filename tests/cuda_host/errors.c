@@ -1,5 +1,5 @@
-/* Memory, launch limits, errors on demand: faults of host code are stopped, CUDA's errors come back where CUDA has one.
- */
+/* Memory, launch limits, errors on demand: faults of host code are stopped, CUDA's errors come back where CUDA has
+   one. */
 #include "tests/cuda_host/kernels.h"
 
 #include <stdint.h>

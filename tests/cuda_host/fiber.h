@@ -1,5 +1,5 @@
 /* Fibers: stacks of their own between which one operating-system thread switches by call.  x86-64, System V calling
- * convention. */
+   convention. */
 #ifndef MS_TESTS_CUDA_HOST_FIBER_H
 #define MS_TESTS_CUDA_HOST_FIBER_H
 

@@ -1,5 +1,5 @@
 /* Kernels run as on a device: arithmetic, shared memory, barriers, warp functions, atomics, tensor cores; under each
- * thread order. */
+   thread order. */
 #include "tests/cuda_host/kernels.h"
 
 #include <math.h>

@@ -22,8 +22,8 @@ void test_scale(float *x, float factor, int n, cudaStream_t stream);
 void test_block_sum(const float *x, float *sums, int n_blocks, cudaStream_t stream);
 /* The same by shuffles, and dynamic shared memory between warps. */
 void test_shuffle_sum(const float *x, float *sums, int n_blocks, cudaStream_t stream);
-/* counts[0..4] = __syncthreads_count, _and, _or, and popcount of a ballot, any + 2 all, of x[i] > 0, i < 96, one block.
- */
+/* counts[0..4] = __syncthreads_count, _and, _or, and popcount of a ballot, any + 2 all, of x[i] > 0, i < 96, one
+   block. */
 void test_votes(const int *x, int *counts, cudaStream_t stream);
 /* out[lane of 32][0..5] = shuffles up, down, xor, from lane 3, in segments of 8, of the lane's number. */
 void test_shuffles(int *out, cudaStream_t stream);

@@ -34,8 +34,8 @@ cudaError_t submit_launch(Launch launch, cudaStream_t stream);
 /* Aborts unless the address is NULL, device memory or pinned memory: what a kernel may be handed. */
 void check_pointer_argument(const char *kernel, size_t i_argument, const void *address);
 
-/* The same for each aligned word inside a struct; only words that are the address of mapped memory count as pointers.
- */
+/* The same for each aligned word inside a struct; only words that are the address of mapped memory count as
+   pointers. */
 void check_struct_argument(const char *kernel, size_t i_argument, const void *bytes, size_t size_bytes);
 
 /* Runs all blocks; on several operating-system threads where there are enough. */

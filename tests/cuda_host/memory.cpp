@@ -28,7 +28,7 @@ MemoryRange::MemoryRange(const char *name, size_t range_bytes, bool open)
     if (range == MAP_FAILED) fatal("no %zu bytes of address space for %s", range_bytes, name);
     range_ = reinterpret_cast<char *>(round_up(reinterpret_cast<uintptr_t>(range), HUGE_PAGE_BYTES));
     /* Protection changes at each wait, at a cost for each page.  Where the system has no huge pages, that is only
-     * slower. */
+       slower. */
     (void)madvise(range_, range_bytes, MADV_HUGEPAGE);
 }
 

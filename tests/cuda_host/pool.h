@@ -1,5 +1,5 @@
 /* The operating-system threads that run blocks beside the caller: started at the first need, kept to the end of the
- * process. */
+   process. */
 #ifndef MS_TESTS_CUDA_HOST_POOL_H
 #define MS_TESTS_CUDA_HOST_POOL_H
 

@@ -8,7 +8,7 @@
 #define TEST_N_ORDERS 3
 
 /* Sets CUDAHOST_ORDER and CUDAHOST_STREAMS: 0 forward, 1 backward, 2 a fixed seed.  Before the first CUDA call of the
- * process. */
+   process. */
 void test_set_order(int i_order);
 
 /* Device memory, to be freed by test_free_all, which also finds that nothing else is left. */

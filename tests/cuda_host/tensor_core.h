@@ -9,12 +9,12 @@
 #include "tests/cuda_host/block.h"
 
 /* mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32: d += a b, a [16,16] and b [16,8] in bf16 pairs (low half first),
- * d [16,8]. */
+   d [16,8]. */
 void ms_mma_bf16_16x8x16(float d[4], const unsigned a[4], const unsigned b[2],
                          ms_cuda_host::Site site = ms_cuda_host::Site::here());
 
 /* mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32: d += a b, a [16,8] and b [8,8] as f32 bits of which 13 are
- * ignored, d [16,8]. */
+   ignored, d [16,8]. */
 void ms_mma_tf32_16x8x8(float d[4], const unsigned a[4], const unsigned b[2],
                         ms_cuda_host::Site site = ms_cuda_host::Site::here());
 

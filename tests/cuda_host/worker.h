@@ -13,7 +13,7 @@
 namespace ms_cuda_host {
 
 /* Lanes of a warp, a bit each.  One that lives and is neither ready nor exchanging waits at the block's barrier, or
- * runs. */
+   runs. */
 struct Warp {
     unsigned existing;   /* less than all in the last warp of a block */
     unsigned living;     /* have not returned */

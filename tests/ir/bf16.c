@@ -315,8 +315,8 @@ START_TEST(weight_gradients_are_formed_in_f32) {
 }
 END_TEST
 
-/* A gradient that arrives in f32 at a bf16 copy goes to the original unrounded; rounded where the copy's own is wanted.
- */
+/* A gradient that arrives in f32 at a bf16 copy goes to the original unrounded; rounded where the copy's own is
+   wanted. */
 START_TEST(the_head_gradient_reaches_the_weight_unrounded) {
     for (int wants_copy = 0; wants_copy < 2; wants_copy++) {
         fixture f = create();

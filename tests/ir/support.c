@@ -88,8 +88,8 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     return loss;
 }
 
-/* Gradients of every view that the forward pass reads; from the second micro-batch on they are added to what is stored.
- */
+/* Gradients of every view that the forward pass reads; from the second micro-batch on they are added to what is
+   stored. */
 static void backward(step_graph *step, const step_options *options, ms_tensor loss, bool add) {
     ms_graph *g = step->graph;
     ms_tensor wrt[MAX_VIEWS], into[MAX_VIEWS], gradients[MAX_VIEWS];
@@ -195,7 +195,7 @@ static int pick(generator *r, int n) {
 }
 
 /* A view [4,4] or, as another shape, [2,8] of 16 elements of variable 0 or 1 [3,4,4], at any multiple of 4: parts
- * overlap. */
+   overlap. */
 static ms_tensor random_view(generator *r) {
     int variable = pick(r, 2);
     int64_t offset = pick(r, 2) ? 16 * pick(r, 3) : 4 * pick(r, 9);

@@ -55,8 +55,8 @@ static image make_image(const ms_variables *variables, size_t f32_bytes, double 
     return out;
 }
 
-/* Runs a finished graph n_runs times on the CPU by a plan of its own; the image is replaced by what the variables hold.
- */
+/* Runs a finished graph n_runs times on the CPU by a plan of its own; the image is replaced by what the variables
+   hold. */
 static void run_planned(const ms_graph *graph, ms_numerics numerics, bool no_reuse, int n_runs,
                         image *variables_image) {
     const ms_backend_impl *impl = ms_backend_cpu();
@@ -176,7 +176,7 @@ START_TEST(recomputation_changes_no_bit) {
 END_TEST
 
 /* Every gradient in bf16 storage lies near that in f32: some roundings of 2^-8 each, which do not add up in one
- * direction. */
+   direction. */
 START_TEST(gradients_in_bf16_are_near) {
     for (int swiglu = 0; swiglu < 2; swiglu++) {
         step_options options = {

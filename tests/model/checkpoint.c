@@ -273,8 +273,8 @@ START_TEST(a_write_that_hits_a_size_limit_leaves_the_old_one) {
     struct rlimit unlimited, limit;
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
     limit = unlimited;
-    /* model.safetensors has about 4,100 bytes, optimizer.safetensors 8,200: the limits stop the first, then the second.
-     */
+    /* model.safetensors has about 4,100 bytes, optimizer.safetensors 8,200: the limits stop the first, then the
+       second. */
     const rlim_t limits[] = {0, 100, 4000, 5000, 8000};
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         for (int64_t step = 1; step <= 2; step++) {

@@ -1,5 +1,5 @@
-/* safetensors: against files of the reference implementation and of the PyTorch goldens, damaged files, bad arguments.
- */
+/* safetensors: against files of the reference implementation and of the PyTorch goldens, damaged files, bad
+   arguments. */
 #include "model/checkpoint/safetensors.h"
 
 #include <check.h>

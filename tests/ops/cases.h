@@ -1,5 +1,5 @@
-/* What every case file of tests/ops needs, and the list of their entry points: ms_test_<op> runs all cases of one op.
- */
+/* What every case file of tests/ops needs, and the list of their entry points: ms_test_<op> runs all cases of one
+   op. */
 #ifndef MS_TESTS_OPS_CASES_H
 #define MS_TESTS_OPS_CASES_H
 

@@ -1,5 +1,5 @@
 /* backend/exact.h against f64 libm: every 1009th float of each domain (all of them with MS_EXACT_ALL=1), special
- * values. */
+   values. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

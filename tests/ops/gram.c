@@ -1,5 +1,5 @@
 /* gram: `exact` bit for bit the matmul of x with itself by the scalar definition, both triangles; `fast` within its
- * bound. */
+   bound. */
 #include <check.h>
 #include <math.h>
 

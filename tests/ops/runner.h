@@ -34,7 +34,7 @@ void ms_case_check(const ms_op_case *test, ms_case_reference reference);
 /* All cases of an op but the large ones. */
 void ms_case_check_all(ms_op op, ms_case_reference reference);
 /* Runs the kernel on given f32/i32 inputs (NULL: absent) with outputs thrown away, and returns its status: for bad
- * input. */
+   input. */
 ms_status ms_case_status(const ms_op_case *test, const void *const *in);
 
 /* The reduction rule written directly from its definition: of n numbers, each a row of `columns`, at stride `columns`;

@@ -69,8 +69,8 @@ static void output_range(ms_coefficients coefficients, double lowest, double *ou
     free(out);
 }
 
-/* Ranges as published with the sets (see optim/README.md), for inputs from 1e-3 (and for Jordan's also 1e-2) upwards.
- */
+/* Ranges as published with the sets (see optim/README.md), for inputs from 1e-3 (and for Jordan's also 1e-2)
+   upwards. */
 START_TEST(test_output_singular_values) {
     static const struct {
         ms_coefficients set;

@@ -1,5 +1,5 @@
 /* Philox4x32-10 against the known-answer vectors of Random123 (kat_vectors, "philox4x32 10"), and the moments of the
- * draws. */
+   draws. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Runs through the library alone: made, trained, resumed; on one device that stays open; a peak that cannot be
- * measured. */
+   measured. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Downloads beside the device's work, with queues_layer.c holding the work back: what was downloaded while work is held
-   did not wait for it.  Usage: test_vulkan_beside LAYER_LIBRARY      with the layer's environment; see queues.sh */
+   did not wait for it.  Usage: test_vulkan_beside LAYER_LIBRARY, with the layer's environment; see queues.sh. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -54,8 +54,8 @@ static const char *first_message(char *text) {
     return "no message";
 }
 
-/* Runs the script for one terminal ("pngcairo" or "svg" with its options); the picture is renamed when it is complete.
- */
+/* Runs the script for one terminal ("pngcairo" or "svg" with its options); the picture is renamed when it is
+   complete. */
 static ms_status render(const ms_plot *plot, const char *folder, const char *terminal, const char *ending) {
     char script[PATH_SIZE], path[PATH_SIZE], temporary[PATH_SIZE + 8], quoted[2 * PATH_SIZE + 32];
     char commands[2 * PATH_SIZE + 256];

@@ -64,8 +64,8 @@ static double round_interval(double range, int n_ticks) {
     return decade * multiples[i];
 }
 
-/* x: steps from low to high; opposite x: round token counts, at the steps where they were reached.  About n_ticks each.
- */
+/* x: steps from low to high; opposite x: round token counts, at the steps where they were reached.  About n_ticks
+   each. */
 static void step_axis(FILE *out, const ms_plot_data *data, double low, double high, int n_ticks) {
     if (!(high > low)) high = low + 1;
     fprintf(out,
@@ -97,8 +97,8 @@ static int find_projection(const ms_plot_data *data, const char *name) {
 static double first_step(const ms_plot_data *data) { return (double)data->spectra[0].step; }
 static double last_step(const ms_plot_data *data) { return (double)data->spectra[data->n_spectra - 1].step; }
 
-/* Data block $NAME_LAYER: step, then every key; one row a snapshot.  A matrix that is not there gives an empty block.
- */
+/* Data block $NAME_LAYER: step, then every key; one row a snapshot.  A matrix that is not there gives an empty
+   block. */
 static void write_series(FILE *out, const ms_plot_data *data, int p, int layer) {
     fprintf(out, "$%s_%d << EOD\n", data->projections[p], layer);
     for (size_t i = 0; i < data->n_spectra; i++) {

@@ -4,7 +4,7 @@
 #include "backend/ir/op.h"
 
 /* Registers of a GPU's invocation hold one or two rows; a processor's private memory holds more, and each load is dear
- * there. */
+   there. */
 enum { GPU_WIDTH = 64, GPU_ROWS_HEAD_SIZE = 32, CPU_NUMBERS = 128, MAX_ROWS = 4 };
 
 static uint32_t highest_power_of_two(uint32_t at_most) {

@@ -1,5 +1,5 @@
-/* fill on Vulkan: see shaders/fill.comp.  f32, bf16 (rounded), i32 and u16 (the value must be an integer of that type).
- */
+/* fill on Vulkan: see shaders/fill.comp.  f32, bf16 (rounded), i32 and u16 (the value must be an integer of that
+   type). */
 #include "backend/vulkan/ops/fill.h"
 
 #include <math.h>

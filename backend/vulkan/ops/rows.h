@@ -25,8 +25,8 @@ typedef struct ms_vulkan_row_cut {
     bool vectors;    /* all operands are whole vectors */
 } ms_vulkan_row_cut;
 
-/* Constants 3 to 6: columns, groups, vectors, dtype of `data`.  MS_UNSUPPORTED: more columns than two levels of blocks.
- */
+/* Constants 3 to 6: columns, groups, vectors, dtype of `data`.  MS_UNSUPPORTED: more columns than two levels of
+   blocks. */
 ms_status ms_vulkan_rows(const ms_vulkan_call *call, const char *shader, const ms_vulkan_row_cut *cut,
                          const ms_operand *data, ms_vulkan_dispatch *out);
 /* Emits a dispatch of ms_vulkan_rows over `rows` rows. */
