@@ -228,7 +228,7 @@ static ms_status check_whole(const runs *all, const expectation *e, ms_verify_su
     ms_verify_row row = start_row(e, subject, what);
     ms_config config = e->config;
     use_subject(subject, &config);
-    uint32_t change = subject->numerics == MS_NUMERICS_EXACT ? 1u : 1u << 30; /* the lowest bit, or the exponent */
+    uint32_t change = subject->numerics == MS_NUMERICS_EXACT ? 1u : 1u << 29; /* the lowest bit, or 1 becomes 2^-64 */
     ms_verify_segment segment = {
         .folder = all->folder, .device = subject->handle, .config = &config, .plant = all->options->plant ? change : 0};
     ms_verify_outcome outcome = {.n_losses = 0};

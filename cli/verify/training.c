@@ -16,8 +16,9 @@ void ms_verify_outcome_finish(ms_verify_outcome *outcome) {
 
 /* ---- changing weights ---- */
 
+/* The first gain of the last norm: every token's logits depend on it, with a head of its own too. */
 static ms_status plant(ms_trainer *trainer, uint32_t change) {
-    int variable = trainer->model.parameters[0].variable;
+    int variable = trainer->model.parameters[trainer->model.n_parameters - 1].variable;
     uint32_t bits;
     MS_TRY(ms_store_download(trainer->store, variable, 0, 1, &bits));
     bits ^= change;
