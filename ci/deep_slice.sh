@@ -4,10 +4,15 @@
 # Usage: ci/deep_slice.sh K N      K from 0 to N - 1
 set -eu
 cd "$(dirname "$0")/.."
-[ $# -eq 2 ] || {
-    echo "usage: ci/deep_slice.sh K N" >&2
+usage() {
+    echo "usage: ci/deep_slice.sh K N      whole numbers, K from 0 to N - 1" >&2
     exit 2
 }
+[ $# -eq 2 ] || usage
+case "$1$2" in
+*[!0-9]*) usage ;;
+esac
+[ -n "$1" ] && [ -n "$2" ] && [ "$1" -lt "$2" ] || usage
 # unit<TAB>seconds of the unit<TAB>row
 awk '
 /^#/ || NF == 0 { next }
@@ -18,9 +23,12 @@ NF < 4 || $3 !~ /^[0-9]+$/ {
 }
 {
     unit = $1 == "release" ? $1 " " $2 : $1
-    if (!(unit in seconds)) order[n++] = unit
+    if (unit in seconds) rows[unit] = rows[unit] "\n" $0
+    else {
+        order[n++] = unit
+        rows[unit] = $0
+    }
     seconds[unit] += $3
-    rows[unit] = rows[unit] (unit in rows ? "\n" : "") $0
 }
 END {
     if (bad) exit 1
@@ -32,7 +40,7 @@ END {
 $2 != unit {
     unit = $2
     least = 0
-    for (k = 1; k < n_slices; k++) if (load[k] + 0 < load[least] + 0) least = k
+    for (k = 1; k < n_slices + 0; k++) if (load[k] + 0 < load[least] + 0) least = k
     load[least] += $1
 }
-least == slice { print $3 }'
+least == slice + 0 { print $3 }'

@@ -21,7 +21,7 @@ case "$#-${1:-}" in
 0-) ;;
 1---quick) sanitizers= ;;
 1---deep) deep=0/1 ;;
-2---slice) deep=$2 ;;
+2---slice) deep=${2:-none} ;;
 *) usage ;;
 esac
 if [ -n "$deep" ]; then

@@ -197,7 +197,13 @@ static ms_status allocate(ms_trainer *trainer) {
     return MS_OK;
 }
 
+ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what) {
+    if (trainer->store) return MS_OK;
+    return MS_FAIL(MS_INVALID, "train: %s needs a trainer that is allocated (ms_trainer_allocate)", what);
+}
+
 ms_status ms_trainer_allocate(ms_trainer *trainer) {
+    if (trainer->store) return MS_FAIL(MS_INVALID, "train: the trainer is allocated already");
     MS_TRY(ms_trainer_check_memory(trainer));
     ms_status status = allocate(trainer);
     if (status != MS_OK) ms_trainer_release(trainer);
@@ -220,6 +226,7 @@ void ms_trainer_release(ms_trainer *trainer) {
 }
 
 ms_status ms_trainer_initialise(ms_trainer *trainer) {
+    MS_TRY(ms_trainer_need_allocated(trainer, "initialisation"));
     return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store, trainer->numerics);
 }
 

@@ -81,8 +81,11 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
 /* MS_OUT_OF_MEMORY: the plan is larger than all memory of the device.  ms_trainer_allocate begins with it. */
 ms_status ms_trainer_check_memory(const ms_trainer *trainer);
 /* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes; the trainer holds nothing
-   then. */
+   then.  MS_INVALID: it is allocated already. */
 ms_status ms_trainer_allocate(ms_trainer *trainer);
+/* MS_INVALID, with what was wanted (an English noun), when the trainer is not allocated: what steps, evaluation,
+   initial weights, hashes and checkpoints begin with. */
+ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what);
 /* Gives back what ms_trainer_allocate took, weights included, for what comes after training on the same device.  Steps
    done and facts stay. */
 void ms_trainer_release(ms_trainer *trainer);
@@ -101,6 +104,7 @@ typedef struct ms_step_result {
 typedef struct ms_batch_source {
     ms_status (*next)(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets);
     void *context;
+    int sequence_length; /* T of what it writes, which must be the model's; 0: it knows the model's */
 } ms_batch_source;
 /* The sequences of a dataset, from its position on. */
 ms_batch_source ms_dataset_source(ms_dataset *dataset);
@@ -117,10 +121,11 @@ typedef struct ms_step_hooks {
 } ms_step_hooks;
 
 /* One step: gradients of all micro-steps, then the update.  hooks may be NULL.
+   MS_INVALID: the trainer is not allocated.  MS_MISMATCH: the source's sequences are not as long as the model's.
    MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be
    saved. */
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
-/* Mean loss over n_sequences (rounded up to whole batches). */
+/* Mean loss over n_sequences (rounded up to whole batches).  Errors as above. */
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);
 
 /* Frobenius norms of the last step for row group `group` of layer `layer` of parameter i_parameter (groups as in

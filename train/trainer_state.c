@@ -18,6 +18,7 @@ static ms_status hash_lists(const ms_named_tensors *model, const ms_named_tensor
 ms_status ms_trainer_hashes(ms_trainer *trainer, char out_weights[65], char out_state[65]) {
     ms_named_tensors model = {0}, state = {0};
     out_weights[0] = out_state[0] = '\0';
+    MS_TRY(ms_trainer_need_allocated(trainer, "hashes"));
     ms_status status = download_all(trainer, &model, &state);
     if (status == MS_OK) status = hash_lists(&model, &state, out_weights, out_state);
     ms_named_tensors_finish(&model);
@@ -29,6 +30,7 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
                           char out_weights[65], char out_state[65]) {
     ms_named_tensors model = {0}, state = {0};
     out_weights[0] = out_state[0] = '\0';
+    MS_TRY(ms_trainer_need_allocated(trainer, "a checkpoint"));
     ms_status status = download_all(trainer, &model, &state);
     if (status == MS_OK) status = hash_lists(&model, &state, out_weights, out_state);
     if (status == MS_OK) {
@@ -56,6 +58,7 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
 }
 
 ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, ms_dataset *dataset) {
+    MS_TRY(ms_trainer_need_allocated(trainer, "loading"));
     if (trainer->numerics == MS_NUMERICS_ORACLE)
         return MS_FAIL(MS_UNSUPPORTED, "checkpoint: the f64 oracle does not load one");
     const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);

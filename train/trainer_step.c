@@ -8,9 +8,14 @@ static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_to
     return ms_dataset_next(context, n_sequences, out_tokens, out_targets);
 }
 
-ms_batch_source ms_dataset_source(ms_dataset *dataset) { return (ms_batch_source){next_of_dataset, dataset}; }
+ms_batch_source ms_dataset_source(ms_dataset *dataset) {
+    return (ms_batch_source){next_of_dataset, dataset, ms_dataset_sequence_length(dataset)};
+}
 
 static ms_status next_batch(ms_trainer *trainer, ms_batch_source source) {
+    int length = trainer->options.model.sequence_length;
+    if (source.sequence_length != 0 && source.sequence_length != length)
+        return MS_FAIL(MS_MISMATCH, "sequences of %d tokens for a model of %d", source.sequence_length, length);
     return source.next(source.context, trainer->options.batch_sequences, trainer->token_buffer, trainer->target_buffer);
 }
 
@@ -115,6 +120,7 @@ static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) 
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                           ms_step_result *out) {
     *out = (ms_step_result){0};
+    MS_TRY(ms_trainer_need_allocated(trainer, "a step"));
     MS_TRY_NOTE(next_batch(trainer, source), "step %lld", (long long)trainer->step + 1);
     for (int i = 0; i < trainer->options.accumulation; i++) {
         double loss = 0;
@@ -138,6 +144,7 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
     int32_t batch = trainer->options.batch_sequences;
     int64_t n_batches = (n_sequences + batch - 1) / batch;
     *out_loss = 0;
+    MS_TRY(ms_trainer_need_allocated(trainer, "evaluation"));
     if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
     double sum = 0;
     MS_TRY_NOTE(next_batch(trainer, source), "validation");

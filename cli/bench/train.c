@@ -77,7 +77,7 @@ static void close_contender(contender *c) {
 
 static ms_status timed_step(contender *c, const ms_step_hooks *hooks, double *out_seconds) {
     ms_step_result result;
-    ms_batch_source source = {next_random, &c->source};
+    ms_batch_source source = {.next = next_random, .context = &c->source};
     double begin = ms_clock_seconds();
     MS_TRY(ms_trainer_step(c->trainer, source, hooks, &result));
     *out_seconds = ms_clock_seconds() - begin;

@@ -248,6 +248,8 @@ int64_t ms_dataset_tokens(const ms_dataset *dataset) { return dataset->n_tokens;
 
 int64_t ms_dataset_text_bytes(const ms_dataset *dataset) { return dataset->n_bytes; }
 
+int ms_dataset_sequence_length(const ms_dataset *dataset) { return dataset->sequence_length; }
+
 int ms_dataset_vocab_size(const ms_dataset *dataset) { return dataset->vocab_size; }
 
 const char *ms_dataset_tokenizer_path(const ms_dataset *dataset) { return dataset->tokenizer_path; }

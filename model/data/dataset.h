@@ -59,6 +59,9 @@ int64_t ms_dataset_tokens(const ms_dataset *dataset);
 /* Bytes of UTF-8 text behind the tokens, for bits per byte; 0: not known (no sidecar, or synthetic). */
 int64_t ms_dataset_text_bytes(const ms_dataset *dataset);
 
+/* Tokens of a sequence, T. */
+int ms_dataset_sequence_length(const ms_dataset *dataset);
+
 /* The options' vocab_size, or the sidecar's. */
 int ms_dataset_vocab_size(const ms_dataset *dataset);
 

@@ -53,7 +53,7 @@ START_TEST(test_step_allocates_nothing) {
     ms_trainer *trainer;
     ms_step_result result;
     int32_t drawn = 0;
-    ms_batch_source source = {next_batch, &drawn};
+    ms_batch_source source = {.next = next_batch, .context = &drawn};
     ms_config_defaults(&config);
     ms_must(ms_config_load_preset(&config, "micro"));
     ms_must(ms_config_set(&config, "train.accumulation", "2"));

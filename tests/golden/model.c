@@ -276,7 +276,7 @@ static void compare_variant(const char *variant, const run_options *wanted) {
     if (wanted->accumulation == 1) check_logits(&r, label, limit.logits);
     gradient_check check = {&r, label, limit.gradients};
     const double *losses = find(r.golden, "losses", "")->data, *norms = find(r.golden, "gradient_norms", "")->data;
-    ms_batch_source source = {next_batch, &r};
+    ms_batch_source source = {.next = next_batch, .context = &r};
     const ms_step_hooks hooks = {.while_working = check_gradients, .context = &check};
     for (int i = 0; i < N_STEPS; i++) {
         ms_step_result result;
@@ -312,7 +312,7 @@ static void hashes_after_steps(const char *variant, ms_dtype storage, bool recom
     run r;
     run_options wanted = {MS_NUMERICS_EXACT, storage, 1, recompute};
     start(&r, variant, &wanted);
-    ms_batch_source source = {next_batch, &r};
+    ms_batch_source source = {.next = next_batch, .context = &r};
     for (int i = 0; i < 3; i++) {
         ms_step_result result;
         ms_must(ms_trainer_step(r.trainer, source, NULL, &result));

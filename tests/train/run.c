@@ -161,6 +161,39 @@ START_TEST(a_peak_that_cannot_be_measured_is_a_line_of_the_log) {
 END_TEST
 
 /* On the device that is open, in the trainer's place. */
+START_TEST(a_trainer_refuses_what_does_not_fit_it) {
+    const ms_trainer_options options = small(1).trainer;
+    const int length = options.model.sequence_length;
+    ms_dataset *longer;
+    const ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
+                                     .split = "train",
+                                     .sequence_length = 64 * length,
+                                     .vocab_size = options.model.vocabulary};
+    ms_must(ms_dataset_open(&data, &longer));
+    ms_trainer *trainer;
+    ms_must(ms_trainer_open(device, &options, &trainer));
+    ms_step_result result;
+    double loss;
+    char weights[65], state[65];
+    ck_assert_int_eq(ms_trainer_step(trainer, ms_dataset_source(longer), NULL, &result), MS_INVALID);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "ms_trainer_allocate"));
+    ck_assert_int_eq(ms_trainer_evaluate(trainer, ms_dataset_source(longer), 1, &loss), MS_INVALID);
+    ck_assert_int_eq(ms_trainer_initialise(trainer), MS_INVALID);
+    ck_assert_int_eq(ms_trainer_hashes(trainer, weights, state), MS_INVALID);
+    ms_must(ms_trainer_allocate(trainer));
+    ck_assert_int_eq(ms_trainer_allocate(trainer), MS_INVALID);
+    ms_must(ms_trainer_initialise(trainer));
+    /* The trainer's buffers have room for its own sequences. */
+    ck_assert_int_eq(ms_trainer_step(trainer, ms_dataset_source(longer), NULL, &result), MS_MISMATCH);
+    char expected[96];
+    snprintf(expected, sizeof expected, "sequences of %d tokens for a model of %d", 64 * length, length);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), expected));
+    ck_assert_int_eq(ms_trainer_evaluate(trainer, ms_dataset_source(longer), 1, &loss), MS_MISMATCH);
+    ms_trainer_close(trainer);
+    ms_dataset_close(longer);
+}
+END_TEST
+
 START_TEST(text_takes_the_trainers_place_on_the_device) {
     data_write_tokenizer();
     const char *const lines = data_write_lines("lines.txt", 400);
@@ -204,6 +237,7 @@ int main(void) {
     tcase_add_test(tests, another_configuration_is_refused);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_peak_that_cannot_be_measured_is_a_line_of_the_log);
+    tcase_add_test(tests, a_trainer_refuses_what_does_not_fit_it);
     tcase_add_test(tests, text_takes_the_trainers_place_on_the_device);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
