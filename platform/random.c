@@ -1,6 +1,9 @@
 #include "platform/random.h"
 
 #include <math.h>
+#include <string.h>
+
+#include "platform/hash.h"
 
 /* Multipliers and Weyl increments of the paper's Philox4x32. */
 enum { N_ROUNDS = 10 };
@@ -25,11 +28,7 @@ void ms_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
     out[3] = c3;
 }
 
-uint64_t ms_name_hash(const char *name) {
-    uint64_t hash = 14695981039346656037u;
-    for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-    return hash;
-}
+uint64_t ms_name_hash(const char *name) { return ms_hash_append(MS_HASH_EMPTY, name, strlen(name)); }
 
 static void block(uint64_t seed, uint64_t stream, uint64_t i_block, uint32_t out[4]) {
     const uint32_t counter[4] = {(uint32_t)i_block, (uint32_t)(i_block >> 32), (uint32_t)stream,

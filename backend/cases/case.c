@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/random.h"
+
 bool ms_case_make(ms_op op, int i, ms_op_case *out) {
     static bool (*const makers[MS_OP_COUNT])(int, ms_op_case *) = {
 #define OP(upper, lower, ...) ms_cases_##lower,
@@ -49,27 +51,18 @@ ms_status ms_case_infer(ms_op_case *test) {
     return ms_op_infer(test->op, pointers, test->n_inputs, &test->attributes, test->out);
 }
 
-uint64_t ms_case_random(uint64_t *state) {
-    uint64_t z = *state += 0x9E3779B97F4A7C15u;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-}
-
-double ms_case_uniform(uint64_t *state) { return (double)(ms_case_random(state) >> 11) * 0x1p-53; }
-
 /* A sum of 12 uniform numbers has variance 1. */
 static double normal(uint64_t *state) {
     double sum = -6;
-    for (int i = 0; i < 12; i++) sum += ms_case_uniform(state);
+    for (int i = 0; i < 12; i++) sum += ms_split_mix_uniform(state);
     return sum;
 }
 
 static float draw(ms_case_fill fill, uint64_t *state) {
-    if (fill == MS_CASE_POSITIVE) return (float)(0.1 + 1.9 * ms_case_uniform(state));
+    if (fill == MS_CASE_POSITIVE) return (float)(0.1 + 1.9 * ms_split_mix_uniform(state));
     double value = normal(state);
-    if (fill == MS_CASE_WIDE) value = ldexp(value, (int)(ms_case_random(state) % 41) - 20);
-    if (fill == MS_CASE_SPARSE && ms_case_random(state) % 3 == 0) value = copysign(0.0, value);
+    if (fill == MS_CASE_WIDE) value = ldexp(value, (int)(ms_split_mix(state) % 41) - 20);
+    if (fill == MS_CASE_SPARSE && ms_split_mix(state) % 3 == 0) value = copysign(0.0, value);
     return (float)value;
 }
 
@@ -89,7 +82,7 @@ void ms_case_fill_input(const ms_op_case *test, int i, void *out_data) {
     for (int64_t e = 0; e < count; e++) {
         if (test->dtype[i] == MS_DTYPE_I32) {
             uint64_t range = (uint64_t)((int64_t)test->high - test->low);
-            ((int32_t *)out_data)[e] = test->low + (int32_t)(ms_case_random(&state) % range);
+            ((int32_t *)out_data)[e] = test->low + (int32_t)(ms_split_mix(&state) % range);
             continue;
         }
         float number = place_special(test, i, e, draw(test->fill[i], &state));

@@ -93,10 +93,6 @@ double ms_case_depth(int64_t n);
 /* constant * step scalar, in f32. */
 float ms_case_coefficient(const ms_op_case *test, ms_coefficient coefficient);
 
-/* splitmix64 (Steele, Lea & Flood 2014), and a number uniform in [0, 1) from it. */
-uint64_t ms_case_random(uint64_t *state);
-double ms_case_uniform(uint64_t *state);
-
 /* "[7,5] bf16[5] - [7]", dtypes other than f32 named, a result's too; returns out.  After ms_case_infer. */
 const char *ms_case_text(const ms_op_case *test, char *out, size_t size);
 

@@ -1,9 +1,9 @@
 /* A program on the CPU: the calls of its list in order, each by its kernel. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "backend/cpu/cpu_device.h"
 #include "backend/cpu/cpu_widen.h"
+#include "platform/clock.h"
 
 struct ms_backend_program {
     ms_backend_device *device;          /* borrowed */
@@ -33,12 +33,6 @@ ms_status ms_cpu_program_create(ms_backend_device *device, const ms_compile_requ
 
 void ms_cpu_program_destroy(ms_backend_program *program) { free(program); }
 
-static double seconds_now(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
 static ms_status run_call(const ms_backend_program *program, const ms_op_call *resolved) {
     const ms_backend_device *device = program->device;
     int32_t step_scalars = program->calls->step_scalars;
@@ -59,9 +53,9 @@ ms_status ms_cpu_program_run(ms_backend_program *program) {
         ms_call_list_resolve(list, program->variables, program->device->arena);
     program->arena = program->device->arena;
     for (int32_t i = 0; i < list->n_calls; i++) {
-        double begin = list->times.on ? seconds_now() : 0;
+        double begin = list->times.on ? ms_clock_seconds() : 0;
         MS_TRY(run_call(program, &list->calls[i]));
-        if (list->times.on) ms_op_times_add(&list->times, list->calls[i].op, seconds_now() - begin);
+        if (list->times.on) ms_op_times_add(&list->times, list->calls[i].op, ms_clock_seconds() - begin);
     }
     return MS_OK;
 }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "platform/hash.h"
+
 typedef struct member_row {
     const char *member;
     ms_attribute attribute;
@@ -68,24 +70,17 @@ bool ms_attributes_equal(ms_op op, const ms_attributes *a, const ms_attributes *
     return true;
 }
 
-/* FNV-1a, Fowler, Noll & Vo */
-static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size) {
-    const unsigned char *bytes = data;
-    for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return hash;
-}
-
 uint64_t ms_attributes_hash(ms_op op, const ms_attributes *attributes) {
-    uint64_t hash = hash_bytes(0xcbf29ce484222325u, &op, sizeof op);
+    uint64_t hash = ms_hash_append(MS_HASH_EMPTY, &op, sizeof op);
     const ms_attribute *attribute;
     for (int i = 0; (attribute = ms_op_attribute(op, i)) != NULL; i++) {
         const void *x = field(attribute, attributes);
         if (attribute->type == MS_ATTRIBUTE_SHAPE) {
             const ms_shape *shape = x;
-            hash = hash_bytes(hash, &shape->rank, sizeof shape->rank);
-            hash = hash_bytes(hash, shape->dim, (size_t)shape->rank * sizeof *shape->dim);
+            hash = ms_hash_append(hash, &shape->rank, sizeof shape->rank);
+            hash = ms_hash_append(hash, shape->dim, (size_t)shape->rank * sizeof *shape->dim);
         } else {
-            hash = hash_bytes(hash, x, field_bytes(attribute->type));
+            hash = ms_hash_append(hash, x, field_bytes(attribute->type));
         }
     }
     return hash;

@@ -5,6 +5,7 @@
 #include "backend/ir/attributes.h"
 #include "backend/ir/passes.h"
 #include "backend/ir/rewrite.h"
+#include "platform/hash.h"
 
 /* A node that was kept, by what it computes; inputs are the target's. */
 typedef struct entry {
@@ -36,24 +37,21 @@ static void count_store(merger *m, const ms_node *node) {
     if (target->variable == ms_graph_step_scalars(graph)) m->step_version++;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value) {
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-    return hash ^ (hash >> 32);
-}
-
 static entry make_entry(merger *m, int32_t i_node, const ms_node *node) {
     entry e;
     memset(&e, 0, sizeof e);
     e.node = i_node;
     e.step_version = m->step_version;
-    e.hash = mix(ms_attributes_hash(node->op, &node->attributes), (uint64_t)node->recomputed);
-    e.hash = mix(e.hash, (uint64_t)e.step_version);
     for (int i = 0; i < MS_MAX_INPUTS; i++) {
         ms_tensor input = i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR;
         e.inputs[i] = ms_rewrite_map(&m->rewrite, input);
         e.versions[i] = input == MS_NO_TENSOR ? 0 : m->versions[input];
-        e.hash = mix(e.hash, (uint64_t)(uint32_t)e.inputs[i] << 32 | (uint32_t)e.versions[i]);
     }
+    e.hash = ms_attributes_hash(node->op, &node->attributes);
+    e.hash = ms_hash_append(e.hash, &node->recomputed, sizeof node->recomputed);
+    e.hash = ms_hash_append(e.hash, &e.step_version, sizeof e.step_version);
+    e.hash = ms_hash_append(e.hash, e.inputs, sizeof e.inputs);
+    e.hash = ms_hash_append(e.hash, e.versions, sizeof e.versions);
     return e;
 }
 

@@ -8,10 +8,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "platform/blas.h"
+#include "platform/clock.h"
 #include "platform/file.h"
+#include "platform/random.h"
 #include "tracker/tracker.h"
 
 enum { N_PER_LAYER = 6, N_SPIKES = 8 };
@@ -28,19 +29,8 @@ typedef struct bench {
     char folder[32], path[64];
 } bench;
 
-static double now_s(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* splitmix64 (Steele, Lea, Flood 2014), 53 bits, in (0, 1). */
-static double uniform(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return ((double)((z ^ (z >> 31)) >> 11) + 0.5) / 9007199254740992.0;
-}
+/* In (0, 1): the logarithm is finite. */
+static double uniform(uint64_t *state) { return ms_split_mix_uniform(state) + 0x1p-54; }
 
 /* n standard normal numbers times scale (Box-Muller, both of a pair). */
 static void normal(uint64_t *state, size_t n, double scale, float *out) {
@@ -168,10 +158,10 @@ static ms_status time_reference(const bench *b, double *out_s) {
     float *memory = malloc(sizeof(float) * (largest + 2 * side + 512));
     if (!memory) return MS_FAIL(MS_OUT_OF_MEMORY, "bench tracker: reference");
     ms_status status = MS_OK;
-    double begin = now_s();
+    double begin = ms_clock_seconds();
     for (int i = 0; i < b->n_matrices && status == MS_OK; i++)
         status = reference_matrix(b, i, memory, memory + largest, memory + largest + side, memory + largest + 2 * side);
-    *out_s = now_s() - begin;
+    *out_s = ms_clock_seconds() - begin;
     free(memory);
     return status;
 }
@@ -181,7 +171,7 @@ static ms_status time_ours(const bench *b, double *out_s) {
     ms_tracker *tracker;
     MS_TRY(ms_tracker_create(&options, &tracker));
     ms_tracker_slot *slot;
-    double begin = now_s();
+    double begin = ms_clock_seconds();
     ms_status status = ms_tracker_acquire(tracker, &slot);
     for (int i = 0; i < b->n_matrices && status == MS_OK; i++) {
         size_t bytes = sizeof(float) * (size_t)b->matrices[i].rows * (size_t)b->matrices[i].cols;
@@ -190,7 +180,7 @@ static ms_status time_ours(const bench *b, double *out_s) {
     }
     if (status == MS_OK) status = ms_tracker_submit(tracker, slot, 1, 16384);
     if (status == MS_OK) status = ms_tracker_drain(tracker);
-    *out_s = now_s() - begin;
+    *out_s = ms_clock_seconds() - begin;
     ms_status closed = ms_tracker_close(tracker);
     return status != MS_OK ? status : closed;
 }

@@ -2,11 +2,10 @@
 
 #include <stdlib.h>
 
+#include "platform/hash.h"
+
 uint64_t ms_bpe_hash(const void *data, size_t size_bytes) {
-    const uint8_t *bytes = data;
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < size_bytes; i++) hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    return ms_bpe_mix(hash);
+    return ms_bpe_mix(ms_hash_append(MS_HASH_EMPTY, data, size_bytes));
 }
 
 /* The slot that holds `key`, or the free slot where it belongs.  capacity > n, so that the search ends. */

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/random.h"
 #include "platform/status.h"
 
 /* Value that means "no such key"; it cannot be stored. */
@@ -22,13 +23,8 @@ static inline uint64_t ms_bpe_pair(int32_t left, int32_t right) {
     return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 }
 
-/* A well-mixed 64-bit hash of a 64-bit word (the finaliser of SplitMix64, Steele et al. 2014). */
-static inline uint64_t ms_bpe_mix(uint64_t x) {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
+/* A well-mixed 64-bit hash of a 64-bit word. */
+static inline uint64_t ms_bpe_mix(uint64_t x) { return ms_split_mix(&x); }
 
 /* A 64-bit hash of bytes, the same on every machine: FNV-1a, mixed.  Not for adversarial keys. */
 uint64_t ms_bpe_hash(const void *data, size_t size_bytes);

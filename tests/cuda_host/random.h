@@ -6,21 +6,18 @@
 #include <cstdint>
 #include <utility>
 
+#include "platform/random.h"
+
 namespace ms_cuda_host {
 
-/* SplitMix64 (Steele, Lea, Flood 2014). */
+/* SplitMix64, one sequence a (seed, stream). */
 class Random {
   public:
     explicit Random(uint64_t seed, uint64_t stream = 0)
         : state_(seed * 0x9e3779b97f4a7c15ull ^ stream * 0xd1342543de82ef95ull) {}
 
     /* From 0 to n - 1; n is at least 1.  Slightly uneven, which does not matter here. */
-    uint64_t below(uint64_t n) {
-        uint64_t z = state_ += 0x9e3779b97f4a7c15ull;
-        z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-        z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-        return (z ^ z >> 31) % n;
-    }
+    uint64_t below(uint64_t n) { return ms_split_mix(&state_) % n; }
 
     template <class T> void shuffle(T *values, size_t n) {
         for (size_t i = n; i > 1; i--) std::swap(values[i - 1], values[below(i)]);

@@ -9,6 +9,7 @@
 #include "backend/plan.h"
 #include "backend/plan_pack.h"
 #include "tests/ir/support.h"
+#include "tests/support/random.h"
 #include "tests/support/suite.h"
 
 enum { GRANULE = 2 };
@@ -310,7 +311,7 @@ START_TEST(packed_blocks_lie_apart_and_close) {
         uint64_t state = seed;
         int64_t live[N] = {0}, floor = 0, total;
         for (int i = 0; i < N; i++) {
-            state = state * 6364136223846793005u + 1442695040888963407u;
+            ms_congruential(&state);
             int from = (int)(state >> 40) % N, to = from + (int)(state >> 33 & 15);
             int64_t size = 64 * (1 + (int64_t)(state >> 50) % 100);
             blocks[i] = (ms_plan_block){i, from, to < N ? to : N - 1, size, -1};

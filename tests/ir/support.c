@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/random.h"
+
 enum { C = 8, F = 12, V = 11, HEADS = 2, KV = 1, D = 4, QKVO = (HEADS + 2 * KV) * D + C, MAX_VIEWS = 256 };
 
 /* Indices into step_graph.weights. */
@@ -189,10 +191,7 @@ typedef struct generator {
     int n_pool;
 } generator;
 
-static int pick(generator *r, int n) {
-    r->state = r->state * 6364136223846793005u + 1442695040888963407u; /* Knuth's MMIX generator */
-    return (int)((r->state >> 33) % (uint64_t)n);
-}
+static int pick(generator *r, int n) { return (int)((ms_congruential(&r->state) >> 33) % (uint64_t)n); }
 
 /* A view [4,4] or, as another shape, [2,8] of 16 elements of variable 0 or 1 [3,4,4], at any multiple of 4: parts
    overlap. */

@@ -7,6 +7,7 @@
 
 #include "backend/backend_impl.h"
 #include "tests/ir/support.h"
+#include "tests/support/random.h"
 #include "tests/support/suite.h"
 
 const ms_backend_impl *ms_backend_cpu(void);
@@ -23,8 +24,7 @@ static size_t variable_bytes(const ms_variable *variable, size_t f32_bytes) {
 }
 
 static double next_number(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(*state >> 40) / (double)(1 << 24) - 0.5; /* in [-0.5, 0.5), exact in f32 */
+    return 0.5 * ms_congruential_uniform(state); /* in [-0.5, 0.5), exact in f32 */
 }
 
 /* Numbers in all f32 variables, small token ids in the others; constants near 1, step scalars {rate, 0.9}. */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "platform/random.h"
+
 static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
     for (int64_t i = 0; i < ms_shape_count(&test->shape[0]); i++) {
         if (test->dtype[0] == MS_DTYPE_BF16) {
@@ -29,9 +31,9 @@ static uint16_t cast_f64(double x) {
 static void check_oracle_rounds_once(void) {
     uint64_t state = 5;
     for (int i = 0; i < 4000; i++) {
-        double tie = ldexp(1 + 0x1p-7 * (double)(ms_case_random(&state) % 128) + 0x1p-8, (int)(i % 270) - 140);
-        double beside = tie * (1 + ldexp(1.0, -(int)(20 + ms_case_random(&state) % 30)) * (i % 3 - 1));
-        double x = ms_case_random(&state) % 2 ? beside : -beside;
+        double tie = ldexp(1 + 0x1p-7 * (double)(ms_split_mix(&state) % 128) + 0x1p-8, (int)(i % 270) - 140);
+        double beside = tie * (1 + ldexp(1.0, -(int)(20 + ms_split_mix(&state) % 30)) * (i % 3 - 1));
+        double x = ms_split_mix(&state) % 2 ? beside : -beside;
         uint16_t have = cast_f64(x), want = ms_nearest_bf16(x);
         ck_assert_msg(have == want, "f64 cast of %a is %04x, must be %04x", x, have, want);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/blas.h"
+#include "platform/random.h"
 
 enum { GUARD = 64, POISON = 0x5A };
 
@@ -85,7 +86,7 @@ void ms_fast_check(ms_op_case *test) {
         if (n == 0) continue;
         float *narrow = in[i] = malloc(n * sizeof(float));
         double *wider = wide[i] = malloc(n * sizeof(double));
-        for (size_t e = 0; e < n; e++) wider[e] = narrow[e] = (float)(2 * ms_case_uniform(&state) - 1);
+        for (size_t e = 0; e < n; e++) wider[e] = narrow[e] = (float)(2 * ms_split_mix_uniform(&state) - 1);
     }
     char *oracle[MS_MAX_OUTPUTS];
     double *magnitude[MS_MAX_OUTPUTS];

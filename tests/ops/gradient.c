@@ -12,6 +12,7 @@
 #include "backend/ir/build.h"
 #include "backend/ir/gradient.h"
 #include "backend/ir/passes.h"
+#include "platform/random.h"
 #include "tests/ops/runner.h"
 
 #define CHECK_OK(call)                                                                                                 \
@@ -119,9 +120,9 @@ static void *upload_random(const rig *r, const ms_op_case *test, int variable, u
     double *values = malloc((size_t)count * sizeof *values);
     for (int64_t e = 0; e < count; e++) {
         if (info->dtype == MS_DTYPE_I32) {
-            ((int32_t *)values)[e] = test->low + (int32_t)(ms_case_random(&seed) % (uint64_t)(test->high - test->low));
+            ((int32_t *)values)[e] = test->low + (int32_t)(ms_split_mix(&seed) % (uint64_t)(test->high - test->low));
         } else {
-            values[e] = 4 * ms_case_uniform(&seed) - 2;
+            values[e] = 4 * ms_split_mix_uniform(&seed) - 2;
         }
     }
     CHECK_OK(ms_store_upload(r->store, variable, 0, count, values));

@@ -34,6 +34,16 @@ START_TEST(known_name_hashes) {
 }
 END_TEST
 
+/* As Rosetta Code publishes them ("Pseudo-random numbers/Splitmix64"). */
+START_TEST(known_split_mix) {
+    static const uint64_t words[] = {6457827717110365317u, 3203168211198807973u, 9817491932198370423u};
+    uint64_t state = 1234567;
+    for (int i = 0; i < 3; i++) ck_assert(ms_split_mix(&state) == words[i]);
+    uint64_t again = 1234567;
+    ck_assert_double_eq(ms_split_mix_uniform(&again), (double)(words[0] >> 11) * 0x1p-53);
+}
+END_TEST
+
 START_TEST(words_are_those_of_the_blocks) {
     const uint64_t seed = 0xa4093822299f31d0u, stream = 0x13198a2e03707344u, i_block = 0x100000001u;
     const uint32_t counter[4] = {1, 1, 0x03707344, 0x13198a2e}, key[2] = {0x299f31d0, 0xa4093822};
@@ -109,6 +119,7 @@ int main(void) {
     TCase *tests = tcase_create("random");
     tcase_add_loop_test(tests, known_answers, 0, sizeof known / sizeof *known);
     tcase_add_test(tests, known_name_hashes);
+    tcase_add_test(tests, known_split_mix);
     tcase_add_test(tests, words_are_those_of_the_blocks);
     tcase_add_test(tests, streams_differ);
     tcase_add_test(tests, uniform_moments);

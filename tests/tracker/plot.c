@@ -13,6 +13,7 @@
 #include "platform/process.h"
 #include "tracker/run_log.h"
 #include "tracker/tracker.h"
+#include "tests/support/random.h"
 #include "tests/support/suite.h"
 
 enum { N_LAYERS = 4, N_PROJECTIONS = 6, N_MATRICES = N_LAYERS * N_PROJECTIONS, N_SNAPSHOTS = 13, STEPS_BETWEEN = 25 };
@@ -45,11 +46,7 @@ static const char *in_folder(const char *name) {
     return path[i];
 }
 
-/* Uniform in [-1, 1). */
-static float noise(uint64_t *state) {
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (float)((double)(*state >> 40) / 8388608.0 - 1.0);
-}
+static float noise(uint64_t *state) { return (float)ms_congruential_uniform(state); }
 
 /* Walks on: noise, and growth along a fixed direction that is stronger in later layers and in q. */
 static void walk(const ms_tracked_matrix *matrix, int i_projection, uint64_t *state, float *weight) {

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/random.h"
 #include "tests/support/suite.h"
 
-/* The generator of make_spectra.py: 24 high bits of Knuth's MMIX congruential generator, in [-1, 1). */
+/* The numbers of make_spectra.py. */
 static double *uniform(uint64_t seed, size_t n) {
     double *out = malloc(sizeof(double) * n);
-    for (size_t i = 0; i < n; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        out[i] = (double)(seed >> 40) / 8388608.0 - 1.0;
-    }
+    for (size_t i = 0; i < n; i++) out[i] = ms_congruential_uniform(&seed);
     return out;
 }
 
