@@ -72,6 +72,8 @@ ms_product_rounding ms_device_product_rounding(const ms_device *device);
 /* What ms_device_list says of it; valid until the device is closed. */
 const ms_device_info *ms_device_get_info(const ms_device *device);
 int ms_device_threads(const ms_device *device);
+/* Bytes of an element in a store of this device: those of its type, but 8 for f32 on an oracle device. */
+size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype);
 /* Memory of the device in all, in bytes; 0: not known. */
 int64_t ms_device_memory_bytes(const ms_device *device);
 /* Memory that the device has really given so far, to be held against the plan.  0 where that is not counted (CPU). */
@@ -86,10 +88,15 @@ typedef struct ms_store ms_store;
 ms_status ms_store_create(ms_device *device, const ms_variables *variables, ms_store **out);
 void ms_store_destroy(ms_store *store);
 size_t ms_store_bytes(const ms_store *store);
-/* Copies `count` elements from/to element `offset` of a variable.  f32 variables of an oracle device are double.
+/* Copies `count` elements from/to element `offset` of a variable.  On the host an element has the variable's type on
+   every device: floats of an f32 variable, which an oracle device widens and rounds.
    MS_INVALID: out of range.  Waits for what writes the variable, on some devices for everything that runs. */
 ms_status ms_store_upload(ms_store *store, int variable, int64_t offset, int64_t count, const void *data);
 ms_status ms_store_download(ms_store *store, int variable, int64_t offset, int64_t count, void *out_data);
+/* The same for an f32 variable and doubles on the host: an oracle device keeps them, others have them rounded to
+   nearest even.  MS_INVALID: also a variable of another type. */
+ms_status ms_store_upload_f64(ms_store *store, int variable, int64_t offset, int64_t count, const double *data);
+ms_status ms_store_download_f64(ms_store *store, int variable, int64_t offset, int64_t count, double *out_data);
 
 /* `count` elements of a variable, from element `offset` on. */
 typedef struct ms_store_part {
@@ -99,6 +106,8 @@ typedef struct ms_store_part {
 
 /* ms_store_download of each part into out_data[i], with one wait for all instead of one each. */
 ms_status ms_store_download_parts(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data);
+/* The same with ms_store_download_f64: out_data[i] is room for doubles. */
+ms_status ms_store_download_parts_f64(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data);
 /* Says which parts will be downloaded while a program runs that does not write them; to be called before that program
    is run.  A device that cannot copy beside its work copies them to the host's side now, behind what it was given, and
    the download of such a part then waits for that copy and not for the program.  Other devices do nothing.  Changes

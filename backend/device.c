@@ -167,6 +167,10 @@ void ms_device_close(ms_device *device) {
 
 ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
 
+size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype) {
+    return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
+}
+
 ms_product_rounding ms_device_product_rounding(const ms_device *device) {
     const ms_product_rounding nothing = {0, 0, 0, 0};
     bool fast = device->numerics == MS_NUMERICS_FAST && device->impl->product_rounding;

@@ -5,18 +5,6 @@
 #include "model/model.h"
 #include "platform/random.h"
 
-/* Uploads host f32 values; an oracle device holds doubles. */
-static ms_status upload(ms_store *store, ms_numerics numerics, int variable, int64_t offset, int64_t count,
-                        const float *values) {
-    if (numerics != MS_NUMERICS_ORACLE) return ms_store_upload(store, variable, offset, count, values);
-    double *wide = malloc((size_t)count * sizeof *wide);
-    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "init: no memory for %lld values", (long long)count);
-    for (int64_t i = 0; i < count; i++) wide[i] = values[i];
-    ms_status status = ms_store_upload(store, variable, offset, count, wide);
-    free(wide);
-    return status;
-}
-
 static double layer_deviation(const ms_model_config *config, int layer) {
     double t = config->layers > 1 ? (double)layer / (config->layers - 1) : 0;
     switch (config->init_scheme) {
@@ -50,7 +38,7 @@ static void initial_values(const ms_model *model, const ms_parameter *parameter,
     }
 }
 
-ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store, ms_numerics numerics) {
+ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store) {
     for (int i = 0; i < model->n_parameters; i++) {
         const ms_parameter *parameter = &model->parameters[i];
         const ms_variable *variable = ms_variables_get(model->variables, parameter->variable);
@@ -59,14 +47,14 @@ ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store
         if (!values)
             return MS_FAIL(MS_OUT_OF_MEMORY, "init: no memory for %lld values of %s", (long long)count, variable->name);
         initial_values(model, parameter, seed, count, values);
-        ms_status status = upload(store, numerics, parameter->variable, 0, count, values);
+        ms_status status = ms_store_upload(store, parameter->variable, 0, count, values);
         free(values);
         MS_TRY(status);
     }
-    return ms_model_upload_constants(model, store, numerics);
+    return ms_model_upload_constants(model, store);
 }
 
-ms_status ms_model_upload_constants(const ms_model *model, ms_store *store, ms_numerics numerics) {
+ms_status ms_model_upload_constants(const ms_model *model, ms_store *store) {
     int64_t length = model->config.sequence_length, size = model->config.head_size;
     float *table = malloc((size_t)(length * size) * sizeof *table);
     if (!table)
@@ -78,7 +66,7 @@ ms_status ms_model_upload_constants(const ms_model *model, ms_store *store, ms_n
             table[position * size + size / 2 + i] = (float)sin(angle);
         }
     }
-    ms_status status = upload(store, numerics, model->rope_table, 0, length * size, table);
+    ms_status status = ms_store_upload(store, model->rope_table, 0, length * size, table);
     free(table);
     return status;
 }

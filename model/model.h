@@ -96,11 +96,10 @@ typedef struct ms_model {
 ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out);
 
 /* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, residual
-   scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device.  Stores of an oracle
-   device are supported. */
-ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store, ms_numerics numerics);
+   scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device. */
+ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store);
 /* Only the RoPE table: what a resumed run needs besides its checkpoint. */
-ms_status ms_model_upload_constants(const ms_model *model, ms_store *store, ms_numerics numerics);
+ms_status ms_model_upload_constants(const ms_model *model, ms_store *store);
 
 /* Final hidden states [N, C], in config.storage, after the last norm, for tokens: an i32 view [N] of batch * sequence
    tokens; sequence <= config.sequence_length. */

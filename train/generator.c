@@ -32,7 +32,7 @@ static ms_status build(ms_generator *generator, ms_device *device, const ms_mode
     MS_TRY(ms_variables_add(generator->variables, "logits", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
                             ms_shape_2(1, config->vocabulary), &generator->logits));
     MS_TRY(ms_store_create(device, generator->variables, &generator->store));
-    MS_TRY(ms_model_upload_constants(&generator->model, generator->store, ms_device_numerics(device)));
+    MS_TRY(ms_model_upload_constants(&generator->model, generator->store));
     for (int32_t length = SHORTEST_LENGTH; length < config->sequence_length; length *= 2)
         generator->lengths[generator->n_lengths++] = length;
     generator->lengths[generator->n_lengths++] = config->sequence_length;

@@ -73,10 +73,9 @@ static ms_status build_graph(const ms_trainer *trainer, step_graph kind, ms_grap
 }
 
 static void add_variable_bytes(const ms_trainer *trainer, ms_memory_plan *memory) {
-    size_t f32_bytes = trainer->numerics == MS_NUMERICS_ORACLE ? 8 : 4;
     for (int i = 0; i < ms_variables_count(trainer->variables); i++) {
         const ms_variable *variable = ms_variables_get(trainer->variables, i);
-        size_t element = variable->dtype == MS_DTYPE_F32 ? f32_bytes : ms_dtype_size(variable->dtype);
+        size_t element = ms_device_element_bytes(trainer->device, variable->dtype);
         size_t size = (size_t)ms_shape_count(&variable->shape) * element;
         switch (variable->kind) {
         case MS_VARIABLE_PARAMETER:
@@ -227,7 +226,7 @@ void ms_trainer_release(ms_trainer *trainer) {
 
 ms_status ms_trainer_initialise(ms_trainer *trainer) {
     MS_TRY(ms_trainer_need_allocated(trainer, "initialisation"));
-    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store, trainer->numerics);
+    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store);
 }
 
 void ms_trainer_close(ms_trainer *trainer) {

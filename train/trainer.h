@@ -70,8 +70,8 @@ typedef struct ms_trainer {
     ms_store *store;
     ms_program *first, *next, *update, *evaluate;
     int32_t *token_buffer, *target_buffer; /* one micro-step, [batch, T] */
-    float *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
-    int64_t step;       /* steps done */
+    double *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
+    int64_t step;        /* steps done */
     int64_t tokens_seen;
 } ms_trainer;
 

@@ -66,7 +66,7 @@ ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, 
                                    ms_checkpoint_model(checkpoint)));
     MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_STATE,
                                    ms_checkpoint_optimizer(checkpoint)));
-    MS_TRY(ms_model_upload_constants(&trainer->model, trainer->store, trainer->numerics));
+    MS_TRY(ms_model_upload_constants(&trainer->model, trainer->store));
     MS_TRY(ms_dataset_seek(dataset, (uint64_t)info->data_position));
     trainer->step = info->step;
     trainer->tokens_seen = info->tokens;

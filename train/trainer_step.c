@@ -30,27 +30,17 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
     MS_TRY(ms_program_run(program));
     if (hooks && hooks->while_working) MS_TRY(hooks->while_working(hooks->context, trainer));
     if (another_follows) MS_TRY(next_batch(trainer, source));
-    if (trainer->numerics == MS_NUMERICS_ORACLE)
-        return ms_store_download(trainer->store, trainer->loss, 0, 1, out_loss);
-    float loss = 0;
-    MS_TRY(ms_store_download(trainer->store, trainer->loss, 0, 1, &loss));
-    *out_loss = (double)loss;
-    return MS_OK;
+    return ms_store_download_f64(trainer->store, trainer->loss, 0, 1, out_loss);
 }
 
 static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
     const ms_optimizer *optimizer = &trainer->optimizer;
-    int n = optimizer->n_step_scalars;
     ms_optimizer_step step;
     double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
     MS_TRY(ms_optimizer_step_at(optimizer, trainer->step, factor, &step));
     result->lr = step.matrices_lr;
     result->adamw_lr = step.others_lr;
-    if (trainer->numerics != MS_NUMERICS_ORACLE)
-        return ms_store_upload(trainer->store, optimizer->step_scalars, 0, n, step.scalars);
-    double wide[MS_MAX_STEP_SCALARS];
-    for (int i = 0; i < n; i++) wide[i] = (double)step.scalars[i];
-    return ms_store_upload(trainer->store, optimizer->step_scalars, 0, n, wide);
+    return ms_store_upload(trainer->store, optimizer->step_scalars, 0, optimizer->n_step_scalars, step.scalars);
 }
 
 /* The norms of the three sections, and the gradient's norm, with one wait for the update. */
@@ -61,35 +51,20 @@ static ms_status download_norms(ms_trainer *trainer, double *out_gradient_norm) 
                                     {optimizer->weight_squares, 0, n},
                                     {optimizer->update_squares, 0, n},
                                     {optimizer->clip, 0, 1}};
-    float *norms = trainer->norm_buffer;
-    if (trainer->numerics != MS_NUMERICS_ORACLE) {
-        float gradient_norm = 0;
-        void *const out[4] = {norms, norms + n, norms + 2 * n, &gradient_norm};
-        MS_TRY(ms_store_download_parts(trainer->store, parts, 4, out));
-        *out_gradient_norm = (double)gradient_norm;
-        return MS_OK;
-    }
-    double *wide = malloc(3 * (size_t)n * sizeof *wide);
-    if (!wide) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for %d norms", 3 * n);
-    void *const out[4] = {wide, wide + n, wide + 2 * n, out_gradient_norm};
-    ms_status status = ms_store_download_parts(trainer->store, parts, 4, out);
-    for (int i = 0; status == MS_OK && i < 3 * n; i++) norms[i] = (float)wide[i];
-    free(wide);
-    return status;
+    double *norms = trainer->norm_buffer;
+    void *const out[4] = {norms, norms + n, norms + 2 * n, out_gradient_norm};
+    return ms_store_download_parts_f64(trainer->store, parts, 4, out);
 }
 
 /* Index of the first value of a variable that is not finite, -1 if there is none or no memory to look. */
 static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_value) {
     ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
     int64_t count = ms_shape_count(&shape), found = -1;
-    bool oracle = trainer->numerics == MS_NUMERICS_ORACLE;
-    void *values = malloc((size_t)count * (oracle ? sizeof(double) : sizeof(float)));
-    if (values && ms_store_download(trainer->store, variable, 0, count, values) == MS_OK) {
-        for (int64_t i = 0; found < 0 && i < count; i++) {
-            *out_value = oracle ? ((double *)values)[i] : (double)((float *)values)[i];
-            if (!isfinite(*out_value)) found = i;
-        }
-    }
+    double *values = malloc((size_t)count * sizeof *values);
+    if (values && ms_store_download_f64(trainer->store, variable, 0, count, values) == MS_OK)
+        for (int64_t i = 0; found < 0 && i < count; i++)
+            if (!isfinite(values[i])) found = i;
+    if (found >= 0) *out_value = values[found];
     free(values);
     return found;
 }
@@ -160,6 +135,6 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
 ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {
     int i = ms_optimizer_norm_index(&trainer->optimizer, i_parameter, layer, group);
     int n = trainer->optimizer.n_norms;
-    const float *squares = trainer->norm_buffer;
-    return (ms_norms){sqrt((double)squares[i]), sqrt((double)squares[n + i]), sqrt((double)squares[2 * n + i])};
+    const double *squares = trainer->norm_buffer;
+    return (ms_norms){sqrt(squares[i]), sqrt(squares[n + i]), sqrt(squares[2 * n + i])};
 }

@@ -22,7 +22,7 @@ typedef struct guarded {
 struct ms_case_program {
     const ms_op_case *test; /* borrowed */
     ms_case_layout layout;
-    bool oracle;
+    ms_device *device; /* borrowed */
     ms_variables *variables;
     ms_graph *graph, *finished;
     ms_store *store;
@@ -78,7 +78,7 @@ static ms_status add_operand(ms_case_program *p, const char *name, ms_dtype dtyp
     /* Two bytes are packed in words where a device has no 16-bit storage: there operands stand at whole words. */
     out->offset = p->layout.offset + (ms_dtype_size(dtype) == 2 ? p->layout.offset % 2 : 0);
     out->total = out->offset + out->count + GUARD_AFTER;
-    out->size = dtype == MS_DTYPE_F32 && p->oracle ? sizeof(double) : ms_dtype_size(dtype);
+    out->size = ms_device_element_bytes(p->device, dtype);
     MS_TRY(ms_variables_add(p->variables, name, MS_VARIABLE_INPUT, dtype, ms_shape_1(out->total), &index));
     out->variable = index;
     out->image = malloc((size_t)out->total * out->size);
@@ -162,10 +162,10 @@ static ms_status check_aliased(const ms_case_program *p) {
     return MS_FAIL(MS_INTERNAL, "case: %s was not planned in place", ms_op_get(p->test->op)->name);
 }
 
-static ms_status create(ms_case_program *p, ms_device *device) {
+static ms_status create(ms_case_program *p) {
     MS_TRY(add_variables(p));
     MS_TRY(build_graph(p));
-    MS_TRY(ms_store_create(device, p->variables, &p->store));
+    MS_TRY(ms_store_create(p->device, p->variables, &p->store));
     MS_TRY(ms_program_compile(p->store, p->finished, &p->program));
     return check_aliased(p);
 }
@@ -177,13 +177,13 @@ ms_status ms_case_program_create(ms_device *device, const ms_op_case *test, ms_c
     if (!p) return MS_FAIL(MS_OUT_OF_MEMORY, "case: no memory");
     p->test = test;
     p->layout = layout;
-    p->oracle = ms_device_numerics(device) == MS_NUMERICS_ORACLE;
+    p->device = device;
     for (int i = 0; i < MS_MAX_INPUTS; i++) p->in[i].variable = -1;
     for (int k = 0; k < MS_MAX_OUTPUTS; k++) {
         p->out[k].variable = p->over[k] = -1;
         if (layout.kind == MS_LAYOUT_OVERWRITE && k < test->n_outputs) p->over[k] = alias_of(test, k);
     }
-    ms_status status = create(p, device);
+    ms_status status = create(p);
     if (status != MS_OK) {
         ms_case_program_destroy(p);
         return status;
@@ -261,6 +261,12 @@ static void fill_poison(guarded *operand, ms_dtype dtype) {
         memcpy(operand->image + (size_t)i * operand->size, &poison, operand->size);
 }
 
+/* Bits as the device holds them: doubles where that is what it has. */
+static ms_status write_elements(ms_case_program *p, const guarded *o, int64_t offset, int64_t count, const void *data) {
+    if (o->size == sizeof(double)) return ms_store_upload_f64(p->store, o->variable, offset, count, data);
+    return ms_store_upload(p->store, o->variable, offset, count, data);
+}
+
 static ms_status upload(ms_case_program *p, guarded *operand, ms_dtype dtype, const void *values) {
     if (operand->variable < 0) return MS_OK;
     fill_poison(operand, dtype);
@@ -269,14 +275,11 @@ static ms_status upload(ms_case_program *p, guarded *operand, ms_dtype dtype, co
         for (int64_t i = 0; i < operand->count; i++) ((double *)(void *)inside)[i] = (double)((const float *)values)[i];
     else if (values)
         memcpy(inside, values, (size_t)operand->count * operand->size);
-    return ms_store_upload(p->store, operand->variable, 0, operand->total, operand->image);
+    return write_elements(p, operand, 0, operand->total, operand->image);
 }
 
 static ms_status upload_scalars(ms_case_program *p) {
-    double wide[MS_CASE_N_SCALARS];
-    for (int i = 0; i < MS_CASE_N_SCALARS; i++) wide[i] = (double)p->test->scalars[i];
-    return ms_store_upload(p->store, p->scalars, 0, MS_CASE_N_SCALARS,
-                           p->oracle ? (const void *)wide : (const void *)p->test->scalars);
+    return ms_store_upload(p->store, p->scalars, 0, MS_CASE_N_SCALARS, p->test->scalars);
 }
 
 static void report(ms_case_finding *finding, ms_case_memory memory, int operand_index, bool is_output, const guarded *o,
@@ -298,7 +301,10 @@ static void check_operand(const guarded *o, int index, bool is_output, bool writ
 }
 
 static ms_status download(ms_case_program *p, guarded *o) {
-    return o->variable < 0 ? MS_OK : ms_store_download(p->store, o->variable, 0, o->total, o->result);
+    if (o->variable < 0) return MS_OK;
+    if (o->size == sizeof(double))
+        return ms_store_download_f64(p->store, o->variable, 0, o->total, (double *)(void *)o->result);
+    return ms_store_download(p->store, o->variable, 0, o->total, o->result);
 }
 
 /* ---- planted faults ---- */
@@ -329,7 +335,7 @@ static ms_status make_planted(ms_case_program *p) {
     const guarded *o = planted.is_output ? &p->out[planted.operand] : &p->in[planted.operand];
     uint64_t bits = bits_at(o->image, o->offset + planted.index, o->size);
     if (planted.memory != MS_CASE_MEMORY_UNWRITTEN) bits ^= 1u;
-    return ms_store_upload(p->store, o->variable, o->offset + planted.index, 1, &bits);
+    return write_elements(p, o, o->offset + planted.index, 1, &bits);
 }
 
 /* ---- one run ---- */

@@ -6,12 +6,11 @@
 
 static ms_status fill(ms_bench_snapshot *snapshot) {
     const ms_trainer *trainer = snapshot->trainer;
-    bool oracle = trainer->numerics == MS_NUMERICS_ORACLE;
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         const ms_parameter *parameter = &trainer->model.parameters[i];
         if (parameter->n_groups == 0) continue;
         int64_t count = ms_shape_count(&ms_variables_get(trainer->variables, parameter->variable)->shape);
-        size_t bytes = (size_t)count * (oracle ? sizeof(double) : sizeof(float));
+        size_t bytes = (size_t)count * sizeof(float);
         void *out = malloc(bytes);
         if (!out) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %zu bytes of weights", bytes);
         snapshot->parts[snapshot->n_parts] = (ms_store_part){parameter->variable, 0, count};

@@ -72,6 +72,72 @@ START_TEST(test_ranges_are_checked) {
 }
 END_TEST
 
+enum { MANY = 2500 }; /* elements: more than the store converts at a time */
+
+/* x f32 [MANY], i i32 [4], on a device of any numerics. */
+static world make_large_world(ms_numerics numerics) {
+    world w = {0};
+    ms_device_options options = {"cpu", numerics, 1};
+    ms_must(ms_variables_create(&w.variables));
+    ms_must(ms_variables_add(w.variables, "x", MS_VARIABLE_INPUT, MS_DTYPE_F32, ms_shape_1(MANY), &w.x));
+    ms_must(ms_variables_add(w.variables, "i", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(4), &w.y));
+    ms_must(ms_device_open(&options, &w.device));
+    ms_must(ms_store_create(w.device, w.variables, &w.store));
+    return w;
+}
+
+/* Who reads and writes floats need not know what the device holds: not one byte more is touched. */
+START_TEST(test_floats_are_floats_in_all_numerics) {
+    world w = make_large_world((ms_numerics)_i);
+    static float sent[MANY], got[MANY + 1], middle[MANY];
+    int32_t ids[4] = {1, -2, 3, 1 << 30}, got_ids[4] = {0};
+    for (int i = 0; i < MANY; i++) sent[i] = (float)i / 3 - 100, middle[i] = (float)-i;
+    got[MANY] = 77;
+    ms_must(ms_store_upload(w.store, w.x, 0, MANY, sent));
+    ms_must(ms_store_upload(w.store, w.x, 5, MANY - 9, middle));
+    ms_must(ms_store_upload(w.store, w.y, 0, 4, ids));
+    memcpy(sent + 5, middle, (MANY - 9) * sizeof *sent);
+    ms_must(ms_store_download(w.store, w.x, 0, MANY, got));
+    ck_assert_mem_eq(got, sent, sizeof sent);
+    ck_assert_float_eq(got[MANY], 77);
+    float part[3], wide_enough[MANY];
+    const ms_store_part parts[] = {{w.x, MANY - 3, 3}, {w.y, 0, 4}, {w.x, 0, MANY}};
+    ms_must(ms_store_download_parts(w.store, parts, 3, (void *const[]){part, got_ids, wide_enough}));
+    ck_assert_mem_eq(part, sent + MANY - 3, sizeof part);
+    ck_assert_mem_eq(got_ids, ids, sizeof ids);
+    ck_assert_mem_eq(wide_enough, sent, sizeof sent);
+    ck_assert_uint_eq(ms_store_bytes(w.store), MANY * ms_device_element_bytes(w.device, MS_DTYPE_F32) + 4 * 4);
+    free_world(&w);
+}
+END_TEST
+
+/* Doubles: the oracle keeps them, all others have them rounded. */
+START_TEST(test_doubles_are_kept_or_rounded) {
+    world w = make_large_world((ms_numerics)_i);
+    static double sent[MANY], want[MANY], got[MANY + 1];
+    bool keeps = _i == MS_NUMERICS_ORACLE;
+    for (int i = 0; i < MANY; i++) sent[i] = (i - 7) / 3.0;
+    for (int i = 0; i < MANY; i++) want[i] = keeps ? sent[i] : (double)(float)sent[i];
+    ck_assert_int_eq(memcmp(sent, want, sizeof sent) == 0, keeps);
+    got[MANY] = 77;
+    ms_must(ms_store_upload_f64(w.store, w.x, 0, MANY, sent));
+    ms_must(ms_store_download_f64(w.store, w.x, 0, MANY, got));
+    ck_assert_mem_eq(got, want, sizeof want);
+    ck_assert_double_eq(got[MANY], 77);
+    double first[3], rest[MANY - 3];
+    const ms_store_part parts[] = {{w.x, 0, 3}, {w.x, 3, MANY - 3}, {w.y, 0, 4}};
+    ms_must(ms_store_download_parts_f64(w.store, parts, 2, (void *const[]){first, rest}));
+    ck_assert_mem_eq(first, want, sizeof first);
+    ck_assert_mem_eq(rest, want + 3, sizeof rest);
+    expect(ms_store_upload_f64(w.store, w.y, 0, 1, sent), MS_INVALID, "variable i is i32");
+    expect(ms_store_download_f64(w.store, w.y, 0, 1, got), MS_INVALID, "variable i is i32");
+    expect(ms_store_download_parts_f64(w.store, parts, 3, (void *const[]){first, rest, got}), MS_INVALID,
+           "variable i is i32");
+    expect(ms_store_upload_f64(w.store, w.x, 1, MANY, sent), MS_INVALID, "elements 1 to 2501 of 2500");
+    free_world(&w);
+}
+END_TEST
+
 START_TEST(test_program_runs_and_reports) {
     world w = make_world();
     ms_graph *graph, *finished;
@@ -127,6 +193,8 @@ int main(void) {
     tcase_add_test(tcase, test_list_has_the_cpu);
     tcase_add_test(tcase, test_named_device_or_error);
     tcase_add_test(tcase, test_ranges_are_checked);
+    tcase_add_loop_test(tcase, test_floats_are_floats_in_all_numerics, MS_NUMERICS_FAST, MS_NUMERICS_ORACLE + 1);
+    tcase_add_loop_test(tcase, test_doubles_are_kept_or_rounded, MS_NUMERICS_FAST, MS_NUMERICS_ORACLE + 1);
     tcase_add_test(tcase, test_program_runs_and_reports);
     tcase_add_test(tcase, test_unfinished_and_foreign_graphs_are_refused);
     suite_add_tcase(suite, tcase);

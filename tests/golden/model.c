@@ -112,30 +112,15 @@ static const ms_safetensor *find(const ms_safetensors *golden, const char *prefi
     return tensor;
 }
 
-static bool is_oracle(const run *r) { return r->trainer->numerics == MS_NUMERICS_ORACLE; }
-
 static void upload(run *r, int variable, const float *values, int64_t count) {
-    if (!is_oracle(r)) {
-        ms_must(ms_store_upload(r->trainer->store, variable, 0, count, values));
-        return;
-    }
-    double *wide = malloc((size_t)count * sizeof *wide);
-    for (int64_t i = 0; i < count; i++) wide[i] = (double)values[i];
-    ms_must(ms_store_upload(r->trainer->store, variable, 0, count, wide));
-    free(wide);
+    ms_must(ms_store_upload(r->trainer->store, variable, 0, count, values));
 }
 
 /* The caller frees the result. */
 static double *download(run *r, int variable, int64_t count) {
-    double *wide = malloc((size_t)count * sizeof *wide);
-    ms_must(ms_store_download(r->trainer->store, variable, 0, count, wide)); /* f32 fills the first half */
-    if (!is_oracle(r)) {
-        float *narrow = malloc((size_t)count * sizeof *narrow);
-        memcpy(narrow, wide, (size_t)count * sizeof *narrow);
-        for (int64_t i = 0; i < count; i++) wide[i] = (double)narrow[i];
-        free(narrow);
-    }
-    return wide;
+    double *values = malloc((size_t)count * sizeof *values);
+    ms_must(ms_store_download_f64(r->trainer->store, variable, 0, count, values));
+    return values;
 }
 
 /* |a - b| / |b|, Frobenius. */

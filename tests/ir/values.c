@@ -243,7 +243,10 @@ static void session_start(session *s) {
     unsigned char *at = start.bytes;
     for (int v = 0; v < ms_variables_count(s->step.variables); v++) {
         const ms_variable *variable = ms_variables_get(s->step.variables, v);
-        CHECK_OK(ms_store_upload(s->store, v, 0, ms_shape_count(&variable->shape), at));
+        int64_t count = ms_shape_count(&variable->shape);
+        CHECK_OK(variable->dtype == MS_DTYPE_F32
+                     ? ms_store_upload_f64(s->store, v, 0, count, (const double *)(void *)at)
+                     : ms_store_upload(s->store, v, 0, count, at));
         at += variable_bytes(variable, 8);
     }
     free(start.bytes);
@@ -267,7 +270,7 @@ static void session_close(session *s) {
 static double run_loss(session *s) {
     double losses[4], sum = 0;
     CHECK_OK(ms_program_run(s->program));
-    CHECK_OK(ms_store_download(s->store, s->step.loss, 0, s->n_micro, losses));
+    CHECK_OK(ms_store_download_f64(s->store, s->step.loss, 0, s->n_micro, losses));
     for (int i = 0; i < s->n_micro; i++) sum += losses[i];
     return sum;
 }
@@ -276,13 +279,13 @@ static double run_loss(session *s) {
 static double difference(session *s, int weight, int64_t element) {
     const double step = 1e-5;
     double value, loss[2];
-    CHECK_OK(ms_store_download(s->store, weight, element, 1, &value));
+    CHECK_OK(ms_store_download_f64(s->store, weight, element, 1, &value));
     for (int i = 0; i < 2; i++) {
         double moved = value + (i ? step : -step);
-        CHECK_OK(ms_store_upload(s->store, weight, element, 1, &moved));
+        CHECK_OK(ms_store_upload_f64(s->store, weight, element, 1, &moved));
         loss[i] = run_loss(s);
     }
-    CHECK_OK(ms_store_upload(s->store, weight, element, 1, &value));
+    CHECK_OK(ms_store_upload_f64(s->store, weight, element, 1, &value));
     return (loss[1] - loss[0]) / (2 * step);
 }
 
@@ -295,7 +298,7 @@ static void check_gradients(session s) {
         int64_t count = ms_shape_count(&variable->shape), stride = count / 24 + 1;
         double *gradient = malloc((size_t)count * sizeof *gradient), largest = 0;
         run_loss(&s);
-        CHECK_OK(ms_store_download(s.store, s.step.gradients[w], 0, count, gradient));
+        CHECK_OK(ms_store_download_f64(s.store, s.step.gradients[w], 0, count, gradient));
         for (int64_t i = 0; i < count; i++) largest = fmax(largest, fabs(gradient[i]));
         ck_assert_msg(largest > 1e-4, "%s has no gradient", variable->name);
         for (int64_t i = 0; i < count; i += stride, n_checked++) {

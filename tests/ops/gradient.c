@@ -125,15 +125,16 @@ static void *upload_random(const rig *r, const ms_op_case *test, int variable, u
             values[e] = 4 * ms_split_mix_uniform(&seed) - 2;
         }
     }
-    CHECK_OK(ms_store_upload(r->store, variable, 0, count, values));
+    CHECK_OK(info->dtype == MS_DTYPE_I32 ? ms_store_upload(r->store, variable, 0, count, values)
+                                         : ms_store_upload_f64(r->store, variable, 0, count, values));
     return values;
 }
 
 static double loss_at(const rig *r, int variable, int64_t element, double value, const char *what) {
     double loss;
-    CHECK_OK(ms_store_upload(r->store, variable, element, 1, &value));
+    CHECK_OK(ms_store_upload_f64(r->store, variable, element, 1, &value));
     CHECK_OK(ms_program_run(r->program));
-    CHECK_OK(ms_store_download(r->store, r->loss, 0, 1, &loss));
+    CHECK_OK(ms_store_download_f64(r->store, r->loss, 0, 1, &loss));
     return loss;
 }
 
@@ -144,7 +145,7 @@ static void check_input(const rig *r, int i, const double *values, int64_t misle
     int64_t count = ms_shape_count(&ms_variables_get(r->variables, r->input[i])->shape);
     double *gradient = malloc((size_t)count * sizeof *gradient), size = 0;
     CHECK_OK(ms_program_run(r->program));
-    CHECK_OK(ms_store_download(r->store, r->gradient[i], 0, count, gradient));
+    CHECK_OK(ms_store_download_f64(r->store, r->gradient[i], 0, count, gradient));
     for (int64_t e = 0; e < count; e++) size = fmax(size, fabs(gradient[e]));
     ck_assert_msg(size > 0 && isfinite(size), "%s: gradient of input %d is all zero or not finite", what, i);
     int64_t n_wrong = 0, step = count > MAX_SAMPLES ? count / MAX_SAMPLES : 1;

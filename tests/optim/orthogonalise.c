@@ -31,9 +31,9 @@ static void run_oracle(const double *in, ms_shape shape, ms_coefficients coeffic
     ms_must(ms_graph_status(graph));
     ms_must(ms_graph_finish(graph, &finished));
     ms_must(ms_program_compile(store, finished, &program));
-    ms_must(ms_store_upload(store, input, 0, ms_shape_count(&shape), in));
+    ms_must(ms_store_upload_f64(store, input, 0, ms_shape_count(&shape), in));
     ms_must(ms_program_run(program));
-    ms_must(ms_store_download(store, output, 0, ms_shape_count(&shape), out));
+    ms_must(ms_store_download_f64(store, output, 0, ms_shape_count(&shape), out));
     ms_program_destroy(program);
     ms_graph_destroy(finished);
     ms_graph_destroy(graph);

@@ -34,20 +34,11 @@ typedef struct problem {
 } problem;
 
 static void upload(const problem *p, int variable, const double *values, int64_t count) {
-    float narrow[N_MATRIX];
-    for (int64_t i = 0; i < count; i++) narrow[i] = (float)values[i];
-    ms_must(ms_store_upload(p->store, variable, 0, count,
-                            p->numerics == MS_NUMERICS_ORACLE ? (const void *)values : narrow));
+    ms_must(ms_store_upload_f64(p->store, variable, 0, count, values));
 }
 
 static void download(const problem *p, int variable, int64_t count, double *out) {
-    if (p->numerics == MS_NUMERICS_ORACLE) {
-        ms_must(ms_store_download(p->store, variable, 0, count, out));
-        return;
-    }
-    float narrow[N_MATRIX];
-    ms_must(ms_store_download(p->store, variable, 0, count, narrow));
-    for (int64_t i = 0; i < count; i++) out[i] = (double)narrow[i];
+    ms_must(ms_store_download_f64(p->store, variable, 0, count, out));
 }
 
 static ms_optimizer_config configure(const row_adam_settings *settings, float clip) {
