@@ -32,7 +32,7 @@ static void set_call(const ms_graph *graph, const ms_plan *plan, int32_t i_node,
     call->cost = ms_node_cost(graph, node);
 }
 
-/* What a run writes: where some result lies, and the destinations of stores. */
+/* What a run writes: where some result lies, and the destinations of assignments. */
 static ms_status find_written(ms_call_list *list) {
     bool *is_written = calloc((size_t)list->n_variables + 1, sizeof *is_written);
     if (!is_written) return MS_FAIL(MS_OUT_OF_MEMORY, "program: no memory for %d variables", list->n_variables);
@@ -40,7 +40,7 @@ static ms_status find_written(ms_call_list *list) {
         const ms_op_call *call = &list->calls[i];
         for (int k = 0; k < MS_MAX_OUTPUTS; k++)
             if (call->out[k].region == MS_REGION_VARIABLE) is_written[call->out[k].variable] = true;
-        if (call->op == MS_OP_STORE) is_written[call->in[1].variable] = true;
+        if (call->op == MS_OP_ASSIGN) is_written[call->in[1].variable] = true;
     }
     for (int32_t i = 0; i < list->n_variables; i++)
         if (is_written[i]) list->written[list->n_written++] = i;

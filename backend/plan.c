@@ -1,9 +1,9 @@
 /* The memory plan.  Three decisions in turn, each strictly safe given the ones before:
 
      1. values   A reshape shares the storage of its input: both hold one value, read-only.  A reshape of a
-                 variable's view does so only while nothing is stored over that part.
-     2. places   A value that is stored is computed in its variable, when no other content of that part is
-                 wanted between its first write and the store, and nothing else is written there until its
+                 variable's view does so only while nothing is assigned to that part.
+     2. places   A value that is assigned is computed in its variable, when no other content of that part is
+                 wanted between its first write and the assignment, and nothing else is written there until its
                  last read.
      3. chains   An op works in place on an input that dies there, so that a chain of accumulations has one
                  storage.  A chain that ends in a variable grows backwards under the same conditions as in 2.
@@ -31,7 +31,7 @@ typedef struct storage {
     region place; /* where it is, when in a variable */
 } storage;
 
-/* One store node.  Until its value is placed, it writes at one moment; then for as long as the value's storage is in
+/* One assignment.  Until its value is placed, it writes at one moment; then for as long as the value's storage is in
    use. */
 typedef struct write {
     int32_t node;
@@ -39,7 +39,7 @@ typedef struct write {
     ms_tensor placed; /* index of the storage that lives in the part, or MS_NO_TENSOR */
 } write;
 
-/* A node that reads a view: the content that was stored last. */
+/* A node that reads a view: the content that was assigned last. */
 typedef struct read {
     int32_t node;
     region part;
@@ -85,8 +85,8 @@ static bool overlap(region a, region b) {
 
 static bool same_region(region a, region b) { return a.variable == b.variable && a.begin == b.begin && a.end == b.end; }
 
-/* Inputs that a node reads: a store's second input is only named. */
-static int n_read_inputs(const ms_node *node) { return node->op == MS_OP_STORE ? 1 : node->n_inputs; }
+/* Inputs that a node reads: the second input of assign is only named. */
+static int n_read_inputs(const ms_node *node) { return node->op == MS_OP_ASSIGN ? 1 : node->n_inputs; }
 
 /* ---- lifetimes and values ---- */
 
@@ -105,7 +105,7 @@ static void find_last_uses(planner *p) {
     }
 }
 
-/* Whether a store overwrites a part while a reshape of it, made at `from`, is read until `to`. */
+/* Whether an assignment overwrites a part while a reshape of it, made at `from`, is read until `to`. */
 static bool overwritten(const planner *p, region part, int32_t from, int32_t to) {
     for (int32_t i = p->first_write[part.variable]; i < p->first_write[part.variable + 1]; i++)
         if (overlap(p->writes[i].part, part) && p->writes[i].node >= from && p->writes[i].node <= to) return true;
@@ -131,13 +131,13 @@ static void find_values(planner *p) {
     }
 }
 
-/* Counts, then fills, the stores and view reads of each variable in node order. */
+/* Counts, then fills, the assignments and view reads of each variable in node order. */
 static void list_writes(planner *p, bool fill) {
     int n_variables = ms_variables_count(ms_graph_variables(p->graph));
     int32_t *next = p->first_write;
     for (int32_t i = 0; i < p->n_nodes; i++) {
         const ms_node *node = ms_graph_node(p->graph, i);
-        if (node->op != MS_OP_STORE) continue;
+        if (node->op != MS_OP_ASSIGN) continue;
         region part = view_region(p, node->inputs[1]);
         if (fill) p->writes[next[part.variable]] = (write){i, part, MS_NO_TENSOR};
         next[part.variable + (fill ? 0 : 1)]++;
@@ -202,15 +202,15 @@ static const ms_node *head_node(const planner *p, ms_tensor head, int *out_outpu
     return ms_graph_node(p->graph, info->producer);
 }
 
-/* Whether a storage whose content is wanted from `s->from` to `s->to` may live in `part`, into which node i_store
-   stores it. */
-static bool fits_part(const planner *p, const storage *s, region part, int32_t i_store) {
+/* Whether a storage whose content is wanted from `s->from` to `s->to` may live in `part`, into which node i_assign
+   assigns it. */
+static bool fits_part(const planner *p, const storage *s, region part, int32_t i_assign) {
     int output;
     const ms_node *head = head_node(p, s->head, &output);
-    int32_t end = s->to > i_store ? s->to : i_store;
+    int32_t end = s->to > i_assign ? s->to : i_assign;
     for (int32_t i = p->first_write[part.variable]; i < p->first_write[part.variable + 1]; i++) {
         const write *w = &p->writes[i];
-        if (w->node == i_store || !overlap(w->part, part)) continue;
+        if (w->node == i_assign || !overlap(w->part, part)) continue;
         int32_t from = w->node, to = w->node;
         if (w->placed != MS_NO_TENSOR) {
             const storage *other = &p->storage[w->placed];
@@ -225,7 +225,7 @@ static bool fits_part(const planner *p, const storage *s, region part, int32_t i
     }
     for (int32_t i = p->first_read[part.variable]; i < p->first_read[part.variable + 1]; i++) {
         const read *r = &p->reads[i];
-        if (!overlap(r->part, part) || r->node < s->from || r->node > i_store) continue;
+        if (!overlap(r->part, part) || r->node < s->from || r->node > i_assign) continue;
         if (r->node != s->from || !in_place_over_part(p, head, output, part)) return false;
     }
     return true;
@@ -248,7 +248,7 @@ static void place_stores(planner *p) {
     }
 }
 
-/* The store that a placed storage was placed for. */
+/* The assignment that a placed storage was placed for. */
 static int32_t store_of(const planner *p, ms_tensor storage_index) {
     region part = p->storage[storage_index].place;
     for (int32_t i = p->first_write[part.variable]; i < p->first_write[part.variable + 1]; i++)
@@ -353,7 +353,7 @@ static void set_places(const planner *p, ms_plan *plan) {
     for (int32_t i = 0; i < p->n_nodes; i++) {
         const ms_node *node = ms_graph_node(p->graph, i);
         bool is_placed =
-            node->op == MS_OP_STORE && same_place(plan->places[node->inputs[0]], plan->places[node->inputs[1]]);
+            node->op == MS_OP_ASSIGN && same_place(plan->places[node->inputs[0]], plan->places[node->inputs[1]]);
         bool is_shared =
             node->op == MS_OP_RESHAPE && same_place(plan->places[node->inputs[0]], plan->places[node->outputs[0]]);
         plan->n_placed += is_placed;

@@ -15,8 +15,8 @@ typedef struct ms_plan {
     size_t arena_bytes; /* all temporaries together */
     size_t live_bytes;  /* most bytes of temporaries in use at one node: no packing of these can be smaller */
     int32_t n_aliased;  /* tensors that share an input's storage */
-    int32_t n_placed;   /* stores that cost nothing: the value was computed in its variable */
-    int32_t n_active;   /* nodes that must compute or move something: not such stores, nor reshapes that share */
+    int32_t n_placed;   /* assignments that cost nothing: the value was computed in its variable */
+    int32_t n_active;   /* nodes that must compute or move something: not such assignments, nor reshapes that share */
 } ms_plan;
 
 typedef struct ms_plan_options {
@@ -26,7 +26,7 @@ typedef struct ms_plan_options {
     bool no_reuse;          /* every tensor gets its own storage: to hunt planner bugs, and the test's reference */
 } ms_plan_options;
 
-/* Lifetime analysis in execution order: a tensor that is computed only to be stored is computed in its variable when
+/* Lifetime analysis in execution order: a tensor that is computed only to be assigned is computed in its variable when
    nothing reads or writes that part in between; outputs share an input's storage where ops.def allows and the input
    dies there; the rest is packed by size, largest first, at the lowest free offset (greedy by size, as in TensorFlow
    Lite's planner, Pisarchyk & Lee 2020).  The caller finishes it.  MS_OUT_OF_MEMORY, also for a tensor that is larger

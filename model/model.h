@@ -73,8 +73,8 @@ typedef struct ms_parameter {
     int32_t variable, gradient; /* indices in the variables table */
     ms_parameter_role role;
     int32_t n_groups; /* 1 to 4 for matrices, else 0 */
-    int64_t group_rows[MS_MAX_SEGMENTS];
-    const char *group_names[MS_MAX_SEGMENTS]; /* "q", "k", "v", "o", "up", "gate", "down"; static */
+    int64_t group_rows[MS_MAX_ROW_GROUPS];
+    const char *group_names[MS_MAX_ROW_GROUPS]; /* "q", "k", "v", "o", "up", "gate", "down"; static */
 } ms_parameter;
 
 enum { MS_MAX_PARAMETERS = 24 };
@@ -117,7 +117,7 @@ enum { MS_LOSS_CHUNK = MS_DEPTH_CHUNK };
 
 /* Loss [1]. */
 ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request);
-/* Loss, and the gradient of every parameter stored into (or, with accumulate, added to) its gradient variable. */
+/* Loss, and the gradient of every parameter assigned to (or, with accumulate, added to) its gradient variable. */
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate);
 

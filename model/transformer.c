@@ -202,7 +202,7 @@ static int add_parts(const ms_model *model, ms_graph *graph, const ms_parameter 
 }
 
 static ms_status differentiate(const ms_model *model, ms_graph *graph, ms_tensor loss, bool accumulate) {
-    int capacity = model->n_parameters * model->config.layers * MS_MAX_SEGMENTS + model->n_parameters;
+    int capacity = model->n_parameters * model->config.layers * MS_MAX_ROW_GROUPS + model->n_parameters;
     gradient_part *parts = malloc((size_t)capacity * sizeof *parts);
     ms_tensor *weights = malloc((size_t)capacity * sizeof *weights);
     ms_tensor *gradients = malloc((size_t)capacity * sizeof *gradients);

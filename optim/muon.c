@@ -77,7 +77,7 @@ static ms_tensor direction_of(const ms_muon_settings *settings, ms_graph *graph,
     bool split_heads = settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[0];
     if (settings->split == MS_SPLIT_MERGED || (parameter->n_groups == 1 && !split_heads))
         return direction_of_group(settings, graph, u, rows);
-    ms_tensor groups[MS_MAX_SEGMENTS];
+    ms_tensor groups[MS_MAX_ROW_GROUPS];
     int64_t begin = 0;
     for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])
         groups[i] = ms_slice(graph, u, begin, parameter->group_rows[i]);

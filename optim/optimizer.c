@@ -103,7 +103,7 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     return add_output(out, "clip", 2, &out->clip);
 }
 
-/* Stores the sums of squares of x, laid out as the parameter, into its place of the output variable. */
+/* Assigns the sums of squares of x, laid out as the parameter, to its place of the output variable. */
 static void store_squares(ms_graph *graph, const ms_optimizer_entry *entry, ms_tensor x, int32_t output) {
     const ms_optimizer_parameter *parameter = &entry->parameter;
     ms_tensor squares;

@@ -16,8 +16,8 @@ typedef struct ms_optimizer_parameter {
     int32_t variable, gradient; /* indices in the variables table; same shape */
     bool is_matrix;             /* a stack of block matrices [L,R,C]; else any shape */
     int32_t n_groups;           /* row groups of a block matrix, 1 to 4; norms are reported for each */
-    int64_t group_rows[MS_MAX_SEGMENTS];
-    bool per_head[MS_MAX_SEGMENTS]; /* groups whose rows are those of heads */
+    int64_t group_rows[MS_MAX_ROW_GROUPS];
+    bool per_head[MS_MAX_ROW_GROUPS]; /* groups whose rows are those of heads */
 } ms_optimizer_parameter;
 
 /* A state tensor that a rule keeps for each of its parameters.  It is zero before the first step. */

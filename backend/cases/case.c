@@ -43,7 +43,7 @@ ms_status ms_case_infer(ms_op_case *test) {
         pointers[i] = ms_case_has_input(test, i) ? &infos[i] : NULL;
     }
     test->n_outputs = ms_op_get(test->op)->n_outputs;
-    if (test->op == MS_OP_STORE) {
+    if (test->op == MS_OP_ASSIGN) {
         test->n_outputs = 1;
         test->out[0] = infos[0];
         return MS_OK;

@@ -68,8 +68,8 @@ void ms_case_input(ms_op_case *test, ms_dtype dtype, ms_shape shape, ms_case_fil
 void ms_case_absent(ms_op_case *test);
 bool ms_case_has_input(const ms_op_case *test, int i);
 
-/* Fills n_outputs and out by the op's shape rule.  A store counts as one output: its destination.  MS_INVALID: the rule
-   refuses. */
+/* Fills n_outputs and out by the op's shape rule.  An assign counts as one output: its destination.  MS_INVALID: the
+   rule refuses. */
 ms_status ms_case_infer(ms_op_case *test);
 
 /* Fills input i from the case's seed: f32, bf16 or i32 elements.  No subnormal number: devices may flush those. */

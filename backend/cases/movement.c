@@ -1,4 +1,4 @@
-/* Cases of fill, store, reshape, slice, insert, cast, embed, embed_grad. */
+/* Cases of fill, assign, reshape, slice, insert, cast, embed, embed_grad. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -19,10 +19,10 @@ bool ms_cases_fill(int i, ms_op_case *out) {
     return true;
 }
 
-bool ms_cases_store(int i, ms_op_case *out) {
+bool ms_cases_assign(int i, ms_op_case *out) {
     static const int64_t sizes[] = {1, 37, 300007};
     if (i >= 9) return false;
-    *out = ms_case_of(MS_OP_STORE);
+    *out = ms_case_of(MS_OP_ASSIGN);
     ms_case_input(out, moved[i % 3], ms_shape_1(sizes[i / 3]), MS_CASE_WIDE);
     out->low = -9, out->high = 9;
     out->skip_special = true;

@@ -29,7 +29,7 @@ struct ms_case_program {
     ms_program *program;
     int32_t scalars;
     guarded in[MS_MAX_INPUTS], out[MS_MAX_OUTPUTS];
-    int32_t over[MS_MAX_OUTPUTS]; /* the input that output k is stored over, -1: none */
+    int32_t over[MS_MAX_OUTPUTS]; /* the input that output k is assigned over, -1: none */
     ms_case_finding planted;      /* to be done by the next run */
 };
 
@@ -46,12 +46,12 @@ static int alias_of(const ms_op_case *test, int k) {
 }
 
 const char *ms_case_layout_text(ms_case_layout layout, char *out, size_t size) {
-    if (layout.kind == MS_LAYOUT_UNSTORED)
+    if (layout.kind == MS_LAYOUT_UNASSIGNED)
         snprintf(out, size, "output %d unused", layout.output);
     else if (layout.kind == MS_LAYOUT_ARENA && layout.output >= 0)
         snprintf(out, size, "output %d in place", layout.output);
     else
-        snprintf(out, size, "%s", (const char *[]){"plain", "", "all in place", "stored over an input"}[layout.kind]);
+        snprintf(out, size, "%s", (const char *[]){"plain", "", "all in place", "assigned over an input"}[layout.kind]);
     return out;
 }
 
@@ -59,7 +59,7 @@ bool ms_case_layout_applies(const ms_op_case *test, ms_case_layout layout) {
     if (layout.kind == MS_LAYOUT_PLAIN) return true;
     int present = 0;
     for (int k = 0; k < test->n_outputs; k++) present += !(test->absent_outputs >> k & 1u);
-    if (layout.kind == MS_LAYOUT_UNSTORED)
+    if (layout.kind == MS_LAYOUT_UNASSIGNED)
         return present > 1 && layout.output < test->n_outputs && !(test->absent_outputs >> layout.output & 1u);
     ms_op_kind kind = ms_op_get(test->op)->kind;
     if (kind == MS_OP_KIND_COMPOSITE || kind == MS_OP_KIND_FREE || layout.output >= test->n_outputs) return false;
@@ -102,7 +102,7 @@ static ms_status add_variables(ms_case_program *p) {
     for (int k = 0; k < test->n_outputs; k++) {
         snprintf(name, sizeof name, "out%d", k);
         bool stored =
-            !(test->absent_outputs >> k & 1u) && !(p->layout.kind == MS_LAYOUT_UNSTORED && p->layout.output == k);
+            !(test->absent_outputs >> k & 1u) && !(p->layout.kind == MS_LAYOUT_UNASSIGNED && p->layout.output == k);
         if (stored && p->over[k] < 0) MS_TRY(add_operand(p, name, test->out[k].dtype, &test->out[k].shape, &p->out[k]));
     }
     return MS_OK;
@@ -145,7 +145,7 @@ static ms_status build_graph(ms_case_program *p) {
         in[i] = view_of(p, &p->in[i], &test->shape[i]);
         if (is_temporary(p, i)) in[i] = copy_of(p->graph, in[i]);
     }
-    if (test->op == MS_OP_STORE)
+    if (test->op == MS_OP_ASSIGN)
         out[0] = in[0];
     else
         MS_TRY(ms_graph_add(p->graph, test->op, in, test->n_inputs, &test->attributes, out));

@@ -1,4 +1,4 @@
-/* One case as a program on one device: its inputs, and every output it stores, lie in variables between guard
+/* One case as a program on one device: its inputs, and every output that it assigns, lie in variables between guard
    elements. */
 #ifndef MS_BACKEND_CASES_PROGRAM_H
 #define MS_BACKEND_CASES_PROGRAM_H
@@ -8,15 +8,15 @@
 
 /* How the graph around the op is laid out. */
 typedef enum ms_case_layout_kind {
-    MS_LAYOUT_PLAIN,    /* inputs are variables; each output is computed in a variable of its own */
-    MS_LAYOUT_UNSTORED, /* as plain, but one output is not stored */
-    MS_LAYOUT_ARENA,    /* inputs that ops.def lets outputs share storage with are temporaries that die there */
-    MS_LAYOUT_OVERWRITE /* an output with an alias is stored over its input, as an optimizer's state is */
+    MS_LAYOUT_PLAIN,      /* inputs are variables; each output is computed in a variable of its own */
+    MS_LAYOUT_UNASSIGNED, /* as plain, but one output is not assigned */
+    MS_LAYOUT_ARENA,      /* inputs that ops.def lets outputs share storage with are temporaries that die there */
+    MS_LAYOUT_OVERWRITE   /* an output with an alias is assigned over its input, as an optimizer's state is */
 } ms_case_layout_kind;
 
 typedef struct ms_case_layout {
     ms_case_layout_kind kind;
-    int32_t output; /* UNSTORED: which; ARENA: only its aliases, -1: all */
+    int32_t output; /* UNASSIGNED: which; ARENA: only its aliases, -1: all */
     int32_t offset; /* elements of guard before each operand: 33 is an odd address (34 for two-byte
                        elements), 64 an aligned one */
 } ms_case_layout;
@@ -39,7 +39,7 @@ void ms_case_program_destroy(ms_case_program *program);
    i32. */
 typedef struct ms_case_values {
     void *in[MS_MAX_INPUTS];   /* NULL: absent */
-    void *out[MS_MAX_OUTPUTS]; /* elements beyond an output that is not stored or absent stay as they were */
+    void *out[MS_MAX_OUTPUTS]; /* elements beyond an output that is not assigned or absent stay as they were */
 } ms_case_values;
 
 /* Fills the inputs from the case's seed, and allocates outputs of 8 bytes an element.  MS_OUT_OF_MEMORY.  The caller
@@ -63,7 +63,7 @@ typedef struct ms_case_finding {
     uint64_t expected, found; /* bits */
 } ms_case_finding;
 
-/* Uploads the inputs and poison, runs once, downloads all, and fills values->out for outputs that are stored.
+/* Uploads the inputs and poison, runs once, downloads all, and fills values->out for outputs that are assigned.
  *out_finding: the first wrong thing in memory.  Errors of the backend. */
 ms_status ms_case_program_run(ms_case_program *program, ms_case_values *values, ms_case_finding *out_finding);
 /* A fault to see found: the next run changes memory on the device after the op has run, at one element: the first guard
@@ -71,7 +71,7 @@ ms_status ms_case_program_run(ms_case_program *program, ms_case_values *values, 
    input are the first that the layout has in a variable and does not overwrite.  *out_finding: what the run must
    report; GOOD, and nothing is planted, when there is no such operand. */
 void ms_case_program_plant(ms_case_program *program, ms_case_memory fault, ms_case_finding *out_finding);
-/* Whether output k is stored. */
+/* Whether output k is assigned. */
 bool ms_case_program_stores(const ms_case_program *program, int k);
 
 #endif

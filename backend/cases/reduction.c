@@ -22,7 +22,7 @@ bool ms_cases_sum(int i, ms_op_case *out) {
 bool ms_cases_sum_squares(int i, ms_op_case *out) {
     static const struct {
         ms_shape shape;
-        ms_sum_squares_attributes segments;
+        ms_sum_squares_attributes attributes;
     } table[] = {
         {{1, {1}}, {0, {0}}},
         {{1, {31}}, {0, {0}}},
@@ -40,7 +40,7 @@ bool ms_cases_sum_squares(int i, ms_op_case *out) {
     if (i >= (int)(sizeof table / sizeof *table)) return false;
     *out = ms_case_of(MS_OP_SUM_SQUARES);
     ms_case_input(out, MS_DTYPE_F32, table[i].shape, MS_CASE_SPARSE);
-    out->attributes.sum_squares = table[i].segments;
+    out->attributes.sum_squares = table[i].attributes;
     out->bound = ms_case_depth(ms_shape_count(&table[i].shape)) + 1;
     return true;
 }

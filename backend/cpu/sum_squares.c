@@ -1,24 +1,24 @@
-/* sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,segments], one for each
-   group of segment_rows rows of each matrix of a stack x [batch,R,C] (a group of no rows gives 0). */
+/* sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,groups], one for each
+   group of group_rows rows of each matrix of a stack x [batch,R,C] (a group of no rows gives 0). */
 #include "backend/cpu/reduce.h"
 #include "backend/cpu/share.h"
 
 typedef struct sum_squares_job {
     const real *x;
-    real *blocks;                             /* sums of blocks of 4096, part after part */
-    int64_t n_parts, part_stride;             /* parts of one matrix; elements of one matrix */
-    int64_t part_begin[MS_MAX_SEGMENTS + 1];  /* elements, within a matrix */
-    int64_t block_begin[MS_MAX_SEGMENTS + 1]; /* blocks, within a matrix */
+    real *blocks;                               /* sums of blocks of 4096, part after part */
+    int64_t n_parts, part_stride;               /* parts of one matrix; elements of one matrix */
+    int64_t part_begin[MS_MAX_ROW_GROUPS + 1];  /* elements, within a matrix */
+    int64_t block_begin[MS_MAX_ROW_GROUPS + 1]; /* blocks, within a matrix */
 } sum_squares_job;
 
 static void describe(const ms_cpu_call *call, sum_squares_job *job) {
-    const ms_sum_squares_attributes *segments = &call->attributes->sum_squares;
+    const ms_sum_squares_attributes *attributes = &call->attributes->sum_squares;
     ms_matrix_shape matrix = ms_shape_matrix(&call->in[0].shape);
     int64_t whole = ms_shape_count(&call->in[0].shape);
-    job->n_parts = segments->n_segments > 0 ? segments->n_segments : 1;
+    job->n_parts = attributes->n_groups > 0 ? attributes->n_groups : 1;
     job->part_begin[0] = job->block_begin[0] = 0;
     for (int64_t p = 0; p < job->n_parts; p++) {
-        int64_t count = segments->n_segments > 0 ? segments->segment_rows[p] * matrix.columns : whole;
+        int64_t count = attributes->n_groups > 0 ? attributes->group_rows[p] * matrix.columns : whole;
         job->part_begin[p + 1] = job->part_begin[p] + count;
         job->block_begin[p + 1] = job->block_begin[p] + ms_block_count(count);
     }

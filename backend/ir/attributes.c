@@ -50,7 +50,7 @@ static size_t field_bytes(ms_attribute_type type) {
     case MS_ATTRIBUTE_COEFFICIENT:
         return sizeof(ms_coefficient);
     case MS_ATTRIBUTE_INT64S:
-        return MS_MAX_SEGMENTS * sizeof(int64_t);
+        return MS_MAX_ROW_GROUPS * sizeof(int64_t);
     }
     return 0;
 }

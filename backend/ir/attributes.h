@@ -13,7 +13,7 @@ typedef enum ms_attribute_type {
     MS_ATTRIBUTE_DTYPE,
     MS_ATTRIBUTE_SHAPE,
     MS_ATTRIBUTE_COEFFICIENT,
-    MS_ATTRIBUTE_INT64S /* int64_t [MS_MAX_SEGMENTS] */
+    MS_ATTRIBUTE_INT64S /* int64_t [MS_MAX_ROW_GROUPS] */
 } ms_attribute_type;
 
 typedef struct ms_attribute {

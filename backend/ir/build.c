@@ -27,7 +27,7 @@ ms_tensor ms_fill(ms_graph *graph, float value, ms_dtype dtype, ms_shape shape) 
 
 void ms_assign(ms_graph *graph, ms_tensor x, ms_tensor view) {
     ms_tensor inputs[] = {x, view};
-    ms_graph_add(graph, MS_OP_STORE, inputs, 2, NULL, NULL);
+    ms_graph_add(graph, MS_OP_ASSIGN, inputs, 2, NULL, NULL);
 }
 
 ms_tensor ms_reshape(ms_graph *graph, ms_tensor x, ms_shape shape) {
@@ -243,11 +243,10 @@ void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
 
 ms_tensor ms_sum(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_SUM, &x, 1, NULL); }
 
-ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_segments, const int64_t *segment_rows) {
+ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_groups, const int64_t *group_rows) {
     ATTRIBUTES(attributes);
-    attributes.sum_squares.n_segments = n_segments;
-    for (int i = 0; i < n_segments && i < MS_MAX_SEGMENTS; i++)
-        attributes.sum_squares.segment_rows[i] = segment_rows[i];
+    attributes.sum_squares.n_groups = n_groups;
+    for (int i = 0; i < n_groups && i < MS_MAX_ROW_GROUPS; i++) attributes.sum_squares.group_rows[i] = group_rows[i];
     return add_1(graph, MS_OP_SUM_SQUARES, &x, 1, &attributes);
 }
 

@@ -79,8 +79,8 @@ void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
                            ms_tensor *out_de);
 
 ms_tensor ms_sum(ms_graph *graph, ms_tensor x);
-/* n_segments == 0: the whole tensor, [1]; else [batch, n_segments]. */
-ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_segments, const int64_t *segment_rows);
+/* n_groups == 0: the whole tensor, [1]; else [batch, n_groups]. */
+ms_tensor ms_sum_squares(ms_graph *graph, ms_tensor x, int n_groups, const int64_t *group_rows);
 
 ms_tensor ms_clip_factor(ms_graph *graph, ms_tensor sums_of_squares, float max_norm);
 /* inputs: momentum, gradient, clip (optional). */

@@ -158,7 +158,7 @@ static ms_status check_view(const ms_gradient_pass *pass, int i_node, ms_tensor 
             return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is wanted in another view than the loss reads", name);
     for (int i = i_node + 1; i < pass->n_nodes; i++) {
         const ms_node *node = ms_graph_node(pass->graph, i);
-        if (node->op == MS_OP_STORE && parts_overlap(info, ms_graph_tensor(pass->graph, node->inputs[1])))
+        if (node->op == MS_OP_ASSIGN && parts_overlap(info, ms_graph_tensor(pass->graph, node->inputs[1])))
             return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is written after the loss reads it", name);
     }
     return MS_OK;

@@ -19,9 +19,9 @@ typedef struct ms_gradient_options {
    contributions to one tensor are added in the order in which the backward pass meets them (last use first), with the
    accumulate inputs of matmul, rms_norm_grad and embed_grad where the op has one.
    Gradients are kept per view: MS_UNSUPPORTED when a wanted view overlaps another view that the loss reads, when a
-   store overwrites a view after the loss read it, or when a needed op has no gradient rule; the failure also becomes
-   the graph's.  Nodes added afterwards belong to no block (ms_graph_set_block).  Reverse-mode accumulation; see docs of
-   ops.def for each rule. */
+   an assignment overwrites a view after the loss read it, or when a needed op has no gradient rule; the failure also
+   becomes the graph's.  Nodes added afterwards belong to no block (ms_graph_set_block).  Reverse-mode accumulation; see
+   docs of ops.def for each rule. */
 ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt,
                        const ms_gradient_options *options, ms_tensor *out_gradients);
 

@@ -59,9 +59,9 @@ ms_status ms_gradient_sum(ms_gradient_pass *pass, const ms_node *node) {
 
 /* dx = 2 x dy */
 ms_status ms_gradient_sum_squares(ms_gradient_pass *pass, const ms_node *node) {
-    if (node->attributes.sum_squares.n_segments != 0)
-        return MS_FAIL(MS_UNSUPPORTED, "gradient of sum_squares: only of the whole tensor, not of %d segments",
-                       node->attributes.sum_squares.n_segments);
+    if (node->attributes.sum_squares.n_groups != 0)
+        return MS_FAIL(MS_UNSUPPORTED, "gradient of sum_squares: only of the whole tensor, not of %d row groups",
+                       node->attributes.sum_squares.n_groups);
     ms_tensor x = ms_gradient_value(pass, node->inputs[0]);
     ms_tensor dy = ms_gradient_arrived(pass, node->outputs[0]);
     float value;

@@ -39,7 +39,7 @@ typedef struct ms_coefficient {
 #define MS_ATTRIBUTE_FIELD_DTYPE(field) ms_dtype field
 #define MS_ATTRIBUTE_FIELD_SHAPE(field) ms_shape field
 #define MS_ATTRIBUTE_FIELD_COEFFICIENT(field) ms_coefficient field
-#define MS_ATTRIBUTE_FIELD_INT64S(field) int64_t field[MS_MAX_SEGMENTS]
+#define MS_ATTRIBUTE_FIELD_INT64S(field) int64_t field[MS_MAX_ROW_GROUPS]
 
 /* clang-format off */
 #define ATTRIBUTES(member) typedef struct ms_##member##_attributes {

@@ -142,7 +142,7 @@ static ms_status read_coefficient(parser *p, ms_coefficient *out) {
 }
 
 static ms_status read_numbers(parser *p, int64_t *out) {
-    for (int i = 0; i < MS_MAX_SEGMENTS; i++) {
+    for (int i = 0; i < MS_MAX_ROW_GROUPS; i++) {
         MS_TRY(expect(p, i ? "," : "["));
         MS_TRY(read_integer(p, "a number of rows", 0, max_count, &out[i]));
     }

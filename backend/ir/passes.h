@@ -14,10 +14,10 @@ extern "C" {
    matmuls over chunks of tokens, so that at most chunk x V logits exist at a time.  Outputs nobody uses are not
    computed. */
 ms_status ms_graph_lower(const ms_graph *graph, ms_graph **out);
-/* Merges nodes with equal op, attributes and inputs (not across a store into a variable that they read, not recomputed
-   ones with originals; fills of several elements stay apart, because refilling costs less than keeping), and removes
-   nodes whose results reach no store.  A matmul rounded to bf16 only to be cast to f32 keeps its f32 result instead:
-   the one change that alters bits, always to the more exact ones. */
+/* Merges nodes with equal op, attributes and inputs (not across an assignment to a variable that they read, not
+   recomputed ones with originals; fills of several elements stay apart, because refilling costs less than keeping), and
+   removes nodes whose results reach no assignment.  A matmul rounded to bf16 only to be cast to f32 keeps its f32
+   result instead: the one change that alters bits, always to the more exact ones. */
 ms_status ms_graph_simplify(const ms_graph *graph, ms_graph **out);
 /* lower, then simplify. */
 ms_status ms_graph_finish(const ms_graph *graph, ms_graph **out);

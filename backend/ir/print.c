@@ -5,7 +5,7 @@
      variable 1 input i32 [5] targets
      %0 = view 0 offset=0 f32 [4,3]
      %1 f32 [4,3] = axpby(%0) a=0.5*s1 b=0 block=3
-     store(%1, %0)
+     assign(%1, %0)
 
    Tensor ids are those of the graph, so that the text names what messages and plans name.  Floats have 9 digits, which
    give the same bits back; _ is an absent optional input; a coefficient c*s2 is c times step scalar 2. */
@@ -26,7 +26,7 @@ static void print_shape(const ms_shape *shape, FILE *stream) {
 }
 
 static void print_numbers(const int64_t *numbers, FILE *stream) {
-    for (int i = 0; i < MS_MAX_SEGMENTS; i++) fprintf(stream, "%c%" PRId64, i ? ',' : '[', numbers[i]);
+    for (int i = 0; i < MS_MAX_ROW_GROUPS; i++) fprintf(stream, "%c%" PRId64, i ? ',' : '[', numbers[i]);
     fputc(']', stream);
 }
 

@@ -6,7 +6,7 @@
 static void mark_live(ms_rewrite *rewrite) {
     for (int i = ms_graph_n_nodes(rewrite->source) - 1; i >= 0; i--) {
         const ms_node *node = ms_graph_node(rewrite->source, i);
-        bool live = node->op == MS_OP_STORE;
+        bool live = node->op == MS_OP_ASSIGN;
         for (int k = 0; k < node->n_outputs; k++) live |= rewrite->live[node->outputs[k]];
         rewrite->live_nodes[i] = live;
         for (int k = 0; live && k < node->n_inputs; k++)

@@ -8,8 +8,8 @@ typedef struct ms_rewrite {
     const ms_graph *source; /* borrowed */
     ms_graph *target;       /* the caller's to take */
     ms_tensor *map;         /* [tensors of source] the tensor of target that stands for it, MS_NO_TENSOR: none yet */
-    bool *live;             /* [tensors of source] whether its value reaches a store */
-    bool *live_nodes;       /* [nodes of source] whether it is a store or a value it makes reaches one */
+    bool *live;             /* [tensors of source] whether its value reaches an assignment */
+    bool *live_nodes;       /* [nodes of source] whether it is an assignment or a value it makes reaches one */
 } ms_rewrite;
 
 /* Starts an empty target over the same variables; finds out what is live.  The source's own failure is returned. */

@@ -101,14 +101,14 @@ static ms_status infer_fill(const rule_call *call) {
     return MS_OK;
 }
 
-static ms_status infer_store(const rule_call *call) {
-    if (call->in[1]->variable < 0) return MS_FAIL(MS_INVALID, "store: the destination is not a view of a variable");
+static ms_status infer_assign(const rule_call *call) {
+    if (call->in[1]->variable < 0) return MS_FAIL(MS_INVALID, "assign: the destination is not a view of a variable");
     MS_TRY(want_dtype(call, 0, call->in[1]->dtype));
     MS_TRY(want_shape(call, 0, call->in[1]->shape));
     int64_t distance = call->in[0]->offset - call->in[1]->offset, count = ms_shape_count(&call->in[1]->shape);
     if (call->in[0]->variable == call->in[1]->variable && distance != 0 && distance < count && distance > -count)
         return MS_FAIL(MS_INVALID,
-                       "store: source and destination are parts of one variable that overlap by %lld of %lld",
+                       "assign: source and destination are parts of one variable that overlap by %lld of %lld",
                        (long long)(count - (distance < 0 ? -distance : distance)), (long long)count);
     return MS_OK;
 }
@@ -390,21 +390,21 @@ static ms_status infer_sum(const rule_call *call) {
 }
 
 static ms_status infer_sum_squares(const rule_call *call) {
-    const ms_sum_squares_attributes *segments = &call->attributes->sum_squares;
+    const ms_sum_squares_attributes *attributes = &call->attributes->sum_squares;
     MS_TRY(want_number(call, 0));
-    if (segments->n_segments == 0) {
+    if (attributes->n_groups == 0) {
         set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
         return MS_OK;
     }
-    if (segments->n_segments < 0 || segments->n_segments > MS_MAX_SEGMENTS)
-        return MS_FAIL(MS_INVALID, "sum_squares: %d segments, at most %d", segments->n_segments, MS_MAX_SEGMENTS);
+    if (attributes->n_groups < 0 || attributes->n_groups > MS_MAX_ROW_GROUPS)
+        return MS_FAIL(MS_INVALID, "sum_squares: %d row groups, at most %d", attributes->n_groups, MS_MAX_ROW_GROUPS);
     ms_matrix_shape matrix = ms_shape_matrix(&call->in[0]->shape);
     int64_t rows = 0;
-    for (int i = 0; i < segments->n_segments; i++) rows += segments->segment_rows[i];
+    for (int i = 0; i < attributes->n_groups; i++) rows += attributes->group_rows[i];
     if (rows != matrix.rows)
-        return MS_FAIL(MS_INVALID, "sum_squares: segments hold %lld rows, the matrix has %lld", (long long)rows,
+        return MS_FAIL(MS_INVALID, "sum_squares: row groups hold %lld rows, the matrix has %lld", (long long)rows,
                        (long long)matrix.rows);
-    set_output(call, 0, MS_DTYPE_F32, ms_shape_2(matrix.batch, segments->n_segments));
+    set_output(call, 0, MS_DTYPE_F32, ms_shape_2(matrix.batch, attributes->n_groups));
     return MS_OK;
 }
 

@@ -18,8 +18,8 @@ typedef struct entry {
 
 typedef struct merger {
     ms_rewrite rewrite;
-    int32_t *versions;    /* [tensors of source] for views: how many stores have touched the part */
-    int32_t step_version; /* stores into the step scalars so far */
+    int32_t *versions;    /* [tensors of source] for views: how many assignments have touched the part */
+    int32_t step_version; /* assignments to the step scalars so far */
     entry *table;         /* open addressing */
     size_t n_slots;       /* a power of two, at least twice the nodes */
 } merger;
@@ -29,7 +29,7 @@ static bool parts_overlap(const ms_tensor_info *a, const ms_tensor_info *b) {
            b->offset < a->offset + ms_shape_count(&a->shape);
 }
 
-static void count_store(merger *m, const ms_node *node) {
+static void count_assignment(merger *m, const ms_node *node) {
     const ms_graph *graph = m->rewrite.source;
     const ms_tensor_info *target = ms_graph_tensor(graph, node->inputs[1]);
     for (int t = 0; t < ms_graph_n_tensors(graph); t++)
@@ -71,17 +71,17 @@ static entry *find_slot(merger *m, const entry *wanted) {
     return &m->table[i];
 }
 
-/* Stores have effects.  Filling again costs less than keeping a large tensor of one value, whose storage can then be
-   worked in. */
+/* Assignments have effects.  Filling again costs less than keeping a large tensor of one value, whose storage can then
+   be worked in. */
 static bool may_merge(const ms_node *node) {
-    return node->op != MS_OP_STORE && (node->op != MS_OP_FILL || ms_shape_count(&node->attributes.fill.shape) == 1);
+    return node->op != MS_OP_ASSIGN && (node->op != MS_OP_FILL || ms_shape_count(&node->attributes.fill.shape) == 1);
 }
 
 static void merge_node(merger *m, int32_t i_node) {
     const ms_node *node = ms_graph_node(m->rewrite.source, i_node);
     if (!may_merge(node)) {
         ms_rewrite_copy(&m->rewrite, node);
-        if (node->op == MS_OP_STORE) count_store(m, node);
+        if (node->op == MS_OP_ASSIGN) count_assignment(m, node);
         return;
     }
     entry wanted = make_entry(m, i_node, node);

@@ -25,7 +25,7 @@ typedef enum ms_dtype {
         MS_DTYPE_COUNT
 } ms_dtype;
 
-enum { MS_MAX_RANK = 4, MS_MAX_INPUTS = 8, MS_MAX_OUTPUTS = 4, MS_MAX_SEGMENTS = 4 };
+enum { MS_MAX_RANK = 4, MS_MAX_INPUTS = 8, MS_MAX_OUTPUTS = 4, MS_MAX_ROW_GROUPS = 4 };
 
 /* Row-major and contiguous; rank 1 to 4; unused dimensions are 0.  A scalar is [1]. */
 typedef struct ms_shape {

@@ -56,15 +56,15 @@ static double product_rate(const ms_bench_target *target, const ms_graph *graph,
 
 /* Whether a node has nothing left to do: its result was computed where it is wanted. */
 static bool is_free(const ms_plan *plan, const ms_node *node) {
-    if (node->op != MS_OP_STORE && node->op != MS_OP_RESHAPE) return false;
+    if (node->op != MS_OP_ASSIGN && node->op != MS_OP_RESHAPE) return false;
     const ms_place *from = &plan->places[node->inputs[0]];
-    const ms_place *to = &plan->places[node->op == MS_OP_STORE ? node->inputs[1] : node->outputs[0]];
+    const ms_place *to = &plan->places[node->op == MS_OP_ASSIGN ? node->inputs[1] : node->outputs[0]];
     return from->variable == to->variable && from->offset == to->offset;
 }
 
-/* The cost model counts nothing for stores and reshapes; one that moves data reads and writes it. */
+/* The cost model counts nothing for assignments and reshapes; one that moves data reads and writes it. */
 static double bytes_of(const ms_graph *graph, const ms_node *node, double modelled) {
-    if (node->op != MS_OP_STORE && node->op != MS_OP_RESHAPE) return modelled;
+    if (node->op != MS_OP_ASSIGN && node->op != MS_OP_RESHAPE) return modelled;
     const ms_tensor_info *info = ms_graph_tensor(graph, node->inputs[0]);
     return 2 * (double)ms_shape_count(&info->shape) * (double)ms_dtype_size(info->dtype);
 }
@@ -167,11 +167,12 @@ static void print_assumptions(const ms_bench_target *target, double launch_us, F
             "time         per node the longest of: products / matrix rate, other arithmetic / f32 rate, bytes / "
             "bandwidth;\n             nodes one after the other; every input read and every output written once, no "
             "cache kept between nodes\n");
-    fprintf(out,
-            "kernels      the graph's nodes but stores and reshapes that the memory plan made free; some ops launch "
-            "more\n             than one kernel (`muonscope bench train` counts them on a device); %.1f us assumed for "
-            "each\n",
-            launch_us);
+    fprintf(
+        out,
+        "kernels      the graph's nodes but assignments and reshapes that the memory plan made free; some ops launch "
+        "more\n             than one kernel (`muonscope bench train` counts them on a device); %.1f us assumed for "
+        "each\n",
+        launch_us);
 }
 
 static void print_step(const ms_trainer *trainer, const ms_bench_target *target, double launch_us,

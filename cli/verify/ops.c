@@ -340,8 +340,8 @@ static ms_status run_layouts(case_run *run, int i_case) {
     int32_t offset = i_case % 2 ? ALIGNED_OFFSET : ODD_OFFSET;
     MS_TRY(run_layout(run, (ms_case_layout){MS_LAYOUT_PLAIN, -1, offset}));
     if (test->large) return MS_OK;
-    for (int kind = MS_LAYOUT_UNSTORED; kind <= MS_LAYOUT_OVERWRITE; kind++) {
-        for (int k = kind == MS_LAYOUT_UNSTORED ? 0 : -1; k < test->n_outputs && passes(run); k++) {
+    for (int kind = MS_LAYOUT_UNASSIGNED; kind <= MS_LAYOUT_OVERWRITE; kind++) {
+        for (int k = kind == MS_LAYOUT_UNASSIGNED ? 0 : -1; k < test->n_outputs && passes(run); k++) {
             ms_case_layout layout = {(ms_case_layout_kind)kind, k, offset};
             if (kind == MS_LAYOUT_OVERWRITE && k >= 0) break;
             if (ms_case_layout_applies(test, layout)) MS_TRY(run_layout(run, layout));

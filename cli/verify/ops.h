@@ -16,8 +16,8 @@ typedef struct ms_verify_ops_options {
 
 /* Adds one row per case and subject, and marks what ran in the subjects.  `exact` must have the bits of device cpu with
    one thread, and lie within the case's bound of the oracle; `fast` within the bound of `fast`.  Each case runs as
-   plain program, with each output unused, in place in every way that ops.def allows, stored over its inputs, twice, and
-   with NaN and infinities in each input.  A subject's errors are rows; those of the reference, and of memory, are
+   plain program, with each output unused, in place in every way that ops.def allows, assigned over its inputs, twice,
+   and with NaN and infinities in each input.  A subject's errors are rows; those of the reference, and of memory, are
    returned. */
 ms_status ms_verify_ops(const ms_verify_ops_options *options, ms_verify_subject *subjects, int n_subjects,
                         ms_verify_report *report);

@@ -30,8 +30,8 @@ static void add_variable(fixture *f, const char *name, ms_variable_kind kind, ms
     ck_assert_int_eq(index, want);
 }
 
-/* Nodes: 0 product = 2 a w[1]^T, 1 scaled = step scalar 1 * product (in place), 2 its store, 3 square = w[0]^T w[0],
-   4 its store, 5 rms_norm of which rstd is not wanted, 6 the store of its result. */
+/* Nodes: 0 product = 2 a w[1]^T, 1 scaled = step scalar 1 * product (in place), 2 its assignment, 3 square = w[0]^T
+   w[0], 4 its assignment, 5 rms_norm of which rstd is not wanted, 6 the assignment of its result. */
 static fixture make(size_t f32_bytes) {
     fixture f;
     CHECK_OK(ms_variables_create(&f.variables));
@@ -84,7 +84,7 @@ START_TEST(operands_are_where_the_plan_has_them) {
         ck_assert_uint_eq(f.list->arena_bytes, f.plan.arena_bytes);
         check_in_variable(&calls[0].in[0], A, 0, 30);
         check_in_variable(&calls[0].in[1], W, 20 * (int64_t)f32_bytes, 20);
-        /* Computed where it is stored, by a chain that works in place. */
+        /* Computed where it is assigned, by a chain that works in place. */
         check_in_variable(&calls[0].out[0], SUM, 0, 24);
         check_in_variable(&calls[1].in[0], SUM, 0, 24);
         check_in_variable(&calls[1].out[0], SUM, 0, 24);

@@ -25,12 +25,12 @@ template <class T> T shuffle(Site site, unsigned mask, T value, unsigned source)
     return value;
 }
 
-/* The first lane of the caller's segment of `width` lanes, a power of 2. */
-inline unsigned segment_begin(int width) { return place.thread->lane & ~static_cast<unsigned>(width - 1); }
+/* The first lane of the caller's subsection of `width` lanes, a power of 2. */
+inline unsigned subsection_begin(int width) { return place.thread->lane & ~static_cast<unsigned>(width - 1); }
 
-/* `source` where it lies in the caller's segment, else the caller. */
-inline unsigned in_segment(int64_t source, int width) {
-    unsigned begin = segment_begin(width);
+/* `source` where it lies in the caller's subsection, else the caller. */
+inline unsigned in_subsection(int64_t source, int width) {
+    unsigned begin = subsection_begin(width);
     bool inside = source >= begin && source < static_cast<int64_t>(begin) + width;
     return inside ? static_cast<unsigned>(source) : place.thread->lane;
 }
@@ -74,7 +74,7 @@ template <class T>
 T __shfl_sync(unsigned mask, T value, int source, int width = 32,
               ms_cuda_host::Site site = ms_cuda_host::Site::here()) {
     unsigned lane =
-        ms_cuda_host::segment_begin(width) + (static_cast<unsigned>(source) & static_cast<unsigned>(width - 1));
+        ms_cuda_host::subsection_begin(width) + (static_cast<unsigned>(source) & static_cast<unsigned>(width - 1));
     return ms_cuda_host::shuffle(site, mask, value, lane);
 }
 
@@ -82,8 +82,8 @@ template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32,
                   ms_cuda_host::Site site = ms_cuda_host::Site::here()) {
     unsigned lane = ms_cuda_host::place.thread->lane, source = (lane ^ static_cast<unsigned>(lane_mask)) & 31u;
-    /* A lane may read from an earlier segment, not from a later one. */
-    bool valid = source < ms_cuda_host::segment_begin(width) + static_cast<unsigned>(width);
+    /* A lane may read from an earlier subsection, not from a later one. */
+    bool valid = source < ms_cuda_host::subsection_begin(width) + static_cast<unsigned>(width);
     return ms_cuda_host::shuffle(site, mask, value, valid ? source : lane);
 }
 
@@ -91,14 +91,14 @@ template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32,
                    ms_cuda_host::Site site = ms_cuda_host::Site::here()) {
     int64_t source = static_cast<int64_t>(ms_cuda_host::place.thread->lane) + delta;
-    return ms_cuda_host::shuffle(site, mask, value, ms_cuda_host::in_segment(source, width));
+    return ms_cuda_host::shuffle(site, mask, value, ms_cuda_host::in_subsection(source, width));
 }
 
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32,
                  ms_cuda_host::Site site = ms_cuda_host::Site::here()) {
     int64_t source = static_cast<int64_t>(ms_cuda_host::place.thread->lane) - delta;
-    return ms_cuda_host::shuffle(site, mask, value, ms_cuda_host::in_segment(source, width));
+    return ms_cuda_host::shuffle(site, mask, value, ms_cuda_host::in_subsection(source, width));
 }
 
 inline void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

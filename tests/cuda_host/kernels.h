@@ -25,7 +25,7 @@ void test_shuffle_sum(const float *x, float *sums, int n_blocks, cudaStream_t st
 /* counts[0..4] = __syncthreads_count, _and, _or, and popcount of a ballot, any + 2 all, of x[i] > 0, i < 96, one
    block. */
 void test_votes(const int *x, int *counts, cudaStream_t stream);
-/* out[lane of 32][0..5] = shuffles up, down, xor, from lane 3, in segments of 8, of the lane's number. */
+/* out[lane of 32][0..5] = shuffles up, down, xor, from lane 3, in subsections of 8, of the lane's number. */
 void test_shuffles(int *out, cudaStream_t stream);
 /* bins[x[i] & 15] += 1, atomically. */
 void test_histogram(const int *x, int *bins, int n, cudaStream_t stream);

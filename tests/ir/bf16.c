@@ -232,7 +232,7 @@ START_TEST(other_ops_take_f32_alone) {
     destroy(&f);
     f = create();
     ms_assign(f.graph, ms_relu2(f.graph, f.w), f.x);
-    CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "store: input 0 is f32, must be bf16");
+    CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "assign: input 0 is f32, must be bf16");
     destroy(&f);
 }
 END_TEST
@@ -282,7 +282,7 @@ static ms_tensor loss_through_copy(fixture *f, int n_uses) {
     return ms_sum_squares(f->graph, y, 0, NULL);
 }
 
-/* The finished graph that stores `value` over w. */
+/* The finished graph that assigns `value` to w. */
 static ms_graph *finish_with(fixture *f, ms_tensor value) {
     ms_graph *finished;
     ms_assign(f->graph, value, f->w);
@@ -290,7 +290,7 @@ static ms_graph *finish_with(fixture *f, ms_tensor value) {
     return finished;
 }
 
-/* What the last store of a finished graph stores. */
+/* What the last assignment of a finished graph assigns. */
 static const ms_node *stored_node(const ms_graph *finished) {
     return producer(finished, ms_graph_node(finished, ms_graph_n_nodes(finished) - 1)->inputs[0]);
 }
@@ -360,7 +360,7 @@ START_TEST(other_roundings_stay) {
     fixture f = create();
     ms_matmul_attributes product = {false, false, 1, 1, B};
     ms_tensor rounded = ms_cast(f.graph, ms_cast(f.graph, ms_relu2(f.graph, f.w), B), F);
-    ms_assign(f.graph, ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), f.v); /* stored: a use in bf16 */
+    ms_assign(f.graph, ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), f.v); /* assigned: a use in bf16 */
     ms_graph *finished = finish_with(&f, rounded);
     ck_assert_int_eq(count_op(finished, MS_OP_CAST), 2);
     for (int i = 0; i < ms_graph_n_nodes(finished); i++) {

@@ -133,7 +133,7 @@ static void check_input(replay *r, int i_node, ms_tensor input) {
         VIOLATION(r, "node %d: input tensor %d was overwritten", i_node, input);
 }
 
-static void run_store(replay *r, int i_node, const ms_node *node) {
+static void run_assign(replay *r, int i_node, const ms_node *node) {
     ms_tensor x = node->inputs[0], view = node->inputs[1];
     size_t bytes = (size_t)tensor_granules(r, x) * sizeof(uint64_t);
     check_input(r, i_node, x);
@@ -182,8 +182,8 @@ static const char *violation(const ms_graph *graph, const ms_plan *plan, size_t 
     for (int i = 0; i < ms_graph_n_nodes(graph) && !r.error[0]; i++) {
         const ms_node *node = ms_graph_node(graph, i);
         if (scalars >= 0) check_variables(&r, "before a node", scalars, scalars + 1);
-        if (node->op == MS_OP_STORE)
-            run_store(&r, i, node);
+        if (node->op == MS_OP_ASSIGN)
+            run_assign(&r, i, node);
         else
             run_node(&r, i, node);
     }
@@ -286,7 +286,7 @@ START_TEST(training_step_is_safe_and_small) {
                "aliased %d\n",
                variant, ms_graph_n_nodes(finished), plan.arena_bytes, (long long)floor,
                (double)plan.arena_bytes / (double)floor, separate.arena_bytes, plan.n_placed,
-               count_op(finished, MS_OP_STORE), plan.n_aliased);
+               count_op(finished, MS_OP_ASSIGN), plan.n_aliased);
         ck_assert_msg((double)plan.arena_bytes <= 1.15 * (double)floor, "arena of %zu bytes for %lld live ones",
                       plan.arena_bytes, (long long)floor);
         ck_assert_int_eq((int64_t)plan.live_bytes, floor);
@@ -392,7 +392,7 @@ START_TEST(accumulation_ends_in_place) {
 END_TEST
 
 /* Tensors of 64 bytes.  `a` is computed in x, where the sum takes over from it.  Of the three others two are in use at
-   each of the last two products.  The reshape and the store cost nothing, five nodes compute. */
+   each of the last two products.  The reshape and the assignment cost nothing, five nodes compute. */
 START_TEST(what_is_in_use_at_once) {
     small s = small_create();
     ms_tensor x = ms_view_slice(s.graph, s.x, 0), y = ms_view_all(s.graph, s.y);

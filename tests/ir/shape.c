@@ -100,7 +100,7 @@ static void wrong_call(int i) {
     ms_attention_attributes heads = {1, 4, 3, 2, 1, 1}, attention = {1, 4, 3, 3, 1, 1};
     ms_tied_cross_entropy_attributes loss = {1, 0};
     ms_random_normal_attributes random = {{1, -1}, 0, 0, -1, {2, {3, 0}}};
-    const int64_t segments[] = {1, 2};
+    const int64_t group_rows[] = {1, 2};
     ms_tensor six[6] = {m, m, m, m, m, m}, five[5] = {m, m, w, m, MS_NO_TENSOR};
     ms_ema_nesterov_attributes ema = {{1, -1}, true};
     ms_adamw_attributes adamw = {{1, -1}, 0, 0, 0, 0, {1, -1}, {1, -1}};
@@ -129,7 +129,7 @@ static void wrong_call(int i) {
     case 20: ms_attention_grad(g, six, &attention, out); break;
     case 21: ms_cross_entropy(g, w, index, 1, &out[0], &out[1]); break;
     case 22: ms_tied_cross_entropy(g, (const ms_tensor[]){m, m, index}, &loss, &out[0], &out[1], &out[2]); break;
-    case 23: ms_sum_squares(g, m, 2, segments); break;
+    case 23: ms_sum_squares(g, m, 2, group_rows); break;
     case 24: ms_clip_factor(g, m, 1); break;
     case 25: ms_clip_factor(g, v, 0); break;
     case 26: ms_ema_nesterov(g, (const ms_tensor[]){m, m, v}, &ema, &out[0], &out[1]); break;
@@ -146,8 +146,8 @@ static void wrong_call(int i) {
 
 static const char *const wrong_messages[] = {
     "fill: shape [1,1,1,1",
-    "store: the destination is not a view",
-    "store: input 0 is [3,5], must be [4,3]",
+    "assign: the destination is not a view",
+    "assign: input 0 is [3,5], must be [4,3]",
     "reshape: [4,3] to [11] changes the number of elements",
     "slice: rows 3 to 5 of [4,3]",
     "insert: input 1 is [3,5], must be [3,3]",
@@ -168,7 +168,7 @@ static const char *const wrong_messages[] = {
     "attention_grad: input 4 is [4,3], must be [3,4]",
     "cross_entropy: input 1 is [4], must be [3]",
     "tied_cross_entropy: chunk of 0 tokens",
-    "sum_squares: segments hold 3 rows, the matrix has 4",
+    "sum_squares: row groups hold 3 rows, the matrix has 4",
     "clip_factor: input 0 is [4,3], must have rank 1",
     "clip_factor: max norm 0 is not positive",
     "ema_nesterov: input 2 is [3], must be [2]",
@@ -177,7 +177,7 @@ static const char *const wrong_messages[] = {
     "random_normal: shape [3,0]",
     "view of stack [2,4,3]: elements from 24",
     "view of matrix [4,3]",
-    "store: source and destination are parts of one variable that overlap by 2 of 6",
+    "assign: source and destination are parts of one variable that overlap by 2 of 6",
     "view: variable 99 of 5",
 };
 

@@ -213,8 +213,8 @@ static void keep(generator *r, ms_tensor tensor) {
     if (r->n_pool < 256) r->pool[r->n_pool++] = tensor;
 }
 
-/* Stores x, through an op where it is a part of the same variable: such parts must not overlap. */
-static void random_store(generator *r, ms_tensor x) {
+/* Assigns x, through an op where it is a part of the same variable: such parts must not overlap. */
+static void random_assignment(generator *r, ms_tensor x) {
     ms_tensor view = random_view(r);
     const ms_tensor_info *from = ms_graph_tensor(r->graph, x), *to = ms_graph_tensor(r->graph, view);
     bool same_variable = from->variable == to->variable && from->variable >= 0;
@@ -287,7 +287,7 @@ static void random_node(generator *r) {
         random_bf16(r, a, b, c);
         break;
     default:
-        random_store(r, a);
+        random_assignment(r, a);
     }
 }
 
@@ -301,7 +301,7 @@ void random_graph(unsigned seed, int n_nodes, ms_variables **out_variables, ms_g
     CHECK_OK(ms_graph_create(*out_variables, index, out_graph));
     r.graph = *out_graph;
     while (ms_graph_n_nodes(*out_graph) < n_nodes) random_node(&r);
-    for (int i = 0; i < 3; i++) random_store(&r, random_input(&r));
+    for (int i = 0; i < 3; i++) random_assignment(&r, random_input(&r));
     CHECK_OK(ms_graph_status(*out_graph));
 }
 

@@ -41,12 +41,12 @@ typedef struct step_graph {
 } step_graph;
 
 /* A training step: embedding, blocks with attention and feed-forward, tied cross-entropy, gradients of all weights
-   stored into gradient variables, AdamW on the embedding and momentum with an orthogonal-like update on one matrix
+   assigned to gradient variables, AdamW on the embedding and momentum with an orthogonal-like update on one matrix
    stack. */
 void step_build(const step_options *options, step_graph *out);
 void step_finish(step_graph *step);
 
-/* A random graph of about n_nodes nodes with stores into overlapping views; the same seed gives the same graph. */
+/* A random graph of about n_nodes nodes with assignments to overlapping views; the same seed gives the same graph. */
 void random_graph(unsigned seed, int n_nodes, ms_variables **out_variables, ms_graph **out_graph);
 
 /* The text of a graph; the caller frees it. */

@@ -74,8 +74,8 @@ START_TEST(attributes_keep_their_bits) {
     ms_random_normal_attributes random = {ms_step_scalar(0.1f, 1), UINT64_MAX, 0x123456789abcdef0u, -1,
                                           ms_shape_2(2, 5)};
     ms_random_normal(graph, &random);
-    const int64_t segments[] = {1, 3};
-    ms_sum_squares(graph, view, 2, segments);
+    const int64_t group_rows[] = {1, 3};
+    ms_sum_squares(graph, view, 2, group_rows);
     ms_cast(graph, view, MS_DTYPE_BF16);
     CHECK_OK(ms_graph_status(graph));
     char *text = graph_text(graph);
@@ -135,7 +135,7 @@ static const damage damages[] = {
     {VIEW "%1 f32 [2,3] = axpby(%0) a=1*s2 b=0\n", "line 5: axpby: a step scalar is 2, must be 0 to 1"},
     {VIEW "%1 f32 [1,3] = slice(%0) begin=99999999999999999999 count=1\n", "line 5: slice: begin is 9999"},
     {VIEW "%1 f32 [1,3] = slice(%0) begin=2 count=1\n", "line 5: slice: rows 2 to 3 of [2,3]"},
-    {VIEW "store(%0)\n", "line 5: store: 1 inputs, takes 2 to 2"},
+    {VIEW "assign(%0)\n", "line 5: assign: 1 inputs, takes 2 to 2"},
 };
 
 START_TEST(damage_is_named) {

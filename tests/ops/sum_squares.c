@@ -1,18 +1,18 @@
 #include "tests/ops/cases.h"
 
 static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
-    const ms_sum_squares_attributes *segments = &test->attributes.sum_squares;
+    const ms_sum_squares_attributes *attributes = &test->attributes.sum_squares;
     const float *x = in[0];
     ms_matrix_shape m = ms_shape_matrix(&test->shape[0]);
     int64_t count = ms_shape_count(&test->shape[0]);
     float *squares = malloc((size_t)count * sizeof *squares);
     for (int64_t i = 0; i < count; i++) squares[i] = x[i] * x[i];
-    if (segments->n_segments == 0) {
+    if (attributes->n_groups == 0) {
         *(float *)out[0] = ms_naive_reduce(squares, count);
     } else {
         const float *next = squares;
-        for (int64_t i = 0; i < m.batch * segments->n_segments; i++) {
-            int64_t n = segments->segment_rows[i % segments->n_segments] * m.columns;
+        for (int64_t i = 0; i < m.batch * attributes->n_groups; i++) {
+            int64_t n = attributes->group_rows[i % attributes->n_groups] * m.columns;
             ((float *)out[0])[i] = ms_naive_reduce(next, n);
             next += n;
         }

@@ -1,4 +1,4 @@
-// Copies of blocks of bytes, for slice, insert, reshape and store.
+// Copies of blocks of bytes, for slice, insert, reshape and assign.
 #ifndef MS_BACKEND_CUDA_COPY_CUH
 #define MS_BACKEND_CUDA_COPY_CUH
 

@@ -1,18 +1,18 @@
-// sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,segments], one for each
-// group of segment_rows rows of each matrix of a stack (a group of no rows gives 0).  Definition:
+// sum_squares: sums of squares by the reduction rule: y [1] of the whole tensor, or y [batch,groups], one for each
+// group of group_rows rows of each matrix of a stack (a group of no rows gives 0).  Definition:
 // backend/cpu/sum_squares.c.
 #include "backend/cuda/ops/sums.cuh"
 
 static ms_parts parts_of(const ms_cuda_call *call) {
-    const ms_sum_squares_attributes *segments = &call->attributes->sum_squares;
+    const ms_sum_squares_attributes *attributes = &call->attributes->sum_squares;
     ms_matrix_shape matrix = ms_shape_matrix(&call->in[0].shape);
     ms_parts parts = {1, 0, {0}, {0}};
-    if (segments->n_segments == 0) {
+    if (attributes->n_groups == 0) {
         ms_parts_add(&parts, call->in[0].count);
         return parts;
     }
     parts.n_matrices = (unsigned int)matrix.batch;
-    for (int p = 0; p < segments->n_segments; p++) ms_parts_add(&parts, segments->segment_rows[p] * matrix.columns);
+    for (int p = 0; p < attributes->n_groups; p++) ms_parts_add(&parts, attributes->group_rows[p] * matrix.columns);
     return parts;
 }
 

@@ -8,8 +8,8 @@
 // Matrices one after the other, each cut into parts.
 struct ms_parts {
     unsigned int n_matrices, n_parts;              // parts of one matrix
-    unsigned int part_begin[MS_MAX_SEGMENTS + 1];  // elements, within a matrix; the last is the matrix's size
-    unsigned int block_begin[MS_MAX_SEGMENTS + 1]; // blocks, within a matrix
+    unsigned int part_begin[MS_MAX_ROW_GROUPS + 1];  // elements, within a matrix; the last is the matrix's size
+    unsigned int block_begin[MS_MAX_ROW_GROUPS + 1]; // blocks, within a matrix
 };
 
 // Appends a part of `count` elements.
@@ -37,7 +37,7 @@ static __global__ void __launch_bounds__(MS_SUMS_THREADS)
     bool exists = matrix < parts.n_matrices;
     unsigned int begin = 0, end = 0;
 #pragma unroll
-    for (unsigned int p = 0; p < MS_MAX_SEGMENTS; p++) {
+    for (unsigned int p = 0; p < MS_MAX_ROW_GROUPS; p++) {
         if (p >= parts.n_parts || block < parts.block_begin[p] || block >= parts.block_begin[p + 1]) continue;
         begin = parts.part_begin[p] + (block - parts.block_begin[p]) * MS_REDUCE_BLOCK;
         end = min(parts.part_begin[p + 1], begin + MS_REDUCE_BLOCK);

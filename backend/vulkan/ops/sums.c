@@ -5,7 +5,7 @@
 enum { WIDTH = 64 };
 
 typedef struct offsets {
-    int64_t numbers[MS_MAX_SEGMENTS + 1], blocks[MS_MAX_SEGMENTS + 1]; /* where each part begins within a matrix */
+    int64_t numbers[MS_MAX_ROW_GROUPS + 1], blocks[MS_MAX_ROW_GROUPS + 1]; /* where each part begins within a matrix */
     bool one_block_each, whole_vectors;
 } offsets;
 
@@ -34,7 +34,7 @@ static ms_vulkan_dispatch dispatch_of(const char *shader, const ms_vulkan_parts 
 }
 
 static void push_offsets(ms_vulkan_dispatch *dispatch, const int64_t *values) {
-    for (int p = 0; p <= MS_MAX_SEGMENTS; p++) ms_vulkan_push_u32(dispatch, (uint32_t)values[p]);
+    for (int p = 0; p <= MS_MAX_ROW_GROUPS; p++) ms_vulkan_push_u32(dispatch, (uint32_t)values[p]);
 }
 
 static ms_status emit(const ms_vulkan_call *call, const ms_vulkan_dispatch *dispatch, int64_t n_sums) {

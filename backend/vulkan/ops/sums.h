@@ -7,7 +7,7 @@
 /* A tensor of matrices, each cut into the same parts. */
 typedef struct ms_vulkan_parts {
     int64_t matrices, n_parts;
-    int64_t counts[MS_MAX_SEGMENTS]; /* numbers of each part, 0 allowed */
+    int64_t counts[MS_MAX_ROW_GROUPS]; /* numbers of each part, 0 allowed */
 } ms_vulkan_parts;
 
 /* y [matrices, parts] = the sums of the shader's terms of x.  Uses the workspace. */

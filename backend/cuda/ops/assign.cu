@@ -1,7 +1,7 @@
-// store: in[1] (a view of a variable) = in[0].  Nothing to do when the plan computed x in place.
+// assign: in[1] (a view of a variable) = in[0].  Nothing to do when the plan computed x in place.
 #include "backend/cuda/ops/copy.cuh"
 
-extern "C" ms_status ms_cuda_store(const ms_cuda_call *call) {
+extern "C" ms_status ms_cuda_assign(const ms_cuda_call *call) {
     return ms_copy_all(call, &call->in[0], call->in[1].data);
 }
 

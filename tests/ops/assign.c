@@ -1,11 +1,11 @@
 #include "tests/ops/cases.h"
 
-/* store has no output, so the runner does not fit: direct calls. */
-static void check_store(ms_cpu_kernel kernel, ms_dtype dtype, size_t size, int64_t count) {
+/* assign has no output, so the runner does not fit: direct calls. */
+static void check_assign(ms_cpu_kernel kernel, ms_dtype dtype, size_t size, int64_t count) {
     uint8_t *x = malloc((size_t)count * size), *v = malloc((size_t)count * size + 1);
     for (int64_t i = 0; i < count * (int64_t)size; i++) x[i] = (uint8_t)(i * 7 + i / 255), v[i] = 0;
     v[(size_t)count * size] = 0x5A;
-    ms_op_call resolved = {.op = MS_OP_STORE};
+    ms_op_call resolved = {.op = MS_OP_ASSIGN};
     ms_pool *pool;
     for (int i = 0; i < 2; i++) {
         resolved.in[i].data = i == 0 ? x : v;
@@ -25,14 +25,14 @@ static void check_store(ms_cpu_kernel kernel, ms_dtype dtype, size_t size, int64
     free(v);
 }
 
-void ms_test_store(void) {
+void ms_test_assign(void) {
     static const int64_t sizes[] = {1, 37, 300007};
-    ms_cpu_kernel exact = ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_STORE).run;
-    ms_cpu_kernel oracle = ms_case_kernel(MS_NUMERICS_ORACLE, MS_OP_STORE).run;
+    ms_cpu_kernel exact = ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_ASSIGN).run;
+    ms_cpu_kernel oracle = ms_case_kernel(MS_NUMERICS_ORACLE, MS_OP_ASSIGN).run;
     for (int i = 0; i < 3; i++) {
-        check_store(exact, MS_DTYPE_F32, 4, sizes[i]);
-        check_store(oracle, MS_DTYPE_F32, 8, sizes[i]);
-        check_store(exact, MS_DTYPE_BF16, 2, sizes[i]);
-        check_store(oracle, MS_DTYPE_I32, 4, sizes[i]);
+        check_assign(exact, MS_DTYPE_F32, 4, sizes[i]);
+        check_assign(oracle, MS_DTYPE_F32, 8, sizes[i]);
+        check_assign(exact, MS_DTYPE_BF16, 2, sizes[i]);
+        check_assign(oracle, MS_DTYPE_I32, 4, sizes[i]);
     }
 }

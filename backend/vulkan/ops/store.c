@@ -1,4 +1,0 @@
-/* store on Vulkan: nothing to do when the plan computed x in place. */
-#include "backend/vulkan/ops/copy.h"
-
-ms_status ms_vulkan_store(const ms_vulkan_call *call) { return ms_vulkan_copy_all(call, &call->in[0], &call->in[1]); }
