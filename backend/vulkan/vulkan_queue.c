@@ -41,9 +41,13 @@ static const ms_vulkan_submitted_part *part_at_work(const ms_vulkan_lanes *lanes
     return found;
 }
 
-/* Says which ops were at work, and keeps what it says for everybody who asks later. */
+/* Says which ops were at work, and keeps what it says for everybody who asks later.
+   Submitted work is over when this returns: vkDeviceWaitIdle ends "in finite time" for a lost device (Vulkan 1.2, "Lost
+   Device"), and a driver may report a loss before its queues stand still.  So memory can be freed without further
+   waits. */
 static ms_status lost(ms_vulkan_lanes *lanes, ms_status status) {
     lanes->lost = true;
+    (void)lanes->context->call.vkDeviceWaitIdle(lanes->context->handle);
     const ms_vulkan_submitted_part *part = part_at_work(lanes);
     char first[96], last[96], where[220] = "between programs";
     if (part) {

@@ -79,7 +79,7 @@ use_tree() {
     expect "$1: rows of spectra" 24 "$(grep -c 'stable rank' "$work/out")"
 
     rm -rf "$work/example"
-    "$cmake" -S examples -B "$work/example" -DCMAKE_PREFIX_PATH="$1" -DCMAKE_C_COMPILER="$CC" >"$work/log" 2>&1 &&
+    "$cmake" -G "$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build/CMakeCache.txt")" -S examples -B "$work/example" -DCMAKE_PREFIX_PATH="$1" -DCMAKE_C_COMPILER="$CC" >"$work/log" 2>&1 &&
         "$cmake" --build "$work/example" >>"$work/log" 2>&1 || fail "$1: the CMake package: $(tail -20 "$work/log")"
     "$work/example/train_micro" 5 | tail -1 >"$work/out"
     expect "$1: weights of the example, built with CMake" "weights_sha256 $weights" "$(cat "$work/out")"
