@@ -10,6 +10,7 @@
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"
 #include "platform/file.h"
+#include "platform/signals.h"
 
 struct arguments {
     ms_config_request config; /* first: the configuration's option handlers expect it there */
@@ -122,11 +123,22 @@ static ms_status train(struct job *job) {
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) return MS_OK;
     fflush(stdout);
+    /* From here on a signal ends no phase in the middle: the whole of it, or of a batch, comes first. */
+    MS_TRY(ms_signals_catch());
     MS_TRY(start(job));
-    MS_TRY(ms_run_train(job->run));
-    print_result(job->run);
-    if (job->run->trainer->step < job->run->options.n_steps) return MS_OK;
+    ms_status status = ms_run_train(job->run);
+    if (status == MS_OK || job->run->stopped) print_result(job->run);
+    MS_TRY(status);
     return ms_run_sample(job->run, stdout);
+}
+
+/* 128 and the signal's number for a run that was stopped, as a shell has it for a process that a signal ended: no
+   script takes it for a finished one. */
+static int exit_status(const struct job *job, ms_status status) {
+    int number = ms_signals_received();
+    if (status != MS_INTERRUPTED || number == 0) return ms_exit_status(status);
+    if (!job->run || !job->run->stopped) ms_exit_status(status); /* else the run has said it */
+    return 128 + number;
 }
 
 static void close_job(struct job *job) {
@@ -153,7 +165,8 @@ int ms_cmd_train(int argc, char **argv) {
     }
     struct job job = {.arguments = &arguments, .folder = {.lock = -1}};
     if (status == MS_OK) status = train(&job);
-    int exit_status = ms_exit_status(status); /* before closing: that may overwrite the message */
+    int result = exit_status(&job, status); /* before closing: that may overwrite the message */
     close_job(&job);
-    return exit_status;
+    ms_signals_release();
+    return result;
 }

@@ -1,5 +1,7 @@
-/* Ctrl-C and SIGTERM as a flag that the step loop reads.  The first signal only sets the flag; it also restores the
-   default action, so that a second one ends the process at once. */
+/* Signals that ask a run to stop, as a flag that every long phase reads: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal
+   is gone), SIGUSR1 and SIGUSR2 (what batch systems send before a time limit).  The first one sets the flag.  Each
+   later one is answered by a line on stderr and changes nothing: what is being finished and saved goes on.  SIGQUIT
+   (Ctrl-\) and SIGKILL are left alone: they end the process at once. */
 #ifndef MS_PLATFORM_SIGNALS_H
 #define MS_PLATFORM_SIGNALS_H
 
@@ -7,15 +9,28 @@
 
 #include "platform/status.h"
 
-/* Installs the handlers for SIGINT and SIGTERM and clears the flag.  A signal that was ignored when the process started
-   (nohup, a background job of a shell) stays ignored.  MS_INTERNAL.  Call from the main thread; process-wide. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Installs the handlers and clears the flag.  May be nested: inside another pair of catch and release nothing happens,
+   and a flag that is set stays set.  A signal that was ignored when the process started (nohup, a background job of a
+   shell) stays ignored.  MS_INTERNAL: nothing is caught then, and no release is due.  Call from the main thread;
+   process-wide. */
 ms_status ms_signals_catch(void);
-/* Restores the actions found by ms_signals_catch. */
+/* The outermost one restores the actions found by ms_signals_catch and clears the flag. */
 void ms_signals_release(void);
 
 /* The first signal received since ms_signals_catch, 0 for none.  Thread-safe. */
 int ms_signals_received(void);
-/* "SIGINT", "SIGTERM" or "signal".  Static. */
+/* MS_OK, or MS_INTERRUPTED "<signal>: <what> was stopped" when a signal was received: for loops that can end at any
+   pass.  Thread-safe. */
+ms_status ms_signals_check(const char *what);
+/* "SIGINT" and so on; "signal" for one that is not caught here.  Static. */
 const char *ms_signal_name(int number);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

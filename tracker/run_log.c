@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,6 +92,24 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_lo
     log->path = copy;
     log->stream = stream;
     *out = log;
+    return MS_OK;
+}
+
+ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found) {
+    ms_map map;
+    *out_found = false;
+    if (!ms_file_exists(path)) return MS_OK;
+    MS_TRY(ms_map_open(path, &map));
+    const char *data = (const char *)map.data, *end;
+    for (size_t at = 0; at < map.size_bytes && !*out_found; at += (size_t)(end - (data + at)) + 1) {
+        end = memchr(data + at, '\n', map.size_bytes - at);
+        if (!end) break;
+        json_t *object = json_loadb(data + at, (size_t)(end - (data + at)), 0, NULL);
+        const json_t *found = json_object_get(object, "step");
+        *out_found = json_is_integer(found) && json_integer_value(found) == step && json_object_get(object, key);
+        json_decref(object);
+    }
+    ms_map_close(&map);
     return MS_OK;
 }
 

@@ -5,6 +5,7 @@
 #define MS_TRACKER_RUN_LOG_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/status.h"
@@ -17,6 +18,10 @@ typedef struct ms_run_log ms_run_log;
    MS_CORRUPT: a complete line is not a JSON object with an integer "step" (names file and line number; the file is left
    as it was).  MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out);
+
+/* Whether a line of this step has the key.  Lines that are no objects are passed over; a missing file has none.  MS_IO,
+   MS_OUT_OF_MEMORY.  Thread-safe. */
+ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found);
 
 /* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip).
    Borrows the object.  MS_INVALID: not an object with an integer "step".  MS_NO_SPACE, MS_IO: the line may be partial,

@@ -89,7 +89,11 @@ static ms_status compile_length(ms_generator *generator, int i_length) {
 ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
                             int32_t *out_token) {
     const ms_model_config *config = &generator->model.config;
+    int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
     if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
+    if (vocabulary < 1 || vocabulary > config->vocabulary)
+        return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
+                       config->vocabulary);
     int64_t length = n < config->sequence_length ? n : config->sequence_length;
     const int32_t *window = tokens + (n - length);
     for (int64_t i = 0; i < length; i++)
@@ -105,7 +109,7 @@ ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int6
     MS_TRY(ms_store_upload(generator->store, generator->row, 0, 1, &row));
     MS_TRY(ms_program_run(generator->programs[i_length]));
     MS_TRY(ms_store_download(generator->store, generator->logits, 0, config->vocabulary, generator->values));
-    return ms_sample(generator->values, config->vocabulary, sampling, (uint64_t)n, generator->scratch, out_token);
+    return ms_sample(generator->values, vocabulary, sampling, (uint64_t)n, generator->scratch, out_token);
 }
 
 /* qsort has no context argument; the order is restored by index on ties, so the result does not depend on the

@@ -26,14 +26,19 @@ typedef struct ms_sampling {
     double temperature; /* 0: always the likeliest token */
     int64_t top_k;      /* draw among the k likeliest; 0: among all */
     uint64_t seed;      /* the same seed gives the same text */
+    /* Ids at and above it are never drawn: those that a model has beyond its tokenizer's, to be a round number.  0: the
+       model's vocabulary. */
+    int64_t vocabulary;
 } ms_sampling;
 
 /* Draws the token that follows tokens[0..n).  n >= 1; only the last sequence_length tokens are seen.  MS_INVALID: an id
-   outside the vocabulary.  MS_NUMERIC: a logit is not finite. */
+   outside the vocabulary, or a sampling->vocabulary that is not the model's or less.  MS_NUMERIC: a logit that may be
+   drawn is not finite. */
 ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
                             int32_t *out_token);
 
-/* The draw alone: from logits [vocabulary], draw number `index`.  scratch: int32 [vocabulary].  Thread-safe. */
+/* The draw alone: from logits [vocabulary], draw number `index`; sampling->vocabulary is not looked at.  scratch: int32
+   [vocabulary].  Thread-safe. */
 ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
                     int32_t *scratch, int32_t *out_token);
 

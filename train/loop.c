@@ -33,9 +33,13 @@ static double bits_per_byte(const ms_run *run, double loss) {
 }
 
 static ms_status validate(ms_run *run, ms_progress *progress) {
+    double loss;
     MS_TRY(ms_dataset_seek(run->validation, 0));
-    MS_TRY(ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->options.validation_sequences,
-                               &run->last_validation));
+    ms_status status =
+        ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->options.validation_sequences, &loss);
+    if (status == MS_INTERRUPTED) return MS_OK; /* the resumed run finds no line of it, and makes it */
+    MS_TRY(status);
+    run->last_validation = loss;
     double bpb = bits_per_byte(run, run->last_validation);
     ms_progress_break(progress);
     char bpb_text[48] = "";
@@ -129,14 +133,25 @@ static ms_status loop(ms_run *run, ms_progress *progress) {
         if (due(step, run->options.checkpoint_every, run->options.n_steps) || step == run->options.n_steps)
             MS_TRY(save(run));
     }
-    int signal = ms_signals_received();
-    if (!signal || run->trainer->step == run->options.n_steps) return MS_OK;
-    ms_progress_break(progress);
-    if (run->saved_step != run->trainer->step) MS_TRY(save(run));
-    ms_logger_write(
-        run->logger, MS_LOG_INFO, "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
-        ms_signal_name(signal), (long long)run->trainer->step, (long long)run->options.n_steps, run->folder.path);
     return MS_OK;
+}
+
+static ms_status stop(ms_run *run, int signal) {
+    if (run->saved_step != run->trainer->step) MS_TRY(save(run));
+    run->stopped = true;
+    MS_FAIL(MS_INTERRUPTED, "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
+            ms_signal_name(signal), (long long)run->trainer->step, (long long)run->options.n_steps, run->folder.path);
+    ms_logger_write(run->logger, MS_LOG_INFO, "%s", ms_status_message());
+    return MS_INTERRUPTED;
+}
+
+/* The validation of the step that was resumed at, where it is due and a signal kept it from being made. */
+static ms_status validate_late(ms_run *run, ms_progress *progress) {
+    int64_t step = run->resumed_step;
+    bool found = true;
+    if (run->validation && due(step, run->options.validation_every, run->options.n_steps))
+        MS_TRY(ms_run_log_find(run->folder.metrics, step, "validation_loss", &found));
+    return found ? MS_OK : validate(run, progress);
 }
 
 /* Before the first step: what is known of the weights as they are. */
@@ -145,7 +160,7 @@ static ms_status begin(ms_run *run, ms_progress *progress) {
         MS_TRY(ms_trainer_hashes(run->trainer, run->weights_sha256, run->state_sha256));
         ms_logger_write(run->logger, MS_LOG_INFO, "resumed %s at step %lld", run->folder.path,
                         (long long)run->resumed_step);
-        return MS_OK;
+        return validate_late(run, progress);
     }
     /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
     if (run->validation) MS_TRY(validate(run, progress));
@@ -169,9 +184,14 @@ ms_status ms_run_train(ms_run *run) {
     ms_status status = begin(run, &progress);
     if (status == MS_OK) status = loop(run, &progress);
     ms_progress_break(&progress);
+    if (status == MS_OK && ms_signals_received()) status = stop(run, ms_signals_received());
     ms_signals_release();
-    if (status == MS_OK) status = close_tracking(run);
-    if (status != MS_OK) ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
+    if (status == MS_OK || run->stopped) {
+        ms_status closed = close_tracking(run);
+        if (closed != MS_OK) status = closed;
+    }
+    if (status != MS_OK && status != MS_INTERRUPTED)
+        ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
     return status;
 }
 

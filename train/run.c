@@ -112,6 +112,18 @@ static ms_status allocate(ms_run *run) {
     return ms_trainer_allocate(run->trainer);
 }
 
+/* A validation takes whole batches, and goes round a split that is shorter. */
+static void warn_of_repeated_validation(ms_run *run) {
+    if (!run->validation) return;
+    int64_t batch = run->options.trainer.batch_sequences, wanted = run->options.validation_sequences;
+    int64_t n = (wanted + batch - 1) / batch * batch, there = ms_dataset_sequences(run->validation);
+    if (n > there)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "validation takes %lld sequences (%lld in whole batches of %lld), the split has %lld: some are "
+                        "taken more than once",
+                        (long long)n, (long long)wanted, (long long)batch, (long long)there);
+}
+
 static ms_status open_logs(ms_run *run) {
     MS_TRY(ms_logger_attach(run->logger, run->folder.log));
     if (run->options.tracker_every > 0)
@@ -121,6 +133,7 @@ static ms_status open_logs(ms_run *run) {
     char device[400];
     ms_run_device(run, device, sizeof device);
     ms_logger_file_only(run->logger, "device: %s", device);
+    warn_of_repeated_validation(run);
     if (run->peak_note[0])
         ms_logger_write(run->logger, MS_LOG_INFO, "peak not measured, so there is no MFU: %s", run->peak_note);
     return MS_OK;

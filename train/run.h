@@ -56,6 +56,7 @@ typedef struct ms_run {
     char config_hash[65];                      /* of what must not change */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet */
+    bool stopped;                              /* by a signal, with everything saved */
     int n_choices;                             /* of the device, in run.log so far */
 } ms_run;
 
@@ -79,12 +80,14 @@ ms_status ms_run_create(ms_run *run, const char *path);
    or data are not those of the checkpoint.  Errors of checkpoints and of ms_trainer_allocate. */
 ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
 
-/* Trains to the last step, or to the first SIGINT or SIGTERM, which are caught meanwhile (then MS_OK, with everything
-   saved).  Validates, saves and tracks as the options say. */
+/* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of
+   platform/signals.h, which are caught meanwhile, came: the step or the batch of a validation was finished, everything
+   is saved, and a validation that was cut short is made by the resumed run. */
 ms_status ms_run_train(ms_run *run);
 
 /* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`; nothing without a
-   tokenizer. Takes the place of the trainer on the device: its memory is given back first, and no step can follow. */
+   tokenizer. Takes the place of the trainer on the device: its memory is given back first, and no step can follow.
+   MS_INTERRUPTED: a signal came that the caller catches (ms_signals_catch). */
 ms_status ms_run_sample(ms_run *run, FILE *stream);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/checkpoint/checkpoint.h"
+#include "platform/signals.h"
 
 /* What the prompt becomes; an empty one begins a document, which the corpus does with the end-of-text token. */
 static ms_status encode_prompt(ms_tokenizer *tokenizer, const char *prompt, ms_tokens *out) {
@@ -17,20 +18,25 @@ static ms_status encode_prompt(ms_tokenizer *tokenizer, const char *prompt, ms_t
 
 static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms_text_request *request,
                       ms_tokens *tokens, FILE *stream) {
+    ms_sampling sampling = request->sampling;
+    sampling.vocabulary = ms_tokenizer_vocab_size(tokenizer); /* the model may have more, which mean nothing */
     MS_TRY(encode_prompt(tokenizer, request->prompt, tokens));
     fputs(request->prompt, stream);
-    for (int64_t i = 0; i < request->n_tokens; i++) {
+    ms_status status = MS_OK;
+    for (int64_t i = 0; status == MS_OK && i < request->n_tokens; i++) {
         int32_t token;
         const uint8_t *bytes;
         size_t size;
-        MS_TRY(ms_generator_next(generator, tokens->ids, (int64_t)tokens->n, &request->sampling, &token));
+        MS_TRY(ms_generator_next(generator, tokens->ids, (int64_t)tokens->n, &sampling, &token));
         if (token == ms_tokenizer_end_of_text(tokenizer)) break;
         MS_TRY(ms_tokens_append(tokens, token));
         MS_TRY(ms_tokenizer_token(tokenizer, token, &bytes, &size));
         fwrite(bytes, 1, size, stream);
         fflush(stream);
+        status = ms_signals_check("the text");
     }
     fputc('\n', stream);
+    if (status != MS_OK) return status;
     return ferror(stream) ? MS_FAIL(MS_IO, "generate: cannot write the text") : MS_OK;
 }
 

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "platform/signals.h"
 #include "train/trainer.h"
 
 static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
@@ -125,6 +126,7 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
     MS_TRY_NOTE(next_batch(trainer, source), "validation");
     for (int64_t i = 0; i < n_batches; i++) {
         double loss = 0;
+        MS_TRY(ms_signals_check("validation"));
         MS_TRY_NOTE(run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss), "validation");
         sum += loss;
     }

@@ -112,8 +112,9 @@ static ms_status train(const ms_verify_segment *segment, parts *p, ms_verify_out
     MS_TRY(start(segment, p));
     if (segment->plant) MS_TRY(plant(p->run->trainer, segment->plant));
     if (segment->noise != 0) return train_with_noise(p->run, segment->noise, out);
-    MS_TRY(ms_run_train(p->run));
-    if (p->run->trainer->step < n_steps) return MS_FAIL(MS_INTERRUPTED, "verify: interrupted");
+    ms_status status = ms_run_train(p->run);
+    if (status == MS_INTERRUPTED) return MS_FAIL(status, "verify: interrupted");
+    MS_TRY(status);
     return collect(p->run, out);
 }
 

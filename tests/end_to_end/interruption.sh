@@ -52,11 +52,11 @@ must resume killed --threads 1
 grep -q '^resumed killed at step [0-9]*0$' err || fail "did not say from where it resumed: $(cat err)"
 same_as_whole killed
 
-# Asked to stop: finishes the step, saves, says so, succeeds.
+# Asked to stop: finishes the step, saves, says so, ends with 128 + 15.
 stop_after=50
 start asked "$muonscope" train --preset micro --numerics exact --run asked --threads 1 $options
 kill -TERM "$process"
-finish 0
+finish 143
 saved=$(sed -n 's/^SIGTERM: stopped after step \([0-9]*\) of '"$steps"', everything saved.*/\1/p' err)
 [ -n "$saved" ] || fail "no message of the stop: $(cat err)"
 [ -d "asked/checkpoints/step_$(printf %08d "$saved")" ] || fail "no checkpoint of step $saved: $(ls asked/checkpoints)"
@@ -71,8 +71,8 @@ hashes >whole.hashes
 record whole_bf16 >whole.record
 stop_after=50
 start asked_bf16 "$muonscope" train --preset micro --numerics exact --run asked_bf16 $bf16
-kill -TERM "$process"
-finish 0
+kill -USR1 "$process"
+finish 138
 must resume asked_bf16 --threads 2
 same_as_whole asked_bf16
 refuse 1 "train.storage" "$muonscope" train --resume whole_bf16 --train.storage=f32
@@ -81,6 +81,19 @@ refuse 1 "train.storage" "$muonscope" train --resume whole_bf16 --train.storage=
 stop_after=20
 start busy "$muonscope" train --preset micro --numerics exact --run busy --threads 1 $options
 refuse 1 "busy" "$muonscope" train --resume busy
+kill -HUP "$process"
+finish 129
+
+# A validation of minutes ends with its batch; a second signal is answered, and waits for the checkpoint.
+"$muonscope" train --preset micro --numerics exact --run long --threads 1 $options --validation.sequences=1000000 >out 2>err &
+process=$!
+until grep -q device: long/run.log 2>/dev/null; do sleep 0.02; done
 kill -TERM "$process"
-finish 0
+kill -USR2 "$process"
+status=0
+wait "$process" || status=$?
+[ "$status" -eq 143 ] || [ "$status" -eq 140 ] || fail "exit status $status of a run that TERM and USR2 stopped"
+grep -q 'stopping already' err || fail "the second signal was not answered: $(cat err)"
+[ -d long/checkpoints/step_00000000 ] || fail "no checkpoint after a signal in validation"
+! grep -q validation_loss long/metrics.jsonl || fail "a validation that was cut short is in the metrics"
 cat whole.hashes
