@@ -59,15 +59,15 @@ ms_status ms_device_open(const ms_device_options *options, ms_device **out);
 void ms_device_close(ms_device *device);
 ms_numerics ms_device_numerics(const ms_device *device);
 
-/* What tensor cores do to the products of `fast` numerics beyond rounding sums of f32 products, as relative errors:
+/* What tensor cores do to the matmuls of `fast` numerics beyond rounding sums of f32 products, as relative errors:
    what error bounds are derived from.  All zero: nothing, and always so in `exact`. */
-typedef struct ms_product_rounding {
+typedef struct ms_matmul_rounding {
     double factor;           /* an f32 factor of matmul or gram when it is read; 2^-10: cut off to TF32 */
     double attention_factor; /* an f32 factor or weight of attention or its gradient; 2^-11: rounded to TF32 */
     double attention_weight; /* a weight beside bf16 factors there; 2^-8: rounded to bf16 */
     double sum;              /* an addition that is cut off instead of rounded */
-} ms_product_rounding;
-ms_product_rounding ms_device_product_rounding(const ms_device *device);
+} ms_matmul_rounding;
+ms_matmul_rounding ms_device_matmul_rounding(const ms_device *device);
 
 /* What ms_device_list says of it; valid until the device is closed. */
 const ms_device_info *ms_device_get_info(const ms_device *device);

@@ -36,8 +36,8 @@ typedef struct ms_backend_impl {
        it.  NULL: no limit. */
     size_t (*piece_bytes)(const ms_backend_device *device);
     int (*n_threads)(const ms_backend_device *device);
-    /* What `fast` does to products: backend.h.  NULL: nothing beyond f32. */
-    ms_product_rounding (*product_rounding)(const ms_backend_device *device);
+    /* What `fast` does to matmuls: backend.h.  NULL: nothing beyond f32. */
+    ms_matmul_rounding (*matmul_rounding)(const ms_backend_device *device);
     /* The sizes of the allocations to come, so that they can share few pieces of device memory.  NULL: no use for
        it. */
     void (*expect)(ms_backend_device *device, const size_t *sizes, int n_sizes);

@@ -28,7 +28,7 @@ static void set_call(const ms_graph *graph, const ms_plan *plan, int32_t i_node,
         set_operand(graph, plan, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->in[i]);
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
         set_operand(graph, plan, k < node->n_outputs ? node->outputs[k] : MS_NO_TENSOR, &call->out[k]);
-    call->product = ms_matrix_product_of(call->op, &call->attributes, &call->in[0].shape, &call->in[1].shape);
+    call->gemm = ms_gemm_of(call->op, &call->attributes, &call->in[0].shape, &call->in[1].shape);
     call->cost = ms_node_cost(graph, node);
 }
 

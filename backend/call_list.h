@@ -1,12 +1,12 @@
 /* A graph and its plan as a list of op calls with everything resolved that no backend needs to find for itself: what
-   each operand is and where it lives, the sizes of products, step scalars, what a run writes, how a call is named in
+   each operand is and where it lives, the sizes of matmuls, step scalars, what a run writes, how a call is named in
    messages, and the time that was spent in it.  Made once, when a program is compiled; a backend adds addresses and
    launches. */
 #ifndef MS_BACKEND_CALL_LIST_H
 #define MS_BACKEND_CALL_LIST_H
 
 #include "backend/ir/passes.h"
-#include "backend/ir/product.h"
+#include "backend/ir/gemm.h"
 #include "backend/plan.h"
 
 /* The memory that an operand lies in. */
@@ -39,7 +39,7 @@ typedef struct ms_op_call {
     ms_attributes attributes;
     ms_operand in[MS_MAX_INPUTS];
     ms_operand out[MS_MAX_OUTPUTS]; /* may be the place of an input where ops.def says ALIAS */
-    ms_matrix_product product;      /* of matmul and gram; all zero otherwise */
+    ms_gemm gemm;                   /* of matmul and gram; all zero otherwise */
     ms_cost cost;
     int64_t fault_limit; /* set by a backend: values that the call reports are outside of [0, fault_limit); 0: none */
 } ms_op_call;

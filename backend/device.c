@@ -171,10 +171,10 @@ size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype) {
     return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
 }
 
-ms_product_rounding ms_device_product_rounding(const ms_device *device) {
-    const ms_product_rounding nothing = {0, 0, 0, 0};
-    bool fast = device->numerics == MS_NUMERICS_FAST && device->impl->product_rounding;
-    return fast ? device->impl->product_rounding(device->device) : nothing;
+ms_matmul_rounding ms_device_matmul_rounding(const ms_device *device) {
+    const ms_matmul_rounding nothing = {0, 0, 0, 0};
+    bool fast = device->numerics == MS_NUMERICS_FAST && device->impl->matmul_rounding;
+    return fast ? device->impl->matmul_rounding(device->device) : nothing;
 }
 
 const ms_device_info *ms_device_get_info(const ms_device *device) { return &device->info; }

@@ -25,15 +25,14 @@ static const ms_option train_options[] = {
      "Do not time the same model under AdamW beside Muon"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
-static const ms_command train_command = {
-    "bench train",
-    NULL,
-    "Times training steps on random tokens beside the device's rate of matrix products.",
-    train_options,
-    0,
-    0,
-    ms_config_request_dotted,
-    MS_CONFIG_NOTES};
+static const ms_command train_command = {"bench train",
+                                         NULL,
+                                         "Times training steps on random tokens beside the device's rate of matmuls.",
+                                         train_options,
+                                         0,
+                                         0,
+                                         ms_config_request_dotted,
+                                         MS_CONFIG_NOTES};
 
 static int bench_train(int argc, char **argv) {
     struct train_arguments arguments;
@@ -69,7 +68,7 @@ static const ms_option ops_options[] = {
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command ops_command = {
-    "bench ops", NULL, "Times single ops beside the device's rate of matrix products and its memory bandwidth.",
+    "bench ops", NULL, "Times single ops beside the device's rate of matmuls and its memory bandwidth.",
     ops_options, 0,    0,
     NULL,        NULL};
 

@@ -48,7 +48,7 @@ typedef struct ms_model_config {
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
     bool recompute;     /* repeat a block's forward pass in its backward pass instead of keeping activations */
-    ms_storage storage; /* of activations and of the copies of the matrices that products read: f32 or bf16. Parameters,
+    ms_storage storage; /* of activations and of the copies of the matrices that matmuls read: f32 or bf16. Parameters,
                          their gradients, norm gains and statistics, logits and losses are f32 either way */
     ms_rope_layout rope_layout;
     ms_residual_scale residual_scale;

@@ -6,7 +6,7 @@
 #include "backend/ir/gradient.h"
 #include "model/model.h"
 
-/* Parameters of one layer: matrices as products read them (in the model's storage), the rest as views. */
+/* Parameters of one layer: matrices as matmuls read them (in the model's storage), the rest as views. */
 typedef struct layer_views {
     ms_tensor q, k, v, o, up, gate, down, q_norm, k_norm, attention_norm, feed_forward_norm, attention_scale,
         feed_forward_scale;
@@ -64,8 +64,8 @@ typedef struct forward_pass {
 
 /* y = x W^T in the model's storage, W [out, in]. */
 static ms_tensor linear(const forward_pass *pass, ms_tensor x, ms_tensor weight) {
-    ms_matmul_attributes product = {false, true, 1, 0, pass->model->config.storage};
-    return ms_matmul(pass->graph, x, weight, MS_NO_TENSOR, &product);
+    ms_matmul_attributes attributes = {false, true, 1, 0, pass->model->config.storage};
+    return ms_matmul(pass->graph, x, weight, MS_NO_TENSOR, &attributes);
 }
 
 /* What is added to the residual stream: the branch times its fixed or learned scale. */

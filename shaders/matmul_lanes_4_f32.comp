@@ -5,6 +5,6 @@
 #define LANES 4u
 #define FROM_LANE subgroupBroadcast
 #define EACH_LANE(f) EACH_OF_4(f, 0u)
-#define TILE_ROWS 16u // as in backend/vulkan/ops/product.c
+#define TILE_ROWS 16u // as in backend/vulkan/ops/gemm.c
 #define TILE_COLUMNS 8u
 #include "shaders/matmul_lanes.glsl"

@@ -4,6 +4,6 @@
 #define LANES 8u
 #define FROM_LANE subgroupShuffle
 #define EACH_LANE(f) EACH_OF_4(f, 0u) EACH_OF_4(f, 4u)
-#define TILE_ROWS 16u // as in backend/vulkan/ops/product.c
+#define TILE_ROWS 16u // as in backend/vulkan/ops/gemm.c
 #define TILE_COLUMNS 4u
 #include "shaders/matmul_lanes.glsl"

@@ -10,7 +10,7 @@
 
 enum { MAX_RUNS = 7, MIN_RUNS = 3 };
 static const double ENOUGH_SECONDS = 3;
-/* Rows and columns of the matmul: a product should take long enough for its launch not to count. */
+/* Rows and columns of the matmul: a matmul should take long enough for its launch not to count. */
 enum { SMALL = 384, MEDIUM = 1024, LARGE = 4096 };
 /* A device that takes longer than this for the small one is a slow one. */
 static const double SLOW_SECONDS = 2e-3;
@@ -42,7 +42,7 @@ static void drop(ms_peak *peak) {
     peak->variables = NULL;
 }
 
-/* The graph of a product of two squares, and the device memory that running it takes. */
+/* The graph of a matmul of two squares, and the device memory that running it takes. */
 static ms_status build(ms_peak *peak, int64_t size, size_t *out_bytes) {
     int variables[3];
     ms_graph *graph = NULL;
@@ -107,7 +107,7 @@ ms_status ms_peak_measure(ms_peak *peak, double *out_flops) {
     *out_flops = 0;
     if (peak->is_cpu) {
         *out_flops = 1e9 * ms_cpu_sgemm_peak(ms_device_threads(peak->device));
-        return *out_flops > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the product that is timed");
+        return *out_flops > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the matmul that is timed");
     }
     double seconds = 0, size = (double)peak->size;
     MS_TRY(ms_program_time(peak->device, peak->program, &seconds));

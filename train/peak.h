@@ -18,11 +18,11 @@ typedef struct ms_peak {
 } ms_peak;
 
 typedef struct ms_peak_options {
-    bool quick;        /* the smallest product on a slow device, for a first idea */
-    size_t most_bytes; /* of the device's memory, for any but the smallest product (1.7 MiB); 0: no limit */
+    bool quick;        /* the smallest matmul on a slow device, for a first idea */
+    size_t most_bytes; /* of the device's memory, for any but the smallest matmul (1.7 MiB); 0: no limit */
 } ms_peak_options;
 
-/* Compiles the largest product that makes sense on the device and fits.  The caller finishes it, before the device is
+/* Compiles the largest matmul that makes sense on the device and fits.  The caller finishes it, before the device is
    closed.  Errors of the device. */
 ms_status ms_peak_init(ms_device *device, const ms_peak_options *options, ms_peak *out);
 void ms_peak_finish(ms_peak *peak);

@@ -51,7 +51,7 @@ typedef struct ms_run {
     ms_run_log *metrics;
     int64_t resumed_step;                      /* -1: a new run */
     int64_t saved_step;                        /* of the last checkpoint; -1: none yet */
-    double peak_flops;                         /* of matrix products, measured at the start, FLOP/s; 0: not measured */
+    double peak_flops;                         /* of matmuls, measured at the start, FLOP/s; 0: not measured */
     char peak_note[200];                       /* why it was not */
     char config_hash[65];                      /* of what must not change */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */

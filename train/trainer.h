@@ -49,7 +49,7 @@ typedef struct ms_trainer_facts {
     int64_t tokens_per_step;
     double model_flops_per_token; /* 3 x the forward pass's contractions: matmuls and visible attention pairs */
     double step_flops;            /* all arithmetic of a step, optimizer included, from the cost model */
-    double contraction_flops;     /* of them, those of matrix products and visible attention pairs */
+    double contraction_flops;     /* of them, those of matmuls and visible attention pairs */
     double step_bytes;            /* read and written at least once */
     int32_t nodes_per_step, active_nodes_per_step; /* active: they must compute or move something */
     ms_memory_plan memory;

@@ -92,30 +92,30 @@ static void grad_magnitude(const ms_op_case *test, const void *const *in, double
     }
 }
 
-/* ---- what rounded products add ---- */
+/* ---- what rounded matmuls add ---- */
 
 /* Relative errors of sums of products: scores (and do v), and weighted sums of n terms by weighted(). */
-typedef struct product_errors {
-    const ms_product_rounding *rounding;
+typedef struct matmul_errors {
+    const ms_matmul_rounding *rounding;
     double factor, weight; /* of a factor, of a weight when it is multiplied */
     double score;
-} product_errors;
+} matmul_errors;
 
-static product_errors errors_of(const ms_op_case *test, const ms_product_rounding *rounding) {
+static matmul_errors errors_of(const ms_op_case *test, const ms_matmul_rounding *rounding) {
     bool bf16 = test->dtype[0] == MS_DTYPE_BF16;
-    product_errors errors = {.rounding = rounding,
-                             .factor = bf16 ? 0 : rounding->attention_factor,
-                             .weight = bf16 ? rounding->attention_weight : rounding->attention_factor};
-    errors.score = ms_case_product_growth(rounding, errors.factor, errors.factor, test->attributes.attention.head_size);
+    matmul_errors errors = {.rounding = rounding,
+                            .factor = bf16 ? 0 : rounding->attention_factor,
+                            .weight = bf16 ? rounding->attention_weight : rounding->attention_factor};
+    errors.score = ms_case_matmul_growth(rounding, errors.factor, errors.factor, test->attributes.attention.head_size);
     return errors;
 }
 
-static double weighted(const product_errors *errors, int64_t n) {
-    return ms_case_product_growth(errors->rounding, errors->weight, errors->factor, n);
+static double weighted(const matmul_errors *errors, int64_t n) {
+    return ms_case_matmul_growth(errors->rounding, errors->weight, errors->factor, n);
 }
 
 /* exp(s_ij - lse), and the error of s_ij. */
-static double weight_of(const head_view *view, const product_errors *errors, int64_t i, double lse, int64_t j,
+static double weight_of(const head_view *view, const matmul_errors *errors, int64_t i, double lse, int64_t j,
                         double *out_error) {
     double s = 0, absolute = 0, scale = (double)view->a->scale;
     for (int64_t c = 0; c < view->a->head_size; c++) {
@@ -129,7 +129,7 @@ static double weight_of(const head_view *view, const product_errors *errors, int
 
 /* Scores off by e_j move l by a factor of at most L = sum of P_j exp(e_j), so each share P_j = p_j / l by exp(e_j) L;
    then the weight and the value are rounded, and their products summed. */
-static void row_product_error(const head_view *view, const product_errors *errors, int64_t i, double *o, double *lse) {
+static void row_matmul_error(const head_view *view, const matmul_errors *errors, int64_t i, double *o, double *lse) {
     double sum = 0, moved = 0, e;
     for (int64_t j = 0; j <= i; j++) {
         double p = weight_of(view, errors, i, 0, j, &e);
@@ -145,20 +145,20 @@ static void row_product_error(const head_view *view, const product_errors *error
     }
 }
 
-static void product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
-                          double *const *out) {
+static void matmul_error(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                         double *const *out) {
     const ms_attention_attributes *a = &test->attributes.attention;
-    product_errors errors = errors_of(test, rounding);
+    matmul_errors errors = errors_of(test, rounding);
     for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
         head_view view = head_of(test, in, h);
         for (int64_t i = 0; i < a->sequence; i++)
-            row_product_error(&view, &errors, i, out[0] + view.q_at + i * view.stride, &out[1][h * a->sequence + i]);
+            row_matmul_error(&view, &errors, i, out[0] + view.q_at + i * view.stride, &out[1][h * a->sequence + i]);
     }
 }
 
 /* p is off by exp(e), do v by its own error; ds = p (do v - do o) by both. */
-static void pair_product_error(const head_view *view, const product_errors *errors, int64_t i, int64_t j,
-                               double *const *out) {
+static void pair_matmul_error(const head_view *view, const matmul_errors *errors, int64_t i, int64_t j,
+                              double *const *out) {
     const ms_attention_attributes *a = view->a;
     int64_t q_row = i * view->stride, k_row = j * view->kv_stride;
     const float *q = view->q + q_row, *o = view->o + q_row, *d_o = view->d_o + q_row;
@@ -181,14 +181,14 @@ static void pair_product_error(const head_view *view, const product_errors *erro
     }
 }
 
-static void grad_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
-                               double *const *out) {
+static void grad_matmul_error(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                              double *const *out) {
     const ms_attention_attributes *a = &test->attributes.attention;
-    product_errors errors = errors_of(test, rounding);
+    matmul_errors errors = errors_of(test, rounding);
     for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
         head_view view = head_of(test, in, h);
         for (int64_t i = 0; i < a->sequence; i++)
-            for (int64_t j = 0; j <= i; j++) pair_product_error(&view, &errors, i, j, out);
+            for (int64_t j = 0; j <= i; j++) pair_matmul_error(&view, &errors, i, j, out);
     }
 }
 
@@ -238,7 +238,7 @@ static bool make(ms_op op, int i, ms_op_case *out) {
         ms_case_input(out, MS_DTYPE_F32, q, MS_CASE_SPARSE);
     }
     out->magnitude = op == MS_OP_ATTENTION ? magnitude : grad_magnitude;
-    out->product_error = op == MS_OP_ATTENTION ? product_error : grad_product_error;
+    out->matmul_error = op == MS_OP_ATTENTION ? matmul_error : grad_matmul_error;
     out->bound = 4;
     /* A native exp of x = s - m (or s - lse) adds 2 (3 + 2|x|) u, and |x| is at most twice what weight_error counts. */
     out->native = 10;

@@ -3,7 +3,7 @@
 
 enum { MAX_COMBINATIONS = 5 };
 
-/* Which inputs are bf16 (bit i: input i), and for products the result's dtype. */
+/* Which inputs are bf16 (bit i: input i), and for matmuls the result's dtype. */
 typedef struct combination {
     uint32_t inputs;
     ms_dtype result;

@@ -97,7 +97,7 @@ void ms_case_fill_input(const ms_op_case *test, int i, void *out_data) {
 
 double ms_case_bound(const ms_op_case *test, bool fast) { return test->bound + (fast ? test->native : 0); }
 
-double ms_case_product_growth(const ms_product_rounding *rounding, double a, double b, int64_t n) {
+double ms_case_matmul_growth(const ms_matmul_rounding *rounding, double a, double b, int64_t n) {
     return (1 + a) * (1 + b) * (1 + (double)(n + 2 * ((n + 3) / 4)) * rounding->sum) - 1;
 }
 

@@ -23,9 +23,9 @@ typedef struct ms_op_case ms_op_case;
    |oracle|.  in[i]: f32 (bf16 inputs widened) or i32 as the case says, NULL: absent. */
 typedef void (*ms_case_magnitude)(const ms_op_case *test, const void *const *in, double *const *out);
 
-/* What the rounding of products (backend/backend.h) may add to the error of each element: added to out[k][i]. */
-typedef void (*ms_case_product_error)(const ms_op_case *test, const ms_product_rounding *rounding,
-                                      const void *const *in, double *const *out);
+/* What the rounding of matmuls (backend/backend.h) may add to the error of each element: added to out[k][i]. */
+typedef void (*ms_case_matmul_error)(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                                     double *const *out);
 
 struct ms_op_case {
     ms_op op;
@@ -38,8 +38,8 @@ struct ms_op_case {
     float scalars[MS_CASE_N_SCALARS]; /* step scalars */
     ms_case_magnitude magnitude;      /* NULL: |oracle| */
     double bound; /* largest |exact - oracle| in units of 2^-24 magnitude, from the sequence of operations */
-    ms_case_product_error product_error; /* NULL: no products in it */
-    double native;                       /* what `fast` may add to it, for functions of the device: see ms_case_bound */
+    ms_case_matmul_error matmul_error; /* NULL: no matmuls in it */
+    double native;                     /* what `fast` may add to it, for functions of the device: see ms_case_bound */
     bool skip_special;   /* no NaN and infinity in its inputs: the op moves data, or they cannot reach the output */
     bool hidden_special; /* NaN and infinity in its inputs that must not reach some of its results, whatever they are
                             multiplied by */
@@ -84,7 +84,7 @@ double ms_case_bound(const ms_op_case *test, bool fast);
 /* (1 + a)(1 + b)(1 + the error of a sum of n terms) - 1: the relative error of a sum of products on tensor cores. There
    terms are aligned with the largest of 4 or more and the running sum, each is cut off, and so is the result: at most
    n + 2 ceil(n / 4) cuts that cannot be trusted to cancel (they all have one sign), so no square root. */
-double ms_case_product_growth(const ms_product_rounding *rounding, double a, double b, int64_t n);
+double ms_case_matmul_growth(const ms_matmul_rounding *rounding, double a, double b, int64_t n);
 
 /* Most additions that one of n terms goes through in the order of `exact` (backend/cpu/reduce.h): the error of a sum is
    at most this times 2^-24 times the sum of magnitudes. */

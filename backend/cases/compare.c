@@ -87,19 +87,19 @@ static double bf16_bound(double bound, double oracle) {
 }
 
 static void make_bounds(const ms_op_case *test, const ms_case_values *oracle, const void *const *in,
-                        const ms_product_rounding *fast, double *const bounds[MS_MAX_OUTPUTS]) {
+                        const ms_matmul_rounding *fast, double *const bounds[MS_MAX_OUTPUTS]) {
     if (test->magnitude) test->magnitude(test, in, bounds);
     double unit = ms_case_bound(test, fast != NULL) * 0x1p-24;
     for (int k = 0; k < test->n_outputs; k++)
         for (int64_t i = 0; bounds[k] && i < ms_shape_count(&test->out[k].shape); i++)
             bounds[k][i] = unit * bounds[k][i] + 0x1p-100; /* results below are 0 on some devices */
-    if (fast && test->product_error) test->product_error(test, fast, in, bounds);
+    if (fast && test->matmul_error) test->matmul_error(test, fast, in, bounds);
     for (int k = 0; k < test->n_outputs; k++)
         for (int64_t i = 0; test->out[k].dtype == MS_DTYPE_BF16 && i < ms_shape_count(&test->out[k].shape); i++)
             bounds[k][i] = bf16_bound(bounds[k][i], oracle_at(test, k, oracle->out[k], i));
 }
 
-ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_product_rounding *fast,
+ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_matmul_rounding *fast,
                          double *out_bounds[MS_MAX_OUTPUTS]) {
     float *wide[MS_MAX_INPUTS] = {NULL};
     const void *in[MS_MAX_INPUTS];

@@ -18,10 +18,10 @@ void ms_case_compare_bits(const ms_op_case *test, int k, const void *expected, c
                           ms_case_difference *difference);
 
 /* The errors that output k may have, for every element of f32 and bf16 outputs: magnitude times bound, and what the
-   device's products add.  oracle: the values of an oracle run.  fast: how the device rounds products in `fast`; NULL:
+   device's matmuls add.  oracle: the values of an oracle run.  fast: how the device rounds matmuls in `fast`; NULL:
    the bounds of `exact`.  out_bounds[k]: [count] doubles, NULL for outputs of other dtypes; the caller frees each.
    MS_OUT_OF_MEMORY. */
-ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_product_rounding *fast,
+ms_status ms_case_bounds(const ms_op_case *test, const ms_case_values *oracle, const ms_matmul_rounding *fast,
                          double *out_bounds[MS_MAX_OUTPUTS]);
 
 /* Bits of the smallest number above the oracle's element i of f32 or bf16 output k that its bound does not allow. */

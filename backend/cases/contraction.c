@@ -1,4 +1,4 @@
-/* Cases of matmul and gram.  Bound of a product with K terms: c sqrt(K) u |A||B| with c = 4 (probabilistic analysis:
+/* Cases of matmul and gram.  Bound of a matmul with K terms: c sqrt(K) u |A||B| with c = 4 (probabilistic analysis:
    Higham & Mary, A new approach to probabilistic rounding error analysis, 2019).  Factors that a device rounds when it
    reads them add their relative errors times |A||B|: one that is cut off has an error of known sign, so these do not
    cancel. */
@@ -6,15 +6,15 @@
 
 #include "backend/cases/case.h"
 
-typedef struct product {
+typedef struct matmul {
     int64_t batch, m, n, k, step_a, step_b; /* step: elements between matrices, 0 when shared */
     const float *a, *b, *c;
     const ms_matmul_attributes *attributes;
-} product;
+} matmul;
 
-static product product_of(const ms_op_case *test, const void *const *in) {
+static matmul matmul_of(const ms_op_case *test, const void *const *in) {
     ms_matrix_shape a = ms_shape_matrix(&test->shape[0]), b = ms_shape_matrix(&test->shape[1]);
-    product p = {.a = in[0], .b = in[1], .c = in[2], .attributes = &test->attributes.matmul};
+    matmul p = {.a = in[0], .b = in[1], .c = in[2], .attributes = &test->attributes.matmul};
     p.batch = a.batch > b.batch ? a.batch : b.batch;
     p.m = p.attributes->transpose_a ? a.columns : a.rows;
     p.k = p.attributes->transpose_a ? a.rows : a.columns;
@@ -24,16 +24,16 @@ static product product_of(const ms_op_case *test, const void *const *in) {
     return p;
 }
 
-static double factor_a(const product *p, int64_t batch, int64_t i, int64_t k) {
+static double factor_a(const matmul *p, int64_t batch, int64_t i, int64_t k) {
     return (double)p->a[batch * p->step_a + (p->attributes->transpose_a ? k * p->m + i : i * p->k + k)];
 }
 
-static double factor_b(const product *p, int64_t batch, int64_t k, int64_t j) {
+static double factor_b(const matmul *p, int64_t batch, int64_t k, int64_t j) {
     return (double)p->b[batch * p->step_b + (p->attributes->transpose_b ? j * p->k + k : k * p->n + j)];
 }
 
 /* alpha |A||B| of element e. */
-static double absolute_product(const product *p, int64_t e) {
+static double absolute_sum(const matmul *p, int64_t e) {
     int64_t batch = e / (p->m * p->n), i = e / p->n % p->m, j = e % p->n;
     double sum = 0;
     for (int64_t k = 0; k < p->k; k++) sum += fabs(factor_a(p, batch, i, k) * factor_b(p, batch, k, j));
@@ -41,25 +41,25 @@ static double absolute_product(const product *p, int64_t e) {
 }
 
 static void matmul_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
-    product p = product_of(test, in);
+    matmul p = matmul_of(test, in);
     for (int64_t e = 0; e < p.batch * p.m * p.n; e++) {
-        double sum = absolute_product(&p, e);
+        double sum = absolute_sum(&p, e);
         if (p.c) sum += fabs((double)p.attributes->beta * (double)p.c[e]);
         out[0][e] = sqrt((double)p.k) * sum;
     }
 }
 
 /* bf16 factors are read as they are. */
-static double factor_error(const ms_op_case *test, const ms_product_rounding *rounding, int i) {
+static double factor_error(const ms_op_case *test, const ms_matmul_rounding *rounding, int i) {
     return test->dtype[i] == MS_DTYPE_BF16 ? 0 : rounding->factor;
 }
 
-static void matmul_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
-                                 double *const *out) {
-    product p = product_of(test, in);
+static void matmul_error(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                         double *const *out) {
+    matmul p = matmul_of(test, in);
     double growth =
-        ms_case_product_growth(rounding, factor_error(test, rounding, 0), factor_error(test, rounding, 1), p.k);
-    for (int64_t e = 0; e < p.batch * p.m * p.n; e++) out[0][e] += growth * absolute_product(&p, e);
+        ms_case_matmul_growth(rounding, factor_error(test, rounding, 0), factor_error(test, rounding, 1), p.k);
+    for (int64_t e = 0; e < p.batch * p.m * p.n; e++) out[0][e] += growth * absolute_sum(&p, e);
 }
 
 typedef struct matmul_sizes {
@@ -93,7 +93,7 @@ bool ms_cases_matmul(int i, ms_op_case *out) {
         ms_case_input(out, MS_DTYPE_F32, batch > 1 ? ms_shape_3(batch, s->m, s->n) : ms_shape_2(s->m, s->n),
                       MS_CASE_NORMAL);
     out->magnitude = matmul_magnitude;
-    out->product_error = matmul_product_error;
+    out->matmul_error = matmul_error;
     out->bound = 4;
     return true;
 }
@@ -128,10 +128,10 @@ static void gram_magnitude(const ms_op_case *test, const void *const *in, double
         out[0][e] = sqrt((double)s.depth) * absolute_gram(test, in[0], &s, e);
 }
 
-static void gram_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
-                               double *const *out) {
+static void gram_matmul_error(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                              double *const *out) {
     gram_sizes s = gram_sizes_of(test);
-    double factor = factor_error(test, rounding, 0), growth = ms_case_product_growth(rounding, factor, factor, s.depth);
+    double factor = factor_error(test, rounding, 0), growth = ms_case_matmul_growth(rounding, factor, factor, s.depth);
     for (int64_t e = 0; e < s.batch * s.n * s.n; e++) out[0][e] += growth * absolute_gram(test, in[0], &s, e);
 }
 
@@ -147,7 +147,7 @@ bool ms_cases_gram(int i, ms_op_case *out) {
     out->attributes.gram.transpose = transpose;
     ms_case_input(out, MS_DTYPE_F32, ms_shape_3(s[0], swap ? s[2] : s[1], swap ? s[1] : s[2]), MS_CASE_SPARSE);
     out->magnitude = gram_magnitude;
-    out->product_error = gram_product_error;
+    out->matmul_error = gram_matmul_error;
     out->bound = 4;
     return true;
 }

@@ -80,22 +80,22 @@ static void add_token(const head_error *head, int64_t n, double *dh, double *de)
         }
 }
 
-/* What rounded products add: relative errors of logits, dh and dE as sums of products.  dlogits are f32. */
+/* What rounded matmuls add: relative errors of logits, dh and dE as sums of matmuls.  dlogits are f32. */
 typedef struct head_growth {
     double logits, dh, de;
 } head_growth;
 
-static head_growth growth_of(const ms_op_case *test, const head_error *head, const ms_product_rounding *rounding) {
+static head_growth growth_of(const ms_op_case *test, const head_error *head, const ms_matmul_rounding *rounding) {
     double h = test->dtype[0] == MS_DTYPE_BF16 ? 0 : rounding->factor;
     double e = test->dtype[1] == MS_DTYPE_BF16 ? 0 : rounding->factor;
-    return (head_growth){ms_case_product_growth(rounding, h, e, head->c),
-                         ms_case_product_growth(rounding, rounding->factor, e, head->v),
-                         ms_case_product_growth(rounding, rounding->factor, h, head->n)};
+    return (head_growth){ms_case_matmul_growth(rounding, h, e, head->c),
+                         ms_case_matmul_growth(rounding, rounding->factor, e, head->v),
+                         ms_case_matmul_growth(rounding, rounding->factor, h, head->n)};
 }
 
 /* |dlogits| of one token and what logits off by e_v move them by: with L = sum of p_v exp(e_v), p_v grows by at most
    exp(e_v) L.  Returns the error of its loss, that of the target's logit and log L. */
-static double token_product_error(const head_error *head, const head_growth *growth, int64_t n) {
+static double token_matmul_error(const head_error *head, const head_growth *growth, int64_t n) {
     double most = -HUGE_VAL, sum = 0, moved = 0;
     for (int64_t v = 0; v < head->v; v++) {
         double logit = 0, absolute = 0;
@@ -121,8 +121,8 @@ static double token_product_error(const head_error *head, const head_growth *gro
     return loss;
 }
 
-static void add_token_product_error(const head_error *head, const head_growth *growth, int64_t n, double *dh,
-                                    double *de) {
+static void add_token_matmul_error(const head_error *head, const head_growth *growth, int64_t n, double *dh,
+                                   double *de) {
     for (int64_t v = 0; v < head->v; v++) {
         double off = head->logits[v] + head->slack[v];
         double for_h = off * (1 + growth->dh) - head->logits[v], for_e = off * (1 + growth->de) - head->logits[v];
@@ -161,15 +161,15 @@ static void tied_magnitude(const ms_op_case *test, const void *const *in, double
     out[0][0] = loss;
 }
 
-static void tied_product_error(const ms_op_case *test, const ms_product_rounding *rounding, const void *const *in,
-                               double *const *out) {
+static void tied_matmul_error(const ms_op_case *test, const ms_matmul_rounding *rounding, const void *const *in,
+                              double *const *out) {
     double logits[MAX_VOCABULARY], slack[MAX_VOCABULARY];
     head_error head = head_of(test, in, logits, slack);
     head_growth growth = growth_of(test, &head, rounding);
     for (int64_t n = 0; n < head.n; n++) {
         if (head.targets[n] < 0) continue;
-        out[0][0] += head.scale * token_product_error(&head, &growth, n);
-        add_token_product_error(&head, &growth, n, out[1], out[2]);
+        out[0][0] += head.scale * token_matmul_error(&head, &growth, n);
+        add_token_matmul_error(&head, &growth, n, out[1], out[2]);
     }
 }
 
@@ -186,7 +186,7 @@ bool ms_cases_tied_cross_entropy(int i, ms_op_case *out) {
     out->low = i % 2 ? -1 : 0, out->high = (int32_t)s[2];
     out->attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1.0f / (float)s[0], s[3]};
     out->magnitude = tied_magnitude;
-    out->product_error = tied_product_error;
+    out->matmul_error = tied_matmul_error;
     out->bound = 1;
     out->skip_special = out->low < 0;
     return true;

@@ -102,7 +102,7 @@ typedef struct product_terms {
 
 static real product_block(const void *context, int64_t begin, int64_t n) {
     const product_terms *terms = context;
-    return ms_block_product(terms->a + begin, terms->b + begin, n);
+    return ms_block_dot(terms->a + begin, terms->b + begin, n);
 }
 
 /* p of the block's keys and queries, unmasked: what lies before the diagonal is part of no sum. */

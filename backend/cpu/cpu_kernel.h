@@ -17,17 +17,17 @@
 typedef struct ms_cpu_call {
     ms_op op;
     const ms_attributes *attributes;
-    const ms_operand *in;             /* [MS_MAX_INPUTS] */
-    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
-    const ms_matrix_product *product; /* of matmul and gram */
-    const void *step_scalars;         /* MS_REAL values, NULL when the graph has none */
-    void *workspace;                  /* 64-byte aligned, of the size that the op's workspace function asked for */
-    ms_pool *pool;                    /* team to share the work; a result must not depend on its size in `exact` */
+    const ms_operand *in;     /* [MS_MAX_INPUTS] */
+    const ms_operand *out;    /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
+    const ms_gemm *gemm;      /* of matmul and gram */
+    const void *step_scalars; /* MS_REAL values, NULL when the graph has none */
+    void *workspace;          /* 64-byte aligned, of the size that the op's workspace function asked for */
+    ms_pool *pool;            /* team to share the work; a result must not depend on its size in `exact` */
 } ms_cpu_call;
 
 /* The call with everything but step scalars and workspace; borrows both. */
 static inline ms_cpu_call ms_cpu_call_of(const ms_op_call *call, ms_pool *pool) {
-    ms_cpu_call made = {call->op, &call->attributes, call->in, call->out, &call->product, NULL, NULL, pool};
+    ms_cpu_call made = {call->op, &call->attributes, call->in, call->out, &call->gemm, NULL, NULL, pool};
     return made;
 }
 

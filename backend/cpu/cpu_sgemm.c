@@ -8,9 +8,9 @@
 #include "platform/median.h"
 #include "platform/thread.h"
 
-double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
+double ms_cpu_sgemm(const ms_cpu_gemm *gemm, int n_threads) {
     enum { RUNS = 9 };
-    int64_t m = product->m, n = product->n, k = product->k;
+    int64_t m = gemm->m, n = gemm->n, k = gemm->k;
     if (ms_blas_prepare() != MS_OK) return 0;
     float *a = malloc(sizeof *a * (size_t)(m * k + k * n + m * n));
     if (!a) return 0;
@@ -20,10 +20,9 @@ double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
     double seconds[RUNS];
     for (int i = -1; i < RUNS; i++) {
         double begin = ms_clock_seconds();
-        cblas_sgemm(CblasRowMajor, product->transpose_a ? CblasTrans : CblasNoTrans,
-                    product->transpose_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1, a,
-                    (blasint)(product->transpose_a ? m : k), b, (blasint)(product->transpose_b ? k : n), 0, y,
-                    (blasint)n);
+        cblas_sgemm(CblasRowMajor, gemm->transpose_a ? CblasTrans : CblasNoTrans,
+                    gemm->transpose_b ? CblasTrans : CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1, a,
+                    (blasint)(gemm->transpose_a ? m : k), b, (blasint)(gemm->transpose_b ? k : n), 0, y, (blasint)n);
         if (i >= 0) seconds[i] = ms_clock_seconds() - begin;
     }
     ms_blas_set_threads(1);
@@ -32,6 +31,6 @@ double ms_cpu_sgemm(const ms_cpu_product *product, int n_threads) {
 }
 
 double ms_cpu_sgemm_peak(int n_threads) {
-    const ms_cpu_product square = {1536, 1536, 1536, false, false};
+    const ms_cpu_gemm square = {1536, 1536, 1536, false, false};
     return ms_cpu_sgemm(&square, n_threads);
 }

@@ -40,7 +40,7 @@ static void gram_block(void *context, int64_t i_task, int i_thread) {
     block.n_columns = ms_min64(job->block, job->n - block.column);
     ms_tile_scratch scratch = MS_KERNEL(tile_scratch_at)(job->workspace + (size_t)i_thread * job->scratch_bytes,
                                                          job->block, job->block, job->depth);
-    MS_KERNEL(tile_product)(&block, &scratch);
+    MS_KERNEL(tile_gemm)(&block, &scratch);
     real *y = job->y + i_batch * job->n * job->n;
     bool diagonal = i_row == i_column;
     for (int64_t r = 0; r < block.n_rows; r++) {
@@ -56,7 +56,7 @@ static void gram_block(void *context, int64_t i_task, int i_thread) {
 }
 
 static gram_job prepare(const ms_cpu_call *call) {
-    const ms_factor *x = &call->product->left;
+    const ms_factor *x = &call->gemm->left;
     gram_job job = {
         .x = {call->in[0].data, ms_factor_stride(x), x->transposed},
         .y = call->out[0].data,
@@ -80,6 +80,6 @@ size_t MS_WORKSPACE(gram)(const ms_cpu_call *call) {
 ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
     gram_job job = prepare(call);
     if (!job.y) return MS_OK;
-    ms_pool_run(call->pool, call->product->batch * job.n_pairs, gram_block, &job);
+    ms_pool_run(call->pool, call->gemm->batch * job.n_pairs, gram_block, &job);
     return MS_OK;
 }

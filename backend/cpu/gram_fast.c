@@ -57,8 +57,8 @@ size_t MS_WORKSPACE(gram)(const ms_cpu_call *call) {
 }
 
 ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
-    const ms_factor *x = &call->product->left;
-    int64_t batch = call->product->batch;
+    const ms_factor *x = &call->gemm->left;
+    int64_t batch = call->gemm->batch;
     gram_job job = {
         .x = call->in[0].data,
         .y = call->out[0].data,

@@ -42,7 +42,7 @@ static void matmul_block(void *context, int64_t i_task, int i_thread) {
     block.n_columns = ms_min64(job->block_columns, job->n_columns - block.column);
     ms_tile_scratch scratch = MS_KERNEL(tile_scratch_at)(job->workspace + (size_t)i_thread * job->scratch_bytes,
                                                          job->n_rows, job->n_columns, job->depth);
-    MS_KERNEL(tile_product)(&block, &scratch);
+    MS_KERNEL(tile_gemm)(&block, &scratch);
     for (int64_t r = 0; r < block.n_rows; r++) {
         int64_t at = (i_batch * job->n_rows + block.row + r) * job->n_columns + block.column;
         finish_row(job, scratch.total + r * BLOCK_COLUMNS, job->c ? job->c + at : NULL, block.n_columns, job->y + at);
@@ -51,7 +51,7 @@ static void matmul_block(void *context, int64_t i_task, int i_thread) {
 
 static int64_t count_blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
 
-/* Even blocks, and at least four tasks a thread where the product is large enough to be worth it. */
+/* Even blocks, and at least four tasks a thread where the matmul is large enough to be worth it. */
 static void choose_blocks(matmul_job *job, int64_t batch, int n_threads) {
     int64_t rows = count_blocks(job->n_rows, BLOCK_ROWS), columns = count_blocks(job->n_columns, BLOCK_COLUMNS);
     int64_t wanted = n_threads > 1 ? 4 * (int64_t)n_threads : 1;
@@ -72,13 +72,13 @@ static void choose_blocks(matmul_job *job, int64_t batch, int n_threads) {
 }
 
 size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
-    const ms_factor *left = &call->product->left, *right = &call->product->right;
+    const ms_factor *left = &call->gemm->left, *right = &call->gemm->right;
     return (size_t)ms_pool_size(call->pool) * MS_KERNEL(tile_scratch_bytes)(left->n_rows, right->n_rows, left->depth);
 }
 
 ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
-    const ms_matrix_product *product = call->product;
-    const ms_factor *left = &product->left, *right = &product->right;
+    const ms_gemm *gemm = call->gemm;
+    const ms_factor *left = &gemm->left, *right = &gemm->right;
     matmul_job job = {
         .a = {call->in[0].data, ms_factor_stride(left), left->transposed},
         .b = {call->in[1].data, ms_factor_stride(right), right->transposed},
@@ -89,13 +89,13 @@ ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
         .n_rows = left->n_rows,
         .n_columns = right->n_rows,
         .depth = left->depth,
-        .alpha = (real)product->alpha,
-        .beta = (real)product->beta,
+        .alpha = (real)gemm->alpha,
+        .beta = (real)gemm->beta,
         .workspace = call->workspace,
     };
     job.scratch_bytes = MS_KERNEL(tile_scratch_bytes)(job.n_rows, job.n_columns, job.depth);
     if (!job.y) return MS_OK;
-    choose_blocks(&job, product->batch, ms_pool_size(call->pool));
-    ms_pool_run(call->pool, product->batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
+    choose_blocks(&job, gemm->batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, gemm->batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
     return MS_OK;
 }

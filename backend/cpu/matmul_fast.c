@@ -55,7 +55,7 @@ static void matmul_band(void *context, int64_t i_task, int i_thread) {
                 job->alpha, a, (blasint)job->stride_a, b, (blasint)job->stride_b, beta, y, (blasint)job->n_columns);
 }
 
-/* Bands of a multiple of 32 rows or columns, about one a thread and matrix; none where the product is too small to
+/* Bands of a multiple of 32 rows or columns, about one a thread and matrix; none where the matmul is too small to
    share. */
 static void choose_bands(matmul_job *job, int64_t batch, int n_threads) {
     int64_t work = job->n_rows * job->n_columns * job->depth;
@@ -73,8 +73,8 @@ size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
 }
 
 ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
-    const ms_matrix_product *product = call->product;
-    const ms_factor *left = &product->left, *right = &product->right;
+    const ms_gemm *gemm = call->gemm;
+    const ms_factor *left = &gemm->left, *right = &gemm->right;
     matmul_job job = {
         .a = call->in[0].data,
         .b = call->in[1].data,
@@ -89,11 +89,11 @@ ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
         .depth = left->depth,
         .transpose_a = left->transposed,
         .transpose_b = !right->transposed,
-        .alpha = product->alpha,
-        .beta = product->beta,
+        .alpha = gemm->alpha,
+        .beta = gemm->beta,
     };
     if (!job.y) return MS_OK;
-    choose_bands(&job, product->batch, ms_pool_size(call->pool));
-    ms_pool_run(call->pool, product->batch * job.n_bands, matmul_band, &job);
+    choose_bands(&job, gemm->batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, gemm->batch * job.n_bands, matmul_band, &job);
     return MS_OK;
 }

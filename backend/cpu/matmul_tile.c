@@ -67,7 +67,7 @@ static void tile_of_rows(int64_t n_rows, int64_t n_depth, const real *a, const r
     }
 }
 
-void MS_KERNEL(tile_product)(const ms_tile_block *block, const ms_tile_scratch *scratch) {
+void MS_KERNEL(tile_gemm)(const ms_tile_block *block, const ms_tile_scratch *scratch) {
     for (int64_t k = 0; k < block->depth; k += MS_DEPTH_CHUNK) {
         int64_t n_depth = ms_min64(MS_DEPTH_CHUNK, block->depth - k);
         MS_KERNEL(tile_pack)(&block->a, block->row, block->n_rows, k, n_depth, MS_TILE_ROWS, scratch->a);

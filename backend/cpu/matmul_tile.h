@@ -1,4 +1,4 @@
-/* One block of an exact matrix product, for matmul and gram: packs both operands chunk by chunk and runs register
+/* One block of an exact GEMM, for matmul and gram: packs both operands chunk by chunk and runs register
    tiles. */
 #ifndef MS_BACKEND_CPU_MATMUL_TILE_H
 #define MS_BACKEND_CPU_MATMUL_TILE_H
@@ -18,7 +18,7 @@ typedef struct ms_tile_scratch {
 } ms_tile_scratch;
 
 typedef struct ms_tile_block {
-    ms_tile_operand a, b;      /* rows of b are the columns of the product */
+    ms_tile_operand a, b;      /* rows of b are the columns of the matmul */
     int64_t row, n_rows;       /* n_rows <= BLOCK_ROWS */
     int64_t column, n_columns; /* n_columns <= BLOCK_COLUMNS */
     int64_t depth;
@@ -27,9 +27,9 @@ typedef struct ms_tile_block {
 
 /* total[r][c] = sum over k ascending in chunks of 512, unfused, each sum starting from its first term.  Row stride of
    total: BLOCK_COLUMNS.  Pure function of its arguments. */
-void MS_KERNEL(tile_product)(const ms_tile_block *block, const ms_tile_scratch *scratch);
+void MS_KERNEL(tile_gemm)(const ms_tile_block *block, const ms_tile_scratch *scratch);
 
-/* Bytes of scratch per thread for products of this size, a multiple of 64, and its layout at `base`. */
+/* Bytes of scratch per thread for matmuls of this size, a multiple of 64, and its layout at `base`. */
 size_t MS_KERNEL(tile_scratch_bytes)(int64_t n_rows, int64_t n_columns, int64_t depth);
 ms_tile_scratch MS_KERNEL(tile_scratch_at)(void *base, int64_t n_rows, int64_t n_columns, int64_t depth);
 

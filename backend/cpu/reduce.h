@@ -62,7 +62,7 @@ __attribute__((always_inline)) static inline real ms_block_terms(const real *a, 
 }
 
 static inline real ms_block_sum(const real *x, int64_t n) { return ms_block_terms(x, x, n, false); }
-static inline real ms_block_product(const real *a, const real *b, int64_t n) { return ms_block_terms(a, b, n, true); }
+static inline real ms_block_dot(const real *a, const real *b, int64_t n) { return ms_block_terms(a, b, n, true); }
 
 /* Sum of the block of terms [begin, begin + n), n <= 4096. */
 typedef real (*ms_block_function)(const void *context, int64_t begin, int64_t n);
@@ -87,7 +87,7 @@ static inline real ms_reduce_sum_block(const void *context, int64_t begin, int64
 }
 
 static inline real ms_reduce_square_block(const void *context, int64_t begin, int64_t n) {
-    return ms_block_product((const real *)context + begin, (const real *)context + begin, n);
+    return ms_block_dot((const real *)context + begin, (const real *)context + begin, n);
 }
 
 /* Sum, and sum of squares, of n >= 1 numbers. */

@@ -33,7 +33,7 @@ static void sum_squares_task(void *context, int64_t i_task, int i_thread) {
     ms_range range =
         ms_chunk_range(block - job->block_begin[p], MS_REDUCE_BLOCK, job->part_begin[p + 1] - job->part_begin[p]);
     const real *x = job->x + i_task / per_matrix * job->part_stride + job->part_begin[p] + range.begin;
-    job->blocks[i_task] = ms_block_product(x, x, range.end - range.begin);
+    job->blocks[i_task] = ms_block_dot(x, x, range.end - range.begin);
 }
 
 ms_status MS_KERNEL(sum_squares)(const ms_cpu_call *call) {

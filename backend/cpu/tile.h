@@ -1,7 +1,7 @@
 /* Register tiles shared by matmul, gram and attention: vector type, loads, and packing into panels.  Lanes are
    independent outputs, so the width of a vector never changes a bit; sums run along the depth only.
 
-   An operand is a matrix seen as rows (the index that survives the product) by depth (the summed index).  A panel holds
+   An operand is a matrix seen as rows (the index that survives the matmul) by depth (the summed index).  A panel holds
    `width` rows interleaved: panel[k * width + r].  Only for sources compiled with MS_REAL (see cpu_kernel.h). */
 #ifndef MS_BACKEND_CPU_TILE_H
 #define MS_BACKEND_CPU_TILE_H

@@ -102,11 +102,11 @@ static size_t cuda_f32_bytes(const ms_backend_device *device) { return (void)dev
 static int cuda_n_threads(const ms_backend_device *device) { return (void)device, 0; }
 /* Tensor cores take 10 fraction bits of an f32 (PTX ISA, "tf32") and cut their sums off (Fasi, Higham, Mikaitis &
    Pranesh, Numerical behavior of NVIDIA tensor cores, 2021).  Attention rounds to them (mma.cuh); what cuBLASLt does is
-   not documented, and handing f32 over as it is cuts off the rest.  Before compute capability 8.0 products stay in f32,
+   not documented, and handing f32 over as it is cuts off the rest.  Before compute capability 8.0 matmuls stay in f32,
    but attention on bf16 rounds its weights all the same. */
-static ms_product_rounding cuda_product_rounding(const ms_backend_device *device) {
-    if (device->context.limits.compute_major < 8) return (ms_product_rounding){.attention_weight = 0x1p-8};
-    return (ms_product_rounding){
+static ms_matmul_rounding cuda_matmul_rounding(const ms_backend_device *device) {
+    if (device->context.limits.compute_major < 8) return (ms_matmul_rounding){.attention_weight = 0x1p-8};
+    return (ms_matmul_rounding){
         .factor = 0x1p-10, .attention_factor = 0x1p-11, .attention_weight = 0x1p-8, .sum = 0x1p-23};
 }
 
@@ -149,7 +149,7 @@ static const ms_backend_impl cuda_impl = {
     .allocated_bytes = cuda_allocated_bytes,
     .f32_bytes = cuda_f32_bytes,
     .n_threads = cuda_n_threads,
-    .product_rounding = cuda_product_rounding,
+    .matmul_rounding = cuda_matmul_rounding,
     .allocate = cuda_allocate,
     .release = cuda_release,
     .upload = cuda_upload,

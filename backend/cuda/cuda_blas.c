@@ -27,12 +27,12 @@ typedef struct algorithm {
 struct ms_cuda_blas {
     const ms_cublas_lt *lt; /* borrowed */
     cublasLtHandle_t handle;
-    void *workspace; /* WORKSPACE_BYTES on the device; products run one after the other on one stream */
+    void *workspace; /* WORKSPACE_BYTES on the device; matmuls run one after the other on one stream */
     bool has_tf32;
     algorithm *algorithms; /* in the order of choosing */
 };
 
-/* cuBLASLt's objects for one product. */
+/* cuBLASLt's objects for one matmul. */
 typedef struct descriptors {
     cublasLtMatmulDesc_t operation;
     cublasLtMatrixLayout_t right, left, y; /* y: of c too */
@@ -86,25 +86,25 @@ static uint32_t alignment_of(const void *data, int64_t step, ms_dtype dtype) {
     return (uint32_t)(bits & (~bits + 1));
 }
 
-static algorithm_key key_of(const ms_cuda_blas_product *product) {
+static algorithm_key key_of(const ms_cuda_blas_gemm *gemm) {
     algorithm_key key;
     memset(&key, 0, sizeof key);
-    key.n_rows = product->left.n_rows;
-    key.n_columns = product->right.n_rows;
-    key.depth = product->depth;
-    key.batch = product->batch;
-    key.left_step = product->left.step;
-    key.right_step = product->right.step;
-    key.left_transposed = product->left.transposed;
-    key.right_transposed = product->right.transposed;
-    key.has_beta = product->c != NULL;
-    key.dtype = (uint32_t)product->dtype;
-    key.result_dtype = (uint32_t)product->result_dtype;
-    key.left_alignment = alignment_of(product->left.data, product->left.step, product->dtype);
-    key.right_alignment = alignment_of(product->right.data, product->right.step, product->dtype);
-    int64_t step = product->batch > 1 ? key.n_rows * key.n_columns : 0;
-    key.y_alignment = alignment_of(product->y, step, product->result_dtype);
-    key.c_alignment = product->c ? alignment_of(product->c, step, product->result_dtype) : key.y_alignment;
+    key.n_rows = gemm->left.n_rows;
+    key.n_columns = gemm->right.n_rows;
+    key.depth = gemm->depth;
+    key.batch = gemm->batch;
+    key.left_step = gemm->left.step;
+    key.right_step = gemm->right.step;
+    key.left_transposed = gemm->left.transposed;
+    key.right_transposed = gemm->right.transposed;
+    key.has_beta = gemm->c != NULL;
+    key.dtype = (uint32_t)gemm->dtype;
+    key.result_dtype = (uint32_t)gemm->result_dtype;
+    key.left_alignment = alignment_of(gemm->left.data, gemm->left.step, gemm->dtype);
+    key.right_alignment = alignment_of(gemm->right.data, gemm->right.step, gemm->dtype);
+    int64_t step = gemm->batch > 1 ? key.n_rows * key.n_columns : 0;
+    key.y_alignment = alignment_of(gemm->y, step, gemm->result_dtype);
+    key.c_alignment = gemm->c ? alignment_of(gemm->c, step, gemm->result_dtype) : key.y_alignment;
     return key;
 }
 
@@ -122,21 +122,20 @@ static ms_status make_layout(const ms_cublas_lt *lt, ms_dtype dtype, int64_t row
         "setting the step of a batch");
 }
 
-static ms_status make_factor_layout(const ms_cublas_lt *lt, const ms_cuda_blas_product *product,
+static ms_status make_factor_layout(const ms_cublas_lt *lt, const ms_cuda_blas_gemm *gemm,
                                     const ms_cuda_blas_factor *factor, cublasLtMatrixLayout_t *out) {
-    int64_t rows = factor->transposed ? product->depth : factor->n_rows;
-    int64_t columns = factor->transposed ? factor->n_rows : product->depth;
-    return make_layout(lt, product->dtype, rows, columns, product->batch, factor->step, out);
+    int64_t rows = factor->transposed ? gemm->depth : factor->n_rows;
+    int64_t columns = factor->transposed ? factor->n_rows : gemm->depth;
+    return make_layout(lt, gemm->dtype, rows, columns, gemm->batch, factor->step, out);
 }
 
-static ms_status make_operation(const ms_cuda_blas *blas, const ms_cuda_blas_product *product,
-                                cublasLtMatmulDesc_t *out) {
+static ms_status make_operation(const ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, cublasLtMatmulDesc_t *out) {
     const ms_cublas_lt *lt = blas->lt;
-    bool in_tf32 = product->dtype == MS_DTYPE_F32 && blas->has_tf32;
+    bool in_tf32 = gemm->dtype == MS_DTYPE_F32 && blas->has_tf32;
     cublasComputeType_t compute = in_tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-    cublasOperation_t right = product->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
-    cublasOperation_t left = product->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-    BLAS_TRY(lt->MatmulDescCreate(out, compute, CUDA_R_32F), "describing a product");
+    cublasOperation_t right = gemm->right.transposed ? CUBLAS_OP_N : CUBLAS_OP_T;
+    cublasOperation_t left = gemm->left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+    BLAS_TRY(lt->MatmulDescCreate(out, compute, CUDA_R_32F), "describing a matmul");
     BLAS_TRY(lt->MatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSA, &right, sizeof right),
              "setting a transpose");
     return blas_status(lt->MatmulDescSetAttribute(*out, CUBLASLT_MATMUL_DESC_TRANSB, &left, sizeof left),
@@ -163,13 +162,13 @@ static ms_status make_preference(const ms_cublas_lt *lt, const algorithm_key *ke
     return prefer_u32(lt, *out, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, key->y_alignment);
 }
 
-static ms_status make_descriptors(const ms_cuda_blas *blas, const ms_cuda_blas_product *product, descriptors *out) {
+static ms_status make_descriptors(const ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, descriptors *out) {
     const ms_cublas_lt *lt = blas->lt;
-    int64_t n_rows = product->left.n_rows, n_columns = product->right.n_rows;
-    MS_TRY(make_operation(blas, product, &out->operation));
-    MS_TRY(make_factor_layout(lt, product, &product->right, &out->right));
-    MS_TRY(make_factor_layout(lt, product, &product->left, &out->left));
-    return make_layout(lt, product->result_dtype, n_rows, n_columns, product->batch, n_rows * n_columns, &out->y);
+    int64_t n_rows = gemm->left.n_rows, n_columns = gemm->right.n_rows;
+    MS_TRY(make_operation(blas, gemm, &out->operation));
+    MS_TRY(make_factor_layout(lt, gemm, &gemm->right, &out->right));
+    MS_TRY(make_factor_layout(lt, gemm, &gemm->left, &out->left));
+    return make_layout(lt, gemm->result_dtype, n_rows, n_columns, gemm->batch, n_rows * n_columns, &out->y);
 }
 
 static void destroy_descriptors(const ms_cublas_lt *lt, descriptors *all) {
@@ -201,29 +200,28 @@ static ms_status choose(ms_cuda_blas *blas, const algorithm_key *key, descriptor
     return MS_OK;
 }
 
-static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, descriptors *all, cudaStream_t stream) {
-    algorithm_key key = key_of(product);
+static ms_status run(ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, descriptors *all, cudaStream_t stream) {
+    algorithm_key key = key_of(gemm);
     algorithm *entry = blas->algorithms;
     while (entry && memcmp(&entry->key, &key, sizeof key) != 0) entry = entry->next;
-    MS_TRY(make_descriptors(blas, product, all));
+    MS_TRY(make_descriptors(blas, gemm, all));
     if (!entry) MS_TRY(choose(blas, &key, all, &entry));
-    float beta = product->c ? product->beta : 0.0f;
-    return blas_status(blas->lt->Matmul(blas->handle, all->operation, &product->alpha, product->right.data, all->right,
-                                        product->left.data, all->left, &beta, product->c ? product->c : product->y,
-                                        all->y, product->y, all->y, &entry->chosen, blas->workspace, WORKSPACE_BYTES,
-                                        stream),
-                       "queueing a product");
+    float beta = gemm->c ? gemm->beta : 0.0f;
+    return blas_status(blas->lt->Matmul(blas->handle, all->operation, &gemm->alpha, gemm->right.data, all->right,
+                                        gemm->left.data, all->left, &beta, gemm->c ? gemm->c : gemm->y, all->y, gemm->y,
+                                        all->y, &entry->chosen, blas->workspace, WORKSPACE_BYTES, stream),
+                       "queueing a matmul");
 }
 
-ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream) {
+ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, cudaStream_t stream) {
     descriptors all = {NULL, NULL, NULL, NULL, NULL};
-    ms_status status = run(blas, product, &all, stream);
+    ms_status status = run(blas, gemm, &all, stream);
     destroy_descriptors(blas->lt, &all);
     if (status == MS_OK) return MS_OK;
-    return ms_status_note(status, "product of %s [%lld x %lld,%lld] and [%lld x %lld,%lld] in %s",
-                          ms_dtype_name(product->dtype), (long long)product->batch, (long long)product->left.n_rows,
-                          (long long)product->depth, (long long)product->batch, (long long)product->depth,
-                          (long long)product->right.n_rows, ms_dtype_name(product->result_dtype));
+    return ms_status_note(status, "matmul of %s [%lld x %lld,%lld] and [%lld x %lld,%lld] in %s",
+                          ms_dtype_name(gemm->dtype), (long long)gemm->batch, (long long)gemm->left.n_rows,
+                          (long long)gemm->depth, (long long)gemm->batch, (long long)gemm->depth,
+                          (long long)gemm->right.n_rows, ms_dtype_name(gemm->result_dtype));
 }
 
 /* A member of an algorithm's description; some are 16 bits wide, -1: cuBLASLt does not tell. */

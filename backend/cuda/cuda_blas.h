@@ -1,4 +1,4 @@
-/* Matrix products by cuBLASLt, for `fast` numerics. */
+/* Matmuls by cuBLASLt, for `fast` numerics. */
 #ifndef MS_BACKEND_CUDA_CUDA_BLAS_H
 #define MS_BACKEND_CUDA_CUDA_BLAS_H
 
@@ -18,7 +18,7 @@ typedef struct ms_cuda_blas_factor {
 } ms_cuda_blas_factor;
 
 /* y = alpha * left right^T + beta * c; y [batch, left.n_rows, right.n_rows], c likewise, NULL or y itself. */
-typedef struct ms_cuda_blas_product {
+typedef struct ms_cuda_blas_gemm {
     ms_cuda_blas_factor left, right;
     const void *c;
     void *y;
@@ -26,18 +26,18 @@ typedef struct ms_cuda_blas_product {
     float alpha, beta;
     ms_dtype dtype;        /* of both factors, f32 or bf16 */
     ms_dtype result_dtype; /* of y and c; f32 when the factors are */
-} ms_cuda_blas_product;
+} ms_cuda_blas_gemm;
 
 /* A handle of cuBLASLt with workspace of its own.  MS_UNSUPPORTED: the library cannot be loaded; MS_OUT_OF_MEMORY. */
 ms_status ms_cuda_blas_create(const ms_cuda_limits *limits, ms_cuda_memory *memory, ms_cuda_blas **out);
 void ms_cuda_blas_destroy(ms_cuda_memory *memory, ms_cuda_blas *blas); /* NULL is fine */
 
-/* Queues the product on the stream (or captures it).  Sums are f32; factors in f32 are rounded to TF32 where the device
+/* Queues the matmul on the stream (or captures it).  Sums are f32; factors in f32 are rounded to TF32 where the device
    has tensor cores for it (compute capability 8.0).  The algorithm is the first that cuBLASLt's heuristic offers
    without reductions through atomics or in the output; it is kept for shape, dtypes and alignments until the device is
-   closed, so a product always has the same bits.  MS_UNSUPPORTED: cuBLASLt has no algorithm, with the sizes.  Not
+   closed, so a matmul always has the same bits.  MS_UNSUPPORTED: cuBLASLt has no algorithm, with the sizes.  Not
    thread-safe. */
-ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_product *product, cudaStream_t stream);
+ms_status ms_cuda_blas_run(ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, cudaStream_t stream);
 
 /* Tells the algorithms that were chosen, from number `first` on, a line each; returns how many there are. */
 int ms_cuda_blas_choices(const ms_cuda_blas *blas, int first, void (*tell)(void *context, const char *line),

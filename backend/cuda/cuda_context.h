@@ -12,7 +12,7 @@ extern "C" {
 
 typedef struct ms_cuda_context {
     int index;     /* of "cuda:<index>" */
-    char name[64]; /* of the product, for messages */
+    char name[64]; /* of the device, for messages */
     ms_cuda_limits limits;
     cudaStream_t stream;      /* programs and uploads, in order */
     cudaStream_t copy_stream; /* downloads, which wait for the last write to their buffer and for nothing else */

@@ -29,12 +29,12 @@ typedef struct ms_cuda_blas ms_cuda_blas; /* cuBLASLt handle, workspace and chos
 typedef struct ms_cuda_call {
     ms_op op;
     const ms_attributes *attributes;
-    const ms_operand *in;             /* [MS_MAX_INPUTS] */
-    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
-    const ms_matrix_product *product; /* of matmul and gram */
-    const float *step_scalars;        /* device address, NULL when the graph has none */
-    void *workspace;                  /* device address, 256-byte aligned; what the workspace function asked for */
-    ms_numerics numerics;             /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
+    const ms_operand *in;      /* [MS_MAX_INPUTS] */
+    const ms_operand *out;     /* [MS_MAX_OUTPUTS], may be the storage of an input where ops.def says ALIAS */
+    const ms_gemm *gemm;       /* of matmul and gram */
+    const float *step_scalars; /* device address, NULL when the graph has none */
+    void *workspace;           /* device address, 256-byte aligned; what the workspace function asked for */
+    ms_numerics numerics;      /* MS_NUMERICS_EXACT or MS_NUMERICS_FAST */
     cudaStream_t stream;
     const ms_cuda_limits *limits;
     ms_cuda_blas *blas;

@@ -48,7 +48,7 @@ static ms_cuda_call call_of(ms_backend_program *program, int32_t i) {
                           .attributes = &resolved->attributes,
                           .in = resolved->in,
                           .out = resolved->out,
-                          .product = &resolved->product,
+                          .gemm = &resolved->gemm,
                           .step_scalars =
                               program->variables && step_scalars >= 0 ? program->variables[step_scalars] : NULL,
                           .workspace = device->arena.workspace,

@@ -1,7 +1,7 @@
 /* Arithmetic and memory traffic of nodes: the rules that ops.def names.  One add, multiply, division or elementary
    function counts as 1. */
 #include "backend/ir/passes.h"
-#include "backend/ir/product.h"
+#include "backend/ir/gemm.h"
 
 /* The cost of a node; flops: the number in its op's row of ops.def.  A rule without a definition does not link. */
 typedef ms_cost (*cost_rule)(const ms_graph *graph, const ms_node *node, double flops);
@@ -86,25 +86,25 @@ static ms_cost contraction(const ms_graph *graph, const ms_node *node, double co
     return (ms_cost){contraction_flops + other_flops, contraction_flops, all_bytes(graph, node)};
 }
 
-static ms_matrix_product product_of(const ms_graph *graph, const ms_node *node) {
+static ms_gemm product_of(const ms_graph *graph, const ms_node *node) {
     const ms_shape *left = &ms_graph_tensor(graph, node->inputs[0])->shape;
     const ms_shape *right = node->op == MS_OP_GRAM ? left : &ms_graph_tensor(graph, node->inputs[1])->shape;
-    return ms_matrix_product_of(node->op, &node->attributes, left, right);
+    return ms_gemm_of(node->op, &node->attributes, left, right);
 }
 
 /* A multiply-add counts as 2; so does beta c. */
 ms_cost ms_cost_matmul(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_matrix_product product = product_of(graph, node);
+    ms_gemm gemm = product_of(graph, node);
     double results = count(graph, node->outputs[0]);
-    return contraction(graph, node, 2 * results * (double)product.left.depth,
+    return contraction(graph, node, 2 * results * (double)gemm.left.depth,
                        flops + (has_input(node, 2) ? 2 * results : 0));
 }
 
 /* n (n + 1) / 2 numbers: the other half is the same. */
 ms_cost ms_cost_gram(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_matrix_product product = product_of(graph, node);
-    double side = (double)product.left.n_rows, results = (double)product.batch * side * (side + 1) / 2;
-    return contraction(graph, node, 2 * (results * (double)product.left.depth), flops);
+    ms_gemm gemm = product_of(graph, node);
+    double side = (double)gemm.left.n_rows, results = (double)gemm.batch * side * (side + 1) / 2;
+    return contraction(graph, node, 2 * (results * (double)gemm.left.depth), flops);
 }
 
 /* Visible pairs of query and key over all sequences and heads. */

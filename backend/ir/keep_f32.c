@@ -1,5 +1,5 @@
-/* No rounding to bf16 between a product and its use in f32.  Meant for gradients of weights, which no block repeats.  A
-   forward product that is used in bf16 and cast to f32 as well may be rounded in one and kept in the other of a block
+/* No rounding to bf16 between a matmul and its use in f32.  Meant for gradients of weights, which no block repeats.  A
+   forward matmul that is used in bf16 and cast to f32 as well may be rounded in one and kept in the other of a block
    and its repeat; a builder that wants f32 there should ask for it. */
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 typedef struct keeper {
     ms_rewrite rewrite;
     bool *kept;        /* [tensors of source] bf16 results of matmuls that stay f32 */
-    bool *used_in_f32; /* [tensors of source] a live node casts it to f32 or accumulates it in a kept product */
+    bool *used_in_f32; /* [tensors of source] a live node casts it to f32 or accumulates it in a kept matmul */
     bool *used;        /* [tensors of source] a live node uses it otherwise */
 } keeper;
 
@@ -21,7 +21,7 @@ static bool is_cast_to_f32(const ms_node *node) {
     return node->op == MS_OP_CAST && node->attributes.cast.dtype == MS_DTYPE_F32;
 }
 
-/* Backwards, so that all uses of a result are known before its product. */
+/* Backwards, so that all uses of a result are known before its matmul. */
 static void find_kept(keeper *k) {
     const ms_graph *graph = k->rewrite.source;
     for (int i = ms_graph_n_nodes(graph) - 1; i >= 0; i--) {
@@ -40,22 +40,22 @@ static void find_kept(keeper *k) {
     }
 }
 
-/* The product in f32; what it accumulates is widened unless it was kept too. */
-static void add_product(keeper *k, const ms_node *node) {
+/* The matmul in f32; what it accumulates is widened unless it was kept too. */
+static void add_matmul(keeper *k, const ms_node *node) {
     ms_graph *graph = k->rewrite.target;
     ms_tensor in[3] = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
     for (int i = 0; i < node->n_inputs; i++) in[i] = ms_rewrite_map(&k->rewrite, node->inputs[i]);
     ms_graph_set_block(graph, node->block);
     ms_graph_set_recomputed(graph, node->recomputed != 0);
     if (in[2] != MS_NO_TENSOR && !k->kept[node->inputs[2]]) in[2] = ms_cast(graph, in[2], MS_DTYPE_F32);
-    ms_matmul_attributes product = node->attributes.matmul;
-    product.dtype = MS_DTYPE_F32;
-    k->rewrite.map[node->outputs[0]] = ms_matmul(graph, in[0], in[1], in[2], &product);
+    ms_matmul_attributes attributes = node->attributes.matmul;
+    attributes.dtype = MS_DTYPE_F32;
+    k->rewrite.map[node->outputs[0]] = ms_matmul(graph, in[0], in[1], in[2], &attributes);
 }
 
 static void add_node(keeper *k, const ms_node *node) {
     if (is_product_in_bf16(node) && k->kept[node->outputs[0]])
-        add_product(k, node);
+        add_matmul(k, node);
     else if (is_cast_to_f32(node) && k->kept[node->inputs[0]])
         k->rewrite.map[node->outputs[0]] = ms_rewrite_map(&k->rewrite, node->inputs[0]);
     else

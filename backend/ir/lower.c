@@ -38,8 +38,8 @@ static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin,
     ms_cross_entropy(graph, logits, targets, node->attributes.tied_cross_entropy.scale, &losses, &dlogits);
     if (rewrite->live[node->outputs[0]]) parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
     if (rewrite->live[node->outputs[1]]) {
-        ms_matmul_attributes product = {false, false, 1, 0, info.dtype};
-        ms_tensor dh = ms_matmul(graph, dlogits, e, MS_NO_TENSOR, &product);
+        ms_matmul_attributes attributes = {false, false, 1, 0, info.dtype};
+        ms_tensor dh = ms_matmul(graph, dlogits, e, MS_NO_TENSOR, &attributes);
         parts->dh = put_rows(graph, parts->dh, dh, begin, shape);
     }
     if (rewrite->live[node->outputs[2]])

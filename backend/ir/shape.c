@@ -4,7 +4,7 @@
    data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Products alone mix
    dtypes and name that of their result. */
 #include "backend/ir/graph.h"
-#include "backend/ir/product.h"
+#include "backend/ir/gemm.h"
 
 typedef struct rule_call {
     ms_op op;
@@ -68,7 +68,7 @@ static ms_status want_data_matrix(const rule_call *call, ms_shape *out_shape) {
     return want_rank(call, 0, 2);
 }
 
-/* The result's dtype of a product. */
+/* The result's dtype of a matmul. */
 static ms_status check_result(const rule_call *call, ms_dtype dtype) {
     if (dtype == MS_DTYPE_F32 || dtype == MS_DTYPE_BF16) return MS_OK;
     return MS_FAIL(MS_INVALID, "%s: a result in %s, must be f32 or bf16", call->name, ms_dtype_name(dtype));
@@ -280,12 +280,11 @@ static ms_status infer_matmul(const rule_call *call) {
     MS_TRY(want_number(call, 1));
     MS_TRY(check_result(call, matmul->dtype));
     const ms_shape *a = &call->in[0]->shape, *b = &call->in[1]->shape;
-    ms_matrix_product product = ms_matrix_product_of(MS_OP_MATMUL, call->attributes, a, b);
-    int64_t m = product.left.n_rows, n = product.right.n_rows;
+    ms_gemm gemm = ms_gemm_of(MS_OP_MATMUL, call->attributes, a, b);
+    int64_t m = gemm.left.n_rows, n = gemm.right.n_rows;
     int rank_a = a->rank, rank_b = b->rank;
     bool batches_fit = rank_a == 2 || rank_b == 2 || a->dim[0] == b->dim[0];
-    if (product.left.depth != product.right.depth || !batches_fit || rank_a < 2 || rank_a > 3 || rank_b < 2 ||
-        rank_b > 3)
+    if (gemm.left.depth != gemm.right.depth || !batches_fit || rank_a < 2 || rank_a > 3 || rank_b < 2 || rank_b > 3)
         return MS_FAIL(MS_INVALID, "matmul: %s%s times %s%s does not fit", ms_shape_text(a, a_text, sizeof a_text),
                        matmul->transpose_a ? " transposed" : "", ms_shape_text(b, b_text, sizeof b_text),
                        matmul->transpose_b ? " transposed" : "");

@@ -48,7 +48,7 @@ static uint32_t max_invocations(const VkPhysicalDeviceLimits *limits) {
     return wanted >= MS_VULKAN_FEWEST_INVOCATIONS && wanted < most ? (uint32_t)wanted : most;
 }
 
-/* Workgroups that keep the device busy.  MUONSCOPE_VULKAN_WORKGROUPS: another number, to test tiles that small products
+/* Workgroups that keep the device busy.  MUONSCOPE_VULKAN_WORKGROUPS: another number, to test tiles that small matmuls
    would not take. */
 static uint32_t busy_workgroups(bool is_cpu) {
     enum { GPU = 256, CPU = 16 };

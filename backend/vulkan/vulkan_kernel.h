@@ -20,9 +20,9 @@ typedef struct ms_vulkan_encoder ms_vulkan_encoder; /* collects the dispatches o
 typedef struct ms_vulkan_call {
     ms_op op;
     const ms_attributes *attributes;
-    const ms_operand *in;             /* [MS_MAX_INPUTS] */
-    const ms_operand *out;            /* [MS_MAX_OUTPUTS], may be the place of an input where ops.def says ALIAS */
-    const ms_matrix_product *product; /* of matmul and gram */
+    const ms_operand *in;  /* [MS_MAX_INPUTS] */
+    const ms_operand *out; /* [MS_MAX_OUTPUTS], may be the place of an input where ops.def says ALIAS */
+    const ms_gemm *gemm;   /* of matmul and gram */
     const ms_vulkan_limits *limits;
     ms_vulkan_encoder *encoder;
 } ms_vulkan_call;

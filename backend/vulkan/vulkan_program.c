@@ -38,7 +38,7 @@ static ms_status encode_call(ms_backend_program *program, ms_op_call *resolved) 
                            .attributes = &resolved->attributes,
                            .in = resolved->in,
                            .out = resolved->out,
-                           .product = &resolved->product,
+                           .gemm = &resolved->gemm,
                            .limits = &program->device->limits,
                            .encoder = &program->encoder};
     program->encoder.node = resolved->node;

@@ -9,7 +9,7 @@
 #include "backend/vulkan/vulkan_status.h"
 #include "backend/vulkan/vulkan_validation.h"
 
-/* About 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of that.  Exact products run at a
+/* About 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of that.  Exact matmuls run at a
    fraction of such rates, and are still far from a watchdog. */
 typedef struct part_limits {
     double flops, bytes;

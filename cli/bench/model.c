@@ -44,8 +44,8 @@ static ms_dtype input_dtype(const ms_graph *graph, const ms_node *node, int i) {
     return ms_graph_tensor(graph, node->inputs[i])->dtype;
 }
 
-/* FLOP/s of a node's products: see ms_target_backend. */
-static double product_rate(const ms_bench_target *target, const ms_graph *graph, const ms_node *node) {
+/* FLOP/s of a node's matmuls: see ms_target_backend. */
+static double matmul_rate(const ms_bench_target *target, const ms_graph *graph, const ms_node *node) {
     double rate = target->tf32;
     bool is_bf16 = input_dtype(graph, node, 0) == MS_DTYPE_BF16;
     if (node->op == MS_OP_MATMUL) is_bf16 = is_bf16 && input_dtype(graph, node, 1) == MS_DTYPE_BF16;
@@ -86,9 +86,9 @@ static ms_modelled_work work_of(const ms_bench_target *target, const ms_graph *g
     work.n_kernels = 1;
     work.flops = cost.flops;
     work.bytes = bytes_of(graph, node, cost.bytes);
-    double products = 0, others = (cost.flops - cost.contraction_flops) / (1e12 * target->f32);
-    if (cost.contraction_flops > 0) products = cost.contraction_flops / product_rate(target, graph, node);
-    double arithmetic = products > others ? products : others, memory = work.bytes / (1e9 * target->bandwidth);
+    double matmuls = 0, others = (cost.flops - cost.contraction_flops) / (1e12 * target->f32);
+    if (cost.contraction_flops > 0) matmuls = cost.contraction_flops / matmul_rate(target, graph, node);
+    double arithmetic = matmuls > others ? matmuls : others, memory = work.bytes / (1e9 * target->bandwidth);
     work.seconds = arithmetic > memory ? arithmetic : memory;
     work.seconds_on_memory = arithmetic > memory ? 0 : memory;
     return work;
@@ -157,14 +157,14 @@ static void print_assumptions(const ms_bench_target *target, double launch_us, F
     if (target->tf32 > 0) fprintf(out, ", %.1f TF32", target->tf32);
     if (target->bf16 > 0) fprintf(out, ", %.1f BF16", target->bf16);
     fprintf(out, " (dense, f32 sums), %.0f GB/s\n             %s\n", target->bandwidth, target->source);
-    const char *arithmetic = "products, gram and attention on the matrix units: bf16 where all factors are, else TF32";
+    const char *arithmetic = "matmuls, gram and attention on the matrix units: bf16 where all factors are, else TF32";
     if (target->backend == MS_TARGET_VULKAN)
         arithmetic = "everything on the ordinary units, as the Vulkan backend does it; bf16 saves memory only";
     else if (target->tf32 <= 0)
         arithmetic = "everything on the ordinary units: the matrix units know neither TF32 nor bf16";
     fprintf(out, "arithmetic   %s\n", arithmetic);
     fprintf(out,
-            "time         per node the longest of: products / matrix rate, other arithmetic / f32 rate, bytes / "
+            "time         per node the longest of: matmuls / matrix rate, other arithmetic / f32 rate, bytes / "
             "bandwidth;\n             nodes one after the other; every input read and every output written once, no "
             "cache kept between nodes\n");
     fprintf(

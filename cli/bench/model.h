@@ -8,7 +8,7 @@
 #include "cli/config/config.h"
 #include "train/trainer.h"
 
-/* As backend/cuda and backend/vulkan compute `fast`: on CUDA products, gram and attention run on the matrix units, in
+/* As backend/cuda and backend/vulkan compute `fast`: on CUDA matmuls, gram and attention run on the matrix units, in
    bf16 where all factors are bf16, else in TF32; on Vulkan everything runs on the ordinary units. */
 typedef enum ms_target_backend { MS_TARGET_CUDA, MS_TARGET_VULKAN } ms_target_backend;
 

@@ -184,16 +184,15 @@ static ms_status measure_limit(ms_bench_meter *meter, const bench_case *c, doubl
 }
 
 /* Sums over the matmuls of a training step (every row of more than 1 row of output but the square ones): what the op
-   took, and what it would take at the limit and by sgemm on the same products. */
+   took, and what it would take at the limit and by sgemm on the same matmuls. */
 typedef struct training_matmuls {
     double seconds, peak_seconds, twin_seconds;
 } training_matmuls;
 
-/* OpenBLAS's own sgemm on the product of a matmul case, 0 on other devices. */
+/* OpenBLAS's own sgemm on the matmul of a matmul case, 0 on other devices. */
 static double measure_twin(const ms_bench_meter *meter, const bench_case *c) {
-    const ms_cpu_product product = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
-    return c->op == MS_OP_MATMUL && meter->peak.is_cpu ? ms_cpu_sgemm(&product, ms_device_threads(meter->peak.device))
-                                                       : 0;
+    const ms_cpu_gemm gemm = {c->m, c->n, c->k, c->transpose_a, c->transpose_b};
+    return c->op == MS_OP_MATMUL && meter->peak.is_cpu ? ms_cpu_sgemm(&gemm, ms_device_threads(meter->peak.device)) : 0;
 }
 
 /* What was measured of one case. */
@@ -217,7 +216,7 @@ static void print_case(const ms_bench_meter *meter, const bench_case *c, const b
     double rate = 1e-9 * (contraction ? result->report.contraction_flops : result->report.bytes) / result->seconds;
     char beside[64] = "";
     if (result->twin > 0)
-        snprintf(beside, sizeof beside, ", %.2f of sgemm on this product %.1f", rate / result->twin, result->twin);
+        snprintf(beside, sizeof beside, ", %.2f of sgemm on this matmul %.1f", rate / result->twin, result->twin);
     fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", ms_op_get(c->op)->name, c->name,
             1e3 * result->seconds, rate, contraction ? "GFLOP/s" : "GB/s", result->limit > 0 ? rate / result->limit : 0,
             contraction ? meter->peak.name : meter->bytes_name, result->limit, beside);
@@ -254,7 +253,7 @@ static ms_status run_table(ms_bench_meter *meter, FILE *out) {
     training_matmuls sums = {0, 0, 0};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) MS_TRY(run_case(meter, &table[i], &sums, out));
     fprintf(out, "matmuls of a training step together: %.2f of %s", sums.peak_seconds / sums.seconds, meter->peak.name);
-    if (sums.twin_seconds > 0) fprintf(out, ", %.2f of sgemm on these products", sums.twin_seconds / sums.seconds);
+    if (sums.twin_seconds > 0) fprintf(out, ", %.2f of sgemm on these matmuls", sums.twin_seconds / sums.seconds);
     fprintf(out, "\n");
     return MS_OK;
 }

@@ -63,7 +63,7 @@ static void drop_bounds(expectation *e) {
     }
 }
 
-/* Where devices round products differently, their bounds differ. */
+/* Where devices round matmuls differently, their bounds differ. */
 static ms_status make_bounds(const ms_verify_subject *subject, expectation *e) {
     drop_bounds(e);
     bool fast = subject->numerics == MS_NUMERICS_FAST;

@@ -36,11 +36,11 @@ static const run_variant variants[] = {
      false},
 };
 
-/* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its products, at
+/* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its matmuls, at
    most 4 sqrt(K) u relative to the magnitudes, K <= 128 here: 2^-18.5; more where a device rounds factors.  How far
    losses then drift apart is a property of the model and the optimizer, so it is measured: the exact run again, each
    weight moved by that much, up or down, before every step. A fast run may drift 8 times as far, plus 2^-16 of the loss
-   for the sums behind the last product.  With bf16 storage a result that falls on the other side of a rounding boundary
+   for the sums behind the last matmul.  With bf16 storage a result that falls on the other side of a rounding boundary
    moves by 2^-8. */
 static const double noise_f32 = 0x1p-18, noise_bf16 = 0x1p-8, drift_factor = 8, loss_error = 0x1p-16;
 enum { PRODUCT_DEPTH = 128 };
@@ -58,7 +58,7 @@ typedef struct expectation {
     const run_variant *variant;
     ms_config config; /* device cpu, exact, one thread */
     ms_verify_outcome exact, noisy;
-    double product_error; /* of the subject that the noise was made for, 0: none yet */
+    double matmul_error; /* of the subject that the noise was made for, 0: none yet */
 } expectation;
 
 /* ---- runs ---- */
@@ -260,13 +260,13 @@ static ms_status check_halves(const runs *all, const expectation *e, ms_verify_s
     return MS_OK;
 }
 
-/* The noisy run for a subject's products. */
+/* The noisy run for a subject's matmuls. */
 static ms_status add_noise(const runs *all, const ms_verify_subject *subject, expectation *e) {
-    const ms_product_rounding *rounding = &subject->rounding;
-    double error = fmax(noise_f32, ms_case_product_growth(rounding, rounding->factor, rounding->factor, PRODUCT_DEPTH));
-    if (error == e->product_error) return MS_OK;
+    const ms_matmul_rounding *rounding = &subject->rounding;
+    double error = fmax(noise_f32, ms_case_matmul_growth(rounding, rounding->factor, rounding->factor, PRODUCT_DEPTH));
+    if (error == e->matmul_error) return MS_OK;
     ms_verify_outcome_finish(&e->noisy);
-    e->product_error = error;
+    e->matmul_error = error;
     double noise = e->config.train.storage == MS_DTYPE_BF16 ? fmax(noise_bf16, error) : error;
     ms_verify_segment segment = {.folder = all->folder, .device = all->cpu, .config = &e->config, .noise = noise};
     MS_TRY_NOTE(run_whole(all, &segment, &e->noisy), "%s with noise", e->variant->name);

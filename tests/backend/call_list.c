@@ -1,4 +1,4 @@
-/* The list of calls that backends run: what each operand is and where it lies, sizes of products, what a run writes,
+/* The list of calls that backends run: what each operand is and where it lies, sizes of matmuls, what a run writes,
    addresses, texts for messages, times. */
 #include "backend/call_list.h"
 
@@ -30,7 +30,7 @@ static void add_variable(fixture *f, const char *name, ms_variable_kind kind, ms
     ck_assert_int_eq(index, want);
 }
 
-/* Nodes: 0 product = 2 a w[1]^T, 1 scaled = step scalar 1 * product (in place), 2 its assignment, 3 square = w[0]^T
+/* Nodes: 0 matmul = 2 a w[1]^T, 1 scaled = step scalar 1 * matmul (in place), 2 its assignment, 3 square = w[0]^T
    w[0], 4 its assignment, 5 rms_norm of which rstd is not wanted, 6 the assignment of its result. */
 static fixture make(size_t f32_bytes) {
     fixture f;
@@ -45,10 +45,10 @@ static fixture make(size_t f32_bytes) {
     CHECK_OK(ms_graph_create(f.variables, SCALARS, &f.graph));
     ms_graph *g = f.graph;
     ms_graph_set_block(g, 2);
-    ms_tensor product = ms_matmul(g, ms_view_all(g, A), ms_view_slice(g, W, 1), MS_NO_TENSOR,
-                                  &(ms_matmul_attributes){false, true, 2, 0, MS_DTYPE_F32}),
+    ms_tensor matmul = ms_matmul(g, ms_view_all(g, A), ms_view_slice(g, W, 1), MS_NO_TENSOR,
+                                 &(ms_matmul_attributes){false, true, 2, 0, MS_DTYPE_F32}),
               y, rstd;
-    ms_tensor scaled = ms_axpby(g, ms_step_scalar(1, 1), product, ms_constant(0), MS_NO_TENSOR);
+    ms_tensor scaled = ms_axpby(g, ms_step_scalar(1, 1), matmul, ms_constant(0), MS_NO_TENSOR);
     ms_assign(g, scaled, ms_view_all(g, SUM));
     ms_graph_set_block(g, -1);
     ms_assign(g, ms_gram(g, ms_view_slice(g, W, 0), true), ms_view_all(g, SQUARE));
@@ -104,7 +104,7 @@ END_TEST
 
 START_TEST(products_have_their_sizes) {
     fixture f = make(4);
-    const ms_matrix_product *matmul = &f.list->calls[0].product, *gram = &f.list->calls[3].product;
+    const ms_gemm *matmul = &f.list->calls[0].gemm, *gram = &f.list->calls[3].gemm;
     ck_assert_int_eq(matmul->batch, 3);
     ck_assert_int_eq(matmul->left.n_rows, 2);
     ck_assert_int_eq(matmul->right.n_rows, 4);
@@ -122,7 +122,7 @@ START_TEST(products_have_their_sizes) {
     ck_assert_int_eq(gram->left.depth, 4);
     ck_assert(gram->left.transposed && gram->right.transposed && gram->symmetric && gram->alpha == 1);
     ck_assert_int_eq(ms_factor_stride(&gram->left), 5);
-    ck_assert_int_eq(f.list->calls[1].product.batch, 0);
+    ck_assert_int_eq(f.list->calls[1].gemm.batch, 0);
     ck_assert(f.list->calls[0].cost.contraction_flops == 2.0 * 3 * 2 * 4 * 5);
     ck_assert(f.list->calls[3].cost.contraction_flops == 2.0 * 15 * 4);
     finish(&f);
@@ -136,16 +136,16 @@ START_TEST(transposes_change_no_size) {
         memset(&attributes, 0, sizeof attributes);
         attributes.matmul = (ms_matmul_attributes){(i & 1) != 0, (i & 2) != 0, 1, 0, MS_DTYPE_F32};
         ms_shape a = i & 1 ? ms_shape_3(3, 5, 2) : ms_shape_3(3, 2, 5), b = i & 2 ? ms_shape_2(4, 5) : ms_shape_2(5, 4);
-        ms_matrix_product product = ms_matrix_product_of(MS_OP_MATMUL, &attributes, &a, &b);
-        ck_assert_int_eq(product.left.n_rows, 2);
-        ck_assert_int_eq(product.right.n_rows, 4);
-        ck_assert_int_eq(product.left.depth, 5);
-        ck_assert_int_eq(product.right.depth, 5);
-        ck_assert_int_eq(product.left.transposed, (i & 1) != 0);
-        ck_assert_int_eq(product.right.transposed, (i & 2) == 0);
-        ck_assert_int_eq(ms_factor_stride(&product.left), a.dim[2]);
-        ck_assert_int_eq(ms_factor_stride(&product.right), b.dim[1]);
-        ck_assert_int_eq(product.batch, 3);
+        ms_gemm gemm = ms_gemm_of(MS_OP_MATMUL, &attributes, &a, &b);
+        ck_assert_int_eq(gemm.left.n_rows, 2);
+        ck_assert_int_eq(gemm.right.n_rows, 4);
+        ck_assert_int_eq(gemm.left.depth, 5);
+        ck_assert_int_eq(gemm.right.depth, 5);
+        ck_assert_int_eq(gemm.left.transposed, (i & 1) != 0);
+        ck_assert_int_eq(gemm.right.transposed, (i & 2) == 0);
+        ck_assert_int_eq(ms_factor_stride(&gemm.left), a.dim[2]);
+        ck_assert_int_eq(ms_factor_stride(&gemm.right), b.dim[1]);
+        ck_assert_int_eq(gemm.batch, 3);
     }
 }
 END_TEST

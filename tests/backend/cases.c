@@ -86,13 +86,13 @@ START_TEST(compares_with_bounds) {
 }
 END_TEST
 
-static const ms_product_rounding tensor_cores = {
+static const ms_matmul_rounding tensor_cores = {
     .factor = 0x1p-10, .attention_factor = 0x1p-11, .attention_weight = 0x1p-8, .sum = 0x1p-23};
-static const ms_product_rounding plain_f32 = {0, 0, 0, 0};
+static const ms_matmul_rounding plain_f32 = {0, 0, 0, 0};
 
 /* [1,3] times [3,7] whose elements are all x, computed with factors cut down to 1: whether the bound allows it, and the
    error over the bound. */
-static bool allows_ones(float x, const ms_product_rounding *rounding, double *out_worst) {
+static bool allows_ones(float x, const ms_matmul_rounding *rounding, double *out_worst) {
     ms_op_case test;
     float a[3] = {x, x, x}, b[21], have[7];
     double oracle_values[7], *bounds[MS_MAX_OUTPUTS];
@@ -123,7 +123,7 @@ START_TEST(product_bound_is_reached) {
 END_TEST
 
 /* The oracle's output 0 of a case with one element moved: by as little as its bound forbids, and by one step less. */
-static void check_smallest_error(ms_device *device, const ms_op_case *test, const ms_product_rounding *rounding) {
+static void check_smallest_error(ms_device *device, const ms_op_case *test, const ms_matmul_rounding *rounding) {
     ms_case_program *program;
     ms_case_values values;
     ms_case_finding finding;

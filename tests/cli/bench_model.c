@@ -74,10 +74,10 @@ START_TEST(the_slowest_of_memory_and_arithmetic_bounds) {
     ms_modelled_step slow_memory = model(trainer, MS_TARGET_CUDA, 1e6, 1e6, 1e6, 1e-3);
     expect_near(slow_memory.total.seconds, slow_memory.total.bytes / 1e6);
     expect_near(slow_memory.total.seconds_on_memory, slow_memory.total.seconds);
-    /* Products and the rest run beside each other, so a node takes the longer of two parts of its FLOPs. */
+    /* Matmuls and the rest run beside each other, so a node takes the longer of two parts of its FLOPs. */
     ms_modelled_step slow_units = model(trainer, MS_TARGET_CUDA, 1e-6, 1e-6, 1e-6, 1e12);
-    double all = slow_units.total.flops / 1e6, products = trainer->facts.contraction_flops / 1e6;
-    ck_assert(slow_units.total.seconds <= all && slow_units.total.seconds >= products);
+    double all = slow_units.total.flops / 1e6, matmuls = trainer->facts.contraction_flops / 1e6;
+    ck_assert(slow_units.total.seconds <= all && slow_units.total.seconds >= matmuls);
     ms_modelled_work matmul = slow_units.ops[MS_OP_MATMUL];
     ck_assert(matmul.seconds <= matmul.flops / 1e6 && matmul.seconds > 0.9 * matmul.flops / 1e6);
     ck_assert_double_eq(slow_units.ops[MS_OP_MATMUL].seconds_on_memory, 0);
@@ -93,7 +93,7 @@ START_TEST(matrix_units_count_where_the_backend_uses_them) {
         double plain = model(trainer, MS_TARGET_CUDA, 1e-3, 1e-3, 1e-3, 1e12).total.seconds;
         double tf32 = model(trainer, MS_TARGET_CUDA, 1e-3, 2e-3, 1e-3, 1e12).total.seconds;
         double bf16 = model(trainer, MS_TARGET_CUDA, 1e-3, 1e-3, 2e-3, 1e12).total.seconds;
-        ck_assert_double_lt(tf32, plain); /* bf16 storage too: Muon's products are f32 */
+        ck_assert_double_lt(tf32, plain); /* bf16 storage too: Muon's matmuls are f32 */
         if (i == F32_STORAGE) ck_assert_double_eq(bf16, plain);
         if (i == BF16_STORAGE) ck_assert_double_lt(bf16, plain);
         ck_assert_double_eq(model(trainer, MS_TARGET_CUDA, 1e-3, 0, 0, 1e12).total.seconds, plain);

@@ -1,7 +1,7 @@
 /* Calls of cuBLASLt.  What each promises is in NVIDIA's cublasLt.h; scalars are read from the host.
 
    An opaque handle is the address of an object of ours.  The one algorithm needs what alignment and workspace the
-   preference offers it, and a product that offers less is refused, so that a promise that is not kept shows. */
+   preference offers it, and a matmul that offers less is refused, so that a promise that is not kept shows. */
 #include <algorithm>
 #include <cstring>
 #include <cublasLt.h>
@@ -68,7 +68,7 @@ Matrices matrices(const void *data, const Layout &layout) {
     return x;
 }
 
-/* The product of these descriptors, without addresses and scalars. */
+/* The matmul of these descriptors, without addresses and scalars. */
 cublasStatus_t describe(cublasLtMatmulDesc_t operation_handle, const Layout &a, const Layout &b, const Layout &c,
                         const Layout &d, Gemm &gemm) {
     const Operation &operation = ours<Operation>(operation_handle);

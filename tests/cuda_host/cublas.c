@@ -1,4 +1,4 @@
-/* Products of cuBLAS and cuBLASLt: all transposes, strides, batches and types against a loop; promises that are not
+/* Matmuls of cuBLAS and cuBLASLt: all transposes, strides, batches and types against a loop; promises that are not
    kept. */
 #include <cublasLt.h>
 #include <cublas_v2.h>
@@ -118,7 +118,7 @@ static void run_blas(const batch *a, bool ta, const batch *b, bool tb, const bat
 }
 
 /* _i: bit 0 transposes a, 1 transposes b, 2 bf16, 3 cuBLASLt. */
-START_TEST(products) {
+START_TEST(matmuls) {
     bool ta = _i & 1, tb = _i & 2, bf16 = _i & 4;
     cudaDataType type = bf16 ? CUDA_R_16BF : CUDA_R_32F;
     batch a = ta ? new_batch(K, M, bf16, 1) : new_batch(M, K, bf16, 1);
@@ -201,7 +201,7 @@ static void run_short_operand(int unused) {
 }
 
 START_TEST(operands_outside_are_stopped) {
-    test_must_abort(run_host_operand, 0, "product: a at 0x");
+    test_must_abort(run_host_operand, 0, "gemm: a at 0x");
     test_must_abort(run_short_operand, 0, "with 64 bytes does not lie in an allocation of device memory");
 }
 END_TEST
@@ -209,7 +209,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("cuda_host cublas");
     TCase *tests = tcase_create("cublas");
-    tcase_add_loop_test(tests, products, 0, 16);
+    tcase_add_loop_test(tests, matmuls, 0, 16);
     tcase_add_test(tests, row_major_tf32_without_c);
     tcase_add_test(tests, bad_products_are_refused);
     tcase_add_test(tests, operands_outside_are_stopped);

@@ -37,10 +37,10 @@ void check_place(Runtime &runtime, const char *name, const Matrices &x, int64_t 
     if (x.n_rows == 0 || x.n_columns == 0) return;
     size_t size_bytes = extent_bytes(x, n_batches);
     if (!runtime.device.holds(x.data, size_bytes))
-        fatal("product: %s at %p with %zu bytes does not lie in an allocation of device memory", name, x.data,
+        fatal("gemm: %s at %p with %zu bytes does not lie in an allocation of device memory", name, x.data,
               size_bytes);
     if (reinterpret_cast<uintptr_t>(x.data) % size_of(x.type))
-        fatal("product: %s at %p is not aligned to an element", name, x.data);
+        fatal("gemm: %s at %p is not aligned to an element", name, x.data);
 }
 
 size_t index_of(const Matrices &x, int64_t row, int64_t column) {
@@ -131,8 +131,8 @@ cublasStatus_t submit_gemm(const Gemm &gemm, cudaStream_t stream) {
         if (gemm.beta != 0.0f) check_place(runtime, "c", gemm.c, gemm.n_batches);
         check_place(runtime, "the result", gemm.d, gemm.n_batches);
         if (gemm.workspace && !runtime.device.holds(gemm.workspace, gemm.workspace_bytes))
-            fatal("product: the workspace %p of %zu bytes is not device memory", gemm.workspace, gemm.workspace_bytes);
-        return runtime.submit(stream, "product", [gemm] { run_gemm(gemm); });
+            fatal("gemm: the workspace %p of %zu bytes is not device memory", gemm.workspace, gemm.workspace_bytes);
+        return runtime.submit(stream, "gemm", [gemm] { run_gemm(gemm); });
     });
     return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -1,4 +1,4 @@
-/* Matrix products of cuBLAS and cuBLASLt, computed by OpenBLAS when their stream runs. */
+/* Matmuls of cuBLAS and cuBLASLt, computed by OpenBLAS when their stream runs. */
 #ifndef MS_TESTS_CUDA_HOST_GEMM_H
 #define MS_TESTS_CUDA_HOST_GEMM_H
 

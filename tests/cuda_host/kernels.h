@@ -44,7 +44,7 @@ void bug_missing_barrier(float *x, int fixed, cudaStream_t stream);
 void bug_missing_copy_wait(float *x, int fixed, cudaStream_t stream);
 /* x[i] = i - 1 through shared memory within one warp, i < 32; __syncwarp is missing. */
 void bug_missing_warp_barrier(float *x, int fixed, cudaStream_t stream);
-/* A product of two 16 x 16 matrices in 2 steps; the barrier behind each step is missing. */
+/* A matmul of two 16 x 16 matrices in 2 steps; the barrier behind each step is missing. */
 void bug_missing_second_barrier(const float *a, float *x, int fixed, cudaStream_t stream);
 /* Half of the threads do not reach the barrier. */
 void bug_divergent_barrier(float *x, int fixed, cudaStream_t stream);

@@ -1,5 +1,5 @@
 /* cuBLASLt is loaded from the toolkit that the module was built with, and every function that is used is there.  Its
-   objects that describe products need no GPU. */
+   objects that describe matmuls need no GPU. */
 #include "backend/cuda/cublas_lt.h"
 
 #include <check.h>

@@ -1,4 +1,4 @@
-/* Storage in bf16: the dtypes that shape rules accept and give, those of gradients, products that keep their f32
+/* Storage in bf16: the dtypes that shape rules accept and give, those of gradients, matmuls that keep their f32
    result, costs and plans. */
 #include <check.h>
 #include <stdlib.h>
@@ -181,7 +181,7 @@ START_TEST(rules_take_and_give_bf16) {
 }
 END_TEST
 
-/* Any one input in the other dtype is refused, but for the operands of products and a scalar factor. */
+/* Any one input in the other dtype is refused, but for the operands of matmuls and a scalar factor. */
 START_TEST(rules_refuse_mixtures) {
     const rule_case *rule = &rules[_i];
     ms_tensor_info out[MS_MAX_OUTPUTS];
@@ -222,8 +222,8 @@ START_TEST(other_ops_take_f32_alone) {
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "ema_nesterov: input 1 is bf16, must be f32");
     destroy(&f);
     f = create();
-    ms_matmul_attributes product = {false, false, 1, 1, I};
-    ms_matmul(f.graph, f.x, f.w, MS_NO_TENSOR, &product);
+    ms_matmul_attributes attributes = {false, false, 1, 1, I};
+    ms_matmul(f.graph, f.x, f.w, MS_NO_TENSOR, &attributes);
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "matmul: a result in i32, must be f32 or bf16");
     destroy(&f);
     f = create();
@@ -276,9 +276,9 @@ END_TEST
 
 /* y = x W^T through a copy of W in bf16, n_uses times. */
 static ms_tensor loss_through_copy(fixture *f, int n_uses) {
-    ms_matmul_attributes product = {false, true, 1, 0, B};
+    ms_matmul_attributes attributes = {false, true, 1, 0, B};
     ms_tensor y = f->x, copy = ms_cast(f->graph, f->w, B);
-    for (int i = 0; i < n_uses; i++) y = ms_matmul(f->graph, y, copy, MS_NO_TENSOR, &product);
+    for (int i = 0; i < n_uses; i++) y = ms_matmul(f->graph, y, copy, MS_NO_TENSOR, &attributes);
     return ms_sum_squares(f->graph, y, 0, NULL);
 }
 
@@ -335,13 +335,13 @@ START_TEST(the_head_gradient_reaches_the_weight_unrounded) {
 }
 END_TEST
 
-/* ---- products that keep their f32 result ---- */
+/* ---- matmuls that keep their f32 result ---- */
 
 START_TEST(a_product_used_in_bf16_is_rounded) {
     fixture f = create();
-    ms_matmul_attributes product = {false, false, 1, 1, B};
-    ms_tensor first = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product);
-    ms_tensor second = ms_matmul(f.graph, f.x, f.x, first, &product);
+    ms_matmul_attributes attributes = {false, false, 1, 1, B};
+    ms_tensor first = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &attributes);
+    ms_tensor second = ms_matmul(f.graph, f.x, f.x, first, &attributes);
     ms_assign(f.graph, ms_relu2(f.graph, first), f.v); /* another use of the first */
     ms_graph *finished = finish_with(&f, ms_cast(f.graph, second, F));
     const ms_node *last = stored_node(finished);
@@ -358,9 +358,9 @@ END_TEST
 
 START_TEST(other_roundings_stay) {
     fixture f = create();
-    ms_matmul_attributes product = {false, false, 1, 1, B};
+    ms_matmul_attributes attributes = {false, false, 1, 1, B};
     ms_tensor rounded = ms_cast(f.graph, ms_cast(f.graph, ms_relu2(f.graph, f.w), B), F);
-    ms_assign(f.graph, ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), f.v); /* assigned: a use in bf16 */
+    ms_assign(f.graph, ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &attributes), f.v); /* assigned: a use in bf16 */
     ms_graph *finished = finish_with(&f, rounded);
     ck_assert_int_eq(count_op(finished, MS_OP_CAST), 2);
     for (int i = 0; i < ms_graph_n_nodes(finished); i++) {
@@ -376,8 +376,8 @@ END_TEST
 
 START_TEST(costs_count_two_bytes) {
     fixture f = create();
-    ms_matmul_attributes product = {false, false, 1, 0, F};
-    ms_tensor y = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &product), z = ms_add(f.graph, f.x, f.y);
+    ms_matmul_attributes attributes = {false, false, 1, 0, F};
+    ms_tensor y = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &attributes), z = ms_add(f.graph, f.x, f.y);
     CHECK_OK(ms_graph_status(f.graph));
     ck_assert_double_eq(ms_node_cost(f.graph, producer(f.graph, y)).bytes, 16 * (2 + 2 + 4));
     ck_assert_double_eq(ms_node_cost(f.graph, producer(f.graph, z)).bytes, 16 * (2 + 2 + 2));

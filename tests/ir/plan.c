@@ -392,7 +392,7 @@ START_TEST(accumulation_ends_in_place) {
 END_TEST
 
 /* Tensors of 64 bytes.  `a` is computed in x, where the sum takes over from it.  Of the three others two are in use at
-   each of the last two products.  The reshape and the assignment cost nothing, five nodes compute. */
+   each of the last two matmuls.  The reshape and the assignment cost nothing, five nodes compute. */
 START_TEST(what_is_in_use_at_once) {
     small s = small_create();
     ms_tensor x = ms_view_slice(s.graph, s.x, 0), y = ms_view_all(s.graph, s.y);

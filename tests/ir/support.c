@@ -32,8 +32,8 @@ static ms_tensor stored(step_graph *step, const step_options *options, ms_tensor
 
 /* x W^T (+ c). */
 static ms_tensor linear(step_graph *step, const step_options *options, ms_tensor x, ms_tensor w, ms_tensor c) {
-    ms_matmul_attributes product = {false, true, 1, 1, options->storage};
-    return ms_matmul(step->graph, x, stored(step, options, w), c, &product);
+    ms_matmul_attributes attributes = {false, true, 1, 1, options->storage};
+    return ms_matmul(step->graph, x, stored(step, options, w), c, &attributes);
 }
 
 static ms_tensor attention_part(step_graph *step, const step_options *options, int layer, ms_tensor h) {
@@ -221,12 +221,12 @@ static void random_assignment(generator *r, ms_tensor x) {
     ms_assign(r->graph, same_variable ? ms_relu2(r->graph, x) : x, view);
 }
 
-/* A product of two tensors in bf16, whose result is cast back, and used in bf16 before that or not. */
+/* A matmul of two tensors in bf16, whose result is cast back, and used in bf16 before that or not. */
 static void random_bf16(generator *r, ms_tensor a, ms_tensor b, ms_tensor c) {
     ms_graph *g = r->graph;
-    ms_matmul_attributes product = {false, pick(r, 2) != 0, 1, 1, MS_DTYPE_BF16};
-    ms_tensor x = ms_cast(g, a, MS_DTYPE_BF16), y = ms_matmul(g, x, b, MS_NO_TENSOR, &product);
-    if (pick(r, 2)) y = ms_matmul(g, y, x, pick(r, 2) ? y : ms_cast(g, c, MS_DTYPE_BF16), &product);
+    ms_matmul_attributes attributes = {false, pick(r, 2) != 0, 1, 1, MS_DTYPE_BF16};
+    ms_tensor x = ms_cast(g, a, MS_DTYPE_BF16), y = ms_matmul(g, x, b, MS_NO_TENSOR, &attributes);
+    if (pick(r, 2)) y = ms_matmul(g, y, x, pick(r, 2) ? y : ms_cast(g, c, MS_DTYPE_BF16), &attributes);
     if (pick(r, 2)) keep(r, ms_cast(g, ms_axpby(g, ms_constant(1), x, ms_step_scalar(1, 0), y), MS_DTYPE_F32));
     if (pick(r, 2)) y = ms_relu2(g, ms_reshape(g, y, ms_shape_2(2, 8)));
     keep(r, ms_cast(g, ms_reshape(g, y, ms_shape_2(4, 4)), MS_DTYPE_F32));

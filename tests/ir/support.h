@@ -27,7 +27,7 @@ typedef struct step_options {
     bool recompute;
     bool swiglu;
     int n_micro;      /* micro-batches whose gradients add up in one graph */
-    ms_dtype storage; /* of activations and of the matrices that products read */
+    ms_dtype storage; /* of activations and of the matrices that matmuls read */
 } step_options;
 
 enum { STEP_MAX_WEIGHTS = 9 };

@@ -7,15 +7,15 @@
 #include "tests/ops/fast.h"
 #include "tests/support/suite.h"
 
-typedef struct product {
+typedef struct matmul {
     int64_t batch, m, n, k, step_a, step_b; /* step: elements between matrices, 0 when shared */
     const float *a, *b, *c;
     const ms_matmul_attributes *attributes;
-} product;
+} matmul;
 
-static product product_of(const ms_op_case *test, const void *const *in) {
+static matmul matmul_of(const ms_op_case *test, const void *const *in) {
     ms_matrix_shape a = ms_shape_matrix(&test->shape[0]), b = ms_shape_matrix(&test->shape[1]);
-    product p = {.a = in[0], .b = in[1], .c = in[2], .attributes = &test->attributes.matmul};
+    matmul p = {.a = in[0], .b = in[1], .c = in[2], .attributes = &test->attributes.matmul};
     p.batch = a.batch > b.batch ? a.batch : b.batch;
     p.m = p.attributes->transpose_a ? a.columns : a.rows;
     p.k = p.attributes->transpose_a ? a.rows : a.columns;
@@ -25,16 +25,16 @@ static product product_of(const ms_op_case *test, const void *const *in) {
     return p;
 }
 
-static float factor_a(const product *p, int64_t batch, int64_t i, int64_t k) {
+static float factor_a(const matmul *p, int64_t batch, int64_t i, int64_t k) {
     return p->a[batch * p->step_a + (p->attributes->transpose_a ? k * p->m + i : i * p->k + k)];
 }
 
-static float factor_b(const product *p, int64_t batch, int64_t k, int64_t j) {
+static float factor_b(const matmul *p, int64_t batch, int64_t k, int64_t j) {
     return p->b[batch * p->step_b + (p->attributes->transpose_b ? j * p->k + k : k * p->n + j)];
 }
 
 static void reference(const ms_op_case *test, const void *const *in, void *const *out) {
-    product p = product_of(test, in);
+    matmul p = matmul_of(test, in);
     for (int64_t e = 0; e < p.batch * p.m * p.n; e++) {
         int64_t batch = e / (p.m * p.n), i = e / p.n % p.m, j = e % p.n;
         float total = 0;
@@ -80,8 +80,7 @@ START_TEST(keeps_negative_zero) {
     resolved.in[0] = (ms_operand){.data = a, .shape = ms_shape_2(1, N)};
     resolved.in[1] = (ms_operand){.data = b, .shape = ms_shape_2(N, 1)};
     resolved.out[0] = (ms_operand){.data = &y, .shape = ms_shape_2(1, 1)};
-    resolved.product =
-        ms_matrix_product_of(resolved.op, &resolved.attributes, &resolved.in[0].shape, &resolved.in[1].shape);
+    resolved.gemm = ms_gemm_of(resolved.op, &resolved.attributes, &resolved.in[0].shape, &resolved.in[1].shape);
     ms_cpu_call call = ms_cpu_call_of(&resolved, NULL);
     ck_assert_int_eq(
         posix_memalign(&call.workspace, 64, ms_case_kernel(MS_NUMERICS_EXACT, MS_OP_MATMUL).workspace(&call)), 0);

@@ -176,7 +176,7 @@ ms_op_call ms_case_call(const ms_op_case *test) {
     for (int k = 0; k < test->n_outputs; k++)
         call.out[k] = (ms_operand){
             .dtype = test->out[k].dtype, .shape = test->out[k].shape, .count = ms_shape_count(&test->out[k].shape)};
-    call.product = ms_matrix_product_of(call.op, &call.attributes, &call.in[0].shape, &call.in[1].shape);
+    call.gemm = ms_gemm_of(call.op, &call.attributes, &call.in[0].shape, &call.in[1].shape);
     return call;
 }
 

@@ -21,7 +21,7 @@ ms_status __wrap_ms_peak_measure_once(ms_device *on, size_t most_bytes, double *
 ms_status __wrap_ms_peak_measure_once(ms_device *on, size_t most_bytes, double *out_flops) {
     if (!peak_fails) return __real_ms_peak_measure_once(on, most_bytes, out_flops);
     *out_flops = 0;
-    return MS_FAIL(MS_OUT_OF_MEMORY, "planted: no memory for a product");
+    return MS_FAIL(MS_OUT_OF_MEMORY, "planted: no memory for a matmul");
 }
 
 ms_status __real_ms_device_open(const ms_device_options *options, ms_device **out);
@@ -101,7 +101,7 @@ START_TEST(a_peak_that_cannot_be_measured_is_a_line_of_the_log) {
     peak_fails = true;
     ms_run *unmeasured = runs_new(device, &options, "unmeasured");
     ck_assert(unmeasured->peak_flops == 0);
-    ck_assert_int_eq(runs_count(unmeasured->folder.log, "MFU: planted: no memory for a product"), 1);
+    ck_assert_int_eq(runs_count(unmeasured->folder.log, "MFU: planted: no memory for a matmul"), 1);
     ck_assert_int_eq(runs_count(unmeasured->folder.log, "MFU"), 1);
     ck_assert_int_eq(runs_count(unmeasured->folder.metrics, "\"mfu\":null"), 2);
     ck_assert_str_eq(unmeasured->weights_sha256, measured->weights_sha256);

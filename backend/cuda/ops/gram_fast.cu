@@ -3,7 +3,7 @@
 // way to registers meanwhile.  Eight warps have 64 x 32 results each.
 #include "backend/cuda/ops/mma.cuh"
 #include "backend/cuda/ops/pack.cuh"
-#include "backend/cuda/ops/product.cuh"
+#include "backend/cuda/ops/gemm.cuh"
 
 enum {
     THREADS = 256,
@@ -158,27 +158,27 @@ template <bool TRANSPOSED> static __global__ void __launch_bounds__(THREADS) gra
 }
 
 template <bool TRANSPOSED>
-static ms_status run(const ms_cuda_call *call, const ms_cuda_product *product, const fast_gram &p) {
+static ms_status run(const ms_cuda_call *call, const ms_cuda_gemm *gemm, const fast_gram &p) {
     const size_t bytes = gram_tile<TRANSPOSED>::BYTES;
     MS_TRY(ms_allow_shared_bytes(gram_kernel<TRANSPOSED>, bytes));
-    MS_LAUNCH(gram_kernel<TRANSPOSED>, (unsigned int)product->batch * (p.tiles * (p.tiles + 1) / 2), THREADS, bytes,
+    MS_LAUNCH(gram_kernel<TRANSPOSED>, (unsigned int)gemm->batch * (p.tiles * (p.tiles + 1) / 2), THREADS, bytes,
               call->stream, p);
     return ms_cuda_launched(call);
 }
 
-bool ms_cuda_fast_gram_takes(const ms_cuda_call *call, const ms_cuda_product *product) {
-    const ms_cuda_factor *x = &product->left;
-    return product->symmetric && x->operand->dtype == MS_DTYPE_F32 && product->y->dtype == MS_DTYPE_F32 &&
+bool ms_cuda_fast_gram_takes(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
+    const ms_cuda_factor *x = &gemm->left;
+    return gemm->symmetric && x->operand->dtype == MS_DTYPE_F32 && gemm->y->dtype == MS_DTYPE_F32 &&
            call->limits->compute_major >= 8 && call->limits->shared_optin_bytes >= gram_tile<false>::BYTES &&
            ms_is_packs(x->operand, ms_factor_stride(x), 4);
 }
 
-ms_status ms_cuda_fast_gram(const ms_cuda_call *call, const ms_cuda_product *product) {
+ms_status ms_cuda_fast_gram(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
     fast_gram p;
-    p.x = static_cast<const float *>(product->left.operand->data);
-    p.y = static_cast<float *>(product->y->data);
-    p.n = (unsigned int)product->left.n_rows;
-    p.depth = (unsigned int)product->left.depth;
+    p.x = static_cast<const float *>(gemm->left.operand->data);
+    p.y = static_cast<float *>(gemm->y->data);
+    p.n = (unsigned int)gemm->left.n_rows;
+    p.depth = (unsigned int)gemm->left.depth;
     p.tiles = ms_blocks(p.n, SIDE);
-    return product->left.transposed ? run<true>(call, product, p) : run<false>(call, product, p);
+    return gemm->left.transposed ? run<true>(call, gemm, p) : run<false>(call, gemm, p);
 }

@@ -1,4 +1,4 @@
-// Exact products: a block of 16 x 16 threads makes a tile of (64 QUADS)^2 results from tiles of both factors in shared
+// GEMM in `exact`: a block of 16 x 16 threads makes a tile of (64 QUADS)^2 results from tiles of both factors in shared
 // memory, 16 / QUADS of the depth at a time, so that each thread loads four numbers of each factor per step.  They are
 // loaded one step ahead, while sums of the last step are made.  Register tiles over shared memory: Volkov & Demmel,
 // Benchmarking GPUs to tune dense linear algebra, 2008.
@@ -7,7 +7,7 @@
 // -0, which is the number that changes nothing it is added to (+0 would turn a sum of -0 to +0).  Where the result is
 // too small to keep the device busy, each chunk is summed by blocks of its own into workspace [n_chunks][batch][rows]
 // [columns], and a second kernel adds them up.
-#include "backend/cuda/ops/product.cuh"
+#include "backend/cuda/ops/gemm.cuh"
 #include "backend/cuda/ops/quad.cuh"
 #include "backend/exact_constants.h"
 
@@ -25,7 +25,7 @@ struct factor {
     bool is_bf16, vector; // vector: quads along the dimension that is adjacent in memory are aligned
 };
 
-struct exact_product {
+struct exact_gemm {
     factor a, b; // b's rows are columns of y
     const void *c;
     void *y;
@@ -39,7 +39,7 @@ struct part {
     unsigned int tile_x, tile_y, chunk, matrix;
 };
 
-static __device__ __forceinline__ part part_of(const exact_product &p, unsigned int block) {
+static __device__ __forceinline__ part part_of(const exact_gemm &p, unsigned int block) {
     part at;
     at.tile_x = block % p.tiles_x;
     unsigned int rest = block / p.tiles_x;
@@ -127,7 +127,7 @@ template <int N> static __device__ __forceinline__ void add(float (&total)[N][N]
 }
 
 template <class T>
-static __device__ __forceinline__ float4 finish_quad(const exact_product &p, unsigned int i, unsigned int end,
+static __device__ __forceinline__ float4 finish_quad(const exact_gemm &p, unsigned int i, unsigned int end,
                                                      float4 total) {
     float4 y = make_float4(ms_mul(p.alpha, total.x), ms_mul(p.alpha, total.y), ms_mul(p.alpha, total.z),
                            ms_mul(p.alpha, total.w));
@@ -139,7 +139,7 @@ static __device__ __forceinline__ float4 finish_quad(const exact_product &p, uns
 
 // Stores 4 x 4 results; in the mirrored form also their transpose, of a tile on the diagonal only the upper triangle.
 template <class T>
-static __device__ __forceinline__ void store_square(const exact_product &p, const part &at, unsigned int row,
+static __device__ __forceinline__ void store_square(const exact_gemm &p, const part &at, unsigned int row,
                                                     unsigned int column, bool on_diagonal, const float4 (&total)[4]) {
     unsigned int n_rows = p.a.n_rows, n_columns = p.b.n_rows;
     T *y = static_cast<T *>(p.y);
@@ -176,7 +176,7 @@ static __device__ __forceinline__ void store_square(const exact_product &p, cons
 }
 
 template <int QUADS>
-static __device__ __forceinline__ void store_tile(const exact_product &p, const part &at, unsigned int first_row,
+static __device__ __forceinline__ void store_tile(const exact_gemm &p, const part &at, unsigned int first_row,
                                                   unsigned int first_column,
                                                   const float (&total)[4 * QUADS][4 * QUADS]) {
     unsigned int x = threadIdx.x % WIDTH, y = threadIdx.x / WIDTH;
@@ -199,7 +199,7 @@ static __device__ __forceinline__ void store_tile(const exact_product &p, const 
 }
 
 // CHUNKS: a block sums more than one chunk.
-template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREADS, 1) product_kernel(exact_product p) {
+template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREADS, 1) gemm_kernel(exact_gemm p) {
     const int SIDE = 64 * QUADS, STEP = WIDTH / QUADS;
     using tile = tile_type<SIDE, STEP>;
     MS_SHARED(tile, tile_a, [2]);
@@ -237,7 +237,7 @@ template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREA
     }
 }
 
-// The end of a product whose chunks were summed by different blocks; sums [n_chunks][count].
+// The end of a GEMM whose chunks were summed by different blocks; sums [n_chunks][count].
 template <class T>
 static __global__ void sum_kernel(const float *sums, const T *c, T *y, unsigned int count, unsigned int n_chunks,
                                   float alpha, float beta) {
@@ -252,17 +252,17 @@ static __global__ void sum_kernel(const float *sums, const T *c, T *y, unsigned 
 
 // ---- host ----
 
-struct product_plan {
+struct gemm_plan {
     int quads;
     int64_t tiles_x, tiles_y, n_chunks;
     bool split;
 };
 
 // The largest tile that keeps the device busy: a larger one reads less memory per result.
-static product_plan plan_of(const ms_cuda_call *call, const ms_cuda_product *given) {
+static gemm_plan plan_of(const ms_cuda_call *call, const ms_cuda_gemm *given) {
     int64_t enough = (int64_t)BLOCKS_PER_MULTIPROCESSOR * call->limits->n_multiprocessors;
     int64_t all_chunks = (given->left.depth + MS_DEPTH_CHUNK - 1) / MS_DEPTH_CHUNK;
-    product_plan plan;
+    gemm_plan plan;
     for (plan.quads = 2; plan.quads >= 1; plan.quads--) {
         int64_t side = 64 * plan.quads;
         plan.tiles_x = (given->right.n_rows + side - 1) / side;
@@ -292,7 +292,7 @@ static factor factor_of(const ms_cuda_factor *given) {
     return f;
 }
 
-static ms_status sum_chunks(const ms_cuda_call *call, const ms_cuda_product *given, const product_plan &plan) {
+static ms_status sum_chunks(const ms_cuda_call *call, const ms_cuda_gemm *given, const gemm_plan &plan) {
     unsigned int count = (unsigned int)given->y->count, blocks = ms_blocks(given->y->count, THREADS);
     const float *sums = static_cast<const float *>(call->workspace);
     if (given->y->dtype == MS_DTYPE_BF16)
@@ -304,29 +304,29 @@ static ms_status sum_chunks(const ms_cuda_call *call, const ms_cuda_product *giv
     return ms_cuda_launched(call);
 }
 
-size_t ms_cuda_exact_product_workspace(const ms_cuda_call *call, const ms_cuda_product *given) {
-    product_plan plan = plan_of(call, given);
+size_t ms_cuda_exact_gemm_workspace(const ms_cuda_call *call, const ms_cuda_gemm *given) {
+    gemm_plan plan = plan_of(call, given);
     return plan.split ? (size_t)(plan.n_chunks * given->y->count) * sizeof(float) : 0;
 }
 
-static ms_status launch(const ms_cuda_call *call, const exact_product &p, const product_plan &plan) {
+static ms_status launch(const ms_cuda_call *call, const exact_gemm &p, const gemm_plan &plan) {
     int64_t n_blocks = (int64_t)p.batch * plan.tiles_x * plan.tiles_y * plan.n_chunks;
     bool chunks = !plan.split && p.depth > MS_DEPTH_CHUNK;
     unsigned int blocks = (unsigned int)n_blocks; // below 2^31, as operands have fewer elements
     if (plan.quads == 2 && chunks)
-        MS_LAUNCH((product_kernel<2, true>), blocks, THREADS, 0, call->stream, p);
+        MS_LAUNCH((gemm_kernel<2, true>), blocks, THREADS, 0, call->stream, p);
     else if (plan.quads == 2)
-        MS_LAUNCH((product_kernel<2, false>), blocks, THREADS, 0, call->stream, p);
+        MS_LAUNCH((gemm_kernel<2, false>), blocks, THREADS, 0, call->stream, p);
     else if (chunks)
-        MS_LAUNCH((product_kernel<1, true>), blocks, THREADS, 0, call->stream, p);
+        MS_LAUNCH((gemm_kernel<1, true>), blocks, THREADS, 0, call->stream, p);
     else
-        MS_LAUNCH((product_kernel<1, false>), blocks, THREADS, 0, call->stream, p);
+        MS_LAUNCH((gemm_kernel<1, false>), blocks, THREADS, 0, call->stream, p);
     return ms_cuda_launched(call);
 }
 
-ms_status ms_cuda_exact_product(const ms_cuda_call *call, const ms_cuda_product *given) {
-    product_plan plan = plan_of(call, given);
-    exact_product p;
+ms_status ms_cuda_exact_gemm(const ms_cuda_call *call, const ms_cuda_gemm *given) {
+    gemm_plan plan = plan_of(call, given);
+    exact_gemm p;
     p.a = factor_of(&given->left);
     p.b = factor_of(&given->right);
     p.c = plan.split ? NULL : given->c->data;

@@ -1,6 +1,7 @@
-/* Products of stacks of matrices: the sizes of matmul and gram, found from shapes and attributes in this one place. */
-#ifndef MS_BACKEND_IR_PRODUCT_H
-#define MS_BACKEND_IR_PRODUCT_H
+/* GEMM (general matrix-matrix multiplication) of stacks of matrices: the sizes of matmul and gram, found from shapes
+   and attributes in this one place. */
+#ifndef MS_BACKEND_IR_GEMM_H
+#define MS_BACKEND_IR_GEMM_H
 
 #include "backend/ir/op.h"
 
@@ -13,17 +14,16 @@ typedef struct ms_factor {
 } ms_factor;
 
 /* y = alpha * left right^T + beta * c, y and c [batch, left.n_rows, right.n_rows]. */
-typedef struct ms_matrix_product {
+typedef struct ms_gemm {
     ms_factor left, right; /* of the same depth */
-    int64_t batch;         /* 0: not a product */
+    int64_t batch;         /* 0: not a matmul */
     float alpha, beta;
     bool symmetric; /* both factors are one (gram): the lower triangle of y is the mirror of the upper */
-} ms_matrix_product;
+} ms_gemm;
 
-/* The product that matmul or gram is; all zero for any other op.  shapes: of the first two inputs, the second of matmul
+/* The GEMM that matmul or gram is; all zero for any other op.  shapes: of the first two inputs, the second of matmul
    alone.  Of shapes that do not fit each factor has its own depth (ms_op_infer compares them).  Pure. */
-ms_matrix_product ms_matrix_product_of(ms_op op, const ms_attributes *attributes, const ms_shape *left,
-                                       const ms_shape *right);
+ms_gemm ms_gemm_of(ms_op op, const ms_attributes *attributes, const ms_shape *left, const ms_shape *right);
 
 /* Elements from one stored row of a factor to the next: the length of what is adjacent in memory. */
 static inline int64_t ms_factor_stride(const ms_factor *factor) {

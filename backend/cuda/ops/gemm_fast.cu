@@ -1,8 +1,8 @@
-// Fast products.  cuBLASLt takes factors of one dtype, and gives a result in bf16 only of factors in bf16; what has
+// GEMM in `fast`.  cuBLASLt takes factors of one dtype, and gives a result in bf16 only of factors in bf16; what has
 // another mixture goes through f32 copies in workspace: widening is exact, and the result is rounded once.
 #include "backend/cuda/cuda_blas.h"
 #include "backend/cuda/ops/elementwise.cuh"
-#include "backend/cuda/ops/product.cuh"
+#include "backend/cuda/ops/gemm.cuh"
 
 enum { MIRROR_SIDE = 32, MIRROR_ROWS = 8 };
 
@@ -35,18 +35,18 @@ static int64_t append(copies *all, int64_t count) {
     return at;
 }
 
-static copies plan_of(const ms_cuda_call *call, const ms_cuda_product *product) {
-    bool left = product->left.operand->dtype == MS_DTYPE_BF16, right = product->right.operand->dtype == MS_DTYPE_BF16;
+static copies plan_of(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
+    bool left = gemm->left.operand->dtype == MS_DTYPE_BF16, right = gemm->right.operand->dtype == MS_DTYPE_BF16;
     bool in_bf16 = left && right && call->limits->compute_major >= 8;
     copies all = {-1, -1, -1, 0};
-    if (left && !in_bf16) all.left = append(&all, product->left.operand->count);
-    if (right && !in_bf16) all.right = product->symmetric ? all.left : append(&all, product->right.operand->count);
-    if (product->y->dtype == MS_DTYPE_BF16 && !in_bf16) all.y = append(&all, product->y->count);
+    if (left && !in_bf16) all.left = append(&all, gemm->left.operand->count);
+    if (right && !in_bf16) all.right = gemm->symmetric ? all.left : append(&all, gemm->right.operand->count);
+    if (gemm->y->dtype == MS_DTYPE_BF16 && !in_bf16) all.y = append(&all, gemm->y->count);
     return all;
 }
 
-size_t ms_cuda_fast_product_workspace(const ms_cuda_call *call, const ms_cuda_product *product) {
-    return plan_of(call, product).size_bytes;
+size_t ms_cuda_fast_gemm_workspace(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
+    return plan_of(call, gemm).size_bytes;
 }
 
 static float *copy_at(const ms_cuda_call *call, int64_t at) {
@@ -67,26 +67,26 @@ static ms_cuda_blas_factor factor_of(const ms_cuda_call *call, const ms_cuda_fac
     return factor;
 }
 
-template <class T> static ms_status mirror(const ms_cuda_call *call, const ms_cuda_product *product) {
-    unsigned int n = (unsigned int)product->left.n_rows, n_squares = ms_blocks(n, MIRROR_SIDE);
-    MS_LAUNCH(mirror_kernel<T>, (unsigned int)product->batch * n_squares * n_squares, dim3(MIRROR_SIDE, MIRROR_ROWS), 0,
-              call->stream, (T *)product->y->data, n, n_squares);
+template <class T> static ms_status mirror(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
+    unsigned int n = (unsigned int)gemm->left.n_rows, n_squares = ms_blocks(n, MIRROR_SIDE);
+    MS_LAUNCH(mirror_kernel<T>, (unsigned int)gemm->batch * n_squares * n_squares, dim3(MIRROR_SIDE, MIRROR_ROWS), 0,
+              call->stream, (T *)gemm->y->data, n, n_squares);
     return ms_cuda_launched(call);
 }
 
-static ms_status multiply(const ms_cuda_call *call, const ms_cuda_product *product, const copies &all) {
-    ms_cuda_blas_product p;
-    p.left = factor_of(call, &product->left, all.left);
-    p.right = factor_of(call, &product->right, all.right);
-    p.y = all.y < 0 ? product->y->data : copy_at(call, all.y);
-    p.c = !product->c->data ? NULL : all.y < 0 ? product->c->data : p.y;
-    p.depth = product->left.depth;
-    p.batch = product->batch;
-    p.alpha = product->alpha;
-    p.beta = product->beta;
-    p.dtype = all.left >= 0 || product->left.operand->dtype == MS_DTYPE_F32 ? MS_DTYPE_F32 : MS_DTYPE_BF16;
-    p.result_dtype = all.y >= 0 ? MS_DTYPE_F32 : product->y->dtype;
-    // A stack of matrices times one matrix is one tall product.
+static ms_status multiply(const ms_cuda_call *call, const ms_cuda_gemm *gemm, const copies &all) {
+    ms_cuda_blas_gemm p;
+    p.left = factor_of(call, &gemm->left, all.left);
+    p.right = factor_of(call, &gemm->right, all.right);
+    p.y = all.y < 0 ? gemm->y->data : copy_at(call, all.y);
+    p.c = !gemm->c->data ? NULL : all.y < 0 ? gemm->c->data : p.y;
+    p.depth = gemm->left.depth;
+    p.batch = gemm->batch;
+    p.alpha = gemm->alpha;
+    p.beta = gemm->beta;
+    p.dtype = all.left >= 0 || gemm->left.operand->dtype == MS_DTYPE_F32 ? MS_DTYPE_F32 : MS_DTYPE_BF16;
+    p.result_dtype = all.y >= 0 ? MS_DTYPE_F32 : gemm->y->dtype;
+    // A stack of matrices times one matrix is one tall GEMM.
     if (p.right.step == 0 && !p.left.transposed && p.left.step > 0) {
         p.left.n_rows *= p.batch;
         p.left.step = 0;
@@ -95,17 +95,17 @@ static ms_status multiply(const ms_cuda_call *call, const ms_cuda_product *produ
     return ms_cuda_blas_run(call->blas, &p, call->stream);
 }
 
-ms_status ms_cuda_fast_product(const ms_cuda_call *call, const ms_cuda_product *product) {
-    if (ms_cuda_fast_gram_takes(call, product)) return ms_cuda_fast_gram(call, product);
-    copies all = plan_of(call, product);
-    if (all.left >= 0) MS_TRY(widen(call, product->left.operand, all.left));
-    if (all.right >= 0 && all.right != all.left) MS_TRY(widen(call, product->right.operand, all.right));
-    if (all.y >= 0 && product->c->data) MS_TRY(widen(call, product->c, all.y));
-    MS_TRY(multiply(call, product, all));
+ms_status ms_cuda_fast_gemm(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
+    if (ms_cuda_fast_gram_takes(call, gemm)) return ms_cuda_fast_gram(call, gemm);
+    copies all = plan_of(call, gemm);
+    if (all.left >= 0) MS_TRY(widen(call, gemm->left.operand, all.left));
+    if (all.right >= 0 && all.right != all.left) MS_TRY(widen(call, gemm->right.operand, all.right));
+    if (all.y >= 0 && gemm->c->data) MS_TRY(widen(call, gemm->c, all.y));
+    MS_TRY(multiply(call, gemm, all));
     if (all.y >= 0) {
-        ms_convert_op<float, ms_bf16> op = {copy_at(call, all.y), (ms_bf16 *)product->y->data};
-        MS_TRY(ms_run_elementwise(call, op, product->y->count, ms_is_packs(product->y, product->y->count, op.WIDTH)));
+        ms_convert_op<float, ms_bf16> op = {copy_at(call, all.y), (ms_bf16 *)gemm->y->data};
+        MS_TRY(ms_run_elementwise(call, op, gemm->y->count, ms_is_packs(gemm->y, gemm->y->count, op.WIDTH)));
     }
-    if (!product->symmetric) return MS_OK;
-    return MS_BY_DTYPE(product->y->dtype, mirror, call, product);
+    if (!gemm->symmetric) return MS_OK;
+    return MS_BY_DTYPE(gemm->y->dtype, mirror, call, gemm);
 }
