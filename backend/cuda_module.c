@@ -46,7 +46,13 @@ static ms_status load_beside(const char *name) {
 
 static void load_once(void) {
     const char *named = ms_environment_text(MS_ENVIRONMENT_CUDA_MODULE);
-    ms_status status = named ? load(named) : load_beside("muonscope-cuda.so");
+    ms_status status;
+    /* The loader would look for a bare name in places that others may write to. */
+    if (named && !strchr(named, '/'))
+        status =
+            MS_FAIL(MS_INVALID, "MUONSCOPE_CUDA_MODULE=%s: a path is needed, ./%s or an absolute one", named, named);
+    else
+        status = named ? load(named) : load_beside("muonscope-cuda.so");
     if (status == MS_NOT_FOUND && !named) status = load_beside("muonscope/muonscope-cuda.so");
     if (status == MS_NOT_FOUND && !named)
         snprintf(

@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/options/suggest.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tracker/plot/plot.h"
 
@@ -47,7 +48,7 @@ static ms_status check_name(const char *name, const ms_plot *plots, int n_plots)
 static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data, const char *folder) {
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
-    MS_TRY(ms_directory_create(folder));
+    MS_TRY(ms_directory_require(folder));
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
         MS_TRY(ms_plot_draw(&plots[i], data, folder));

@@ -9,6 +9,7 @@
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/signals.h"
 
@@ -163,7 +164,7 @@ int ms_cmd_train(int argc, char **argv) {
         if (status == MS_OK) ms_config_print_help(&config, stdout);
         return ms_exit_status(status);
     }
-    struct job job = {.arguments = &arguments, .folder = {.lock = -1}};
+    struct job job = {.arguments = &arguments, .folder = MS_RUN_FOLDER_CLOSED};
     if (status == MS_OK) status = train(&job);
     int result = exit_status(&job, status); /* before closing: that may overwrite the message */
     close_job(&job);

@@ -2,11 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "platform/file.h"
+#include "platform/path.h"
 
 static int compare_names(const void *left, const void *right) {
     return strcmp(*(char *const *)left, *(char *const *)right);
@@ -57,4 +61,162 @@ void ms_listing_finish(ms_listing *listing) {
     for (size_t i = 0; i < listing->n; i++) free(listing->names[i]);
     free(listing->names);
     *listing = (ms_listing){0};
+}
+
+bool ms_is_directory(const char *path) {
+    struct stat information;
+    return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
+}
+
+/* ---- making ---- */
+
+ms_status ms_directory_create(const char *path) {
+    char *partial = strdup(path);
+    if (!partial) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    for (char *cursor = partial + 1;; cursor++) {
+        char ended = *cursor;
+        if (ended != '/' && ended != '\0') continue;
+        *cursor = '\0';
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
+            ms_status status = ms_status_from_errno(errno, "cannot create directory", partial);
+            free(partial);
+            return status;
+        }
+        *cursor = ended;
+        if (ended == '\0') break;
+    }
+    free(partial);
+    if (!ms_is_directory(path)) return MS_FAIL(MS_IO, "cannot create directory %s: a file is in the way", path);
+    return MS_OK;
+}
+
+ms_status ms_directory_require(const char *path) {
+    if (mkdir(path, 0777) == 0) return MS_OK;
+    struct stat information;
+    if (errno != EEXIST || lstat(path, &information) != 0)
+        return ms_status_from_errno(errno, "cannot create directory", path);
+    if (S_ISDIR(information.st_mode)) return MS_OK;
+    return MS_FAIL(MS_IO, "cannot create directory %s: %s is in the way", path,
+                   S_ISLNK(information.st_mode) ? "a symbolic link" : "a file");
+}
+
+/* ---- removing ---- */
+
+static ms_status remove_tree(int parent, const char *name, const char *shown, dev_t device);
+
+static ms_status remove_child(int directory, const char *name, const char *shown, dev_t device) {
+    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return MS_OK;
+    bool may_be_directory = errno == EISDIR || errno == EPERM; /* Linux says the first, POSIX the second */
+    char *path = ms_path_join(shown, name);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", shown);
+    ms_status status = may_be_directory ? remove_tree(directory, name, path, device)
+                                        : ms_status_from_errno(errno, "cannot remove", path);
+    free(path);
+    return status;
+}
+
+/* Empties an open directory, which it closes. */
+static ms_status empty(int descriptor, const char *shown, dev_t device) {
+    DIR *directory = fdopendir(descriptor);
+    if (!directory) {
+        ms_status status = ms_status_from_errno(errno, "cannot open directory", shown);
+        close(descriptor);
+        return status;
+    }
+    ms_status status = MS_OK;
+    for (struct dirent *entry; status == MS_OK && (entry = readdir(directory));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            status = remove_child(descriptor, entry->d_name, shown, device);
+    closedir(directory);
+    return status;
+}
+
+static ms_status remove_tree(int parent, const char *name, const char *shown, dev_t device) {
+    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return ms_status_from_errno(errno, "cannot remove", shown);
+    struct stat information;
+    if (fstat(descriptor, &information) != 0 || information.st_dev != device) {
+        close(descriptor);
+        return MS_FAIL(MS_IO, "cannot remove %s: another file system is mounted there", shown);
+    }
+    MS_TRY(empty(descriptor, shown, device));
+    if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        return ms_status_from_errno(errno, "cannot remove directory", shown);
+    return MS_OK;
+}
+
+ms_status ms_directory_remove_entry(int parent, const char *name, const char *shown) {
+    struct stat information, beside;
+    if (fstatat(parent, name, &information, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? MS_OK : ms_status_from_errno(errno, "cannot remove", shown);
+    if (S_ISDIR(information.st_mode)) {
+        if (fstat(parent, &beside) != 0) return ms_status_from_errno(errno, "cannot remove", shown);
+        return remove_tree(parent, name, shown, beside.st_dev);
+    }
+    if (unlinkat(parent, name, 0) != 0 && errno != ENOENT) return ms_status_from_errno(errno, "cannot remove", shown);
+    return MS_OK;
+}
+
+ms_status ms_directory_remove(const char *path) {
+    struct stat information;
+    if (lstat(path, &information) != 0)
+        return errno == ENOENT ? MS_OK : ms_status_from_errno(errno, "cannot remove directory", path);
+    if (!S_ISDIR(information.st_mode) && !S_ISLNK(information.st_mode))
+        return MS_FAIL(MS_IO, "cannot remove directory %s: it is a file", path);
+    int parent;
+    char *name;
+    MS_TRY(ms_path_open_parent(path, &parent, &name));
+    ms_status status = ms_directory_remove_entry(parent, name, path);
+    close(parent);
+    free(name);
+    return status;
+}
+
+ms_status ms_directory_clear_away(ms_status status, const char *path) {
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    ms_status removed = ms_directory_remove(path);
+    if (status == MS_OK) return removed;
+    if (removed != MS_OK) return MS_FAIL(status, "%s; %s stays behind", message, path);
+    return MS_FAIL(status, "%s", message);
+}
+
+/* ---- locking ---- */
+
+static ms_status lock_file_in(int directory, const char *path, int *out) {
+    *out = openat(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*out < 0) return ms_status_from_errno(errno, "cannot write to folder", path);
+    if (flock(*out, LOCK_EX | LOCK_NB) == 0) return MS_OK;
+    if (errno == EWOULDBLOCK) return MS_FAIL(MS_IO, "folder %s is being written by another process", path);
+    return ms_status_from_errno(errno, "cannot lock", path);
+}
+
+static ms_status lock(const char *path, ms_directory_locked *out) {
+    out->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (out->directory < 0) return ms_status_from_errno(errno, "cannot open directory", path);
+    if (flock(out->directory, LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) return MS_FAIL(MS_IO, "folder %s is being written by another process", path);
+        MS_TRY(lock_file_in(out->directory, path, &out->file));
+    }
+    if (ms_directory_is_there(out, path)) return MS_OK;
+    return MS_FAIL(MS_IO, "folder %s was removed or replaced by another process", path);
+}
+
+ms_status ms_directory_lock(const char *path, ms_directory_locked *out) {
+    *out = MS_DIRECTORY_UNLOCKED;
+    ms_status status = lock(path, out);
+    if (status != MS_OK) ms_directory_unlock(out);
+    return status;
+}
+
+void ms_directory_unlock(ms_directory_locked *locked) {
+    ms_descriptor_close(locked->file);
+    ms_descriptor_close(locked->directory);
+    *locked = MS_DIRECTORY_UNLOCKED;
+}
+
+bool ms_directory_is_there(const ms_directory_locked *locked, const char *path) {
+    struct stat opened, named;
+    return fstat(locked->directory, &opened) == 0 && stat(path, &named) == 0 && opened.st_nlink > 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }

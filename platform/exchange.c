@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "platform/file.h"
+#include "platform/path.h"
 
 ms_status ms_exchange(const char *left, const char *right) {
     if (renameat2(AT_FDCWD, left, AT_FDCWD, right, RENAME_EXCHANGE) == 0) return ms_sync_parent(right);

@@ -1,57 +1,77 @@
 #include "platform/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-ms_status ms_status_from_errno(int error, const char *what, const char *path) {
-    ms_status status = MS_IO;
-    if (error == ENOSPC || error == EDQUOT) status = MS_NO_SPACE;
-    if (error == ENOENT) status = MS_NOT_FOUND;
-    return MS_FAIL(status, "%s %s: %s", what, path, strerror(error));
+#include "platform/temporary.h"
+
+static const char *kind_of(mode_t mode) {
+    if (S_ISDIR(mode)) return "a directory";
+    if (S_ISFIFO(mode)) return "a pipe";
+    if (S_ISSOCK(mode)) return "a socket";
+    return "a device";
 }
 
-char *ms_path_join(const char *directory, const char *name) {
-    size_t size = strlen(directory) + strlen(name) + 2;
-    char *path = malloc(size);
-    if (path) snprintf(path, size, "%s/%s", directory, name);
-    return path;
+static ms_status check_regular(int file, const char *what, const char *path) {
+    struct stat information;
+    if (fstat(file, &information) != 0) return ms_status_from_errno(errno, what, path);
+    if (S_ISREG(information.st_mode)) return MS_OK;
+    return MS_FAIL(MS_IO, "%s %s: it is %s, not a regular file", what, path, kind_of(information.st_mode));
+}
+
+/* O_NONBLOCK: opening a pipe waits for its other end. */
+ms_status ms_file_open(const char *path, int *out_descriptor) {
+    static const char what[] = "cannot read";
+    *out_descriptor = -1;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
+    if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
+    ms_status status = check_regular(file, what, path);
+    if (status != MS_OK) {
+        close(file);
+        return status;
+    }
+    *out_descriptor = file;
+    return MS_OK;
+}
+
+ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
+    static const char what[] = "cannot write";
+    *out = NULL;
+    int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int file = open(path, flags | (append ? O_APPEND : O_TRUNC), 0666);
+    if (file < 0 && errno == ELOOP) return MS_FAIL(MS_IO, "%s %s: it is a symbolic link; remove it", what, path);
+    if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
+    if (file < 0) return ms_status_from_errno(errno, what, path);
+    ms_status status = check_regular(file, what, path);
+    if (status == MS_OK && !(*out = fdopen(file, append ? "ab" : "wb")))
+        status = ms_status_from_errno(errno, what, path);
+    if (status != MS_OK) close(file);
+    return status;
 }
 
 ms_status ms_map_open(const char *path, ms_map *out) {
     *out = (ms_map){0};
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
+    int file;
+    MS_TRY(ms_file_open(path, &file));
     struct stat information;
+    ms_status status = MS_OK;
+    void *data = NULL;
     if (fstat(file, &information) != 0) {
-        int error = errno;
-        close(file);
-        return ms_status_from_errno(error, "cannot stat", path);
-    }
-    if (!S_ISREG(information.st_mode)) {
-        close(file);
-        return MS_FAIL(MS_IO, "cannot map %s: not a regular file", path);
-    }
-    out->size_bytes = (size_t)information.st_size;
-    if (out->size_bytes > 0) {
-        void *data = mmap(NULL, out->size_bytes, PROT_READ, MAP_PRIVATE, file, 0);
-        int error = errno;
-        if (data == MAP_FAILED) {
-            close(file);
-            *out = (ms_map){0};
-            return ms_status_from_errno(error, "cannot map", path);
-        }
-        out->data = data;
+        status = ms_status_from_errno(errno, "cannot stat", path);
+    } else if (information.st_size > 0) {
+        data = mmap(NULL, (size_t)information.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (data == MAP_FAILED) status = ms_status_from_errno(errno, "cannot map", path);
     }
     close(file);
-    return MS_OK;
+    if (status == MS_OK) *out = (ms_map){data, (size_t)information.st_size};
+    return status;
 }
 
 void ms_map_close(ms_map *map) {
@@ -59,115 +79,52 @@ void ms_map_close(ms_map *map) {
     *map = (ms_map){0};
 }
 
+/* Reads up to capacity bytes; fewer at the end of the file. */
+static ms_status read_some(int file, const char *path, char *data, size_t capacity, size_t *out_size) {
+    for (*out_size = 0; *out_size < capacity;) {
+        ssize_t n = read(file, data + *out_size, capacity - *out_size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return ms_status_from_errno(errno, "cannot read", path);
+        if (n == 0) break;
+        *out_size += (size_t)n;
+    }
+    return MS_OK;
+}
+
 ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes) {
     *out_data = NULL;
     *out_size_bytes = 0;
-    ms_map map;
-    MS_TRY(ms_map_open(path, &map));
-    char *data = malloc(map.size_bytes + 1);
-    if (!data) {
-        size_t size_bytes = map.size_bytes;
-        ms_map_close(&map);
-        return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %zu bytes", path, size_bytes);
-    }
-    if (map.size_bytes > 0) memcpy(data, map.data, map.size_bytes);
-    data[map.size_bytes] = '\0';
-    *out_data = data;
-    *out_size_bytes = map.size_bytes;
-    ms_map_close(&map);
-    return MS_OK;
-}
-
-bool ms_file_exists(const char *path) { return access(path, F_OK) == 0; }
-
-bool ms_is_directory(const char *path) {
+    int file;
+    MS_TRY(ms_file_open(path, &file));
     struct stat information;
-    return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
-}
-
-ms_status ms_directory_create(const char *path) {
-    char *partial = strdup(path);
-    if (!partial) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    for (char *cursor = partial + 1;; cursor++) {
-        char ended = *cursor;
-        if (ended != '/' && ended != '\0') continue;
-        *cursor = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST) {
-            ms_status status = ms_status_from_errno(errno, "cannot create directory", partial);
-            free(partial);
-            return status;
-        }
-        *cursor = ended;
-        if (ended == '\0') break;
-    }
-    free(partial);
-    if (!ms_is_directory(path)) return MS_FAIL(MS_IO, "cannot create directory %s: a file is in the way", path);
-    return MS_OK;
-}
-
-ms_status ms_directory_remove(const char *path) {
-    DIR *directory = opendir(path);
-    if (!directory) return errno == ENOENT ? MS_OK : ms_status_from_errno(errno, "cannot open directory", path);
     ms_status status = MS_OK;
-    struct dirent *entry;
-    while (status == MS_OK && (entry = readdir(directory))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        char *child = ms_path_join(path, entry->d_name);
-        struct stat information;
-        if (!child) {
-            status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", path);
-        } else if (lstat(child, &information) == 0 && S_ISDIR(information.st_mode)) {
-            status = ms_directory_remove(child);
-        } else if (unlink(child) != 0) {
-            status = ms_status_from_errno(errno, "cannot remove", child);
-        }
-        free(child);
+    char *data = NULL;
+    if (fstat(file, &information) != 0) {
+        status = ms_status_from_errno(errno, "cannot stat", path);
+    } else if (!(data = malloc((size_t)information.st_size + 1))) {
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %lld bytes", path, (long long)information.st_size);
+    } else {
+        status = read_some(file, path, data, (size_t)information.st_size, out_size_bytes);
     }
-    closedir(directory);
-    if (status == MS_OK && rmdir(path) != 0) status = ms_status_from_errno(errno, "cannot remove directory", path);
-    return status;
-}
-
-/* Opens the temporary file, whole if its writer was killed, and locks it, so that two writers never share one.  By the
-   time of the lock another writer may have renamed or removed the file: then *out is -1. */
-static ms_status open_locked(const char *path, const char *temporary, int *out) {
-    struct stat locked, named;
-    int file = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    *out = -1;
-    if (file < 0) return ms_status_from_errno(errno, "cannot write", temporary);
-    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) { /* some file systems have no locks */
-        close(file);
-        return MS_FAIL(MS_IO, "cannot write %s: another writer is at work on it", path);
-    }
-    bool same = fstat(file, &locked) == 0 && stat(temporary, &named) == 0 && locked.st_dev == named.st_dev &&
-                locked.st_ino == named.st_ino;
-    if (!same) {
-        close(file);
-        return MS_OK;
-    }
-    if (ftruncate(file, 0) != 0) {
-        ms_status status = ms_status_from_errno(errno, "cannot write", temporary);
-        close(file);
+    close(file);
+    if (status != MS_OK) {
+        free(data);
+        *out_size_bytes = 0;
         return status;
     }
-    *out = file;
+    data[*out_size_bytes] = '\0';
+    *out_data = data;
     return MS_OK;
 }
 
 ms_status ms_writer_open(const char *path, ms_writer *out) {
     *out = (ms_writer){0};
-    size_t size = strlen(path) + sizeof ".tmp";
-    char *temporary = malloc(size);
-    if (!temporary) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    snprintf(temporary, size, "%s.tmp", path);
-    int file = -1;
-    ms_status status = MS_OK;
-    while (status == MS_OK && file < 0) status = open_locked(path, temporary, &file);
-    if (status != MS_OK) {
-        free(temporary);
-        return status;
-    }
-    out->temporary = temporary;
+    struct stat information;
+    /* Renaming would put a file in the place of /dev/null. */
+    if (lstat(path, &information) == 0 && !S_ISREG(information.st_mode) && !S_ISLNK(information.st_mode))
+        return MS_FAIL(MS_IO, "cannot write %s: it is %s, not a regular file", path, kind_of(information.st_mode));
+    int file;
+    MS_TRY(ms_temporary_file(path, &file, &out->temporary));
     out->path = strdup(path);
     out->stream = fdopen(file, "wb");
     if (out->path && out->stream) return MS_OK;
@@ -190,31 +147,7 @@ ms_status ms_writer_printf(ms_writer *writer, const char *format, ...) {
     return length < 0 ? ms_status_from_errno(errno, "cannot write", writer->path) : MS_OK;
 }
 
-ms_status ms_sync_parent(const char *path) {
-    char *parent = strdup(path);
-    if (!parent) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash) slash[slash == parent] = '\0';
-    const char *name = slash ? parent : ".";
-    int directory = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ms_status status = MS_OK;
-    if (directory < 0) {
-        status = ms_status_from_errno(errno, "cannot open directory", name);
-    } else {
-        /* Some file systems do not sync directories: EINVAL there is not a loss. */
-        if (fsync(directory) != 0 && errno != EINVAL) status = ms_status_from_errno(errno, "cannot sync", name);
-        close(directory);
-    }
-    free(parent);
-    return status;
-}
-
-ms_status ms_rename(const char *from, const char *to) {
-    if (rename(from, to) != 0) return ms_status_from_errno(errno, "cannot rename to", to);
-    return ms_sync_parent(to);
-}
-
-/* The name changes while the lock is held: until the stream is closed. */
+/* The name changes while the temporary file is locked: until the stream is closed. */
 ms_status ms_writer_commit(ms_writer *writer) {
     ms_status status = MS_OK;
     if (fflush(writer->stream) != 0 || ferror(writer->stream) || fsync(fileno(writer->stream)) != 0)

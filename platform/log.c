@@ -52,10 +52,11 @@ ms_status ms_logger_attach(ms_logger *logger, const char *path) {
     if (logger->file) return MS_FAIL(MS_INVALID, "cannot log to %s: %s is attached", path, logger->path);
     char *copy = strdup(path);
     if (!copy) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    FILE *file = fopen(path, "ae");
-    if (!file) {
+    FILE *file;
+    ms_status status = ms_file_open_log(path, true, &file);
+    if (status != MS_OK) {
         free(copy);
-        return ms_status_from_errno(errno, "cannot write", path);
+        return status;
     }
     setvbuf(file, NULL, _IOLBF, 0); /* a line is on its way before the next step starts */
     logger->file = file;

@@ -17,8 +17,8 @@ ms_status ms_logger_create(ms_log_level terminal_level, ms_logger **out);
 /* Closes the file.  NULL is fine. */
 void ms_logger_destroy(ms_logger *logger);
 
-/* Also appends every message, whatever its level, to the file `path`, as "<UTC time> <level> <message>".  MS_IO names
-   the path and reason; MS_INVALID when a file is attached already. */
+/* Also appends every message, whatever its level, to the file `path`, as "<UTC time> <level> <message>".  Errors of
+   ms_file_open_log (platform/file.h); MS_INVALID when a file is attached already. */
 ms_status ms_logger_attach(ms_logger *logger, const char *path);
 
 /* One message, one line: line breaks inside become spaces; at most 2047 bytes.  Warnings and errors are marked on

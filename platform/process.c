@@ -1,7 +1,9 @@
+#define _GNU_SOURCE /* posix_spawn_file_actions_addfchdir_np, pipe2 */
 #include "platform/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,26 +40,39 @@ static ms_status read_all(int descriptor, char **out_text) {
     return MS_FAIL(MS_OUT_OF_MEMORY, "output of a child process: %zu bytes", capacity);
 }
 
-static int spawn(const char *const *argv, int output, pid_t *out_pid) {
+static int spawn(const char *const *argv, int directory, int output, pid_t *out_pid) {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int error = posix_spawn_file_actions_init(&actions);
     if (error) return error;
-    error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    error = posix_spawnattr_init(&attributes);
+    if (error) {
+        posix_spawn_file_actions_destroy(&actions);
+        return error;
+    }
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGXFSZ);
+    error = posix_spawnattr_setsigdefault(&attributes, &signals);
+    if (!error) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    if (!error && directory >= 0) error = posix_spawn_file_actions_addfchdir_np(&actions, directory);
+    if (!error) error = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (!error) error = posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     if (!error) error = posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
     /* The interface predates const: the strings are not written to. */
-    if (!error) error = posix_spawnp(out_pid, argv[0], &actions, NULL, (char *const *)argv, environ);
+    if (!error) error = posix_spawnp(out_pid, argv[0], &actions, &attributes, (char *const *)argv, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 
-ms_status ms_process_run(const char *const *argv, char **out_text, int *out_exit) {
+ms_status ms_process_run(const char *const *argv, int directory, char **out_text, int *out_exit) {
     *out_text = NULL;
     *out_exit = 0;
     int ends[2];
     pid_t pid;
-    if (pipe(ends) != 0) return ms_status_from_errno(errno, "create", "a pipe");
-    int error = spawn(argv, ends[1], &pid);
+    if (pipe2(ends, O_CLOEXEC) != 0) return ms_status_from_errno(errno, "create", "a pipe");
+    int error = spawn(argv, directory, ends[1], &pid);
     close(ends[1]);
     if (error) {
         close(ends[0]);

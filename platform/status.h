@@ -15,7 +15,7 @@ extern "C" {
     X(USAGE, "usage")                 /* the command line is wrong: exit status 2 */                                   \
     X(NOT_FOUND, "not found")         /* a file, device, key or tensor does not exist: name another */                 \
     X(IO, "input or output error")    /* the operating system refused: see the message, retry may help */              \
-    X(NO_SPACE, "no space left")      /* disk full: free space and resume */                                           \
+    X(NO_SPACE, "no space left")      /* disk full, or a limit reached: free space and resume */                       \
     X(CORRUPT, "corrupt data")        /* a file is truncated or foreign: restore or rebuild it */                      \
     X(MISMATCH, "mismatch")           /* two inputs do not belong together: shapes, hashes, versions */                \
     X(OUT_OF_MEMORY, "out of memory") /* reduce the batch or the model */                                              \

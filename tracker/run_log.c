@@ -79,18 +79,15 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_lo
     bool resume = resume_after_step >= 0;
     if (resume && ms_file_exists(path)) MS_TRY(drop_later_lines(path, resume_after_step));
     ms_run_log *log = calloc(1, sizeof *log);
-    char *copy = malloc(strlen(path) + 1);
-    FILE *stream = log && copy ? fopen(path, resume ? "ab" : "wb") : NULL;
-    if (!stream) {
-        int error = errno;
-        bool no_memory = !log || !copy;
+    char *copy = strdup(path);
+    ms_status status = log && copy ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "%s: log", path);
+    if (status == MS_OK) status = ms_file_open_log(path, resume, &log->stream);
+    if (status != MS_OK) {
         free(log);
         free(copy);
-        return no_memory ? MS_FAIL(MS_OUT_OF_MEMORY, "%s: log", path) : ms_status_from_errno(error, "open", path);
+        return status;
     }
-    strcpy(copy, path);
     log->path = copy;
-    log->stream = stream;
     *out = log;
     return MS_OK;
 }

@@ -16,7 +16,7 @@ typedef struct ms_run_log ms_run_log;
    lines with step <= resume_after_step are kept and the rest is dropped (by writing the kept lines under a temporary
    name and renaming); a missing file is created.  The caller closes the log. MS_INVALID: resume_after_step below -1.
    MS_CORRUPT: a complete line is not a JSON object with an integer "step" (names file and line number; the file is left
-   as it was).  MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+   as it was).  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out);
 
 /* Whether a line of this step has the key.  Lines that are no objects are passed over; a missing file has none.  MS_IO,

@@ -56,6 +56,7 @@ static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
     char *tracker_state = NULL;
+    MS_TRY(ms_run_folder_check(&run->folder));
     if (run->tracking) {
         MS_TRY(ms_tracking_drain(run->tracking));
         MS_TRY(ms_tracking_state(run->tracking, &tracker_state));
@@ -190,6 +191,7 @@ ms_status ms_run_train(ms_run *run) {
         ms_status closed = close_tracking(run);
         if (closed != MS_OK) status = closed;
     }
+    if (status == MS_OK) status = ms_run_folder_check(&run->folder);
     if (status != MS_OK && status != MS_INTERRUPTED)
         ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
     return status;

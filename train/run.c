@@ -73,7 +73,7 @@ ms_status ms_run_open(ms_device *device, const ms_run_options *options, ms_run *
     if (!run) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory");
     run->options = *options;
     run->device = device;
-    run->folder.lock = -1;
+    run->folder = MS_RUN_FOLDER_CLOSED;
     run->resumed_step = run->saved_step = -1;
     run->last_loss = run->last_validation = NAN;
     ms_status status = open_run(run);
@@ -194,7 +194,7 @@ ms_status ms_run_resume(ms_run *run, ms_run_folder *folder) {
     ms_checkpoint *checkpoint;
     run->folder = *folder;
     run->has_folder = true;
-    *folder = (ms_run_folder){.lock = -1};
+    *folder = MS_RUN_FOLDER_CLOSED;
     MS_TRY_NOTE(ms_checkpoint_latest(run->folder.checkpoints, &step), "cannot resume %s", run->folder.path);
     MS_TRY_NOTE(ms_checkpoint_open(run->folder.checkpoints, step, &checkpoint), "cannot resume %s", run->folder.path);
     ms_status status = restore(run, checkpoint);

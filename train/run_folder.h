@@ -3,14 +3,15 @@
        config.yaml      what the run was asked for          metrics.jsonl   one line a step
        run.log          messages with time and level        spectra.jsonl   one line per tracked matrix and snapshot
        checkpoints/     saved states                        plots/          drawn by `muonscope plot`
-       lock             held by the process that writes the run; left behind empty
 
-   Not thread-safe on one object. */
+   The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
+   in the folder.  Not thread-safe on one object. */
 #ifndef MS_TRAIN_RUN_FOLDER_H
 #define MS_TRAIN_RUN_FOLDER_H
 
 #include <stddef.h>
 
+#include "platform/directory.h"
 #include "platform/status.h"
 
 /* Paths, all owned by the object. */
@@ -22,14 +23,15 @@ typedef struct ms_run_folder {
     char *spectra;     /* PATH/spectra.jsonl */
     char *checkpoints; /* PATH/checkpoints */
     char *plots;       /* PATH/plots */
-    int lock;          /* descriptor of PATH/lock, locked with flock(2); -1: none */
+    ms_directory_locked lock;
 } ms_run_folder;
 
 /* MS_INVALID: the name is empty, or it exists and is not empty.  MS_IO: a folder that cannot be read. */
 ms_status ms_run_folder_check_new(const char *path);
 
-/* Makes a new run folder with its parents and subfolders, locks it and writes config_text into config.yaml.  Errors of
-   ms_run_folder_check_new.  MS_IO: cannot be created or written, or another process holds it.  MS_NO_SPACE.  The caller
+/* Makes a new run folder with its parents, locks it, and only then looks whether it is empty; makes its subfolders and
+   writes config_text into config.yaml.  Errors of ms_run_folder_check_new.  MS_IO: cannot be created or written, or
+   another process holds it.  MS_NO_SPACE.  The caller
    closes `out`. */
 ms_status ms_run_folder_create(const char *path, const char *config_text, ms_run_folder *out);
 
@@ -39,6 +41,12 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out);
 
 /* Paths of a run that is only read: no lock, nothing is created.  MS_NOT_FOUND.  The caller closes `out`. */
 ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
+
+/* MS_IO: the folder that is locked is no longer at its path: it was removed, renamed or replaced. */
+ms_status ms_run_folder_check(const ms_run_folder *folder);
+
+/* What ms_run_folder_close leaves: no paths, no lock. */
+#define MS_RUN_FOLDER_CLOSED ((ms_run_folder){.lock = {-1, -1}})
 
 /* Releases the lock and the paths.  A closed one is fine; a zeroed one is not (its lock would be descriptor 0). */
 void ms_run_folder_close(ms_run_folder *folder);

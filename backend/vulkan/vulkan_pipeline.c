@@ -9,6 +9,7 @@
 
 #include "backend/vulkan/vulkan_literal.h"
 #include "backend/vulkan/vulkan_status.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
 #include "shader_headers.h"

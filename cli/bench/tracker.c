@@ -11,6 +11,7 @@
 
 #include "platform/blas.h"
 #include "platform/clock.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/random.h"
 #include "tracker/tracker.h"

@@ -7,6 +7,7 @@
 #include "backend/cases/case.h"
 #include "cli/verify/training.h"
 #include "platform/clock.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 
 enum { MAX_OVERRIDES = 4 };

@@ -126,7 +126,7 @@ static void close_parts(parts *p) {
 
 ms_status ms_verify_train(const ms_verify_segment *segment, ms_verify_outcome *out) {
     memset(out, 0, sizeof *out);
-    parts p = {.folder = {.lock = -1}};
+    parts p = {.folder = MS_RUN_FOLDER_CLOSED};
     ms_status status = train(segment, &p, out);
     char message[1024];
     snprintf(message, sizeof message, "%s", ms_status_message()); /* closing may overwrite it */

@@ -73,17 +73,9 @@ static ms_status write_state(const char *directory, const ms_checkpoint_info *in
 
 /* Puts the finished directory in its place; one that was there comes back under the temporary name and goes. */
 static ms_status publish(const char *temporary, const char *path) {
-    if (!ms_file_exists(path)) return ms_rename(temporary, path);
+    if (!ms_file_exists(path) && !ms_is_link(path)) return ms_rename(temporary, path);
     MS_TRY(ms_exchange(temporary, path));
     return ms_directory_remove(temporary);
-}
-
-/* Removes a partial checkpoint without losing the message of what went wrong before. */
-static ms_status drop_partial(ms_status status, const char *temporary) {
-    char message[1024];
-    snprintf(message, sizeof message, "%s", ms_status_message());
-    if (ms_directory_remove(temporary) != MS_OK) return MS_FAIL(status, "%s; %s stays behind", message, temporary);
-    return MS_FAIL(status, "%s", message);
 }
 
 ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info *info, const ms_safetensor *model,
@@ -96,12 +88,12 @@ ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info 
     if (status == MS_OK) status = ms_directory_remove(temporary);
     if (status == MS_OK) {
         ms_checkpoint_file files[MS_CHECKPOINT_N_FILES];
-        status = ms_directory_create(temporary);
+        status = ms_directory_require(temporary);
         if (status == MS_OK) status = write_file(temporary, 0, info->step, model, n_model, &files[0]);
         if (status == MS_OK) status = write_file(temporary, 1, info->step, optimizer, n_optimizer, &files[1]);
         if (status == MS_OK) status = write_state(temporary, info, files);
         if (status == MS_OK) status = publish(temporary, path);
-        if (status != MS_OK) status = drop_partial(status, temporary);
+        if (status != MS_OK) status = ms_directory_clear_away(status, temporary);
     }
     free(temporary);
     free(path);

@@ -6,6 +6,7 @@
        state.json             step, tokens, data position, seed, ...; size and SHA-256 of the two files, and of itself
 
    It is written as step_XXXXXXXX.tmp/, each file synced, then renamed: a crash at any moment leaves the last good one.
+   What is removed, or replaced, in a checkpoint folder and is a symbolic link goes alone: nothing behind it is touched.
    One process writes to a checkpoint folder at a time (the run folder's lock sees to that); reading is thread-safe. */
 #ifndef MS_MODEL_CHECKPOINT_CHECKPOINT_H
 #define MS_MODEL_CHECKPOINT_CHECKPOINT_H

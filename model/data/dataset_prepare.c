@@ -10,6 +10,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
+#include "platform/temporary.h"
 
 enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
 
@@ -17,7 +18,8 @@ enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
 typedef struct preparation {
     const ms_prepare_options *options;
     const char *name;
-    char *directory; /* being filled */
+    char *directory; /* being filled, owned */
+    int descriptor;  /* of that directory: its lock; -1: none */
     int64_t shard_tokens;
     ms_tokenizer *tokenizer;
     ms_tokens tokens; /* of one document */
@@ -34,7 +36,7 @@ static ms_status check_options(const ms_prepare_options *options) {
     if (options->shard_tokens < 0 || options->shard_tokens > INT32_MAX)
         return MS_FAIL(MS_INVALID, "%" PRId64 " tokens a shard: 1 to 2147483647 are possible", options->shard_tokens);
     if (options->seed > INT64_MAX) return MS_FAIL(MS_INVALID, "seed %" PRIu64 " is not below 2^63", options->seed);
-    if (options->name && (*options->name == '\0' || strchr(options->name, '/')))
+    if (options->name && !ms_is_plain_name(options->name))
         return MS_FAIL(MS_INVALID, "\"%s\" is not a name for shards", options->name);
     if (!ms_file_exists(options->directory)) return MS_OK;
     ms_listing names;
@@ -57,18 +59,6 @@ static ms_status open_tokenizer(preparation *work) {
                        MS_SHARD_VOCAB_MAX);
     if (work->sidecar->end_of_text < 0) return MS_FAIL(MS_UNSUPPORTED, "%s: no token %s", path, MS_END_OF_TEXT);
     return MS_OK;
-}
-
-/* "<directory>.tmp", emptied. */
-static ms_status open_directory(preparation *work) {
-    size_t n = strlen(work->options->directory);
-    while (n > 1 && work->options->directory[n - 1] == '/') n--;
-    work->directory = malloc(n + sizeof ".tmp");
-    if (!work->directory) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
-    memcpy(work->directory, work->options->directory, n);
-    memcpy(work->directory + n, ".tmp", sizeof ".tmp");
-    MS_TRY(ms_directory_remove(work->directory));
-    return ms_directory_create(work->directory);
 }
 
 static ms_status copy_tokenizer(preparation *work) {
@@ -192,7 +182,7 @@ static ms_status finish_splits(preparation *work) {
 
 static ms_status prepare(preparation *work) {
     MS_TRY(open_tokenizer(work));
-    MS_TRY(open_directory(work));
+    MS_TRY(ms_temporary_directory(work->options->directory, &work->descriptor, &work->directory));
     for (int i = 0; i < work->options->n_files; i++) MS_TRY(add_file(work, i));
     MS_TRY(finish_splits(work));
     MS_TRY(copy_tokenizer(work));
@@ -206,20 +196,18 @@ ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out)
     preparation work = {.options = options,
                         .name = options->name ? options->name : "data",
                         .shard_tokens = options->shard_tokens ? options->shard_tokens : DEFAULT_SHARD_TOKENS,
+                        .descriptor = -1,
                         .sidecar = out};
     ms_status status = prepare(&work);
     for (int split = 0; split < MS_N_SPLITS; split++)
         if (work.is_open[split]) ms_shard_writer_abort(&work.writers[split]);
     if (status != MS_OK) {
-        /* The removal's own message must not replace the cause. */
-        char message[1024];
-        snprintf(message, sizeof message, "%s", ms_status_message());
-        if (work.directory) (void)ms_directory_remove(work.directory);
-        ms_status_set(status, "%s", message);
+        if (work.directory) (void)ms_directory_clear_away(status, work.directory);
         ms_sidecar_finish(out);
     }
     ms_tokenizer_close(work.tokenizer);
     ms_tokens_finish(&work.tokens);
+    ms_descriptor_close(work.descriptor);
     free(work.directory);
     return status;
 }

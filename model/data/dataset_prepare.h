@@ -36,12 +36,13 @@ typedef struct ms_prepare_options {
     void *report_context;
 } ms_prepare_options;
 
-/* Reads the files, writes shards, dataset.json and a copy of tokenizer.json into "<directory>.tmp", and renames that to
-   `directory`: the folder is complete or absent.  Each document is preceded by the end-of-text token, as in llm.c;
-   special tokens' texts inside documents are ordinary text.  Memory is bounded by the longest document.  *out describes
-   the result; the caller finishes it.  Deterministic: the same input gives the same bytes. MS_INVALID: options, or a
-   document (names file and offset), or a split that gets no document; MS_UNSUPPORTED: the tokenizer has too many tokens
-   or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.  Not thread-safe on one folder. */
+/* Reads the files, writes shards, dataset.json and a copy of tokenizer.json into a folder with a temporary name
+   (platform/temporary.h), and renames that to `directory`: it is complete or absent.  Each document is preceded by the
+   end-of-text token, as in llm.c; special tokens' texts inside documents are ordinary text.  Memory is bounded by the
+   longest document.  *out describes the result; the caller finishes it.  Deterministic: the same input gives the same
+   bytes. MS_INVALID: options, or a document (names file and offset), or a split that gets no document; MS_UNSUPPORTED:
+   the tokenizer has too many tokens or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.  Not
+   thread-safe on one folder. */
 ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out);
 
 #ifdef __cplusplus

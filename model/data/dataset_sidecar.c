@@ -118,7 +118,9 @@ static ms_status read_split(const json_t *root, int split, ms_sidecar *out) {
         const char *file = json_string_value(json_object_get(shard, "file"));
         int64_t n_tokens = 0;
         char sha256[65];
-        if (!file || *file == '\0' || strchr(file, '/')) return MS_FAIL(MS_CORRUPT, "shard %zu has no file name", i);
+        if (!file) return MS_FAIL(MS_CORRUPT, "shard %zu has no file name", i);
+        if (!ms_is_plain_name(file))
+            return MS_FAIL(MS_CORRUPT, "shard %zu: \"%s\" is not the name of a file in this folder", i, file);
         MS_TRY_NOTE(read_count(shard, "tokens", &n_tokens), "shard %s", file);
         MS_TRY_NOTE(read_hash(shard, "sha256", sha256), "shard %s", file);
         MS_TRY(ms_sidecar_add_shard(out, split, file, n_tokens, sha256));

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
 

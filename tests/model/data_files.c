@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/data/bpe_train.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 
 static char folder[64];

@@ -1,24 +1,38 @@
-/* Files written whole or not at all, by one writer at a time. */
+/* Files written whole or not at all, by one writer at a time; links, pipes and devices where files should be. */
+#include "platform/directory.h"
 #include "platform/file.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/support/suite.h"
 
 static char folder[] = "/tmp/muonscope-file-XXXXXX";
-static char path[64], temporary[64];
+static char path[64];
 
 static void create_folder(void) {
     ck_assert(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/a", folder);
-    snprintf(temporary, sizeof temporary, "%s/a.tmp", folder);
 }
 
 static void remove_folder(void) { ms_must(ms_directory_remove(folder)); }
+
+/* Entries of the folder whose names end in ".tmp". */
+static int count_temporaries(void) {
+    ms_listing names;
+    ms_must(ms_listing_read(folder, &names));
+    int n = 0;
+    for (size_t i = 0; i < names.n; i++) {
+        size_t length = strlen(names.names[i]);
+        n += length > 4 && strcmp(names.names[i] + length - 4, ".tmp") == 0;
+    }
+    ms_listing_finish(&names);
+    return n;
+}
 
 static void check_content(const char *expected) {
     char *data;
@@ -27,7 +41,7 @@ static void check_content(const char *expected) {
     ck_assert_uint_eq(size, strlen(expected));
     ck_assert_str_eq(data, expected);
     free(data);
-    ck_assert(!ms_file_exists(temporary));
+    ck_assert_int_eq(count_temporaries(), 0);
 }
 
 START_TEST(appears_at_commit) {
@@ -35,7 +49,7 @@ START_TEST(appears_at_commit) {
     ms_writer writer;
     ms_must(ms_writer_open(path, &writer));
     ms_must(ms_writer_printf(&writer, "%s %d", "after", 7));
-    ck_assert(ms_file_exists(temporary));
+    ck_assert_int_eq(count_temporaries(), 1);
     ms_must(ms_writer_commit(&writer));
     check_content("after 7");
     ms_must(ms_writer_open(path, &writer));
@@ -70,7 +84,7 @@ START_TEST(a_killed_writer_is_in_nobodys_way) {
         _exit(0);
     }
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
-    ck_assert(ms_file_exists(temporary));
+    ck_assert_int_eq(count_temporaries(), 1);
     ms_must(ms_file_write(path, "whole", 5));
     check_content("whole");
 }
@@ -106,7 +120,102 @@ START_TEST(many_writers_leave_one_whole_file) {
         free(data);
     }
     ck_assert(ms_file_exists(path));
-    ck_assert(!ms_file_exists(temporary));
+    ck_assert_int_eq(count_temporaries(), 0);
+}
+END_TEST
+
+static const char *below(const char *name) {
+    static char joined[2][128];
+    static int i;
+    i = !i;
+    snprintf(joined[i], sizeof joined[i], "%s/%s", folder, name);
+    return joined[i];
+}
+
+static void expect(ms_status got, ms_status status, const char *part) {
+    ck_assert_msg(got == status, "status %s (%s)", ms_status_text(got), ms_status_message());
+    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message '%s' lacks '%s'", ms_status_message(), part);
+}
+
+/* A writer goes through no link, whatever name it has: the target stays, and the link is replaced. */
+START_TEST(links_lead_nobody_astray) {
+    ms_must(ms_file_write(below("target"), "precious", 8));
+    ck_assert_int_eq(symlink("target", below("a.tmp")), 0);
+    ck_assert_int_eq(symlink("target", below("a")), 0);
+    ms_must(ms_file_write(path, "new", 3));
+    ck_assert_int_eq(unlink(below("a.tmp")), 0);
+    check_content("new");
+    ck_assert(!ms_is_link(path));
+    FILE *stream;
+    ck_assert_int_eq(symlink("target", below("log")), 0);
+    expect(ms_file_open_log(below("log"), true, &stream), MS_IO, "log: it is a symbolic link");
+    expect(ms_file_open_log(below("log"), false, &stream), MS_IO, "log: it is a symbolic link");
+    char *data;
+    size_t size;
+    ms_must(ms_file_read(below("log"), &data, &size)); /* reading follows links */
+    ck_assert_str_eq(data, "precious");
+    free(data);
+}
+END_TEST
+
+START_TEST(temporary_names_cannot_be_foreseen) {
+    ms_writer writer;
+    char *names[2];
+    for (int i = 0; i < 2; i++) {
+        ms_must(ms_writer_open(path, &writer));
+        names[i] = strdup(writer.temporary);
+        ms_writer_abort(&writer);
+    }
+    ck_assert_str_ne(names[0], names[1]);
+    free(names[0]);
+    free(names[1]);
+}
+END_TEST
+
+/* None of these waits for another process: the test would run into its time limit. */
+START_TEST(only_regular_files_are_read_and_written) {
+    char *data;
+    size_t size;
+    ms_map map;
+    FILE *stream;
+    ck_assert_int_eq(mkfifo(below("pipe"), 0600), 0);
+    expect(ms_file_read(below("pipe"), &data, &size), MS_IO, "pipe: it is a pipe, not a regular file");
+    expect(ms_map_open(below("pipe"), &map), MS_IO, "it is a pipe");
+    expect(ms_file_open_log(below("pipe"), true, &stream), MS_IO, "not a regular file");
+    expect(ms_file_write(below("pipe"), "x", 1), MS_IO, "it is a pipe");
+    expect(ms_file_read("/dev/zero", &data, &size), MS_IO, "/dev/zero: it is a device");
+    expect(ms_file_write("/dev/null", "x", 1), MS_IO, "/dev/null: it is a device");
+    expect(ms_file_read(folder, &data, &size), MS_IO, "it is a directory");
+    expect(ms_file_read(below("none"), &data, &size), MS_NOT_FOUND, "none");
+}
+END_TEST
+
+START_TEST(removal_never_leaves_its_folder) {
+    ms_must(ms_directory_create(below("elsewhere/deep")));
+    ms_must(ms_file_write(below("elsewhere/deep/precious"), "x", 1));
+    ms_must(ms_directory_create(below("tree/one/two")));
+    ms_must(ms_file_write(below("tree/one/two/file"), "x", 1));
+    ck_assert_int_eq(symlink("../../elsewhere", below("tree/one/link")), 0);
+    ck_assert_int_eq(symlink("../elsewhere/deep/precious", below("tree/file_link")), 0);
+    ms_must(ms_directory_remove(below("tree")));
+    ck_assert(!ms_is_directory(below("tree")));
+    ck_assert_int_eq(symlink("elsewhere", below("tree")), 0); /* in place of the folder itself */
+    ms_must(ms_directory_remove(below("tree")));
+    ck_assert(!ms_is_link(below("tree")));
+    ck_assert(ms_file_exists(below("elsewhere/deep/precious")));
+    ms_must(ms_directory_remove(below("none")));
+    expect(ms_directory_remove(below("elsewhere/deep/precious")), MS_IO, "it is a file");
+    ck_assert_int_eq(symlink("elsewhere", below("tree")), 0);
+    expect(ms_directory_require(below("tree")), MS_IO, "tree: a symbolic link is in the way");
+    ms_must(ms_directory_require(below("elsewhere")));
+}
+END_TEST
+
+START_TEST(plain_names) {
+    static const char *const plain[] = {"a", "..a", "a..", "data_train_000000.bin"};
+    static const char *const others[] = {"", ".", "..", "/", "a/b", "/a", "../a", "a/"};
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) ck_assert(ms_is_plain_name(plain[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) ck_assert(!ms_is_plain_name(others[i]));
 }
 END_TEST
 
@@ -119,6 +228,15 @@ int main(void) {
     tcase_add_test(tcase, a_killed_writer_is_in_nobodys_way);
     tcase_add_test(tcase, many_writers_leave_one_whole_file);
     tcase_set_timeout(tcase, 120);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("hostile");
+    tcase_add_checked_fixture(tcase, create_folder, remove_folder);
+    tcase_add_test(tcase, links_lead_nobody_astray);
+    tcase_add_test(tcase, temporary_names_cannot_be_foreseen);
+    tcase_add_test(tcase, only_regular_files_are_read_and_written);
+    tcase_add_test(tcase, removal_never_leaves_its_folder);
+    tcase_add_test(tcase, plain_names);
+    tcase_set_timeout(tcase, 20);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }

@@ -9,7 +9,7 @@
 
 static void run(const char *script, char **out_text, int *out_exit) {
     const char *argv[] = {"sh", "-c", script, NULL};
-    ms_status status = ms_process_run(argv, out_text, out_exit);
+    ms_status status = ms_process_run(argv, -1, out_text, out_exit);
     ck_assert_msg(status == MS_OK, "%s", ms_status_message());
 }
 
@@ -41,7 +41,7 @@ START_TEST(arguments_are_not_parsed) {
     const char *argv[] = {"printf", "%s|", "a b", "$HOME", "'", NULL};
     char *text;
     int exit_status;
-    ck_assert_int_eq(ms_process_run(argv, &text, &exit_status), MS_OK);
+    ck_assert_int_eq(ms_process_run(argv, -1, &text, &exit_status), MS_OK);
     ck_assert_str_eq(text, "a b|$HOME|'|");
     free(text);
 }
@@ -51,7 +51,7 @@ START_TEST(missing_program) {
     const char *argv[] = {"no-such-program-here", NULL};
     char *text;
     int exit_status;
-    ck_assert_int_eq(ms_process_run(argv, &text, &exit_status), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_process_run(argv, -1, &text, &exit_status), MS_NOT_FOUND);
     ck_assert_ptr_null(text);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "no-such-program-here"));
 }

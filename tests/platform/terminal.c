@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/log.h"
 #include "platform/progress.h"
@@ -161,14 +162,18 @@ START_TEST(log_file_has_time_and_level) {
 END_TEST
 
 START_TEST(full_disk_is_remembered_by_the_log) {
-    if (access("/dev/full", W_OK) != 0) return; /* a Linux device: absent in some containers */
+    char path[] = "/tmp/ms_log_XXXXXX";
+    close(mkstemp(path));
     ms_logger *logger;
     ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
-    ck_assert_int_eq(ms_logger_attach(logger, "/dev/full"), MS_OK);
+    ck_assert_int_eq(ms_logger_attach(logger, path), MS_OK);
+    ms_disk_is_full(true);
     ms_logger_write(logger, MS_LOG_INFO, "lost");
+    ms_disk_is_full(false);
     ck_assert_int_eq(ms_logger_file_status(logger), MS_NO_SPACE);
-    ck_assert_ptr_nonnull(strstr(ms_status_message(), "/dev/full"));
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), path));
     ms_logger_destroy(logger);
+    unlink(path);
 }
 END_TEST
 

@@ -1,5 +1,8 @@
 #include "tests/support/suite.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 int ms_suite_run(Suite *suite) {
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV); /* CK_VERBOSITY, else what failed */
@@ -10,4 +13,12 @@ int ms_suite_run(Suite *suite) {
 
 void ms_must(ms_status status) {
     ck_assert_msg(status == MS_OK, "%s: %s", ms_status_text(status), ms_status_message());
+}
+
+void ms_disk_is_full(bool full) {
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    limit.rlim_cur = full ? 0 : limit.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &limit);
 }

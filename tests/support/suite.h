@@ -3,6 +3,7 @@
 #define MS_TESTS_SUPPORT_SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
 
 #include "platform/status.h"
 
@@ -11,5 +12,9 @@ int ms_suite_run(Suite *suite);
 
 /* Fails the running test with the status and its message unless `status` is MS_OK. */
 void ms_must(ms_status status);
+
+/* full: from now on no file of this process can grow, as on a full disk; else they can again.  No assertion may stand
+   in between: Check writes to a file. */
+void ms_disk_is_full(bool full);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/process.h"
 #include "tracker/run_log.h"
@@ -208,7 +209,7 @@ START_TEST(gnuplot_missing_or_failing) {
     const char *chmod[] = {"/bin/chmod", "755", in_folder("gnuplot"), NULL};
     char *text;
     int exit_status;
-    ck_assert_int_eq(ms_process_run(chmod, &text, &exit_status), MS_OK);
+    ck_assert_int_eq(ms_process_run(chmod, -1, &text, &exit_status), MS_OK);
     free(text);
     ck_assert_int_eq(ms_plot_draw(&plots[0], &data, in_folder("plots")), MS_IO);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot ended with 3: no such terminal"));

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
 

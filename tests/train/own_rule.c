@@ -5,6 +5,7 @@
 
 #include "cli/config/config.h"
 #include "cli/config/trainer_config.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/optim/row_adam.h"
 #include "tests/support/suite.h"

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
 #include "train/run_folder.h"
@@ -39,8 +40,8 @@ START_TEST(a_run_is_made_and_resumed) {
     ms_run_folder_close(&folder);
     ms_run_folder_close(&folder);
 
-    expect(ms_run_folder_create(below("a/b"), config_text, &folder), MS_INVALID, "exists and holds 4 entries");
-    expect(ms_run_folder_check_new(below("a/b")), MS_INVALID, "exists and holds 4 entries");
+    expect(ms_run_folder_create(below("a/b"), config_text, &folder), MS_INVALID, "exists and holds 3 entries");
+    expect(ms_run_folder_check_new(below("a/b")), MS_INVALID, "exists and holds 3 entries");
     ck_assert_int_eq(ms_run_folder_check_new(below("a/c")), MS_OK);
     ck_assert_msg(ms_run_folder_resume(below("a/b"), &folder) == MS_OK, "%s", ms_status_message());
     char *saved;
@@ -100,7 +101,74 @@ START_TEST(an_unwritable_place_is_named) {
     expect(ms_run_folder_create("/proc/muonscope/run", config_text, &folder), MS_NOT_FOUND, "/proc/muonscope");
     if (geteuid() == 0) return; /* the superuser may write anywhere else */
     ck_assert_int_eq(mkdir(below("closed"), 0555), 0);
-    expect(ms_run_folder_create(below("closed"), config_text, &folder), MS_IO, "cannot write to run folder");
+    expect(ms_run_folder_create(below("closed"), config_text, &folder), MS_IO, "cannot create directory");
+}
+END_TEST
+
+/* What is deleted or put in its place is not the run's folder any more, whatever lies in it. */
+START_TEST(a_folder_that_is_gone_is_an_error) {
+    ms_run_folder folder, second;
+    ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &folder), MS_OK);
+    ck_assert_int_eq(ms_run_folder_check(&folder), MS_OK);
+    ck_assert_int_eq(ms_directory_remove(below("run")), MS_OK);
+    expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
+    ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &second), MS_OK);
+    expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
+    ck_assert_int_eq(ms_run_folder_check(&second), MS_OK);
+    ms_run_folder_close(&folder);
+    ms_run_folder_close(&second);
+}
+END_TEST
+
+/* The lock is on the folder: no file in it opens the way for a second writer. */
+START_TEST(no_file_is_the_lock) {
+    ms_run_folder folder, second;
+    ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &folder), MS_OK);
+    ck_assert_int_eq(unlink(below("run/config.yaml")), 0);
+    ck_assert_int_eq(rmdir(below("run/plots")), 0);
+    ck_assert_int_eq(rmdir(below("run/checkpoints")), 0);
+    unlink(below("run/lock"));
+    expect(ms_run_folder_create(below("run"), config_text, &second), MS_IO, "is being written by another process");
+    ms_run_folder_close(&folder);
+}
+END_TEST
+
+/* Many processes with one new name: one has it, and what it wrote stays. */
+START_TEST(one_of_many_makes_the_run) {
+    enum { N = 8, N_ROUNDS = 20 };
+    for (int round = 0; round < N_ROUNDS; round++) {
+        char name[32];
+        snprintf(name, sizeof name, "many%d", round);
+        pid_t children[N];
+        for (int i = 0; i < N; i++) {
+            children[i] = fork();
+            ck_assert_int_ge(children[i], 0);
+            if (children[i] > 0) continue;
+            ms_run_folder folder;
+            ms_status status = ms_run_folder_create(below(name), config_text, &folder);
+            ms_run_folder_close(&folder); /* a finished run at once */
+            _exit(status == MS_OK ? 1 : 0);
+        }
+        int n_made = 0;
+        for (int i = 0; i < N; i++) {
+            int status;
+            ck_assert_int_eq(waitpid(children[i], &status, 0), children[i]);
+            ck_assert(WIFEXITED(status));
+            n_made += WEXITSTATUS(status);
+        }
+        ck_assert_int_eq(n_made, 1);
+    }
+}
+END_TEST
+
+START_TEST(links_are_no_part_of_a_run) {
+    ms_run_folder folder;
+    ck_assert_int_eq(ms_directory_create(below("elsewhere")), MS_OK);
+    ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &folder), MS_OK);
+    ms_run_folder_close(&folder);
+    ck_assert_int_eq(rmdir(below("run/checkpoints")), 0);
+    ck_assert_int_eq(symlink("../elsewhere", below("run/checkpoints")), 0);
+    expect(ms_run_folder_resume(below("run"), &folder), MS_IO, "run/checkpoints: a symbolic link is in the way");
 }
 END_TEST
 
@@ -113,6 +181,10 @@ int main(void) {
     tcase_add_test(tests, what_is_no_run_is_refused);
     tcase_add_test(tests, one_process_writes_a_run);
     tcase_add_test(tests, an_unwritable_place_is_named);
+    tcase_add_test(tests, a_folder_that_is_gone_is_an_error);
+    tcase_add_test(tests, no_file_is_the_lock);
+    tcase_add_test(tests, one_of_many_makes_the_run);
+    tcase_add_test(tests, links_are_no_part_of_a_run);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

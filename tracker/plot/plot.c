@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/process.h"
+#include "platform/temporary.h"
 
 enum { PATH_SIZE = 4096 };
 
@@ -13,17 +15,6 @@ static ms_status make_path(const char *folder, const char *name, const char *end
     if (length >= PATH_SIZE)
         return MS_FAIL(MS_INVALID, "plot %s: the folder's name has %zu bytes", name, strlen(folder));
     return MS_OK;
-}
-
-/* A gnuplot string: in single quotes only the quote itself is special, and is doubled. */
-static void quote(const char *text, char *out) {
-    *out++ = '\'';
-    for (; *text; text++) {
-        if (*text == '\'') *out++ = '\'';
-        *out++ = *text;
-    }
-    *out++ = '\'';
-    *out = '\0';
 }
 
 static ms_status write_script(const ms_plot *plot, const ms_plot_data *data, const char *path) {
@@ -54,27 +45,40 @@ static const char *first_message(char *text) {
     return "no message";
 }
 
-/* Runs the script for one terminal ("pngcairo" or "svg" with its options); the picture is renamed when it is
-   complete. */
-static ms_status render(const ms_plot *plot, const char *folder, const char *terminal, const char *ending) {
-    char script[PATH_SIZE], path[PATH_SIZE], temporary[PATH_SIZE + 8], quoted[2 * PATH_SIZE + 32];
-    char commands[2 * PATH_SIZE + 256];
-    MS_TRY(make_path(folder, plot->name, ".gp", script));
-    MS_TRY(make_path(folder, plot->name, ending, path));
-    snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    quote(temporary, quoted);
-    snprintf(commands, sizeof commands, "set terminal %s size %d,%d font 'sans,16'; set output %s", terminal,
-             plot->width, plot->height, quoted);
-    const char *argv[] = {"gnuplot", "-e", commands, script, NULL};
+/* Runs the script for one terminal ("pngcairo" or "svg" with its options) in the open folder `work`, whose parent has
+   the script.  gnuplot interprets what it is given, names of files too: it gets names of ours alone.  -d: no start-up
+   files, which may hold any command. */
+static ms_status run_gnuplot(const ms_plot *plot, int work, const char *terminal, const char *ending) {
+    char script[PATH_SIZE], commands[512];
+    snprintf(script, sizeof script, "../%s.gp", plot->name);
+    snprintf(commands, sizeof commands, "set terminal %s size %d,%d font 'sans,16'; set output '%s%s'", terminal,
+             plot->width, plot->height, plot->name, ending);
+    const char *argv[] = {"gnuplot", "-d", "-e", commands, script, NULL};
     char *text;
     int exit_status;
-    MS_TRY_NOTE(ms_process_run(argv, &text, &exit_status), "plot %s", plot->name);
+    MS_TRY_NOTE(ms_process_run(argv, work, &text, &exit_status), "plot %s", plot->name);
     ms_status status = MS_OK;
     if (exit_status != 0)
         status = MS_FAIL(MS_IO, "plot %s: gnuplot ended with %d: %s", plot->name, exit_status, first_message(text));
     free(text);
-    if (status == MS_OK) return ms_rename(temporary, path);
-    remove(temporary);
+    return status;
+}
+
+/* The picture is renamed when it is complete. */
+static ms_status render(const ms_plot *plot, const char *folder, const char *terminal, const char *ending) {
+    char path[PATH_SIZE], drawn[PATH_SIZE + 512];
+    char *work_path;
+    int work;
+    MS_TRY(make_path(folder, plot->name, ending, path));
+    MS_TRY_NOTE(ms_temporary_directory(path, &work, &work_path), "plot %s", plot->name);
+    ms_status status = run_gnuplot(plot, work, terminal, ending);
+    if (status == MS_OK) {
+        snprintf(drawn, sizeof drawn, "%s/%s%s", work_path, plot->name, ending);
+        status = ms_rename(drawn, path);
+    }
+    status = ms_directory_clear_away(status, work_path);
+    ms_descriptor_close(work);
+    free(work_path);
     return status;
 }
 

@@ -1,0 +1,78 @@
+#include "platform/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+ms_status ms_status_from_errno(int error, const char *what, const char *path) {
+    ms_status status = MS_IO;
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG) status = MS_NO_SPACE;
+    if (error == ENOENT) status = MS_NOT_FOUND;
+    return MS_FAIL(status, "%s %s: %s", what, path, strerror(error));
+}
+
+char *ms_path_join(const char *directory, const char *name) {
+    size_t size = strlen(directory) + strlen(name) + 2;
+    char *path = malloc(size);
+    if (path) snprintf(path, size, "%s/%s", directory, name);
+    return path;
+}
+
+bool ms_file_exists(const char *path) { return access(path, F_OK) == 0; }
+
+bool ms_is_link(const char *path) {
+    struct stat information;
+    return lstat(path, &information) == 0 && S_ISLNK(information.st_mode);
+}
+
+bool ms_is_plain_name(const char *name) {
+    return *name != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+ms_status ms_path_open_parent(const char *path, int *out_descriptor, char **out_name) {
+    *out_descriptor = -1;
+    *out_name = NULL;
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') end--;
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') begin--;
+    if (begin == end) return MS_FAIL(MS_INVALID, "\"%s\" names no file", path);
+    char *parent = begin > 0 ? strndup(path, begin) : strdup("."), *name = strndup(path + begin, end - begin);
+    ms_status status = MS_OK;
+    if (!parent || !name)
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    else if ((*out_descriptor = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        status = ms_status_from_errno(errno, "cannot open directory", parent);
+    free(parent);
+    if (status == MS_OK)
+        *out_name = name;
+    else
+        free(name);
+    return status;
+}
+
+ms_status ms_sync_parent(const char *path) {
+    int parent;
+    char *name;
+    MS_TRY(ms_path_open_parent(path, &parent, &name));
+    ms_status status = MS_OK;
+    /* Some file systems do not sync directories: EINVAL there is not a loss. */
+    if (fsync(parent) != 0 && errno != EINVAL)
+        status = ms_status_from_errno(errno, "cannot sync the directory of", path);
+    close(parent);
+    free(name);
+    return status;
+}
+
+ms_status ms_rename(const char *from, const char *to) {
+    if (rename(from, to) != 0) return ms_status_from_errno(errno, "cannot rename to", to);
+    return ms_sync_parent(to);
+}
+
+void ms_descriptor_close(int descriptor) {
+    if (descriptor >= 0) close(descriptor);
+}

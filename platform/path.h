@@ -1,0 +1,42 @@
+/* Paths: what they name, their parts, renaming, and errors that name one.  Thread-safe. */
+#ifndef MS_PLATFORM_PATH_H
+#define MS_PLATFORM_PATH_H
+
+#include <stdbool.h>
+
+#include "platform/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+bool ms_file_exists(const char *path); /* follows links */
+bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anywhere or not */
+
+/* Whether `name` can only name an entry of the folder it is looked for in: not empty, no '/', neither "." nor "..". */
+bool ms_is_plain_name(const char *name);
+
+/* Renames a file or directory and syncs the parent directory.  MS_IO. */
+ms_status ms_rename(const char *from, const char *to);
+
+/* Syncs the directory that holds `path`: a new name is durable only after that.  MS_IO. */
+ms_status ms_sync_parent(const char *path);
+
+/* Opens the directory that holds the last part of `path`, and copies that part without the slashes at its end.  The
+   caller closes the descriptor and frees the name.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY; MS_INVALID: no such part. */
+ms_status ms_path_open_parent(const char *path, int *out_descriptor, char **out_name);
+
+/* Joins with '/', into malloc'ed memory that the caller frees; NULL when out of memory. */
+char *ms_path_join(const char *directory, const char *name);
+
+/* A status from errno: ENOSPC, EDQUOT and EFBIG give MS_NO_SPACE, ENOENT MS_NOT_FOUND, the rest MS_IO; message
+   "<what> <path>: <strerror>". */
+ms_status ms_status_from_errno(int error, const char *what, const char *path);
+
+void ms_descriptor_close(int descriptor); /* a negative one is fine */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,132 @@
+#include "platform/temporary.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "platform/directory.h"
+#include "platform/path.h"
+
+#define ENDING ".tmp"
+
+/* A name has 255 bytes on most file systems: a longer stem is cut. */
+enum { DIGITS = 16, STEM_MAX = 255 - DIGITS - 1 - (int)sizeof ENDING, NAME_SIZE = 256, MAX_TRIES = 100 };
+
+static ms_status random_name(const char *stem, char out[NAME_SIZE]) {
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
+        return MS_FAIL(MS_IO, "no random numbers for a temporary name: %s", strerror(errno));
+    snprintf(out, NAME_SIZE, "%.*s.%0*" PRIx64 ENDING, STEM_MAX, stem, (int)DIGITS, number);
+    return MS_OK;
+}
+
+static bool is_of(const char *stem, const char *name) {
+    size_t n = strnlen(stem, STEM_MAX);
+    return strncmp(name, stem, n) == 0 && name[n] == '.' && strspn(name + n + 1, "0123456789abcdef") == DIGITS &&
+           strcmp(name + n + 1 + DIGITS, ENDING) == 0;
+}
+
+static int create_new(int parent, const char *name, bool folder) {
+    if (!folder) return openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (mkdirat(parent, name, 0777) != 0) return -1;
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Creates and locks.  *out -1: another process took the new one for a leftover before it was locked. */
+static ms_status create_locked(int parent, const char *name, bool folder, const char *path, int *out) {
+    *out = -1;
+    int file = create_new(parent, name, folder);
+    if (file < 0 && errno == EEXIST) return MS_OK;
+    if (file < 0) return ms_status_from_errno(errno, "cannot write", path);
+    bool taken = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* some file systems have no locks */
+    struct stat named;
+    if (taken || fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) != 0)
+        close(file);
+    else
+        *out = file;
+    return MS_OK;
+}
+
+/* Removes the leftovers of `stem` but `own`.  *out_busy: one of them is locked, that is, being written. */
+static ms_status sweep(int parent, const char *stem, const char *own, bool *out_busy) {
+    *out_busy = false;
+    int again = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = again >= 0 ? fdopendir(again) : NULL;
+    if (!directory) {
+        ms_status status = ms_status_from_errno(errno, "cannot read the directory of", stem);
+        if (again >= 0) close(again);
+        return status;
+    }
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        if (!is_of(stem, entry->d_name) || strcmp(entry->d_name, own) == 0) continue;
+        int file = openat(parent, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (file < 0) continue;
+        if (flock(file, LOCK_EX | LOCK_NB) == 0)
+            (void)ms_directory_remove_entry(parent, entry->d_name, entry->d_name);
+        else if (errno == EWOULDBLOCK)
+            *out_busy = true;
+        close(file);
+    }
+    closedir(directory);
+    return MS_OK;
+}
+
+static ms_status create_in(int parent, const char *stem, bool folder, const char *path, char name[NAME_SIZE],
+                           int *out) {
+    *out = -1;
+    for (int i = 0; *out < 0 && i < MAX_TRIES; i++) {
+        MS_TRY(random_name(stem, name));
+        MS_TRY(create_locked(parent, name, folder, path, out));
+    }
+    if (*out < 0) return MS_FAIL(MS_IO, "cannot write %s: %d temporary names were taken", path, (int)MAX_TRIES);
+    bool busy;
+    ms_status status = sweep(parent, stem, name, &busy);
+    if (status == MS_OK && busy) status = MS_FAIL(MS_IO, "cannot write %s: another writer is at work on it", path);
+    if (status == MS_OK) return MS_OK;
+    unlinkat(parent, name, folder ? AT_REMOVEDIR : 0);
+    close(*out);
+    *out = -1;
+    return status;
+}
+
+static ms_status create(const char *path, bool folder, int *out_descriptor, char **out_path) {
+    char name[NAME_SIZE], *stem;
+    int parent;
+    *out_path = NULL;
+    *out_descriptor = -1;
+    MS_TRY_NOTE(ms_path_open_parent(path, &parent, &stem), "cannot write %s", path);
+    size_t n_end = strlen(path);
+    while (n_end > 0 && path[n_end - 1] == '/') n_end--;
+    size_t n_parent = n_end - strlen(stem);
+    char *joined = malloc(n_parent + NAME_SIZE);
+    ms_status status = joined ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    if (status == MS_OK) status = create_in(parent, stem, folder, path, name, out_descriptor);
+    if (status == MS_OK) {
+        memcpy(joined, path, n_parent);
+        strcpy(joined + n_parent, name);
+        *out_path = joined;
+    } else {
+        free(joined);
+    }
+    close(parent);
+    free(stem);
+    return status;
+}
+
+ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path) {
+    return create(path, false, out_descriptor, out_path);
+}
+
+ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path) {
+    return create(path, true, out_descriptor, out_path);
+}

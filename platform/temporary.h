@@ -1,0 +1,17 @@
+/* Files and folders that have a temporary name until they are complete: "<name>.<16 random digits>.tmp" beside their
+   final name.  They are new (O_EXCL, O_NOFOLLOW), nobody can foresee the name, and they are locked (flock(2)) as long
+   as their descriptor is open.  So one writer at a time has one final name, and what a killed process left is known by
+   its lock being free: the next one with the same final name removes it.  Where a file system has no locks, two writers
+   do not see each other, and the last one's file is what stays.  Thread-safe. */
+#ifndef MS_PLATFORM_TEMPORARY_H
+#define MS_PLATFORM_TEMPORARY_H
+
+#include "platform/status.h"
+
+/* Creates the file, or the folder, that will become `path`.  The caller closes the descriptor (which ends the lock),
+   frees the path, and renames or removes what it made.  MS_NOT_FOUND: the folder of `path` is missing.  MS_IO: also
+   when another writer, of any process, is at work on `path`.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path);
+ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path);
+
+#endif

@@ -1,0 +1,127 @@
+#!/bin/bash
+# What lies in a run's folder, or in the current one, is not what it seems: links, pipes, names that gnuplot would run, libraries.
+. "$(dirname "$0")/support.sh"
+tiny="--track_manifold false --steps 2"
+
+# untouched FOLDER: the file in it is there, as it was.
+untouched() {
+    [ "$(cat "$1/precious")" = precious ] || fail "$1/precious was changed or removed"
+}
+precious() {
+    mkdir -p "$1"
+    echo precious >"$1/precious"
+}
+
+echo "-- checkpoints that are links: pruned, replaced, left unfinished"
+must micro --run linked $tiny --checkpoint.every 1 --checkpoint.keep 5
+for step in 00000000 00000001 00000003 99999999.tmp; do
+    precious "behind_$step"
+    rm -rf "linked/checkpoints/step_$step"
+    ln -s "$scratch/behind_$step" "linked/checkpoints/step_$step"
+done
+rm linked/checkpoints/step_00000003
+must resume linked --steps 2 --checkpoint.keep 1
+ln -s "$scratch/behind_00000003" linked/checkpoints/step_00000003
+refuse 1 "checkpoint linked/checkpoints/step_00000003" "$muonscope" train --resume linked --steps 4
+rm linked/checkpoints/step_00000003
+must resume linked --steps 4 --checkpoint.every 1 --checkpoint.keep 1
+for step in 00000000 00000001 00000003 99999999.tmp; do untouched "behind_$step"; done
+[ "$(ls linked/checkpoints)" = step_00000004 ] || fail "left: $(ls linked/checkpoints)"
+
+echo "-- logs and temporary files that are links"
+must micro --run r $tiny
+cp -r r logs
+for file in plots/loss.gp plots/loss.gp.tmp plots/loss.png.tmp plots/loss.svg.tmp metrics.jsonl.tmp config.yaml.tmp; do
+    name=$(echo "$file" | tr / _)
+    precious "behind_$name"
+    ln -s "$scratch/behind_$name/precious" "logs/$file"
+done
+must resume logs --steps 3
+must program plot logs --only loss
+for folder in behind_*; do untouched "$folder"; done
+for log in run.log metrics.jsonl; do
+    cp -r r one_log
+    precious "behind_$log"
+    mv "one_log/$log" saved
+    ln -s "$scratch/behind_$log/precious" "one_log/$log"
+    case $log in
+    run.log) refuse 1 "one_log/run.log: it is a symbolic link" "$muonscope" train --resume one_log --steps 3 ;;
+    esac
+    untouched "behind_$log"
+    rm -r one_log
+done
+precious behind_plots
+cp -r r no_plots
+rm -r no_plots/plots
+ln -s ../behind_plots no_plots/plots
+refuse 1 "no_plots/plots: a symbolic link is in the way" "$muonscope" plot no_plots --only loss
+refuse 1 "no_plots/plots: a symbolic link is in the way" "$muonscope" train --resume no_plots --steps 3
+
+echo "-- names that gnuplot would run, and its start-up file"
+mkdir home
+echo "system 'touch $scratch/started'" >home/.gnuplot
+for name in "|touch ran;" "<touch ran;" "it's" "it\"s \`touch ran\`" "-e" "a
+b"; do
+    mkdir -p "names/$name"
+    cp -r r/* "names/$name/"
+    (cd names && HOME=$scratch/home must program plot --only loss -- "$name")
+    [ -s "names/$name/plots/loss.png" ] && [ -s "names/$name/plots/loss.svg" ] || fail "no picture in: $name"
+done
+[ -z "$(find . -name ran)" ] || fail "gnuplot ran the name of a folder"
+[ ! -e started ] || fail "gnuplot read ~/.gnuplot"
+[ -z "$(find names logs -name '*.tmp' -type d)" ] || fail "a folder that gnuplot worked in is left"
+
+echo "-- pipes"
+# pipe PATH COMMAND...: with a pipe there, the command ends by itself, with an error that names it.
+pipe() {
+    path=$1
+    shift
+    rm -rf "$path"
+    mkfifo "$path"
+    refuse 1 "$path: it is a pipe, not a regular file" timeout 20 "$muonscope" "$@"
+}
+for file in metrics.jsonl config.yaml; do
+    cp -r r "pipe_$file"
+    pipe "pipe_$file/$file" train --resume "pipe_$file" --steps 3
+done
+cp -r r pipe_plot
+pipe pipe_plot/metrics.jsonl plot pipe_plot --only loss
+seq 4000 >numbers.txt
+mkdir folder
+pipe folder/dataset.json data info folder
+pipe tokenizer.pipe tokenizer encode --tokenizer tokenizer.pipe numbers.txt
+pipe settings.yaml train --config settings.yaml --dry-run
+# A corpus may be one.
+must program tokenizer train numbers.txt --vocab_size 257 --output tokenizer.json
+mkfifo corpus
+cat numbers.txt >corpus &
+must program data prepare corpus --output data --validation_fraction 0.2 --document_bytes 64
+wait
+
+echo "-- names of shards"
+for name in ../data_train_000000.bin /etc/passwd .. . "" data/x; do
+    rm -rf elsewhere
+    cp -r data elsewhere
+    sed -i "s|\"data_train_000000.bin\"|\"$name\"|" elsewhere/dataset.json
+    refuse 1 "elsewhere/dataset.json: .*shard 0: \"$name\" is not the name of a file" "$muonscope" data info elsewhere
+done
+
+echo "-- libraries in the current folder"
+mkdir libraries
+printf '#include <stdio.h>\n__attribute__((constructor)) static void here(void) { puts("LOADED"); }\n' >libraries/planted.c
+${CC:-cc} -shared -fPIC -o libraries/planted.so libraries/planted.c
+for file in "$muonscope" "$(dirname "$muonscope")"/*.so*; do
+    readelf -d "$file" | sed -n 's/.*(R[UN]*PATH).*\[\(.*\)\]/:\1:/p' >paths
+    ! grep :: paths || fail "$file: an empty entry in its run path"
+    readelf -d "$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -vE '^lib(c|m|muonscope)\.so' >>needed || true
+done
+for library in $(sort -u needed); do cp libraries/planted.so "libraries/$library"; done
+cd libraries
+unset LD_LIBRARY_PATH
+must program --version
+! grep LOADED out || fail "a library of the current folder was loaded"
+MUONSCOPE_CUDA_MODULE=planted.so must program devices
+! grep LOADED out || fail "a module was looked for in the current folder"
+grep -q "MUONSCOPE_CUDA_MODULE=planted.so: a path is needed, ./planted.so" out || fail "no word of why: $(cat out)"
+MUONSCOPE_CUDA_MODULE=./planted.so must program devices
+grep -q LOADED out || fail "a module was not loaded by its path: this test would find nothing"
