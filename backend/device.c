@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "backend/probe.h"
+#include "platform/choice.h"
 
 #define BACKEND(name) const ms_backend_impl *ms_backend_##name(void);
 #include "backend/backends.def"
@@ -135,6 +136,8 @@ static ms_status refuse_inexact(const ms_backend_impl *impl, ms_backend_device *
 ms_status ms_device_open(const ms_device_options *options, ms_device **out) {
     *out = NULL;
     if (!options->name || !*options->name) return MS_FAIL(MS_INVALID, "device: no name given");
+    static const char *const numerics[] = {"fast", "exact", "oracle", NULL};
+    MS_TRY_NOTE(ms_choice_check("numerics", (int)options->numerics, numerics), "device %s", options->name);
     if (options->n_threads < 0 || options->n_threads > 1024)
         return MS_FAIL(MS_INVALID, "device %s: %d threads, must be 0 (all) to 1024", options->name, options->n_threads);
     const ms_backend_impl *impl = NULL;

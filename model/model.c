@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/choice.h"
+
 const char *const ms_activation_names[] = {
     [MS_ACTIVATION_RELU2] = "relu2", [MS_ACTIVATION_SWIGLU] = "swiglu", [MS_ACTIVATION_GELU_TANH] = "gelu_tanh", NULL};
 const char *const ms_rope_layout_names[] = {
@@ -16,6 +18,14 @@ const char *const ms_residual_scale_names[] = {[MS_RESIDUAL_FIXED] = "fixed",
 const char *const ms_init_scheme_names[] = {
     [MS_INIT_NORMAL] = "normal", [MS_INIT_SLOPE] = "slope", [MS_INIT_STRETCHED] = "stretched", NULL};
 const char *const ms_storage_names[] = {[MS_DTYPE_F32] = "f32", [MS_DTYPE_BF16] = "bf16", NULL};
+
+static ms_status check_choices(const ms_model_config *c) {
+    MS_TRY(ms_choice_check("model: activation", (int)c->activation, ms_activation_names));
+    MS_TRY(ms_choice_check("model: storage", (int)c->storage, ms_storage_names));
+    MS_TRY(ms_choice_check("model: rope_layout", (int)c->rope_layout, ms_rope_layout_names));
+    MS_TRY(ms_choice_check("model: residual_scale", (int)c->residual_scale, ms_residual_scale_names));
+    return ms_choice_check("model: init_scheme", (int)c->init_scheme, ms_init_scheme_names);
+}
 
 static ms_status check_config(const ms_model_config *c) {
     const struct {
@@ -46,8 +56,6 @@ static ms_status check_config(const ms_model_config *c) {
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!(reals[i].value > 0) || !isfinite(reals[i].value))
             return MS_FAIL(MS_INVALID, "model: %s is %g, must be positive", reals[i].name, (double)reals[i].value);
-    if (c->storage != MS_DTYPE_F32 && c->storage != MS_DTYPE_BF16)
-        return MS_FAIL(MS_INVALID, "model: storage in %s, must be f32 or bf16", ms_dtype_name(c->storage));
     if (!(c->init_std >= 0) || !isfinite(c->init_std) || !isfinite(c->residual_scale_init))
         return MS_FAIL(MS_INVALID, "model: init std %g and residual scale %g must be finite, std not negative",
                        (double)c->init_std, (double)c->residual_scale_init);
@@ -120,6 +128,7 @@ static ms_status add_norms_and_scales(ms_model *model) {
 }
 
 ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out) {
+    MS_TRY(check_choices(config));
     MS_TRY(check_config(config));
     const ms_model_config *c = config;
     memset(out, 0, sizeof *out);

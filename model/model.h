@@ -91,8 +91,8 @@ typedef struct ms_model {
     int64_t parameter_count;
 } ms_model;
 
-/* Checks config (contradictory shapes name the numbers, MS_INVALID) and adds parameters, gradients and the RoPE table
-   to `variables`.  `out` is storage of the caller and needs no finishing. */
+/* Checks config (contradictory shapes and choices out of range name the numbers, MS_INVALID) and adds parameters,
+   gradients and the RoPE table to `variables`.  `out` is storage of the caller and needs no finishing. */
 ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out);
 
 /* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, residual

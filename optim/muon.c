@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/ir/build.h"
+#include "platform/choice.h"
 
 const char *const ms_muon_scaling_names[] = {[MS_SCALING_MAX_ROWS_COLS] = "max_rows_cols",
                                              [MS_SCALING_MOONLIGHT] = "moonlight",
@@ -28,9 +29,9 @@ double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns) {
     case MS_SCALING_ROWS_COLS:
         return sqrt(ratio);
     case MS_SCALING_MAX_ROWS_COLS:
-        break;
+        return sqrt(ratio > 1 ? ratio : 1);
     }
-    return sqrt(ratio > 1 ? ratio : 1);
+    return NAN;
 }
 
 static double peak_rate(const void *settings) { return ((const ms_muon_settings *)settings)->lr; }
@@ -42,6 +43,10 @@ static double momentum(const void *settings, int64_t step, double rate) {
 
 static ms_status check(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable) {
     const ms_muon_settings *muon = settings;
+    MS_TRY(ms_choice_check("muon: coefficients", (int)muon->coefficients, ms_coefficients_names));
+    MS_TRY(ms_choice_check("muon: scaling", (int)muon->scaling, ms_muon_scaling_names));
+    MS_TRY(ms_choice_check("muon: split", (int)muon->split, ms_muon_split_names));
+    MS_TRY(ms_choice_check("muon: decay_mode", (int)muon->decay_mode, ms_decay_mode_names));
     if (!(muon->lr >= 0)) return MS_FAIL(MS_INVALID, "muon: learning rate %g is negative", muon->lr);
     if (!(muon->momentum >= 0 && muon->momentum < 1))
         return MS_FAIL(MS_INVALID, "muon: momentum %g, must be in [0, 1)", muon->momentum);

@@ -49,7 +49,7 @@ typedef struct ms_muon_settings {
 /* Of stacks of matrices only. */
 extern const ms_optimizer_rule ms_muon_rule;
 
-/* The scale of the orthogonalised update of a rows x columns matrix. */
+/* The scale of the orthogonalised update of a rows x columns matrix.  NAN: no such scaling. */
 double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/ir/build.h"
+#include "platform/choice.h"
 
 const char *const ms_optimizer_kind_names[] = {
 #define RULE(upper, lower) [MS_OPTIMIZER_##upper] = #lower,
@@ -23,7 +24,9 @@ static const struct {
 #undef RULE
 };
 
-const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind) { return table[kind].rule; }
+const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind) {
+    return (unsigned)kind < MS_OPTIMIZER_COUNT ? table[kind].rule : NULL;
+}
 
 static ms_rule_use rule_of(const ms_optimizer_config *config, ms_optimizer_kind kind) {
     return (ms_rule_use){table[kind].rule, (const char *)config + table[kind].settings};
@@ -91,6 +94,8 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     if (n_parameters < 1 || n_parameters > MS_MAX_OPTIMIZER_PARAMETERS)
         return MS_FAIL(MS_INVALID, "optimizer: %d parameters, must be 1 to %d", n_parameters,
                        MS_MAX_OPTIMIZER_PARAMETERS);
+    if (!config->matrices_rule.rule)
+        MS_TRY(ms_choice_check("optimizer: kind", (int)config->kind, ms_optimizer_kind_names));
     if (!(config->gradient_clip >= 0))
         return MS_FAIL(MS_INVALID, "optimizer: gradient clip %g is negative", (double)config->gradient_clip);
     out->config = *config;

@@ -64,7 +64,7 @@ typedef struct ms_optimizer {
     int32_t clip; /* OUTPUT variable f32 [2]: global gradient norm, clip factor (1 when clipping is off) */
 } ms_optimizer;
 
-/* The rule of a kind.  Static. */
+/* The rule of a kind.  Static.  NULL: no such kind. */
 const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind);
 
 /* Adds the variables of the optimizer: step scalars, states, outputs.

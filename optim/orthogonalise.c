@@ -1,6 +1,7 @@
 #include "optim/orthogonalise.h"
 
 #include "backend/ir/build.h"
+#include "platform/choice.h"
 
 #define JORDAN                                                                                                         \
     { 3.4445, -4.7750, 2.0315 }
@@ -29,10 +30,17 @@ static const ms_coefficient_set sets[MS_COEFFICIENTS_COUNT] = {
         {10, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, {2, -1.5, 0.5}, {2, -1.5, 0.5}}},
 };
 
-const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients) { return &sets[coefficients]; }
+const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients) {
+    return (unsigned)coefficients < MS_COEFFICIENTS_COUNT ? &sets[coefficients] : NULL;
+}
 
 ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coefficients) {
     if (ms_graph_status(graph) != MS_OK || u == MS_NO_TENSOR) return MS_NO_TENSOR;
+    ms_status known = ms_choice_check("orthogonalise: coefficients", (int)coefficients, ms_coefficients_names);
+    if (known != MS_OK) {
+        ms_graph_fail(graph, known);
+        return MS_NO_TENSOR;
+    }
     const ms_coefficient_set *set = &sets[coefficients];
     ms_matrix_shape shape = ms_shape_matrix(&ms_graph_tensor(graph, u)->shape);
     bool tall = shape.rows > shape.columns;

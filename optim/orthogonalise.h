@@ -29,7 +29,7 @@ typedef struct ms_coefficient_set {
     double triples[MS_MAX_ORTHOGONALISE_STEPS][3];
 } ms_coefficient_set;
 
-/* Static. */
+/* Static.  NULL: no such set. */
 const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients);
 
 /* u [L,R,C] -> [L,R,C], about U V^T of each matrix.  Errors as in backend/ir/graph.h: MS_NO_TENSOR and a status in the

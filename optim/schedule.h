@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "platform/status.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,7 +25,10 @@ typedef struct ms_schedule {
     double final_fraction; /* factor at the last step of cosine and linear */
 } ms_schedule;
 
-/* step counts from 0.  In [0, 1] for final_fraction in [0, 1]; stays at final_fraction beyond total_steps. */
+/* MS_INVALID: a kind that does not exist, negative steps, a final fraction outside [0, 1].  Thread-safe. */
+ms_status ms_schedule_check(const ms_schedule *schedule);
+/* Of a schedule that passes its check; step counts from 0.  In [0, 1] for final_fraction in [0, 1]; beyond total_steps
+   it stays at final_fraction. */
 double ms_schedule_factor(const ms_schedule *schedule, int64_t step);
 
 #ifdef __cplusplus

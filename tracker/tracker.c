@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/choice.h"
 #include "platform/thread.h"
 #include "tracker/run_log.h"
 #include "tracker/spectrum.h"
@@ -185,6 +186,7 @@ static void *background_main(void *argument) {
 
 static ms_status check_options(const ms_tracker_options *options) {
     if (!options->path) return MS_FAIL(MS_INVALID, "tracker: no path");
+    MS_TRY(ms_choice_check("tracker: when_behind", (int)options->when_behind, ms_when_behind_names));
     if (options->n_matrices < 1 || options->n_slots < 1 || options->n_threads < 1)
         return MS_FAIL(MS_INVALID, "tracker: %d matrices, %d slots, %d threads: each must be at least 1",
                        options->n_matrices, options->n_slots, options->n_threads);

@@ -69,7 +69,8 @@ typedef struct ms_tracker_slot {
 size_t ms_tracker_planned_bytes(const ms_tracker_options *options);
 
 /* Opens the file and starts the threads.  The caller closes the tracker.
-   MS_INVALID: a count or shape below 1, or a NULL name.  Errors of ms_run_log_open.  MS_OUT_OF_MEMORY. */
+   MS_INVALID: a count or shape below 1, a NULL name, or no such when_behind.  Errors of ms_run_log_open.
+   MS_OUT_OF_MEMORY. */
 ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out);
 
 /* A slot to fill.  *out_slot is NULL with MS_OK when all slots are busy under MS_WHEN_BEHIND_SKIP; the skip is

@@ -122,10 +122,14 @@ static ms_status add_node(ms_graph *graph, ms_op op, const ms_tensor *inputs, in
 
 ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n_inputs,
                        const ms_attributes *attributes, ms_tensor *out_outputs) {
-    for (int i = 0; out_outputs && i < ms_op_get(op)->n_outputs; i++) out_outputs[i] = MS_NO_TENSOR;
+    bool known = (unsigned)op < MS_OP_COUNT;
+    for (int i = 0; known && out_outputs && i < ms_op_get(op)->n_outputs; i++) out_outputs[i] = MS_NO_TENSOR;
     if (graph->status != MS_OK) return ms_graph_status(graph);
     static const ms_attributes no_attributes; /* zero */
-    ms_status status = add_node(graph, op, inputs, n_inputs, attributes ? attributes : &no_attributes, out_outputs);
+    ms_status status =
+        known ? add_node(graph, op, inputs, n_inputs, attributes ? attributes : &no_attributes, out_outputs)
+              : MS_FAIL(MS_INVALID, "graph: op is %d, must be 0 (%s) to %d (%s)", (int)op, ms_op_get(0)->name,
+                        MS_OP_COUNT - 1, ms_op_get(MS_OP_COUNT - 1)->name);
     if (status != MS_OK) {
         if (graph->block >= 0) status = ms_status_note(status, "block %d", graph->block);
         ms_graph_fail(graph, status);

@@ -33,7 +33,8 @@ typedef struct ms_variables ms_variables;
 /* MS_OUT_OF_MEMORY.  The caller destroys it, after every graph and store that uses it. */
 ms_status ms_variables_create(ms_variables **out);
 void ms_variables_destroy(ms_variables *variables);
-/* Copies name.  MS_INVALID: empty or taken name, a dimension < 1, rank outside 1..4.  *out: the variable's index. */
+/* Copies name.  MS_INVALID: empty or taken name, a dimension < 1, rank outside 1..4, a kind or dtype that
+   does not exist.  *out: the variable's index. */
 ms_status ms_variables_add(ms_variables *variables, const char *name, ms_variable_kind kind, ms_dtype dtype,
                            ms_shape shape, int *out);
 int ms_variables_count(const ms_variables *variables);

@@ -5,6 +5,7 @@
    dtypes and name that of their result. */
 #include "backend/ir/graph.h"
 #include "backend/ir/gemm.h"
+#include "platform/choice.h"
 
 typedef struct rule_call {
     ms_op op;
@@ -97,6 +98,7 @@ static ms_status check_shape_attribute(const rule_call *call, const ms_shape *sh
 
 static ms_status infer_fill(const rule_call *call) {
     MS_TRY(check_shape_attribute(call, &call->attributes->fill.shape));
+    MS_TRY(ms_choice_check("fill: dtype", (int)call->attributes->fill.dtype, ms_dtype_names));
     set_output(call, 0, call->attributes->fill.dtype, call->attributes->fill.shape);
     return MS_OK;
 }

@@ -11,13 +11,14 @@ size_t ms_dtype_size(ms_dtype dtype) {
     return (unsigned)dtype < MS_DTYPE_COUNT ? sizes[dtype] : 0;
 }
 
-const char *ms_dtype_name(ms_dtype dtype) {
-    static const char *const names[] = {
+const char *const ms_dtype_names[] = {
 #define X(upper, lower, size) #lower,
-        MS_DTYPES(X)
+    MS_DTYPES(X)
 #undef X
-    };
-    return (unsigned)dtype < MS_DTYPE_COUNT ? names[dtype] : "unknown";
+        NULL};
+
+const char *ms_dtype_name(ms_dtype dtype) {
+    return (unsigned)dtype < MS_DTYPE_COUNT ? ms_dtype_names[dtype] : "unknown";
 }
 
 ms_shape ms_shape_1(int64_t d0) { return (ms_shape){1, {d0}}; }

@@ -35,7 +35,10 @@ typedef struct ms_shape {
 
 /* Size of one element; in the f64 oracle an f32 element takes 8 bytes (see ms_numerics in backend/backend.h). */
 size_t ms_dtype_size(ms_dtype dtype);
+/* "unknown": no such dtype. */
 const char *ms_dtype_name(ms_dtype dtype);
+/* Names by value; ends with NULL. */
+extern const char *const ms_dtype_names[];
 
 ms_shape ms_shape_1(int64_t d0);
 ms_shape ms_shape_2(int64_t d0, int64_t d1);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backend/ir/graph.h"
+#include "platform/choice.h"
 
 struct ms_variables {
     ms_variable *list;
@@ -26,6 +27,9 @@ ms_status ms_variables_add(ms_variables *variables, const char *name, ms_variabl
     char text[64];
     if (!name || !*name) return MS_FAIL(MS_INVALID, "variable: empty name");
     if (ms_variables_find(variables, name) >= 0) return MS_FAIL(MS_INVALID, "variable %s: name is taken", name);
+    static const char *const kinds[] = {"parameter", "state", "gradient", "input", "constant", "output", NULL};
+    MS_TRY_NOTE(ms_choice_check("kind", (int)kind, kinds), "variable %s", name);
+    MS_TRY_NOTE(ms_choice_check("dtype", (int)dtype, ms_dtype_names), "variable %s", name);
     bool valid = shape.rank >= 1 && shape.rank <= MS_MAX_RANK;
     for (int i = 0; valid && i < shape.rank; i++) valid = shape.dim[i] >= 1;
     if (!valid)

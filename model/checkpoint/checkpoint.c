@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/checkpoint/checkpoint_state.h"
+#include "platform/choice.h"
 #include "platform/directory.h"
 #include "platform/exchange.h"
 #include "platform/file.h"
@@ -227,14 +228,14 @@ const ms_safetensors *ms_checkpoint_optimizer(const ms_checkpoint *checkpoint) {
 
 ms_status ms_checkpoint_find(const ms_checkpoint *checkpoint, const char *key, ms_checkpoint_kind kind,
                              const ms_checkpoint_entry **out) {
-    static const char *const kinds[] = {"text", "an integer", "a real"};
     *out = NULL;
+    MS_TRY_NOTE(ms_choice_check("kind", (int)kind, ms_checkpoint_kind_names), "checkpoint: entry %s", key);
     const ms_checkpoint_info *info = &checkpoint->state.info;
     for (size_t i = 0; i < info->n_entries; i++) {
         if (strcmp(info->entries[i].key, key) != 0) continue;
         if (info->entries[i].kind != kind)
             return MS_FAIL(MS_MISMATCH, "checkpoint %s: entry %s is %s, not %s", checkpoint->path, key,
-                           kinds[info->entries[i].kind], kinds[kind]);
+                           ms_checkpoint_kind_names[info->entries[i].kind], ms_checkpoint_kind_names[kind]);
         *out = &info->entries[i];
         return MS_OK;
     }

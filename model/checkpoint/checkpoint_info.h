@@ -10,6 +10,8 @@ extern "C" {
 #endif
 
 typedef enum ms_checkpoint_kind { MS_CHECKPOINT_TEXT, MS_CHECKPOINT_INTEGER, MS_CHECKPOINT_REAL } ms_checkpoint_kind;
+/* Names by value, with their article; ends with NULL. */
+extern const char *const ms_checkpoint_kind_names[];
 
 /* One extra value of the caller's, kept in state.json. */
 typedef struct ms_checkpoint_entry {

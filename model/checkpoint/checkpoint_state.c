@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/choice.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
 
@@ -39,10 +40,15 @@ static ms_status check_info(const ms_checkpoint_info *info) {
     return MS_OK;
 }
 
+const char *const ms_checkpoint_kind_names[] = {
+    [MS_CHECKPOINT_TEXT] = "text", [MS_CHECKPOINT_INTEGER] = "an integer", [MS_CHECKPOINT_REAL] = "a real", NULL};
+
 static ms_status add_entry(json_t *object, const ms_checkpoint_entry *entry) {
     if (!entry->key) return MS_FAIL(MS_INVALID, "checkpoint: an entry without a key");
     if (json_object_get(object, entry->key))
         return MS_FAIL(MS_INVALID, "checkpoint: entry %s is given twice", entry->key);
+    MS_TRY_NOTE(ms_choice_check("kind", (int)entry->kind, ms_checkpoint_kind_names), "checkpoint: entry %s",
+                entry->key);
     json_t *value = NULL;
     switch (entry->kind) {
     case MS_CHECKPOINT_TEXT:

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/data/bpe_bytes.h"
+#include "platform/choice.h"
 #include "platform/file.h"
 
 enum { DEFAULT_CHUNK_BYTES = 8192, READ_BYTES = 1 << 16 };
@@ -26,24 +27,25 @@ struct ms_corpus {
     json_t *line;          /* the JSONL line whose text was lent, or NULL */
 };
 
-static bool find_name(const char *const names[3], const char *name, int *out) {
-    for (*out = 0; *out < 3; ++*out)
+static const char *const documents_names[] = {"chunk", "blank", "file", NULL};
+static const char *const format_names[] = {"auto", "text", "jsonl", NULL};
+
+static bool find_name(const char *const *names, const char *name, int *out) {
+    for (*out = 0; names[*out]; ++*out)
         if (strcmp(names[*out], name) == 0) return true;
     return false;
 }
 
 bool ms_documents_from_name(const char *name, ms_documents *out) {
-    static const char *const names[] = {"chunk", "blank", "file"};
     int i;
-    bool found = find_name(names, name, &i);
+    bool found = find_name(documents_names, name, &i);
     *out = found ? (ms_documents)i : MS_DOCUMENTS_CHUNK;
     return found;
 }
 
 bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out) {
-    static const char *const names[] = {"auto", "text", "jsonl"};
     int i;
-    bool found = find_name(names, name, &i);
+    bool found = find_name(format_names, name, &i);
     *out = found ? (ms_corpus_format)i : MS_CORPUS_AUTO;
     return found;
 }
@@ -55,6 +57,8 @@ static bool ends_with(const char *text, const char *end) {
 
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out) {
     *out = NULL;
+    MS_TRY(ms_choice_check("corpus: documents", (int)options->documents, documents_names));
+    MS_TRY(ms_choice_check("corpus: format", (int)options->format, format_names));
     if (options->chunk_bytes != 0 && options->chunk_bytes < 64)
         return MS_FAIL(MS_INVALID, "documents of %zu bytes: at least 64 are needed", options->chunk_bytes);
     ms_corpus *corpus = calloc(1, sizeof *corpus);

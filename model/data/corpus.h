@@ -50,7 +50,7 @@ typedef struct ms_corpus ms_corpus;
 
 /* Opens one file; the options' strings must outlive it.  The caller closes it.  Memory is bounded by the longest
    document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one object.  MS_NOT_FOUND, MS_IO; MS_INVALID:
-   chunk_bytes below 64. */
+   chunk_bytes below 64, no such format or documents. */
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out);
 void ms_corpus_close(ms_corpus *corpus);
 

@@ -5,6 +5,7 @@
 
 #include "model/data/bpe_bytes.h"
 #include "model/data/bpe_table.h"
+#include "platform/choice.h"
 
 static ms_status reserve_symbols(ms_tokenizer *tokenizer, size_t n) {
     if (n <= tokenizer->symbols_capacity) return MS_OK;
@@ -103,6 +104,8 @@ static ms_status encode_pass(ms_tokenizer *tokenizer, const char *text, size_t s
 
 ms_status ms_tokenizer_encode(ms_tokenizer *tokenizer, const char *text, size_t size_bytes, ms_special special,
                               ms_tokens *out) {
+    static const char *const specials[] = {"parse", "as_text", NULL};
+    MS_TRY(ms_choice_check("tokenizer: special", (int)special, specials));
     size_t valid = ms_utf8_check(text, size_bytes);
     if (valid < size_bytes)
         return MS_FAIL(MS_INVALID, "byte %zu of the text is 0x%02x, which is not UTF-8", valid, (uint8_t)text[valid]);

@@ -85,7 +85,7 @@ START_TEST(test_contradictions_name_their_numbers) {
     expect_invalid(config, "norm_epsilon is 0");
     config = blueberry();
     config.storage = MS_DTYPE_F16;
-    expect_invalid(config, "storage in f16, must be f32 or bf16");
+    expect_invalid(config, "model: storage is 2, must be 0 (f32) or 1 (bf16)");
 }
 END_TEST
 
