@@ -10,9 +10,11 @@ extern char **environ; /* POSIX leaves its declaration to the program */
 #define PREFIX "MUONSCOPE_"
 
 static const ms_environment_row rows[] = {
-#define X(name, argument, help) {PREFIX #name, argument, help},
+#define X(name, argument, help) {PREFIX #name, argument, help, 0, 0},
+#define NUMBER(name, argument, lowest, highest, help) {PREFIX #name, argument, help, lowest, highest},
 #include "platform/environment.def"
 #undef X
+#undef NUMBER
 };
 
 const ms_environment_row *ms_environment_get_row(ms_environment variable) { return &rows[variable]; }
@@ -27,13 +29,23 @@ bool ms_environment_is_on(ms_environment variable) {
     return value && strcmp(value, "0") != 0;
 }
 
-uint64_t ms_environment_number(ms_environment variable) {
+ms_status ms_environment_number(ms_environment variable, uint64_t *out) {
+    *out = 0;
+    const ms_environment_row *row = &rows[variable];
     const char *value = ms_environment_text(variable);
-    if (!value) return 0;
-    char *end;
+    if (!value) return MS_OK;
     errno = 0;
-    unsigned long long number = strtoull(value, &end, 10);
-    return *end == '\0' && errno == 0 ? number : 0;
+    unsigned long long number = strtoull(value, NULL, 10);
+    bool is_number =
+        value[strspn(value, "0123456789")] == '\0' && errno == 0; /* no sign, no space, no more than fits */
+    if (is_number && number >= row->lowest && number <= row->highest) {
+        *out = number;
+        return MS_OK;
+    }
+    if (row->lowest == row->highest)
+        return MS_FAIL(MS_INVALID, "%s is \"%s\", must be %llu", row->name, value, (unsigned long long)row->lowest);
+    return MS_FAIL(MS_INVALID, "%s is \"%s\", must be a whole number from %llu to %llu", row->name, value,
+                   (unsigned long long)row->lowest, (unsigned long long)row->highest);
 }
 
 static bool is_known(const char *name, size_t length) {

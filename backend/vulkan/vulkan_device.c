@@ -40,23 +40,27 @@ static ms_status create_device(ms_backend_device *device) {
 
 /* Per workgroup.  MUONSCOPE_VULKAN_INVOCATIONS: a smaller limit than the device's, to test kernels with smaller
    ones. */
-static uint32_t max_invocations(const VkPhysicalDeviceLimits *limits) {
+static ms_status max_invocations(const VkPhysicalDeviceLimits *limits, uint32_t *out) {
+    uint64_t wanted;
+    MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_INVOCATIONS, &wanted));
     uint32_t most = limits->maxComputeWorkGroupInvocations < limits->maxComputeWorkGroupSize[0]
                         ? limits->maxComputeWorkGroupInvocations
                         : limits->maxComputeWorkGroupSize[0];
-    uint64_t wanted = ms_environment_number(MS_ENVIRONMENT_VULKAN_INVOCATIONS);
-    return wanted >= MS_VULKAN_FEWEST_INVOCATIONS && wanted < most ? (uint32_t)wanted : most;
+    *out = wanted && wanted < most ? (uint32_t)wanted : most;
+    return MS_OK;
 }
 
 /* Workgroups that keep the device busy.  MUONSCOPE_VULKAN_WORKGROUPS: another number, to test tiles that small matmuls
    would not take. */
-static uint32_t busy_workgroups(bool is_cpu) {
+static ms_status busy_workgroups(bool is_cpu, uint32_t *out) {
     enum { GPU = 256, CPU = 16 };
-    uint64_t wanted = ms_environment_number(MS_ENVIRONMENT_VULKAN_WORKGROUPS);
-    return wanted && wanted <= UINT32_MAX ? (uint32_t)wanted : is_cpu ? CPU : GPU;
+    uint64_t wanted;
+    MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_WORKGROUPS, &wanted));
+    *out = wanted ? (uint32_t)wanted : is_cpu ? CPU : GPU;
+    return MS_OK;
 }
 
-static void set_limits(ms_backend_device *device, ms_numerics numerics) {
+static ms_status set_limits(ms_backend_device *device, ms_numerics numerics) {
     const ms_vulkan_gpu *gpu = device->context.gpu;
     const VkPhysicalDeviceLimits *limits = &gpu->properties.limits;
     bool is_cpu =
@@ -65,17 +69,17 @@ static void set_limits(ms_backend_device *device, ms_numerics numerics) {
         .numerics = numerics,
         .is_cpu = is_cpu,
         .storage16 = gpu->storage16 && !ms_environment_is_on(MS_ENVIRONMENT_VULKAN_PACKED),
-        .max_invocations = max_invocations(limits),
-        .busy_workgroups = busy_workgroups(is_cpu),
         .shared_bytes = limits->maxComputeSharedMemorySize,
         .subgroup_size = gpu->subgroup_size,
         .subgroup_exchange = gpu->subgroup_exchange,
     };
+    MS_TRY(max_invocations(limits, &device->limits.max_invocations));
+    return busy_workgroups(is_cpu, &device->limits.busy_workgroups);
 }
 
 /* Each part gets the parts below it. */
 static ms_status set_up(ms_backend_device *device, ms_numerics numerics) {
-    set_limits(device, numerics);
+    MS_TRY(set_limits(device, numerics));
     MS_TRY(create_device(device));
     ms_vulkan_memory_init(&device->context, &device->memory);
     ms_vulkan_arena_init(&device->memory, &device->lanes, &device->arena);

@@ -22,9 +22,11 @@ static bool has_extension(VkPhysicalDevice handle, const char *name) {
 /* A queue for downloads beside the work: of a family that only copies (a GPU's copy engines); else a second one of the
    work's family; else of any other family with compute or graphics, which can copy by definition.
    MUONSCOPE_VULKAN_QUEUES=1 makes a device with more queues one with a single queue, to test it. */
-static void find_copy_queue(ms_vulkan_gpu *gpu, const VkQueueFamilyProperties *families, int n) {
+static ms_status find_copy_queue(ms_vulkan_gpu *gpu, const VkQueueFamilyProperties *families, int n) {
     const VkQueueFlags beside_copies = VK_QUEUE_TRANSFER_BIT | VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT;
-    if (ms_environment_number(MS_ENVIRONMENT_VULKAN_QUEUES) == 1) return;
+    uint64_t most;
+    MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_QUEUES, &most));
+    if (most == 1) return MS_OK;
     int best = -1, queue = 0;
     for (int i = n - 1; i >= 0; i--)
         if (i != (int)gpu->queue_family && families[i].queueFlags & (VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT))
@@ -38,15 +40,16 @@ static void find_copy_queue(ms_vulkan_gpu *gpu, const VkQueueFamilyProperties *f
             best = i;
             queue = 0;
         }
-    if (best < 0) return;
+    if (best < 0) return MS_OK;
     gpu->has_copy_queue = true;
     gpu->copy_family = (uint32_t)best;
     gpu->copy_queue = (uint32_t)queue;
+    return MS_OK;
 }
 
 /* The first family with compute and without graphics, whose work does not wait behind a desktop's; else the first with
    compute. */
-static bool find_queues(ms_vulkan_gpu *gpu) {
+static ms_status find_queues(ms_vulkan_gpu *gpu) {
     enum { MOST = 16 };
     VkQueueFamilyProperties families[MOST];
     uint32_t n = 0;
@@ -60,11 +63,10 @@ static bool find_queues(ms_vulkan_gpu *gpu) {
         bool is_apart = !(families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT);
         if (best < 0 || is_apart || (families[best].queueFlags & VK_QUEUE_GRAPHICS_BIT)) best = i;
     }
-    if (best < 0) return false;
+    if (best < 0) return MS_FAIL(MS_UNSUPPORTED, "no queue family with compute");
     gpu->queue_family = (uint32_t)best;
     gpu->timestamp_bits = families[best].timestampValidBits;
-    find_copy_queue(gpu, families, (int)n);
-    return true;
+    return find_copy_queue(gpu, families, (int)n);
 }
 
 /* What a device reports it can be held to, for 32-bit floats.  A rounding or flushing mode for one width alone needs
@@ -80,9 +82,9 @@ static ms_vulkan_float_modes modes_of(const VkPhysicalDeviceFloatControlsPropert
 }
 
 /* MUONSCOPE_VULKAN_ALLOCATION: a smaller limit than the device's, in bytes, to test programs in several pieces. */
-enum { SMALLEST_LIMIT = 4 << 20 };
-static VkDeviceSize largest_allocation(const ms_vulkan_gpu *gpu,
-                                       const VkPhysicalDeviceMaintenance3Properties *maintenance) {
+static ms_status limit_allocation(ms_vulkan_gpu *gpu, const VkPhysicalDeviceMaintenance3Properties *maintenance) {
+    uint64_t limit;
+    MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_ALLOCATION, &limit));
     VkDeviceSize most = maintenance->maxMemoryAllocationSize;
     if (has_extension(gpu->handle, VK_KHR_MAINTENANCE_4_EXTENSION_NAME)) {
         VkPhysicalDeviceMaintenance4Properties buffers = {
@@ -92,11 +94,11 @@ static VkDeviceSize largest_allocation(const ms_vulkan_gpu *gpu,
         vkGetPhysicalDeviceProperties2(gpu->handle, &properties);
         if (buffers.maxBufferSize < most) most = buffers.maxBufferSize;
     }
-    uint64_t limit = ms_environment_number(MS_ENVIRONMENT_VULKAN_ALLOCATION);
-    return limit >= SMALLEST_LIMIT && limit < most ? limit : most;
+    gpu->largest_allocation = limit && limit < most ? limit : most;
+    return MS_OK;
 }
 
-static void describe(ms_vulkan_gpu *gpu) {
+static ms_status describe(ms_vulkan_gpu *gpu) {
     VkPhysicalDeviceFloatControlsProperties controls = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FLOAT_CONTROLS_PROPERTIES};
     VkPhysicalDeviceMaintenance3Properties maintenance = {
@@ -117,7 +119,6 @@ static void describe(ms_vulkan_gpu *gpu) {
     gpu->subgroup_exchange = (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) &&
                              (subgroup.supportedOperations & exchange) == exchange;
     gpu->float_modes = modes_of(&controls);
-    gpu->largest_allocation = largest_allocation(gpu, &maintenance);
     gpu->memory_budget = has_extension(gpu->handle, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME);
     VkPhysicalDeviceMemoryProperties memory;
     vkGetPhysicalDeviceMemoryProperties(gpu->handle, &memory);
@@ -125,6 +126,7 @@ static void describe(ms_vulkan_gpu *gpu) {
         if ((memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT) &&
             (int64_t)memory.memoryHeaps[i].size > gpu->memory_bytes)
             gpu->memory_bytes = (int64_t)memory.memoryHeaps[i].size;
+    return limit_allocation(gpu, &maintenance);
 }
 
 #define REFUSE(...)                                                                                                    \
@@ -138,8 +140,7 @@ static void judge(ms_vulkan_gpu *gpu) {
     uint32_t version = gpu->properties.apiVersion;
     if (version < VK_API_VERSION_1_2)
         REFUSE("Vulkan %u.%u, 1.2 is needed", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));
-    describe(gpu);
-    if (!find_queues(gpu)) REFUSE("no queue family with compute");
+    if (describe(gpu) != MS_OK || find_queues(gpu) != MS_OK) REFUSE("%s", ms_status_message());
     VkPhysicalDeviceVulkan12Features features12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
     VkPhysicalDeviceVulkan11Features features11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                                    .pNext = &features12};
