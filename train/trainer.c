@@ -11,7 +11,7 @@ static ms_status check_options(const ms_trainer_options *options) {
     if (options->batch_sequences < 1 || options->accumulation < 1)
         return MS_FAIL(MS_INVALID, "train: batch of %d sequences, accumulation %d: both must be at least 1",
                        options->batch_sequences, options->accumulation);
-    return MS_OK;
+    return ms_schedule_check(&options->schedule);
 }
 
 static ms_status add_variable(ms_trainer *trainer, const char *name, ms_variable_kind kind, ms_dtype dtype,

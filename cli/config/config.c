@@ -12,7 +12,7 @@ static const ms_config_key keys[] = {
 #define SECTION(name, doc)
 #define SECTION_END(name)
 #define ROW(section, key) #section, #key, #section "." #key
-#define AT(section, key) offsetof(ms_config, section.key)
+#define AT(section, key) offsetof(ms_config, section.key), sizeof(((ms_config *)NULL)->section.key)
 #define INT(section, key, initial, lowest, highest, resume, doc)                                                       \
     {ROW(section, key), MS_CONFIG_INT, AT(section, key), lowest, highest, initial, NULL, NULL, resume, doc},
 #define FLOAT(section, key, initial, lowest, highest, resume, doc)                                                     \
@@ -83,12 +83,22 @@ const char *ms_config_section_doc(const char *section) {
     return "";
 }
 
-/* Values of choices are read and written as int, which is as large as their enums. */
-_Static_assert(sizeof(ms_activation) == sizeof(int), "enums are ints");
-
 static void *value_of(ms_config *config, const ms_config_key *key) { return (char *)config + key->offset; }
 static const void *value_in(const ms_config *config, const ms_config_key *key) {
     return (const char *)config + key->offset;
+}
+
+/* The value of a choice.  Each is an enumeration of its module, of whatever size: its bytes are copied, low ones first,
+   as on all that this program runs on. */
+static int choice_in(const ms_config *config, const ms_config_key *key) {
+    unsigned long long value = 0;
+    memcpy(&value, value_in(config, key), key->size_bytes);
+    return (int)value;
+}
+
+static void set_choice_to(ms_config *config, const ms_config_key *key, int choice) {
+    unsigned long long value = (unsigned long long)choice;
+    memcpy(value_of(config, key), &value, key->size_bytes);
 }
 
 void ms_config_defaults(ms_config *out) {
@@ -107,7 +117,7 @@ void ms_config_defaults(ms_config *out) {
             *(bool *)value = key->initial != 0;
             break;
         case MS_CONFIG_CHOICE:
-            *(int *)value = (int)key->initial;
+            set_choice_to(out, key, (int)key->initial);
             break;
         case MS_CONFIG_STRING:
             snprintf(value, MS_CONFIG_STRING_SIZE, "%s", key->initial_string);
@@ -139,7 +149,7 @@ const char *ms_config_value_text(const ms_config *config, const ms_config_key *k
         snprintf(out, size, "%s", *(const bool *)value ? "true" : "false");
         break;
     case MS_CONFIG_CHOICE:
-        snprintf(out, size, "%s", key->choices[*(const int *)value]);
+        snprintf(out, size, "%s", key->choices[choice_in(config, key)]);
         break;
     case MS_CONFIG_STRING:
         snprintf(out, size, "%s", (const char *)value);
@@ -187,12 +197,12 @@ static ms_status unknown_key(const char *full_name) {
     return MS_FAIL(MS_NOT_FOUND, "unknown key %s; see muonscope train --help-config", full_name);
 }
 
-static ms_status set_choice(const ms_config_key *key, const char *text, int *out) {
+static ms_status set_choice(ms_config *config, const ms_config_key *key, const char *text) {
     ms_suggestion suggestion;
     ms_suggestion_init(text, &suggestion);
     for (int i = 0; key->choices[i]; i++) {
         if (same_name(key->choices[i], text)) {
-            *out = i;
+            set_choice_to(config, key, i);
             return MS_OK;
         }
         ms_suggestion_offer(&suggestion, key->choices[i]);
@@ -265,7 +275,7 @@ ms_status ms_config_set(ms_config *config, const char *full_name, const char *te
     case MS_CONFIG_BOOL:
         return ms_parse_bool(text, key->full_name, MS_INVALID, value);
     case MS_CONFIG_CHOICE:
-        return set_choice(key, text, value);
+        return set_choice(config, key, text);
     case MS_CONFIG_STRING:
         return set_string(key, text, value);
     }

@@ -54,7 +54,7 @@ typedef struct ms_config_key {
     const char *name;
     const char *full_name; /* "section.name" */
     ms_config_type type;
-    size_t offset;              /* of the value in ms_config */
+    size_t offset, size_bytes;  /* of the value in ms_config */
     double lowest, highest;     /* MS_CONFIG_INT and MS_CONFIG_FLOAT, both allowed */
     double initial;             /* default of a number, bool (0, 1) or choice (its index) */
     const char *initial_string; /* default of a string, else NULL */

@@ -184,6 +184,31 @@ START_TEST(split_attention_frees_the_width) {
 }
 END_TEST
 
+/* Each name of each choice is set, read back, and touches no other key. */
+START_TEST(choices_have_their_own_place) {
+    int n_keys, n_choices = 0;
+    const ms_config_key *keys = ms_config_keys(&n_keys), *differing;
+    for (int i = 0; i < n_keys; i++) {
+        for (int j = 0; keys[i].type == MS_CONFIG_CHOICE && keys[i].choices[j]; j++, n_choices++) {
+            ms_config other = config;
+            char text[MS_CONFIG_STRING_SIZE];
+            ck_assert_int_eq(ms_config_set(&other, keys[i].full_name, keys[i].choices[j]), MS_OK);
+            ck_assert_str_eq(ms_config_value_text(&other, &keys[i], text, sizeof text), keys[i].choices[j]);
+            int n = ms_config_difference(&config, &other, &differing, 1);
+            ck_assert_int_eq(n, j == (int)keys[i].initial ? 0 : 1);
+            if (n) ck_assert_ptr_eq(differing, &keys[i]);
+            /* Besides the key's own bytes there is no other. */
+            memcpy((char *)&other + keys[i].offset, (char *)&config + keys[i].offset, keys[i].size_bytes);
+            ck_assert_mem_eq(&other, &config, sizeof config);
+        }
+    }
+    ck_assert_int_gt(n_choices, 30);
+    ms_config other = config;
+    ck_assert_int_eq(ms_config_set(&other, "model.activation", "gelu_tanh"), MS_OK);
+    ck_assert_int_eq(other.model.activation, MS_ACTIVATION_GELU_TANH);
+}
+END_TEST
+
 /* Those that a program gets without a configuration. */
 START_TEST(defaults_are_the_trainers) {
     const ms_trainer_options want = ms_trainer_options_from_config(&config, 0), have = ms_trainer_defaults();
@@ -369,6 +394,7 @@ int main(void) {
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
+    tcase_add_test(tests, choices_have_their_own_place);
     tcase_add_test(tests, defaults_are_the_trainers);
     tcase_add_test(tests, what_is_written_reads_back);
     tcase_add_test(tests, command_line_wins_over_file_over_preset);
