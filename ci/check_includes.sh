@@ -59,6 +59,10 @@ self_test() {
     expect 'platform/clock.c:1: the first include must be "platform/clock.h"'
     plant model/model.c '#include <volk.h>'
     expect 'model/model.c:2: <volk.h> belongs in backend/vulkan'
+    mkdir "$work/empty"
+    if "$here/check_includes.sh" "$work/empty" >"$work/out" 2>&1 || ! grep -q 'nothing was checked' "$work/out"; then
+        unexpected "that an empty tree is refused"
+    fi
     echo "check_includes.sh self-test: what was planted was found"
 }
 
@@ -68,8 +72,13 @@ if [ "${1:-}" = self-test ]; then
 fi
 cd "${1:-$here/..}"
 
-find platform backend shaders model optim tracker train library cli examples tests -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.comp' \
-    -o -name '*.glsl' | sort | xargs awk '
+files=$(find platform backend shaders model optim tracker train library cli examples tests \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \
+    -o -name '*.comp' -o -name '*.glsl' \) 2>/dev/null | sort)
+[ -n "$files" ] || {
+    echo "check_includes.sh: no source file in $(pwd): nothing was checked" >&2
+    exit 1
+}
+echo "$files" | xargs awk '
 # The folder of a file that has a row in the table: the longest.
 function layer(path,    name) {
     if (path ~ /^backend\/(exact|exact_constants|formulas)\.h$/) return "backend/exact.h"

@@ -63,7 +63,8 @@ struct plain_arguments {
 
 static const ms_option ops_options[] = {
     {"device", MS_OPTION_STRING, offsetof(struct plain_arguments, device), NULL, "NAME", "Device (default cpu)"},
-    {"numerics", MS_OPTION_STRING, offsetof(struct plain_arguments, numerics), NULL, "NAME", "fast (default) or exact"},
+    {"numerics", MS_OPTION_STRING, offsetof(struct plain_arguments, numerics), NULL, "fast|exact",
+     "Which kernels (default fast)"},
     {"threads", MS_OPTION_INT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 

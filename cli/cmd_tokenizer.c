@@ -32,8 +32,8 @@ static const ms_option train_options[] = {
      "Where to write (default tokenizer.json)"},
     {"split_digits", MS_OPTION_BOOL, offsetof(struct train_arguments, split_digits), NULL, "BOOL",
      "Every digit a token of its own (default true)"},
-    {"format", MS_OPTION_STRING, offsetof(struct train_arguments, format), NULL, "NAME",
-     "text, jsonl, or auto: by the name's ending (default auto)"},
+    {"format", MS_OPTION_STRING, offsetof(struct train_arguments, format), NULL, "auto|text|jsonl",
+     "auto: by the name's ending (default auto)"},
     {"key", MS_OPTION_STRING, offsetof(struct train_arguments, key), NULL, "KEY",
      "JSONL: the key of the text (default text)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};

@@ -1,11 +1,23 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/config/config.h"
+#include "cli/config/config_request.h"
 
-/* The words after an option; nothing: a file name. */
+/* What a key accepts, where that is a list of names. */
+static void put_key_values(const ms_config_key *key, FILE *stream) {
+    if (key->type == MS_CONFIG_BOOL) fputs("true false", stream);
+    for (const char *const *name = key->choices; name && *name; name++) fprintf(stream, "%s ", *name);
+}
+
+/* The words after an option: those of its key, or of its argument where that lists them ("fast|exact"); nothing: a file
+   name. */
 static void put_values(const ms_option *option, FILE *stream) {
+    const char *full_name =
+        option->handle == ms_config_request_alias ? ms_config_request_full_name(option->name) : NULL;
+    if (full_name) put_key_values(ms_config_find(full_name), stream);
     if (option->kind == MS_OPTION_BOOL) fputs("true false", stream);
+    if (strchr(option->argument, '|'))
+        for (const char *c = option->argument; *c; c++) fputc(*c == '|' ? ' ' : *c, stream);
     if (strcmp(option->name, "preset") == 0)
         for (const ms_preset *preset = ms_presets; preset->name; preset++) fprintf(stream, "%s ", preset->name);
 }
@@ -21,8 +33,7 @@ static void put_keys(FILE *stream) {
     for (int i = 0; i < n; i++) {
         if (keys[i].type != MS_CONFIG_CHOICE && keys[i].type != MS_CONFIG_BOOL) continue;
         fprintf(stream, "    --%s) echo '", keys[i].full_name);
-        if (keys[i].type == MS_CONFIG_BOOL) fputs("true false", stream);
-        for (const char *const *name = keys[i].choices; name && *name; name++) fprintf(stream, "%s ", *name);
+        put_key_values(&keys[i], stream);
         fputs("' ;;\n", stream);
     }
     fputs("    esac\n}\n\n", stream);

@@ -23,6 +23,8 @@ def load(path):
 
 def spectrum(library, matrix):
     """Singular values, descending, and a dictionary of metrics (tracker/spectrum.h) of a 2-dimensional array."""
+    if np.ndim(matrix) != 2:
+        raise ValueError(f"a matrix has 2 dimensions, this array has {np.ndim(matrix)}: {np.shape(matrix)}")
     matrix = np.ascontiguousarray(matrix, dtype=np.float32)
     names = []
     while (name := library.ms_spectrum_scalar_name(len(names))) is not None:
@@ -43,7 +45,10 @@ def main():
         matrix = np.load(arguments.matrix)
     else:
         matrix = np.random.default_rng(1).standard_normal((96, 160))
-    values, metrics = spectrum(library, matrix)
+    try:
+        values, metrics = spectrum(library, matrix)
+    except ValueError as error:
+        parser.exit(1, f"spectra.py: {arguments.matrix or 'the random matrix'}: {error}\n")
     expected = np.linalg.svd(np.asarray(matrix, dtype=np.float32).astype(np.float64), compute_uv=False)
     print(f"muonscope {library.ms_version().decode()}, a matrix of {matrix.shape[0]} x {matrix.shape[1]}")
     print("singular values", " ".join(f"{value:.6f}" for value in values[:10]))

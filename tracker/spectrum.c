@@ -180,9 +180,12 @@ static ms_status check_finite(const source *matrix, double trace) {
         const float *data = state ? input->before : input->after;
         for (size_t i = 0; i < (size_t)input->rows * input->cols; i++)
             if (!isfinite(data[i]))
-                return MS_FAIL(MS_NUMERIC, "spectrum of %s [%d, %d]: element (%zu, %zu) %s the update is %g",
-                               input->name, input->rows, input->cols, i / input->cols, i % input->cols,
-                               state ? "before" : "after", data[i]);
+                return MS_FAIL(MS_NUMERIC, "spectrum of %s [%d, %d]: element (%zu, %zu)%s is %g", input->name,
+                               input->rows, input->cols, i / input->cols, i % input->cols,
+                               input->before == input->after ? ""
+                               : state                       ? " before the update"
+                                                             : " after the update",
+                               data[i]);
     }
     return MS_FAIL(MS_INTERNAL, "spectrum of %s: the Gram matrix overflows", input->name);
 }
@@ -512,7 +515,9 @@ const char *ms_spectrum_scalar_name(int i) {
 ms_status ms_spectrum_of_matrix(const float *matrix, int rows, int cols, double *out_singular_values,
                                 double *out_scalars) {
     int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
-    const ms_spectrum_input input = {"the matrix", matrix, matrix, rows, cols};
+    if (smaller < 1) return MS_FAIL(MS_INVALID, "spectrum of a matrix [%d, %d]: it is empty", rows, cols);
+    if (!matrix) return MS_FAIL(MS_INVALID, "spectrum of a matrix [%d, %d]: no values are given", rows, cols);
+    const ms_spectrum_input input = {"a matrix", matrix, matrix, rows, cols};
     ms_spectrum_scratch *scratch;
     ms_spectrum spectrum;
     MS_TRY(ms_spectrum_scratch_create(smaller, longer, &scratch));

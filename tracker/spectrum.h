@@ -116,7 +116,8 @@ const char *ms_spectrum_scalar_name(int i);
 /* The spectrum of one matrix [rows, cols], row-major, in plain arrays: for callers in other languages.
    out_singular_values [min(rows, cols)], descending; out_scalars [MS_SPECTRUM_N_SCALARS], in the order of
    MS_SPECTRUM_SCALARS; either may be NULL.  There is no update: what compares with one is NaN, or 0 (update_ratio).
-   Errors of ms_spectrum_scratch_create and ms_spectrum_compute.  Thread-safe. */
+   MS_INVALID: a side below 1, no matrix.  Errors of ms_spectrum_scratch_create and ms_spectrum_compute.
+   Thread-safe. */
 ms_status ms_spectrum_of_matrix(const float *matrix, int rows, int cols, double *out_singular_values,
                                 double *out_scalars);
 

@@ -2,11 +2,17 @@
 
 #include <string.h>
 
+/* The message is about full_name, and begins with it or names it; the option is named too where it is another one. */
+static ms_status refuse(const char *option, const char *full_name) {
+    if (strcmp(option, full_name) == 0) return MS_FAIL(MS_USAGE, "%s", ms_status_message());
+    return ms_status_note(MS_USAGE, "--%s", option);
+}
+
 static ms_status add_override(ms_config_request *request, const char *option, const char *full_name,
                               const char *value) {
     ms_config trial;
     ms_config_defaults(&trial);
-    if (ms_config_set(&trial, full_name, value) != MS_OK) return ms_status_note(MS_USAGE, "--%s", option);
+    if (ms_config_set(&trial, full_name, value) != MS_OK) return refuse(option, full_name);
     if (request->n_overrides == MS_CONFIG_OVERRIDES_MAX)
         return MS_FAIL(MS_USAGE, "--%s: more than %d configuration keys on the command line", option,
                        MS_CONFIG_OVERRIDES_MAX);
@@ -20,7 +26,7 @@ ms_status ms_config_request_dotted(void *target, const char *name, const char *v
     return add_override(target, name, name, value);
 }
 
-ms_status ms_config_request_alias(void *target, const char *name, const char *value) {
+const char *ms_config_request_full_name(const char *option) {
     static const struct {
         const char *name, *full_name;
     } aliases[] = {{"device", "train.device"},
@@ -34,7 +40,13 @@ ms_status ms_config_request_alias(void *target, const char *name, const char *va
                    {"track-manifold", "tracker.enabled"},
                    {"optimizer", "optimizer.name"}};
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-        if (strcmp(aliases[i].name, name) == 0) return add_override(target, name, aliases[i].full_name, value);
+        if (strcmp(aliases[i].name, option) == 0) return aliases[i].full_name;
+    return NULL;
+}
+
+ms_status ms_config_request_alias(void *target, const char *name, const char *value) {
+    const char *full_name = ms_config_request_full_name(name);
+    if (full_name) return add_override(target, name, full_name, value);
     return MS_FAIL(MS_INTERNAL, "--%s is not the short name of a key", name);
 }
 
@@ -45,7 +57,7 @@ ms_status ms_config_request_resolve(const ms_config_request *request, ms_config 
     for (int i = 0; i < request->n_overrides; i++) {
         const ms_config_override *override = &request->overrides[i];
         if (ms_config_set(config, override->key->full_name, override->value) != MS_OK)
-            return ms_status_note(MS_USAGE, "--%s", override->key->full_name);
+            return refuse(override->key->full_name, override->key->full_name);
         steps_given |= strcmp(override->key->full_name, "train.steps") == 0;
         tokens_given |= strcmp(override->key->full_name, "train.tokens") == 0;
     }

@@ -33,6 +33,9 @@ ms_status ms_config_request_dotted(void *target, const char *name, const char *v
 ms_status ms_config_request_alias(void *target, const char *name,
                                   const char *value); /* --steps N, --device NAME, ... */
 
+/* The key that a short name stands for, e.g. "train.steps" for "steps"; NULL: it stands for none.  Static. */
+const char *ms_config_request_full_name(const char *option);
+
 /* Rows of an option table for a struct whose first field is an ms_config_request. */
 #define MS_CONFIG_OPTIONS                                                                                              \
     {"preset", MS_OPTION_STRING, offsetof(ms_config_request, preset), NULL, "NAME", "Start from a built-in preset"},   \

@@ -60,8 +60,9 @@ typedef struct ms_option {
     ms_option_kind kind;
     size_t offset;            /* of the field in the target struct; unused by handlers */
     ms_option_handler handle; /* MS_OPTION_HANDLER only, else NULL */
-    const char *argument;     /* name of the value in --help, e.g. "N" or "FILE"; NULL for a flag */
-    const char *help;         /* one sentence; '\n' starts another line */
+    const char *argument; /* name of the value in --help, e.g. "N" or "FILE", or all values: "fast|exact"; NULL for a
+                             flag */
+    const char *help;     /* one sentence; '\n' starts another line */
 } ms_option;
 
 typedef struct ms_command {

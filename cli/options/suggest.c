@@ -50,6 +50,5 @@ const char *ms_suggestion_best(const ms_suggestion *suggestion) {
     if (!suggestion->best) return NULL;
     int n_word = length_of(suggestion->word), n_best = length_of(suggestion->best);
     int longer = n_word > n_best ? n_word : n_best;
-    int allowed = longer / 2 > 2 ? longer / 2 : 2;
-    return suggestion->distance <= allowed ? suggestion->best : NULL;
+    return suggestion->distance <= longer / 3 ? suggestion->best : NULL;
 }

@@ -18,8 +18,7 @@ int ms_edit_distance(const char *a, const char *b);
 void ms_suggestion_init(const char *word, ms_suggestion *out);
 /* `candidate` must outlive the suggestion; of equally near names the first offered wins. */
 void ms_suggestion_offer(ms_suggestion *suggestion, const char *candidate);
-/* The nearest name, or NULL when none is near enough to help (more edits than half of the longer name, at least 2
-   allowed). */
+/* The nearest name, or NULL when none is near enough to help: more edits than a third of the longer of the two. */
 const char *ms_suggestion_best(const ms_suggestion *suggestion);
 
 #endif

@@ -87,7 +87,7 @@ START_TEST(presets_load_and_have_their_size) {
     }
     ck_assert_int_eq(ms_config_tokens_per_step(&config), 16384);
     ck_assert_int_eq(ms_config_steps(&config), 103760);
-    expect(ms_config_load_preset(&config, "tyni"), MS_NOT_FOUND, "did you mean tiny?");
+    expect(ms_config_load_preset(&config, "tiyn"), MS_NOT_FOUND, "did you mean tiny?");
 }
 END_TEST
 
@@ -343,7 +343,7 @@ START_TEST(bad_overrides_are_usage_errors) {
     const char *unknown[] = {"--model.layer", "3", NULL};
     expect(parse(unknown), MS_USAGE, "unknown key model.layer; did you mean model.layers?");
     const char *value[] = {"--model.layers", "x", NULL};
-    expect(parse(value), MS_USAGE, "--model.layers: model.layers: 'x' is not an integer (allowed: 1 to 4096)");
+    expect(parse(value), MS_USAGE, "model.layers: 'x' is not an integer (allowed: 1 to 4096)");
     const char *alias[] = {"--steps", "many", NULL};
     expect(parse(alias), MS_USAGE, "--steps: train.steps: 'many'");
     const char *missing[] = {"--model.layers", NULL};

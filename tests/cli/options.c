@@ -167,6 +167,19 @@ START_TEST(distances) {
     ck_assert_ptr_null(ms_suggestion_best(&suggestion));
     ms_suggestion_offer(&suggestion, "trian");
     ck_assert_str_eq(ms_suggestion_best(&suggestion), "trian");
+    /* A third of the longer name may differ, no more; nothing is made of one or two letters. */
+    const struct {
+        const char *word, *name;
+        bool near;
+    } cases[] = {{"abcdef", "abcdxy", true}, {"abcdef", "abcxyz", false}, {"json", "jsn", true},
+                 {"step", "seed", false},    {"exit", "text", false},     {"x", "y", false},
+                 {"lr", "op", false},        {"lrr", "lr", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ms_suggestion_init(cases[i].word, &suggestion);
+        ms_suggestion_offer(&suggestion, cases[i].name);
+        ck_assert_msg((ms_suggestion_best(&suggestion) != NULL) == cases[i].near, "%s, %s", cases[i].word,
+                      cases[i].name);
+    }
 }
 END_TEST
 

@@ -88,6 +88,12 @@ use_tree() {
     # The largest of the 96 singular values of a 96 x 160 matrix of standard normals is about sqrt(96) + sqrt(160) = 22.4.
     awk '/^sigma_max/ { ok = $2 > 21 && $2 < 24 } /^farthest/ { close_to = $NF < 1e-12 } END { exit !(ok && close_to) }' "$work/out" ||
         fail "$1: spectra.py prints: $(cat "$work/out")"
+    "$python" -c 'import sys, numpy as np; np.save(sys.argv[1], np.ones(7)); np.save(sys.argv[2], np.full((2, 3), np.nan))' \
+        "$work/row.npy" "$work/nan.npy"
+    ! "$python" examples/spectra.py --library "$found/libmuonscope.so.0" "$work/row.npy" >"$work/out" 2>&1 || fail "$1: spectra.py takes 1 dimension"
+    expect "$1: spectra.py" "spectra.py: $work/row.npy: a matrix has 2 dimensions, this array has 1: (7,)" "$(cat "$work/out")"
+    ! "$python" examples/spectra.py --library "$found/libmuonscope.so.0" "$work/nan.npy" >"$work/out" 2>&1 || fail "$1: spectra.py takes NaN"
+    expect "$1: spectra.py" "spectra.py: $work/nan.npy: spectrum of a matrix [2, 3]: element (0, 0) is nan" "$(cat "$work/out")"
 }
 echo "-- program and examples"
 use_tree "$work/first"
@@ -132,5 +138,14 @@ completes micro muonscope train --preset mic
 completes nano muonscope train --preset = n
 completes --muon.momentum muonscope train --muon.mo
 completes "true false" muonscope train --muon.nesterov ""
+completes "fast exact" muonscope train --numerics ""
+completes exact muonscope train --numerics = e
+completes adamw muonscope train --optimizer a
+completes "true false" muonscope train --track_manifold ""
+completes "exact fast both" muonscope verify --numerics ""
+completes "fast exact" muonscope bench ops --numerics ""
+completes "auto text jsonl" muonscope data prepare --format ""
+completes "chunk blank file" muonscope data prepare --documents ""
+completes "" muonscope train --steps ""
 completes "" muonscope train --config ""
 echo "install.sh: the installed tree can be used"

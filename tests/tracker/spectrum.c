@@ -266,8 +266,15 @@ START_TEST(of_matrix) {
         ck_assert(isnan(scalars[MS_SPECTRUM_INDEX_cosine]));
         ms_must(ms_spectrum_of_matrix(matrix, ROWS, COLS, NULL, NULL));
     }
-    float one = 1;
-    ck_assert_int_eq(ms_spectrum_of_matrix(&one, 0, 1, NULL, NULL), MS_INVALID);
+    float some[6] = {1, 2, 3, 4, NAN, 6};
+    ck_assert_int_eq(ms_spectrum_of_matrix(some, 0, 1, NULL, NULL), MS_INVALID);
+    ck_assert_str_eq(ms_status_message(), "spectrum of a matrix [0, 1]: it is empty");
+    ck_assert_int_eq(ms_spectrum_of_matrix(some, 3, -2, NULL, NULL), MS_INVALID);
+    ck_assert_str_eq(ms_status_message(), "spectrum of a matrix [3, -2]: it is empty");
+    ck_assert_int_eq(ms_spectrum_of_matrix(NULL, 3, 2, NULL, NULL), MS_INVALID);
+    ck_assert_str_eq(ms_status_message(), "spectrum of a matrix [3, 2]: no values are given");
+    ck_assert_int_eq(ms_spectrum_of_matrix(some, 3, 2, NULL, NULL), MS_NUMERIC);
+    ck_assert_str_eq(ms_status_message(), "spectrum of a matrix [3, 2]: element (2, 0) is nan");
     ck_assert_str_eq(ms_spectrum_scalar_name(0), "sigma_max");
     ck_assert_str_eq(ms_spectrum_scalar_name(MS_SPECTRUM_N_SCALARS - 1), "update_ratio");
     ck_assert_ptr_null(ms_spectrum_scalar_name(MS_SPECTRUM_N_SCALARS));
