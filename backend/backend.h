@@ -72,6 +72,13 @@ ms_matmul_rounding ms_device_matmul_rounding(const ms_device *device);
 /* What ms_device_list says of it; valid until the device is closed. */
 const ms_device_info *ms_device_get_info(const ms_device *device);
 int ms_device_threads(const ms_device *device);
+/* Whether matmuls on this device are compared with those of a library: OpenBLAS's sgemm on the CPU, at the device's
+   threads.  Else the device's own matmul is what there is. */
+bool ms_device_has_peak(const ms_device *device);
+/* FLOP/s of that library on a matmul of two squares, in f32: the median of nine calls after a warm-up.  Takes at most
+   most_bytes of the device's memory meanwhile (0: no limit, 27 MiB), or 1.7 MiB where that is less, and gives it back.
+   *out_flops is 0 after an error.  Not thread-safe.  MS_OUT_OF_MEMORY.  MS_UNSUPPORTED: there is none. */
+ms_status ms_device_measure_peak(ms_device *device, size_t most_bytes, double *out_flops);
 /* Bytes of an element in a store of this device: those of its type, but 8 for f32 on an oracle device. */
 size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype);
 /* Memory of the device in all, in bytes; 0: not known. */

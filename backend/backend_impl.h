@@ -31,7 +31,9 @@ typedef struct ms_backend_impl {
     /* Runs the operations of backend/probe.h on the device, opened for `exact`.  NULL: it is the specification. */
     ms_status (*probe)(ms_backend_device *device, const float *triples, float *out_results);
     size_t (*allocated_bytes)(const ms_backend_device *device); /* really taken from the device, staging included */
-    size_t (*f32_bytes)(const ms_backend_device *device);       /* 4, or 8 for the oracle */
+    /* backend.h, ms_device_measure_peak.  NULL: no library to compare with. */
+    ms_status (*measure_peak)(ms_backend_device *device, size_t most_bytes, double *out_flops);
+    size_t (*f32_bytes)(const ms_backend_device *device); /* 4, or 8 for the oracle */
     /* Most bytes that one tensor can have, and that the arena has in one piece: no tensor is laid across a multiple of
        it.  NULL: no limit. */
     size_t (*piece_bytes)(const ms_backend_device *device);

@@ -170,6 +170,15 @@ void ms_device_close(ms_device *device) {
 
 ms_numerics ms_device_numerics(const ms_device *device) { return device->numerics; }
 
+bool ms_device_has_peak(const ms_device *device) { return device->impl->measure_peak != NULL; }
+
+ms_status ms_device_measure_peak(ms_device *device, size_t most_bytes, double *out_flops) {
+    *out_flops = 0;
+    if (!device->impl->measure_peak)
+        return MS_FAIL(MS_UNSUPPORTED, "device %s has no library whose products could be timed", device->info.name);
+    return device->impl->measure_peak(device->device, most_bytes, out_flops);
+}
+
 size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype) {
     return dtype == MS_DTYPE_F32 ? device->impl->f32_bytes(device->device) : ms_dtype_size(dtype);
 }

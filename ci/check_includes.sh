@@ -148,8 +148,6 @@ BEGIN {
     row("cli", may["cli/config"] " tracker/plot library cli/verify cli/bench")
     row("examples", may["train"] " library")
     row("tests", may["cli"] " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
-    # The speed of OpenBLAS, which that of training is compared with.
-    may["train"] = may["train"] "backend/cpu "
 }
 FNR == 1 {
     n_includes = 0

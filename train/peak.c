@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "backend/cpu/cpu_sgemm.h"
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "platform/clock.h"
@@ -93,7 +92,8 @@ static ms_status init(ms_peak *peak, const ms_peak_options *options) {
 ms_status ms_peak_init(ms_device *device, const ms_peak_options *options, ms_peak *out) {
     memset(out, 0, sizeof *out);
     out->device = device;
-    out->is_cpu = ms_device_threads(device) > 0;
+    out->most_bytes = options->most_bytes;
+    out->is_cpu = ms_device_has_peak(device);
     out->name = out->is_cpu ? "sgemm peak" : "the device's matmul";
     if (out->is_cpu) return MS_OK;
     ms_status status = init(out, options);
@@ -105,10 +105,7 @@ void ms_peak_finish(ms_peak *peak) { drop(peak); }
 
 ms_status ms_peak_measure(ms_peak *peak, double *out_flops) {
     *out_flops = 0;
-    if (peak->is_cpu) {
-        *out_flops = 1e9 * ms_cpu_sgemm_peak(ms_device_threads(peak->device));
-        return *out_flops > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the matmul that is timed");
-    }
+    if (peak->is_cpu) return ms_device_measure_peak(peak->device, peak->most_bytes, out_flops);
     double seconds = 0, size = (double)peak->size;
     MS_TRY(ms_program_time(peak->device, peak->program, &seconds));
     *out_flops = 2 * size * size * size / seconds;

@@ -4,13 +4,14 @@
 
 #include "backend/backend.h"
 
-/* On the CPU: OpenBLAS's sgemm, in this process.  On any other device: its own matmul (f32, in the device's numerics),
-   as a program of the public backend, measured at the moment it is asked for. */
+/* On the CPU: OpenBLAS's sgemm, which the device times.  On any other device: its own matmul (f32, in the device's
+   numerics), as a program of the public backend, measured at the moment it is asked for. */
 typedef struct ms_peak {
     ms_device *device; /* borrowed */
     bool is_cpu;
-    const char *name; /* what the peak is called in print: static */
-    int64_t size;     /* rows and columns of the device's matmul */
+    size_t most_bytes; /* of the options */
+    const char *name;  /* what the peak is called in print: static */
+    int64_t size;      /* rows and columns of the device's matmul */
     ms_variables *variables;
     ms_store *store;
     ms_graph *graph;
@@ -26,7 +27,8 @@ typedef struct ms_peak_options {
    closed.  Errors of the device. */
 ms_status ms_peak_init(ms_device *device, const ms_peak_options *options, ms_peak *out);
 void ms_peak_finish(ms_peak *peak);
-/* FLOP/s: the median of a few runs.  On the CPU takes 27 MiB meanwhile.  MS_OUT_OF_MEMORY; errors of the device. */
+/* FLOP/s: the median of a few runs.  On the CPU takes up to 27 MiB meanwhile, within most_bytes.
+   Errors of the device. */
 ms_status ms_peak_measure(ms_peak *peak, double *out_flops);
 
 /* All of it, quickly, in most_bytes of the device's memory, which is given back.  *out_flops is 0 after an error. */

@@ -1,10 +1,12 @@
 #include "backend/cpu/cpu_device.h"
-#include "platform/blas.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "backend/cpu/cpu_sgemm.h"
+#include "platform/blas.h"
 
 ms_status ms_cpu_allocate(size_t size_bytes, void **out) {
     *out = NULL;
@@ -102,6 +104,11 @@ static size_t cpu_f32_bytes(const ms_backend_device *device) { return device->nu
 
 static int cpu_n_threads(const ms_backend_device *device) { return device->n_threads; }
 
+static ms_status cpu_measure_peak(ms_backend_device *device, size_t most_bytes, double *out_flops) {
+    *out_flops = 1e9 * ms_cpu_sgemm_peak(cpu_n_threads(device), most_bytes);
+    return *out_flops > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the matmul that is timed");
+}
+
 static ms_status cpu_allocate(ms_backend_device *device, size_t size_bytes, ms_backend_buffer *out) {
     (void)device;
     return ms_cpu_allocate(size_bytes, out);
@@ -140,6 +147,7 @@ static const ms_backend_impl cpu_impl = {
     .open = cpu_open,
     .close = cpu_close,
     .allocated_bytes = cpu_allocated_bytes,
+    .measure_peak = cpu_measure_peak,
     .f32_bytes = cpu_f32_bytes,
     .n_threads = cpu_n_threads,
     .allocate = cpu_allocate,

@@ -30,7 +30,10 @@ double ms_cpu_sgemm(const ms_cpu_gemm *gemm, int n_threads) {
     return 2e-9 * (double)m * (double)n * (double)k / ms_median(seconds, RUNS);
 }
 
-double ms_cpu_sgemm_peak(int n_threads) {
-    const ms_cpu_gemm square = {1536, 1536, 1536, false, false};
+double ms_cpu_sgemm_peak(int n_threads, size_t most_bytes) {
+    static const int64_t sides[] = {1536, 768, 384};
+    int i = 0;
+    while (i < 2 && most_bytes != 0 && 3 * sizeof(float) * (size_t)(sides[i] * sides[i]) > most_bytes) i++;
+    const ms_cpu_gemm square = {sides[i], sides[i], sides[i], false, false};
     return ms_cpu_sgemm(&square, n_threads);
 }

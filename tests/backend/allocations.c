@@ -7,6 +7,7 @@
 #include "tests/support/suite.h"
 
 static atomic_long n_calls;
+static atomic_size_t largest; /* bytes of one malloc */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -19,6 +20,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 void *__wrap_malloc(size_t size) {
     atomic_fetch_add(&n_calls, 1);
+    if (size > atomic_load(&largest)) atomic_store(&largest, size);
     return __real_malloc(size);
 }
 
@@ -79,11 +81,36 @@ START_TEST(test_step_allocates_nothing) {
 }
 END_TEST
 
+/* The product that is timed on the CPU is as large as the plan allows, and no larger. */
+START_TEST(test_peak_keeps_to_the_plan) {
+    static const struct {
+        size_t most_bytes, takes;
+    } cases[] = {{0, 12 * 1536 * 1536},
+                 {28311552, 12 * 1536 * 1536},
+                 {28311551, 12 * 768 * 768},
+                 {2 << 20, 12 * 384 * 384},
+                 {1, 12 * 384 * 384}};
+    ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
+    ms_device *device;
+    ms_must(ms_device_open(&cpu, &device));
+    ck_assert(ms_device_has_peak(device));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double flops = 0;
+        atomic_store(&largest, 0);
+        ms_must(ms_device_measure_peak(device, cases[i].most_bytes, &flops));
+        ck_assert_uint_eq(atomic_load(&largest), cases[i].takes);
+        ck_assert_double_gt(flops, 1e8);
+    }
+    ms_device_close(device);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("allocations");
     TCase *tcase = tcase_create("allocations");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_step_allocates_nothing, 0, 2);
+    tcase_add_test(tcase, test_peak_keeps_to_the_plan);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }
