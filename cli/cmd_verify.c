@@ -27,7 +27,8 @@ static const ms_option options[] = {
     {"ops-only", MS_OPTION_FLAG, offsetof(struct arguments, ops_only), NULL, NULL, "No training runs"},
     {"runs-only", MS_OPTION_FLAG, offsetof(struct arguments, runs_only), NULL, NULL, "No ops"},
     {"slice", MS_OPTION_STRING, offsetof(struct arguments, slice), NULL, "K/N",
-     "Of each op, the first case and the Kth of N parts of the others, K from 0"},
+     "Of each op, the first case and the Kth of N parts of the others, K from 0;\nof the training runs, the Kth of N "
+     "parts"},
     {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
@@ -208,7 +209,11 @@ static ms_status verify_reported(const struct arguments *arguments, selection *p
         MS_TRY(report_coverage(plan, report, &n_incomplete));
     }
     if (!arguments->ops_only && arguments->ops.n_items == 0) {
-        ms_verify_runs_options runs = {arguments->quick, arguments->plant, (uint64_t)arguments->seed};
+        ms_verify_runs_options runs = {.quick = arguments->quick,
+                                       .plant = arguments->plant,
+                                       .seed = (uint64_t)arguments->seed,
+                                       .slice = plan->ops.slice,
+                                       .n_slices = plan->ops.n_slices};
         MS_TRY(ms_verify_runs(&runs, plan->subjects, plan->n_subjects, report));
     }
     MS_TRY(ms_verify_report_finish(report, &totals));

@@ -308,7 +308,8 @@ static ms_status check_variants(runs *all, ms_verify_subject *subjects, int n_su
     if (!mkdtemp(root)) return MS_FAIL(MS_IO, "verify: cannot make a folder %s", root);
     snprintf(all->folder, sizeof all->folder, "%s/run", root);
     ms_status status = MS_OK;
-    for (size_t i = 0; status == MS_OK && i < sizeof variants / sizeof *variants; i++)
+    int first = all->options->slice, step = all->options->n_slices ? all->options->n_slices : 1;
+    for (int i = first; status == MS_OK && i < (int)(sizeof variants / sizeof *variants); i += step)
         status = check_variant(all, &variants[i], subjects, n_subjects);
     ms_status removed = ms_directory_remove(root);
     return status != MS_OK ? status : removed;

@@ -9,6 +9,7 @@ typedef struct ms_verify_runs_options {
     bool quick; /* 5 steps instead of 50 */
     bool plant; /* change one bit of one weight on each subject before the first step: its rows must fail */
     uint64_t seed;
+    int32_t slice, n_slices; /* of the variants, every n_slices-th from number `slice` on; n_slices 0: all */
 } ms_verify_runs_options;
 
 /* Adds rows.  `exact`: SHA-256 of weights and optimizer state, and every line of spectra.jsonl, are those of device cpu

@@ -14,6 +14,17 @@ grep -q "\"name\":\"train bf16\",\"case\":\"cpu, then $device, from step 2\"" re
 tail -n 1 result.json | grep -q "^{\"type\":\"total\",\"rows\":$rows," || fail "the JSON does not end with totals"
 ! ls result.json.tmp 2>/dev/null || fail "a temporary file is left"
 
+# Slices share the runs out: none twice, none left.
+runs_of() { sed -n 's/.*"kind":"run","name":"\([^"]*\)".*/\1/p' "$@" | sort -u; }
+if [ "$device" = cpu ]; then
+    for k in 0 1 2; do
+        must program verify --quick --runs-only --slice $k/3 --device cpu --json slice$k.json
+        runs_of slice$k.json
+    done | sort >shared
+    runs_of result.json >all
+    [ "$(wc -l <all)" -ge 10 ] && cmp -s all shared || fail "slices run $(tr '\n' ';' <shared), not $(tr '\n' ';' <all)"
+fi
+
 # Another seed draws other inputs, and passes.
 must program verify --quick --device "$device" --op matmul,rms_norm --op attention --seed 7 --numerics fast --json other.json
 ! grep -q '"numerics":"exact"' other.json || fail "--numerics fast ran exact"
