@@ -5,6 +5,7 @@
 
 #include "cli/options/options.h"
 #include "cli/options/suggest.h"
+#include "train/defaults.h"
 
 enum { FREE = 0, FIXED = 1 };
 
