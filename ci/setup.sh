@@ -21,6 +21,7 @@ program   liblapacke-dev            the tracker's SVD and eigenvalues
 program   libjansson-dev            JSON
 program   libyaml-dev               configurations
 program   libpcre2-dev              how the tokenizer splits text
+program   libutf8proc-dev           normal forms of Unicode, which tokenizers ask for
 program   libssl-dev                SHA-256 of weights and files
 pictures  gnuplot-nox
 pictures  fonts-dejavu-core         gnuplot-nox brings no font

@@ -6,11 +6,12 @@ static bool is_printable(unsigned byte) {
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
 }
 
+/* The bytes that are not printable, in order: 0x00..0x20, 0x7f..0xa0, 0xad. */
+enum { N_LOW = 0x21, N_HIGH = 0x22, N_UNPRINTABLE = N_LOW + N_HIGH + 1 };
+
 uint32_t ms_bpe_symbol(uint8_t byte) {
     if (is_printable(byte)) return byte;
-    uint32_t n_before = 0;
-    for (unsigned other = 0; other < byte; other++) n_before += !is_printable(other);
-    return 256 + n_before;
+    return 256u + (byte < N_LOW ? byte : byte == 0xad ? N_LOW + N_HIGH : byte - 0x7fu + N_LOW);
 }
 
 void ms_bpe_symbol_order(uint8_t out_order[256]) {
@@ -38,13 +39,9 @@ size_t ms_bpe_from_bytes(const uint8_t *bytes, size_t size_bytes, char *out) {
 /* The byte that a character stands for, or -1. */
 static int byte_of_symbol(uint32_t symbol) {
     if (symbol < 256) return is_printable(symbol) ? (int)symbol : -1;
-    uint32_t n_before = 256;
-    for (unsigned byte = 0; byte < 256; byte++) {
-        if (is_printable(byte)) continue;
-        if (n_before == symbol) return (int)byte;
-        n_before++;
-    }
-    return -1;
+    uint32_t i = symbol - 256;
+    if (i >= N_UNPRINTABLE) return -1;
+    return (int)(i < N_LOW ? i : i < N_LOW + N_HIGH ? i - N_LOW + 0x7f : 0xad);
 }
 
 bool ms_bpe_to_bytes(const char *text, size_t size_bytes, uint8_t *out, size_t *out_size_bytes) {

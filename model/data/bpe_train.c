@@ -40,12 +40,23 @@ struct ms_bpe_trainer {
     ms_bpe_table texts; /* hash of a token's bytes -> id: two merges may make the same text */
 };
 
+/* What text is split by; *out is empty on failure. */
+static ms_status make_rules(bool split_digits, ms_split_rules *out) {
+    ms_status status = split_digits ? ms_split_rules_add_digits(out, true) : MS_OK;
+    if (status == MS_OK) status = ms_split_rules_add_gpt2(out);
+    if (status != MS_OK) ms_split_rules_finish(out);
+    return status;
+}
+
 ms_status ms_bpe_trainer_create(bool split_digits, ms_bpe_trainer **out) {
     *out = NULL;
     ms_bpe_trainer *trainer = calloc(1, sizeof *trainer);
     if (!trainer) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for training a tokenizer");
     trainer->split_digits = split_digits;
-    ms_status status = ms_bpe_splitter_create(split_digits, &trainer->splitter);
+    ms_split_rules rules = {0};
+    ms_status status = make_rules(split_digits, &rules);
+    if (status == MS_OK) status = ms_bpe_splitter_create(&rules, &trainer->splitter);
+    ms_split_rules_finish(&rules);
     if (status != MS_OK) {
         free(trainer);
         return status;
@@ -68,15 +79,23 @@ void ms_bpe_trainer_destroy(ms_bpe_trainer *trainer) {
     free(trainer);
 }
 
+/* The text whose pieces are counted. */
+typedef struct counting {
+    ms_bpe_trainer *trainer;
+    const char *text;
+} counting;
+
+static ms_status count_piece(void *context, size_t begin, size_t end) {
+    const counting *target = context;
+    return ms_bpe_words_count(&target->trainer->words, target->text + begin, end - begin);
+}
+
 ms_status ms_bpe_trainer_add(ms_bpe_trainer *trainer, const char *text, size_t size_bytes) {
     size_t valid = ms_utf8_check(text, size_bytes);
     if (valid < size_bytes)
         return MS_FAIL(MS_INVALID, "byte %zu of the text is 0x%02x, which is not UTF-8", valid, (uint8_t)text[valid]);
-    for (size_t begin = 0, end; begin < size_bytes; begin = end) {
-        MS_TRY(ms_bpe_splitter_next(trainer->splitter, text, size_bytes, begin, &end));
-        MS_TRY(ms_bpe_words_count(&trainer->words, text + begin, end - begin));
-    }
-    return MS_OK;
+    counting target = {trainer, text};
+    return ms_bpe_splitter_run(trainer->splitter, text, size_bytes, count_piece, &target);
 }
 
 static bool before(candidate a, candidate b) {
@@ -300,7 +319,9 @@ ms_status ms_bpe_trainer_train(ms_bpe_trainer *trainer, int vocab_size, ms_token
         return MS_FAIL(MS_INVALID, "a vocabulary of %d tokens: at least %d are needed", vocab_size,
                        MS_BPE_SMALLEST_VOCAB);
     ms_tokenizer *tokenizer;
-    MS_TRY(ms_tokenizer_create(vocab_size, trainer->split_digits, &tokenizer));
+    ms_pipeline pipeline = {0};
+    MS_TRY(make_rules(trainer->split_digits, &pipeline.rules));
+    MS_TRY(ms_tokenizer_create(vocab_size, &pipeline, &tokenizer));
     ms_status status = learn(trainer, tokenizer);
     if (status != MS_OK) {
         ms_tokenizer_close(tokenizer);

@@ -1,6 +1,8 @@
 /* Byte-level BPE tokenizer, read from and written to Hugging Face `tokenizer.json`.
    Sources: Sennrich et al. 2016 (BPE), Radford et al. 2019 (bytes, pattern), Hugging Face tokenizers (file format,
-   order of merges, matching of added tokens).  Ids are those that the Hugging Face library gives. */
+   order of merges, matching of added tokens, normalizers, pre-tokenizers).  Ids are those that the Hugging Face library
+   gives without the special tokens that a post-processor puts around a text, for characters that the Unicode versions
+   of PCRE2, utf8proc and that library all know. */
 #ifndef MS_MODEL_DATA_TOKENIZER_H
 #define MS_MODEL_DATA_TOKENIZER_H
 
@@ -36,10 +38,11 @@ typedef enum ms_special {
     MS_SPECIAL_AS_TEXT /* ordinary tokens: for corpora, where text must not forge the end of a document */
 } ms_special;
 
-/* Opens a tokenizer.json.  The caller closes it.
-   MS_NOT_FOUND, MS_IO; MS_CORRUPT: not JSON, a missing key, a merge of unknown tokens; MS_UNSUPPORTED names a
-   normalizer, pre-tokenizer, post-processor, model or option that would change ids and is not byte-level BPE with
-   GPT-2's pattern, alone or after Digits(individual_digits). */
+/* Opens a tokenizer.json, with a byte-order mark or without: byte-level BPE (GPT-2, Llama 3, Qwen 2 and 3, DeepSeek,
+   Phi, SmolLM, Mistral's Tekken, nanochat).  Normalizers: NFC, NFD, NFKC, NFKD; pre-tokenizers: Split, Digits,
+   ByteLevel. The caller closes it.  MS_NOT_FOUND, MS_IO; MS_CORRUPT: not JSON, a missing key, a merge of unknown
+   tokens; MS_UNSUPPORTED names a normalizer, pre-tokenizer, pattern, post-processor, model or option that would change
+   ids and is none of these. */
 ms_status ms_tokenizer_open(const char *path, ms_tokenizer **out);
 void ms_tokenizer_close(ms_tokenizer *tokenizer);
 
@@ -71,7 +74,8 @@ int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *cont
 /* Id of MS_END_OF_TEXT, or -1. */
 int32_t ms_tokenizer_end_of_text(const ms_tokenizer *tokenizer);
 
-/* Identity: SHA-256, 64 hexadecimal digits, over vocabulary, added tokens, merges and pre-tokenizer in canonical order.
+/* Identity: SHA-256, 64 hexadecimal digits, over vocabulary, added tokens, merges, normalizers and pre-tokenizers in
+   canonical order.
    The same for two files that give the same ids, however they are laid out.  Borrowed until close. */
 const char *ms_tokenizer_sha256(const ms_tokenizer *tokenizer);
 

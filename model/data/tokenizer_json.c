@@ -7,70 +7,45 @@
 #include <string.h>
 
 #include "model/data/bpe_bytes.h"
+#include "model/data/tokenizer_pipeline.h"
 #include "platform/file.h"
 
-static const char *type_of(const json_t *object) {
-    const char *type = json_string_value(json_object_get(object, "type"));
-    return type ? type : "(no type)";
+/* Settings of a caller's rather than of a tokenizer; they would cut or pad every text. */
+static ms_status refuse_setting(const json_t *root, const char *key) {
+    const json_t *value = json_object_get(root, key);
+    if (!value || json_is_null(value)) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED, "%s is set, which would change every text: write \"%s\": null", key, key);
 }
 
-/* A key that must be absent, null, false or "". */
-static ms_status refuse_key(const json_t *object, const char *what, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    if (!value || json_is_null(value) || json_is_false(value)) return MS_OK;
-    if (json_is_string(value) && json_string_length(value) == 0) return MS_OK;
-    if (json_is_object(value)) return MS_FAIL(MS_UNSUPPORTED, "%s %s is not supported", key, type_of(value));
-    return MS_FAIL(MS_UNSUPPORTED, "%s with %s is not supported", what, key);
-}
-
-static ms_status check_byte_level(const json_t *step) {
-    if (strcmp(type_of(step), "ByteLevel") != 0)
-        return MS_FAIL(MS_UNSUPPORTED, "pre_tokenizer %s is not supported (ByteLevel is)", type_of(step));
-    MS_TRY(refuse_key(step, "pre_tokenizer ByteLevel", "add_prefix_space"));
-    if (json_is_false(json_object_get(step, "use_regex")))
-        return MS_FAIL(MS_UNSUPPORTED, "pre_tokenizer ByteLevel without use_regex is not supported");
-    return MS_OK;
-}
-
-/* ByteLevel, or a Sequence of Digits(individual_digits) and ByteLevel. */
-static ms_status read_pre_tokenizer(const json_t *root, bool *out_split_digits) {
-    *out_split_digits = false;
-    const json_t *step = json_object_get(root, "pre_tokenizer");
-    if (!json_is_object(step)) return MS_FAIL(MS_UNSUPPORTED, "pre_tokenizer null is not supported (ByteLevel is)");
-    if (strcmp(type_of(step), "Sequence") != 0) return check_byte_level(step);
-    const json_t *steps = json_object_get(step, "pretokenizers");
-    size_t n = json_array_size(steps);
-    for (size_t i = 0; i + 1 < n; i++) {
-        const json_t *digits = json_array_get(steps, i);
-        if (strcmp(type_of(digits), "Digits") != 0)
-            return MS_FAIL(MS_UNSUPPORTED, "pre_tokenizer %s before ByteLevel is not supported (Digits is)",
-                           type_of(digits));
-        if (!json_is_true(json_object_get(digits, "individual_digits")))
-            return MS_FAIL(MS_UNSUPPORTED, "pre_tokenizer Digits without individual_digits is not supported");
-        *out_split_digits = true;
+/* True when all steps are among the names, which do not change ids. */
+static bool are_steps(const json_t *step, const char *list, const char *const *names, const char **out_other) {
+    if (!json_is_object(step)) return true;
+    const char *type = *out_other = ms_json_type(step);
+    if (strcmp(type, "Sequence") == 0) {
+        size_t i;
+        const json_t *inner;
+        json_array_foreach(json_object_get(step, list), i,
+                           inner) if (!are_steps(inner, list, names, out_other)) return false;
+        return true;
     }
-    if (n == 0) return MS_FAIL(MS_CORRUPT, "pre_tokenizer Sequence is empty");
-    return check_byte_level(json_array_get(steps, n - 1));
+    for (; *names; names++)
+        if (strcmp(type, *names) == 0) return true;
+    return false;
 }
 
 static ms_status check_supported(const json_t *root) {
-    MS_TRY(refuse_key(root, "tokenizer", "normalizer"));
-    MS_TRY(refuse_key(root, "tokenizer", "truncation"));
-    MS_TRY(refuse_key(root, "tokenizer", "padding"));
-    const json_t *post = json_object_get(root, "post_processor");
-    if (json_is_object(post) && strcmp(type_of(post), "ByteLevel") != 0)
-        return MS_FAIL(MS_UNSUPPORTED, "post_processor %s is not supported (ByteLevel is)", type_of(post));
-    const json_t *decoder = json_object_get(root, "decoder");
-    if (json_is_object(decoder) && strcmp(type_of(decoder), "ByteLevel") != 0)
-        return MS_FAIL(MS_UNSUPPORTED, "decoder %s is not supported (ByteLevel is)", type_of(decoder));
-    const json_t *model = json_object_get(root, "model");
-    if (!json_is_object(model)) return MS_FAIL(MS_CORRUPT, "no model: this is not a tokenizer.json");
-    /* Old files leave the model's type out. */
-    if (json_object_get(model, "type") && strcmp(type_of(model), "BPE") != 0)
-        return MS_FAIL(MS_UNSUPPORTED, "model %s is not supported (BPE is)", type_of(model));
-    static const char *const options[] = {
-        "dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges", "unk_token"};
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) MS_TRY(refuse_key(model, "model BPE", options[i]));
+    if (!json_is_object(json_object_get(root, "model")))
+        return MS_FAIL(MS_CORRUPT, "no model: this is not a tokenizer.json");
+    MS_TRY(refuse_setting(root, "truncation"));
+    MS_TRY(refuse_setting(root, "padding"));
+    /* They add special tokens around a text, which callers here do themselves, or move offsets. */
+    static const char *const post[] = {"ByteLevel", "TemplateProcessing", "RobertaProcessing", "BertProcessing", NULL};
+    static const char *const decoders[] = {"ByteLevel", "Fuse", NULL};
+    const char *other;
+    if (!are_steps(json_object_get(root, "post_processor"), "processors", post, &other))
+        return MS_FAIL(MS_UNSUPPORTED, "post_processor %s is not supported", other);
+    if (!are_steps(json_object_get(root, "decoder"), "decoders", decoders, &other))
+        return MS_FAIL(MS_UNSUPPORTED, "decoder %s is not supported (ByteLevel is)", other);
     return MS_OK;
 }
 
@@ -109,17 +84,17 @@ static ms_status read_added(const json_t *added, ms_tokenizer *tokenizer) {
     json_array_foreach(added, i, value) {
         const json_t *content = json_object_get(value, "content");
         const char *text = json_string_value(content);
-        static const char *const options[] = {"single_word", "lstrip", "rstrip"};
-        for (size_t j = 0; j < 3; j++)
-            if (json_is_true(json_object_get(value, options[j])))
-                return MS_FAIL(MS_UNSUPPORTED, "added token \"%s\" with %s is not supported", text, options[j]);
         int32_t id;
         MS_TRY(read_id(json_object_get(value, "id"), text, &id));
         bool special = json_is_true(json_object_get(value, "special"));
         MS_TRY_NOTE(ms_tokenizer_set(tokenizer, id, text, json_string_length(content),
                                      special ? MS_TOKEN_SPECIAL : MS_TOKEN_ADDED),
                     "added token \"%s\"", text);
-        tokenizer->entries[id].normalized = json_is_true(json_object_get(value, "normalized"));
+        ms_token_entry *entry = &tokenizer->entries[id];
+        entry->normalized = json_is_true(json_object_get(value, "normalized"));
+        entry->single_word = json_is_true(json_object_get(value, "single_word"));
+        entry->lstrip = json_is_true(json_object_get(value, "lstrip"));
+        entry->rstrip = json_is_true(json_object_get(value, "rstrip"));
     }
     return MS_OK;
 }
@@ -130,10 +105,13 @@ static ms_status read_vocab(json_t *vocab, ms_tokenizer *tokenizer) {
     json_object_foreach(vocab, token, value) {
         int32_t id = (int32_t)json_integer_value(value);
         size_t size_bytes = strlen(token), n;
-        const ms_token_entry *entry = &tokenizer->entries[id];
+        ms_token_entry *entry = &tokenizer->entries[id];
         /* Trained files list special tokens in both places. */
         bool listed = entry->kind == MS_TOKEN_ADDED || entry->kind == MS_TOKEN_SPECIAL;
-        if (listed && entry->size_bytes == size_bytes && memcmp(entry->bytes, token, size_bytes) == 0) continue;
+        if (listed && entry->size_bytes == size_bytes && memcmp(entry->bytes, token, size_bytes) == 0) {
+            entry->in_vocab = true;
+            continue;
+        }
         uint8_t *bytes = malloc(size_bytes + 1);
         if (!bytes) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for token \"%s\"", token);
         bool ordinary = ms_bpe_to_bytes(token, size_bytes, bytes, &n);
@@ -193,18 +171,23 @@ static ms_status add_merge(const json_t *vocab, size_t rank, const json_t *merge
 
 static ms_status read_root(const json_t *root, ms_tokenizer **out) {
     MS_TRY(check_supported(root));
-    bool split_digits;
-    MS_TRY(read_pre_tokenizer(root, &split_digits));
     const json_t *added = json_object_get(root, "added_tokens"), *model = json_object_get(root, "model");
     json_t *vocab = json_object_get(model, "vocab");
     const json_t *merges = json_object_get(model, "merges");
+    ms_pipeline pipeline;
+    MS_TRY(ms_pipeline_read(root, &pipeline));
+    ms_status status = MS_OK;
     if (!json_is_object(vocab) || !json_is_array(merges))
-        return MS_FAIL(MS_CORRUPT, "the model has no vocab object or no merges array");
+        status = MS_FAIL(MS_CORRUPT, "the model has no vocab object or no merges array");
     int vocab_size = 0;
-    MS_TRY(find_vocab_size(added, vocab, &vocab_size));
-    ms_tokenizer *tokenizer;
-    MS_TRY(ms_tokenizer_create(vocab_size, split_digits, &tokenizer));
-    ms_status status = read_added(added, tokenizer);
+    if (status == MS_OK) status = find_vocab_size(added, vocab, &vocab_size);
+    ms_tokenizer *tokenizer = NULL;
+    if (status == MS_OK) {
+        status = ms_tokenizer_create(vocab_size, &pipeline, &tokenizer);
+    } else {
+        ms_pipeline_finish(&pipeline);
+    }
+    if (status == MS_OK) status = read_added(added, tokenizer);
     if (status == MS_OK) status = read_vocab(vocab, tokenizer);
     for (size_t i = 0; status == MS_OK && i < json_array_size(merges); i++)
         status = add_merge(vocab, i, json_array_get(merges, i), tokenizer);
@@ -223,7 +206,9 @@ ms_status ms_tokenizer_open(const char *path, ms_tokenizer **out) {
     size_t size_bytes;
     MS_TRY_NOTE(ms_file_read(path, &text, &size_bytes), "tokenizer");
     json_error_t error;
-    json_t *root = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &error);
+    /* Some editors put a byte-order mark before UTF-8. */
+    size_t begin = size_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    json_t *root = json_loadb(text + begin, size_bytes - begin, JSON_REJECT_DUPLICATES, &error);
     free(text);
     if (!root) return MS_FAIL(MS_CORRUPT, "%s, line %d: %s", path, error.line, error.text);
     ms_status status = read_root(root, out);
@@ -256,8 +241,9 @@ static bool fill(const ms_tokenizer *tokenizer, json_t *added, json_t *vocab, js
         int failed = json_object_set_new(vocab, text, json_integer(id));
         if (special || entry->kind == MS_TOKEN_ADDED)
             failed |= json_array_append_new(added, json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content",
-                                                             text, "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                                             "normalized", entry->normalized, "special", special));
+                                                             text, "single_word", entry->single_word, "lstrip",
+                                                             entry->lstrip, "rstrip", entry->rstrip, "normalized",
+                                                             entry->normalized, "special", special));
         free(text);
         if (failed) return false;
     }
@@ -273,11 +259,6 @@ static bool fill(const ms_tokenizer *tokenizer, json_t *added, json_t *vocab, js
     return true;
 }
 
-static json_t *byte_level(bool prefix_space) {
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", prefix_space, "trim_offsets", 1,
-                     "use_regex", 1);
-}
-
 /* The whole document, or NULL when out of memory. */
 static json_t *document(const ms_tokenizer *tokenizer) {
     json_t *added = json_array(), *vocab = json_object(), *merges = json_array();
@@ -287,16 +268,15 @@ static json_t *document(const ms_tokenizer *tokenizer) {
         json_decref(merges);
         return NULL;
     }
-    json_t *pre_tokenizer = byte_level(false);
-    if (tokenizer->split_digits)
-        pre_tokenizer = json_pack("{s:s, s:[{s:s, s:b}, o]}", "type", "Sequence", "pretokenizers", "type", "Digits",
-                                  "individual_digits", 1, pre_tokenizer);
-    json_t *model = json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout",
-                              "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0,
-                              "byte_fallback", 0, "ignore_merges", 0, "vocab", vocab, "merges", merges);
-    return json_pack("{s:s, s:n, s:n, s:o, s:n, s:o, s:n, s:o, s:o}", "version", "1.0", "truncation", "padding",
-                     "added_tokens", added, "normalizer", "pre_tokenizer", pre_tokenizer, "post_processor", "decoder",
-                     byte_level(true), "model", model);
+    const ms_pipeline *pipeline = &tokenizer->pipeline;
+    json_t *model =
+        json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
+                  "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges",
+                  pipeline->ignore_merges, "vocab", vocab, "merges", merges);
+    return json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:n, s:o, s:o}", "version", "1.0", "truncation", "padding",
+                     "added_tokens", added, "normalizer", ms_pipeline_normalizer(pipeline), "pre_tokenizer",
+                     ms_pipeline_pre_tokenizer(pipeline), "post_processor", "decoder", ms_json_byte_level(true, true),
+                     "model", model);
 }
 
 /* Where jansson's text goes, and what became of it. */

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "model/data/bpe_bytes.h"
+#include "model/data/bpe_pattern.h"
 #include "model/data/bpe_train.h"
+#include "model/data/text_normalize.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
@@ -57,6 +59,122 @@ START_TEST(golden_digits) { ck_assert_uint_gt(check_cases(GOLDEN "digits.json", 
 END_TEST
 
 START_TEST(golden_gpt2) { ck_assert_uint_gt(check_cases(GOLDEN "gpt2.json", "gpt2"), 1000); }
+END_TEST
+
+/* gpt2.json with a pipeline's changes, in the folder. */
+static const char *write_changed(const json_t *changes) {
+    json_error_t error;
+    json_t *root = json_load_file(GOLDEN "gpt2.json", 0, &error);
+    ck_assert_msg(root != NULL, "%s", error.text);
+    json_t *copy = json_deep_copy(changes), *model = json_object_get(copy, "model");
+    if (model) ck_assert_int_eq(json_object_update(json_object_get(root, "model"), model), 0);
+    json_object_del(copy, "model");
+    ck_assert_int_eq(json_object_update(root, copy), 0);
+    char *text = json_dumps(root, 0);
+    const char *path = data_write_text("changed.json", text);
+    free(text);
+    json_decref(copy);
+    json_decref(root);
+    return path;
+}
+
+static size_t check_ids(ms_tokenizer *tokenizer, const char *name, const json_t *texts, const json_t *all) {
+    size_t n_compared = 0, i;
+    const json_t *text;
+    json_array_foreach(texts, i, text) {
+        const json_t *ids = json_array_get(all, i);
+        ms_tokens tokens = {0};
+        ms_status status = ms_tokenizer_encode(tokenizer, json_string_value(text), json_string_length(text),
+                                               MS_SPECIAL_PARSE, &tokens);
+        ck_assert_msg(status == MS_OK, "%s, text %zu: %s", name, i, ms_status_message());
+        for (size_t j = 0; j < tokens.n && j < json_array_size(ids); j++)
+            ck_assert_msg(tokens.ids[j] == json_integer_value(json_array_get(ids, j)), "%s, text %zu, token %zu", name,
+                          i, j);
+        ck_assert_msg(tokens.n == json_array_size(ids), "%s, text %zu: %zu ids", name, i, tokens.n);
+        n_compared += tokens.n;
+        ms_tokens_finish(&tokens);
+    }
+    return n_compared;
+}
+
+/* Every family's pipeline gives the ids of Hugging Face tokenizers, and still does after saving. */
+START_TEST(golden_pipelines) {
+    json_error_t error;
+    json_t *root = json_load_file(GOLDEN "pipelines.json", JSON_ALLOW_NUL, &error);
+    ck_assert_msg(root != NULL, "%s", error.text);
+    const json_t *texts = json_object_get(root, "texts"), *pipelines = json_object_get(root, "pipelines"), *pipeline;
+    size_t i, n_compared = 0;
+    data_folder_create();
+    json_array_foreach(pipelines, i, pipeline) {
+        const char *name = json_string_value(json_object_get(pipeline, "name"));
+        const json_t *ids = json_object_get(pipeline, "ids");
+        ms_tokenizer *tokenizer = open_tokenizer(write_changed(json_object_get(pipeline, "changes")));
+        n_compared += check_ids(tokenizer, name, texts, ids);
+        ck_assert_int_eq(ms_tokenizer_save(tokenizer, data_path("saved.json")), MS_OK);
+        ms_tokenizer *saved = open_tokenizer(data_path("saved.json"));
+        ck_assert_str_eq(ms_tokenizer_sha256(saved), ms_tokenizer_sha256(tokenizer));
+        check_ids(saved, name, texts, ids);
+        ms_tokenizer_close(saved);
+        ms_tokenizer_close(tokenizer);
+    }
+    ck_assert_uint_ge(i, 17);
+    ck_assert_uint_gt(n_compared, 20000);
+    json_decref(root);
+    data_folder_remove();
+}
+END_TEST
+
+/* One identity for one pipeline, however it is written; another for another. */
+START_TEST(identity_of_pipelines) {
+    static const char *const changes[] = {"{\"normalizer\":{\"type\":\"NFC\"}}",
+                                          "{\"normalizer\":{\"type\":\"NFKC\"}}",
+                                          "{\"model\":{\"ignore_merges\":true}}",
+                                          "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}}",
+                                          "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+                                          "\"Split\",\"pattern\":{\"Regex\":\"a\"},"
+                                          "\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\",\"use_regex\":false}]}}",
+                                          "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":"
+                                          "\"Split\",\"pattern\":{\"String\":\"a\"},"
+                                          "\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\",\"use_regex\":false}]}}"};
+    enum { N = sizeof changes / sizeof *changes };
+    char identities[N + 1][65];
+    data_folder_create();
+    for (size_t i = 0; i <= N; i++) {
+        ms_tokenizer *tokenizer;
+        if (i < N) {
+            json_t *change = json_loads(changes[i], 0, NULL);
+            tokenizer = open_tokenizer(write_changed(change));
+            json_decref(change);
+        } else {
+            tokenizer = open_tokenizer(GOLDEN "gpt2.json");
+        }
+        memcpy(identities[i], ms_tokenizer_sha256(tokenizer), 65);
+        for (size_t j = 0; j < i; j++) ck_assert_str_ne(identities[j], identities[i]);
+        ms_tokenizer_close(tokenizer);
+    }
+    /* GPT-2's pattern written as Split, and a byte-order mark, change nothing; nor did this version. */
+    ck_assert_str_eq(identities[N], "c301f8af2aff0d665eb9ee699a99b10ee2dce19c2c79ba8930853afcb5cc17ab");
+    json_error_t error;
+    json_t *root = json_load_file(GOLDEN "pipelines.json", JSON_ALLOW_NUL, &error);
+    const json_t *first = json_array_get(json_object_get(root, "pipelines"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(first, "name")), "GPT-2 as Split");
+    ms_tokenizer *tokenizer = open_tokenizer(write_changed(json_object_get(first, "changes")));
+    ck_assert_str_eq(ms_tokenizer_sha256(tokenizer), identities[N]);
+    ms_tokenizer_close(tokenizer);
+    json_decref(root);
+    char *text;
+    size_t size_bytes;
+    ck_assert_int_eq(ms_file_read(GOLDEN "gpt2.json", &text, &size_bytes), MS_OK);
+    char *marked = malloc(size_bytes + 3);
+    memcpy(marked, "\xef\xbb\xbf", 3);
+    memcpy(marked + 3, text, size_bytes);
+    tokenizer = open_tokenizer(data_write("marked.json", marked, size_bytes + 3));
+    ck_assert_str_eq(ms_tokenizer_sha256(tokenizer), identities[N]);
+    ms_tokenizer_close(tokenizer);
+    free(marked);
+    free(text);
+    data_folder_remove();
+}
 END_TEST
 
 static ms_tokenizer *train_on_corpus(bool split_digits) {
@@ -214,6 +332,9 @@ END_TEST
 
 START_TEST(bad_files) {
 #define BYTE_LEVEL "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"
+#define STEPS(steps) "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[" steps ",{\"type\":\"ByteLevel\"}]}"
+#define SPLIT(pattern, behavior)                                                                                       \
+    "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"" pattern "\"},\"behavior\":\"" behavior "\"}"
 #define MODEL(extra) "\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[" extra "]}"
     static const struct {
         const char *text;
@@ -234,23 +355,35 @@ START_TEST(bad_files) {
         {"{" BYTE_LEVEL ",\"model\":{\"vocab\":{},\"merges\":[]}}", MS_INVALID, "0 tokens"},
         {"{" BYTE_LEVEL ",\"model\":{\"merges\":[]}}", MS_CORRUPT, "vocab"},
         {"{" BYTE_LEVEL ",\"model\":{\"type\":\"Unigram\"}}", MS_UNSUPPORTED, "Unigram"},
-        {"{" BYTE_LEVEL ",\"model\":{\"byte_fallback\":true}}", MS_UNSUPPORTED, "byte_fallback"},
-        {"{" BYTE_LEVEL ",\"normalizer\":{\"type\":\"NFC\"}," MODEL("") "}", MS_UNSUPPORTED, "NFC"},
-        {"{" BYTE_LEVEL ",\"post_processor\":{\"type\":\"TemplateProcessing\"}," MODEL("") "}", MS_UNSUPPORTED,
-         "TemplateProcessing"},
+        {"{\"model\":{\"type\":\"WordPiece\"}}", MS_UNSUPPORTED, "model WordPiece is not supported"},
+        {"{\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}", MS_UNSUPPORTED, "as in Llama 2 and Gemma"},
+        {"{\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"MergedWithPrevious\"},"
+         "\"model\":{\"type\":\"BPE\",\"byte_fallback\":true}}",
+         MS_UNSUPPORTED, "as in Llama 2 and Gemma"},
+        {"{" BYTE_LEVEL ",\"model\":{\"byte_fallback\":true,\"vocab\":{\"a\":0},\"merges\":[]}}", MS_UNSUPPORTED,
+         "byte_fallback without a token for the byte 0x00"},
+        {"{" BYTE_LEVEL ",\"model\":{\"unk_token\":\"a\",\"vocab\":{\"a\":0},\"merges\":[]}}", MS_UNSUPPORTED,
+         "unk_token without a token"},
+        {"{" BYTE_LEVEL ",\"model\":{\"dropout\":0.1}}", MS_UNSUPPORTED, "dropout"},
+        {"{" BYTE_LEVEL ",\"normalizer\":{\"type\":\"Lowercase\"}," MODEL("") "}", MS_UNSUPPORTED, "Lowercase"},
+        {"{" BYTE_LEVEL ",\"truncation\":{\"max_length\":5}," MODEL("") "}", MS_UNSUPPORTED, "truncation is set"},
+        {"{" BYTE_LEVEL ",\"padding\":{\"strategy\":\"BatchLongest\"}," MODEL("") "}", MS_UNSUPPORTED,
+         "padding is set"},
+        {"{" BYTE_LEVEL
+         ",\"post_processor\":{\"type\":\"Sequence\",\"processors\":[{\"type\":\"New\"}]}," MODEL("") "}",
+         MS_UNSUPPORTED, "post_processor New"},
+        {"{" BYTE_LEVEL ",\"decoder\":{\"type\":\"Metaspace\"}," MODEL("") "}", MS_UNSUPPORTED, "decoder Metaspace"},
         {"{\"pre_tokenizer\":null," MODEL("") "}", MS_UNSUPPORTED, "pre_tokenizer null"},
         {"{\"pre_tokenizer\":{\"type\":\"Metaspace\"}," MODEL("") "}", MS_UNSUPPORTED, "Metaspace"},
         {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true}," MODEL("") "}", MS_UNSUPPORTED,
          "add_prefix_space"},
-        {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}," MODEL("") "}", MS_UNSUPPORTED, "use_regex"},
-        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\"},{\"type\":\"ByteLevel\"}]}"
-         "," MODEL("") "}",
-         MS_UNSUPPORTED, "Split"},
-        {"{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Digits\"},{\"type\":\"ByteLevel\"}]}"
-         "," MODEL("") "}",
-         MS_UNSUPPORTED, "individual_digits"},
-        {"{" BYTE_LEVEL ",\"added_tokens\":[{\"id\":5,\"content\":\"<x>\",\"lstrip\":true}]," MODEL("") "}",
-         MS_UNSUPPORTED, "lstrip"},
+        {"{\"pre_tokenizer\":{\"type\":\"Digits\"}," MODEL("") "}", MS_UNSUPPORTED, "Digits without ByteLevel"},
+        {STEPS("{\"type\":\"ByteLevel\"},{\"type\":\"Digits\"}") "," MODEL("") "}", MS_UNSUPPORTED, "Digits after"},
+        {STEPS("{\"type\":\"Split\"}") "," MODEL("") "}", MS_CORRUPT, "Split has no pattern"},
+        {STEPS(SPLIT("", "Isolated")) "," MODEL("") "}", MS_UNSUPPORTED, "empty pattern"},
+        {STEPS(SPLIT("a", "Other")) "," MODEL("") "}", MS_UNSUPPORTED, "behavior Other"},
+        {STEPS(SPLIT("(", "Isolated")) "," MODEL("") "}", MS_UNSUPPORTED, "PCRE2 cannot read it"},
+        {STEPS(SPLIT("[a&&b]", "Isolated")) "," MODEL("") "}", MS_UNSUPPORTED, "byte 2: PCRE2 has no counterpart"},
         {"{" BYTE_LEVEL ",\"added_tokens\":[{\"id\":5}]," MODEL("") "}", MS_CORRUPT, "added token 0"},
         {"{" BYTE_LEVEL ",\"added_tokens\":[{\"id\":1,\"content\":\"<x>\"}]," MODEL("") "}", MS_CORRUPT, "given twice"},
     };
@@ -264,6 +397,59 @@ START_TEST(bad_files) {
     }
     data_check_error(ms_tokenizer_open(data_path("absent.json"), &tokenizer), MS_NOT_FOUND, "absent.json");
     data_folder_remove();
+}
+END_TEST
+
+/* What is rewritten, what is the same, and what is refused. */
+START_TEST(patterns) {
+    static const char *const cases[][2] = {
+        {"a|b(?:c)(?<!d)[^e-f]\\.", "a|b(?:c)(?<!d)[^e-f]\\."},
+        {"\\p{L}\\p{^Lu}\\P{Han}", "\\p{L}\\P{Lu}\\P{sc:Han}"},
+        {"(?i)x(?m:.)(?-i:y)", "(?i)x(?s:.)(?-i:y)"},
+        {"\\h\\v[\\h]\\u00e9\\x41\\x{1f}", "[0-9A-Fa-f]\\x{b}[0-9A-Fa-f]\\x{00e9}\\x41\\x{1f}"},
+        {"a{2}b{,3}c{1,}d++e*?", "a{2}b{0,3}c{1,}d++e*?"},
+        {"[[:punct:]]", "[\\p{P}\\p{S}]"}};
+    static const char *const refused[] = {"[a[b]]",    "[a&&b]", "\\p{alpha}", "\\pL",    "\\R",     "\\X",
+                                          "\\G",       "\\K",    "\\1",        "a(?i)b",  "(?x: a)", "(?<n>a)",
+                                          "(*ACCEPT)", "a{2}+",  "a{2}?",      "a{",      "\\xe9",   "\\",
+                                          "[abc",      "[]a]",   "[\\W]",      "[[:x:]]", "(?~a)",   "\\u12"};
+    char *out;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(ms_bpe_pattern(cases[i][0], &out), MS_OK);
+        ck_assert_str_eq(out, cases[i][1]);
+        free(out);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        ms_status status = ms_bpe_pattern(refused[i], &out);
+        ck_assert_msg(status == MS_UNSUPPORTED && !out, "%s is not refused", refused[i]);
+    }
+}
+END_TEST
+
+/* Whole texts against Unicode's own examples; NULs and long ASCII are kept. */
+START_TEST(normal_forms) {
+    static const struct {
+        ms_normal_form form;
+        const char *text, *expected;
+    } cases[] = {{MS_NFC, "cafe\xcc\x81!", "caf\xc3\xa9!"},
+                 {MS_NFD, "caf\xc3\xa9!", "cafe\xcc\x81!"},
+                 {MS_NFC, "\xef\xac\x81", "\xef\xac\x81"},
+                 {MS_NFKC, "\xef\xac\x81", "fi"},
+                 {MS_NFKD, "\xe2\x84\xab", "A\xcc\x8a"},
+                 {MS_NFC, "=\xcc\xb8", "\xe2\x89\xa0"},
+                 {MS_NFC, "a\xcc\x96\xcc\x80", "\xc3\xa0\xcc\x96"},
+                 {MS_NFC, "\xe1\x84\x80\xe1\x85\xa1\xe1\x86\xa8", "\xea\xb0\x81"},
+                 {MS_NFKC, "plain", "plain"}};
+    ms_text out = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(ms_text_normalize(cases[i].form, cases[i].text, strlen(cases[i].text), &out), MS_OK);
+        ck_assert_uint_eq(out.n, strlen(cases[i].expected));
+        ck_assert_mem_eq(out.bytes, cases[i].expected, out.n);
+    }
+    ck_assert_int_eq(ms_text_normalize(MS_NFC, "a\0e\xcc\x81\0", 6, &out), MS_OK);
+    ck_assert_uint_eq(out.n, 5);
+    ck_assert_mem_eq(out.bytes, "a\0\xc3\xa9\0", 5);
+    ms_text_finish(&out);
 }
 END_TEST
 
@@ -286,6 +472,8 @@ int main(void) {
     tcase_set_timeout(all, 30);
     tcase_add_test(all, golden_digits);
     tcase_add_test(all, golden_gpt2);
+    tcase_add_test(all, golden_pipelines);
+    tcase_add_test(all, identity_of_pipelines);
     tcase_add_test(all, training_and_saving);
     tcase_add_test(all, special_tokens);
     tcase_add_test(all, long_piece);
@@ -293,6 +481,8 @@ int main(void) {
     tcase_add_test(all, byte_alphabet);
     tcase_add_test(all, bad_text_and_ids);
     tcase_add_test(all, bad_files);
+    tcase_add_test(all, patterns);
+    tcase_add_test(all, normal_forms);
     tcase_add_test(all, bad_training);
     suite_add_tcase(suite, all);
     return ms_suite_run(suite);

@@ -1,12 +1,13 @@
 """Makes the goldens of the tokenizer with Hugging Face tokenizers: two trained tokenizers and what they encode.
 
-    python make_tokenizer.py        (writes the four files below beside itself)
+    python make_tokenizer.py        (writes the files below beside itself)
 
 Made with: Python 3.11.7, tokenizers 0.23.3.
 trained_digits.json  Sequence[Digits, ByteLevel], merges spelt ["a", "b"]
 digits.json          the same with further added tokens
 gpt2.json            ByteLevel alone, merges spelt "a b", as older versions of the library write them
 cases.json           texts with the ids of the last two
+pipelines.json       what to change in gpt2.json to get each family's pipeline, and further texts with their ids
 """
 import json
 import pathlib
@@ -62,3 +63,74 @@ digits = write(digits, "digits.json", False)
 gpt2 = write(train(False), "gpt2.json", True)
 cases = [{"text": text, "digits": digits.encode(text).ids, "gpt2": gpt2.encode(text).ids} for text in texts()]
 (here / "cases.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n", encoding="utf-8")
+
+
+def split(pattern, behavior="Isolated", invert=False, kind="Regex"):
+    return {"type": "Split", "pattern": {kind: pattern}, "behavior": behavior, "invert": invert}
+
+
+def steps(*splits):
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    return {"pre_tokenizer": {"type": "Sequence", "pretokenizers": [*splits, byte_level]}}
+
+
+def added(content, **options):
+    return {"id": 0, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+            "special": True, **options}
+
+
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+CL100K = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+          r"|\s+(?!\S)|\s+")
+DEEPSEEK = (r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"
+            r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}"
+          r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+NANOCHAT = (r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,2}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]"
+            r"|\s+(?!\S)|\s+")
+template = {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}], "pair": [
+    {"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}], "special_tokens": {}}
+PIPELINES = {
+    "GPT-2 as Split": steps(split(GPT2)),
+    "Llama 3": {**steps(split(CL100K)), "model": {"ignore_merges": True}, "post_processor": {"type": "Sequence",
+                "processors": [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": False, "use_regex": True},
+                               template]}},
+    "Qwen 2": {**steps(split(CL100K.replace("{1,3}", ""))), "normalizer": {"type": "NFC"}},
+    "DeepSeek": {**steps(split(r"\p{N}{1,3}"), split("[一-龥぀-ゟ゠-ヿ]+"), split(DEEPSEEK)),
+                 "normalizer": {"type": "Sequence", "normalizers": []}},
+    "Phi-4": {**steps(split(CL100K, "Removed", True)), "added_tokens": [added("<|endoftext|>", lstrip=True, rstrip=True)]},
+    "Tekken": {**steps(split(TEKKEN)), "model": {"ignore_merges": True}},
+    "nanochat": {**steps(split(NANOCHAT)), "model": {"byte_fallback": True}},
+    "Claude 2": {"normalizer": {"type": "NFKC"}, "added_tokens": [added("e\u0301\ufb01", normalized=True)]},
+    "no pattern": steps(),
+    "MergedWithPrevious": steps(split(r"\s", "MergedWithPrevious")),
+    "MergedWithNext": steps(split(r"\s", "MergedWithNext")),
+    "Contiguous": steps(split(r"\s", "Contiguous"), {"type": "Digits", "individual_digits": False}),
+    "Removed": steps(split(" ", "Removed", kind="String")),
+    "empty matches": steps(split(r"x*|(?=\p{Lu})")),
+    "edges": steps(split(r"\b|^|(?<=\A.)")),
+    "classes": steps(split(r"[\S\d]\w[[:punct:]\h]|\p{Han}+|\P{^Greek}{,2}\v|(?m:.)\u006c|\W\B")),
+    "single word": {"added_tokens": [added("mill", single_word=True, special=False)]},
+}
+
+
+def pipelines():
+    texts_ = [case["text"] for case in cases if 0 < len(case["text"]) < 200][:26]
+    texts_ += ["I'LL we'Ve 12345 x=[a]; // fin\r\n\r\n  Ωmega ſ's e\u0301e\u0301\ufb01 한글 ﾊﾟ \u1e9b\u0323\u212b",
+               "mill mill_ (mill) \u200dmill ⓐmill", "The stone <|endoftext|> \u3000 mill<|endoftext|>\n", "\x0b\x0bal.l α\x0b 水水"]
+    result = []
+    for name, changes in PIPELINES.items():
+        data = json.loads((here / "gpt2.json").read_text(encoding="utf-8"))
+        for token in changes.get("added_tokens", []):
+            token["id"] = data["model"]["vocab"].get(token["content"], 400)
+        model = changes.get("model", {})
+        data.update({key: value for key, value in changes.items() if key != "model"})
+        data["model"].update(model)
+        tokenizer = Tokenizer.from_str(json.dumps(data))
+        ids = [tokenizer.encode(text, add_special_tokens=False).ids for text in texts_]
+        result.append(json.dumps({"name": name, "changes": changes, "ids": ids}))
+    return '{"texts": ' + json.dumps(texts_) + ', "pipelines": [\n' + ",\n".join(result) + "\n]}\n"
+
+
+(here / "pipelines.json").write_text(pipelines(), encoding="utf-8")
