@@ -45,8 +45,21 @@ others=$(nm -D --defined-only "$library" | awk '$2 != "A" && $3 !~ /^ms_/ { prin
 [ -z "$others" ] || fail "the library exports more than ms_*: $others"
 nm -D --defined-only "$library" | grep -q ' T ms_trainer_open' || fail "the library does not export ms_trainer_open"
 
-echo "-- headers, in C and C++"
 (cd "$prefix/include/muonscope" && find . -name '*.h' | sed 's|^\./\(.*\)|#include "\1"|') >"$work/all.h"
+# exported NODE: names of that version node.  MUONSCOPE_N: what installed headers declare; all else is for the program and the module.
+exported() { nm -D --defined-only "$library" | sed -n "s/.* [TDBR] \(ms_[a-z0-9_]*\)@@$1_[0-9]*\$/\1/p" | LC_ALL=C sort; }
+$CC -E -P -I"$prefix/include/muonscope" -x c "$work/all.h" | grep -oE '\bms_[a-z0-9_]+' | LC_ALL=C sort -u >"$work/declared"
+exported MUONSCOPE >"$work/public"
+exported MUONSCOPE_PRIVATE >"$work/private"
+[ "$(wc -l <"$work/public")" -ge 200 ] || fail "only $(wc -l <"$work/public") names are exported"
+others=$(LC_ALL=C comm -23 "$work/public" "$work/declared")
+[ -z "$others" ] || fail "exported, but in no installed header: $others"
+others=$(LC_ALL=C comm -12 "$work/private" "$work/declared")
+[ -z "$others" ] || fail "in an installed header, but not for users: $others"
+expect "names of the library" "$(nm -D --defined-only "$library" | grep -c ' [TDBR] ms_')" "$(cat "$work/public" "$work/private" | wc -l)"
+! grep -qE "^ms_(vulkan|cpu_exact|cpu_fast)_" "$work/public" "$work/private" || fail "the library exports what only it uses"
+
+echo "-- headers, in C and C++"
 [ "$(wc -l <"$work/all.h")" -ge 20 ] || fail "only $(wc -l <"$work/all.h") headers are installed"
 for header in $(grep -rLE '__cplusplus' --include='*.h' "$prefix/include"); do
     ! grep -E '^[a-z].*[ *]ms_[a-z0-9_]+\(' "$header" || fail "$header declares functions and has no guard for C++"
