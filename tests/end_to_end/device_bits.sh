@@ -1,13 +1,15 @@
 #!/bin/sh
 # `exact` on a device ends with the CPU's weights, optimizer state, losses and spectra, bit for bit: whole runs, short runs of
 # each variant of training, and runs that change the device halfway.
-# Usage: device_bits.sh PROGRAM DEVICE [quick]     DEVICE: as `muonscope devices` lists it; quick: one whole run, of 10 steps
+# Usage: device_bits.sh PROGRAM DEVICE [quick [PART]]     DEVICE: as `muonscope devices` lists it; quick: one whole run, of 10 steps;
+#        PART: `variants`, or `changes` of the device, of the way it works (as GPUs do) and of the seed; else both
 . "$(dirname "$0")/support.sh"
-device=$2
+device=$2 quick=${3:-} part=${4:-both}
+case $part in both | variants | changes) ;; *) fail "no part $part: variants, changes" ;; esac
 short="--steps 4 --tracker.every=2 --validation.every=2 --checkpoint.every=2"
 steps=50
 whole="--steps $steps"
-if [ "${3:-}" = quick ]; then
+if [ "$quick" = quick ]; then
     steps=10
     whole=$short
 fi
@@ -34,20 +36,6 @@ variant() {
     echo "$name:" $(cat "$name.cpu.hashes")
 }
 
-variant whole --steps "$steps"
-variant adamw $whole --optimizer adamw
-variant bf16 $whole --train.storage bf16
-variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
-variant accumulation $short --train.accumulation 2
-variant split_matrices $short --attention.merged=false
-variant split_update $short --muon.split=per_head
-variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
-    --attention.rope_layout=half_split
-variant recompute $short --model.recompute=true
-# Sums of attention over more than one block of 4096 positions.
-[ "${3:-}" = quick ] || variant long --steps 2 --tracker.every=1 --model.sequence_length 4200 --train.batch_sequences 1 \
-    --validation.sequences 1
-
 # What real GPUs take on software drivers of Vulkan: kernels for GPUs, bf16 in words, temporaries in several pieces of memory.
 as_on_gpus() {
     export MUONSCOPE_VULKAN_GPU=1 MUONSCOPE_VULKAN_PACKED=1 MUONSCOPE_VULKAN_ALLOCATION=4194304
@@ -56,7 +44,22 @@ as_on_gpus() {
         fail "temporaries fit into one piece: give it more sequences"
     unset MUONSCOPE_VULKAN_GPU MUONSCOPE_VULKAN_PACKED MUONSCOPE_VULKAN_ALLOCATION
 }
-case $device in vulkan:*) as_on_gpus ;; esac
+
+variants() {
+    variant whole --steps "$steps"
+    variant adamw $whole --optimizer adamw
+    variant bf16 $whole --train.storage bf16
+    variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
+    variant accumulation $short --train.accumulation 2
+    variant split_matrices $short --attention.merged=false
+    variant split_update $short --muon.split=per_head
+    variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
+        --attention.rope_layout=half_split
+    variant recompute $short --model.recompute=true
+    # Sums of attention over more than one block of 4096 positions.
+    [ "$quick" = quick ] || variant long --steps 2 --tracker.every=1 --model.sequence_length 4200 --train.batch_sequences 1 \
+        --validation.sequences 1
+}
 
 # Half the run on one device, half on the other.  A run always validates and tracks its last step: so does the unbroken one.
 half=$((steps / 2))
@@ -66,14 +69,20 @@ halves() {
     must resume "$1" --device "$3" --steps "$steps"
     same unbroken "$1"
 }
-must micro --run unbroken --device cpu --steps "$steps" $at_half
-hashes >unbroken.hashes
-halves cpu_first cpu "$device"
-halves device_first "$device" cpu
-echo "changes of device:" $(cat unbroken.hashes)
+changes() {
+    case $device in vulkan:*) as_on_gpus ;; esac
+    must micro --run unbroken --device cpu --steps "$steps" $at_half
+    hashes >unbroken.hashes
+    halves cpu_first cpu "$device"
+    halves device_first "$device" cpu
+    echo "changes of device:" $(cat unbroken.hashes)
 
-must micro --run other --device "$device" $short --seed 43
-hashes >other.hashes
-must micro --run short --device cpu $short
-hashes >short.hashes
-! cmp -s other.hashes short.hashes || fail "another seed gives the same weights"
+    must micro --run other --device "$device" $short --seed 43
+    hashes >other.hashes
+    must micro --run short --device cpu $short
+    hashes >short.hashes
+    ! cmp -s other.hashes short.hashes || fail "another seed gives the same weights"
+}
+
+[ "$part" = changes ] || variants
+[ "$part" = variants ] || changes
