@@ -71,7 +71,7 @@ static ms_dtype dtype_of(const ms_store *store, int variable) {
 }
 
 /* Elements that pass from float to double, or back, at a time. */
-enum { PIECE = 1024 };
+enum { PIECE = 8192 };
 
 static bool holds_doubles(const ms_store *store) { return store->device->impl->f32_bytes(store->device->device) == 8; }
 
