@@ -8,6 +8,7 @@
 #include "cli/bench/train.h"
 #include "cli/config/config_request.h"
 #include "cli/commands.h"
+#include "platform/output.h"
 #include "platform/thread.h"
 
 /* ---- bench train ---- */
@@ -208,12 +209,13 @@ static ms_status bench_devices(const char *only, const char *preset) {
     for (int i = 0; i < n && i < MAX_DEVICES; i++) {
         const ms_device_info *device = &devices[i];
         if (!device->usable || device->is_software) {
-            printf("==== %s: left out, %s\n", device->name, device->usable ? "it is software" : device->reason);
+            ms_print_line(stdout, "==== %s: left out, %s", device->name,
+                          device->usable ? "it is software" : device->reason);
             continue;
         }
         ms_status status = bench_device(device->name, preset);
         if (status == MS_OK) continue;
-        fprintf(stderr, "muonscope: %s: %s\n", device->name, ms_status_message());
+        ms_print_line(stderr, "muonscope: %s: %s", device->name, ms_status_message());
         if (first == MS_OK) first = status;
     }
     return first == MS_OK ? MS_OK : MS_FAIL(first, "bench: not every device could be timed, see above");

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "model/data/dataset_check.h"
 #include "model/data/dataset_prepare.h"
+#include "platform/output.h"
 
 static ms_status print_help(const ms_command *command) {
     ms_command_print(command, stdout);
@@ -63,7 +64,8 @@ static void print_split(const ms_sidecar *sidecar, int i_split) {
 }
 
 static void print_sidecar(const char *directory, const ms_sidecar *sidecar) {
-    printf("%s: vocabulary of %d tokens, tokenizer %s\n", directory, sidecar->vocab_size, sidecar->tokenizer_sha256);
+    ms_print_line(stdout, "%s: vocabulary of %d tokens, tokenizer %s", directory, sidecar->vocab_size,
+                  sidecar->tokenizer_sha256);
     for (int split = 0; split < MS_N_SPLITS; split++) print_split(sidecar, split);
 }
 
@@ -72,9 +74,9 @@ static void print_progress(void *context, const ms_prepare_progress *progress) {
     /* A line a 64 MiB: a few seconds' work. */
     if (progress->n_bytes - *printed_bytes < 64 << 20) return;
     *printed_bytes = progress->n_bytes;
-    fprintf(stderr, "data prepare: file %d of %d, %s: %.1f MB of text, %.1f million tokens so far\n",
-            progress->i_file + 1, progress->n_files, progress->file, (double)progress->n_bytes * 1e-6,
-            (double)progress->n_tokens * 1e-6);
+    ms_print_line(stderr, "data prepare: file %d of %d, %s: %.1f MB of text, %.1f million tokens so far",
+                  progress->i_file + 1, progress->n_files, progress->file, (double)progress->n_bytes * 1e-6,
+                  (double)progress->n_tokens * 1e-6);
 }
 
 static ms_status check_prepare(const struct prepare_arguments *arguments, ms_corpus_options *out) {
@@ -134,8 +136,8 @@ static ms_status info(int argc, char **argv) {
     print_sidecar(folders.items[0], &sidecar);
     printf("split  validation fraction %g, seed %" PRIu64 "\n", sidecar.validation_fraction, sidecar.seed);
     for (size_t i = 0; i < sidecar.n_sources; i++)
-        printf("source %s: %" PRId64 " bytes, %" PRId64 " documents\n", sidecar.sources[i].path,
-               sidecar.sources[i].n_bytes, sidecar.sources[i].n_documents);
+        ms_print_line(stdout, "source %s: %" PRId64 " bytes, %" PRId64 " documents", sidecar.sources[i].path,
+                      sidecar.sources[i].n_bytes, sidecar.sources[i].n_documents);
     printf("all checks passed: tokenizer, headers, sizes, SHA-256, every token id, documents\n");
     ms_sidecar_finish(&sidecar);
     return MS_OK;

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "cli/commands.h"
+#include "platform/output.h"
 #include "platform/processor.h"
 
 enum { MAX_DEVICES = 64 };
@@ -40,15 +41,16 @@ static ms_device_verdict probe(const ms_device_info *device) {
 static void print_text(const ms_device_info *devices, int n) {
     for (int i = 0; i < n; i++) {
         const ms_device_info *device = &devices[i];
-        printf("%-10s %-9s %s\n", device->name, device->usable ? "usable" : "unusable", device->description);
+        ms_print_line(stdout, "%-10s %-9s %s", device->name, device->usable ? "usable" : "unusable",
+                      device->description);
         if (device->memory_bytes > 0) /* a backend without a device has none */
             printf("%20s %.1f GiB memory", "", (double)device->memory_bytes / (1 << 30));
         if (device->n_threads > 0) printf(", %d processors", (int)device->n_threads);
         if (is_processor(device)) printf(", %s", ms_processor_vectors());
         if (device->kernels[0]) printf(", kernels for %s", device->kernels);
         if (device->memory_bytes > 0) printf("\n");
-        printf("%20s %s\n", "", device->reason);
-        if (device->usable) printf("%20s %s\n", "", probe(device).text);
+        ms_print_line(stdout, "%20s %s", "", device->reason);
+        if (device->usable) ms_print_line(stdout, "%20s %s", "", probe(device).text);
     }
 }
 

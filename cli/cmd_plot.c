@@ -6,6 +6,7 @@
 #include "cli/options/suggest.h"
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/output.h"
 #include "tracker/plot/plot.h"
 
 struct plot_arguments {
@@ -52,8 +53,8 @@ static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
         MS_TRY(ms_plot_draw(&plots[i], data, folder));
-        printf("%s/%s.png, .svg\n", folder, plots[i].name);
-        fflush(stdout);
+        ms_print_line(stdout, "%s/%s.png, .svg", folder, plots[i].name);
+        MS_TRY(ms_output_flush());
     }
     return MS_OK;
 }

@@ -10,6 +10,7 @@
 #include "model/data/corpus.h"
 #include "model/data/tokenizer.h"
 #include "platform/file.h"
+#include "platform/output.h"
 
 /* Text is read for training in pieces of this size: the cut at the end of a line touches few words. */
 enum { TRAIN_CHUNK_BYTES = 1 << 20 };
@@ -69,8 +70,8 @@ static ms_status train_with(ms_bpe_trainer *trainer, const struct train_argument
     MS_TRY(ms_bpe_trainer_train(trainer, (int)arguments->vocab_size, &tokenizer));
     ms_status status = ms_tokenizer_save(tokenizer, arguments->output);
     if (status == MS_OK)
-        printf("%s: %d tokens, SHA-256 %s\n", arguments->output, ms_tokenizer_vocab_size(tokenizer),
-               ms_tokenizer_sha256(tokenizer));
+        ms_print_line(stdout, "%s: %d tokens, SHA-256 %s", arguments->output, ms_tokenizer_vocab_size(tokenizer),
+                      ms_tokenizer_sha256(tokenizer));
     ms_tokenizer_close(tokenizer);
     return status;
 }
@@ -113,11 +114,6 @@ static ms_status read_input(char **out_text, size_t *out_size_bytes) {
     text[n] = '\0';
     *out_text = text;
     *out_size_bytes = n;
-    return MS_OK;
-}
-
-static ms_status flush_output(void) {
-    if (fflush(stdout) != 0 || ferror(stdout)) return ms_status_from_errno(errno, "cannot write", "standard output");
     return MS_OK;
 }
 
@@ -185,7 +181,7 @@ static ms_status encode(int argc, char **argv) {
     if (status == MS_OK) {
         for (size_t i = 0; i < tokens.n; i++) printf(i == 0 ? "%" PRId32 : " %" PRId32, tokens.ids[i]);
         putchar('\n');
-        status = flush_output();
+        status = ms_output_flush();
     }
     ms_tokens_finish(&tokens);
     free(text);
@@ -228,8 +224,8 @@ static ms_status decode(int argc, char **argv) {
     if (status == MS_OK)
         status = ms_tokenizer_decode(tokenizer, tokens.ids, tokens.n, arguments.skip_special, &text, &size_bytes);
     if (status == MS_OK) {
-        fwrite(text, 1, size_bytes, stdout);
-        status = flush_output();
+        ms_print_text(stdout, text, size_bytes);
+        status = ms_output_flush();
     }
     free(text);
     ms_tokens_finish(&tokens);

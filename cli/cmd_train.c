@@ -11,6 +11,7 @@
 #include "platform/clock.h"
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/output.h"
 #include "platform/signals.h"
 
 struct arguments {
@@ -109,7 +110,7 @@ static ms_status start(struct job *job) {
 }
 
 static void print_result(const ms_run *run) {
-    printf("run                     %s\n", run->folder.path);
+    ms_print_line(stdout, "run                     %s", run->folder.path);
     printf("steps                   %lld\n", (long long)run->trainer->step);
     if (!isnan(run->last_loss)) printf("loss                    %.6f\n", run->last_loss);
     if (!isnan(run->last_validation)) printf("validation_loss         %.6f\n", run->last_validation);
@@ -123,7 +124,7 @@ static ms_status train(struct job *job) {
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) return MS_OK;
-    fflush(stdout);
+    (void)ms_output_flush(); /* a failure is said at the end */
     /* From here on a signal ends no phase in the middle: the whole of it, or of a batch, comes first. */
     MS_TRY(ms_signals_catch());
     MS_TRY(start(job));

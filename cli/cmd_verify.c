@@ -6,6 +6,7 @@
 #include "cli/options/suggest.h"
 #include "cli/verify/ops.h"
 #include "cli/verify/runs.h"
+#include "platform/output.h"
 
 enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
@@ -106,7 +107,8 @@ static ms_status add_all_devices(const char *numerics, selection *plan) {
         if (devices[i].usable)
             add_subjects(devices[i].name, false, numerics, plan);
         else
-            printf("not verified: %s (%s): %s\n", devices[i].name, devices[i].description, devices[i].reason);
+            ms_print_line(stdout, "not verified: %s (%s): %s", devices[i].name, devices[i].description,
+                          devices[i].reason);
     }
     return MS_OK;
 }
@@ -161,8 +163,8 @@ static ms_status open_subjects(selection *plan, ms_verify_report *report) {
             snprintf(row.message, sizeof row.message, "%.500s", ms_status_message());
             MS_TRY(ms_verify_report_add(report, &row));
         } else {
-            printf("not verified: %s, %s: %s\n", subject->device, ms_numerics_name(subject->numerics),
-                   ms_status_message());
+            ms_print_line(stdout, "not verified: %s, %s: %s", subject->device, ms_numerics_name(subject->numerics),
+                          ms_status_message());
         }
     }
     plan->n_subjects = n_open;

@@ -7,6 +7,7 @@
 #include "cli/options/suggest.h"
 #include "library/version.h"
 #include "platform/environment.h"
+#include "platform/output.h"
 
 static void print_help(void) {
     printf("muonscope trains small language models with the Muon optimizer and tracks the spectrum of every weight "
@@ -34,8 +35,8 @@ static void warn_of_unknown_variables(void) {
         for (int j = 0; j < MS_ENVIRONMENT_COUNT; j++)
             ms_suggestion_offer(&suggestion, ms_environment_get_row((ms_environment)j)->name);
         const char *best = ms_suggestion_best(&suggestion);
-        fprintf(stderr, "muonscope: warning: no variable of muonscope is called %s%s%s\n", name,
-                best ? "; did you mean " : "", best ? best : "");
+        ms_print_line(stderr, "muonscope: warning: no variable of muonscope is called %s%s%s", name,
+                      best ? "; did you mean " : "", best ? best : "");
     }
 }
 
@@ -48,8 +49,7 @@ static int unknown_subcommand(const char *name) {
     return ms_exit_status(MS_FAIL(MS_USAGE, "unknown subcommand '%s'; see muonscope --help", name));
 }
 
-int main(int argc, char **argv) {
-    warn_of_unknown_variables();
+static int run(int argc, char **argv) {
     if (argc < 2) return ms_exit_status(MS_FAIL(MS_USAGE, "a subcommand is needed; see muonscope --help"));
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
@@ -70,4 +70,14 @@ int main(int argc, char **argv) {
     for (const ms_subcommand *row = ms_subcommands; row->name; row++)
         if (strcmp(argv[1], row->name) == 0) return row->run(argc - 1, argv + 1);
     return unknown_subcommand(argv[1]);
+}
+
+/* What was printed must have arrived: a script that reads half of it must be told. */
+int main(int argc, char **argv) {
+    ms_status begun = ms_output_begin();
+    if (begun != MS_OK) return ms_exit_status(begun);
+    warn_of_unknown_variables();
+    int exit_status = run(argc, argv);
+    ms_status written = ms_output_end();
+    return exit_status == 0 ? ms_exit_status(written) : exit_status;
 }

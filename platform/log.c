@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "platform/escape.h"
 #include "platform/file.h"
 
 struct ms_logger {
@@ -79,10 +80,9 @@ static void write_file(ms_logger *logger, ms_log_level level, const char *text) 
 }
 
 static void emit(ms_logger *logger, ms_log_level level, bool terminal, const char *format, va_list arguments) {
-    char text[2048];
-    vsnprintf(text, sizeof text, format, arguments);
-    for (char *c = text; *c; c++)
-        if (*c == '\n' || *c == '\r') *c = ' ';
+    char foreign[2048], text[2048];
+    vsnprintf(foreign, sizeof foreign, format, arguments);
+    ms_escape(foreign, text, sizeof text);
     pthread_mutex_lock(&logger->mutex);
     if (terminal && level >= logger->terminal_level) {
         const char *erase = logger->terminal_is_tty ? "\r\033[K" : "";

@@ -21,10 +21,10 @@ void ms_logger_destroy(ms_logger *logger);
    ms_file_open_log (platform/file.h); MS_INVALID when a file is attached already. */
 ms_status ms_logger_attach(ms_logger *logger, const char *path);
 
-/* One message, one line: line breaks inside become spaces; at most 2047 bytes.  Warnings and errors are marked on
-   stderr; a progress line there is erased first.  Logging never fails its caller: a file that cannot be written (disk
-   full) is reported once on stderr and kept open, and ms_logger_file_status tells.  Thread-safe.  A NULL logger drops
-   the message. */
+/* One message, one line: what could break it is escaped (platform/escape.h); at most 2047 bytes.  Warnings and errors
+   are marked on stderr; a progress line there is erased first.  Logging never fails its caller: a file that cannot be
+   written (disk full) is reported once on stderr and kept open, and ms_logger_file_status tells.  Thread-safe.  A NULL
+   logger drops the message. */
 void ms_logger_write(ms_logger *logger, ms_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* As ms_logger_write at level info, to the file alone: what the terminal shows in another form. */

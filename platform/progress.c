@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "platform/output.h"
 
 const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
     char total[24], eta[24], mfu[32] = "";
@@ -46,14 +47,14 @@ bool ms_progress_step(ms_progress *progress, const ms_step_line *line) {
         fprintf(progress->stream, "\r\033[K%.*s", columns(progress->stream) - 1, text);
         progress->showing = true;
     }
-    fflush(progress->stream);
+    ms_print_flush(progress->stream);
     return stays;
 }
 
 void ms_progress_break(ms_progress *progress) {
     if (!progress->showing) return;
     fputc('\n', progress->stream);
-    fflush(progress->stream);
+    ms_print_flush(progress->stream);
     progress->showing = false;
 }
 

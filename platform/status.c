@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "platform/escape.h"
+
 static _Thread_local char message[1024];
 
 const char *ms_status_text(ms_status status) {
@@ -25,7 +27,7 @@ ms_status ms_status_set(ms_status status, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    memcpy(message, text, sizeof message);
+    ms_escape(text, message, sizeof message);
     return status;
 }
 
@@ -37,7 +39,6 @@ ms_status ms_status_note(ms_status status, const char *format, ...) {
     va_end(arguments);
     char text[sizeof message + sizeof note + 2];
     snprintf(text, sizeof text, "%s: %s", note, message);
-    text[sizeof message - 1] = '\0';
-    memcpy(message, text, sizeof message);
+    ms_escape(text, message, sizeof message);
     return status;
 }

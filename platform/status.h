@@ -37,7 +37,8 @@ const char *ms_status_text(ms_status status);
 /* The calling thread's last message, without a trailing newline.  Borrowed: valid until the thread's next failure. */
 const char *ms_status_message(void);
 
-/* Sets the calling thread's message and returns `status`.  Use MS_FAIL.  Messages are cut at 1023 bytes. */
+/* Sets the calling thread's message and returns `status`.  Use MS_FAIL.  A message is one line whatever its arguments
+   are: control characters are escaped (platform/escape.h).  It is cut at 1023 bytes. */
 ms_status ms_status_set(ms_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "<note>: " before the calling thread's message and returns `status`.  Use MS_TRY_NOTE. */

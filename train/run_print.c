@@ -1,4 +1,5 @@
 /* What a run says of itself before it starts. */
+#include "platform/output.h"
 #include "train/run.h"
 
 void ms_run_device(const ms_run *run, char *out, size_t size) {
@@ -36,8 +37,8 @@ static void print_model(const ms_run *run, FILE *stream) {
 
 static void print_steps(const ms_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
-    fprintf(stream, "data          %s, %lld training sequences of %d tokens\n", run->options.data,
-            (long long)ms_dataset_sequences(run->train), run->trainer->options.model.sequence_length);
+    ms_print_line(stream, "data          %s, %lld training sequences of %d tokens", run->options.data,
+                  (long long)ms_dataset_sequences(run->train), run->trainer->options.model.sequence_length);
     fprintf(stream, "step          %lld tokens, %d nodes, %.3g GFLOP (model: %.4g MFLOP per token)\n",
             (long long)facts->tokens_per_step, facts->nodes_per_step, facts->step_flops / 1e9,
             facts->model_flops_per_token / 1e6);
@@ -64,7 +65,7 @@ static void print_memory(const ms_run *run, FILE *stream) {
 void ms_run_print(const ms_run *run, FILE *stream) {
     char device[400];
     ms_run_device(run, device, sizeof device);
-    fprintf(stream, "device        %s\n", device);
+    ms_print_line(stream, "device        %s", device);
     print_model(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);

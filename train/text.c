@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model/checkpoint/checkpoint.h"
+#include "platform/output.h"
 #include "platform/signals.h"
 
 /* What the prompt becomes; an empty one begins a document, which the corpus does with the end-of-text token. */
@@ -21,7 +22,7 @@ static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms
     ms_sampling sampling = request->sampling;
     sampling.vocabulary = ms_tokenizer_vocab_size(tokenizer); /* the model may have more, which mean nothing */
     MS_TRY(encode_prompt(tokenizer, request->prompt, tokens));
-    fputs(request->prompt, stream);
+    ms_print_text(stream, request->prompt, strlen(request->prompt));
     ms_status status = MS_OK;
     for (int64_t i = 0; status == MS_OK && i < request->n_tokens; i++) {
         int32_t token;
@@ -31,8 +32,8 @@ static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms
         if (token == ms_tokenizer_end_of_text(tokenizer)) break;
         MS_TRY(ms_tokens_append(tokens, token));
         MS_TRY(ms_tokenizer_token(tokenizer, token, &bytes, &size));
-        fwrite(bytes, 1, size, stream);
-        fflush(stream);
+        ms_print_text(stream, bytes, size);
+        ms_print_flush(stream);
         status = ms_signals_check("the text");
     }
     fputc('\n', stream);

@@ -6,6 +6,7 @@
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "cli/bench/meter.h"
+#include "platform/output.h"
 
 /* One row of the table. */
 typedef struct bench_case {
@@ -220,7 +221,7 @@ static void print_case(const ms_bench_meter *meter, const bench_case *c, const b
     fprintf(out, "%-15s %-18s %10.3f ms %8.1f %-8s %5.2f of %s %.1f%s\n", ms_op_get(c->op)->name, c->name,
             1e3 * result->seconds, rate, contraction ? "GFLOP/s" : "GB/s", result->limit > 0 ? rate / result->limit : 0,
             contraction ? meter->peak.name : meter->bytes_name, result->limit, beside);
-    fflush(out);
+    ms_print_flush(out);
 }
 
 static bool is_square(const bench_case *c) { return c->m == c->n && c->n == c->k; }

@@ -6,6 +6,7 @@
 #include <yaml.h>
 
 #include "cli/options/suggest.h"
+#include "platform/escape.h"
 #include "platform/file.h"
 
 enum { MAX_KEYS = 256 };
@@ -208,13 +209,13 @@ void ms_config_print_help(const ms_config *config, FILE *stream) {
     fprintf(stream, "Keys, set in a YAML file (--config FILE) or as --section.key=value:\n");
     for (int i = 0; i < n_keys; i++) {
         const ms_config_key *key = &keys[i];
-        char value[MS_CONFIG_STRING_SIZE], allowed[256];
+        char value[MS_CONFIG_STRING_SIZE], shown[4 * MS_CONFIG_STRING_SIZE], allowed[256];
         if (i == 0 || strcmp(key->section, keys[i - 1].section) != 0)
             fprintf(stream, "\n%s: %s\n", key->section, ms_config_section_doc(key->section));
         ms_config_value_text(config, key, value, sizeof value);
         bool quote = key->type == MS_CONFIG_STRING;
-        fprintf(stream, "  %s = %s%s%s  (%s)%s\n      %s\n", key->full_name, quote ? "\"" : "", value,
-                quote ? "\"" : "", ms_config_allowed_text(key, allowed, sizeof allowed),
-                key->fixed ? "  fixed on resume" : "", key->doc);
+        fprintf(stream, "  %s = %s%s%s  (%s)%s\n      %s\n", key->full_name, quote ? "\"" : "",
+                ms_escape(value, shown, sizeof shown), quote ? "\"" : "",
+                ms_config_allowed_text(key, allowed, sizeof allowed), key->fixed ? "  fixed on resume" : "", key->doc);
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/options/suggest.h"
+#include "platform/output.h"
 
 ms_status ms_parse_int(const char *text, const char *what, ms_status error, int64_t *out) {
     char *end;
@@ -196,6 +197,6 @@ int ms_command_help(const ms_command *command) {
 int ms_exit_status(ms_status status) {
     if (status == MS_OK) return 0;
     const char *message = ms_status_message();
-    fprintf(stderr, "muonscope: %s\n", *message ? message : ms_status_text(status));
+    ms_print_line(stderr, "muonscope: %s", *message ? message : ms_status_text(status));
     return status == MS_USAGE ? 2 : 1;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/output.h"
 
 struct ms_verify_report {
     FILE *stream; /* borrowed */
@@ -101,7 +102,7 @@ ms_status ms_verify_report_add(ms_verify_report *report, const ms_verify_row *ro
         fprintf(report->stream, "  output %d, element %lld: %08x, must be %08x", row->output, (long long)row->index,
                 (unsigned)row->found, (unsigned)row->expected);
     fprintf(report->stream, "%s%s\n", row->message[0] ? "  " : "", row->message);
-    fflush(report->stream);
+    ms_print_flush(report->stream);
     count(&report->totals, row->verdict);
     return report->has_json ? write_line(report, row_json(row)) : MS_OK;
 }

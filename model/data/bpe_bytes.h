@@ -1,4 +1,4 @@
-/* The byte alphabet of byte-level BPE, and UTF-8.  A token of a tokenizer.json is text in which every byte stands as
+/* The byte alphabet of byte-level BPE.  A token of a tokenizer.json is text in which every byte stands as
    one printable character: the 188 printable Latin-1 bytes as themselves, the other 68, ascending, as U+0100, U+0101,
    ... Source: GPT-2's encoder (Radford et al. 2019), as in Hugging Face tokenizers' ByteLevel.  Thread-safe. */
 #ifndef MS_MODEL_DATA_BPE_BYTES_H
@@ -24,9 +24,5 @@ size_t ms_bpe_from_bytes(const uint8_t *bytes, size_t size_bytes, char *out);
 
 /* The reverse: text of characters to bytes, at most size_bytes of them.  False when a character stands for no byte. */
 bool ms_bpe_to_bytes(const char *text, size_t size_bytes, uint8_t *out, size_t *out_size_bytes);
-
-/* Offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
-   U+10FFFF), or size_bytes when all of the text is well-formed. */
-size_t ms_utf8_check(const char *text, size_t size_bytes);
 
 #endif

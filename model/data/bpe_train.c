@@ -8,6 +8,7 @@
 #include "model/data/bpe_table.h"
 #include "model/data/bpe_words.h"
 #include "model/data/tokenizer_impl.h"
+#include "platform/utf8.h"
 
 /* A pair of adjacent tokens, somewhere in the words. */
 typedef struct pair_record {

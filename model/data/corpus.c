@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/bpe_bytes.h"
 #include "platform/choice.h"
 #include "platform/file.h"
+#include "platform/utf8.h"
 
 enum { DEFAULT_CHUNK_BYTES = 8192, READ_BYTES = 1 << 16 };
 

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/bpe_bytes.h"
 #include "model/data/bpe_table.h"
 #include "model/data/text_class.h"
 #include "platform/choice.h"
+#include "platform/utf8.h"
 
 /* Longest added token that a piece may be as it stands. */
 enum { MS_WHOLE_BYTES = 256 };

@@ -11,6 +11,7 @@
 #include "model/data/bpe_train.h"
 #include "model/data/text_normalize.h"
 #include "platform/file.h"
+#include "platform/utf8.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
 

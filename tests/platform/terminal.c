@@ -148,7 +148,7 @@ START_TEST(log_file_has_time_and_level) {
     ms_logger_destroy(NULL);
     ck_assert_int_eq(ms_file_read(path, &text, &size), MS_OK);
     ck_assert_ptr_nonnull(strstr(text, "Z debug   layers 6\n"));
-    ck_assert_ptr_nonnull(strstr(text, "Z warning two lines\n"));
+    ck_assert_ptr_nonnull(strstr(text, "Z warning two\\nlines\n"));
     ck_assert_ptr_nonnull(strstr(text, "Z info    kept\n"));
     ck_assert_ptr_null(strstr(text, "dropped"));
     free(text);

@@ -1,0 +1,76 @@
+#!/bin/bash
+# What is printed arrives or the exit status says so; closed descriptors, a limit on file sizes and foreign text do no harm.
+. "$(dirname "$0")/support.sh"
+tiny="--track_manifold false --steps 2"
+
+echo "-- standard output that cannot be written"
+seq 4000 >numbers.txt
+must program tokenizer train numbers.txt --vocab_size 257 --output tokenizer.json
+must program data prepare numbers.txt --output data --validation_fraction 0.2 --document_bytes 64
+full() { "$muonscope" "$@" >/dev/full; }
+for command in --help --version --manual --completion devices "devices --json" "data info data" "train --help" "plot --help" \
+    "tokenizer encode numbers.txt" "train --preset micro --dry-run" "train --preset micro $tiny --run full"; do
+    refuse 1 "cannot write standard output: No space left on device" full $command
+done
+must resume full --steps 3 # the run itself is whole
+
+echo "-- a limit on the size of files"
+limited() (
+    ulimit -f 4 # units of 512 bytes, or 1024
+    exec "$muonscope" "$@"
+)
+refuse 1 "File too large" limited train --preset micro $tiny --run limited
+
+echo "-- closed descriptors"
+status=0
+"$muonscope" train --preset micro --numerics exact $tiny --run closed <&- >&- 2>&- || status=$?
+[ "$status" -eq 0 ] || fail "exit status $status with closed descriptors"
+must micro --run open $tiny
+hashes >open.hashes
+for log in metrics.jsonl; do
+    sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "open/$log" >open.record
+    sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "closed/$log" | cmp - open.record || fail "$log is not as it should be"
+done
+must resume closed --steps 4
+must resume open --steps 4
+hashes >open.hashes
+must resume closed --steps 4
+hashes | cmp - open.hashes || fail "the run that had closed descriptors ends with other weights or state"
+
+echo "-- foreign text in messages"
+escape=$(printf '\033')
+# one_line COMMAND...: whatever it prints has no escape, and nothing that begins a line as a message of ours.
+one_line() {
+    "$@" >out 2>err || true
+    ! grep -q "$escape" out err || fail "an escape sequence was printed by: $*"
+    ! grep -h '^forged' out err || fail "a line was forged by: $*"
+    cat err
+}
+evil="x${escape}[31m
+forged: all checks passed"
+one_line "$muonscope" "$evil"
+one_line "$muonscope" train "--$evil"
+one_line "$muonscope" train --config "$evil"
+one_line "$muonscope" train --preset "$evil"
+one_line "$muonscope" plot "$evil"
+one_line "$muonscope" generate "$evil"
+one_line "$muonscope" tokenizer encode --tokenizer "$evil" numbers.txt
+one_line env "MUONSCOPE_$evil=1" "$muonscope" --version
+one_line "$muonscope" train --preset micro --data.directory "$evil" --dry-run
+printf 'model:\n  "wid\\e[31m\\nforged": 3\n' >evil.yaml
+one_line "$muonscope" train --config evil.yaml
+printf 'data:\n  directory: "a\\e[31m\\nforged"\n' >evil.yaml
+one_line "$muonscope" train --config evil.yaml --help
+mkdir "$(dirname "$evil")" 2>/dev/null || true
+cp numbers.txt "$evil"
+one_line "$muonscope" data prepare "$evil" --output evil_data --validation_fraction 0.2 --document_bytes 64
+[ -e evil_data/dataset.json ] || fail "no data was prepared"
+one_line "$muonscope" data info evil_data
+[ "$(grep -c 'all checks passed' out)" -eq 2 ] && [ "$(grep -c '^all checks passed' out)" -eq 1 ] ||
+    fail "data info shows: $(cat out)"
+sed 's/"model": *{/"model":{"type_\\u001b[31m\\nforged":1,/; s/"type": *"BPE"/"type":"\\u001b[31m\\nforged"/' tokenizer.json >evil.json
+one_line "$muonscope" tokenizer encode --tokenizer evil.json numbers.txt
+cp -r open "run $evil"
+one_line "$muonscope" train --resume "run $evil" --steps 4
+grep -q '^run  *run x\\x1B\[31m\\nforged' out || fail "the run's name is not shown escaped"
+one_line "$muonscope" plot "run $evil" --only loss

@@ -1,0 +1,153 @@
+/* Text from elsewhere in messages and on terminals, closed standard descriptors, output that does not arrive. */
+#define _XOPEN_SOURCE 700 /* pseudo-terminals */
+#include "platform/output.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "platform/escape.h"
+#include "tests/support/suite.h"
+
+static const struct {
+    const char *text, *escaped;
+} cases[] = {
+    {"", ""},
+    {"plain text, \\ and \"quotes\"", "plain text, \\ and \"quotes\""},
+    {"two\nlines\r\ttab", "two\\nlines\\r\\ttab"},
+    {"\033[31mred\a\x7f", "\\x1B[31mred\\x07\\x7F"},
+    {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"}, /* e acute, euro, a face */
+    {"\xc2\x9b"
+     "31m\xc2\x85",
+     "\\xC2\\x9B31m\\xC2\\x85"}, /* C1: CSI, NEL */
+    {"a\xe2\x80\xae"
+     "b\xe2\x80\xa8\xe2\x81\xa6",
+     "a\\xE2\\x80\\xAEb\\xE2\\x80\\xA8\\xE2\\x81\\xA6"},
+    {"\x9b\xff\xc3(\xed\xa0\x80", "\\x9B\\xFF\\xC3(\\xED\\xA0\\x80"}, /* no UTF-8; a surrogate */
+    {"cut \xe2\x82", "cut \\xE2\\x82"}};
+
+START_TEST(escapes) {
+    char out[128];
+    ck_assert_str_eq(ms_escape(cases[_i].text, out, sizeof out), cases[_i].escaped);
+    char again[128];
+    ck_assert_str_eq(ms_escape(out, again, sizeof again), cases[_i].escaped);
+}
+END_TEST
+
+START_TEST(nothing_is_cut_in_two) {
+    char out[8];
+    ck_assert_str_eq(ms_escape("abcde\033", out, sizeof out), "abcde");
+    ck_assert_str_eq(ms_escape("abcdef\xe2\x82\xac", out, sizeof out), "abcdef");
+    ck_assert_str_eq(ms_escape("abcdefgh", out, sizeof out), "abcdefg");
+    ck_assert_str_eq(ms_escape("abc", out, 1), "");
+}
+END_TEST
+
+START_TEST(a_message_is_one_line) {
+    ms_status_set(MS_IO, "cannot open %s", "a\nmuonscope: all is well\033[2J");
+    ck_assert_str_eq(ms_status_message(), "cannot open a\\nmuonscope: all is well\\x1B[2J");
+    ms_status_note(MS_IO, "key %s", "b\r");
+    ck_assert_str_eq(ms_status_message(), "key b\\r: cannot open a\\nmuonscope: all is well\\x1B[2J");
+    ms_status_set(MS_IO, "%s (%d)", ms_status_message(), 1);
+    ck_assert_str_eq(ms_status_message(), "key b\\r: cannot open a\\nmuonscope: all is well\\x1B[2J (1)");
+}
+END_TEST
+
+/* What `print` writes to a stream that is no terminal. */
+static const char *captured(void (*print)(FILE *stream)) {
+    static char text[64];
+    FILE *stream = tmpfile();
+    ck_assert_ptr_nonnull(stream);
+    print(stream);
+    rewind(stream);
+    text[fread(text, 1, sizeof text - 1, stream)] = '\0';
+    fclose(stream);
+    return text;
+}
+
+static void print_a_line(FILE *stream) { ms_print_line(stream, "source %s: %d", "x\nok\033c", 7); }
+static void print_a_text(FILE *stream) { ms_print_text(stream, "x\n\033c\t\xc2\x9b", 7); }
+
+START_TEST(lines_are_escaped_everywhere_and_text_on_terminals) {
+    ck_assert_str_eq(captured(print_a_line), "source x\\nok\\x1Bc: 7\n");
+    ck_assert_str_eq(captured(print_a_text), "x\n\033c\t\xc2\x9b");
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    FILE *stream = fopen(ptsname(master), "r+");
+    ck_assert_ptr_nonnull(stream);
+    ms_print_text(stream, "\xc3\xa9\033c\xc2", 5);
+    ms_print_text(stream, "\x9b!", 2); /* the rest of a character */
+    fflush(stream);
+    char text[64];
+    ssize_t length = read(master, text, sizeof text - 1);
+    ck_assert_int_gt(length, 0);
+    text[length] = '\0';
+    ck_assert_str_eq(text, "\xc3\xa9\\x1Bc\xc2\\x9B!");
+    fclose(stream);
+    close(master);
+}
+END_TEST
+
+/* In a child: which of 0, 1 and 2 are closed is in the bits of `closed`. */
+static bool descriptors_are_safe(int closed) {
+    for (int i = 0; i <= 2; i++)
+        if (closed >> i & 1) close(i);
+    if (ms_output_begin() != MS_OK) return false;
+    for (int i = 0; i <= 2; i++)
+        if (fcntl(i, F_GETFD) < 0) return false;
+    int next = open("/dev/null", O_RDONLY);
+    return next > 2;
+}
+
+START_TEST(closed_descriptors_are_taken) {
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) _exit(descriptors_are_safe(_i) ? 0 : 1);
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
+/* In a child: 0 where all that is printed arrives and is said so, else what was said. */
+static int print_to(const char *path) {
+    int file = open(path, O_WRONLY);
+    if (file < 0 || dup2(file, STDOUT_FILENO) < 0) return 9;
+    setvbuf(stdout, NULL, _IOFBF, 64);
+    for (int i = 0; i < 20; i++) printf("a line of output\n");
+    ms_status status = ms_output_end();
+    if (status == MS_OK) return 0;
+    return status == MS_NO_SPACE && strstr(ms_status_message(), "standard output: No space left") ? 1 : 2;
+}
+
+START_TEST(output_that_does_not_arrive_is_an_error) {
+    static const char *const paths[] = {"/dev/null", "/dev/full"};
+    if (access(paths[_i], W_OK) != 0) return; /* absent in some containers */
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) _exit(print_to(paths[_i]));
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), _i);
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("output");
+    tcase_add_loop_test(tests, escapes, 0, sizeof cases / sizeof *cases);
+    tcase_add_test(tests, nothing_is_cut_in_two);
+    tcase_add_test(tests, a_message_is_one_line);
+    tcase_add_test(tests, lines_are_escaped_everywhere_and_text_on_terminals);
+    tcase_add_loop_test(tests, closed_descriptors_are_taken, 0, 8);
+    tcase_add_loop_test(tests, output_that_does_not_arrive_is_an_error, 0, 2);
+    Suite *suite = suite_create("platform/output");
+    suite_add_tcase(suite, tests);
+    return ms_suite_run(suite);
+}
