@@ -65,6 +65,10 @@ static ms_status save(ms_run *run) {
     if (run->tokenizer)
         entries[n++] = (ms_checkpoint_entry){
             .key = "tokenizer_sha256", .kind = MS_CHECKPOINT_TEXT, .text = ms_tokenizer_sha256(run->tokenizer)};
+    entries[n++] = (ms_checkpoint_entry){.key = "train_sha256", .kind = MS_CHECKPOINT_TEXT, .text = run->train_sha256};
+    if (run->validation_sha256[0])
+        entries[n++] = (ms_checkpoint_entry){
+            .key = "validation_sha256", .kind = MS_CHECKPOINT_TEXT, .text = run->validation_sha256};
     ms_save_request request = {run->train, run->config_hash, entries, n};
     ms_status status =
         ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);

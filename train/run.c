@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
 #include "train/peak.h"
@@ -107,6 +108,29 @@ static void measure_peak(ms_run *run) {
     if (status != MS_OK) snprintf(run->peak_note, sizeof run->peak_note, "%.190s", ms_status_message());
 }
 
+/* Whole, before the first step: the data of a run is what it was prepared as, and what the checkpoint was trained on.
+ */
+static ms_status check_data(ms_run *run) {
+    enum { WORTH_A_WORD = 1 << 30 };
+    const double mib = 1048576;
+    ms_dataset_contents train, validation = {0};
+    int64_t size = ms_dataset_file_bytes(run->train);
+    if (run->validation) size += ms_dataset_file_bytes(run->validation);
+    if (size >= WORTH_A_WORD)
+        ms_logger_write(run->logger, MS_LOG_INFO, "reading %.0f MiB of data to check them", (double)size / mib);
+    double begin = ms_clock_seconds();
+    MS_TRY(ms_dataset_check_contents(run->train, &train));
+    if (run->validation) MS_TRY(ms_dataset_check_contents(run->validation, &validation));
+    memcpy(run->train_sha256, train.sha256, sizeof run->train_sha256);
+    memcpy(run->validation_sha256, validation.sha256, sizeof run->validation_sha256);
+    if (size == 0) return MS_OK; /* synthetic */
+    snprintf(run->data_note, sizeof run->data_note, "data: %d shards, %.1f MiB, %s, checked in %.2f s",
+             train.n_shards + validation.n_shards, (double)size / mib,
+             train.compared ? "SHA-256 as dataset.json has them" : "no dataset.json to compare with",
+             ms_clock_seconds() - begin);
+    return MS_OK;
+}
+
 static ms_status allocate(ms_run *run) {
     if (run->options.log_every > 0) measure_peak(run);
     return ms_trainer_allocate(run->trainer);
@@ -133,6 +157,7 @@ static ms_status open_logs(ms_run *run) {
     char device[400];
     ms_run_device(run, device, sizeof device);
     ms_logger_file_only(run->logger, "device: %s", device);
+    if (run->data_note[0]) ms_logger_write(run->logger, MS_LOG_INFO, "%s", run->data_note);
     warn_of_repeated_validation(run);
     if (run->peak_note[0])
         ms_logger_write(run->logger, MS_LOG_INFO, "peak not measured, so there is no MFU: %s", run->peak_note);
@@ -151,6 +176,7 @@ static ms_status keep_tokenizer(ms_run *run) {
 
 ms_status ms_run_create(ms_run *run, const char *path) {
     MS_TRY(ms_run_folder_check_new(path));
+    MS_TRY(check_data(run));
     MS_TRY(allocate(run));
     MS_TRY(ms_run_folder_create(path, run->options.config_text ? run->options.config_text : "", &run->folder));
     run->has_folder = true;
@@ -161,11 +187,26 @@ ms_status ms_run_create(ms_run *run, const char *path) {
 
 /* ---- resume ---- */
 
+/* An older program's checkpoint does not say what it was trained on. */
+static ms_status check_identity(const ms_run *run, const ms_checkpoint *checkpoint, const char *key,
+                                const char *found) {
+    const ms_checkpoint_entry *entry;
+    if (!found[0]) return MS_OK;
+    ms_status status = ms_checkpoint_find(checkpoint, key, MS_CHECKPOINT_TEXT, &entry);
+    if (status == MS_NOT_FOUND) return MS_OK;
+    MS_TRY(status);
+    if (strcmp(entry->text, found) == 0) return MS_OK;
+    return MS_FAIL(MS_MISMATCH, "%s: the shards in %s are others than the run's: %s is %.12s..., was %.12s...",
+                   run->folder.path, run->options.data, key, found, entry->text);
+}
+
 static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkpoint) {
     const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);
     if (strcmp(info->config_hash, run->config_hash) != 0)
         return MS_FAIL(MS_MISMATCH, "%s: the checkpoint of step %lld belongs to another configuration",
                        run->folder.path, (long long)info->step);
+    MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
+    MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
     if (!run->tokenizer) return MS_OK;
     const ms_checkpoint_entry *entry;
     MS_TRY(ms_checkpoint_find(checkpoint, "tokenizer_sha256", MS_CHECKPOINT_TEXT, &entry));
@@ -176,6 +217,7 @@ static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkp
 }
 
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
+    MS_TRY(check_data(run));
     MS_TRY(check_checkpoint(run, checkpoint));
     MS_TRY(allocate(run));
     MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));

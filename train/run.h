@@ -49,15 +49,17 @@ typedef struct ms_run {
     ms_trainer *trainer;
     ms_tracking *tracking; /* NULL: switched off */
     ms_run_log *metrics;
-    int64_t resumed_step;                      /* -1: a new run */
-    int64_t saved_step;                        /* of the last checkpoint; -1: none yet */
-    double peak_flops;                         /* of matmuls, measured at the start, FLOP/s; 0: not measured */
-    char peak_note[200];                       /* why it was not */
-    char config_hash[65];                      /* of what must not change */
-    char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
-    double last_loss, last_validation;         /* NAN: none yet */
-    bool stopped;                              /* by a signal, with everything saved */
-    int n_choices;                             /* of the device, in run.log so far */
+    int64_t resumed_step;                         /* -1: a new run */
+    int64_t saved_step;                           /* of the last checkpoint; -1: none yet */
+    double peak_flops;                            /* of matmuls, measured at the start, FLOP/s; 0: not measured */
+    char peak_note[200];                          /* why it was not */
+    char config_hash[65];                         /* of what must not change */
+    char train_sha256[65], validation_sha256[65]; /* identities of the data (ms_dataset_contents); "": none */
+    char data_note[200];                          /* what their check found and took */
+    char weights_sha256[65], state_sha256[65];    /* of the last checkpoint */
+    double last_loss, last_validation;            /* NAN: none yet */
+    bool stopped;                                 /* by a signal, with everything saved */
+    int n_choices;                                /* of the device, in run.log so far */
 } ms_run;
 
 /* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all
@@ -72,12 +74,13 @@ void ms_run_device(const ms_run *run, char *out, size_t size);
 /* Prints the start-up table. */
 void ms_run_print(const ms_run *run, FILE *stream);
 
-/* Starts a new run in the folder `path`: measures the peak, allocates the trainer, makes the folder and the initial
-   weights.  Errors of ms_run_folder_create, which come before the memory is taken where the folder exists, and of
-   ms_trainer_allocate. */
+/* Starts a new run in the folder `path`: checks the data's contents, measures the peak, allocates the trainer, makes
+   the folder and the initial weights.  Errors of ms_run_folder_create, which come before the memory is taken where the
+   folder exists, of ms_dataset_check_contents, and of ms_trainer_allocate. */
 ms_status ms_run_create(ms_run *run, const char *path);
-/* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint.  MS_MISMATCH: options
-   or data are not those of the checkpoint.  Errors of checkpoints and of ms_trainer_allocate. */
+/* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint.  MS_MISMATCH: options,
+   tokenizer or contents of the data are not those of the checkpoint.  Errors of checkpoints,
+   ms_dataset_check_contents and ms_trainer_allocate. */
 ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
 
 /* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of

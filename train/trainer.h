@@ -144,7 +144,7 @@ typedef struct ms_save_request {
     const ms_checkpoint_entry *entries; /* at most MS_MAX_SAVE_ENTRIES, beside the trainer's own */
     size_t n_entries;
 } ms_save_request;
-enum { MS_MAX_SAVE_ENTRIES = 4 };
+enum { MS_MAX_SAVE_ENTRIES = 12 };
 
 /* Writes a checkpoint below the folder `checkpoints`, with the data's position, and gives the hashes of what it holds.
    Needs host memory for a copy of parameters and state.  MS_UNSUPPORTED: oracle.  Errors of ms_checkpoint_write. */

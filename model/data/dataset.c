@@ -10,13 +10,15 @@
 #include "model/data/shard.h"
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/sha256.h"
 
 /* A shard of the split. */
-typedef struct mapped_shard {
+typedef struct split_shard {
     ms_shard shard;
     char *path;
-    int64_t first; /* number of its first sequence */
-} mapped_shard;
+    int64_t first;   /* number of its first sequence */
+    char sha256[65]; /* as the sidecar has it; "" without one */
+} split_shard;
 
 struct ms_dataset {
     int sequence_length;
@@ -25,7 +27,7 @@ struct ms_dataset {
     bool shuffle;
     int split;
     bool is_synthetic;
-    mapped_shard *shards; /* [n_shards] */
+    split_shard *shards; /* [n_shards] */
     size_t n_shards;
     int64_t n_sequences, n_tokens, n_bytes;
     uint64_t position;
@@ -44,17 +46,18 @@ void ms_dataset_close(ms_dataset *dataset) {
     free(dataset);
 }
 
-/* Maps one shard.  n_expected: tokens that the sidecar says it has, -1: no sidecar. */
-static ms_status add_shard(ms_dataset *dataset, const char *directory, const char *file, int64_t n_expected) {
-    mapped_shard *larger = realloc(dataset->shards, (dataset->n_shards + 1) * sizeof *larger);
+/* Opens one shard.  expected: what the sidecar says of it; NULL: no sidecar. */
+static ms_status add_shard(ms_dataset *dataset, const char *directory, const char *file,
+                           const ms_sidecar_shard *expected) {
+    split_shard *larger = realloc(dataset->shards, (dataset->n_shards + 1) * sizeof *larger);
     if (larger) dataset->shards = larger;
     char *path = ms_path_join(directory, file);
     if (!larger || !path) {
         free(path);
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the shard %s", file);
     }
-    mapped_shard *added = &dataset->shards[dataset->n_shards];
-    *added = (mapped_shard){.path = path, .first = dataset->n_sequences};
+    split_shard *added = &dataset->shards[dataset->n_shards];
+    *added = (split_shard){.path = path, .first = dataset->n_sequences};
     ms_status status = ms_shard_open(path, &added->shard);
     if (status != MS_OK) {
         free(path);
@@ -64,9 +67,11 @@ static ms_status add_shard(ms_dataset *dataset, const char *directory, const cha
     int64_t n_tokens = added->shard.n_tokens;
     dataset->n_tokens += n_tokens;
     dataset->n_sequences += n_tokens / dataset->sequence_length;
-    if (n_expected >= 0 && n_tokens != n_expected)
+    if (!expected) return MS_OK;
+    memcpy(added->sha256, expected->sha256, sizeof added->sha256);
+    if (n_tokens != expected->n_tokens)
         return MS_FAIL(MS_CORRUPT, "%s has %" PRId64 " tokens; %s says %" PRId64, path, n_tokens, MS_SIDECAR_NAME,
-                       n_expected);
+                       expected->n_tokens);
     return MS_OK;
 }
 
@@ -86,7 +91,7 @@ static ms_status open_sidecar(ms_dataset *dataset, const ms_dataset_options *opt
     dataset->vocab_size = options->vocab_size != 0 ? options->vocab_size : sidecar.vocab_size;
     dataset->n_bytes = split->n_bytes;
     for (size_t i = 0; status == MS_OK && i < split->n_shards; i++)
-        status = add_shard(dataset, options->directory, split->shards[i].file, split->shards[i].n_tokens);
+        status = add_shard(dataset, options->directory, split->shards[i].file, &split->shards[i]);
     ms_sidecar_finish(&sidecar);
     return status;
 }
@@ -112,7 +117,7 @@ static ms_status open_shards_alone(ms_dataset *dataset, const ms_dataset_options
     ms_status status = MS_OK;
     for (size_t i = 0; status == MS_OK && i < names.n; i++)
         if (is_shard_name(names.names[i], options->split))
-            status = add_shard(dataset, options->directory, names.names[i], -1);
+            status = add_shard(dataset, options->directory, names.names[i], NULL);
     ms_listing_finish(&names);
     return status;
 }
@@ -188,7 +193,7 @@ ms_status ms_dataset_open(const ms_dataset_options *options, ms_dataset **out) {
 }
 
 /* The shard that holds a sequence: the last one whose first sequence is not beyond it. */
-static const mapped_shard *find_shard(const ms_dataset *dataset, int64_t i_sequence) {
+static const split_shard *find_shard(const ms_dataset *dataset, int64_t i_sequence) {
     size_t low = 0, high = dataset->n_shards;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
@@ -208,10 +213,10 @@ static ms_status read_sequence(const ms_dataset *dataset, int64_t i_sequence, in
                              out_tokens);
         return MS_OK;
     }
-    const mapped_shard *from = find_shard(dataset, i_sequence);
+    const split_shard *from = find_shard(dataset, i_sequence);
     int64_t begin = (i_sequence - from->first) * length;
+    MS_TRY(ms_shard_read(&from->shard, begin, length, out_tokens));
     for (int i = 0; i < length; i++) {
-        out_tokens[i] = from->shard.tokens[begin + i];
         if (out_tokens[i] >= dataset->vocab_size)
             return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
                            begin + i, out_tokens[i], dataset->vocab_size);
@@ -233,6 +238,37 @@ ms_status ms_dataset_next(ms_dataset *dataset, int n_sequences, int32_t *out_tok
     }
     dataset->position += (uint64_t)n_sequences;
     return MS_OK;
+}
+
+/* One shard's hash, which goes into the identity. */
+static ms_status check_shard(const split_shard *shard, ms_sha256 *identity) {
+    char sha256[65];
+    MS_TRY(ms_reader_sha256(&shard->shard.reader, sha256));
+    if (shard->sha256[0] && strcmp(sha256, shard->sha256) != 0)
+        return MS_FAIL(MS_CORRUPT, "%s: SHA-256 %.12s..., %s says %.12s...: it was changed since it was prepared",
+                       shard->path, sha256, MS_SIDECAR_NAME, shard->sha256);
+    return ms_sha256_update(identity, sha256, 64);
+}
+
+ms_status ms_dataset_check_contents(const ms_dataset *dataset, ms_dataset_contents *out) {
+    *out = (ms_dataset_contents){.n_shards = (int32_t)dataset->n_shards,
+                                 .size_bytes = ms_dataset_file_bytes(dataset),
+                                 .compared = dataset->n_shards > 0 && dataset->shards[0].sha256[0]};
+    ms_sha256 *identity;
+    MS_TRY(ms_sha256_create(&identity));
+    ms_status status = MS_OK;
+    if (dataset->is_synthetic) status = ms_sha256_update(identity, MS_DATASET_SYNTHETIC, strlen(MS_DATASET_SYNTHETIC));
+    for (size_t i = 0; status == MS_OK && i < dataset->n_shards; i++)
+        status = check_shard(&dataset->shards[i], identity);
+    if (status == MS_OK) return ms_sha256_finish(identity, out->sha256);
+    ms_sha256_destroy(identity);
+    return status;
+}
+
+int64_t ms_dataset_file_bytes(const ms_dataset *dataset) {
+    int64_t size_bytes = 0;
+    for (size_t i = 0; i < dataset->n_shards; i++) size_bytes += dataset->shards[i].shard.reader.size_bytes;
+    return size_bytes;
 }
 
 uint64_t ms_dataset_position(const ms_dataset *dataset) { return dataset->position; }

@@ -1,4 +1,4 @@
-/* Sequences of tokens for training and evaluation, from a folder of mapped shards or from a synthetic source. */
+/* Sequences of tokens for training and evaluation, from a folder of shards or from a synthetic source. */
 #ifndef MS_MODEL_DATA_DATASET_H
 #define MS_MODEL_DATA_DATASET_H
 
@@ -41,8 +41,24 @@ void ms_dataset_close(ms_dataset *dataset);
 /* The next n sequences.  out_tokens [n,T]; out_targets [n,T]: the token that follows each, MS_NO_TARGET at the last
    position of each sequence.  After the last sequence of an epoch the next epoch begins, with another order when
    shuffled. Not thread-safe on one data set.  MS_INVALID: n < 0; MS_CORRUPT names shard, index and id: a token outside
-   the vocabulary. On failure the position is as before. */
+   the vocabulary; or shard and sizes: it was cut since it was opened. On failure the position is as before. */
 ms_status ms_dataset_next(ms_dataset *dataset, int n_sequences, int32_t *out_tokens, int32_t *out_targets);
+
+/* What the split's files hold. */
+typedef struct ms_dataset_contents {
+    char sha256[65];    /* their identity: SHA-256 over the SHA-256 of each shard, as text, in their order */
+    int64_t size_bytes; /* of all shards; 0: synthetic */
+    int32_t n_shards;
+    bool compared; /* each shard's SHA-256 is the sidecar's; false: there is no sidecar */
+} ms_dataset_contents;
+
+/* Reads all shards of the split, which takes as long as their disk does.  The synthetic source has an identity too, the
+   same for all.  MS_CORRUPT: a shard is not what the sidecar says, or was cut; MS_IO; MS_OUT_OF_MEMORY; MS_INTERRUPTED:
+   a signal came that ms_signals_catch catches. */
+ms_status ms_dataset_check_contents(const ms_dataset *dataset, ms_dataset_contents *out);
+
+/* Bytes of the split's files; 0: synthetic. */
+int64_t ms_dataset_file_bytes(const ms_dataset *dataset);
 
 /* Number of sequences served since open, or since position 0; it alone says what comes next. */
 uint64_t ms_dataset_position(const ms_dataset *dataset);

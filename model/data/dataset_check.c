@@ -7,7 +7,6 @@
 #include "model/data/shard.h"
 #include "model/data/tokenizer.h"
 #include "platform/file.h"
-#include "platform/sha256.h"
 
 static ms_status check_tokenizer(const char *directory, const ms_sidecar *sidecar) {
     char *path = ms_path_join(directory, MS_SIDECAR_TOKENIZER);
@@ -29,17 +28,23 @@ static ms_status check_tokenizer(const char *directory, const ms_sidecar *sideca
 /* Adds the shard's end-of-text tokens to *documents. */
 static ms_status check_contents(const ms_shard *shard, const ms_sidecar_shard *entry, const ms_sidecar *sidecar,
                                 int64_t *documents) {
+    enum { BLOCK_TOKENS = 4096 };
+    int32_t tokens[BLOCK_TOKENS];
     char sha256[65];
     if (shard->n_tokens != entry->n_tokens)
         return MS_FAIL(MS_CORRUPT, "%" PRId64 " tokens, %s says %" PRId64, shard->n_tokens, MS_SIDECAR_NAME,
                        entry->n_tokens);
-    for (int64_t i = 0; i < shard->n_tokens; i++) {
-        if (shard->tokens[i] >= sidecar->vocab_size)
-            return MS_FAIL(MS_CORRUPT, "token %" PRId64 " has the id %d, outside the vocabulary of %d", i,
-                           shard->tokens[i], sidecar->vocab_size);
-        *documents += shard->tokens[i] == sidecar->end_of_text;
+    for (int64_t begin = 0; begin < shard->n_tokens; begin += BLOCK_TOKENS) {
+        int64_t n = shard->n_tokens - begin < BLOCK_TOKENS ? shard->n_tokens - begin : BLOCK_TOKENS;
+        MS_TRY(ms_shard_read(shard, begin, n, tokens));
+        for (int64_t i = 0; i < n; i++) {
+            if (tokens[i] >= sidecar->vocab_size)
+                return MS_FAIL(MS_CORRUPT, "token %" PRId64 " has the id %d, outside the vocabulary of %d", begin + i,
+                               tokens[i], sidecar->vocab_size);
+            *documents += tokens[i] == sidecar->end_of_text;
+        }
     }
-    MS_TRY(ms_sha256_bytes(shard->map.data, shard->map.size_bytes, sha256));
+    MS_TRY(ms_reader_sha256(&shard->reader, sha256));
     if (strcmp(sha256, entry->sha256) != 0)
         return MS_FAIL(MS_CORRUPT, "SHA-256 %.12s..., %s says %.12s...", sha256, MS_SIDECAR_NAME, entry->sha256);
     return MS_OK;

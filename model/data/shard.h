@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "platform/file.h"
+#include "platform/reader.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -19,18 +20,21 @@ extern "C" {
 /* Ids are uint16. */
 #define MS_SHARD_VOCAB_MAX 65536
 
-/* A shard being read. */
+/* A shard being read.  A zeroed one is closed. */
 typedef struct ms_shard {
-    ms_map map;
-    const uint16_t *tokens; /* [n_tokens], in the map */
+    ms_reader reader;
     int64_t n_tokens;
 } ms_shard;
 
-/* Maps a shard and checks its header and size.  The caller closes it.
+/* Opens a shard and checks its header and size.  The caller closes it.
    MS_NOT_FOUND, MS_IO; MS_CORRUPT: foreign, truncated or too long, with the numbers; MS_UNSUPPORTED: another
    version. */
 ms_status ms_shard_open(const char *path, ms_shard *out);
 void ms_shard_close(ms_shard *shard);
+
+/* Reads tokens begin .. begin + n - 1 of the shard, which has them.  Errors of ms_reader_read: the file may have been
+   cut since.  Thread-safe. */
+ms_status ms_shard_read(const ms_shard *shard, int64_t begin, int64_t n, int32_t *out);
 
 /* A shard being written; the file appears at commit. */
 typedef struct ms_shard_writer {

@@ -2,8 +2,10 @@
 #include "model/data/dataset.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "model/data/dataset_prepare.h"
 #include "model/data/dataset_shuffle.h"
@@ -11,6 +13,7 @@
 #include "model/data/shard.h"
 #include "model/data/tokenizer.h"
 #include "platform/file.h"
+#include "platform/signals.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
 
@@ -244,6 +247,40 @@ START_TEST(bad_shards) {
 }
 END_TEST
 
+/* What happens to the files of an open data set. */
+START_TEST(shards_that_change) {
+    const char *folder = data_folder_create();
+    const char *path = write_shard("x_train_000000.bin", 0, 3 * T);
+    ms_dataset *dataset = open_dataset(options_for(folder, false));
+    ms_dataset_contents before, after;
+    ck_assert_int_eq(ms_dataset_check_contents(dataset, &before), MS_OK);
+    ck_assert(!before.compared);
+    ck_assert_int_eq(before.size_bytes, 1024 + 2 * 3 * T);
+    ck_assert_int_eq(before.n_shards, 1);
+    int32_t tokens[T], targets[T];
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
+    ck_assert_int_eq(truncate(path, 1024 + 2 * 2 * T - 1), 0);
+    data_check_error(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT,
+                     "x_train_000000.bin: 1056 bytes are wanted, the file has 1055 (it had 1072 when it was opened)");
+    ck_assert_uint_eq(ms_dataset_position(dataset), 1);
+    data_check_error(ms_dataset_check_contents(dataset, &after), MS_CORRUPT, "1072 bytes are wanted");
+    ms_dataset_close(dataset);
+    /* Other tokens give another identity; the same ones in two shards too. */
+    write_shard("x_train_000000.bin", 1, 3 * T);
+    dataset = open_dataset(options_for(folder, false));
+    ck_assert_int_eq(ms_dataset_check_contents(dataset, &after), MS_OK);
+    ck_assert_str_ne(after.sha256, before.sha256);
+    ms_dataset_close(dataset);
+    write_shard("x_train_000000.bin", 0, 2 * T);
+    write_shard("x_train_000001.bin", 2 * T, T);
+    dataset = open_dataset(options_for(folder, false));
+    ck_assert_int_eq(ms_dataset_check_contents(dataset, &after), MS_OK);
+    ck_assert_str_ne(after.sha256, before.sha256);
+    ms_dataset_close(dataset);
+    data_folder_remove();
+}
+END_TEST
+
 /* The header, byte by byte, as llm.c writes it, and the writer's refusals. */
 START_TEST(shard_format) {
     data_folder_create();
@@ -294,6 +331,14 @@ START_TEST(sidecar) {
     ck_assert_int_eq(ms_dataset_text_bytes(dataset), made.splits[MS_SPLIT_TRAIN].n_bytes);
     ck_assert_str_eq(ms_dataset_tokenizer_sha256(dataset), made.tokenizer_sha256);
     ck_assert(ms_file_exists(ms_dataset_tokenizer_path(dataset)));
+    ms_dataset_contents contents;
+    ck_assert_int_eq(ms_dataset_check_contents(dataset, &contents), MS_OK);
+    ck_assert(contents.compared);
+    ck_assert_uint_eq(strlen(contents.sha256), 64);
+    ms_must(ms_signals_catch());
+    raise(SIGTERM);
+    data_check_error(ms_dataset_check_contents(dataset, &contents), MS_INTERRUPTED, "SIGTERM");
+    ms_signals_release();
     ms_dataset_close(dataset);
     options.vocab_size = 300;
     dataset = open_dataset(options);
@@ -331,6 +376,7 @@ int main(void) {
     tcase_add_test(all, epochs_and_resumption);
     tcase_add_test(all, synthetic);
     tcase_add_test(all, bad_shards);
+    tcase_add_test(all, shards_that_change);
     tcase_add_test(all, shard_format);
     tcase_add_test(all, sidecar);
     suite_add_tcase(suite, all);

@@ -62,9 +62,9 @@ int runs_count(const char *path, const char *part) {
     return n;
 }
 
-void runs_prepare_data(const char *name) {
+static void prepare_lines(const char *name, int n_lines) {
     data_write_tokenizer();
-    const char *const lines = data_write_lines("lines.txt", 400);
+    const char *const lines = data_write_lines("lines.txt", n_lines);
     const ms_prepare_options prepare = {.tokenizer_path = data_path("small.json"),
                                         .directory = data_path(name),
                                         .files = &lines,
@@ -75,3 +75,7 @@ void runs_prepare_data(const char *name) {
     ms_must(ms_dataset_prepare(&prepare, &sidecar));
     ms_sidecar_finish(&sidecar);
 }
+
+void runs_prepare_data(const char *name) { prepare_lines(name, 400); }
+
+void runs_prepare_other_data(const char *name) { prepare_lines(name, 410); }

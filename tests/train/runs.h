@@ -15,5 +15,7 @@ ms_run *runs_resume(ms_device *device, const ms_run_options *options, const char
 int runs_count(const char *path, const char *part);
 /* Shards of a small text, with a tokenizer of 257 tokens, in the folder of that name. */
 void runs_prepare_data(const char *name);
+/* The same with another text. */
+void runs_prepare_other_data(const char *name);
 
 #endif
