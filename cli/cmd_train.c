@@ -17,6 +17,7 @@
 struct arguments {
     ms_config_request config; /* first: the configuration's option handlers expect it there */
     const char *run, *resume, *dump_ir;
+    int64_t step; /* to resume from; -1: the newest checkpoint's */
     bool dry_run;
 };
 
@@ -24,7 +25,11 @@ static const ms_option options[] = {MS_CONFIG_OPTIONS,
                                     {"run", MS_OPTION_STRING, offsetof(struct arguments, run), NULL, "DIR",
                                      "Folder of the new run (default runs/<preset>-<time>)"},
                                     {"resume", MS_OPTION_STRING, offsetof(struct arguments, resume), NULL, "RUN",
-                                     "Go on with a run from its last checkpoint; its configuration is the start"},
+                                     "Go on with a run from its last checkpoint; its configuration is the start, and "
+                                     "what is changed here stays changed.  With --run of the same name: begin it where "
+                                     "there is none yet"},
+                                    {"step", MS_OPTION_INT, offsetof(struct arguments, step), NULL, "N",
+                                     "With --resume: from the checkpoint of step N; later ones are removed"},
                                     {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
                                      "Print the plan (sizes, memory, costs) and stop"},
                                     {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
@@ -70,6 +75,7 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
 struct job {
     const struct arguments *arguments;
     ms_config config;
+    bool resumes;
     ms_run_folder folder; /* of the run to go on with, until the run takes it over */
     ms_run_config run_config;
     ms_device *device;
@@ -79,9 +85,17 @@ struct job {
 static ms_status resolve(struct job *job) {
     const struct arguments *arguments = job->arguments;
     ms_config_defaults(&job->config);
-    if (!arguments->resume) return ms_config_request_resolve(&arguments->config, &job->config);
-    if (arguments->run)
-        return MS_FAIL(MS_USAGE, "--run starts a new run and --resume goes on with one: give one of them");
+    if (arguments->step >= 0 && !arguments->resume)
+        return MS_FAIL(MS_USAGE, "--step names a checkpoint of the run to --resume");
+    if (arguments->run && arguments->resume && strcmp(arguments->run, arguments->resume) != 0)
+        return MS_FAIL(MS_USAGE,
+                       "--run %s starts a new run and --resume %s goes on with one: give one of them, or the "
+                       "same name to both to begin the run or go on with it",
+                       arguments->run, arguments->resume);
+    /* Both, of one name: the same command line begins the run and goes on with it, whenever it was killed. */
+    bool begins = !arguments->resume || (arguments->run && ms_run_folder_check_new(arguments->run) == MS_OK);
+    if (begins) return ms_config_request_resolve(&arguments->config, &job->config);
+    job->resumes = true;
     MS_TRY(ms_run_folder_resume(arguments->resume, &job->folder));
     MS_TRY(ms_config_load_file(&job->config, job->folder.config));
     ms_config saved = job->config;
@@ -103,7 +117,7 @@ static ms_status open_run(struct job *job) {
 static ms_status start(struct job *job) {
     char name[256], time[32];
     const struct arguments *arguments = job->arguments;
-    if (arguments->resume) return ms_run_resume(job->run, &job->folder);
+    if (job->resumes) return ms_run_resume_at(job->run, &job->folder, arguments->step);
     snprintf(name, sizeof name, "runs/%s-%s", arguments->config.preset ? arguments->config.preset : "run",
              ms_clock_utc(time, sizeof time));
     return ms_run_create(job->run, arguments->run ? arguments->run : name);
@@ -155,6 +169,7 @@ const ms_command *const ms_commands_train[] = {&command, NULL};
 int ms_cmd_train(int argc, char **argv) {
     struct arguments arguments;
     memset(&arguments, 0, sizeof arguments);
+    arguments.step = -1;
     ms_positionals positionals;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&command);

@@ -1,7 +1,6 @@
 #include "platform/reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,6 @@
 
 enum { BLOCK_BYTES = 1 << 20 };
 
-/* A FIFO is opened without waiting for its writer, and refused by its kind. */
-static int open_now(const char *path) { return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); }
-
 static bool raise_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
@@ -25,17 +21,19 @@ static bool raise_limit(void) {
     return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
+/* Where it fails for want of descriptors, a second try has more. */
+static ms_status open_file(const char *path, int *out) {
+    ms_status status = ms_file_open(path, out);
+    return status == MS_IO && raise_limit() ? ms_file_open(path, out) : status;
+}
+
 ms_status ms_reader_open(const char *path, ms_reader *out) {
-    *out = (ms_reader){0};
-    int file = open_now(path);
-    if (file < 0 && errno == EMFILE && raise_limit()) file = open_now(path);
-    if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
+    int file;
     struct stat information;
+    *out = (ms_reader){0};
+    MS_TRY(open_file(path, &file));
     ms_status status = MS_OK;
-    if (fstat(file, &information) != 0)
-        status = ms_status_from_errno(errno, "cannot stat", path);
-    else if (!S_ISREG(information.st_mode))
-        status = MS_FAIL(MS_IO, "cannot read %s: not a regular file", path);
+    if (fstat(file, &information) != 0) status = ms_status_from_errno(errno, "cannot stat", path);
     char *copy = status == MS_OK ? strdup(path) : NULL;
     if (status == MS_OK && !copy) status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
     if (status != MS_OK) {

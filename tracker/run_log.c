@@ -12,63 +12,85 @@ struct ms_run_log {
     char *path;
     ms_status failed; /* first write error, which later appends repeat */
     int failed_errno;
+    ms_run_log_mending mending;
 };
 
 json_t *ms_run_log_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
-/* The step of one complete line. */
-static ms_status parse_step(const char *path, int64_t i_line, const char *line, size_t size, int64_t *out_step) {
-    json_error_t error;
-    json_t *object = json_loadb(line, size, 0, &error);
-    if (!object) return MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, (long long)i_line, error.text);
-    const json_t *step = json_object_get(object, "step");
+/* One complete line of a file. */
+typedef struct log_line {
+    const char *text; /* with its line break */
+    size_t size_bytes;
+    json_t *object; /* NULL: no JSON object with an integer "step" */
+    int64_t step;
+} log_line;
+
+/* Calls `visit` for every complete line of a file, until it fails. */
+static ms_status visit_lines(const char *path, ms_status (*visit)(void *context, const log_line *line), void *context) {
+    ms_map map;
+    MS_TRY(ms_map_open(path, &map));
+    const char *data = (const char *)map.data, *end;
     ms_status status = MS_OK;
-    if (json_is_integer(step))
-        *out_step = json_integer_value(step);
-    else
-        status = MS_FAIL(MS_CORRUPT, "%s line %lld: no integer \"step\"", path, (long long)i_line);
-    json_decref(object);
+    for (size_t at = 0; status == MS_OK && at < map.size_bytes; at += (size_t)(end - (data + at)) + 1) {
+        end = memchr(data + at, '\n', map.size_bytes - at);
+        if (!end) break; /* the partial last line of a crash */
+        log_line now = {data + at, (size_t)(end - (data + at)) + 1, NULL, 0};
+        json_t *value = json_loadb(now.text, now.size_bytes - 1, 0, NULL);
+        const json_t *step = json_object_get(value, "step");
+        if (json_is_integer(step)) {
+            now.object = value;
+            now.step = json_integer_value(step);
+        }
+        status = visit(context, &now);
+        json_decref(value);
+    }
+    ms_map_close(&map);
     return status;
 }
 
-/* Copies the lines to keep.  *out_dropped: whether anything was left out. */
-static ms_status copy_kept(const char *path, const ms_map *map, int64_t last_step, ms_writer *writer,
-                           bool *out_dropped) {
-    const char *data = (const char *)map->data;
-    size_t position = 0;
-    *out_dropped = false;
-    for (int64_t i_line = 1; position < map->size_bytes; i_line++) {
-        const char *end = memchr(data + position, '\n', map->size_bytes - position);
-        if (!end) {
-            *out_dropped = true; /* the partial last line of a crash */
-            break;
-        }
-        size_t size = (size_t)(end - (data + position));
-        int64_t step = 0;
-        MS_TRY(parse_step(path, i_line, data + position, size, &step));
-        if (step > last_step)
-            *out_dropped = true;
-        else
-            MS_TRY(ms_writer_write(writer, data + position, size + 1));
-        position += size + 1;
-    }
-    return MS_OK;
+/* The lines that a resumed run keeps. */
+struct keeping {
+    ms_writer writer;
+    int64_t last_step, n_lines, n_kept_bytes, seen; /* seen: the greatest step so far */
+    ms_run_log_mending *mending;
+};
+
+/* Steps after `seen` and before `next` have no line. */
+static void count_missing(struct keeping *keeping, int64_t next) {
+    if (next <= keeping->seen + 1) return;
+    if (keeping->mending->n_missing_steps == 0) keeping->mending->first_missing_step = keeping->seen + 1;
+    keeping->mending->n_missing_steps += next - keeping->seen - 1;
 }
 
-static ms_status drop_later_lines(const char *path, int64_t last_step) {
-    ms_map map;
-    ms_writer writer;
-    MS_TRY(ms_map_open(path, &map));
-    ms_status status = ms_writer_open(path, &writer);
-    if (status == MS_OK) {
-        bool dropped = false;
-        status = copy_kept(path, &map, last_step, &writer, &dropped);
-        if (status == MS_OK && dropped)
-            status = ms_writer_commit(&writer);
-        else
-            ms_writer_abort(&writer);
+static ms_status keep_line(void *context, const log_line *line) {
+    struct keeping *keeping = context;
+    ms_run_log_mending *mending = keeping->mending;
+    keeping->n_lines++;
+    if (!line->object) {
+        if (mending->n_bad++ == 0) mending->first_bad_line = keeping->n_lines;
+        return MS_OK;
     }
+    if (line->step > keeping->last_step) return MS_OK;
+    count_missing(keeping, line->step);
+    if (line->step > keeping->seen) keeping->seen = line->step;
+    keeping->n_kept_bytes += (int64_t)line->size_bytes;
+    return ms_writer_write(&keeping->writer, line->text, line->size_bytes);
+}
+
+/* Leaves the lines up to last_step, and nothing else, in an existing file. */
+static ms_status mend(const char *path, int64_t last_step, ms_run_log_mending *mending) {
+    struct keeping keeping = {.last_step = last_step, .mending = mending};
+    ms_map map;
+    MS_TRY(ms_map_open(path, &map));
+    int64_t size_bytes = (int64_t)map.size_bytes;
     ms_map_close(&map);
+    MS_TRY(ms_writer_open(path, &keeping.writer));
+    ms_status status = visit_lines(path, keep_line, &keeping);
+    if (status == MS_OK && keeping.n_kept_bytes < size_bytes)
+        status = ms_writer_commit(&keeping.writer);
+    else
+        ms_writer_abort(&keeping.writer);
+    count_missing(&keeping, last_step + 1);
     return status;
 }
 
@@ -77,7 +99,11 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_lo
     if (resume_after_step < -1)
         return MS_FAIL(MS_INVALID, "%s: resume after step %lld", path, (long long)resume_after_step);
     bool resume = resume_after_step >= 0;
-    if (resume && ms_file_exists(path)) MS_TRY(drop_later_lines(path, resume_after_step));
+    ms_run_log_mending mending = {0};
+    if (resume && ms_file_exists(path))
+        MS_TRY(mend(path, resume_after_step, &mending));
+    else if (resume && resume_after_step > 0)
+        mending = (ms_run_log_mending){.n_missing_steps = resume_after_step, .first_missing_step = 1};
     ms_run_log *log = calloc(1, sizeof *log);
     char *copy = strdup(path);
     ms_status status = log && copy ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "%s: log", path);
@@ -88,26 +114,41 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_lo
         return status;
     }
     log->path = copy;
+    log->mending = mending;
     *out = log;
     return MS_OK;
 }
 
-ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found) {
-    ms_map map;
-    *out_found = false;
-    if (!ms_file_exists(path)) return MS_OK;
-    MS_TRY(ms_map_open(path, &map));
-    const char *data = (const char *)map.data, *end;
-    for (size_t at = 0; at < map.size_bytes && !*out_found; at += (size_t)(end - (data + at)) + 1) {
-        end = memchr(data + at, '\n', map.size_bytes - at);
-        if (!end) break;
-        json_t *object = json_loadb(data + at, (size_t)(end - (data + at)), 0, NULL);
-        const json_t *found = json_object_get(object, "step");
-        *out_found = json_is_integer(found) && json_integer_value(found) == step && json_object_get(object, key);
-        json_decref(object);
-    }
-    ms_map_close(&map);
+const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log) { return &log->mending; }
+
+struct search {
+    int64_t step;
+    const char *key;
+    bool found;
+};
+
+static ms_status look_for_key(void *context, const log_line *line) {
+    struct search *search = context;
+    if (line->object && line->step == search->step && json_object_get(line->object, search->key)) search->found = true;
     return MS_OK;
+}
+
+ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found) {
+    struct search search = {step, key, false};
+    ms_status status = ms_file_exists(path) ? visit_lines(path, look_for_key, &search) : MS_OK;
+    *out_found = search.found;
+    return status;
+}
+
+static ms_status raise_step(void *context, const log_line *line) {
+    int64_t *greatest = context;
+    if (line->object && line->step > *greatest) *greatest = line->step;
+    return MS_OK;
+}
+
+ms_status ms_run_log_last_step(const char *path, int64_t *out_step) {
+    *out_step = -1;
+    return ms_file_exists(path) ? visit_lines(path, raise_step, out_step) : MS_OK;
 }
 
 static ms_status write_failed(ms_run_log *log, int error) {

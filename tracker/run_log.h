@@ -12,16 +12,26 @@
 
 typedef struct ms_run_log ms_run_log;
 
+/* What opening a log for a resumed run found. */
+typedef struct ms_run_log_mending {
+    int64_t n_bad, first_bad_line;               /* complete lines that are no JSON object with an integer "step" */
+    int64_t n_missing_steps, first_missing_step; /* of the steps 1 .. resume_after_step: those without a line */
+} ms_run_log_mending;
+
 /* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
-   lines with step <= resume_after_step are kept and the rest is dropped (by writing the kept lines under a temporary
-   name and renaming); a missing file is created.  The caller closes the log. MS_INVALID: resume_after_step below -1.
-   MS_CORRUPT: a complete line is not a JSON object with an integer "step" (names file and line number; the file is left
-   as it was).  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+   lines with step <= resume_after_step are kept and the rest is dropped, bad lines too (by writing the kept lines under
+   a temporary name and renaming); a missing file is created.  The caller closes the log. MS_INVALID: resume_after_step
+   below -1.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out);
+/* All 0 for a new log.  Borrowed: valid until the log is closed. */
+const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);
 
 /* Whether a line of this step has the key.  Lines that are no objects are passed over; a missing file has none.  MS_IO,
    MS_OUT_OF_MEMORY.  Thread-safe. */
 ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found);
+
+/* The greatest step of all lines, -1: there is none.  Otherwise as ms_run_log_find. */
+ms_status ms_run_log_last_step(const char *path, int64_t *out_step);
 
 /* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip).
    Borrows the object.  MS_INVALID: not an object with an integer "step".  MS_NO_SPACE, MS_IO: the line may be partial,

@@ -52,6 +52,31 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
                             ms_run_log_real(run->last_validation), "validation_bits_per_byte", ms_run_log_real(bpb)));
 }
 
+/* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker_state`. */
+static ms_status fill_entries(const ms_run *run, const char *tracker_state, ms_checkpoint_entry *entries,
+                              size_t *out_n) {
+    const ms_run_options *options = &run->options;
+    const struct {
+        const char *key, *text;
+    } texts[] = {{"tracker_norms", tracker_state},
+                 {"tokenizer_sha256", run->tokenizer ? ms_tokenizer_sha256(run->tokenizer) : NULL},
+                 {"train_sha256", run->train_sha256},
+                 {"validation_sha256", run->validation_sha256[0] ? run->validation_sha256 : NULL},
+                 {"settings", options->settings_text ? options->settings_text : ""},
+                 {"history", run->history ? run->history : ""}};
+    double lr, adamw_lr;
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].text)
+            entries[n++] =
+                (ms_checkpoint_entry){.key = texts[i].key, .kind = MS_CHECKPOINT_TEXT, .text = texts[i].text};
+    MS_TRY(ms_trainer_next_rates(run->trainer, &lr, &adamw_lr));
+    entries[n++] = (ms_checkpoint_entry){.key = "next_lr", .kind = MS_CHECKPOINT_REAL, .real = lr};
+    entries[n++] = (ms_checkpoint_entry){.key = "next_adamw_lr", .kind = MS_CHECKPOINT_REAL, .real = adamw_lr};
+    *out_n = n;
+    return MS_OK;
+}
+
 static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
@@ -60,18 +85,12 @@ static ms_status save(ms_run *run) {
     if (run->tracking) {
         MS_TRY(ms_tracking_drain(run->tracking));
         MS_TRY(ms_tracking_state(run->tracking, &tracker_state));
-        entries[n++] = (ms_checkpoint_entry){.key = "tracker_norms", .kind = MS_CHECKPOINT_TEXT, .text = tracker_state};
     }
-    if (run->tokenizer)
-        entries[n++] = (ms_checkpoint_entry){
-            .key = "tokenizer_sha256", .kind = MS_CHECKPOINT_TEXT, .text = ms_tokenizer_sha256(run->tokenizer)};
-    entries[n++] = (ms_checkpoint_entry){.key = "train_sha256", .kind = MS_CHECKPOINT_TEXT, .text = run->train_sha256};
-    if (run->validation_sha256[0])
-        entries[n++] = (ms_checkpoint_entry){
-            .key = "validation_sha256", .kind = MS_CHECKPOINT_TEXT, .text = run->validation_sha256};
+    ms_status status = fill_entries(run, tracker_state, entries, &n);
     ms_save_request request = {run->train, run->config_hash, entries, n};
-    ms_status status =
-        ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
+    if (status == MS_OK)
+        status =
+            ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
     free(tracker_state);
     if (status == MS_OK && run->options.checkpoints_kept > 0)
         status = ms_checkpoint_prune(run->folder.checkpoints, run->options.checkpoints_kept);

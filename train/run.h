@@ -35,6 +35,9 @@ typedef struct ms_run_options {
     /* What must not change when the run is resumed, in any form: its hash, with the size of the vocabulary, is part of
        each checkpoint.  NULL: empty. */
     const char *fixed_text;
+    /* All settings, "section.key=value" a line: part of each checkpoint, so that a resumed run can say what was changed
+       and keep it.  NULL: empty, nothing is said. */
+    const char *settings_text;
 } ms_run_options;
 
 /* To be read; written by the functions below. */
@@ -55,11 +58,12 @@ typedef struct ms_run {
     char peak_note[200];                          /* why it was not */
     char config_hash[65];                         /* of what must not change */
     char train_sha256[65], validation_sha256[65]; /* identities of the data (ms_dataset_contents); "": none */
-    char data_note[200];                          /* what their check found and took */
-    char weights_sha256[65], state_sha256[65];    /* of the last checkpoint */
-    double last_loss, last_validation;            /* NAN: none yet */
-    bool stopped;                                 /* by a signal, with everything saved */
-    int n_choices;                                /* of the device, in run.log so far */
+    char *history;                             /* what was changed at resumptions (train/settings.h); NULL: nothing */
+    char data_note[200];                       /* what their check found and took */
+    char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
+    double last_loss, last_validation;         /* NAN: none yet */
+    bool stopped;                              /* by a signal, with everything saved */
+    int n_choices;                             /* of the device, in run.log so far */
 } ms_run;
 
 /* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all
@@ -78,10 +82,15 @@ void ms_run_print(const ms_run *run, FILE *stream);
    the folder and the initial weights.  Errors of ms_run_folder_create, which come before the memory is taken where the
    folder exists, of ms_dataset_check_contents, and of ms_trainer_allocate. */
 ms_status ms_run_create(ms_run *run, const char *path);
-/* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint.  MS_MISMATCH: options,
-   tokenizer or contents of the data are not those of the checkpoint.  Errors of checkpoints,
-   ms_dataset_check_contents and ms_trainer_allocate. */
+/* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint; from the start where it
+   was killed before the first.  Options that differ from the checkpoint's are the run's from here on: config.yaml,
+   run.log and the next checkpoints have them.  Logs are cut to the checkpoint's step and mended; what was lost is said.
+   MS_MISMATCH: options that may not change, tokenizer or contents of the data are not those of the checkpoint.
+   MS_CORRUPT: the checkpoint is damaged; names the newest intact one.  MS_NOT_FOUND: there is none although the run
+   made steps.  Errors of ms_dataset_check_contents and ms_trainer_allocate. */
 ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
+/* The same from the checkpoint of a step; -1: the newest.  Later checkpoints are removed. */
+ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
 
 /* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of
    platform/signals.h, which are caught meanwhile, came: the step or the batch of a validation was finished, everything

@@ -1,8 +1,10 @@
 #include "train/run_folder.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/directory.h"
 #include "platform/file.h"
 
 static ms_status make_paths(const char *path, ms_run_folder *out) {
@@ -20,14 +22,34 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     return MS_OK;
 }
 
-static ms_status require_empty(const char *path) {
+static bool is_empty_directory(const char *path) {
     ms_listing names;
-    MS_TRY_NOTE(ms_listing_read(path, &names), "run folder %s", path);
-    size_t n = names.n;
+    if (ms_listing_read(path, &names) != MS_OK) return false;
+    bool is_empty = names.n == 0;
     ms_listing_finish(&names);
-    if (n == 0) return MS_OK;
+    return is_empty;
+}
+
+/* What a creation leaves that was killed before the folder had a config.yaml. */
+static bool is_left_over(const ms_run_folder *folder, const char *name) {
+    static const char begin[] = "config.yaml.", end[] = ".tmp";
+    size_t length = strlen(name);
+    if (strcmp(name, "lock") == 0) return true;
+    if (strcmp(name, "checkpoints") == 0) return is_empty_directory(folder->checkpoints);
+    if (strcmp(name, "plots") == 0) return is_empty_directory(folder->plots);
+    return strncmp(name, begin, sizeof begin - 1) == 0 && length >= sizeof begin + 2 &&
+           strcmp(name + length - (sizeof end - 1), end) == 0;
+}
+
+static ms_status require_new(const ms_run_folder *folder) {
+    ms_listing names;
+    MS_TRY_NOTE(ms_listing_read(folder->path, &names), "run folder %s", folder->path);
+    size_t n = names.n, n_left_over = 0;
+    for (size_t i = 0; i < n; i++) n_left_over += is_left_over(folder, names.names[i]);
+    ms_listing_finish(&names);
+    if (n_left_over == n) return MS_OK;
     return MS_FAIL(MS_INVALID, "run folder %s exists and holds %zu entr%s: resume it with --resume %s or name another",
-                   path, n, n == 1 ? "y" : "ies", path);
+                   folder->path, n, n == 1 ? "y" : "ies", folder->path);
 }
 
 static ms_status require_subfolders(const ms_run_folder *folder) {
@@ -37,15 +59,18 @@ static ms_status require_subfolders(const ms_run_folder *folder) {
 }
 
 ms_status ms_run_folder_check_new(const char *path) {
-    if (path[0] == '\0') return MS_FAIL(MS_INVALID, "the run folder's name is empty");
-    return ms_is_directory(path) ? require_empty(path) : MS_OK;
+    ms_run_folder folder;
+    ms_status status = make_paths(path, &folder);
+    if (status == MS_OK && ms_is_directory(path)) status = require_new(&folder);
+    ms_run_folder_close(&folder);
+    return status;
 }
 
 static ms_status create(const char *path, const char *config_text, ms_run_folder *out) {
     MS_TRY(make_paths(path, out));
     MS_TRY_NOTE(ms_directory_create(path), "run folder %s", path);
     MS_TRY_NOTE(ms_directory_lock(path, &out->lock), "run");
-    MS_TRY(require_empty(path));
+    MS_TRY(require_new(out));
     MS_TRY(require_subfolders(out));
     return ms_file_write(out->config, config_text, strlen(config_text));
 }
@@ -60,7 +85,8 @@ static ms_status open_existing(const char *path, ms_run_folder *out) {
     MS_TRY(make_paths(path, out));
     if (!ms_is_directory(path)) return MS_FAIL(MS_NOT_FOUND, "no run folder %s", path);
     if (!ms_file_exists(out->config))
-        return MS_FAIL(MS_NOT_FOUND, "%s is not a run folder: it has no config.yaml", path);
+        return MS_FAIL(MS_NOT_FOUND, "%s is not a run folder: it has no config.yaml%s", path,
+                       require_new(out) == MS_OK ? "; --run begins a run in it" : "");
     return MS_OK;
 }
 

@@ -26,7 +26,8 @@ typedef struct ms_run_folder {
     ms_directory_locked lock;
 } ms_run_folder;
 
-/* MS_INVALID: the name is empty, or it exists and is not empty.  MS_IO: a folder that cannot be read. */
+/* MS_INVALID: the name is empty, or it exists and holds anything but what ms_run_folder_create leaves when it is killed
+   before config.yaml is there (empty subfolders, a lock, temporary files).  MS_IO: a folder that cannot be read. */
 ms_status ms_run_folder_check_new(const char *path);
 
 /* Makes a new run folder with its parents, locks it, and only then looks whether it is empty; makes its subfolders and

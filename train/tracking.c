@@ -182,6 +182,10 @@ ms_status ms_tracking_drain(ms_tracking *tracking) {
     return ms_tracker_drain(tracking->tracker);
 }
 
+const ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking) {
+    return ms_tracker_mending(tracking->tracker);
+}
+
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 
 /* "n g w u g w u ...", numbers as hexadecimal floats: exact and independent of the locale's rounding. */

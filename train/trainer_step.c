@@ -116,6 +116,15 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_
     return MS_OK;
 }
 
+ms_status ms_trainer_next_rates(const ms_trainer *trainer, double *out_lr, double *out_adamw_lr) {
+    ms_optimizer_step step;
+    double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
+    MS_TRY(ms_optimizer_step_at(&trainer->optimizer, trainer->step, factor, &step));
+    *out_lr = step.matrices_lr;
+    *out_adamw_lr = step.others_lr;
+    return MS_OK;
+}
+
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss) {
     int32_t batch = trainer->options.batch_sequences;
     int64_t n_batches = (n_sequences + batch - 1) / batch;

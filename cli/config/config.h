@@ -106,6 +106,9 @@ ms_status ms_config_text(const ms_config *config, char **out_text);
 /* The keys that must not change when a run is resumed, "section.key=value" a line, but for the folder of the data.  The
    caller frees the text.  MS_OUT_OF_MEMORY. */
 ms_status ms_config_fixed_text(const ms_config *config, char **out_text);
+/* All keys, "section.key=value" a line, strings quoted so that each is one line.  The caller frees the text.
+   MS_OUT_OF_MEMORY. */
+ms_status ms_config_settings_text(const ms_config *config, char **out_text);
 /* Prints all keys with the values of `config`, what they accept and their docs, for --help-config. */
 void ms_config_print_help(const ms_config *config, FILE *stream);
 

@@ -203,6 +203,29 @@ ms_status ms_config_text(const ms_config *config, char **out_text) {
     return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its text");
 }
 
+ms_status ms_config_settings_text(const ms_config *config, char **out_text) {
+    size_t size;
+    int n_keys;
+    const ms_config_key *keys = ms_config_keys(&n_keys);
+    *out_text = NULL;
+    FILE *stream = open_memstream(out_text, &size);
+    if (!stream) return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its settings");
+    for (int i = 0; i < n_keys; i++) {
+        char value[MS_CONFIG_STRING_SIZE];
+        ms_config_value_text(config, &keys[i], value, sizeof value);
+        fprintf(stream, "%s=", keys[i].full_name);
+        if (keys[i].type == MS_CONFIG_STRING)
+            print_string(value, stream);
+        else
+            fputs(value, stream);
+        fputc('\n', stream);
+    }
+    if (fclose(stream) == 0) return MS_OK;
+    free(*out_text);
+    *out_text = NULL;
+    return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its settings");
+}
+
 void ms_config_print_help(const ms_config *config, FILE *stream) {
     int n_keys;
     const ms_config_key *keys = ms_config_keys(&n_keys);

@@ -10,6 +10,7 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
     MS_TRY(ms_config_check(config));
     MS_TRY(ms_config_text(config, &out->config_text));
     MS_TRY(ms_config_fixed_text(config, &out->fixed_text));
+    MS_TRY(ms_config_settings_text(config, &out->settings_text));
     out->options = (ms_run_options){
         .trainer = ms_trainer_options_from_config(config, 0),
         .n_steps = ms_config_steps(config),
@@ -31,6 +32,7 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
         .log_level = MS_LOG_INFO,
         .config_text = out->config_text,
         .fixed_text = out->fixed_text,
+        .settings_text = out->settings_text,
     };
     return MS_OK;
 }
@@ -38,5 +40,6 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
 void ms_run_config_finish(ms_run_config *run_config) {
     free(run_config->config_text);
     free(run_config->fixed_text);
-    run_config->config_text = run_config->fixed_text = NULL;
+    free(run_config->settings_text);
+    run_config->config_text = run_config->fixed_text = run_config->settings_text = NULL;
 }

@@ -6,8 +6,8 @@
 #include "train/run.h"
 
 typedef struct ms_run_config {
-    ms_run_options options;         /* borrow the configuration's strings, and the texts below */
-    char *config_text, *fixed_text; /* owned */
+    ms_run_options options;                         /* borrow the configuration's strings, and the texts below */
+    char *config_text, *fixed_text, *settings_text; /* owned */
 } ms_run_config;
 
 /* Checks the configuration (errors of ms_config_check), which must live as long as `out`.  The caller finishes `out`,

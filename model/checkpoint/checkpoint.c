@@ -182,7 +182,7 @@ ms_status ms_checkpoint_latest(const char *checkpoints, int64_t *out_step) {
     status = check_newest(path, newest);
     if (status != MS_OK) status = damaged(status, path);
     free(path);
-    if (status == MS_OK) *out_step = newest;
+    *out_step = newest;
     return status;
 }
 
@@ -273,24 +273,70 @@ static int compare_steps(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
+/* The steps of all finished checkpoints, ascending, malloc'ed; n 0 for a missing folder.  names: all that is there. */
+static ms_status list_steps(const char *checkpoints, ms_listing *names, int64_t **out_steps, size_t *out_n) {
+    *names = (ms_listing){0};
+    *out_steps = NULL;
+    *out_n = 0;
+    ms_status status = ms_listing_read(checkpoints, names);
+    if (status == MS_NOT_FOUND) return MS_OK;
+    MS_TRY(status);
+    int64_t *steps = calloc(names->n + 1, sizeof *steps);
+    if (!steps) {
+        ms_listing_finish(names);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the names in %s", checkpoints);
+    }
+    for (size_t i = 0; i < names->n; i++)
+        if (parse_step(names->names[i], "", &steps[*out_n])) (*out_n)++;
+    qsort(steps, *out_n, sizeof *steps, compare_steps);
+    *out_steps = steps;
+    return MS_OK;
+}
+
 ms_status ms_checkpoint_prune(const char *checkpoints, int keep) {
     if (keep < 1) return MS_FAIL(MS_INVALID, "checkpoints to keep: %d is below 1", keep);
     ms_listing names;
-    ms_status status = ms_listing_read(checkpoints, &names);
-    if (status == MS_NOT_FOUND) return MS_OK;
-    MS_TRY(status);
-    int64_t *steps = calloc(names.n + 1, sizeof *steps);
-    size_t n_steps = 0;
-    if (!steps) {
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu checkpoints", names.n);
-    } else {
-        for (size_t i = 0; i < names.n; i++)
-            if (parse_step(names.names[i], "", &steps[n_steps])) n_steps++;
-        qsort(steps, n_steps, sizeof *steps, compare_steps);
-        status = remove_leftovers(checkpoints, &names);
-    }
+    int64_t *steps;
+    size_t n_steps;
+    MS_TRY(list_steps(checkpoints, &names, &steps, &n_steps));
+    ms_status status = remove_leftovers(checkpoints, &names);
     for (size_t i = 0; status == MS_OK && i + (size_t)keep < n_steps; i++) status = remove_step(checkpoints, steps[i]);
     free(steps);
     ms_listing_finish(&names);
     return status;
+}
+
+ms_status ms_checkpoint_remove_later(const char *checkpoints, int64_t step, int *out_n) {
+    ms_listing names;
+    int64_t *steps;
+    size_t n_steps;
+    *out_n = 0;
+    MS_TRY(list_steps(checkpoints, &names, &steps, &n_steps));
+    ms_status status = MS_OK;
+    for (size_t i = n_steps; status == MS_OK && i > 0 && steps[i - 1] > step; i--) {
+        status = remove_step(checkpoints, steps[i - 1]);
+        *out_n += status == MS_OK;
+    }
+    free(steps);
+    ms_listing_finish(&names);
+    return status;
+}
+
+ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, int64_t *out_step) {
+    ms_listing names;
+    int64_t *steps;
+    size_t n_steps;
+    *out_step = -1;
+    MS_TRY(list_steps(checkpoints, &names, &steps, &n_steps));
+    for (size_t i = n_steps; *out_step < 0 && i > 0; i--) {
+        ms_checkpoint *checkpoint = NULL;
+        if (steps[i - 1] < before && ms_checkpoint_open(checkpoints, steps[i - 1], &checkpoint) == MS_OK)
+            *out_step = steps[i - 1];
+        ms_checkpoint_close(checkpoint);
+    }
+    free(steps);
+    ms_listing_finish(&names);
+    return *out_step >= 0
+               ? MS_OK
+               : MS_FAIL(MS_NOT_FOUND, "%s: no intact checkpoint before step %lld", checkpoints, (long long)before);
 }

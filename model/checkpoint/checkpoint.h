@@ -30,9 +30,9 @@ ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info 
                               size_t n_model, const ms_safetensor *optimizer, size_t n_optimizer);
 
 /* The step of the newest checkpoint.  Unfinished ones (.tmp) are ignored; none is skipped: if the newest one has an
-   unreadable state or a file that is missing or of the wrong size, that is the error, and the user may name an older
-   step. MS_NOT_FOUND: there is none; MS_CORRUPT names what is damaged; MS_MISMATCH: another version of the format;
-   MS_IO. */
+   unreadable state or a file that is missing or of the wrong size, that is the error, with *out_step its step, and the
+   user may name an older one (ms_checkpoint_newest_intact). MS_NOT_FOUND: there is none; MS_CORRUPT names what is
+   damaged; MS_MISMATCH: another version of the format; MS_IO. */
 ms_status ms_checkpoint_latest(const char *checkpoints, int64_t *out_step);
 
 typedef struct ms_checkpoint ms_checkpoint; /* an open one */
@@ -50,6 +50,14 @@ const ms_safetensors *ms_checkpoint_optimizer(const ms_checkpoint *checkpoint);
 /* The entry of a key and kind.  Borrowed.  MS_NOT_FOUND; MS_MISMATCH: it is of another kind. */
 ms_status ms_checkpoint_find(const ms_checkpoint *checkpoint, const char *key, ms_checkpoint_kind kind,
                              const ms_checkpoint_entry **out);
+
+/* The newest checkpoint before the step `before` that ms_checkpoint_open opens: reads each until one is whole.
+   MS_NOT_FOUND: none is; MS_IO, MS_OUT_OF_MEMORY. */
+ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, int64_t *out_step);
+
+/* Removes the checkpoints of steps after `step`, newest first, each as ms_checkpoint_prune does; *out_n: how many.
+   MS_IO. */
+ms_status ms_checkpoint_remove_later(const char *checkpoints, int64_t step, int *out_n);
 
 /* Removes all but the newest `keep` (>= 1) checkpoints, oldest first, and leftovers of unfinished ones.  Each is
    renamed to .tmp first, so that a crash leaves no half of one.  A missing folder is fine.  MS_INVALID, MS_IO. */

@@ -83,17 +83,56 @@ START_TEST(missing_file_is_created) {
 }
 END_TEST
 
-START_TEST(corrupt_lines_are_named) {
+START_TEST(corrupt_lines_are_dropped_and_counted) {
     ms_run_log *log;
     const char *bad[] = {"{\"step\":1}\nnonsense\n{\"step\":3}\n", "{\"step\":1}\n{\"loss\":1}\n", "{\"step\":1}\n\n",
                          "{\"step\":1}\n{\"step\":1.5}\n", "{\"step\":1}\n[1]\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put(bad[i]);
-        ck_assert_int_eq(ms_run_log_open(path, 5, &log), MS_CORRUPT);
-        ck_assert_ptr_null(log);
-        ck_assert_ptr_nonnull(strstr(ms_status_message(), "metrics.jsonl line 2"));
-        expect(bad[i]);
+        ck_assert_int_eq(ms_run_log_open(path, 5, &log), MS_OK);
+        const ms_run_log_mending *mending = ms_run_log_get_mending(log);
+        ck_assert_int_eq(mending->n_bad, 1);
+        ck_assert_int_eq(mending->first_bad_line, 2);
+        ck_assert_int_eq(mending->n_missing_steps, i == 0 ? 3 : 4);
+        ck_assert_int_eq(mending->first_missing_step, 2);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+        expect(i == 0 ? "{\"step\":1}\n{\"step\":3}\n" : "{\"step\":1}\n");
     }
+}
+END_TEST
+
+START_TEST(missing_steps_are_counted) {
+    static const struct {
+        const char *text;
+        int64_t n_missing, first;
+    } cases[] = {{"", 4, 1},
+                 {"{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":3}\n{\"step\":4}\n", 0, 0},
+                 {"{\"step\":2}\n{\"step\":4}\n{\"step\":5}\n", 2, 1},
+                 {"{\"step\":1}\n{\"step\":2}\n", 2, 3}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ms_run_log *log;
+        put(cases[i].text);
+        ck_assert_int_eq(ms_run_log_open(path, 4, &log), MS_OK);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing_steps, cases[i].n_missing);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->first_missing_step, cases[i].first);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->n_bad, 0);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    }
+}
+END_TEST
+
+START_TEST(lines_are_found) {
+    put("{\"step\":1}\nrubbish\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3}\n{\"step\":9");
+    bool found;
+    int64_t last;
+    ck_assert_int_eq(ms_run_log_find(path, 2, "validation_loss", &found), MS_OK);
+    ck_assert(found);
+    ck_assert_int_eq(ms_run_log_find(path, 3, "validation_loss", &found), MS_OK);
+    ck_assert(!found);
+    ck_assert_int_eq(ms_run_log_last_step(path, &last), MS_OK);
+    ck_assert_int_eq(last, 3);
+    ck_assert_int_eq(ms_run_log_last_step("/nonexistent/x.jsonl", &last), MS_OK);
+    ck_assert_int_eq(last, -1);
 }
 END_TEST
 
@@ -135,7 +174,9 @@ int main(void) {
     tcase_add_test(tests, resumes_after_step);
     tcase_add_test(tests, every_cut_resumes);
     tcase_add_test(tests, missing_file_is_created);
-    tcase_add_test(tests, corrupt_lines_are_named);
+    tcase_add_test(tests, corrupt_lines_are_dropped_and_counted);
+    tcase_add_test(tests, missing_steps_are_counted);
+    tcase_add_test(tests, lines_are_found);
     tcase_add_test(tests, refusals);
     tcase_add_test(tests, full_disk);
     Suite *suite = suite_create("tracker/run_log");

@@ -68,8 +68,7 @@ START_TEST(a_flipped_token_is_found) {
     data_check_error(ms_run_create(run, data_path("other")), MS_CORRUPT, "changed since it was prepared");
     ck_assert(!ms_file_exists(data_path("other")));
     ms_run_close(run);
-    /* Without a sidecar there is nothing to compare a new run's data with, but a resumed one's with the checkpoint's.
-     */
+    /* Without a sidecar a new run has nothing to compare its data with, a resumed one has the checkpoint's identity. */
     ck_assert_int_eq(unlink(data_path("data/dataset.json")), 0);
     longer.trainer.model.vocabulary = 257;
     data_check_error(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
@@ -103,6 +102,181 @@ START_TEST(a_shard_that_is_cut_in_mid_run) {
 }
 END_TEST
 
+/* ---- folders that were killed early ---- */
+
+START_TEST(a_run_without_a_checkpoint_starts_from_its_configuration) {
+    ms_run_options options = runs_small(4);
+    ms_run *whole = runs_new(device, &options, "whole"), *run;
+    /* Killed after the folder was made, with a checkpoint half written and a line of the first validation. */
+    ms_must(ms_run_open(device, &options, &run));
+    ms_must(ms_run_create(run, data_path("run")));
+    ms_run_close(run);
+    ms_must(ms_directory_create(data_path("run/checkpoints/step_00000000.tmp")));
+    data_write_text("run/metrics.jsonl", "{\"step\":0,\"validation_loss\":1}\n");
+    run = runs_resume(device, &options, "run");
+    ck_assert_str_eq(run->weights_sha256, whole->weights_sha256);
+    ck_assert_int_eq(runs_count(run->folder.metrics, "\n"), runs_count(whole->folder.metrics, "\n"));
+    ck_assert_int_eq(runs_count(run->folder.log, "no checkpoint yet"), 1);
+    ms_run_close(run);
+    /* A run that made steps has had one: it is not begun again over its metrics. */
+    ms_must(ms_directory_remove(data_path("run/checkpoints")));
+    data_check_error(try_to_resume(&options, "run"), MS_NOT_FOUND, "there is no checkpoint");
+    ck_assert_int_eq(runs_count(data_path("run/metrics.jsonl"), "\n"), 4);
+    ms_run_close(whole);
+}
+END_TEST
+
+/* ---- what is changed ---- */
+
+static ms_run_options coloured(int64_t n_steps, const char *settings) {
+    ms_run_options options = runs_small(n_steps);
+    options.config_text = settings; /* in whatever form: here the same */
+    options.settings_text = settings;
+    return options;
+}
+
+static const char *file_text(const char *path) {
+    static char *text;
+    size_t size;
+    free(text);
+    ms_must(ms_file_read(path, &text, &size));
+    return text;
+}
+
+START_TEST(what_is_changed_at_a_resumption_stays) {
+    ms_run_options red = coloured(2, "colour=red\nrate=0.1\n"), blue = coloured(4, "colour=blue\nrate=0.1\n");
+    ms_run_close(runs_new(device, &red, "run"));
+    const char *config = data_path("run/config.yaml"), *log = data_path("run/run.log");
+    ck_assert_ptr_null(strstr(file_text(config), "step"));
+    /* Killed before it saved anything: it is the run's all the same. */
+    ms_run_close(runs_reopen(device, &blue, "run"));
+    ck_assert_ptr_nonnull(strstr(file_text(config), "colour=blue\n"));
+    ck_assert_ptr_nonnull(strstr(file_text(config), "# step 2: colour red -> blue\n"));
+    ck_assert_int_eq(runs_count(log, "step 2: colour red -> blue"), 1);
+    ms_run_close(runs_resume(device, &blue, "run"));
+    /* The next change comes after it, in the file and in the checkpoint. */
+    blue = coloured(6, "colour=blue\nrate=0.5\n");
+    ms_run *run = runs_resume(device, &blue, "run");
+    ck_assert_str_eq(run->history, "step 2: colour red -> blue\nstep 4: rate 0.1 -> 0.5\n");
+    ck_assert_ptr_nonnull(strstr(file_text(config), "# step 2: colour red -> blue\n# step 4: rate 0.1 -> 0.5\n"));
+    ms_run_close(run);
+    ms_checkpoint *checkpoint;
+    const ms_checkpoint_entry *entry;
+    ms_must(ms_checkpoint_open(data_path("run/checkpoints"), 6, &checkpoint));
+    ms_must(ms_checkpoint_find(checkpoint, "history", MS_CHECKPOINT_TEXT, &entry));
+    ck_assert_ptr_nonnull(strstr(entry->text, "step 4: rate 0.1 -> 0.5"));
+    ms_checkpoint_close(checkpoint);
+    /* Nothing changed, nothing said, nothing written. */
+    char before[512];
+    snprintf(before, sizeof before, "%s", file_text(config));
+    ms_run_close(runs_resume(device, &blue, "run"));
+    ck_assert_str_eq(file_text(config), before);
+    ck_assert_int_eq(runs_count(log, "changed"), 3); /* blue twice: it was killed */
+}
+END_TEST
+
+START_TEST(a_configuration_changed_by_hand_is_said) {
+    ms_run_options red = coloured(2, "colour=red\n"), blue = coloured(2, "colour=blue\n");
+    ms_run_close(runs_new(device, &red, "run"));
+    const char *config = data_path("run/config.yaml"), *log = data_path("run/run.log");
+    char *text = strdup(file_text(config));
+    memcpy(strstr(text, "red"), "blu", 3);
+    ms_must(ms_file_write(config, text, strlen(text)));
+    free(text);
+    ms_run_close(runs_resume(device, &blue, "run"));
+    ck_assert_int_eq(runs_count(log, "config.yaml was changed since muonscope wrote it"), 1);
+    ck_assert_int_eq(runs_count(log, "step 2: colour red -> blue"), 1);
+    ms_run_close(runs_resume(device, &blue, "run"));
+    ck_assert_int_eq(runs_count(log, "was changed since"), 1); /* it has a new hash */
+    /* What may not change is named, as it differs from the checkpoint. */
+    blue.fixed_text = blue.settings_text = "colour=green\n";
+    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> green");
+}
+END_TEST
+
+START_TEST(a_rate_that_jumps_is_said) {
+    ms_run_options options = runs_small(4);
+    options.trainer.schedule.kind = MS_SCHEDULE_COSINE;
+    ms_run_close(runs_new(device, &options, "run"));
+    options.n_steps = 8; /* the rate was to be 0 from here on */
+    ms_run *run = runs_resume(device, &options, "run");
+    ck_assert_int_eq(runs_count(run->folder.log, "the learning rate jumps: step 5 takes 0.0"), 1);
+    ms_run_close(run);
+    options.n_steps = 8;
+    run = runs_resume(device, &options, "run");
+    ck_assert_int_eq(runs_count(run->folder.log, "jumps"), 1);
+    ms_run_close(run);
+}
+END_TEST
+
+/* ---- damage ---- */
+
+START_TEST(logs_are_mended_with_a_warning) {
+    ms_run_options options = runs_small(6), longer = runs_small(8);
+    ms_run_close(runs_new(device, &options, "run"));
+    char *text = strdup(file_text(data_path("run/metrics.jsonl")));
+    char *third = strstr(text, "{\"step\":3,"), *fourth = strstr(text, "{\"step\":4,");
+    third[0] = '?';
+    size_t kept = (size_t)(fourth - text);
+    char *fifth = strstr(text, "{\"step\":5,");
+    memmove(text + kept, fifth, strlen(fifth) + 1); /* step 4 is gone, step 3 is rubbish */
+    ms_must(ms_file_write(data_path("run/metrics.jsonl"), text, strlen(text)));
+    free(text);
+    ms_run *run = runs_resume(device, &longer, "run");
+    const char *log = run->folder.log;
+    ck_assert_int_eq(
+        runs_count(log, "metrics.jsonl: dropped 1 lines that are no JSON object with a step (the first: line 3)"), 1);
+    ck_assert_int_eq(
+        runs_count(log, "metrics.jsonl: 2 of the 6 steps up to the checkpoint have no line (the first: step 3)"), 1);
+    ck_assert_int_eq(runs_count(log, "spectra.jsonl"), 0);
+    ck_assert_int_eq(runs_count(run->folder.metrics, "\"loss\""), 6);
+    ms_run_close(run);
+}
+END_TEST
+
+static void damage(const char *path, long at) {
+    FILE *file = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fseek(file, at, SEEK_SET), 0);
+    fputc('x', file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
+    ms_run_options options = runs_small(8);
+    options.checkpoint_every = 2;
+    ms_run *whole = runs_new(device, &options, "run"), *run;
+    char weights[65], expected[256];
+    snprintf(weights, sizeof weights, "%s", whole->weights_sha256);
+    ms_run_close(whole);
+    damage(data_path("run/checkpoints/step_00000008/model.safetensors"), 3000); /* its hash tells */
+    damage(data_path("run/checkpoints/step_00000006/state.json"), 30);
+    ck_assert_int_eq(truncate(data_path("run/checkpoints/step_00000004/optimizer.safetensors"), 100), 0);
+    snprintf(expected, sizeof expected, "the newest intact one is of step 2: --resume %s --step 2", data_path("run"));
+    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected);
+    ms_must(ms_directory_remove(data_path("run/checkpoints/step_00000008")));
+    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected); /* found by its state alone */
+    ms_run_folder folder;
+    ms_must(ms_run_folder_resume(data_path("run"), &folder));
+    ms_must(ms_run_open(device, &options, &run));
+    ms_must(ms_run_resume_at(run, &folder, 2));
+    ck_assert(!ms_file_exists(data_path("run/checkpoints/step_00000004")));
+    ck_assert(!ms_file_exists(data_path("run/checkpoints/step_00000006")));
+    ck_assert_int_eq(runs_count(run->folder.log, "removed 2 checkpoints of steps after 2"), 1);
+    ms_must(ms_run_train(run));
+    ck_assert_str_eq(run->weights_sha256, weights);
+    ck_assert_int_eq(runs_count(run->folder.metrics, "\"loss\""), 8);
+    ms_run_close(run);
+    damage(data_path("run/checkpoints/step_00000008/model.safetensors"), 3000);
+    for (int step = 0; step < 8; step += 2) {
+        char path[64];
+        snprintf(path, sizeof path, "run/checkpoints/step_%08d", step);
+        ms_must(ms_directory_remove(data_path(path)));
+    }
+    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, "no older checkpoint is intact");
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("resume");
     TCase *tests = tcase_create("resume");
@@ -111,6 +285,12 @@ int main(void) {
     tcase_add_test(tests, a_flipped_token_is_found);
     tcase_add_test(tests, other_shards_of_the_same_tokenizer_are_found);
     tcase_add_test(tests, a_shard_that_is_cut_in_mid_run);
+    tcase_add_test(tests, a_run_without_a_checkpoint_starts_from_its_configuration);
+    tcase_add_test(tests, what_is_changed_at_a_resumption_stays);
+    tcase_add_test(tests, a_configuration_changed_by_hand_is_said);
+    tcase_add_test(tests, a_rate_that_jumps_is_said);
+    tcase_add_test(tests, logs_are_mended_with_a_warning);
+    tcase_add_test(tests, the_newest_intact_checkpoint_is_named_and_taken);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

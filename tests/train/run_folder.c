@@ -64,6 +64,29 @@ START_TEST(an_empty_folder_may_be_used) {
 }
 END_TEST
 
+/* A creation that was killed leaves a folder that can be used again, as long as nothing was put into it. */
+START_TEST(what_a_killed_creation_leaves_is_no_run) {
+    static const char *const left[] = {"killed/lock", "killed/config.yaml.0123456789abcdef.tmp",
+                                       "killed/config.yaml.tmp"};
+    ms_run_folder folder;
+    ck_assert_int_eq(ms_directory_create(below("killed/checkpoints")), MS_OK);
+    ck_assert_int_eq(ms_directory_create(below("killed/plots")), MS_OK);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        ck_assert_int_eq(ms_file_write(below(left[i]), "", 0), MS_OK);
+    ck_assert_int_eq(ms_run_folder_check_new(below("killed")), MS_OK);
+    expect(ms_run_folder_resume(below("killed"), &folder), MS_NOT_FOUND, "--run begins a run in it");
+    static const char *const wanted[] = {"killed/checkpoints/x", "killed/plots/x", "killed/config.yaml",
+                                         "killed/notes"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        ck_assert_int_eq(ms_file_write(below(wanted[i]), "", 0), MS_OK);
+        expect(ms_run_folder_check_new(below("killed")), MS_INVALID, "exists and holds");
+        ck_assert_int_eq(unlink(below(wanted[i])), 0);
+    }
+    ck_assert_msg(ms_run_folder_create(below("killed"), config_text, &folder) == MS_OK, "%s", ms_status_message());
+    ms_run_folder_close(&folder);
+}
+END_TEST
+
 START_TEST(what_is_no_run_is_refused) {
     ms_run_folder folder;
     expect(ms_run_folder_resume(below("none"), &folder), MS_NOT_FOUND, "no run folder");
@@ -178,6 +201,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, make_base, remove_base);
     tcase_add_test(tests, a_run_is_made_and_resumed);
     tcase_add_test(tests, an_empty_folder_may_be_used);
+    tcase_add_test(tests, what_a_killed_creation_leaves_is_no_run);
     tcase_add_test(tests, what_is_no_run_is_refused);
     tcase_add_test(tests, one_process_writes_a_run);
     tcase_add_test(tests, an_unwritable_place_is_named);

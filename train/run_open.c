@@ -1,4 +1,4 @@
-/* Opening, starting, resuming and closing a run. */
+/* Opening, starting and closing a run. */
 #include "train/run.h"
 
 #include <math.h>
@@ -9,6 +9,8 @@
 #include "platform/file.h"
 #include "platform/sha256.h"
 #include "train/peak.h"
+#include "train/run_impl.h"
+#include "train/settings.h"
 
 /* ---- open and close ---- */
 
@@ -95,6 +97,7 @@ void ms_run_close(ms_run *run) {
     ms_dataset_close(run->validation);
     ms_tokenizer_close(run->tokenizer);
     if (run->has_folder) ms_run_folder_close(&run->folder);
+    free(run->history);
     ms_logger_destroy(run->logger);
     free(run);
 }
@@ -108,9 +111,7 @@ static void measure_peak(ms_run *run) {
     if (status != MS_OK) snprintf(run->peak_note, sizeof run->peak_note, "%.190s", ms_status_message());
 }
 
-/* Whole, before the first step: the data of a run is what it was prepared as, and what the checkpoint was trained on.
- */
-static ms_status check_data(ms_run *run) {
+ms_status ms_run_check_data(ms_run *run) {
     enum { WORTH_A_WORD = 1 << 30 };
     const double mib = 1048576;
     ms_dataset_contents train, validation = {0};
@@ -131,7 +132,7 @@ static ms_status check_data(ms_run *run) {
     return MS_OK;
 }
 
-static ms_status allocate(ms_run *run) {
+ms_status ms_run_allocate(ms_run *run) {
     if (run->options.log_every > 0) measure_peak(run);
     return ms_trainer_allocate(run->trainer);
 }
@@ -148,12 +149,30 @@ static void warn_of_repeated_validation(ms_run *run) {
                         (long long)n, (long long)wanted, (long long)batch, (long long)there);
 }
 
-static ms_status open_logs(ms_run *run) {
-    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
+static void warn_of_bad_lines(ms_run *run, const char *path, const ms_run_log_mending *mending) {
+    if (mending->n_bad > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: dropped %lld lines that are no JSON object with a step (the first: line %lld)", path,
+                        (long long)mending->n_bad, (long long)mending->first_bad_line);
+}
+
+static void warn_of_mended_logs(ms_run *run) {
+    const ms_run_log_mending *metrics = ms_run_log_get_mending(run->metrics);
+    warn_of_bad_lines(run, run->folder.metrics, metrics);
+    if (metrics->n_missing_steps > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: %lld of the %lld steps up to the checkpoint have no line (the first: step %lld)",
+                        run->folder.metrics, (long long)metrics->n_missing_steps, (long long)run->resumed_step,
+                        (long long)metrics->first_missing_step);
+    if (run->tracking) warn_of_bad_lines(run, run->folder.spectra, ms_tracking_mending(run->tracking));
+}
+
+ms_status ms_run_open_logs(ms_run *run) {
     if (run->options.tracker_every > 0)
         MS_TRY(ms_tracking_open(run->trainer, &run->options.tracking, run->folder.spectra, run->resumed_step,
                                 &run->tracking));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, &run->metrics));
+    warn_of_mended_logs(run);
     char device[400];
     ms_run_device(run, device, sizeof device);
     ms_logger_file_only(run->logger, "device: %s", device);
@@ -174,72 +193,22 @@ static ms_status keep_tokenizer(ms_run *run) {
     return status;
 }
 
-ms_status ms_run_create(ms_run *run, const char *path) {
-    MS_TRY(ms_run_folder_check_new(path));
-    MS_TRY(check_data(run));
-    MS_TRY(allocate(run));
-    MS_TRY(ms_run_folder_create(path, run->options.config_text ? run->options.config_text : "", &run->folder));
-    run->has_folder = true;
+ms_status ms_run_begin(ms_run *run) {
     MS_TRY(keep_tokenizer(run));
     MS_TRY(ms_trainer_initialise(run->trainer));
-    return open_logs(run);
+    return ms_run_open_logs(run);
 }
 
-/* ---- resume ---- */
-
-/* An older program's checkpoint does not say what it was trained on. */
-static ms_status check_identity(const ms_run *run, const ms_checkpoint *checkpoint, const char *key,
-                                const char *found) {
-    const ms_checkpoint_entry *entry;
-    if (!found[0]) return MS_OK;
-    ms_status status = ms_checkpoint_find(checkpoint, key, MS_CHECKPOINT_TEXT, &entry);
-    if (status == MS_NOT_FOUND) return MS_OK;
+ms_status ms_run_create(ms_run *run, const char *path) {
+    MS_TRY(ms_run_folder_check_new(path));
+    MS_TRY(ms_run_check_data(run));
+    MS_TRY(ms_run_allocate(run));
+    char *text;
+    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", "", &text));
+    ms_status status = ms_run_folder_create(path, text, &run->folder);
+    free(text);
     MS_TRY(status);
-    if (strcmp(entry->text, found) == 0) return MS_OK;
-    return MS_FAIL(MS_MISMATCH, "%s: the shards in %s are others than the run's: %s is %.12s..., was %.12s...",
-                   run->folder.path, run->options.data, key, found, entry->text);
-}
-
-static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkpoint) {
-    const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);
-    if (strcmp(info->config_hash, run->config_hash) != 0)
-        return MS_FAIL(MS_MISMATCH, "%s: the checkpoint of step %lld belongs to another configuration",
-                       run->folder.path, (long long)info->step);
-    MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
-    MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
-    if (!run->tokenizer) return MS_OK;
-    const ms_checkpoint_entry *entry;
-    MS_TRY(ms_checkpoint_find(checkpoint, "tokenizer_sha256", MS_CHECKPOINT_TEXT, &entry));
-    if (strcmp(entry->text, ms_tokenizer_sha256(run->tokenizer)) != 0)
-        return MS_FAIL(MS_MISMATCH, "%s: trained with tokenizer %.12s..., the data in %s has %.12s...",
-                       run->folder.path, entry->text, run->options.data, ms_tokenizer_sha256(run->tokenizer));
-    return MS_OK;
-}
-
-static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
-    MS_TRY(check_data(run));
-    MS_TRY(check_checkpoint(run, checkpoint));
-    MS_TRY(allocate(run));
-    MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));
-    run->resumed_step = run->saved_step = run->trainer->step;
-    MS_TRY(open_logs(run));
-    if (!run->tracking) return MS_OK;
-    const ms_checkpoint_entry *entry;
-    ms_status status = ms_checkpoint_find(checkpoint, "tracker_norms", MS_CHECKPOINT_TEXT, &entry);
-    if (status == MS_NOT_FOUND) return MS_OK; /* tracking was off until now */
-    MS_TRY(status);
-    return ms_tracking_restore(run->tracking, entry->text);
-}
-
-ms_status ms_run_resume(ms_run *run, ms_run_folder *folder) {
-    int64_t step;
-    ms_checkpoint *checkpoint;
-    run->folder = *folder;
     run->has_folder = true;
-    *folder = MS_RUN_FOLDER_CLOSED;
-    MS_TRY_NOTE(ms_checkpoint_latest(run->folder.checkpoints, &step), "cannot resume %s", run->folder.path);
-    MS_TRY_NOTE(ms_checkpoint_open(run->folder.checkpoints, step, &checkpoint), "cannot resume %s", run->folder.path);
-    ms_status status = restore(run, checkpoint);
-    ms_checkpoint_close(checkpoint);
-    return status;
+    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
+    return ms_run_begin(run);
 }

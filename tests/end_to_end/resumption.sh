@@ -1,0 +1,61 @@
+#!/bin/sh
+# One command line that begins a run or goes on with it; what a resumption changes; going back to an older checkpoint.
+. "$(dirname "$0")/support.sh"
+
+# The same line begins the run, also in a folder whose creation was killed, and finds it finished the second time.
+mkdir -p one/checkpoints one/plots
+one="train --preset micro --numerics exact --threads 1 --steps 20 --run one --resume one"
+must program $one
+hashes >first.hashes
+must program $one
+hashes >second.hashes
+cmp first.hashes second.hashes || fail "the second time ends with other hashes"
+# Killed before the first checkpoint, which is all but the configuration.
+rm -r one/checkpoints one/metrics.jsonl one/spectra.jsonl one/run.log
+must program $one
+grep -q "one has no checkpoint yet: it starts from its config.yaml" err || fail "did not say that it starts anew: $(cat err)"
+hashes >second.hashes
+cmp first.hashes second.hashes || fail "a run begun again ends with other hashes"
+refuse 2 "the same name to both" "$muonscope" train --run one --resume two
+refuse 1 "exists and holds" "$muonscope" train --preset micro --run one
+refuse 1 "no run folder none" "$muonscope" train --resume none
+refuse 2 "step names a checkpoint" "$muonscope" train --preset micro --run none --step 3
+# Metrics of a run that made steps are not begun again over.
+cp -r one lost
+rm -r lost/checkpoints
+refuse 1 "lost/metrics\.jsonl has step 20, but there is no checkpoint" "$muonscope" train --resume lost
+
+# What is changed at a resumption is the run's, though nothing was saved before it was killed.
+micro_options="--threads 1 --steps 20 --checkpoint.every 10"
+must micro --run changed $micro_options
+must micro --run straight $micro_options
+"$muonscope" train --resume changed --steps 100000 --muon.lr 0.1 --checkpoint.every 0 >out 2>err &
+process=$!
+until grep -q '"step":30,' changed/metrics.jsonl; do sleep 0.02; done
+kill -KILL "$process"
+wait "$process" || true
+grep -qx '# step 20: muon.lr 0.024 -> 0.1' changed/config.yaml || fail "config.yaml does not tell the change"
+must resume changed --steps 40
+hashes >changed.hashes
+must resume straight --steps 40 --muon.lr 0.1
+hashes >straight.hashes
+cmp straight.hashes changed.hashes || fail "the change was lost when the run was killed"
+grep -q 'step 20: muon.lr 0.024 -> 0.1' changed/run.log || fail "run.log does not tell the change"
+
+# A configuration that was changed by hand is said.
+sed -i 's/^  lr: 0.1$/  lr: 0.2/' changed/config.yaml
+must resume changed --steps 41
+grep -q 'changed/config.yaml was changed since muonscope wrote it' err || fail "not said: $(cat err)"
+grep -q 'step 40: muon.lr 0.1 -> 0.2' err || fail "not said which key: $(cat err)"
+
+# A damaged newest checkpoint: the message has the command that goes on from an older one.
+must resume straight --steps 60 --checkpoint.keep 3
+hashes >straight.hashes
+printf x | dd of=straight/checkpoints/step_00000060/model.safetensors bs=1 seek=5000 conv=notrunc status=none
+refuse 1 "intact one is of step 50: --resume straight --step 50$" "$muonscope" train --resume straight
+must resume straight --step 50
+hashes >again.hashes
+cmp straight.hashes again.hashes || fail "from step 50 it ends with other hashes"
+grep -q 'removed 1 checkpoints of steps after 50' err || fail "did not say what was removed: $(cat err)"
+refuse 1 "no checkpoint of step 7" "$muonscope" train --resume straight --step 7
+cat again.hashes

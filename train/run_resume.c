@@ -1,0 +1,187 @@
+/* Going on with a run: from which checkpoint, with which settings, and what is said of it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/file.h"
+#include "train/run_impl.h"
+#include "train/settings.h"
+
+/* ---- does it belong together? ---- */
+
+/* The text of an entry; `otherwise` where the checkpoint, of an older program, has none. */
+static ms_status find_text(const ms_checkpoint *checkpoint, const char *key, const char *otherwise, const char **out) {
+    const ms_checkpoint_entry *entry;
+    *out = otherwise;
+    ms_status status = ms_checkpoint_find(checkpoint, key, MS_CHECKPOINT_TEXT, &entry);
+    if (status == MS_NOT_FOUND) return MS_OK;
+    MS_TRY(status);
+    *out = entry->text;
+    return MS_OK;
+}
+
+static ms_status check_identity(const ms_run *run, const ms_checkpoint *checkpoint, const char *key,
+                                const char *found) {
+    const char *saved;
+    MS_TRY(find_text(checkpoint, key, found, &saved));
+    if (!found[0] || strcmp(saved, found) == 0) return MS_OK;
+    return MS_FAIL(MS_MISMATCH, "%s: the shards in %s are others than the run's: %s is %.12s..., was %.12s...",
+                   run->folder.path, run->options.data, key, found, saved);
+}
+
+static const char *settings_of(const ms_run *run) {
+    return run->options.settings_text ? run->options.settings_text : "";
+}
+
+/* The run's history up to the checkpoint, and what is changed at it now. */
+static ms_status read_history(ms_run *run, const ms_checkpoint *checkpoint, size_t *out_n_old) {
+    const char *history, *before;
+    MS_TRY(find_text(checkpoint, "history", "", &history));
+    MS_TRY(find_text(checkpoint, "settings", "", &before));
+    *out_n_old = strlen(history);
+    return ms_settings_add_changes(history, ms_checkpoint_get_info(checkpoint)->step, before, settings_of(run),
+                                   &run->history);
+}
+
+static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkpoint, const char *changes) {
+    const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);
+    if (strcmp(info->config_hash, run->config_hash) != 0)
+        return MS_FAIL(MS_MISMATCH, "%s: the checkpoint of step %lld belongs to another configuration%s%.*s",
+                       run->folder.path, (long long)info->step, *changes ? ": " : "", (int)strcspn(changes, "\n"),
+                       changes);
+    MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
+    MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
+    if (!run->tokenizer) return MS_OK;
+    const ms_checkpoint_entry *entry;
+    MS_TRY(ms_checkpoint_find(checkpoint, "tokenizer_sha256", MS_CHECKPOINT_TEXT, &entry));
+    if (strcmp(entry->text, ms_tokenizer_sha256(run->tokenizer)) != 0)
+        return MS_FAIL(MS_MISMATCH, "%s: trained with tokenizer %.12s..., the data in %s has %.12s...",
+                       run->folder.path, entry->text, run->options.data, ms_tokenizer_sha256(run->tokenizer));
+    return MS_OK;
+}
+
+/* ---- what is said, and kept ---- */
+
+/* Settings that are the run's from here on: later resumptions find them in config.yaml, and the next checkpoint has
+   them. */
+static ms_status keep_settings(ms_run *run) {
+    char *text, *found = NULL;
+    size_t size;
+    bool changed = false;
+    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", run->history ? run->history : "",
+                            &text));
+    ms_status status = ms_file_read(run->folder.config, &found, &size);
+    if (status == MS_OK) status = ms_settings_file_was_changed(found, &changed);
+    if (status == MS_OK && changed)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "%s was changed since muonscope wrote it", run->folder.config);
+    if (status == MS_OK && strcmp(found, text) != 0) status = ms_file_write(run->folder.config, text, strlen(text));
+    free(found);
+    free(text);
+    return status;
+}
+
+static void say_changes(ms_run *run, const char *changes) {
+    for (const char *line = changes; *line;) {
+        size_t length = strcspn(line, "\n");
+        ms_logger_write(run->logger, MS_LOG_INFO, "changed from here on, %.*s", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+static bool jumps(const ms_checkpoint *checkpoint, const char *key, double rate, double *out_saved) {
+    const ms_checkpoint_entry *entry;
+    if (ms_checkpoint_find(checkpoint, key, MS_CHECKPOINT_REAL, &entry) != MS_OK) return false;
+    *out_saved = entry->real;
+    return fabs(rate - entry->real) > 0.01 * fmax(fabs(rate), fabs(entry->real));
+}
+
+/* A schedule that ends later, or another rate, makes the rate of the next step another one than was planned. */
+static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint) {
+    double rate[2], saved = 0;
+    MS_TRY(ms_trainer_next_rates(run->trainer, &rate[0], &rate[1]));
+    for (int i = 0; i < 2; i++) {
+        if (!jumps(checkpoint, i ? "next_adamw_lr" : "next_lr", rate[i], &saved)) continue;
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "the learning rate %sjumps: step %lld takes %g, and was to take %g when the checkpoint was saved",
+            i ? "of AdamW " : "", (long long)run->trainer->step + 1, rate[i], saved);
+        return MS_OK; /* both follow one schedule */
+    }
+    return MS_OK;
+}
+
+/* ---- resuming ---- */
+
+/* Checkpoints and lines after the one that was named are no part of the run any more. */
+static ms_status drop_later(ms_run *run) {
+    int n;
+    MS_TRY(ms_checkpoint_remove_later(run->folder.checkpoints, run->trainer->step, &n));
+    if (n > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "removed %d checkpoints of steps after %lld", n,
+                        (long long)run->trainer->step);
+    return MS_OK;
+}
+
+static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
+    size_t n_old = 0;
+    MS_TRY(ms_run_check_data(run));
+    MS_TRY(read_history(run, checkpoint, &n_old));
+    MS_TRY(check_checkpoint(run, checkpoint, run->history + n_old));
+    MS_TRY(ms_run_allocate(run));
+    MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));
+    run->resumed_step = run->saved_step = run->trainer->step;
+    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
+    MS_TRY(keep_settings(run));
+    MS_TRY(drop_later(run));
+    MS_TRY(ms_run_open_logs(run));
+    say_changes(run, run->history + n_old);
+    MS_TRY(warn_of_rates(run, checkpoint));
+    if (!run->tracking) return MS_OK;
+    const char *norms;
+    MS_TRY(find_text(checkpoint, "tracker_norms", "", &norms));
+    return *norms ? ms_tracking_restore(run->tracking, norms) : MS_OK; /* "": tracking was off until now */
+}
+
+/* The process was killed before the first checkpoint: all that the run has is its configuration. */
+static ms_status begin_again(ms_run *run) {
+    int64_t last;
+    MS_TRY(ms_run_log_last_step(run->folder.metrics, &last));
+    if (last > 0)
+        return MS_FAIL(MS_NOT_FOUND, "cannot resume %s: %s has step %lld, but there is no checkpoint in %s",
+                       run->folder.path, run->folder.metrics, (long long)last, run->folder.checkpoints);
+    MS_TRY(ms_run_check_data(run));
+    MS_TRY(ms_run_allocate(run));
+    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
+    MS_TRY(keep_settings(run));
+    ms_logger_write(run->logger, MS_LOG_INFO, "%s has no checkpoint yet: it starts from its config.yaml",
+                    run->folder.path);
+    return ms_run_begin(run);
+}
+
+/* Says which checkpoint can be taken instead of a damaged one. */
+static ms_status name_intact(const ms_run *run, ms_status status, int64_t step) {
+    int64_t intact;
+    char message[768];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    if (ms_checkpoint_newest_intact(run->folder.checkpoints, step, &intact) != MS_OK)
+        return MS_FAIL(status, "cannot resume %s: %s; no older checkpoint is intact", run->folder.path, message);
+    return MS_FAIL(status, "cannot resume %s: %s; the newest intact one is of step %lld: --resume %s --step %lld",
+                   run->folder.path, message, (long long)intact, run->folder.path, (long long)intact);
+}
+
+ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step) {
+    ms_checkpoint *checkpoint;
+    run->folder = *folder;
+    run->has_folder = true;
+    *folder = MS_RUN_FOLDER_CLOSED;
+    ms_status status = step < 0 ? ms_checkpoint_latest(run->folder.checkpoints, &step) : MS_OK;
+    if (status == MS_NOT_FOUND) return begin_again(run);
+    if (status == MS_OK) status = ms_checkpoint_open(run->folder.checkpoints, step, &checkpoint);
+    if (status == MS_CORRUPT || status == MS_MISMATCH) return name_intact(run, status, step);
+    MS_TRY_NOTE(status, "cannot resume %s", run->folder.path);
+    status = restore(run, checkpoint);
+    ms_checkpoint_close(checkpoint);
+    return status;
+}
+
+ms_status ms_run_resume(ms_run *run, ms_run_folder *folder) { return ms_run_resume_at(run, folder, -1); }

@@ -1,0 +1,94 @@
+#include "train/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/sha256.h"
+
+static const char hash_prefix[] = "# sha256 of the lines above: ";
+
+/* The value of a key, up to the end of its line; NULL: there is none. */
+static const char *find_value(const char *settings, const char *key, size_t key_length) {
+    for (const char *line = settings; *line;) {
+        if (strncmp(line, key, key_length) == 0 && line[key_length] == '=') return line + key_length + 1;
+        const char *end = strchr(line, '\n');
+        if (!end) return NULL;
+        line = end + 1;
+    }
+    return NULL;
+}
+
+static void print_changes(int64_t step, const char *before, const char *after, FILE *stream) {
+    for (const char *line = after; *line;) {
+        size_t length = strcspn(line, "\n"), key_length = strcspn(line, "=\n");
+        const char *old = find_value(before, line, key_length), *new = line + key_length + 1;
+        if (old && key_length < length) {
+            size_t old_length = strcspn(old, "\n"), new_length = length - key_length - 1;
+            if (old_length != new_length || strncmp(old, new, new_length) != 0)
+                fprintf(stream, "step %lld: %.*s %.*s -> %.*s\n", (long long)step, (int)key_length, line,
+                        (int)old_length, old, (int)new_length, new);
+        }
+        line += length + (line[length] == '\n');
+    }
+}
+
+static ms_status no_memory(void) { return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for the settings"); }
+
+/* Closes the stream of a text; what is not complete is freed. */
+static ms_status close_text(FILE *stream, char **text) {
+    bool complete = !ferror(stream);
+    if (fclose(stream) == 0 && complete) return MS_OK;
+    free(*text);
+    *text = NULL;
+    return no_memory();
+}
+
+ms_status ms_settings_add_changes(const char *history, int64_t step, const char *before, const char *after,
+                                  char **out_history) {
+    size_t size;
+    *out_history = NULL;
+    FILE *stream = open_memstream(out_history, &size);
+    if (!stream) return no_memory();
+    fputs(history, stream);
+    print_changes(step, before, after, stream);
+    return close_text(stream, out_history);
+}
+
+static void print_history(const char *history, FILE *stream) {
+    for (const char *line = history; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(stream, "# %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+}
+
+ms_status ms_settings_file(const char *config_text, const char *history, char **out_text) {
+    size_t size;
+    *out_text = NULL;
+    FILE *stream = open_memstream(out_text, &size);
+    if (!stream) return no_memory();
+    fputs(config_text, stream);
+    if (*history) fputs("\n# Changed when the run was resumed:\n", stream);
+    print_history(history, stream);
+    char hash[65] = "";
+    fflush(stream);
+    ms_status status = ferror(stream) ? no_memory() : ms_sha256_bytes(*out_text, size, hash);
+    fprintf(stream, "%s%s\n", hash_prefix, hash);
+    ms_status closed = close_text(stream, out_text);
+    if (status == MS_OK) return closed;
+    free(*out_text);
+    *out_text = NULL;
+    return status;
+}
+
+ms_status ms_settings_file_was_changed(const char *text, bool *out_changed) {
+    char hash[65], last_line[sizeof hash_prefix + 65];
+    *out_changed = false;
+    const char *line = strstr(text, hash_prefix);
+    if (!line) return MS_OK;
+    MS_TRY(ms_sha256_bytes(text, (size_t)(line - text), hash));
+    snprintf(last_line, sizeof last_line, "%s%s\n", hash_prefix, hash);
+    *out_changed = strcmp(line, last_line) != 0;
+    return MS_OK;
+}

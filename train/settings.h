@@ -1,0 +1,28 @@
+/* The settings of a run as text, and config.yaml, which holds them:
+
+       <the configuration, as the caller wrote it>
+       # step 50: muon.lr 0.024 -> 0.1          what was changed when the run was resumed at step 50: its history
+       # sha256 of the lines above: 3f9a...
+
+   Settings are "section.key=value" a line.  A history is its lines without "# ".  Thread-safe. */
+#ifndef MS_TRAIN_SETTINGS_H
+#define MS_TRAIN_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/status.h"
+
+/* `history` with a line for each key that has another value in `after` than in `before`; keys that only one of them has
+   (another version of the program wrote it) are left out.  The caller frees the text.  MS_OUT_OF_MEMORY. */
+ms_status ms_settings_add_changes(const char *history, int64_t step, const char *before, const char *after,
+                                  char **out_history);
+
+/* The text of config.yaml.  The caller frees it.  MS_OUT_OF_MEMORY. */
+ms_status ms_settings_file(const char *config_text, const char *history, char **out_text);
+
+/* Whether a config.yaml was changed since ms_settings_file made it: another hash, or lines after it.  False for one
+   without a hash, which an older program wrote.  MS_OUT_OF_MEMORY. */
+ms_status ms_settings_file_was_changed(const char *text, bool *out_changed);
+
+#endif
