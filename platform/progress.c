@@ -10,7 +10,10 @@
 const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
     char total[24], eta[24], mfu[32] = "";
     int width = snprintf(total, sizeof total, "%lld", (long long)line->n_steps);
-    if (line->mfu >= 0) snprintf(mfu, sizeof mfu, "  MFU %.1f%%", 100 * line->mfu);
+    if (line->mfu > 1)
+        snprintf(mfu, sizeof mfu, "  MFU >100%%");
+    else if (line->mfu >= 0)
+        snprintf(mfu, sizeof mfu, "  MFU %.1f%%", 100 * line->mfu);
     snprintf(out, size, "step %*lld/%s  loss %.4f  lr %.2e  grad %.3g  %.*f ms  %.0f tok/s%s  ETA %s", width,
              (long long)line->step, total, line->loss, line->lr, line->gradient_norm, line->milliseconds < 10 ? 2 : 0,
              line->milliseconds, line->tokens_per_second, mfu, ms_duration_text(line->eta_seconds, eta, sizeof eta));

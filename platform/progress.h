@@ -17,8 +17,8 @@ typedef struct ms_step_line {
     double gradient_norm;     /* global, before clipping */
     double milliseconds;      /* wall time of the step */
     double tokens_per_second; /* of the step */
-    double mfu;               /* model FLOP/s over the machine's peak, 0 to 1; negative: unknown, not printed */
-    double eta_seconds;       /* time left; negative: unknown, printed as "?" */
+    double mfu;         /* model FLOP/s over the machine's peak; above 1: printed as ">100%"; negative: not printed */
+    double eta_seconds; /* time left; negative: unknown, printed as "?" */
 } ms_step_line;
 
 /* Writes the line without a line break and returns out.  200 bytes hold any line; longer text is cut. */

@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "platform/status.h"
-#include "tracker/run_log.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -87,8 +86,9 @@ ms_status ms_tracker_submit(ms_tracker *tracker, ms_tracker_slot *slot, int64_t 
    checkpoint then has all lines up to its step.  Errors of the background thread as in ms_tracker_acquire. */
 ms_status ms_tracker_drain(ms_tracker *tracker);
 
-/* What opening the file found (ms_run_log_get_mending); steps without a line are not missing here.  Borrowed. */
-const ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);
+/* What opening the file found (ms_run_log_get_mending of tracker/run_log.h), without missing steps: most have no line
+   here.  Borrowed. */
+const struct ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);
 
 /* Snapshots skipped so far. */
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker);

@@ -6,6 +6,7 @@
 #include "platform/clock.h"
 #include "platform/progress.h"
 #include "platform/signals.h"
+#include "train/peak.h"
 #include "train/run.h"
 
 /* Appends one object and drops it. */
@@ -23,7 +24,7 @@ static ms_status log_step(ms_run *run, const ms_step_result *result, const ms_st
                             "lr", ms_run_log_real(line->lr), "adamw_lr", ms_run_log_real(result->adamw_lr), "grad_norm",
                             ms_run_log_real(result->gradient_norm), "ms", ms_run_log_real(line->milliseconds),
                             "tokens_per_second", ms_run_log_real(line->tokens_per_second), "mfu",
-                            ms_run_log_real(line->mfu < 0 ? NAN : line->mfu)));
+                            ms_run_log_real(line->mfu < 0 || line->mfu > 1 ? NAN : line->mfu)));
 }
 
 /* Bits per byte of text, from nats per token; NAN where the size of the text is not known. */
@@ -108,6 +109,55 @@ static bool snapshot_due(const ms_run *run, int64_t step) {
     return step == 1 || due(step, run->options.tracker_every, run->options.n_steps);
 }
 
+/* A step cannot be faster than the peak: that was measured when the machine was busy.  It is measured again, and no
+   more than a few times; a step that is faster all the same is marked by its line. */
+static ms_status measure_peak_again(ms_run *run) {
+    enum { MOST_TIMES = 3, MOST_BYTES = 64 << 20 };
+    size_t planned = run->trainer->facts.memory.total;
+    double flops = 0;
+    if (run->n_peaks_again == MOST_TIMES) return MS_OK;
+    run->n_peaks_again++;
+    /* The tracker's LAPACK must not meet another number of threads, which would change its bits. */
+    if (run->tracking) MS_TRY(ms_tracking_drain(run->tracking));
+    ms_status status = ms_peak_measure_once(run->device, planned < MOST_BYTES ? planned : MOST_BYTES, &flops);
+    if (status != MS_OK || flops <= run->peak_flops) return MS_OK;
+    ms_logger_write(run->logger, MS_LOG_INFO, "peak measured again, since a step was faster: %.4g GFLOP/s, was %.4g",
+                    flops / 1e9, run->peak_flops / 1e9);
+    run->peak_flops = flops;
+    return MS_OK;
+}
+
+static double mfu(const ms_run *run, double seconds) {
+    const ms_trainer_facts *facts = &run->trainer->facts;
+    double flops = (double)facts->tokens_per_step * facts->model_flops_per_token / seconds;
+    return run->peak_flops > 0 ? flops / run->peak_flops : -1;
+}
+
+/* Says, once each, that a run learns nothing. */
+static void watch(ms_run *run, const ms_step_result *result) {
+    enum { ENOUGH = 10, FEW = 3 };
+    if (run->n_watched == ENOUGH) return;
+    if (run->n_watched++ == 0) {
+        run->watched_loss = result->loss;
+        run->rates_are_0 = true;
+        if (result->gradient_norm == 0)
+            ms_logger_write(run->logger, MS_LOG_WARNING,
+                            "step %lld: the gradient of every weight is 0: nothing is learned (initial weights of 0?)",
+                            (long long)run->trainer->step);
+    }
+    run->loss_moves |= fabs(result->loss - run->watched_loss) > 1e-6 * fabs(run->watched_loss);
+    run->rates_are_0 &= result->lr == 0 && result->adamw_lr == 0;
+    bool last = run->trainer->step == run->options.n_steps && run->n_watched >= FEW;
+    if (run->n_watched < ENOUGH && !last) return;
+    if (!run->loss_moves)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "the loss has not moved from %.6f in %d steps", result->loss,
+                        run->n_watched);
+    if (run->rates_are_0)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "the learning rates were 0 in %d steps: no weight has changed",
+                        run->n_watched);
+    run->n_watched = ENOUGH;
+}
+
 static ms_step_line describe(const ms_run *run, const ms_step_result *result, double seconds,
                              double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
@@ -120,7 +170,7 @@ static ms_step_line describe(const ms_run *run, const ms_step_result *result, do
                           .gradient_norm = result->gradient_norm,
                           .milliseconds = 1e3 * seconds,
                           .tokens_per_second = rate,
-                          .mfu = run->peak_flops > 0 ? rate * facts->model_flops_per_token / run->peak_flops : -1,
+                          .mfu = mfu(run, seconds),
                           .eta_seconds = *smoothed_seconds * (double)(run->options.n_steps - run->trainer->step)};
 }
 
@@ -137,7 +187,10 @@ static ms_status one_step(ms_run *run, ms_progress *progress, double *smoothed_s
     MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), &hooks, &result));
     if (run->tracking) ms_tracking_after_update(run->tracking);
     run->n_choices = ms_device_choices(run->device, run->n_choices, log_choice, run);
-    ms_step_line line = describe(run, &result, ms_clock_seconds() - begin, smoothed_seconds);
+    double seconds = ms_clock_seconds() - begin;
+    if (mfu(run, seconds) > 1) MS_TRY(measure_peak_again(run));
+    watch(run, &result);
+    ms_step_line line = describe(run, &result, seconds, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
     if (run->options.log_every > 0 && ms_progress_step(progress, &line)) {

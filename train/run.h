@@ -56,14 +56,19 @@ typedef struct ms_run {
     int64_t saved_step;                           /* of the last checkpoint; -1: none yet */
     double peak_flops;                            /* of matmuls, measured at the start, FLOP/s; 0: not measured */
     char peak_note[200];                          /* why it was not */
+    int n_peaks_again;                            /* times that it was measured again in mid-run */
     char config_hash[65];                         /* of what must not change */
     char train_sha256[65], validation_sha256[65]; /* identities of the data (ms_dataset_contents); "": none */
     char *history;                             /* what was changed at resumptions (train/settings.h); NULL: nothing */
     char data_note[200];                       /* what their check found and took */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet */
-    bool stopped;                              /* by a signal, with everything saved */
-    int n_choices;                             /* of the device, in run.log so far */
+    /* The first steps of this process, watched for signs that nothing is learned. */
+    int n_watched;
+    double watched_loss; /* of the first */
+    bool loss_moves, rates_are_0;
+    bool stopped;  /* by a signal, with everything saved */
+    int n_choices; /* of the device, in run.log so far */
 } ms_run;
 
 /* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all

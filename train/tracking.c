@@ -182,7 +182,7 @@ ms_status ms_tracking_drain(ms_tracking *tracking) {
     return ms_tracker_drain(tracking->tracker);
 }
 
-const ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking) {
+const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking) {
     return ms_tracker_mending(tracking->tracker);
 }
 
