@@ -1,6 +1,7 @@
 #!/bin/bash
 # What lies in a run's folder, or in the current one, is not what it seems: links, pipes, names that gnuplot would run, libraries.
 . "$(dirname "$0")/support.sh"
+trap 'jobs -p | xargs -r kill -KILL 2>/dev/null || true; rm -rf "$scratch"' EXIT
 tiny="--track_manifold false --steps 2"
 
 # untouched FOLDER: the file in it is there, as it was.
@@ -70,6 +71,41 @@ done
 [ -z "$(find . -name ran)" ] || fail "gnuplot ran the name of a folder"
 [ ! -e started ] || fail "gnuplot read ~/.gnuplot"
 [ -z "$(find names logs -name '*.tmp' -type d)" ] || fail "a folder that gnuplot worked in is left"
+
+echo "-- one writer, in the folder that it began in"
+# wait_for RUN: until it has logged steps.
+wait_for() {
+    for _ in $(seq 600); do
+        [ ! -e "$1/metrics.jsonl" ] || [ "$(wc -l <"$1/metrics.jsonl")" -lt 20 ] || return 0
+        sleep 0.05
+    done
+    fail "$1 does not train"
+}
+long="--track_manifold false --steps 1000000 --validation.every 0"
+"$muonscope" train --preset micro --run held $long >held.out 2>&1 &
+held=$!
+wait_for held
+rm -f held/lock
+refuse 1 "folder held is being written by another process" "$muonscope" train --resume held --steps 1000001
+refuse 1 "run folder held exists" "$muonscope" train --preset micro --run held
+kill -KILL $held
+wait $held || true
+for how in removed renamed replaced; do
+    "$muonscope" train --preset micro --run $how $long --checkpoint.every 200 >$how.out 2>$how.err &
+    run=$!
+    wait_for $how
+    mv $how $how.elsewhere
+    case $how in
+    removed) rm -r $how.elsewhere ;;
+    replaced) cp -r r $how ;;
+    esac
+    status=0
+    wait $run || status=$?
+    [ $status -eq 1 ] || fail "exit status $status of a run whose folder was $how"
+    grep -q "^muonscope: .*run folder $how was removed, renamed or replaced" $how.err || fail "it said: $(cat $how.err)"
+    [ $how = replaced ] || [ ! -e $how ] || fail "a folder that was $how came back: $(find $how)"
+done
+[ "$(ls replaced/checkpoints)" = "$(ls r/checkpoints)" ] || fail "the run wrote into the folder that took its place"
 
 echo "-- pipes"
 # pipe PATH COMMAND...: with a pipe there, the command ends by itself, with an error that names it.

@@ -177,6 +177,56 @@ static void refuse(const char *metrics, const char *spectra, ms_status expected,
     ck_assert_ptr_null(data.training);
 }
 
+/* A line of spectra.jsonl; the caller's buffer holds it. */
+static const char *matrix_line(int step, int layer, const char *projection, const char *top, char *out, size_t size) {
+    snprintf(out, size,
+             "{\"step\":%d,\"tokens\":0,\"layer\":%d,\"projection\":\"%s\",\"sigma_top\":[%s],\"sigma_max\":2.0,"
+             "\"gap\":1.5,\"entropy_l1\":0.5,\"orthogonality_error\":0.5,\"alignment_left\":0.5,"
+             "\"alignment_random\":0.1,\"alignment_margin\":0.2}\n",
+             step, layer, projection, top);
+    return out;
+}
+
+/* What does not fit the first snapshot is named, and not left to gnuplot to stumble over. */
+START_TEST(lines_that_do_not_belong) {
+    static const struct {
+        int step, layer;
+        const char *projection, *top, *message;
+    } bad[] = {{1, 9999, "q", "2,1", "/s line 3: \"layer\" 9999 of projection \"q\": layer 1 is missing"},
+               {1, 10000, "q", "2,1", "/s line 3: \"layer\" 10000 is above 9999"},
+               {2, 9999, "q", "2,1", "/s line 3: \"layer\" 9999 of projection \"q\" is not in the first snapshot"},
+               {2, 0, "k", "2,1", "/s line 3: \"layer\" 0 of projection \"k\" is not in the first snapshot, of step 1"},
+               {2, 0, "q", "\"text\",1", "/s line 3: entry 1 of \"sigma_top\" is no number"},
+               {2, 0, "q", "2,[1]", "/s line 3: entry 2 of \"sigma_top\" is no number"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char lines[3][400], spectra[1200];
+        snprintf(spectra, sizeof spectra, "%s%s%s", matrix_line(1, 0, "q", "2,1", lines[0], sizeof lines[0]),
+                 matrix_line(1, 0, "v", "2,1", lines[1], sizeof lines[1]),
+                 matrix_line(bad[i].step, bad[i].layer, bad[i].projection, bad[i].top, lines[2], sizeof lines[2]));
+        refuse(LOSS, spectra, MS_CORRUPT, bad[i].message);
+    }
+}
+END_TEST
+
+/* A snapshot of which one matrix of two is there: every plot is drawn, without it. */
+START_TEST(a_snapshot_that_is_cut_off) {
+    char lines[3][400], spectra[1200];
+    snprintf(spectra, sizeof spectra, "%s%s%s", matrix_line(1, 0, "q", "2,null", lines[0], sizeof lines[0]),
+             matrix_line(1, 1, "q", "2,1", lines[1], sizeof lines[1]),
+             matrix_line(2, 0, "q", "2,1", lines[2], sizeof lines[2]));
+    ck_assert_int_eq(ms_file_write(in_folder("s"), spectra, strlen(spectra)), MS_OK);
+    ck_assert_int_eq(ms_file_write(in_folder("m"), LOSS, strlen(LOSS)), MS_OK);
+    ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
+    ms_plot_data data;
+    ms_must(ms_plot_data_init(in_folder("m"), in_folder("s"), &data));
+    ck_assert_uint_eq(data.n_spectra, 2);
+    int n_plots;
+    const ms_plot *plots = ms_plots(&n_plots);
+    for (int i = 0; i < n_plots; i++) ms_must(ms_plot_draw(&plots[i], &data, in_folder("plots")));
+    ms_plot_data_finish(&data);
+}
+END_TEST
+
 START_TEST(bad_files) {
     refuse("", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
     refuse("{\"step\":1", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
@@ -226,6 +276,8 @@ int main(void) {
     if (!getenv("MS_KEEP_PLOTS")) {
         tcase_add_test(tests, smallest_run);
         tcase_add_test(tests, bad_files);
+        tcase_add_test(tests, lines_that_do_not_belong);
+        tcase_add_test(tests, a_snapshot_that_is_cut_off);
         tcase_add_test(tests, gnuplot_missing_or_failing);
     }
     Suite *suite = suite_create("tracker/plot");

@@ -82,6 +82,40 @@ static ms_status find_projection(const line_place *place, const json_t *line, ms
     return MS_OK;
 }
 
+/* The matrices are those of the first snapshot, its layers without a gap: the plots name data blocks by them. */
+static ms_status check_matrix(const line_place *place, const ms_plot_spectrum *spectrum, ms_plot_data *data) {
+    const char *projection = data->projections[spectrum->i_projection];
+    long long first_step = (long long)(data->n_spectra > 0 ? data->spectra[0].step : spectrum->step);
+    if (spectrum->step == first_step) {
+        if (spectrum->layer > data->n_layers)
+            return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d of projection \"%s\": layer %d is missing before it",
+                           place->path, place->i_line, spectrum->layer, projection, data->n_layers);
+        if (spectrum->layer == data->n_layers) data->n_layers++;
+        data->n_matrices++;
+        return MS_OK;
+    }
+    for (size_t i = 0; i < data->n_matrices; i++)
+        if (data->spectra[i].layer == spectrum->layer && data->spectra[i].i_projection == spectrum->i_projection)
+            return MS_OK;
+    return MS_FAIL(MS_CORRUPT,
+                   "%s line %lld: \"layer\" %d of projection \"%s\" is not in the first snapshot, of step %lld",
+                   place->path, place->i_line, spectrum->layer, projection, first_step);
+}
+
+static ms_status get_top(const line_place *place, const json_t *line, ms_plot_spectrum *spectrum) {
+    const json_t *top = json_object_get(line, "sigma_top");
+    if (!json_is_array(top) || json_array_size(top) < 1)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: no array \"sigma_top\"", place->path, place->i_line);
+    for (size_t k = 0; k < json_array_size(top); k++) {
+        const json_t *value = json_array_get(top, k);
+        if (!json_is_number(value) && !json_is_null(value))
+            return MS_FAIL(MS_CORRUPT, "%s line %lld: entry %zu of \"sigma_top\" is no number", place->path,
+                           place->i_line, k + 1);
+        if (k < MS_PLOT_TOP) spectrum->top[spectrum->n_top++] = json_is_null(value) ? NAN : json_number_value(value);
+    }
+    return MS_OK;
+}
+
 static ms_status read_spectrum_line(const line_place *place, const json_t *line, ms_plot_data *data) {
     static const char *const keys[MS_PLOT_N_KEYS] = {
 #define X(key) #key,
@@ -93,20 +127,17 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
     MS_TRY(get_integer(place, line, "step", &spectrum.step));
     MS_TRY(get_integer(place, line, "tokens", &spectrum.tokens));
     MS_TRY(get_integer(place, line, "layer", &layer));
-    if (layer > 9999)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %lld", place->path, place->i_line, (long long)layer);
+    if (layer > MS_PLOT_LAYERS)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %lld is above %d", place->path, place->i_line,
+                       (long long)layer, MS_PLOT_LAYERS);
     spectrum.layer = (int)layer;
     MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
     for (int k = 0; k < MS_PLOT_N_KEYS; k++) MS_TRY(get_real(place, line, keys[k], &spectrum.values[k]));
-    const json_t *top = json_object_get(line, "sigma_top");
-    if (!json_is_array(top) || json_array_size(top) < 1)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: no array \"sigma_top\"", place->path, place->i_line);
-    for (size_t k = 0; k < json_array_size(top) && k < MS_PLOT_TOP; k++)
-        spectrum.top[spectrum.n_top++] = json_number_value(json_array_get(top, k));
+    MS_TRY(get_top(place, line, &spectrum));
     if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
                        (long long)spectrum.step, (long long)data->spectra[data->n_spectra - 1].step);
-    if (spectrum.layer >= data->n_layers) data->n_layers = spectrum.layer + 1;
+    MS_TRY(check_matrix(place, &spectrum, data));
     void *list = data->spectra;
     MS_TRY(grow(&list, data->n_spectra, sizeof spectrum));
     data->spectra = list;
@@ -138,6 +169,13 @@ static ms_status read_lines(const char *path, line_reader read_line, ms_plot_dat
     return status;
 }
 
+/* A snapshot that is still being written, or was cut off by a crash: the ones before it are shown. */
+static void drop_partial_snapshot(ms_plot_data *data) {
+    size_t begin = data->n_spectra;
+    while (begin > 0 && data->spectra[begin - 1].step == data->spectra[data->n_spectra - 1].step) begin--;
+    if (begin > 0 && data->n_spectra - begin < data->n_matrices) data->n_spectra = begin;
+}
+
 static ms_status read_files(const char *metrics_path, const char *spectra_path, ms_plot_data *data) {
     MS_TRY(read_lines(metrics_path, read_metrics_line, data));
     if (data->n_training + data->n_validation == 0)
@@ -145,6 +183,7 @@ static ms_status read_files(const char *metrics_path, const char *spectra_path, 
     if (!spectra_path) return MS_OK;
     MS_TRY(read_lines(spectra_path, read_spectrum_line, data));
     if (data->n_spectra == 0) return MS_FAIL(MS_NOT_FOUND, "%s has no complete line yet", spectra_path);
+    drop_partial_snapshot(data);
     return MS_OK;
 }
 

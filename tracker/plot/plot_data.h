@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-enum { MS_PLOT_NAME_SIZE = 32, MS_PLOT_TOP = 10, MS_PLOT_PROJECTIONS = 16 };
+enum { MS_PLOT_NAME_SIZE = 32, MS_PLOT_TOP = 10, MS_PLOT_PROJECTIONS = 16, MS_PLOT_LAYERS = 9999 };
 
 /* A loss at a step. */
 typedef struct ms_plot_loss {
@@ -56,13 +56,15 @@ typedef struct ms_plot_data {
     size_t n_spectra;
     char projections[MS_PLOT_PROJECTIONS][MS_PLOT_NAME_SIZE]; /* in the order they first appear */
     int n_projections;
-    int n_layers; /* largest layer + 1 */
+    int n_layers;      /* largest layer + 1 */
+    size_t n_matrices; /* of a snapshot: the first n_matrices of spectra are the first snapshot */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
-   running or killed training leaves it, is ignored.  ms_plot_data_finish frees; `out` is zeroed on failure.
-   MS_NOT_FOUND: no such file, or not one usable line in it.  MS_CORRUPT: a line that is not JSON or lacks a key, with
-   file and line number.  MS_IO, MS_OUT_OF_MEMORY. */
+   running or killed training leaves it, is ignored, and so is a last snapshot that lacks matrices of the first.
+   ms_plot_data_finish frees; `out` is zeroed on failure.
+   MS_NOT_FOUND: no such file, or not one usable line in it.  MS_CORRUPT: a line that is not JSON, lacks a key, or names
+   a matrix that the first snapshot has not, with file, line number and key.  MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
 

@@ -335,7 +335,7 @@ static void plot_singular(FILE *out, const ms_plot_data *data) {
                 continue;
             fprintf(out, "$%s_%d_%d << EOD\n", data->projections[spectrum->i_projection], spectrum->layer, k);
             for (int j = 0; j < spectrum->n_top && spectrum->top[0] > 0; j++)
-                fprintf(out, "%d %.9g\n", j + 1, spectrum->top[j] / spectrum->top[0]);
+                if (isfinite(spectrum->top[j])) fprintf(out, "%d %.9g\n", j + 1, spectrum->top[j] / spectrum->top[0]);
             fprintf(out, "EOD\n");
         }
     }
