@@ -22,7 +22,7 @@ static void set_call(const ms_graph *graph, const ms_plan *plan, int32_t i_node,
     const ms_node *node = ms_graph_node(graph, i_node);
     call->op = node->op;
     call->node = i_node;
-    call->block = node->block;
+    call->layer = node->layer;
     call->attributes = node->attributes;
     for (int i = 0; i < MS_MAX_INPUTS; i++)
         set_operand(graph, plan, i < node->n_inputs ? node->inputs[i] : MS_NO_TENSOR, &call->in[i]);
@@ -95,7 +95,7 @@ void ms_call_list_resolve(ms_call_list *list, void *const *variables, void *aren
 void ms_op_times_set(ms_op_times *times, bool on) { *times = (ms_op_times){.on = on}; }
 
 const char *ms_op_call_text(const ms_op_call *call, char *out, size_t size) {
-    snprintf(out, size, "%s (node %d, block %d)", ms_op_get(call->op)->name, (int)call->node, (int)call->block);
+    snprintf(out, size, "%s (node %d, layer %d)", ms_op_get(call->op)->name, (int)call->node, (int)call->layer);
     return out;
 }
 

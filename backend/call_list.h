@@ -35,7 +35,7 @@ typedef struct ms_operand {
 typedef struct ms_op_call {
     ms_op op;
     int32_t node;  /* number in the graph */
-    int32_t block; /* of the transformer, -1: none */
+    int32_t layer; /* of the transformer, -1: none */
     ms_attributes attributes;
     ms_operand in[MS_MAX_INPUTS];
     ms_operand out[MS_MAX_OUTPUTS]; /* may be the place of an input where ops.def says ALIAS */
@@ -82,7 +82,7 @@ static inline int64_t ms_operand_bytes(const ms_operand *operand) {
     return operand->count * (int64_t)ms_dtype_size(operand->dtype);
 }
 
-/* "matmul (node 12, block 3)" into out, and returns out; 96 bytes hold any. */
+/* "matmul (node 12, layer 3)" into out, and returns out; 96 bytes hold any. */
 const char *ms_op_call_text(const ms_op_call *call, char *out, size_t size);
 /* Puts that text before the calling thread's message and returns `status`. */
 ms_status ms_op_call_note(ms_status status, const ms_op_call *call);

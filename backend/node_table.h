@@ -46,7 +46,7 @@ static inline const ms_node_table *ms_node_tables_find(const ms_node_tables *tab
     return NULL;
 }
 
-/* "embed (node 3, block 0)". */
+/* "embed (node 3, layer 0)". */
 static inline void ms_node_tables_describe(const ms_node_tables *tables, uint32_t node, char *out, size_t size) {
     const ms_node_table *table = ms_node_tables_find(tables, node);
     if (!table) {

@@ -312,22 +312,22 @@ static ms_status find_live_bytes(const planner *p, ms_plan *plan) {
 }
 
 static ms_status pack(planner *p, ms_plan *plan) {
-    ms_plan_block *blocks = calloc((size_t)p->n_tensors + 1, sizeof *blocks);
-    if (!blocks) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d tensors", p->n_tensors);
-    int32_t n_blocks = 0;
+    ms_plan_storage *storages = calloc((size_t)p->n_tensors + 1, sizeof *storages);
+    if (!storages) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d tensors", p->n_tensors);
+    int32_t n_storages = 0;
     int64_t mask = (int64_t)p->options->alignment_bytes - 1;
     for (int32_t t = 0; t < p->n_tensors; t++) {
         if (p->storages[t] != t || p->storage[t].place.variable >= 0) continue;
         const storage *s = &p->storage[t];
-        blocks[n_blocks++] = (ms_plan_block){t, s->from, s->to, (s->size_bytes + mask) & ~mask, 0};
+        storages[n_storages++] = (ms_plan_storage){t, s->from, s->to, (s->size_bytes + mask) & ~mask, 0};
     }
     if (p->options->no_reuse) /* each is in use all the time */
-        for (int32_t i = 0; i < n_blocks; i++) blocks[i].from = 0, blocks[i].to = p->n_nodes;
+        for (int32_t i = 0; i < n_storages; i++) storages[i].from = 0, storages[i].to = p->n_nodes;
     int64_t total = 0;
-    ms_status status = ms_plan_pack(blocks, n_blocks, (int64_t)p->options->piece_bytes, &total);
-    for (int32_t i = 0; i < n_blocks; i++) plan->places[blocks[i].id] = (ms_place){-1, blocks[i].offset};
+    ms_status status = ms_plan_pack(storages, n_storages, (int64_t)p->options->piece_bytes, &total);
+    for (int32_t i = 0; i < n_storages; i++) plan->places[storages[i].id] = (ms_place){-1, storages[i].offset};
     plan->arena_bytes = (size_t)total;
-    free(blocks);
+    free(storages);
     return status;
 }
 

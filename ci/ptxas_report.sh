@@ -92,7 +92,7 @@ print_page() { # LINES VERSION
     cat <<EOF
 # CUDA kernels: what ptxas makes of them
 
-Registers of a thread; where there are any, bytes of static shared memory of a block and bytes of stack of a thread, which hold arrays that
+Registers of a thread; where there are any, bytes of static shared memory of a thread block and bytes of stack of a thread, which hold arrays that
 are indexed at run time. Dynamic shared memory is asked for at launch and is not here. $verdict
 Written by \`ci/ptxas_report.sh\` with nvcc $2; \`ci/test.sh\` holds the targets that it builds against this page.
 EOF

@@ -47,7 +47,7 @@ typedef struct ms_model_config {
     bool tied_head;
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
-    bool recompute;     /* repeat a block's forward pass in its backward pass instead of keeping activations */
+    bool recompute;     /* repeat a layer's forward pass in its backward pass instead of keeping activations */
     ms_storage storage; /* of activations and of the copies of the matrices that matmuls read: f32 or bf16. Parameters,
                          their gradients, norm gains and statistics, logits and losses are f32 either way */
     ms_rope_layout rope_layout;
@@ -65,7 +65,7 @@ typedef enum ms_parameter_role {
     MS_ROLE_HEAD,  /* untied output head */
     MS_ROLE_NORM,  /* norm gains */
     MS_ROLE_SCALE, /* learned residual scales */
-    MS_ROLE_MATRIX /* block matrices */
+    MS_ROLE_MATRIX /* matrices of the layers */
 } ms_parameter_role;
 
 /* One trained variable.  A matrix variable [L, rows, columns] consists of row groups, each a projection of its own. */

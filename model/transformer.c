@@ -21,7 +21,7 @@ static ms_tensor stored(const ms_model *model, ms_graph *graph, ms_tensor x) {
     return model->config.storage == MS_DTYPE_F32 || x == MS_NO_TENSOR ? x : ms_cast(graph, x, model->config.storage);
 }
 
-/* Call it outside of any block: a matrix is converted once a run and kept, not again when its block is recomputed. */
+/* Call it outside of any layer: a matrix is converted once a run and kept, not again when its layer is recomputed. */
 static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer) {
     const ms_model_config *c = &model->config;
     layer_views views;
@@ -126,24 +126,24 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
     const ms_model_config *c = &model->config;
     forward_pass pass = {model, graph, batch, sequence, MS_NO_TENSOR};
     pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(sequence, c->head_size));
-    ms_graph_set_block(graph, -1);
+    ms_graph_set_layer(graph, -1);
     float embedding_scale = (float)sqrt((double)c->width);
     ms_tensor x = stored(model, graph, ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale));
-    /* With recomputation a block keeps only its input: one tensor, so the sum is made before the block begins.  In bf16
+    /* With recomputation a layer keeps only its input: one tensor, so the sum is made before the layer begins.  In bf16
        it always is, because there a norm of the sum sees it rounded when it is stored first, and recomputation must not
        change bits. */
     bool sum_first = c->recompute || c->storage != MS_DTYPE_F32;
-    ms_tensor pending = MS_NO_TENSOR; /* the last block's branch, not yet added to x */
+    ms_tensor pending = MS_NO_TENSOR; /* the previous layer's branch, not yet added to x */
     for (int layer = 0; layer < c->layers; layer++) {
-        ms_graph_set_block(graph, -1);
+        ms_graph_set_layer(graph, -1);
         layer_views views = view_layer(model, graph, layer);
-        ms_graph_set_block(graph, layer - 1);
+        ms_graph_set_layer(graph, layer - 1);
         ms_tensor normed, rstd;
         if (pending != MS_NO_TENSOR && sum_first) {
             x = ms_add(graph, x, pending);
             pending = MS_NO_TENSOR;
         }
-        ms_graph_set_block(graph, layer);
+        ms_graph_set_layer(graph, layer);
         if (pending == MS_NO_TENSOR) {
             ms_rms_norm(graph, x, views.attention_norm, c->norm_epsilon, &normed, &rstd);
         } else {
@@ -153,7 +153,7 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
         normed = add_and_norm(&pass, &x, attention, views.feed_forward_norm);
         pending = feed_forward_branch(&pass, &views, normed);
     }
-    ms_graph_set_block(graph, -1);
+    ms_graph_set_layer(graph, -1);
     return add_and_norm(&pass, &x, pending, ms_view_all(graph, model->final_norm));
 }
 

@@ -11,7 +11,7 @@ extern "C" {
 typedef struct ms_adamw_settings {
     double lr;                   /* peak rate, >= 0 */
     float beta1, beta2, epsilon; /* betas in [0, 1), epsilon > 0 */
-    float matrix_decay;          /* decoupled decay of block matrices; nothing else decays */
+    float matrix_decay;          /* decoupled decay of layer matrices; nothing else decays */
 } ms_adamw_settings;
 
 extern const ms_optimizer_rule ms_adamw_rule;

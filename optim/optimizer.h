@@ -21,8 +21,8 @@ typedef enum ms_optimizer_kind {
 extern const char *const ms_optimizer_kind_names[];
 
 typedef struct ms_optimizer_config {
-    ms_optimizer_kind kind;    /* rule of the block matrices; everything else has AdamW */
-    ms_rule_use matrices_rule; /* a rule of the block matrices that is not in rules.def, in place of kind; its rule is
+    ms_optimizer_kind kind;    /* rule of the layer matrices; everything else has AdamW */
+    ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
     float gradient_clip;       /* of the norm of all gradients together; 0: off */
 /* Settings of each rule: `muon`, `adamw`. */
@@ -53,7 +53,7 @@ typedef struct ms_optimizer {
     ms_optimizer_config config;
     ms_variables *variables; /* borrowed */
     int32_t n_rules;
-    ms_optimizer_rule_in_use rules[2]; /* first that of block matrices, last that of everything else */
+    ms_optimizer_rule_in_use rules[2]; /* first that of layer matrices, last that of everything else */
     int32_t n_parameters;
     ms_optimizer_entry parameters[MS_MAX_OPTIMIZER_PARAMETERS];
     int32_t step_scalars; /* INPUT variable f32 [n_step_scalars] */
@@ -77,7 +77,7 @@ ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph);
 
 /* What the host needs for one update. */
 typedef struct ms_optimizer_step {
-    double matrices_lr, others_lr;      /* learning rates of block matrices and of everything else */
+    double matrices_lr, others_lr;      /* learning rates of layer matrices and of everything else */
     float scalars[MS_MAX_STEP_SCALARS]; /* to be written to ms_optimizer.step_scalars; n_step_scalars are filled */
 } ms_optimizer_step;
 

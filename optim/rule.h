@@ -14,8 +14,8 @@ enum { MS_MAX_RULE_STATES = 4, MS_MAX_RULE_SCALARS = 6 };
 /* One trained variable as the optimizer sees it. */
 typedef struct ms_optimizer_parameter {
     int32_t variable, gradient; /* indices in the variables table; same shape */
-    bool is_matrix;             /* a stack of block matrices [L,R,C]; else any shape */
-    int32_t n_groups;           /* row groups of a block matrix, 1 to 4; norms are reported for each */
+    bool is_matrix;             /* a stack of layer matrices [L,R,C]; else any shape */
+    int32_t n_groups;           /* row groups of a layer matrix, 1 to 4; norms are reported for each */
     int64_t group_rows[MS_MAX_ROW_GROUPS];
     bool per_head[MS_MAX_ROW_GROUPS]; /* groups whose rows are those of heads */
 } ms_optimizer_parameter;

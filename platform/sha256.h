@@ -15,7 +15,7 @@ ms_status ms_sha256_update(ms_sha256 *hash, const void *data, size_t size_bytes)
 ms_status ms_sha256_finish(ms_sha256 *hash, char out_hexadecimal[65]);
 void ms_sha256_destroy(ms_sha256 *hash);
 
-/* The hash of one block of memory. */
+/* The hash of bytes in memory. */
 ms_status ms_sha256_bytes(const void *data, size_t size_bytes, char out_hexadecimal[65]);
 
 #endif

@@ -232,8 +232,8 @@ void main() {
     uint group = ms_group_index();
     if (group >= n_groups) return;
     uint set = group % n_sets, sets = heads / SHARED_HEADS; // of a sequence
-    uint block = n_groups / n_sets - 1u - group / n_sets;   // late queries see most keys: longest work first
-    uint base = block * gl_WorkGroupSize.x * ROW_QUERIES;
+    uint tile = n_groups / n_sets - 1u - group / n_sets;   // late queries see most keys: longest work first
+    uint base = tile * gl_WorkGroupSize.x * ROW_QUERIES;
     first = first_row(base, ROW_QUERIES, sequence);
     batch = set / sets;
     head = set % sets * SHARED_HEADS;

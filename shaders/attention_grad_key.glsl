@@ -130,8 +130,8 @@ void walk(uint start, bool stores) {
 void main() {
     uint group = ms_group_index();
     if (group >= n_groups) return;
-    uint set = group % n_sets, block = group / n_sets; // early keys are seen by most queries: longest work first
-    uint base = block * gl_WorkGroupSize.x * ROWS;
+    uint set = group % n_sets, tile = group / n_sets; // early keys are seen by most queries: longest work first
+    uint base = tile * gl_WorkGroupSize.x * ROWS;
     first = first_row(base, ROWS, sequence);
     batch = set / heads;
     head = set % heads;

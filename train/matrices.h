@@ -16,7 +16,7 @@ typedef struct ms_weight_matrix {
     ms_store_part part;         /* where it lies, row-major: ms_store_download(trainer->store, part.variable, ...) */
 } ms_weight_matrix;
 
-/* Every row group of every block matrix, layer by layer, and within a layer in the order of the parameters.  Fills at
+/* Every row group of every layer matrix, layer by layer, and within a layer in the order of the parameters.  Fills at
    most `capacity` and returns how many there are.  Thread-safe. */
 int ms_weight_matrices(const ms_trainer *trainer, ms_weight_matrix *out, int capacity);
 

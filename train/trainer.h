@@ -95,7 +95,7 @@ void ms_trainer_close(ms_trainer *trainer);
 typedef struct ms_step_result {
     double loss;          /* mean over the step's targets */
     double gradient_norm; /* of all raw gradients */
-    double lr;            /* of the block matrices */
+    double lr;            /* of the layer matrices */
     double adamw_lr;      /* of everything else */
 } ms_step_result;
 

@@ -8,14 +8,14 @@
    CUDA, multiplies later keys by weights of 0; there they turn earlier rows of the same tile into NaN.)
 
    One task has one key/value head and TASK_QUERIES queries of all its query heads: keys are packed once for all of
-   them.  The scores of BLOCK_QUERIES queries exist at a time.  A query is computed whole by one task, so in `exact`
+   them.  The scores of TILE_QUERIES queries exist at a time.  A query is computed whole by one task, so in `exact`
    nothing depends on blocking or threads; `fast` is the same text with products contracted to FMA. */
 #include "backend/cpu/attention_tile.h"
 
 #include "backend/cpu/reduce.h"
 #include "backend/exact.h"
 
-enum { TASK_QUERIES = 256, BLOCK_QUERIES = 32 };
+enum { TASK_QUERIES = 256, TILE_QUERIES = 32 };
 
 typedef struct attention_job {
     const ms_attention_attributes *a;
@@ -23,7 +23,7 @@ typedef struct attention_job {
     real *o, *lse;
     int64_t head_padded;   /* D rounded up to TILE_COLUMNS */
     int64_t scores_stride; /* T rounded up, and off a multiple of the page */
-    int64_t n_blocks;      /* of queries, per key/value head */
+    int64_t n_parts;       /* of queries, per key/value head */
     char *workspace;
     size_t scratch_bytes;
 } attention_job;
@@ -31,8 +31,8 @@ typedef struct attention_job {
 typedef struct attention_scratch {
     real *keys;    /* panels [ceil(T / TILE_COLUMNS)][D][TILE_COLUMNS] */
     real *values;  /* [T][head_padded] */
-    real *queries; /* panels [BLOCK_QUERIES / ATTENTION_ROWS][D][ATTENTION_ROWS] */
-    real *scores;  /* [BLOCK_QUERIES][scores_stride] */
+    real *queries; /* panels [TILE_QUERIES / ATTENTION_ROWS][D][ATTENTION_ROWS] */
+    real *scores;  /* [TILE_QUERIES][scores_stride] */
 } attention_scratch;
 
 /* Lays the scratch out at base (NULL: only its size) and returns its bytes. */
@@ -40,8 +40,8 @@ static size_t lay_out(const attention_job *job, real *base, attention_scratch *o
     int64_t n = ms_round_up64(job->a->sequence, TILE_COLUMNS), d = job->a->head_size, at = 0;
     out->keys = attention_take(base, &at, n * d + LANES);
     out->values = attention_take(base, &at, n * job->head_padded);
-    out->queries = attention_take(base, &at, BLOCK_QUERIES * d + LANES);
-    out->scores = attention_take(base, &at, BLOCK_QUERIES * job->scores_stride);
+    out->queries = attention_take(base, &at, TILE_QUERIES * d + LANES);
+    out->scores = attention_take(base, &at, TILE_QUERIES * job->scores_stride);
     return (size_t)ms_round_up64(at * (int64_t)sizeof(real), 64);
 }
 
@@ -56,7 +56,7 @@ static attention_job prepare(const ms_cpu_call *call) {
         .lse = call->out[1].data,
         .head_padded = ms_round_up64(a->head_size, TILE_COLUMNS),
         .scores_stride = ms_round_up64(a->sequence, TILE_COLUMNS) + LANES,
-        .n_blocks = (a->sequence + TASK_QUERIES - 1) / TASK_QUERIES,
+        .n_parts = (a->sequence + TASK_QUERIES - 1) / TASK_QUERIES,
         .workspace = call->workspace,
     };
     attention_scratch unused;
@@ -115,13 +115,13 @@ static void weigh_values(const attention_job *job, const attention_scratch *scra
     }
 }
 
-/* Queries [i, i + n), n <= BLOCK_QUERIES, of one head; q, o: row 0 of the head in its sequence; lse: of the head. */
+/* Queries [i, i + n), n <= TILE_QUERIES, of one head; q, o: row 0 of the head in its sequence; lse: of the head. */
 static void attend(const attention_job *job, const attention_scratch *scratch, int64_t i, int64_t n, const real *q,
                    real *o, real *lse) {
     int64_t stride = (int64_t)job->a->heads * job->a->head_size, d = job->a->head_size;
     attention_pack((attention_head){q, stride}, i, n, d, ATTENTION_ROWS, scratch->queries);
     compute_scores(job, scratch, i, n);
-    real inverse[BLOCK_QUERIES];
+    real inverse[TILE_QUERIES];
     for (int64_t r = 0; r < n; r++) {
         real max, sum = softmax_row(scratch->scores + r * job->scores_stride, i + r + 1, &max);
         inverse[r] = ms_reciprocal(sum);
@@ -144,9 +144,9 @@ static void attention_task(void *context, int64_t i_task, int i_thread) {
     const attention_job *job = context;
     const ms_attention_attributes *a = job->a;
     /* Late queries see most keys: longest tasks first. */
-    int64_t n_heads = (int64_t)a->batch * a->kv_heads, i_block = job->n_blocks - 1 - i_task / n_heads;
+    int64_t n_heads = (int64_t)a->batch * a->kv_heads, i_part = job->n_parts - 1 - i_task / n_heads;
     int64_t i_batch = i_task % n_heads / a->kv_heads, i_kv = i_task % a->kv_heads;
-    int64_t begin = i_block * TASK_QUERIES, end = ms_min64(begin + TASK_QUERIES, a->sequence);
+    int64_t begin = i_part * TASK_QUERIES, end = ms_min64(begin + TASK_QUERIES, a->sequence);
     int64_t d = a->head_size, group = a->heads / a->kv_heads, kv_stride = (int64_t)a->kv_heads * d;
     int64_t stride = (int64_t)a->heads * d, row0 = i_batch * a->sequence;
     attention_scratch scratch;
@@ -156,8 +156,8 @@ static void attention_task(void *context, int64_t i_task, int i_thread) {
     attention_copy_rows((attention_head){job->v + kv_at, kv_stride}, end, d, job->head_padded, scratch.values);
     for (int64_t h = i_kv * group; h < (i_kv + 1) * group; h++) {
         int64_t at = row0 * stride + h * d;
-        for (int64_t i = begin; i < end; i += BLOCK_QUERIES)
-            attend(job, &scratch, i, ms_min64(BLOCK_QUERIES, end - i), job->q + at, job->o ? job->o + at : NULL,
+        for (int64_t i = begin; i < end; i += TILE_QUERIES)
+            attend(job, &scratch, i, ms_min64(TILE_QUERIES, end - i), job->q + at, job->o ? job->o + at : NULL,
                    job->lse ? job->lse + (i_batch * a->heads + h) * a->sequence : NULL);
     }
 }
@@ -168,6 +168,6 @@ size_t MS_WORKSPACE(attention)(const ms_cpu_call *call) {
 
 ms_status MS_KERNEL(attention)(const ms_cpu_call *call) {
     attention_job job = prepare(call);
-    ms_pool_run(call->pool, (int64_t)job.a->batch * job.a->kv_heads * job.n_blocks, attention_task, &job);
+    ms_pool_run(call->pool, (int64_t)job.a->batch * job.a->kv_heads * job.n_parts, attention_task, &job);
     return MS_OK;
 }

@@ -15,16 +15,16 @@
    visible term; the sums of chunks are added ascending.  Then dv and dk (before the scale) are summed over the heads of
    a group, ascending.
 
-   One task has one key/value head of one sequence with all its query heads.  It goes over blocks of KEY_BLOCK keys by
+   One task has one key/value head of one sequence with all its query heads.  It goes over tiles of KEY_TILE keys by
    chunks of 512 queries with p and ds transposed ([key][query], lanes are queries), so that each product p, dv, dp, dk,
-   dq is made once: ten FLOPs per visible pair and d.  dq is kept per head, its chunk sums growing as the key blocks
+   dq is made once: ten FLOPs per visible pair and d.  dq is kept per head, its chunk sums growing as the key tiles
    ascend. */
 #include "backend/cpu/attention_tile.h"
 
 #include "backend/cpu/reduce.h"
 #include "backend/exact.h"
 
-enum { KEY_BLOCK = 64, PROBABILITY_STRIDE = MS_DEPTH_CHUNK + 16 };
+enum { KEY_TILE = 64, PROBABILITY_STRIDE = MS_DEPTH_CHUNK + 16 };
 
 typedef struct grad_job {
     const ms_attention_attributes *a;
@@ -41,10 +41,10 @@ typedef struct grad_scratch {
     real *dq_sum, *dq_total;    /* [T][padded]: the current chunk, and the chunks before */
     real *delta;                /* [T rounded up] */
     real *lse;                  /* [T rounded up] */
-    real *k_panels, *v_panels;  /* [KEY_BLOCK / ATTENTION_ROWS][D][ATTENTION_ROWS] */
-    real *k_rows;               /* [KEY_BLOCK][padded] */
-    real *dk, *dv;              /* [KEY_BLOCK][padded] */
-    real *probabilities;        /* [KEY_BLOCK][PROBABILITY_STRIDE]: p, then ds */
+    real *k_panels, *v_panels;  /* [KEY_TILE / ATTENTION_ROWS][D][ATTENTION_ROWS] */
+    real *k_rows;               /* [KEY_TILE][padded] */
+    real *dk, *dv;              /* [KEY_TILE][padded] */
+    real *probabilities;        /* [KEY_TILE][PROBABILITY_STRIDE]: p, then ds */
 } grad_scratch;
 
 /* Where one task stands. */
@@ -52,8 +52,8 @@ typedef struct grad_place {
     const grad_job *job;
     grad_scratch s;
     int64_t head_size, padded, sequence;
-    int64_t key, n_keys;      /* block of keys */
-    int64_t query, query_end; /* part of a chunk of queries; query is a multiple of KEY_BLOCK */
+    int64_t key, n_keys;      /* tile of keys */
+    int64_t query, query_end; /* part of a chunk of queries; query is a multiple of KEY_TILE */
 } grad_place;
 
 /* Lays the scratch out at base (NULL: only its size) and returns its bytes. */
@@ -67,12 +67,12 @@ static size_t lay_out(const grad_job *job, real *base, grad_scratch *s) {
     s->dq_total = attention_take(base, &at, n * job->padded);
     s->delta = attention_take(base, &at, n);
     s->lse = attention_take(base, &at, n);
-    s->k_panels = attention_take(base, &at, KEY_BLOCK * d + LANES);
-    s->v_panels = attention_take(base, &at, KEY_BLOCK * d + LANES);
-    s->k_rows = attention_take(base, &at, KEY_BLOCK * job->padded);
-    s->dk = attention_take(base, &at, KEY_BLOCK * job->padded);
-    s->dv = attention_take(base, &at, KEY_BLOCK * job->padded);
-    s->probabilities = attention_take(base, &at, KEY_BLOCK * PROBABILITY_STRIDE);
+    s->k_panels = attention_take(base, &at, KEY_TILE * d + LANES);
+    s->v_panels = attention_take(base, &at, KEY_TILE * d + LANES);
+    s->k_rows = attention_take(base, &at, KEY_TILE * job->padded);
+    s->dk = attention_take(base, &at, KEY_TILE * job->padded);
+    s->dv = attention_take(base, &at, KEY_TILE * job->padded);
+    s->probabilities = attention_take(base, &at, KEY_TILE * PROBABILITY_STRIDE);
     return (size_t)ms_round_up64(at * (int64_t)sizeof(real), 64);
 }
 
@@ -100,12 +100,12 @@ typedef struct product_terms {
     const real *a, *b;
 } product_terms;
 
-static real product_block(const void *context, int64_t begin, int64_t n) {
+static real dot_block(const void *context, int64_t begin, int64_t n) {
     const product_terms *terms = context;
     return ms_block_dot(terms->a + begin, terms->b + begin, n);
 }
 
-/* p of the block's keys and queries, unmasked: what lies before the diagonal is part of no sum. */
+/* p of the tile's keys and queries, unmasked: what lies before the diagonal is part of no sum. */
 static void compute_probabilities(const grad_place *at) {
     int64_t d = at->head_size, n_all = ms_round_up64(at->query_end - at->query, TILE_COLUMNS);
     for (int64_t i = 0; i < n_all; i += TILE_COLUMNS) {
@@ -144,7 +144,7 @@ static void compute_score_gradients(const grad_place *at) {
     }
 }
 
-/* out [KEY_BLOCK][padded] (+)= probabilities (or score gradients) times rows [T][padded] over this part's queries i >=
+/* out [KEY_TILE][padded] (+)= probabilities (or score gradients) times rows [T][padded] over this part's queries i >=
    j. */
 static void sum_over_queries(const grad_place *at, const real *rows, bool first_chunk, real *out) {
     int64_t n = at->query_end - at->query, step = at->padded;
@@ -166,12 +166,12 @@ static void sum_over_queries(const grad_place *at, const real *rows, bool first_
     }
 }
 
-/* dq_sum of this part's queries += score gradients times keys of the block, j <= i. */
+/* dq_sum of this part's queries += score gradients times keys of the tile, j <= i. */
 static void sum_over_keys(const grad_place *at) {
     bool start = at->key % MS_DEPTH_CHUNK == 0;
     int64_t step = at->padded;
     for (int64_t i = at->query; i < at->query_end; i += ATTENTION_ROWS) {
-        int64_t diagonal = i - at->key; /* the tile's first query among the block's keys */
+        int64_t diagonal = i - at->key; /* the tile's first query among the tile's keys */
         attention_rows weights = {at->s.probabilities + i - at->query, 1, PROBABILITY_STRIDE};
         for (int64_t column = 0; column < step; column += TILE_COLUMNS) {
             const real *terms = at->s.k_rows + column;
@@ -197,7 +197,7 @@ static void close_key_chunk(const grad_place *at, int64_t key) {
     }
 }
 
-/* Packs what all key blocks of a head need. */
+/* Packs what all key tiles of a head need. */
 static void begin_head(const grad_place *at, const real *q, const real *o, const real *d_o, const real *lse) {
     const grad_job *job = at->job;
     int64_t stride = (int64_t)job->a->heads * at->head_size, n = at->sequence, d = at->head_size;
@@ -207,7 +207,7 @@ static void begin_head(const grad_place *at, const real *q, const real *o, const
     attention_copy_rows((attention_head){d_o, stride}, n, d, at->padded, at->s.do_rows);
     for (int64_t i = 0; i < n; i++) {
         product_terms terms = {d_o + i * stride, o + i * stride};
-        at->s.delta[i] = ms_reduce_from(product_block, &terms, 0, d);
+        at->s.delta[i] = ms_reduce_from(dot_block, &terms, 0, d);
     }
     memcpy(at->s.lse, lse, (size_t)n * sizeof *lse);
     for (int64_t i = n; i < ms_round_up64(n, TILE_COLUMNS); i++) at->s.delta[i] = at->s.lse[i] = 0;
@@ -236,8 +236,8 @@ static void add_head(const grad_place *at, const real *sum, bool first_head, boo
     }
 }
 
-/* One block of keys against all queries that see any of them. k, v: row 0 of the key/value head in its sequence. */
-static void key_block(grad_place *at, const real *k, const real *v) {
+/* One tile of keys against all queries that see any of them. k, v: row 0 of the key/value head in its sequence. */
+static void key_tile(grad_place *at, const real *k, const real *v) {
     int64_t stride = (int64_t)at->job->a->kv_heads * at->head_size, d = at->head_size;
     attention_pack((attention_head){k, stride}, at->key, at->n_keys, d, ATTENTION_ROWS, at->s.k_panels);
     attention_pack((attention_head){v, stride}, at->key, at->n_keys, d, ATTENTION_ROWS, at->s.v_panels);
@@ -266,10 +266,10 @@ static void grad_task(void *context, int64_t i_task, int i_thread) {
         bool first = h == 0, last = h == group - 1;
         begin_head(&at, job->q + q_at, job->o + q_at, job->d_o + q_at,
                    job->lse + (i_batch * a->heads + head) * a->sequence);
-        for (at.key = 0; at.key < a->sequence; at.key += KEY_BLOCK) {
-            at.n_keys = ms_min64(KEY_BLOCK, a->sequence - at.key);
+        for (at.key = 0; at.key < a->sequence; at.key += KEY_TILE) {
+            at.n_keys = ms_min64(KEY_TILE, a->sequence - at.key);
             if (at.key > 0 && at.key % MS_DEPTH_CHUNK == 0) close_key_chunk(&at, at.key);
-            key_block(&at, job->k + kv_at, job->v + kv_at);
+            key_tile(&at, job->k + kv_at, job->v + kv_at);
             int64_t out = kv_at + at.key * kv_stride;
             if (job->dk) add_head(&at, at.s.dk, first, last, (real)a->scale, job->dk + out);
             if (job->dv) add_head(&at, at.s.dv, first, last, 1, job->dv + out);

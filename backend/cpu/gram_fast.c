@@ -1,11 +1,11 @@
-/* gram in `fast` numerics: the upper triangle by ssyrk (and sgemm right of the diagonal blocks, where a matrix is
+/* gram in `fast` numerics: the upper triangle by ssyrk (and sgemm right of the diagonal tiles, where a matrix is
    shared by several threads), then mirrored, so that y is symmetric to the bit. */
 #include "platform/blas.h"
 #include "backend/cpu/cpu_kernel.h"
 
 #include <cblas.h>
 
-enum { MIRROR_BLOCK = 64 };
+enum { MIRROR_TILE = 64 };
 
 typedef struct gram_job {
     const float *x;
@@ -36,16 +36,16 @@ static void gram_band(void *context, int64_t i_task, int i_thread) {
                     0.0f, y + n_rows, stride_y);
 }
 
-/* Rows [row, row + MIRROR_BLOCK) of the lower triangle from the columns above the diagonal, in squares. */
+/* Rows [row, row + MIRROR_TILE) of the lower triangle from the columns above the diagonal, in squares. */
 static void mirror_band(void *context, int64_t i_task, int i_thread) {
     (void)i_thread;
     const gram_job *job = context;
-    int64_t n_blocks = (job->n + MIRROR_BLOCK - 1) / MIRROR_BLOCK;
-    float *y = job->y + i_task / n_blocks * job->n * job->n;
-    int64_t row = i_task % n_blocks * MIRROR_BLOCK, row_end = smaller(row + MIRROR_BLOCK, job->n);
-    for (int64_t column = 0; column < row_end; column += MIRROR_BLOCK) {
+    int64_t n_tiles = (job->n + MIRROR_TILE - 1) / MIRROR_TILE;
+    float *y = job->y + i_task / n_tiles * job->n * job->n;
+    int64_t row = i_task % n_tiles * MIRROR_TILE, row_end = smaller(row + MIRROR_TILE, job->n);
+    for (int64_t column = 0; column < row_end; column += MIRROR_TILE) {
         for (int64_t r = row; r < row_end; r++) {
-            int64_t end = smaller(column + MIRROR_BLOCK, r);
+            int64_t end = smaller(column + MIRROR_TILE, r);
             for (int64_t c = column; c < end; c++) y[r * job->n + c] = y[c * job->n + r];
         }
     }
@@ -75,6 +75,6 @@ ms_status MS_KERNEL(gram)(const ms_cpu_call *call) {
     job.band = share ? ((job.n + 3 * n_threads - 1) / (3 * n_threads) + 31) / 32 * 32 : job.n;
     job.n_bands = (job.n + job.band - 1) / job.band;
     ms_pool_run(call->pool, batch * job.n_bands, gram_band, &job);
-    ms_pool_run(call->pool, batch * ((job.n + MIRROR_BLOCK - 1) / MIRROR_BLOCK), mirror_band, &job);
+    ms_pool_run(call->pool, batch * ((job.n + MIRROR_TILE - 1) / MIRROR_TILE), mirror_band, &job);
     return MS_OK;
 }

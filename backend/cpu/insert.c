@@ -11,8 +11,8 @@ ms_status MS_KERNEL(insert)(const ms_cpu_call *call) {
     size_t row_bytes = (size_t)(is_vector ? 1 : matrix.columns) * ms_element_bytes(base->dtype);
     ms_copy_all(call, base, y->data);
     ms_copy copy = {(char *)y->data + (size_t)slice->begin * row_bytes, x->data, matrix.batch, 0, 0, 0};
-    copy.block_bytes = copy.from_stride = (size_t)slice->count * row_bytes;
-    copy.to_stride = (size_t)matrix.rows * row_bytes; /* unused for a vector: one block */
+    copy.span_bytes = copy.from_stride = (size_t)slice->count * row_bytes;
+    copy.to_stride = (size_t)matrix.rows * row_bytes; /* unused for a vector: one span */
     ms_copy_run(call, &copy);
     return MS_OK;
 }

@@ -12,7 +12,7 @@ typedef struct matmul_job {
     const real *c;
     real *y;
     int64_t n_rows, n_columns, depth;
-    int64_t n_row_blocks, n_column_blocks, block_rows, block_columns;
+    int64_t n_row_tiles, n_column_tiles, tile_rows, tile_columns;
     real alpha, beta;
     char *workspace;
     size_t scratch_bytes;
@@ -29,46 +29,46 @@ static void finish_row(const matmul_job *job, const real *total, const real *c, 
     }
 }
 
-static void matmul_block(void *context, int64_t i_task, int i_thread) {
+static void matmul_task(void *context, int64_t i_task, int i_thread) {
     const matmul_job *job = context;
-    int64_t i_column = i_task % job->n_column_blocks, rest = i_task / job->n_column_blocks;
-    int64_t i_row = rest % job->n_row_blocks, i_batch = rest / job->n_row_blocks;
-    ms_tile_block block = {.a = job->a, .b = job->b, .depth = job->depth};
-    block.a.data += i_batch * job->batch_a;
-    block.b.data += i_batch * job->batch_b;
-    block.row = i_row * job->block_rows;
-    block.n_rows = ms_min64(job->block_rows, job->n_rows - block.row);
-    block.column = i_column * job->block_columns;
-    block.n_columns = ms_min64(job->block_columns, job->n_columns - block.column);
+    int64_t i_column = i_task % job->n_column_tiles, rest = i_task / job->n_column_tiles;
+    int64_t i_row = rest % job->n_row_tiles, i_batch = rest / job->n_row_tiles;
+    ms_macro_tile tile = {.a = job->a, .b = job->b, .depth = job->depth};
+    tile.a.data += i_batch * job->batch_a;
+    tile.b.data += i_batch * job->batch_b;
+    tile.row = i_row * job->tile_rows;
+    tile.n_rows = ms_min64(job->tile_rows, job->n_rows - tile.row);
+    tile.column = i_column * job->tile_columns;
+    tile.n_columns = ms_min64(job->tile_columns, job->n_columns - tile.column);
     ms_tile_scratch scratch = MS_KERNEL(tile_scratch_at)(job->workspace + (size_t)i_thread * job->scratch_bytes,
                                                          job->n_rows, job->n_columns, job->depth);
-    MS_KERNEL(tile_gemm)(&block, &scratch);
-    for (int64_t r = 0; r < block.n_rows; r++) {
-        int64_t at = (i_batch * job->n_rows + block.row + r) * job->n_columns + block.column;
-        finish_row(job, scratch.total + r * BLOCK_COLUMNS, job->c ? job->c + at : NULL, block.n_columns, job->y + at);
+    MS_KERNEL(tile_gemm)(&tile, &scratch);
+    for (int64_t r = 0; r < tile.n_rows; r++) {
+        int64_t at = (i_batch * job->n_rows + tile.row + r) * job->n_columns + tile.column;
+        finish_row(job, scratch.total + r * MACRO_COLUMNS, job->c ? job->c + at : NULL, tile.n_columns, job->y + at);
     }
 }
 
-static int64_t count_blocks(int64_t n, int64_t block) { return (n + block - 1) / block; }
+static int64_t count_tiles(int64_t n, int64_t tile) { return (n + tile - 1) / tile; }
 
-/* Even blocks, and at least four tasks a thread where the matmul is large enough to be worth it. */
-static void choose_blocks(matmul_job *job, int64_t batch, int n_threads) {
-    int64_t rows = count_blocks(job->n_rows, BLOCK_ROWS), columns = count_blocks(job->n_columns, BLOCK_COLUMNS);
+/* Even macro-tiles, and at least four tasks a thread where the matmul is large enough to be worth it. */
+static void choose_tiles(matmul_job *job, int64_t batch, int n_threads) {
+    int64_t rows = count_tiles(job->n_rows, MACRO_ROWS), columns = count_tiles(job->n_columns, MACRO_COLUMNS);
     int64_t wanted = n_threads > 1 ? 4 * (int64_t)n_threads : 1;
     for (;;) {
-        job->block_rows = ms_round_up64(count_blocks(job->n_rows, rows), MS_TILE_ROWS);
-        job->block_columns = ms_round_up64(count_blocks(job->n_columns, columns), TILE_COLUMNS);
+        job->tile_rows = ms_round_up64(count_tiles(job->n_rows, rows), MS_TILE_ROWS);
+        job->tile_columns = ms_round_up64(count_tiles(job->n_columns, columns), TILE_COLUMNS);
         if (batch * rows * columns >= wanted) break;
-        if (job->block_rows > 4 * MS_TILE_ROWS && job->block_rows >= job->block_columns) {
+        if (job->tile_rows > 4 * MS_TILE_ROWS && job->tile_rows >= job->tile_columns) {
             rows++;
-        } else if (job->block_columns > 2 * TILE_COLUMNS) {
+        } else if (job->tile_columns > 2 * TILE_COLUMNS) {
             columns++;
         } else {
             break;
         }
     }
-    job->n_row_blocks = count_blocks(job->n_rows, job->block_rows);
-    job->n_column_blocks = count_blocks(job->n_columns, job->block_columns);
+    job->n_row_tiles = count_tiles(job->n_rows, job->tile_rows);
+    job->n_column_tiles = count_tiles(job->n_columns, job->tile_columns);
 }
 
 size_t MS_WORKSPACE(matmul)(const ms_cpu_call *call) {
@@ -95,7 +95,7 @@ ms_status MS_KERNEL(matmul)(const ms_cpu_call *call) {
     };
     job.scratch_bytes = MS_KERNEL(tile_scratch_bytes)(job.n_rows, job.n_columns, job.depth);
     if (!job.y) return MS_OK;
-    choose_blocks(&job, gemm->batch, ms_pool_size(call->pool));
-    ms_pool_run(call->pool, gemm->batch * job.n_row_blocks * job.n_column_blocks, matmul_block, &job);
+    choose_tiles(&job, gemm->batch, ms_pool_size(call->pool));
+    ms_pool_run(call->pool, gemm->batch * job.n_row_tiles * job.n_column_tiles, matmul_task, &job);
     return MS_OK;
 }

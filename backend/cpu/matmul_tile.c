@@ -2,7 +2,7 @@
    ports busy with 24 independent sums.  Panel layout and blocking follow Goto & van de Geijn 2008. */
 #include "backend/cpu/matmul_tile.h"
 
-/* One register tile over one chunk: out (stride BLOCK_COLUMNS) = sum, or out + sum when `add`.  n_rows is a constant at
+/* One register tile over one chunk: out (stride MACRO_COLUMNS) = sum, or out + sum when `add`.  n_rows is a constant at
    every call, so the loops over rows unroll. */
 static inline __attribute__((always_inline)) void tile(const int n_rows, int64_t n_depth, const real *a, const real *b,
                                                        bool add, real *out) {
@@ -24,7 +24,7 @@ static inline __attribute__((always_inline)) void tile(const int n_rows, int64_t
     }
     for (int r = 0; r < n_rows; r++) {
         for (int half = 0; half < 2; half++) {
-            real *to = out + r * BLOCK_COLUMNS + half * LANES;
+            real *to = out + r * MACRO_COLUMNS + half * LANES;
             vec_store(to, add ? vec_load(to) + sum[r][half] : sum[r][half]);
         }
     }
@@ -67,16 +67,16 @@ static void tile_of_rows(int64_t n_rows, int64_t n_depth, const real *a, const r
     }
 }
 
-void MS_KERNEL(tile_gemm)(const ms_tile_block *block, const ms_tile_scratch *scratch) {
-    for (int64_t k = 0; k < block->depth; k += MS_DEPTH_CHUNK) {
-        int64_t n_depth = ms_min64(MS_DEPTH_CHUNK, block->depth - k);
-        MS_KERNEL(tile_pack)(&block->a, block->row, block->n_rows, k, n_depth, MS_TILE_ROWS, scratch->a);
-        MS_KERNEL(tile_pack)(&block->b, block->column, block->n_columns, k, n_depth, TILE_COLUMNS, scratch->b);
-        for (int64_t c = 0; c < block->n_columns; c += TILE_COLUMNS) {
-            for (int64_t r = 0; r < block->n_rows; r += MS_TILE_ROWS) {
-                if (block->upper_only && block->column + c + TILE_COLUMNS <= block->row + r) break;
-                tile_of_rows(ms_min64(MS_TILE_ROWS, block->n_rows - r), n_depth, scratch->a + r * n_depth,
-                             scratch->b + c * n_depth, k > 0, scratch->total + r * BLOCK_COLUMNS + c);
+void MS_KERNEL(tile_gemm)(const ms_macro_tile *tile, const ms_tile_scratch *scratch) {
+    for (int64_t k = 0; k < tile->depth; k += MS_DEPTH_CHUNK) {
+        int64_t n_depth = ms_min64(MS_DEPTH_CHUNK, tile->depth - k);
+        MS_KERNEL(tile_pack)(&tile->a, tile->row, tile->n_rows, k, n_depth, MS_TILE_ROWS, scratch->a);
+        MS_KERNEL(tile_pack)(&tile->b, tile->column, tile->n_columns, k, n_depth, TILE_COLUMNS, scratch->b);
+        for (int64_t c = 0; c < tile->n_columns; c += TILE_COLUMNS) {
+            for (int64_t r = 0; r < tile->n_rows; r += MS_TILE_ROWS) {
+                if (tile->upper_only && tile->column + c + TILE_COLUMNS <= tile->row + r) break;
+                tile_of_rows(ms_min64(MS_TILE_ROWS, tile->n_rows - r), n_depth, scratch->a + r * n_depth,
+                             scratch->b + c * n_depth, k > 0, scratch->total + r * MACRO_COLUMNS + c);
             }
         }
     }
@@ -84,15 +84,15 @@ void MS_KERNEL(tile_gemm)(const ms_tile_block *block, const ms_tile_scratch *scr
 
 static int64_t part_a(int64_t n_rows, int64_t depth) {
     return ms_round_up64(
-        ms_round_up64(ms_min64(n_rows, BLOCK_ROWS), MS_TILE_ROWS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES, LANES);
+        ms_round_up64(ms_min64(n_rows, MACRO_ROWS), MS_TILE_ROWS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES, LANES);
 }
 
 static int64_t part_b(int64_t n_columns, int64_t depth) {
-    return ms_round_up64(ms_min64(n_columns, BLOCK_COLUMNS), TILE_COLUMNS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES;
+    return ms_round_up64(ms_min64(n_columns, MACRO_COLUMNS), TILE_COLUMNS) * ms_min64(depth, MS_DEPTH_CHUNK) + LANES;
 }
 
 size_t MS_KERNEL(tile_scratch_bytes)(int64_t n_rows, int64_t n_columns, int64_t depth) {
-    int64_t total = ms_round_up64(ms_min64(n_rows, BLOCK_ROWS), MS_TILE_ROWS) * BLOCK_COLUMNS;
+    int64_t total = ms_round_up64(ms_min64(n_rows, MACRO_ROWS), MS_TILE_ROWS) * MACRO_COLUMNS;
     int64_t count = part_a(n_rows, depth) + part_b(n_columns, depth) + total;
     return (size_t)ms_round_up64(count * (int64_t)sizeof(real), 64);
 }

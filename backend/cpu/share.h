@@ -32,12 +32,12 @@ static inline size_t ms_element_bytes(ms_dtype dtype) {
     return dtype == MS_DTYPE_F32 ? sizeof(real) : ms_dtype_size(dtype);
 }
 
-/* n_blocks pieces of block_bytes each; source and target advance by their strides from piece to piece. */
+/* n_spans spans of span_bytes each; source and target advance by their strides from span to span. */
 typedef struct ms_copy {
     char *to;
     const char *from;
-    int64_t n_blocks;
-    size_t to_stride, from_stride, block_bytes;
+    int64_t n_spans;
+    size_t to_stride, from_stride, span_bytes;
 } ms_copy;
 
 enum { MS_COPY_CHUNK = 1 << 18 };
@@ -45,23 +45,23 @@ enum { MS_COPY_CHUNK = 1 << 18 };
 static inline void ms_copy_task(void *context, int64_t i_task, int i_thread) {
     (void)i_thread;
     const ms_copy *copy = (const ms_copy *)context;
-    int64_t per_block = ms_chunk_count((int64_t)copy->block_bytes, MS_COPY_CHUNK);
-    size_t block = (size_t)(i_task / per_block);
-    ms_range range = ms_chunk_range(i_task % per_block, MS_COPY_CHUNK, (int64_t)copy->block_bytes);
-    memcpy(copy->to + block * copy->to_stride + range.begin, copy->from + block * copy->from_stride + range.begin,
+    int64_t per_span = ms_chunk_count((int64_t)copy->span_bytes, MS_COPY_CHUNK);
+    size_t span = (size_t)(i_task / per_span);
+    ms_range range = ms_chunk_range(i_task % per_span, MS_COPY_CHUNK, (int64_t)copy->span_bytes);
+    memcpy(copy->to + span * copy->to_stride + range.begin, copy->from + span * copy->from_stride + range.begin,
            (size_t)(range.end - range.begin));
 }
 
 /* Does nothing when source and target are the same storage. */
 static inline void ms_copy_run(const ms_cpu_call *call, ms_copy *copy) {
     if (copy->to == copy->from) return;
-    ms_pool_run(call->pool, copy->n_blocks * ms_chunk_count((int64_t)copy->block_bytes, MS_COPY_CHUNK), ms_copy_task,
+    ms_pool_run(call->pool, copy->n_spans * ms_chunk_count((int64_t)copy->span_bytes, MS_COPY_CHUNK), ms_copy_task,
                 copy);
 }
 
 static inline void ms_copy_all(const ms_cpu_call *call, const ms_operand *from, void *to) {
     ms_copy copy = {(char *)to, (const char *)from->data, 1, 0, 0, 0};
-    copy.block_bytes = (size_t)ms_shape_count(&from->shape) * ms_element_bytes(from->dtype);
+    copy.span_bytes = (size_t)ms_shape_count(&from->shape) * ms_element_bytes(from->dtype);
     ms_copy_run(call, &copy);
 }
 

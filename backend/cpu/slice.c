@@ -9,8 +9,8 @@ ms_status MS_KERNEL(slice)(const ms_cpu_call *call) {
     bool is_vector = x->shape.rank == 1;
     size_t row_bytes = (size_t)(is_vector ? 1 : matrix.columns) * ms_element_bytes(x->dtype);
     ms_copy copy = {y->data, (const char *)x->data + (size_t)slice->begin * row_bytes, matrix.batch, 0, 0, 0};
-    copy.block_bytes = copy.to_stride = (size_t)slice->count * row_bytes;
-    copy.from_stride = (size_t)matrix.rows * row_bytes; /* unused for a vector: one block */
+    copy.span_bytes = copy.to_stride = (size_t)slice->count * row_bytes;
+    copy.from_stride = (size_t)matrix.rows * row_bytes; /* unused for a vector: one span */
     ms_copy_run(call, &copy);
     return MS_OK;
 }

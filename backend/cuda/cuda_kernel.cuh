@@ -15,9 +15,9 @@
 #ifndef MS_CUDA_HOST
 #define MS_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                      \
     kernel<<<(grid), (block), (shared_bytes), (stream)>>>(__VA_ARGS__)
-// A block's variable in shared memory: MS_SHARED(float, tile, [16][17]);
+// A thread block's variable in shared memory: MS_SHARED(float, tile, [16][17]);
 #define MS_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
-// A block's dynamic shared memory as an array of `type`.
+// A thread block's dynamic shared memory as an array of `type`.
 #define MS_DYNAMIC_SHARED(type, name)                                                                                  \
     extern __shared__ __align__(16) unsigned char ms_dynamic_shared[];                                                 \
     type *name = reinterpret_cast<type *>(ms_dynamic_shared)
@@ -58,8 +58,8 @@ static __device__ __forceinline__ void ms_report_fault(ms_cuda_fault *fault, uns
     if (atomicCAS(&fault->node, 0u, node + 1u) == 0u) fault->value = value;
 }
 
-// Blocks of `threads` for n elements.
-static inline unsigned int ms_blocks(int64_t n, int64_t threads) { return (unsigned int)((n + threads - 1) / threads); }
+// Thread blocks of `threads` for n elements.
+static inline unsigned int ms_thread_blocks(int64_t n, int64_t threads) { return (unsigned int)((n + threads - 1) / threads); }
 
 // Before the launch of a kernel with `bytes` of dynamic shared memory: above 48 KiB, what the kernel declares counted
 // in, it must be asked for.

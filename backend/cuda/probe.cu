@@ -29,6 +29,6 @@ static __global__ void __launch_bounds__(THREADS)
 }
 
 extern "C" ms_status ms_cuda_probe_launch(const float *triples, float *results, int count, cudaStream_t stream) {
-    MS_LAUNCH(probe_kernel, ms_blocks(count, THREADS), THREADS, 0, stream, triples, results, (unsigned int)count);
+    MS_LAUNCH(probe_kernel, ms_thread_blocks(count, THREADS), THREADS, 0, stream, triples, results, (unsigned int)count);
     return ms_cuda_status(cudaGetLastError(), "launching the probe");
 }

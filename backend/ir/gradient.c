@@ -79,7 +79,7 @@ ms_status ms_gradient_refuse_output(const ms_gradient_pass *pass, const ms_node 
                    ms_op_get(node->op)->name, i);
 }
 
-/* Repeats a forward node of the current block; its inputs are repeated first where they belong to the block. */
+/* Repeats a forward node of the current layer; its inputs are repeated first where they belong to the layer. */
 static void repeat_node(ms_gradient_pass *pass, int i_node) {
     ms_node node = *ms_graph_node(pass->graph, i_node);
     for (int i = 0; i < node.n_inputs; i++)
@@ -94,8 +94,8 @@ static void repeat_node(ms_gradient_pass *pass, int i_node) {
 ms_tensor ms_gradient_value(ms_gradient_pass *pass, ms_tensor forward) {
     int producer = ms_graph_tensor(pass->graph, forward)->producer;
     if (!pass->recompute || producer < 0) return forward;
-    int block = ms_graph_node(pass->graph, producer)->block;
-    if (block < 0 || block != pass->block) {
+    int layer = ms_graph_node(pass->graph, producer)->layer;
+    if (layer < 0 || layer != pass->layer) {
         pass->kept[forward] = true;
         return forward;
     }
@@ -196,8 +196,8 @@ static ms_status run_rule(ms_gradient_pass *pass, const ms_node *node) {
     for (int i = 0; i < node->n_outputs; i++) arrived |= pass->gradients[node->outputs[i]] != MS_NO_TENSOR;
     for (int i = 0; i < node->n_inputs; i++) wanted |= ms_gradient_wants(pass, node, i);
     if (!arrived || !wanted) return MS_OK;
-    pass->block = node->block;
-    ms_graph_set_block(pass->graph, node->block);
+    pass->layer = node->layer;
+    ms_graph_set_layer(pass->graph, node->layer);
     MS_TRY(rules[node->op](pass, node));
     return ms_graph_status(pass->graph);
 }
@@ -233,7 +233,7 @@ ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, in
     ms_status status = check_views(&pass, loss, wrt, n_wrt);
     if (status == MS_OK && pass.needed[loss]) {
         int producer = ms_graph_tensor(graph, loss)->producer;
-        ms_graph_set_block(graph, producer < 0 ? -1 : ms_graph_node(graph, producer)->block);
+        ms_graph_set_layer(graph, producer < 0 ? -1 : ms_graph_node(graph, producer)->layer);
         pass.gradients[loss] = ms_fill(graph, 1, MS_DTYPE_F32, ms_gradient_shape(&pass, loss));
         status = ms_graph_status(graph);
     }
@@ -241,7 +241,7 @@ ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, in
         ms_node node = *ms_graph_node(graph, i); /* a copy: rules add nodes */
         status = run_rule(&pass, &node);
     }
-    ms_graph_set_block(graph, -1);
+    ms_graph_set_layer(graph, -1);
     for (int i = 0; i < n_wrt && status == MS_OK; i++) out_gradients[i] = pass.gradients[wrt[i]];
     if (status != MS_OK) ms_graph_fail(graph, status);
     finish(&pass);

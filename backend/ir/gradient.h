@@ -10,8 +10,8 @@ extern "C" {
 #endif
 
 typedef struct ms_gradient_options {
-    bool recompute; /* repeat each block's forward nodes before its backward pass instead of keeping their results; only
-                       what other blocks read is kept.  Changes memory and time, never a bit (but see the head of
+    bool recompute; /* repeat each layer's forward nodes before its backward pass instead of keeping their results; only
+                       what other layers read is kept.  Changes memory and time, never a bit (but see the head of
                        keep_f32.c). */
 } ms_gradient_options;
 
@@ -20,7 +20,7 @@ typedef struct ms_gradient_options {
    accumulate inputs of matmul, rms_norm_grad and embed_grad where the op has one.
    Gradients are kept per view: MS_UNSUPPORTED when a wanted view overlaps another view that the loss reads, when a
    an assignment overwrites a view after the loss read it, or when a needed op has no gradient rule; the failure also
-   becomes the graph's.  Nodes added afterwards belong to no block (ms_graph_set_block).  Reverse-mode accumulation; see
+   becomes the graph's.  Nodes added afterwards belong to no layer (ms_graph_set_layer).  Reverse-mode accumulation; see
    docs of ops.def for each rule. */
 ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, int n_wrt,
                        const ms_gradient_options *options, ms_tensor *out_gradients);

@@ -9,7 +9,7 @@
 typedef struct ms_gradient_pass {
     ms_graph *graph;
     bool recompute;
-    int block;            /* of the forward node whose rule runs */
+    int layer;            /* of the forward node whose rule runs */
     int32_t n_nodes;      /* forward nodes: those of the graph when the pass began */
     const ms_tensor *wrt; /* the wanted tensors, borrowed */
     int32_t n_wrt;
@@ -17,7 +17,7 @@ typedef struct ms_gradient_pass {
     ms_tensor *gradients; /* what has arrived so far at each forward tensor, MS_NO_TENSOR: nothing yet */
     ms_tensor *repeats;   /* the recomputed copy of each forward tensor, MS_NO_TENSOR: none */
     bool *needed;         /* whether a wanted tensor reaches it: only these receive gradients */
-    bool *kept;           /* whether the backward pass of another block read the original, so that it lives anyway */
+    bool *kept;           /* whether the backward pass of another layer read the original, so that it lives anyway */
 } ms_gradient_pass;
 
 /* A rule adds the backward nodes of one forward node, whose outputs' gradients are complete.  Failures of builder calls
@@ -29,7 +29,7 @@ typedef ms_status (*ms_gradient_rule)(ms_gradient_pass *pass, const ms_node *nod
 #include "backend/ir/ops.def"
 #undef OP
 
-/* The tensor to read for a forward tensor: itself, or its copy when the current block is recomputed. */
+/* The tensor to read for a forward tensor: itself, or its copy when the current layer is recomputed. */
 ms_tensor ms_gradient_value(ms_gradient_pass *pass, ms_tensor forward);
 /* The gradient that has arrived at a forward tensor, or MS_NO_TENSOR. */
 ms_tensor ms_gradient_arrived(const ms_gradient_pass *pass, ms_tensor forward);

@@ -10,7 +10,7 @@ struct ms_graph {
     int n_nodes, node_capacity;
     ms_tensor_info *tensors;
     int n_tensors, tensor_capacity;
-    int block, recomputed; /* given to new nodes */
+    int layer, recomputed; /* given to new nodes */
     ms_status status;      /* first failure of a builder call */
     char *message;         /* its text, owned; NULL when it could not be copied */
 };
@@ -24,7 +24,7 @@ ms_status ms_graph_create(const ms_variables *variables, int step_scalars, ms_gr
     if (!graph) return MS_FAIL(MS_OUT_OF_MEMORY, "graph: no memory");
     graph->variables = variables;
     graph->step_scalars = step_scalars;
-    graph->block = -1;
+    graph->layer = -1;
     *out = graph;
     return MS_OK;
 }
@@ -43,7 +43,7 @@ int ms_graph_n_nodes(const ms_graph *graph) { return graph->n_nodes; }
 const ms_node *ms_graph_node(const ms_graph *graph, int i_node) { return &graph->nodes[i_node]; }
 int ms_graph_n_tensors(const ms_graph *graph) { return graph->n_tensors; }
 const ms_tensor_info *ms_graph_tensor(const ms_graph *graph, ms_tensor tensor) { return &graph->tensors[tensor]; }
-void ms_graph_set_block(ms_graph *graph, int block) { graph->block = block; }
+void ms_graph_set_layer(ms_graph *graph, int layer) { graph->layer = layer; }
 void ms_graph_set_recomputed(ms_graph *graph, bool recomputed) { graph->recomputed = recomputed; }
 
 ms_status ms_graph_status(const ms_graph *graph) {
@@ -105,7 +105,7 @@ static ms_status add_node(ms_graph *graph, ms_op op, const ms_tensor *inputs, in
     node->n_inputs = n_inputs;
     for (int i = 0; i < MS_MAX_INPUTS; i++) node->inputs[i] = i < n_inputs ? inputs[i] : MS_NO_TENSOR;
     memcpy(&node->attributes, attributes, sizeof *attributes);
-    node->block = graph->block;
+    node->layer = graph->layer;
     node->recomputed = graph->recomputed;
     node->n_outputs = ms_op_get(op)->n_outputs;
     for (int i = 0; i < MS_MAX_OUTPUTS; i++) node->outputs[i] = MS_NO_TENSOR;
@@ -131,7 +131,7 @@ ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n
               : MS_FAIL(MS_INVALID, "graph: op is %d, must be 0 (%s) to %d (%s)", (int)op, ms_op_get(0)->name,
                         MS_OP_COUNT - 1, ms_op_get(MS_OP_COUNT - 1)->name);
     if (status != MS_OK) {
-        if (graph->block >= 0) status = ms_status_note(status, "block %d", graph->block);
+        if (graph->layer >= 0) status = ms_status_note(status, "layer %d", graph->layer);
         ms_graph_fail(graph, status);
     }
     return status;

@@ -64,7 +64,7 @@ typedef struct ms_node {
     int32_t n_outputs;
     ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_attributes attributes; /* of the op; compared field by field (ms_attributes_equal) */
-    int32_t block;            /* transformer block for recomputation and messages, -1: none */
+    int32_t layer;            /* transformer layer, for recomputation and messages, -1: none */
     int32_t recomputed;       /* 1: a repeat of a forward node in the backward pass; never merged with the original */
 } ms_node;
 
@@ -83,8 +83,8 @@ const ms_node *ms_graph_node(const ms_graph *graph, int i_node);
 int ms_graph_n_tensors(const ms_graph *graph);
 const ms_tensor_info *ms_graph_tensor(const ms_graph *graph, ms_tensor tensor);
 
-/* Nodes added from now on belong to this transformer block (-1: none). */
-void ms_graph_set_block(ms_graph *graph, int block);
+/* Nodes added from now on belong to this transformer layer (-1: none). */
+void ms_graph_set_layer(ms_graph *graph, int layer);
 /* Nodes added from now on are marked as recomputed (true) or not. */
 void ms_graph_set_recomputed(ms_graph *graph, bool recomputed);
 

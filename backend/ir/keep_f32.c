@@ -1,5 +1,5 @@
-/* No rounding to bf16 between a matmul and its use in f32.  Meant for gradients of weights, which no block repeats.  A
-   forward matmul that is used in bf16 and cast to f32 as well may be rounded in one and kept in the other of a block
+/* No rounding to bf16 between a matmul and its use in f32.  Meant for gradients of weights, which no layer repeats.  A
+   forward matmul that is used in bf16 and cast to f32 as well may be rounded in one and kept in the other of a layer
    and its repeat; a builder that wants f32 there should ask for it. */
 #include <stdlib.h>
 
@@ -45,7 +45,7 @@ static void add_matmul(keeper *k, const ms_node *node) {
     ms_graph *graph = k->rewrite.target;
     ms_tensor in[3] = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
     for (int i = 0; i < node->n_inputs; i++) in[i] = ms_rewrite_map(&k->rewrite, node->inputs[i]);
-    ms_graph_set_block(graph, node->block);
+    ms_graph_set_layer(graph, node->layer);
     ms_graph_set_recomputed(graph, node->recomputed != 0);
     if (in[2] != MS_NO_TENSOR && !k->kept[node->inputs[2]]) in[2] = ms_cast(graph, in[2], MS_DTYPE_F32);
     ms_matmul_attributes attributes = node->attributes.matmul;

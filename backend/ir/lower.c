@@ -51,7 +51,7 @@ static void lower_tied_cross_entropy(ms_rewrite *rewrite, const ms_node *node) {
     const ms_tied_cross_entropy_attributes *attributes = &node->attributes.tied_cross_entropy;
     int64_t n = ms_graph_tensor(rewrite->source, node->inputs[0])->shape.dim[0];
     loss_parts parts = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
-    ms_graph_set_block(graph, node->block);
+    ms_graph_set_layer(graph, node->layer);
     ms_graph_set_recomputed(graph, node->recomputed != 0);
     for (int64_t begin = 0; begin < n && ms_graph_status(graph) == MS_OK; begin += attributes->chunk) {
         int64_t count = n - begin < attributes->chunk ? n - begin : attributes->chunk;

@@ -272,7 +272,7 @@ static ms_status read_node(parser *p, const declared_output *declared, int n_dec
     char word[WORD_BYTES];
     ms_tensor inputs[MS_MAX_INPUTS], made[MS_MAX_OUTPUTS];
     int n_inputs;
-    int64_t block = -1;
+    int64_t layer = -1;
     MS_TRY(read_word(p, "name of an op", word));
     ms_op op = ms_op_find(word);
     if (op == MS_OP_COUNT) return MS_FAIL(MS_CORRUPT, "no op is called %s", word);
@@ -284,8 +284,8 @@ static ms_status read_node(parser *p, const declared_output *declared, int n_dec
     const ms_attribute *attribute;
     for (int i = 0; (attribute = ms_op_attribute(op, i)) != NULL; i++)
         MS_TRY_NOTE(read_attribute(p, attribute, &attributes), "%s", word);
-    if (accept(p, "block=")) MS_TRY(read_integer(p, "block", 0, INT32_MAX, &block));
-    ms_graph_set_block(p->graph, (int)block);
+    if (accept(p, "layer=")) MS_TRY(read_integer(p, "layer", 0, INT32_MAX, &layer));
+    ms_graph_set_layer(p->graph, (int)layer);
     ms_graph_set_recomputed(p->graph, accept(p, "recomputed"));
     MS_TRY(ms_graph_add(p->graph, op, inputs, n_inputs, &attributes, made));
     return check_outputs(p, declared, made, n_declared);
@@ -334,7 +334,7 @@ static ms_status read_text(parser *p) {
         MS_TRY(read_outputs_and_node(p));
         MS_TRY(end_line(p));
     }
-    ms_graph_set_block(p->graph, -1);
+    ms_graph_set_layer(p->graph, -1);
     ms_graph_set_recomputed(p->graph, false);
     return MS_OK;
 }

@@ -4,7 +4,7 @@
      variable 0 parameter f32 [4,3] blocks.up.weight
      variable 1 input i32 [5] targets
      %0 = view 0 offset=0 f32 [4,3]
-     %1 f32 [4,3] = axpby(%0) a=0.5*s1 b=0 block=3
+     %1 f32 [4,3] = axpby(%0) a=0.5*s1 b=0 layer=3
      assign(%1, %0)
 
    Tensor ids are those of the graph, so that the text names what messages and plans name.  Floats have 9 digits, which
@@ -110,7 +110,7 @@ static void print_node(const ms_graph *graph, const ms_node *node, FILE *stream)
     const ms_attribute *attribute;
     for (int i = 0; (attribute = ms_op_attribute(node->op, i)) != NULL; i++)
         print_attribute(attribute, &node->attributes, stream);
-    if (node->block >= 0) fprintf(stream, " block=%" PRId32, node->block);
+    if (node->layer >= 0) fprintf(stream, " layer=%" PRId32, node->layer);
     if (node->recomputed) fputs(" recomputed", stream);
     fputc('\n', stream);
 }

@@ -53,7 +53,7 @@ ms_tensor ms_rewrite_map(ms_rewrite *rewrite, ms_tensor source) {
 void ms_rewrite_copy(ms_rewrite *rewrite, const ms_node *node) {
     ms_tensor inputs[MS_MAX_INPUTS], outputs[MS_MAX_OUTPUTS];
     for (int i = 0; i < node->n_inputs; i++) inputs[i] = ms_rewrite_map(rewrite, node->inputs[i]);
-    ms_graph_set_block(rewrite->target, node->block);
+    ms_graph_set_layer(rewrite->target, node->layer);
     ms_graph_set_recomputed(rewrite->target, node->recomputed != 0);
     ms_graph_add(rewrite->target, node->op, inputs, node->n_inputs, &node->attributes, outputs);
     for (int i = 0; i < node->n_outputs; i++) rewrite->map[node->outputs[i]] = outputs[i];

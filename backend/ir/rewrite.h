@@ -19,7 +19,7 @@ ms_status ms_rewrite_init(ms_rewrite *rewrite, const ms_graph *source);
 ms_status ms_rewrite_finish(ms_rewrite *rewrite, ms_status status, ms_graph **out_target);
 /* The target's tensor for a source tensor; a view is made when first asked for.  MS_NO_TENSOR stays itself. */
 ms_tensor ms_rewrite_map(ms_rewrite *rewrite, ms_tensor source);
-/* Adds the node to the target with mapped inputs, in its block, and maps its outputs. */
+/* Adds the node to the target with mapped inputs, in its layer, and maps its outputs. */
 void ms_rewrite_copy(ms_rewrite *rewrite, const ms_node *node);
 
 /* A copy of the graph in which a matmul whose bf16 result is only cast to f32, or only accumulated by such a matmul,

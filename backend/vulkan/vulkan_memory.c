@@ -1,6 +1,6 @@
-/* Device memory in few allocations: blocks, each one VkDeviceMemory with one VkBuffer over it, handed out in ranges by
-   first fit.  A store announces its variables, which then share blocks made for them; what comes unannounced gets a
-   block of its own size, 1 MiB at least. */
+/* Device memory in few allocations: memory blocks, each one VkDeviceMemory with one VkBuffer over it, handed out in
+   ranges by first fit.  A store announces its variables, which then share blocks made for them; what comes unannounced
+   gets a block of its own size, 1 MiB at least. */
 #include "backend/vulkan/vulkan_memory.h"
 
 #include <stdlib.h>
@@ -14,8 +14,8 @@ typedef struct free_range {
     VkDeviceSize offset, size;
 } free_range;
 
-struct ms_vulkan_block {
-    ms_vulkan_block *next;
+struct ms_vulkan_memory_block {
+    ms_vulkan_memory_block *next;
     VkDeviceMemory memory;
     VkBuffer buffer;
     VkDeviceAddress address;
@@ -25,9 +25,9 @@ struct ms_vulkan_block {
     int n_free, capacity;
 };
 
-static void destroy_block(ms_vulkan_memory *memory, ms_vulkan_block *block) {
+static void destroy_block(ms_vulkan_memory *memory, ms_vulkan_memory_block *block) {
     const ms_vulkan_context *context = memory->context;
-    for (ms_vulkan_block **link = &memory->blocks; *link; link = &(*link)->next)
+    for (ms_vulkan_memory_block **link = &memory->blocks; *link; link = &(*link)->next)
         if (*link == block) {
             *link = block->next;
             memory->block_bytes -= block->size;
@@ -92,7 +92,7 @@ static int find_type(const ms_vulkan_memory *memory, uint32_t accepted, ms_vulka
     return -1;
 }
 
-static ms_status bind_block(ms_vulkan_memory *memory, ms_vulkan_memory_kind kind, ms_vulkan_block *block) {
+static ms_status bind_block(ms_vulkan_memory *memory, ms_vulkan_memory_kind kind, ms_vulkan_memory_block *block) {
     const ms_vulkan_context *context = memory->context;
     VkBufferCreateInfo buffer = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
                                  .size = block->size,
@@ -137,9 +137,9 @@ static ms_status bind_block(ms_vulkan_memory *memory, ms_vulkan_memory_kind kind
 }
 
 static ms_status create_block(ms_vulkan_memory *memory, ms_vulkan_memory_kind kind, VkDeviceSize size,
-                              ms_vulkan_block **out) {
+                              ms_vulkan_memory_block **out) {
     *out = NULL;
-    ms_vulkan_block *block = calloc(1, sizeof *block);
+    ms_vulkan_memory_block *block = calloc(1, sizeof *block);
     if (!block) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
     block->size = size;
     block->capacity = 16;
@@ -160,7 +160,7 @@ static ms_status create_block(ms_vulkan_memory *memory, ms_vulkan_memory_kind ki
 }
 
 /* Takes `size` bytes from the first free range that has them. */
-static bool take(ms_vulkan_block *block, VkDeviceSize size, ms_vulkan_range *out) {
+static bool take(ms_vulkan_memory_block *block, VkDeviceSize size, ms_vulkan_range *out) {
     for (int i = 0; i < block->n_free; i++) {
         free_range *range = &block->free_ranges[i];
         if (range->size < size) continue;
@@ -206,18 +206,18 @@ ms_status ms_vulkan_allocate(ms_vulkan_memory *memory, ms_vulkan_memory_kind kin
     VkDeviceSize size = rounded(size_bytes), block_size = size;
     if (size < size_bytes || size > memory->context->gpu->largest_allocation) return out_of_memory(memory, size_bytes);
     if (kind == MS_VULKAN_DEVICE_LOCAL) {
-        for (ms_vulkan_block *block = memory->blocks; block; block = block->next)
+        for (ms_vulkan_memory_block *block = memory->blocks; block; block = block->next)
             if (!block->mapped && take(block, size, out)) return MS_OK;
         block_size = new_block_size(memory, size);
     }
-    ms_vulkan_block *block;
+    ms_vulkan_memory_block *block;
     MS_TRY(create_block(memory, kind, block_size, &block));
     take(block, size, out);
     return MS_OK;
 }
 
 /* Puts a range back, joined with its neighbours.  False when there is no host memory to remember it: it stays taken. */
-static bool give_back(ms_vulkan_block *block, VkDeviceSize offset, VkDeviceSize size) {
+static bool give_back(ms_vulkan_memory_block *block, VkDeviceSize offset, VkDeviceSize size) {
     int i = 0;
     while (i < block->n_free && block->free_ranges[i].offset < offset) i++;
     free_range *ranges = block->free_ranges;
@@ -247,7 +247,7 @@ static bool give_back(ms_vulkan_block *block, VkDeviceSize offset, VkDeviceSize 
     return true;
 }
 
-static bool is_empty(const ms_vulkan_block *block) {
+static bool is_empty(const ms_vulkan_memory_block *block) {
     return block->n_free == 1 && block->free_ranges[0].size == block->size;
 }
 

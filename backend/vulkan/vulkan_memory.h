@@ -5,11 +5,11 @@
 #include "backend/vulkan/vulkan_context.h"
 #include "platform/status.h"
 
-typedef struct ms_vulkan_block ms_vulkan_block;
+typedef struct ms_vulkan_memory_block ms_vulkan_memory_block;
 
-/* Device memory handed out: a part of a block. */
+/* Device memory handed out: a part of a memory block. */
 typedef struct ms_vulkan_range {
-    ms_vulkan_block *block;
+    ms_vulkan_memory_block *block;
     VkBuffer buffer;         /* the block's */
     VkDeviceSize offset;     /* in the buffer, a multiple of 256 */
     VkDeviceSize size;       /* a multiple of 256 */
@@ -27,18 +27,18 @@ typedef enum ms_vulkan_memory_kind {
 typedef struct ms_vulkan_memory {
     const ms_vulkan_context *context; /* borrowed */
     VkPhysicalDeviceMemoryProperties types;
-    ms_vulkan_block *blocks; /* list */
-    size_t block_bytes;      /* of all blocks together: what the device has really given */
-    VkDeviceSize expected;   /* bytes of allocations announced and not yet covered by a block */
+    ms_vulkan_memory_block *blocks; /* list */
+    size_t block_bytes;             /* of all blocks together: what the device has really given */
+    VkDeviceSize expected;          /* bytes of allocations announced and not yet covered by a block */
 } ms_vulkan_memory;
 
 void ms_vulkan_memory_init(const ms_vulkan_context *context, ms_vulkan_memory *out);
-/* Frees every block. */
+/* Frees every memory block. */
 void ms_vulkan_memory_finish(ms_vulkan_memory *memory);
 /* What one variable, one tensor, one op's scratch or one piece of the arena can have at most: a multiple of 256. */
 VkDeviceSize ms_vulkan_piece_bytes(const ms_vulkan_memory *memory);
-/* Device-local ranges share blocks; host ranges get one of their own.  MS_OUT_OF_MEMORY names the bytes asked for,
-   held, and free where the driver says.  Contents are undefined. */
+/* Device-local ranges share memory blocks; host ranges get one of their own.  MS_OUT_OF_MEMORY names the bytes asked
+   for, held, and free where the driver says.  Contents are undefined. */
 ms_status ms_vulkan_allocate(ms_vulkan_memory *memory, ms_vulkan_memory_kind kind, VkDeviceSize size_bytes,
                              ms_vulkan_range *out);
 /* Announces device-local ranges to come, so that they share blocks. */

@@ -6,8 +6,8 @@
 
 void ms_named_tensors_finish(ms_named_tensors *list) {
     for (size_t i = 0; i < list->n_tensors; i++) free((char *)list->tensors[i].name);
-    for (size_t i = 0; i < list->n_blocks; i++) free(list->blocks[i]);
-    free(list->blocks);
+    for (size_t i = 0; i < list->n_copies; i++) free(list->copies[i]);
+    free(list->copies);
     free(list->tensors);
     *list = (ms_named_tensors){0};
 }
@@ -38,8 +38,8 @@ static ms_status reserve_list(const ms_variables *variables, ms_variable_kind ki
         list->capacity += is_stacked(variable) ? (size_t)variable->shape.dim[0] : 1;
     }
     list->tensors = calloc(list->capacity + 1, sizeof *list->tensors);
-    list->blocks = calloc(n_variables + 1, sizeof *list->blocks);
-    return list->tensors && list->blocks
+    list->copies = calloc(n_variables + 1, sizeof *list->copies);
+    return list->tensors && list->copies
                ? MS_OK
                : MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint: no memory for %zu tensors", list->capacity);
 }
@@ -75,7 +75,7 @@ ms_status ms_named_tensors_download(ms_store *store, const ms_variables *variabl
         if (!data)
             return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint: no memory for %s (%lld bytes)", variable->name,
                            (long long)count * (long long)sizeof(float));
-        list->blocks[list->n_blocks++] = data;
+        list->copies[list->n_copies++] = data;
         MS_TRY(ms_store_download(store, i, 0, count, data));
         MS_TRY(append_variable(variable, data, list));
     }

@@ -17,8 +17,8 @@ extern "C" {
 typedef struct ms_named_tensors {
     ms_safetensor *tensors; /* names and data are owned by the list */
     size_t n_tensors, capacity;
-    void **blocks; /* one malloc'ed copy a variable, which the tensors point into */
-    size_t n_blocks;
+    void **copies; /* one malloc'ed copy a variable, which the tensors point into */
+    size_t n_copies;
 } ms_named_tensors;
 
 /* Copies all variables of a kind to the host.  The caller finishes the list, also after an error.  MS_OUT_OF_MEMORY. */

@@ -44,13 +44,13 @@ static fixture make(size_t f32_bytes) {
     add_variable(&f, "normed", MS_VARIABLE_OUTPUT, ms_shape_2(4, 5), NORMED);
     CHECK_OK(ms_graph_create(f.variables, SCALARS, &f.graph));
     ms_graph *g = f.graph;
-    ms_graph_set_block(g, 2);
+    ms_graph_set_layer(g, 2);
     ms_tensor matmul = ms_matmul(g, ms_view_all(g, A), ms_view_slice(g, W, 1), MS_NO_TENSOR,
                                  &(ms_matmul_attributes){false, true, 2, 0, MS_DTYPE_F32}),
               y, rstd;
     ms_tensor scaled = ms_axpby(g, ms_step_scalar(1, 1), matmul, ms_constant(0), MS_NO_TENSOR);
     ms_assign(g, scaled, ms_view_all(g, SUM));
-    ms_graph_set_block(g, -1);
+    ms_graph_set_layer(g, -1);
     ms_assign(g, ms_gram(g, ms_view_slice(g, W, 0), true), ms_view_all(g, SQUARE));
     ms_rms_norm(g, ms_view_slice(g, W, 0), ms_view_all(g, GAIN), 1e-5f, &y, &rstd);
     ms_assign(g, y, ms_view_all(g, NORMED));
@@ -181,14 +181,14 @@ START_TEST(messages_name_the_call) {
     fixture f = make(4);
     char text[96], operands[400], cut[70];
     const ms_op_call *matmul = &f.list->calls[0], *gram = &f.list->calls[3];
-    ck_assert_str_eq(ms_op_call_text(matmul, text, sizeof text), "matmul (node 0, block 2)");
-    ck_assert_str_eq(ms_op_call_text(gram, text, sizeof text), "gram (node 3, block -1)");
+    ck_assert_str_eq(ms_op_call_text(matmul, text, sizeof text), "matmul (node 0, layer 2)");
+    ck_assert_str_eq(ms_op_call_text(gram, text, sizeof text), "gram (node 3, layer -1)");
     ck_assert_str_eq(ms_operands_text(matmul->in, matmul->out, operands, sizeof operands),
                      " f32[3,2,5] f32[4,5] -> f32[3,2,4]");
     ck_assert_uint_lt(strlen(ms_operands_text(matmul->in, matmul->out, cut, sizeof cut)), sizeof cut);
     ck_assert_ptr_nonnull(strstr(cut, " ->"));
     CHECK_FAILS(ms_op_call_note(MS_FAIL(MS_INTERNAL, "out of luck"), matmul), MS_INTERNAL,
-                "matmul (node 0, block 2): out of luck");
+                "matmul (node 0, layer 2): out of luck");
     finish(&f);
 }
 END_TEST
@@ -232,7 +232,7 @@ START_TEST(random_graphs_are_as_they_were_planned) {
         for (int i = 0; i < list->n_calls; i++) {
             const ms_node *node = ms_graph_node(graph, i);
             const ms_op_call *call = &list->calls[i];
-            ck_assert(call->op == node->op && call->node == i && call->block == node->block);
+            ck_assert(call->op == node->op && call->node == i && call->layer == node->layer);
             ck_assert_mem_eq(&call->attributes, &node->attributes, sizeof call->attributes);
             for (int j = 0; j < MS_MAX_INPUTS; j++)
                 check_operand(graph, &plan, j < node->n_inputs ? node->inputs[j] : MS_NO_TENSOR, &call->in[j]);

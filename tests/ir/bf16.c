@@ -262,7 +262,7 @@ static ms_tensor loss_of_all(fixture *f) {
 START_TEST(gradients_have_the_dtype_of_their_tensor) {
     for (int recompute = 0; recompute < 2; recompute++) {
         fixture f = create();
-        ms_graph_set_block(f.graph, 0);
+        ms_graph_set_layer(f.graph, 0);
         ms_tensor loss = loss_of_all(&f), wrt[] = {f.x, f.y, f.w, f.gain, f.scalar, f.number}, gradients[6];
         ms_gradient_options options = {recompute != 0};
         CHECK_OK(ms_gradients(f.graph, loss, wrt, 6, &options, gradients));

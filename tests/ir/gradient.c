@@ -200,8 +200,8 @@ static step_options recompute_options(bool recompute) {
         .n_layers = 3, .n_sequences = 1, .sequence = 4, .chunk = 4, .recompute = recompute, .n_micro = 1};
 }
 
-/* The backward pass of a block reads nothing of that block's forward pass but what other blocks keep. */
-START_TEST(recomputation_reads_only_block_inputs) {
+/* The backward pass of a layer reads nothing of that layer's forward pass but what other layers keep. */
+START_TEST(recomputation_reads_only_layer_inputs) {
     step_options options = recompute_options(true);
     step_graph step;
     step_build(&options, &step);
@@ -209,16 +209,16 @@ START_TEST(recomputation_reads_only_block_inputs) {
     while (ms_graph_node(step.graph, n_forward)->op != MS_OP_ASSIGN) n_forward++; /* of the loss */
     for (int i = n_forward; i < n; i++) n_repeats += ms_graph_node(step.graph, i)->recomputed;
     ck_assert_int_gt(n_repeats, 0);
-    ck_assert_int_eq(n_repeats % options.n_layers, 0); /* the same in each block */
+    ck_assert_int_eq(n_repeats % options.n_layers, 0); /* the same in each layer */
     for (int i = n_forward; i < n; i++) {
         const ms_node *node = ms_graph_node(step.graph, i);
-        for (int k = 0; k < node->n_inputs && node->block >= 0; k++) {
+        for (int k = 0; k < node->n_inputs && node->layer >= 0; k++) {
             const ms_tensor_info *info = ms_graph_tensor(step.graph, node->inputs[k]);
             if (info->producer < 0) continue;
             const ms_node *made = ms_graph_node(step.graph, info->producer);
-            bool forward = info->producer < n_forward && made->block == node->block;
-            ck_assert_msg(!forward, "node %d (%s) of block %d reads the forward pass's %s", i,
-                          ms_op_get(node->op)->name, node->block, ms_op_get(made->op)->name);
+            bool forward = info->producer < n_forward && made->layer == node->layer;
+            ck_assert_msg(!forward, "node %d (%s) of layer %d reads the forward pass's %s", i,
+                          ms_op_get(node->op)->name, node->layer, ms_op_get(made->op)->name);
         }
     }
     step_finish(&step);
@@ -274,7 +274,7 @@ int main(void) {
     tcase_add_test(tcase, a_shared_matrix_sums_over_the_stack);
     tcase_add_test(tcase, independent_tensors_have_no_gradient);
     tcase_add_test(tcase, refusals_name_the_reason);
-    tcase_add_test(tcase, recomputation_reads_only_block_inputs);
+    tcase_add_test(tcase, recomputation_reads_only_layer_inputs);
     tcase_add_test(tcase, recomputation_repeats_the_same_operations);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -301,10 +301,10 @@ END_TEST
 
 /* ---- packing alone ---- */
 
-START_TEST(packed_blocks_lie_apart_and_close) {
+START_TEST(packed_storages_lie_apart_and_close) {
     enum { N = 200 };
-    static ms_plan_block blocks[N];
-    static const int64_t pieces[] = {0, 6400, 25600}; /* the largest block has 6400 bytes */
+    static ms_plan_storage storages[N];
+    static const int64_t pieces[] = {0, 6400, 25600}; /* the largest storage has 6400 bytes */
     double worst = 0;
     for (unsigned seed = 1; seed <= 90; seed++) {
         int64_t piece = pieces[seed % 3];
@@ -314,18 +314,18 @@ START_TEST(packed_blocks_lie_apart_and_close) {
             ms_congruential(&state);
             int from = (int)(state >> 40) % N, to = from + (int)(state >> 33 & 15);
             int64_t size = 64 * (1 + (int64_t)(state >> 50) % 100);
-            blocks[i] = (ms_plan_block){i, from, to < N ? to : N - 1, size, -1};
-            for (int t = from; t <= blocks[i].to; t++) live[t] += size;
+            storages[i] = (ms_plan_storage){i, from, to < N ? to : N - 1, size, -1};
+            for (int t = from; t <= storages[i].to; t++) live[t] += size;
         }
         for (int t = 0; t < N; t++) floor = live[t] > floor ? live[t] : floor;
-        CHECK_OK(ms_plan_pack(blocks, N, piece, &total));
+        CHECK_OK(ms_plan_pack(storages, N, piece, &total));
         for (int i = 0; i < N; i++) {
-            const ms_plan_block *a = &blocks[i];
+            const ms_plan_storage *a = &storages[i];
             ck_assert_int_ge(a->offset, 0);
             ck_assert_int_le(a->offset + a->size_bytes, total);
             if (piece) ck_assert_int_eq(a->offset / piece, (a->offset + a->size_bytes - 1) / piece);
             for (int j = 0; j < i; j++) {
-                const ms_plan_block *b = &blocks[j];
+                const ms_plan_storage *b = &storages[j];
                 bool together = a->from <= b->to && b->from <= a->to;
                 ck_assert(!together || a->offset >= b->offset + b->size_bytes ||
                           b->offset >= a->offset + a->size_bytes);
@@ -333,15 +333,15 @@ START_TEST(packed_blocks_lie_apart_and_close) {
         }
         if (!piece) worst = (double)total / (double)floor > worst ? (double)total / (double)floor : worst;
     }
-    printf("packing 200 random blocks: at worst %.3f of the live bytes\n", worst);
+    printf("packing 200 random storages: at worst %.3f of the live bytes\n", worst);
     ck_assert_double_lt(worst, 1.25);
 }
 END_TEST
 
-START_TEST(block_larger_than_a_piece_is_refused) {
-    ms_plan_block block = {0, 0, 0, 6464, -1};
+START_TEST(storage_larger_than_a_piece_is_refused) {
+    ms_plan_storage storage = {0, 0, 0, 6464, -1};
     int64_t total;
-    ck_assert_int_eq(ms_plan_pack(&block, 1, 6400, &total), MS_OUT_OF_MEMORY);
+    ck_assert_int_eq(ms_plan_pack(&storage, 1, 6400, &total), MS_OUT_OF_MEMORY);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "6464 bytes"));
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "at most 6400"));
 }
@@ -531,8 +531,8 @@ int main(void) {
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, random_graphs_are_safe);
     tcase_add_test(tcase, training_step_is_safe_and_small);
-    tcase_add_test(tcase, packed_blocks_lie_apart_and_close);
-    tcase_add_test(tcase, block_larger_than_a_piece_is_refused);
+    tcase_add_test(tcase, packed_storages_lie_apart_and_close);
+    tcase_add_test(tcase, storage_larger_than_a_piece_is_refused);
     tcase_add_test(tcase, accumulation_ends_in_place);
     tcase_add_test(tcase, what_is_in_use_at_once);
     tcase_add_test(tcase, a_chain_grows_into_its_variable);

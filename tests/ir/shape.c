@@ -83,10 +83,10 @@ START_TEST(the_first_error_stays) {
 }
 END_TEST
 
-START_TEST(errors_name_the_block) {
-    ms_graph_set_block(graph, 7);
+START_TEST(errors_name_the_layer) {
+    ms_graph_set_layer(graph, 7);
     ms_add(graph, ms_view_all(graph, matrix), ms_view_all(graph, wide));
-    CHECK_FAILS(ms_graph_status(graph), MS_INVALID, "block 7: axpby: input 1 is [3,5], must be [4,3]");
+    CHECK_FAILS(ms_graph_status(graph), MS_INVALID, "layer 7: axpby: input 1 is [3,5], must be [4,3]");
 }
 END_TEST
 
@@ -225,7 +225,7 @@ int main(void) {
     tcase_add_test(tcase, equal_views_are_one_tensor);
     tcase_add_test(tcase, views_stay_inside);
     tcase_add_test(tcase, the_first_error_stays);
-    tcase_add_test(tcase, errors_name_the_block);
+    tcase_add_test(tcase, errors_name_the_layer);
     tcase_add_loop_test(tcase, wrong_calls_name_op_and_shapes, 0,
                         (int)(sizeof wrong_messages / sizeof *wrong_messages));
     tcase_add_test(tcase, products_broadcast_a_single_matrix);

@@ -57,7 +57,7 @@ static ms_tensor attention_part(step_graph *step, const step_options *options, i
     return linear(step, options, o, ms_view_rows(g, step->weights[W_QKVO], layer, row, C), MS_NO_TENSOR);
 }
 
-static ms_tensor block(step_graph *step, const step_options *options, int layer, ms_tensor x) {
+static ms_tensor layer_of(step_graph *step, const step_options *options, int layer, ms_tensor x) {
     ms_graph *g = step->graph;
     ms_tensor h, unused;
     ms_rms_norm(g, x, ms_view_slice(g, step->weights[W_NORM1], layer), 1e-6f, &h, &unused);
@@ -77,10 +77,10 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     ms_tensor x = ms_embed(g, embedding, ms_view(g, step->tokens, micro * n, ms_shape_1(n)), 2);
     x = stored(step, options, x);
     for (int layer = 0; layer < options->n_layers; layer++) {
-        ms_graph_set_block(g, layer);
-        x = block(step, options, layer, x);
+        ms_graph_set_layer(g, layer);
+        x = layer_of(step, options, layer, x);
     }
-    ms_graph_set_block(g, -1);
+    ms_graph_set_layer(g, -1);
     ms_tensor unused, loss, dh, de;
     ms_rms_norm(g, x, ms_view_all(g, step->weights[W_FINAL]), 1e-6f, &x, &unused);
     ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk};

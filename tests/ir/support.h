@@ -40,7 +40,7 @@ typedef struct step_graph {
     int tokens, targets, table, loss, step_scalars;
 } step_graph;
 
-/* A training step: embedding, blocks with attention and feed-forward, tied cross-entropy, gradients of all weights
+/* A training step: embedding, layers with attention and feed-forward, tied cross-entropy, gradients of all weights
    assigned to gradient variables, AdamW on the embedding and momentum with an orthogonal-like update on one matrix
    stack. */
 void step_build(const step_options *options, step_graph *out);

@@ -11,7 +11,7 @@
 
 enum { GUARD_BYTES = 512, POISON = 0xA5 };
 
-/* A block between guard words. */
+/* Memory between guard words. */
 typedef struct guarded {
     unsigned char *base;
     void *data; /* base + GUARD_BYTES + shift */
@@ -70,17 +70,17 @@ float ms_naive_reduce(const float *terms, int64_t n) {
 /* ---- storage ---- */
 
 static guarded guarded_new(size_t size, size_t shift) {
-    guarded block = {NULL, NULL, size, shift};
-    if (posix_memalign((void **)&block.base, 64, size + 2 * GUARD_BYTES + 64) != 0) abort();
-    memset(block.base, POISON, size + 2 * GUARD_BYTES + 64);
-    block.data = block.base + GUARD_BYTES + shift;
-    return block;
+    guarded memory = {NULL, NULL, size, shift};
+    if (posix_memalign((void **)&memory.base, 64, size + 2 * GUARD_BYTES + 64) != 0) abort();
+    memset(memory.base, POISON, size + 2 * GUARD_BYTES + 64);
+    memory.data = memory.base + GUARD_BYTES + shift;
+    return memory;
 }
 
-static bool guarded_intact(const guarded *block) {
-    size_t before = GUARD_BYTES + block->shift, total = block->size + 2 * GUARD_BYTES + 64;
+static bool guarded_intact(const guarded *memory) {
+    size_t before = GUARD_BYTES + memory->shift, total = memory->size + 2 * GUARD_BYTES + 64;
     for (size_t i = 0; i < total; i++)
-        if ((i < before || i >= before + block->size) && block->base[i] != POISON) return false;
+        if ((i < before || i >= before + memory->size) && memory->base[i] != POISON) return false;
     return true;
 }
 

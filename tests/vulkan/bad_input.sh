@@ -79,7 +79,7 @@ named=0
 for call in $steps_of_loss; do
     rm -rf lost
     refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault "vkWaitSemaphores:$call:$lost" train --device vulkan:0 --run lost --steps 1000
-    grep -Eq "at work on [a-z_]+ \(node [0-9]+, block -?[0-9]+\)" err && named=$((named + 1))
+    grep -Eq "at work on [a-z_]+ \(node [0-9]+, layer -?[0-9]+\)" err && named=$((named + 1))
 done
 [ "$named" -gt 0 ] || fail "a device was lost several times, and no op was named"
 [ -z "$brief" ] || exit 0

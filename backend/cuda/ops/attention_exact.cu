@@ -1,4 +1,4 @@
-// Exact attention, definition: backend/cpu/attention.c.  A block has 64 queries of one head and walks twice over the
+// Exact attention, definition: backend/cpu/attention.c.  A thread block has 64 queries of one head and walks twice over the
 // keys that they see: for the maximum of their scores, then for the scores again, p = exp(s - m), their sum by the
 // reduction rule and the weighted sum of values.  6 D FLOPs per visible pair instead of 4 D, and no score in memory.
 #include "backend/cuda/ops/attention_tile.cuh"
@@ -98,7 +98,7 @@ compute_weights(float (&weight)[4][4], const float (&maximum)[4], attention_memo
         for (int c = 0; c < 4; c++) weight[r][c] = ms_exp(ms_sub(ms_mul(weight[r][c], shape.scale), maximum[r]));
 }
 
-// S: the block makes 64 S numbers of the head, from 64 S blockIdx % n_slices.
+// S: the thread block makes 64 S numbers of the head, from 64 S blockIdx % n_slices.
 template <class T, int S>
 static __global__ void __launch_bounds__(TILE_THREADS, 1) attention_kernel(exact_attention p) {
     MS_SHARED(attention_memory, memory, );
@@ -151,7 +151,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1) attention_kernel(exact
 
 template <class T> static ms_status run(const ms_cuda_call *call, exact_attention &p) {
     bool wide = p.shape.head_size > TILE_SLICE;
-    p.n_slices = ms_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
+    p.n_slices = ms_thread_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.heads * p.n_tiles;
     if (wide)
         MS_LAUNCH((attention_kernel<T, 2>), n_blocks, TILE_THREADS, 0, call->stream, p);
@@ -168,7 +168,7 @@ ms_status ms_cuda_exact_attention(const ms_cuda_call *call) {
     p.o = call->out[0].data;
     p.lse = static_cast<float *>(call->out[1].data);
     p.shape = ms_cuda_attention_shape_of(call);
-    p.n_tiles = ms_blocks(p.shape.sequence, TILE);
+    p.n_tiles = ms_thread_blocks(p.shape.sequence, TILE);
     if (p.shape.sequence > MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: attention: sequences of %u, at most %d are possible", p.shape.sequence,
                        MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);

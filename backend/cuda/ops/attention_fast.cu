@@ -1,5 +1,5 @@
 // Fast attention: one walk over the keys with the running maximum (Milakov & Gimelshein 2018; Dao et al. 2022): what
-// has been summed is multiplied by exp(old maximum - new maximum).  A block has 64 or 128 queries of one head, in
+// has been summed is multiplied by exp(old maximum - new maximum).  A thread block has 64 or 128 queries of one head, in
 // registers; bf16 keys and values are copied while those before are worked on.
 #include "backend/cuda/ops/attention_warp.cuh"
 
@@ -165,7 +165,7 @@ template <class T> static size_t shared_bytes(int64_t head_size) {
 
 template <class T, int SIZE> static ms_status launch(const ms_cuda_call *call, fast_attention &p) {
     const size_t bytes = forward_tile<T, SIZE>::BYTES;
-    p.n_tiles = ms_blocks(p.shape.sequence, forward_tile<T, SIZE>::ROWS);
+    p.n_tiles = ms_thread_blocks(p.shape.sequence, forward_tile<T, SIZE>::ROWS);
     MS_TRY(ms_allow_shared_bytes(attention_kernel<T, SIZE>, bytes));
     MS_LAUNCH((attention_kernel<T, SIZE>), p.shape.batch * p.shape.heads * p.n_tiles, WARP_THREADS, bytes, call->stream,
               p);

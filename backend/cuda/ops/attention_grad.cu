@@ -23,7 +23,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
 template <int W, class T> static ms_status launch_delta(const ms_cuda_call *call, float *delta) {
     const ms_attention_attributes *a = &call->attributes->attention;
     int64_t n_rows = call->in[0].count / a->head_size;
-    MS_LAUNCH((delta_kernel<W, T>), ms_blocks(n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream,
+    MS_LAUNCH((delta_kernel<W, T>), ms_thread_blocks(n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream,
               (const T *)call->in[3].data, (const T *)call->in[5].data, delta, (unsigned int)n_rows,
               (unsigned int)a->heads, (unsigned int)a->sequence, (unsigned int)a->head_size);
     return ms_cuda_launched(call);

@@ -1,5 +1,5 @@
 // Exact gradient of attention, definition: backend/cpu/attention_grad.c.  Two kernels, so that every sum has one owner:
-// blocks of 64 queries walk over the keys that they see and make dq; blocks of 64 keys walk over the heads of their
+// thread blocks of 64 queries walk over the keys that they see and make dq; thread blocks of 64 keys walk over the heads of their
 // group and the queries that see them and make dk and dv.  Both make the scores again.
 #include "backend/cuda/ops/attention_tile.cuh"
 
@@ -37,7 +37,7 @@ static __device__ __forceinline__ void load_numbers(float (&to)[4], const float 
     for (int r = 0; r < 4; r++) to[r] = first + step * r < sequence ? from[first + step * r] : 0.0f;
 }
 
-// S: the block makes 64 S numbers of the head.
+// S: the thread block makes 64 S numbers of the head.
 template <class T, int S>
 static __global__ void __launch_bounds__(TILE_THREADS, 1) queries_kernel(exact_attention_grad p) {
     MS_SHARED(attention_memory, memory, );
@@ -117,7 +117,7 @@ add_queries(key_sums &dk, key_sums &dv, attention_memory &memory, const head_row
     close_chunk(dk.head, dk.chunk, first_query + TILE);
 }
 
-// The block makes 64 numbers of the head.
+// The thread block makes 64 numbers of the head.
 template <class T> static __global__ void __launch_bounds__(TILE_THREADS, 1) keys_kernel(exact_attention_grad p) {
     MS_SHARED(attention_memory, memory, );
     const ms_cuda_attention_shape &shape = p.shape;
@@ -151,7 +151,7 @@ template <class T> static __global__ void __launch_bounds__(TILE_THREADS, 1) key
 
 template <class T> static ms_status run_queries(const ms_cuda_call *call, exact_attention_grad &p) {
     bool wide = p.shape.head_size > TILE_SLICE;
-    p.n_slices = ms_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
+    p.n_slices = ms_thread_blocks(p.shape.head_size, wide ? 2 * TILE_SLICE : TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.heads * p.n_tiles;
     if (wide)
         MS_LAUNCH((queries_kernel<T, 2>), n_blocks, TILE_THREADS, 0, call->stream, p);
@@ -161,7 +161,7 @@ template <class T> static ms_status run_queries(const ms_cuda_call *call, exact_
 }
 
 template <class T> static ms_status run_keys(const ms_cuda_call *call, exact_attention_grad &p) {
-    p.n_slices = ms_blocks(p.shape.head_size, TILE_SLICE);
+    p.n_slices = ms_thread_blocks(p.shape.head_size, TILE_SLICE);
     unsigned int n_blocks = p.n_slices * p.shape.batch * p.shape.kv_heads * p.n_tiles;
     MS_LAUNCH(keys_kernel<T>, n_blocks, TILE_THREADS, 0, call->stream, p);
     return ms_cuda_launched(call);
@@ -179,7 +179,7 @@ ms_status ms_cuda_exact_attention_grad(const ms_cuda_call *call, const float *de
     p.dk = call->out[1].data;
     p.dv = call->out[2].data;
     p.shape = ms_cuda_attention_shape_of(call);
-    p.n_tiles = ms_blocks(p.shape.sequence, TILE);
+    p.n_tiles = ms_thread_blocks(p.shape.sequence, TILE);
     if (p.dq) MS_TRY(MS_BY_DTYPE(call->in[0].dtype, run_queries, call, p));
     if (p.dk || p.dv) MS_TRY(MS_BY_DTYPE(call->in[0].dtype, run_keys, call, p));
     return MS_OK;

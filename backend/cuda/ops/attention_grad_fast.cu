@@ -1,5 +1,5 @@
-// Fast gradient of attention, deterministic: every sum has one owner.  Blocks of 64 queries walk over the keys that
-// they see and make dq; blocks of 64 keys walk over the heads of their group and the queries that see them and make dk
+// Fast gradient of attention, deterministic: every sum has one owner.  Thread blocks of 64 queries walk over the keys that
+// they see and make dq; thread blocks of 64 keys walk over the heads of their group and the queries that see them and make dk
 // and dv.  Both make the scores again from lse (Dao et al. 2022).
 #include "backend/cuda/ops/attention_warp.cuh"
 
@@ -249,7 +249,7 @@ ms_status ms_cuda_fast_attention_grad(const ms_cuda_call *call, const float *del
     p.dk = call->out[1].data;
     p.dv = call->out[2].data;
     p.shape = ms_cuda_attention_shape_of(call);
-    p.n_tiles = ms_blocks(p.shape.sequence, GRAD_ROWS);
+    p.n_tiles = ms_thread_blocks(p.shape.sequence, GRAD_ROWS);
     p.scale = p.shape.scale * LOG2_E;
     return MS_BY_DTYPE(call->in[0].dtype, run, call, p);
 }

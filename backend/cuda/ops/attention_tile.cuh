@@ -1,6 +1,6 @@
 // Tiles of exact attention: 256 threads hold 64 x 64 scores, 4 x 4 each, then sum rows of values weighted by them.
 //
-// A tile has rows (what its block owns: queries, or keys in the gradient of keys and values) and columns (what it walks
+// A tile has rows (what its thread block owns: queries, or keys in the gradient of keys and values) and columns (what it walks
 // over).  Thread (x, y) of 16 x 16 has rows 4 y to 4 y + 3 and columns x, x + 16, x + 32, x + 48 of the scores, and of
 // results the same rows and numbers 4 x + 64 s to 4 x + 3 + 64 s.  Sums start at -0, which changes nothing that is
 // added to it, so a number past the head's end is an added -0 * +0.
@@ -14,7 +14,7 @@ enum {
     TILE = 64,
     TILE_THREADS = 256,
     TILE_PIECE = 32, // of the head that is in shared memory at a time
-    TILE_SLICE = 64  // numbers of a head that a block makes for each S of its template
+    TILE_SLICE = 64  // numbers of a head that a thread block makes for each S of its template
 };
 
 struct attention_pieces {

@@ -1,5 +1,5 @@
 // Tiles of fast attention: four warps multiply their rows on tensor cores (mma.cuh) with N columns at a time.  Rows are
-// what a block owns: queries, or keys in the gradient of keys and values; columns are what it walks over.
+// what a thread block owns: queries, or keys in the gradient of keys and values; columns are what it walks over.
 //
 // Shared memory holds rows of words: one number rounded to TF32, or two bf16.  Rows begin 4 banks apart, so that the
 // eight 16-byte pieces of an ldmatrix lie in different banks, and so do the single words of f32 that sums over rows

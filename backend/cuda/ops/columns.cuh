@@ -1,6 +1,6 @@
 // Sums over rows, one for each column of a matrix, by the reduction rule over the row index (backend/cpu/reduce.h).
 //
-// A block takes one 4096-row block of the rule and a tile of columns: threadIdx.x is a pack of columns, threadIdx.y one
+// A thread block takes one 4096-row block of the rule and a tile of columns: threadIdx.x is a pack of columns, threadIdx.y one
 // of the 32 lanes.  More than 4096 rows: the sums of blocks are rows in turn, summed by another launch.
 #ifndef MS_BACKEND_CUDA_COLUMNS_CUH
 #define MS_BACKEND_CUDA_COLUMNS_CUH

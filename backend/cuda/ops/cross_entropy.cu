@@ -3,7 +3,7 @@
 // be the logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
 // backend/cpu/cross_entropy.c.
 //
-// A block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
+// A thread block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
 // exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
 // Gimelshein 2018), which keeps the row in shared memory for the second, where it fits.
 #include "backend/cuda/ops/reduce.cuh"

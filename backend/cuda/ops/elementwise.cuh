@@ -17,7 +17,7 @@ static __global__ void __launch_bounds__(MS_ELEMENTWISE_THREADS) ms_elementwise_
 
 template <int W, class Op>
 static ms_status ms_launch_elementwise(const ms_cuda_call *call, const Op &op, int64_t n_packs) {
-    MS_LAUNCH((ms_elementwise_kernel<W, Op>), ms_blocks(n_packs, MS_ELEMENTWISE_THREADS), MS_ELEMENTWISE_THREADS, 0,
+    MS_LAUNCH((ms_elementwise_kernel<W, Op>), ms_thread_blocks(n_packs, MS_ELEMENTWISE_THREADS), MS_ELEMENTWISE_THREADS, 0,
               call->stream, op, (unsigned int)n_packs);
     return ms_cuda_launched(call);
 }

@@ -64,7 +64,7 @@ static __global__ void __launch_bounds__(THREADS) sort_kernel(token_lists lists)
     lists.tokens[place] = n;
 }
 
-// A block's x covers columns, its y rows of the table.
+// A thread block's x covers columns, its y rows of the table.
 template <int W, class T>
 static __global__ void __launch_bounds__(THREADS)
     sum_kernel(token_lists lists, const T *dy, const float *acc, float *y, float scale, unsigned int columns) {
@@ -113,7 +113,7 @@ static size_t lay_out(const ms_cuda_call *call, void *memory, token_lists *out) 
 }
 
 static ms_status make_lists(const ms_cuda_call *call, const token_lists &lists) {
-    unsigned int blocks = ms_blocks(lists.n_tokens, THREADS);
+    unsigned int blocks = ms_thread_blocks(lists.n_tokens, THREADS);
     MS_CUDA_TRY(cudaMemsetAsync(lists.counts, 0, ((size_t)lists.vocabulary + 1) * sizeof *lists.counts, call->stream),
                 "embed_grad: zeroing counts");
     *call->fault_limit = lists.vocabulary;
@@ -132,7 +132,7 @@ template <int W, class T> static ms_status add_sums(const ms_cuda_call *call, co
     unsigned int width = 1;
     while (width < THREADS && (int64_t)width * W < columns) width *= 2;
     dim3 block(width, THREADS / width);
-    MS_LAUNCH((sum_kernel<W, T>), ms_blocks(lists.vocabulary, block.y), block, 0, call->stream, lists,
+    MS_LAUNCH((sum_kernel<W, T>), ms_thread_blocks(lists.vocabulary, block.y), block, 0, call->stream, lists,
               (const T *)call->in[1].data, (const float *)call->in[2].data, (float *)call->out[0].data,
               call->attributes->embed.scale, (unsigned int)columns);
     return ms_cuda_launched(call);

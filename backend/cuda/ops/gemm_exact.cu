@@ -1,18 +1,18 @@
-// GEMM in `exact`: a block of 16 x 16 threads makes a tile of (64 QUADS)^2 results from tiles of both factors in shared
+// GEMM in `exact`: a thread block of 16 x 16 threads makes a tile of (64 QUADS)^2 results from tiles of both factors in shared
 // memory, 16 / QUADS of the depth at a time, so that each thread loads four numbers of each factor per step.  They are
 // loaded one step ahead, while sums of the last step are made.  Register tiles over shared memory: Volkov & Demmel,
 // Benchmarking GPUs to tune dense linear algebra, 2008.
 //
 // Transposes are strides.  Sums over k run in chunks of 512 whose sums are added in ascending order; they start from
 // -0, which is the number that changes nothing it is added to (+0 would turn a sum of -0 to +0).  Where the result is
-// too small to keep the device busy, each chunk is summed by blocks of its own into workspace [n_chunks][batch][rows]
+// too small to keep the device busy, each chunk is summed by thread blocks of its own into workspace [n_chunks][batch][rows]
 // [columns], and a second kernel adds them up.
 #include "backend/cuda/ops/gemm.cuh"
 #include "backend/cuda/ops/quad.cuh"
 #include "backend/exact_constants.h"
 
 enum {
-    WIDTH = 16, // threads along a side of a block
+    WIDTH = 16, // threads along a side of a thread block
     THREADS = WIDTH * WIDTH,
     BLOCKS_PER_MULTIPROCESSOR = 2, // that keep it busy
     MAX_SPLIT_NUMBERS = 1 << 24    // of workspace
@@ -198,7 +198,7 @@ static __device__ __forceinline__ void store_tile(const exact_gemm &p, const par
         }
 }
 
-// CHUNKS: a block sums more than one chunk.
+// CHUNKS: a thread block sums more than one chunk.
 template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREADS, 1) gemm_kernel(exact_gemm p) {
     const int SIDE = 64 * QUADS, STEP = WIDTH / QUADS;
     using tile = tile_type<SIDE, STEP>;
@@ -237,7 +237,7 @@ template <int QUADS, bool CHUNKS> static __global__ void __launch_bounds__(THREA
     }
 }
 
-// The end of a GEMM whose chunks were summed by different blocks; sums [n_chunks][count].
+// The end of a GEMM whose chunks were summed by different thread blocks; sums [n_chunks][count].
 template <class T>
 static __global__ void sum_kernel(const float *sums, const T *c, T *y, unsigned int count, unsigned int n_chunks,
                                   float alpha, float beta) {
@@ -293,7 +293,7 @@ static factor factor_of(const ms_cuda_factor *given) {
 }
 
 static ms_status sum_chunks(const ms_cuda_call *call, const ms_cuda_gemm *given, const gemm_plan &plan) {
-    unsigned int count = (unsigned int)given->y->count, blocks = ms_blocks(given->y->count, THREADS);
+    unsigned int count = (unsigned int)given->y->count, blocks = ms_thread_blocks(given->y->count, THREADS);
     const float *sums = static_cast<const float *>(call->workspace);
     if (given->y->dtype == MS_DTYPE_BF16)
         MS_LAUNCH(sum_kernel<ms_bf16>, blocks, THREADS, 0, call->stream, sums, (const ms_bf16 *)given->c->data,

@@ -68,7 +68,7 @@ static ms_cuda_blas_factor factor_of(const ms_cuda_call *call, const ms_cuda_fac
 }
 
 template <class T> static ms_status mirror(const ms_cuda_call *call, const ms_cuda_gemm *gemm) {
-    unsigned int n = (unsigned int)gemm->left.n_rows, n_squares = ms_blocks(n, MIRROR_SIDE);
+    unsigned int n = (unsigned int)gemm->left.n_rows, n_squares = ms_thread_blocks(n, MIRROR_SIDE);
     MS_LAUNCH(mirror_kernel<T>, (unsigned int)gemm->batch * n_squares * n_squares, dim3(MIRROR_SIDE, MIRROR_ROWS), 0,
               call->stream, (T *)gemm->y->data, n, n_squares);
     return ms_cuda_launched(call);

@@ -1,5 +1,5 @@
 // Fast x x^T (or x^T x) of f32 stacks on tensor cores: only tiles of the upper triangle are computed, and stored twice.
-// A block makes 128 x 128 results of one matrix, 32 of the depth at a time; the numbers of the next step are on their
+// A thread block makes 128 x 128 results of one matrix, 32 of the depth at a time; the numbers of the next step are on their
 // way to registers meanwhile.  Eight warps have 64 x 32 results each.
 #include "backend/cuda/ops/mma.cuh"
 #include "backend/cuda/ops/pack.cuh"
@@ -77,7 +77,7 @@ static __device__ __forceinline__ void right_fragments(unsigned (&b)[4], const u
     }
 }
 
-// The warp's place in the block's results.
+// The warp's place in the thread block's results.
 static __device__ __forceinline__ unsigned int warp_row() { return threadIdx.x / 128 * 64; }
 static __device__ __forceinline__ unsigned int warp_column() { return threadIdx.x / 32 % 4 * 32; }
 
@@ -179,6 +179,6 @@ ms_status ms_cuda_fast_gram(const ms_cuda_call *call, const ms_cuda_gemm *gemm) 
     p.y = static_cast<float *>(gemm->y->data);
     p.n = (unsigned int)gemm->left.n_rows;
     p.depth = (unsigned int)gemm->left.depth;
-    p.tiles = ms_blocks(p.n, SIDE);
+    p.tiles = ms_thread_blocks(p.n, SIDE);
     return gemm->left.transposed ? run<true>(call, gemm, p) : run<false>(call, gemm, p);
 }

@@ -8,7 +8,7 @@ extern "C" ms_status ms_cuda_insert(const ms_cuda_call *call) {
     MS_TRY(ms_copy_all(call, base, y->data));
     ms_part part = ms_part_of(base, &call->attributes->slice);
     ms_copy copy = {
-        (char *)y->data + part.begin, (const char *)x->data, part.n_blocks, part.block, part.stride, part.block};
+        (char *)y->data + part.begin, (const char *)x->data, part.n_spans, part.span, part.stride, part.span};
     return ms_copy_run(call, &copy);
 }
 

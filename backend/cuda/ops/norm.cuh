@@ -1,7 +1,7 @@
 // RMS norm and its gradient over rows: what rms_norm, rms_norm_grad and add_rms_norm share; the arithmetic is that of
 // backend/cpu/norm.h.
 //
-// A block works on ROWS rows: on four of at most 1024 numbers, a warp each, or on one.  Each thread reads and writes
+// A thread block works on ROWS rows: on four of at most 1024 numbers, a warp each, or on one.  Each thread reads and writes
 // its packs of the row, neighbours beside neighbours.  Terms of the sum pass through shared memory, where each lane of
 // the reduction rule finds its own.  What was read stays in registers for the results, in rows of at most 4096 numbers;
 // the pieces of longer rows are read again.
@@ -64,7 +64,7 @@ static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
     const int n_kept = MS_REDUCE_BLOCK / MS_NORM_THREADS / W;
     unsigned int thread = threadIdx.x % threads, row = blockIdx.x * ROWS + threadIdx.x / threads;
     float *terms = staged + threadIdx.x / threads * piece;
-    unsigned int present = row < rows ? columns : 0; // a block may have fewer than ROWS rows
+    unsigned int present = row < rows ? columns : 0; // a thread block may have fewer than ROWS rows
     item kept[n_kept];
     ms_pack<1> level = {{ms_absent()}};
     float sum = ms_absent();
@@ -98,7 +98,7 @@ static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
 
 template <int W, int ROWS, class Op>
 static ms_status ms_launch_norm(const ms_cuda_call *call, const Op &op, int64_t rows, int64_t columns) {
-    MS_LAUNCH((ms_norm_kernel<W, ROWS, Op>), ms_blocks(rows, ROWS), MS_NORM_THREADS, 0, call->stream, op,
+    MS_LAUNCH((ms_norm_kernel<W, ROWS, Op>), ms_thread_blocks(rows, ROWS), MS_NORM_THREADS, 0, call->stream, op,
               (unsigned int)rows, (unsigned int)columns);
     return ms_cuda_launched(call);
 }

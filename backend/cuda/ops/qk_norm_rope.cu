@@ -96,7 +96,7 @@ template <int W, class T> static __global__ void __launch_bounds__(THREADS, 1) q
 }
 
 template <int W, class T> static ms_status launch(const ms_cuda_call *call, const rope_job<T> &job) {
-    MS_LAUNCH((qk_norm_rope_kernel<W, T>), ms_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0,
+    MS_LAUNCH((qk_norm_rope_kernel<W, T>), ms_thread_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0,
               call->stream, job);
     return ms_cuda_launched(call);
 }

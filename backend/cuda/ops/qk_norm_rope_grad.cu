@@ -55,7 +55,7 @@ template <int W, class T> static ms_status launch(const ms_cuda_call *call, cons
     if (job.gain && dgain)
         MS_TRY(ms_run_columns<W>(call, job, dgain, (float *)call->workspace, job.n_rows, job.rope.size));
     if (!job.dx) return MS_OK;
-    MS_LAUNCH((dx_kernel<W, T>), ms_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream,
+    MS_LAUNCH((dx_kernel<W, T>), ms_thread_blocks((int64_t)job.n_rows * (MS_LANES / W), THREADS), THREADS, 0, call->stream,
               job);
     return ms_cuda_launched(call);
 }

@@ -61,7 +61,7 @@ static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active,
 
 enum { MS_REDUCE_THREADS = 256 };
 
-// The sum of n <= 4096^2 numbers by a block of MS_REDUCE_THREADS; all threads get it.  Once in a kernel.
+// The sum of n <= 4096^2 numbers by a thread block of MS_REDUCE_THREADS; all threads get it.  Once in a kernel.
 static __device__ __forceinline__ float ms_block_reduce(const float *x, unsigned int n) {
     MS_SHARED(float, sums, [MS_REDUCE_BLOCK]);
     unsigned int warp = threadIdx.x / 32, lane = threadIdx.x % 32, n_blocks = (n + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK;

@@ -6,7 +6,7 @@ extern "C" ms_status ms_cuda_slice(const ms_cuda_call *call) {
     const ms_operand *x = &call->in[0], *y = &call->out[0];
     if (!y->data) return MS_OK;
     ms_part part = ms_part_of(x, &call->attributes->slice);
-    ms_copy copy = {(char *)y->data, (const char *)x->data + part.begin, part.n_blocks, part.block, part.block,
+    ms_copy copy = {(char *)y->data, (const char *)x->data + part.begin, part.n_spans, part.span, part.span,
                     part.stride};
     return ms_copy_run(call, &copy);
 }

@@ -27,7 +27,7 @@ static inline size_t ms_sums_workspace(const ms_parts *parts) { return (size_t)m
 
 enum { MS_SUMS_THREADS = 128 };
 
-// sums[block of all matrices], 32 / W threads a block.
+// sums[block of all matrices], 32 / W threads a block of the rule.
 template <int W, bool SQUARES, class T>
 static __global__ void __launch_bounds__(MS_SUMS_THREADS)
     ms_block_sums_kernel(const T *x, float *sums, ms_parts parts) {
@@ -66,7 +66,7 @@ static __global__ void __launch_bounds__(MS_REDUCE_THREADS)
 template <int W, bool SQUARES, class T>
 static ms_status ms_launch_block_sums(const ms_cuda_call *call, const ms_parts *parts, float *sums) {
     MS_LAUNCH((ms_block_sums_kernel<W, SQUARES, T>),
-              ms_blocks(ms_parts_blocks(parts) * (MS_LANES / W), MS_SUMS_THREADS), MS_SUMS_THREADS, 0, call->stream,
+              ms_thread_blocks(ms_parts_blocks(parts) * (MS_LANES / W), MS_SUMS_THREADS), MS_SUMS_THREADS, 0, call->stream,
               (const T *)call->in[0].data, sums, *parts);
     return ms_cuda_launched(call);
 }

@@ -98,13 +98,13 @@ ms_status ms_vulkan_emit_attention(const ms_vulkan_call *call, const ms_vulkan_a
                                    ms_vulkan_dispatch *dispatch) {
     const ms_attention_attributes *a = &call->attributes->attention;
     int64_t positions = (int64_t)plan->width * (plan->rows / plan->shared_heads); /* of a workgroup */
-    int64_t n_blocks = (a->sequence + positions - 1) / positions;
+    int64_t n_tiles = (a->sequence + positions - 1) / positions;
     int64_t n_sets = (int64_t)a->batch * (a->heads / (int32_t)plan->shared_heads);
-    ms_vulkan_push_u32(dispatch, (uint32_t)(n_sets * n_blocks));
+    ms_vulkan_push_u32(dispatch, (uint32_t)(n_sets * n_tiles));
     ms_vulkan_push_u32(dispatch, (uint32_t)n_sets);
     ms_vulkan_push_u32(dispatch, (uint32_t)a->sequence);
     ms_vulkan_push_u32(dispatch, (uint32_t)a->heads);
     ms_vulkan_push_u32(dispatch, (uint32_t)a->kv_heads);
     ms_vulkan_push_f32(dispatch, a->scale);
-    return ms_vulkan_emit_linear(call->encoder, dispatch, n_sets * n_blocks);
+    return ms_vulkan_emit_linear(call->encoder, dispatch, n_sets * n_tiles);
 }

@@ -4,16 +4,16 @@
 
 #include "backend/vulkan/vulkan_kernel.h"
 
-/* n_blocks pieces of block_bytes each; source and target start at their first bytes and advance by their strides from
-   piece to piece. */
-typedef struct ms_vulkan_blocks {
+/* n_spans spans of span_bytes each; source and target start at their first bytes and advance by their strides from
+   span to span. */
+typedef struct ms_vulkan_strided_copy {
     const ms_operand *from, *to;
-    int64_t n_blocks, block_bytes;
+    int64_t n_spans, span_bytes;
     int64_t from_first_bytes, from_stride_bytes, to_first_bytes, to_stride_bytes;
-} ms_vulkan_blocks;
+} ms_vulkan_strided_copy;
 
 /* Emits the copy, in the widest units that everything is a multiple of. */
-ms_status ms_vulkan_copy(const ms_vulkan_call *call, const ms_vulkan_blocks *blocks);
+ms_status ms_vulkan_copy(const ms_vulkan_call *call, const ms_vulkan_strided_copy *copy);
 /* The whole operand; nothing when both are the same place. */
 ms_status ms_vulkan_copy_all(const ms_vulkan_call *call, const ms_operand *from, const ms_operand *to);
 

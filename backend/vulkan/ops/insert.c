@@ -11,9 +11,9 @@ ms_status ms_vulkan_insert(const ms_vulkan_call *call) {
     int64_t row_bytes = (is_vector ? 1 : matrix.columns) * (int64_t)ms_dtype_size(base->dtype);
     int64_t rows = is_vector ? matrix.columns : matrix.rows;
     MS_TRY(ms_vulkan_copy_all(call, base, y));
-    ms_vulkan_blocks blocks = {.from = x, .to = y, .n_blocks = matrix.batch, .block_bytes = slice->count * row_bytes};
-    blocks.from_stride_bytes = blocks.block_bytes;
-    blocks.to_first_bytes = slice->begin * row_bytes;
-    blocks.to_stride_bytes = rows * row_bytes;
-    return ms_vulkan_copy(call, &blocks);
+    ms_vulkan_strided_copy copy = {.from = x, .to = y, .n_spans = matrix.batch, .span_bytes = slice->count * row_bytes};
+    copy.from_stride_bytes = copy.span_bytes;
+    copy.to_first_bytes = slice->begin * row_bytes;
+    copy.to_stride_bytes = rows * row_bytes;
+    return ms_vulkan_copy(call, &copy);
 }

@@ -9,9 +9,9 @@ ms_status ms_vulkan_slice(const ms_vulkan_call *call) {
     bool is_vector = x->shape.rank == 1;
     int64_t row_bytes = (is_vector ? 1 : matrix.columns) * (int64_t)ms_dtype_size(x->dtype);
     int64_t rows = is_vector ? matrix.columns : matrix.rows;
-    ms_vulkan_blocks blocks = {.from = x, .to = y, .n_blocks = matrix.batch, .block_bytes = slice->count * row_bytes};
-    blocks.from_first_bytes = slice->begin * row_bytes;
-    blocks.from_stride_bytes = rows * row_bytes;
-    blocks.to_stride_bytes = blocks.block_bytes;
-    return ms_vulkan_copy(call, &blocks);
+    ms_vulkan_strided_copy copy = {.from = x, .to = y, .n_spans = matrix.batch, .span_bytes = slice->count * row_bytes};
+    copy.from_first_bytes = slice->begin * row_bytes;
+    copy.from_stride_bytes = rows * row_bytes;
+    copy.to_stride_bytes = copy.span_bytes;
+    return ms_vulkan_copy(call, &copy);
 }
