@@ -5,7 +5,7 @@
 # Usage: ci/bare_root.sh BUILD      BUILD: a folder in which muonscope was built
 set -eu
 cd "$(dirname "$0")/.."
-packages=libopenblas0-openmp,liblapacke,libjansson4,libyaml-0-2,libpcre2-8-0,libutf8proc2,libssl3,libgomp1
+packages=libopenblas0-openmp,liblapacke,libjansson4,libyaml-0-2,libpcre2-8-0,libutf8proc2,zlib1g,libzstd1,libssl3,libgomp1
 expected=96bb49c1184add4f524dde2dbdf251afba6a8c888d435c1ead8a6dc8c77f7041
 
 fail() {

@@ -42,7 +42,7 @@ complete() {
     for tool in cc cmake ninja pkg-config gnuplot bible; do
         command -v "$tool" >/dev/null || return 1
     done
-    pkg-config --exists jansson yaml-0.1 libpcre2-8 libutf8proc libcrypto || return 1
+    pkg-config --exists jansson yaml-0.1 libpcre2-8 libutf8proc zlib libzstd libcrypto || return 1
     [ -r /usr/share/wordnet/data.noun ] || return 1
     ls /usr/lib/*/openblas-openmp/libopenblas.so /usr/lib/*/liblapacke.so >/dev/null 2>&1
 }

@@ -22,6 +22,8 @@ program   libjansson-dev            JSON
 program   libyaml-dev               configurations
 program   libpcre2-dev              how the tokenizer splits text
 program   libutf8proc-dev           normal forms of Unicode, which tokenizers ask for
+program   zlib1g-dev                corpora in gzip
+program   libzstd-dev               corpora in zstd
 program   libssl-dev                SHA-256 of weights and files
 pictures  gnuplot-nox
 pictures  fonts-dejavu-core         gnuplot-nox brings no font

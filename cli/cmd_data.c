@@ -14,7 +14,7 @@ static ms_status print_help(const ms_command *command) {
 }
 
 struct prepare_arguments {
-    const char *tokenizer, *output, *name, *format, *documents, *key;
+    const char *tokenizer, *output, *name, *format, *documents, *key, *on_error;
     double validation_fraction;
     int64_t document_bytes, shard_tokens, seed;
 };
@@ -31,7 +31,7 @@ static const ms_option prepare_options[] = {
     {"seed", MS_OPTION_INT, offsetof(struct prepare_arguments, seed), NULL, "N",
      "Chooses which documents those are (default 0)"},
     {"format", MS_OPTION_STRING, offsetof(struct prepare_arguments, format), NULL, "auto|text|jsonl",
-     "auto: by the name's ending (default auto)"},
+     "auto: JSONL when the first line is a JSON object, or by the name (default auto)"},
     {"key", MS_OPTION_STRING, offsetof(struct prepare_arguments, key), NULL, "KEY",
      "JSONL: the key of the text (default text)"},
     {"documents", MS_OPTION_STRING, offsetof(struct prepare_arguments, documents), NULL, "chunk|blank|file",
@@ -39,6 +39,9 @@ static const ms_option prepare_options[] = {
      "chunk: at the last end of a line within document_bytes; blank: at a blank line; file: at the end of the file"},
     {"document_bytes", MS_OPTION_INT, offsetof(struct prepare_arguments, document_bytes), NULL, "N",
      "Longest document of the rule chunk (default 8192)"},
+    {"on_error", MS_OPTION_STRING, offsetof(struct prepare_arguments, on_error), NULL, "stop|skip|replace",
+     "A record that is not UTF-8, no JSON, without the key, too long, or has a byte without a token (default stop)\n"
+     "skip: leave it out; replace: put U+FFFD where that helps, else leave it out; both are counted in dataset.json"},
     {"shard_tokens", MS_OPTION_INT, offsetof(struct prepare_arguments, shard_tokens), NULL, "N",
      "Tokens in a shard (default 100000000)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
@@ -46,7 +49,8 @@ static const ms_option prepare_options[] = {
 static const ms_command prepare_command = {
     "data prepare",
     "FILE...",
-    "Turns UTF-8 text and JSONL into a folder of token shards (llm.c format) with dataset.json and tokenizer.json.",
+    "Turns UTF-8 text and JSONL, plain, gzip or zstd (- is standard input), into a folder of token shards (llm.c "
+    "format) with dataset.json and tokenizer.json.",
     prepare_options,
     1,
     -1,
@@ -67,6 +71,7 @@ static void print_sidecar(const char *directory, const ms_sidecar *sidecar) {
     ms_print_line(stdout, "%s: vocabulary of %d tokens, tokenizer %s", directory, sidecar->vocab_size,
                   sidecar->tokenizer_sha256);
     for (int split = 0; split < MS_N_SPLITS; split++) print_split(sidecar, split);
+    ms_record_counts_print(&sidecar->counts, stdout);
 }
 
 static void print_progress(void *context, const ms_prepare_progress *progress) {
@@ -84,6 +89,8 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
     if (!arguments->output) return MS_FAIL(MS_USAGE, "data prepare needs --output DIR");
     if (!ms_corpus_format_from_name(arguments->format, &out->format))
         return MS_FAIL(MS_USAGE, "--format %s: text, jsonl or auto is needed", arguments->format);
+    if (!ms_on_error_from_name(arguments->on_error, &out->on_error))
+        return MS_FAIL(MS_USAGE, "--on_error %s: stop, skip or replace is needed", arguments->on_error);
     if (!ms_documents_from_name(arguments->documents, &out->documents))
         return MS_FAIL(MS_USAGE, "--documents %s: chunk, blank or file is needed", arguments->documents);
     if (arguments->document_bytes < 64 || arguments->document_bytes > (int64_t)MS_CORPUS_DOCUMENT_MAX)
@@ -102,6 +109,7 @@ static ms_status prepare(int argc, char **argv) {
                                           .format = "auto",
                                           .documents = "chunk",
                                           .key = "text",
+                                          .on_error = "stop",
                                           .validation_fraction = 0.02,
                                           .document_bytes = 8192,
                                           .shard_tokens = 100000000};

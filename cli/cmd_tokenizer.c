@@ -22,7 +22,7 @@ static ms_status print_help(const ms_command *command) {
 
 struct train_arguments {
     int64_t vocab_size;
-    const char *output, *format, *key;
+    const char *output, *format, *key, *on_error;
     bool split_digits;
 };
 
@@ -34,9 +34,11 @@ static const ms_option train_options[] = {
     {"split_digits", MS_OPTION_BOOL, offsetof(struct train_arguments, split_digits), NULL, "BOOL",
      "Every digit a token of its own (default true)"},
     {"format", MS_OPTION_STRING, offsetof(struct train_arguments, format), NULL, "auto|text|jsonl",
-     "auto: by the name's ending (default auto)"},
+     "auto: JSONL when the first line is a JSON object, or by the name (default auto)"},
     {"key", MS_OPTION_STRING, offsetof(struct train_arguments, key), NULL, "KEY",
      "JSONL: the key of the text (default text)"},
+    {"on_error", MS_OPTION_STRING, offsetof(struct train_arguments, on_error), NULL, "stop|skip|replace",
+     "A record that is not UTF-8, no JSON, without the key or too long (default stop)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command train_command = {
@@ -49,7 +51,8 @@ static const ms_command train_command = {
     NULL,
     NULL};
 
-static ms_status count_file(ms_bpe_trainer *trainer, const char *path, const ms_corpus_options *options) {
+static ms_status count_file(ms_bpe_trainer *trainer, const char *path, const ms_corpus_options *options,
+                            ms_record_counts *counts) {
     ms_corpus *corpus;
     MS_TRY(ms_corpus_open(path, options, &corpus));
     ms_status status = MS_OK;
@@ -59,31 +62,37 @@ static ms_status count_file(ms_bpe_trainer *trainer, const char *path, const ms_
         if (status != MS_OK || !document.text) break;
         status = ms_bpe_trainer_add(trainer, document.text, document.size_bytes);
     }
+    ms_record_counts_add(counts, ms_corpus_counts(corpus));
     ms_corpus_close(corpus);
     return status;
 }
 
 static ms_status train_with(ms_bpe_trainer *trainer, const struct train_arguments *arguments,
                             const ms_positionals *files, const ms_corpus_options *options) {
-    for (int i = 0; i < files->n_items; i++) MS_TRY(count_file(trainer, files->items[i], options));
+    ms_record_counts counts = {0};
+    for (int i = 0; i < files->n_items; i++) MS_TRY(count_file(trainer, files->items[i], options, &counts));
     ms_tokenizer *tokenizer;
     MS_TRY(ms_bpe_trainer_train(trainer, (int)arguments->vocab_size, &tokenizer));
     ms_status status = ms_tokenizer_save(tokenizer, arguments->output);
-    if (status == MS_OK)
+    if (status == MS_OK) {
         ms_print_line(stdout, "%s: %d tokens, SHA-256 %s", arguments->output, ms_tokenizer_vocab_size(tokenizer),
                       ms_tokenizer_sha256(tokenizer));
+        ms_record_counts_print(&counts, stdout);
+    }
     ms_tokenizer_close(tokenizer);
     return status;
 }
 
 static ms_status train(int argc, char **argv) {
-    struct train_arguments arguments = {4096, "tokenizer.json", "auto", "text", true};
+    struct train_arguments arguments = {4096, "tokenizer.json", "auto", "text", "stop", true};
     ms_positionals files;
     MS_TRY(ms_options_parse(&train_command, argc, argv, &arguments, &files));
     if (files.help) return print_help(&train_command);
     ms_corpus_options options = {.chunk_bytes = TRAIN_CHUNK_BYTES, .key = arguments.key};
     if (!ms_corpus_format_from_name(arguments.format, &options.format))
         return MS_FAIL(MS_USAGE, "--format %s: text, jsonl or auto is needed", arguments.format);
+    if (!ms_on_error_from_name(arguments.on_error, &options.on_error))
+        return MS_FAIL(MS_USAGE, "--on_error %s: stop, skip or replace is needed", arguments.on_error);
     if (arguments.vocab_size < MS_BPE_SMALLEST_VOCAB || arguments.vocab_size > 1 << 24)
         return MS_FAIL(MS_USAGE, "--vocab_size %" PRId64 ": %d to 16777216 are possible", arguments.vocab_size,
                        MS_BPE_SMALLEST_VOCAB);

@@ -1,4 +1,4 @@
-/* Reading text files and JSONL as a stream of documents. */
+/* Reading text and JSONL, plain or compressed with gzip or zstd, as a stream of documents. */
 #ifndef MS_MODEL_DATA_CORPUS_H
 #define MS_MODEL_DATA_CORPUS_H
 
@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/data/record_faults.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -20,7 +21,7 @@ typedef enum ms_documents {
 } ms_documents;
 
 typedef enum ms_corpus_format {
-    MS_CORPUS_AUTO, /* JSONL when the name ends in .jsonl or .ndjson, else text */
+    MS_CORPUS_AUTO, /* JSONL when the first line is a JSON object or the name ends in .jsonl or .ndjson, else text */
     MS_CORPUS_TEXT,
     MS_CORPUS_JSONL
 } ms_corpus_format;
@@ -33,13 +34,15 @@ typedef struct ms_corpus_options {
     ms_documents documents; /* of text files */
     size_t chunk_bytes;     /* MS_DOCUMENTS_CHUNK: longest document; 0: 8192 */
     const char *key;        /* JSONL: the key whose string is the text; NULL: "text" */
+    ms_on_error on_error;   /* what becomes of a record that is wrong */
 } ms_corpus_options;
 
 /* One document; the text is borrowed until the next call. */
 typedef struct ms_document {
     const char *text;      /* UTF-8, checked; not ended by a NUL, and may hold one */
     size_t size_bytes;     /* > 0 */
-    uint64_t offset_bytes; /* of its first byte, or of its JSONL line, in the file */
+    uint64_t offset_bytes; /* of its first byte, or of its JSONL line, in the decompressed file */
+    uint64_t i_line;       /* of its first byte, from 1 */
 } ms_document;
 
 /* The values by their names in options: "chunk", "blank", "file"; "auto", "text", "jsonl".  False: no such name. */
@@ -48,19 +51,26 @@ bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
 
 typedef struct ms_corpus ms_corpus;
 
-/* Opens one file; the options' strings must outlive it.  The caller closes it.  Memory is bounded by the longest
-   document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one object.  MS_NOT_FOUND, MS_IO; MS_INVALID:
-   chunk_bytes below 64, no such format or documents. */
+/* Opens one file, which may be a pipe, or standard input for "-"; the options' strings must outlive it.  The caller
+   closes it.  Memory is bounded by the longest document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one
+   object. MS_NOT_FOUND, MS_IO; MS_INVALID: chunk_bytes below 64, no such format, documents or on_error. */
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out);
 void ms_corpus_close(ms_corpus *corpus);
 
+/* The path, or "standard input".  Borrowed until close. */
+const char *ms_corpus_name(const ms_corpus *corpus);
+
 /* The next document that is not only white space; text == NULL at the end.  A byte-order mark at the start is left out.
-   MS_INVALID names file and byte offset or line: not UTF-8, not JSON, no such key, too long; MS_IO,
-   MS_OUT_OF_MEMORY. */
+   MS_INVALID names file, line and byte: a record that is not UTF-8, not JSON, without the key, or too long, where
+   on_error says stop; MS_UNSUPPORTED names a format that is neither text nor JSONL, and the way out; MS_CORRUPT:
+   damaged compressed data; MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
 
-/* Bytes of the file read so far. */
+/* Bytes of the decompressed file read so far. */
 uint64_t ms_corpus_bytes_read(const ms_corpus *corpus);
+
+/* Records left out and mended so far.  Borrowed until close. */
+const ms_record_counts *ms_corpus_counts(const ms_corpus *corpus);
 
 #ifdef __cplusplus
 }

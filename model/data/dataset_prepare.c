@@ -6,7 +6,9 @@
 
 #include "model/data/bpe_table.h"
 #include "model/data/shard.h"
+#include "model/data/text_normalize.h"
 #include "model/data/tokenizer.h"
+#include "model/data/tokenizer_mend.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
@@ -23,6 +25,7 @@ typedef struct preparation {
     int64_t shard_tokens;
     ms_tokenizer *tokenizer;
     ms_tokens tokens; /* of one document */
+    ms_text mended;   /* the document, where characters of it were replaced */
     ms_shard_writer writers[MS_N_SPLITS];
     bool is_open[MS_N_SPLITS];
     ms_sidecar *sidecar;
@@ -117,13 +120,36 @@ static int choose_split(const preparation *work, const ms_document *document) {
     return uniform < work->options->validation_fraction ? MS_SPLIT_VAL : MS_SPLIT_TRAIN;
 }
 
-static ms_status add_document(preparation *work, const ms_document *document) {
-    int split = choose_split(work, document);
-    ms_sidecar_split *counts = &work->sidecar->splits[split];
+/* The document's ids, after the end of text before it.  A character whose bytes have no token is replaced where
+   on_error says so; *out_skip: the document is left out. */
+static ms_status encode(preparation *work, const ms_document *document, bool *out_skip) {
+    ms_record_counts *counts = &work->sidecar->counts;
+    *out_skip = false;
     work->tokens.n = 0;
     MS_TRY(ms_tokens_append(&work->tokens, work->sidecar->end_of_text));
-    MS_TRY(
-        ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT, &work->tokens));
+    ms_status status =
+        ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT, &work->tokens);
+    /* The text is UTF-8: what is invalid is a byte without a token. */
+    if (status != MS_INVALID || work->sidecar->on_error == MS_ON_ERROR_STOP) return status;
+    if (work->sidecar->on_error == MS_ON_ERROR_REPLACE) {
+        MS_TRY(ms_tokenizer_mend(work->tokenizer, document->text, document->size_bytes, &work->mended));
+        work->tokens.n = 1;
+        status =
+            ms_tokenizer_encode(work->tokenizer, work->mended.bytes, work->mended.n, MS_SPECIAL_AS_TEXT, &work->tokens);
+        counts->replaced[MS_RECORD_NO_TOKEN] += status == MS_OK;
+    }
+    if (status != MS_INVALID) return status;
+    counts->skipped[MS_RECORD_NO_TOKEN]++;
+    *out_skip = true;
+    return MS_OK;
+}
+
+static ms_status add_document(preparation *work, const ms_document *document) {
+    bool skip;
+    MS_TRY(encode(work, document, &skip));
+    if (skip) return MS_OK;
+    int split = choose_split(work, document);
+    ms_sidecar_split *counts = &work->sidecar->splits[split];
     int64_t n = (int64_t)work->tokens.n;
     if (work->is_open[split] && work->writers[split].n_tokens + n > work->shard_tokens)
         MS_TRY(close_shard(work, split));
@@ -145,6 +171,10 @@ static void report(preparation *work, int i_file) {
     work->options->report(work->options->report_context, &progress);
 }
 
+static int64_t count_documents(const preparation *work) {
+    return work->sidecar->splits[MS_SPLIT_TRAIN].n_documents + work->sidecar->splits[MS_SPLIT_VAL].n_documents;
+}
+
 static ms_status add_file(preparation *work, int i_file) {
     const char *path = work->options->files[i_file];
     ms_corpus *corpus;
@@ -155,13 +185,15 @@ static ms_status add_file(preparation *work, int i_file) {
         ms_document document;
         status = ms_corpus_next(corpus, &document);
         if (status != MS_OK || !document.text) break;
+        int64_t n_before = count_documents(work);
         status = add_document(work, &document);
-        if (status != MS_OK) ms_status_note(status, "%s, document at byte %" PRIu64, path, document.offset_bytes);
-        n_documents++;
+        if (status != MS_OK) ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
+        n_documents += count_documents(work) - n_before;
         report(work, i_file);
     }
     if (status == MS_OK)
         status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus), n_documents);
+    ms_record_counts_add(&work->sidecar->counts, ms_corpus_counts(corpus));
     ms_corpus_close(corpus);
     return status;
 }
@@ -173,9 +205,10 @@ static ms_status finish_splits(preparation *work) {
         if (is_wanted && work->sidecar->splits[split].n_documents == 0)
             return MS_FAIL(
                 MS_INVALID,
-                "no document fell in the %s split (%" PRId64 " documents, validation fraction %g): give more "
-                "text, shorter documents or another fraction",
-                ms_split_name(split), work->sidecar->splits[!split].n_documents, work->options->validation_fraction);
+                "no document fell in the %s split (%" PRId64 " documents, %" PRId64
+                " records skipped, validation fraction %g): give more text, shorter documents or another fraction",
+                ms_split_name(split), work->sidecar->splits[!split].n_documents,
+                ms_record_counts_skipped(&work->sidecar->counts), work->options->validation_fraction);
     }
     return MS_OK;
 }
@@ -191,7 +224,9 @@ static ms_status prepare(preparation *work) {
 }
 
 ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out) {
-    *out = (ms_sidecar){.seed = options->seed, .validation_fraction = options->validation_fraction};
+    *out = (ms_sidecar){.seed = options->seed,
+                        .validation_fraction = options->validation_fraction,
+                        .on_error = options->corpus.on_error};
     MS_TRY(check_options(options));
     preparation work = {.options = options,
                         .name = options->name ? options->name : "data",
@@ -207,6 +242,7 @@ ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out)
     }
     ms_tokenizer_close(work.tokenizer);
     ms_tokens_finish(&work.tokens);
+    ms_text_finish(&work.mended);
     ms_descriptor_close(work.descriptor);
     free(work.directory);
     return status;

@@ -59,6 +59,15 @@ static json_t *split_json(const ms_sidecar_split *split) {
                      (json_int_t)split->n_documents, "bytes", (json_int_t)split->n_bytes, "shards", shards);
 }
 
+/* Counts by reason; those of 0 are left out. */
+static json_t *counts_json(const int64_t counts[MS_N_RECORD_FAULTS]) {
+    json_t *object = json_object();
+    for (int i = 0; i < MS_N_RECORD_FAULTS; i++)
+        if (counts[i] > 0)
+            json_object_set_new(object, ms_record_fault_name((ms_record_fault)i), json_integer(counts[i]));
+    return object;
+}
+
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
     json_t *sources = json_array(), *splits = json_object();
     for (size_t i = 0; i < sidecar->n_sources; i++) {
@@ -69,11 +78,13 @@ ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
     }
     for (int split = 0; split < MS_N_SPLITS; split++)
         json_object_set_new(splits, ms_split_name(split), split_json(&sidecar->splits[split]));
-    json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:o, s:o}", "format", format_name, "version",
-                             FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256",
-                             sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size, "end_of_text",
-                             (int)sidecar->end_of_text, "validation_fraction", sidecar->validation_fraction, "seed",
-                             (json_int_t)sidecar->seed, "splits", splits, "sources", sources);
+    json_t *root =
+        json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:o, s:o, s:s, s:o, s:o}", "format", format_name, "version",
+                  FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256", sidecar->tokenizer_sha256,
+                  "vocab_size", sidecar->vocab_size, "end_of_text", (int)sidecar->end_of_text, "validation_fraction",
+                  sidecar->validation_fraction, "seed", (json_int_t)sidecar->seed, "splits", splits, "sources", sources,
+                  "on_error", ms_on_error_name(sidecar->on_error), "skipped", counts_json(sidecar->counts.skipped),
+                  "replaced", counts_json(sidecar->counts.replaced));
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     char *path = ms_path_join(directory, MS_SIDECAR_NAME);
     ms_status status = MS_OK;
@@ -132,6 +143,24 @@ static ms_status read_split(const json_t *root, int split, ms_sidecar *out) {
     return MS_OK;
 }
 
+/* What became of records that were wrong; folders of earlier versions have none of it. */
+static ms_status read_counts(const json_t *root, const char *key, int64_t out[MS_N_RECORD_FAULTS]) {
+    const json_t *object = json_object_get(root, key);
+    for (int i = 0; i < MS_N_RECORD_FAULTS; i++) {
+        const char *name = ms_record_fault_name((ms_record_fault)i);
+        if (json_object_get(object, name)) MS_TRY_NOTE(read_count(object, name, &out[i]), "%s", key);
+    }
+    return MS_OK;
+}
+
+static ms_status read_on_error(const json_t *root, ms_sidecar *out) {
+    const char *name = json_string_value(json_object_get(root, "on_error"));
+    if (name && !ms_on_error_from_name(name, &out->on_error))
+        return MS_FAIL(MS_CORRUPT, "on_error \"%s\" is none of stop, skip and replace", name);
+    MS_TRY(read_counts(root, "skipped", out->counts.skipped));
+    return read_counts(root, "replaced", out->counts.replaced);
+}
+
 static ms_status read_root(const json_t *root, ms_sidecar *out) {
     const char *format = json_string_value(json_object_get(root, "format"));
     if (!format || strcmp(format, format_name) != 0)
@@ -153,6 +182,7 @@ static ms_status read_root(const json_t *root, ms_sidecar *out) {
     MS_TRY(read_count(root, "seed", &number));
     out->seed = (uint64_t)number;
     out->validation_fraction = json_number_value(json_object_get(root, "validation_fraction"));
+    MS_TRY(read_on_error(root, out));
     for (int split = 0; split < MS_N_SPLITS; split++)
         MS_TRY_NOTE(read_split(root, split, out), "split %s", ms_split_name(split));
     const json_t *sources = json_object_get(root, "sources"), *source;

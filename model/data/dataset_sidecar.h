@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/data/record_faults.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -33,8 +34,8 @@ typedef struct ms_sidecar_split {
 
 /* One input file. */
 typedef struct ms_sidecar_source {
-    char *path; /* as it was given */
-    int64_t n_bytes;
+    char *path;      /* as it was given */
+    int64_t n_bytes; /* decompressed */
     int64_t n_documents;
 } ms_sidecar_source;
 
@@ -53,6 +54,8 @@ typedef struct ms_sidecar {
     ms_sidecar_split splits[MS_N_SPLITS];
     ms_sidecar_source *sources; /* [n_sources] */
     size_t n_sources;
+    ms_on_error on_error;
+    ms_record_counts counts; /* of records left out and mended, all sources */
 } ms_sidecar;
 
 /* Adds copies.  MS_OUT_OF_MEMORY. */

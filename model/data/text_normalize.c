@@ -50,6 +50,51 @@ static ms_status append_normal_form(ms_normal_form form, const char *text, size_
     return status;
 }
 
+/* What Unicode 10 to 15 gave a combining class or a decomposition.  The tables of Hugging Face's normalizers are those
+   of Unicode 9: such a character changes nothing there, and text was tokenized for models that way. */
+static const int32_t younger[][2] = {
+    {0x7fd, 0x7fd},     {0x898, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+    {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0xece, 0xece},     {0x1715, 0x1715},   {0x1abf, 0x1ace},
+    {0x1df6, 0x1dfa},   {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xa82c, 0xa82c},   {0xab69, 0xab69},
+    {0x10781, 0x10785}, {0x10787, 0x107b0}, {0x107b2, 0x107ba}, {0x10d24, 0x10d27}, {0x10eab, 0x10eac},
+    {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85}, {0x11070, 0x11070}, {0x1133b, 0x1133b},
+    {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x11930, 0x11930}, {0x11938, 0x11938}, {0x1193d, 0x1193e},
+    {0x11943, 0x11943}, {0x119e0, 0x119e0}, {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99},
+    {0x11d42, 0x11d42}, {0x11d44, 0x11d45}, {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1},
+    {0x1e030, 0x1e06d}, {0x1e08f, 0x1e08f}, {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef},
+    {0x1e4ec, 0x1e4ef}, {0x1f16c, 0x1f16c}, {0x1fbf0, 0x1fbf9}};
+
+static bool is_younger(int32_t c) {
+    size_t low = 0, high = sizeof younger / sizeof *younger;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (c > younger[middle][1]) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < sizeof younger / sizeof *younger && c >= younger[low][0];
+}
+
+/* Text without ASCII but its first character: what lies between younger characters is normalized by itself. */
+static ms_status append_around_younger(ms_normal_form form, const char *text, size_t size_bytes, ms_text *out) {
+    size_t begin = 0;
+    for (size_t at = 0; at < size_bytes;) {
+        utf8proc_int32_t c = 0;
+        utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size_bytes - at), &c);
+        if (n < 1) return MS_FAIL(MS_INVALID, "byte %zu of a text to normalize is not UTF-8", at);
+        if (is_younger(c)) {
+            if (at > begin) MS_TRY(append_normal_form(form, text + begin, at - begin, out));
+            MS_TRY(ms_text_append(out, text + at, (size_t)n));
+            begin = at + (size_t)n;
+        }
+        at += (size_t)n;
+    }
+    return begin < size_bytes ? append_normal_form(form, text + begin, size_bytes - begin, out) : MS_OK;
+}
+
 /* ASCII is its own normal form, and an ASCII character never joins one before it: what is not ASCII is normalized
    together with the one ASCII character before it, and the rest is copied. */
 ms_status ms_text_normalize(ms_normal_form form, const char *text, size_t size_bytes, ms_text *out) {
@@ -61,7 +106,7 @@ ms_status ms_text_normalize(ms_normal_form form, const char *text, size_t size_b
         MS_TRY(ms_text_append(out, text + begin, end - begin - joins));
         begin = end - joins;
         while (end < size_bytes && (uint8_t)text[end] >= 0x80) end++;
-        if (end > begin) MS_TRY(append_normal_form(form, text + begin, end - begin, out));
+        if (end > begin) MS_TRY(append_around_younger(form, text + begin, end - begin, out));
         begin = end;
     }
     return MS_OK;

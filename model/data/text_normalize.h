@@ -1,4 +1,5 @@
-/* Unicode normalization of text (Unicode Standard Annex 15), by utf8proc. */
+/* Unicode normalization of text (Unicode Standard Annex 15), by utf8proc, of the characters that had one in Unicode 9:
+   as Hugging Face's normalizers, whose tables are of that version. */
 #ifndef MS_MODEL_DATA_TEXT_NORMALIZE_H
 #define MS_MODEL_DATA_TEXT_NORMALIZE_H
 

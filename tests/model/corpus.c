@@ -4,7 +4,10 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+#include <zstd.h>
 
+#include "model/data/text_mend.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
@@ -89,7 +92,7 @@ END_TEST
 
 static ms_status read_to_error(const char *path, ms_corpus_options options) {
     ms_corpus *corpus;
-    ms_document document = {"", 1, 0};
+    ms_document document = {.text = "", .size_bytes = 1};
     ms_status status = ms_corpus_open(path, &options, &corpus);
     ck_assert_int_eq(status, MS_OK);
     while (status == MS_OK && document.text) status = ms_corpus_next(corpus, &document);
@@ -107,13 +110,12 @@ START_TEST(bad_input) {
     memset(text, 'x', sizeof text);
     text[150] = (char)0xfe;
     data_check_error(read_to_error(data_write("bad.txt", text, sizeof text), (ms_corpus_options){.chunk_bytes = 64}),
-                     MS_INVALID, "bad.txt: byte 150 is 0xfe");
+                     MS_INVALID, "bad.txt, line 1: byte 150 is 0xfe, which is not UTF-8; --on_error skip");
     data_check_error(read_to_error(data_write_text("cut.txt", "abc\xe6\xb0"), (ms_corpus_options){0}), MS_INVALID,
                      "byte 3");
     static const char *const lines[][2] = {
         {"{\"text\":\"a\"}\n{\"txt\":\"a\"}\n", "line 2: no string under the key \"text\""},
         {"{\"text\":7}\n", "line 1: no string"},
-        {"[1]\n", "line 1: no string"},
         {"{\"text\":\"a\n", "line 1"},
         {"{\"text\":\"\\ud800\"}\n", "line 1"},
         {"{\"text\":\"\xff\"}\n", "byte 9 is 0xff"}};
@@ -125,12 +127,235 @@ START_TEST(bad_input) {
 }
 END_TEST
 
+/* What comes of a file under a policy, and how much of it was wrong. */
+static ms_record_counts read_counted(const char *path, ms_on_error on_error, const char *expected) {
+    char out[512] = "";
+    size_t n = 0;
+    ms_corpus *corpus;
+    ms_corpus_options options = {.documents = MS_DOCUMENTS_BLANK, .on_error = on_error};
+    ck_assert_int_eq(ms_corpus_open(path, &options, &corpus), MS_OK);
+    for (;;) {
+        ms_document document;
+        ms_status status = ms_corpus_next(corpus, &document);
+        ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+        if (!document.text) break;
+        memcpy(out + n, document.text, document.size_bytes);
+        n += document.size_bytes;
+        out[n++] = '|';
+    }
+    ck_assert_str_eq(out, expected);
+    ms_record_counts counts = *ms_corpus_counts(corpus);
+    ms_corpus_close(corpus);
+    return counts;
+}
+
+/* One bad record in the middle: it stops the work with file and line, or is left out, or mended. */
+START_TEST(bad_records) {
+    static const struct {
+        const char *name, *text, *stopped, *skipped, *replaced;
+        ms_record_fault fault;
+        bool mends;
+    } cases[] = {{"latin1.txt", "one\n\ncaf\xe9 cr\xe8me\n\nlast", "latin1.txt, line 3: byte 8 is 0xe9",
+                  "one\n\n|last|", "one\n\n|caf\xef\xbf\xbd cr\xef\xbf\xbdme\n\n|last|", MS_RECORD_NOT_UTF8, true},
+                 {"bytes.jsonl", "{\"text\":\"a\"}\n{\"text\":\"\xff\"}\n{\"text\":\"b\"}", "line 2: byte 22 is 0xff",
+                  "a|b|", "a|\xef\xbf\xbd|b|", MS_RECORD_NOT_UTF8, true},
+                 {"lone.jsonl", "{\"text\":\"a\"}\n{\"text\":\"\\\\ud \\ud83d half\"}\n{\"text\":\"\\ud83d\\ude00\"}",
+                  "line 2, column", "a|\xf0\x9f\x98\x80|", "a|\\ud \xef\xbf\xbd half|\xf0\x9f\x98\x80|",
+                  MS_RECORD_LONE_SURROGATE, true},
+                 {"python.jsonl", "{\"text\":\"a\"}\n{'text': 'py'}\n{\"text\":\"b\"}", "line 2, column 2", "a|b|",
+                  "a|b|", MS_RECORD_NOT_JSON, false},
+                 {"two.jsonl", "{\"text\":\"a\"}{\"text\":\"b\"}\n{\"text\":\"c\"}", "line 1, column", "c|", "c|",
+                  MS_RECORD_NOT_JSON, false},
+                 {"key.jsonl", "{\"text\":\"a\"}\n\n{\"txt\":\"b\"}\n{\"text\":\"c\"}",
+                  "line 3: no string under the key", "a|c|", "a|c|", MS_RECORD_NO_TEXT, false}};
+    data_folder_create();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = data_write_text(cases[i].name, cases[i].text);
+        data_check_error(read_to_error(path, (ms_corpus_options){.documents = MS_DOCUMENTS_BLANK}), MS_INVALID,
+                         cases[i].stopped);
+        ms_record_counts skip = read_counted(path, MS_ON_ERROR_SKIP, cases[i].skipped);
+        ck_assert_int_eq(skip.skipped[cases[i].fault], 1);
+        ms_record_counts replace = read_counted(path, MS_ON_ERROR_REPLACE, cases[i].replaced);
+        ck_assert_int_eq(replace.replaced[cases[i].fault], cases[i].mends);
+        ck_assert_int_eq(replace.skipped[cases[i].fault], !cases[i].mends);
+        ck_assert_int_eq(ms_record_counts_skipped(&skip), 1);
+        ck_assert_int_eq(ms_record_counts_skipped(&replace), !cases[i].mends);
+    }
+    data_folder_remove();
+}
+END_TEST
+
+/* Appends text[0, n) as one gzip part, or as one zstd frame, to out; returns the bytes written. */
+static size_t add_gzip(const char *text, size_t n, char *out, size_t capacity) {
+    z_stream z = {.next_in = (unsigned char *)text,
+                  .avail_in = (uInt)n,
+                  .next_out = (unsigned char *)out,
+                  .avail_out = (uInt)capacity};
+    ck_assert_int_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&z);
+    return capacity - z.avail_out;
+}
+
+static size_t add_zstd(const char *text, size_t n, char *out, size_t capacity) {
+    size_t size = ZSTD_compress(out, capacity, text, n, 3);
+    ck_assert(!ZSTD_isError(size));
+    return size;
+}
+
+/* A line that is too long is passed without being held, and the next one is read. */
+START_TEST(too_long) {
+    data_folder_create();
+    /* Compressed, it is a small file. */
+    enum { BLOCK = 1 << 20, CAPACITY = 1 << 17 };
+    char *block = malloc(BLOCK), *data = malloc(CAPACITY);
+    static const char before[] = "{\"text\":\"a\"}\n{\"text\":\"", after[] = "\"}\n{\"text\":\"b\"}\n";
+    memset(block, 'x', BLOCK);
+    size_t size = add_zstd(before, strlen(before), data, CAPACITY);
+    for (size_t n = 0; n <= MS_CORPUS_DOCUMENT_MAX + BLOCK; n += BLOCK)
+        size += add_zstd(block, BLOCK, data + size, CAPACITY - size);
+    size += add_zstd(after, strlen(after), data + size, CAPACITY - size);
+    const char *path = data_write("long.jsonl.zst", data, size);
+    free(block);
+    free(data);
+    data_check_error(read_to_error(path, (ms_corpus_options){0}), MS_INVALID, "line 2: a line or document is longer");
+    ms_record_counts counts = read_counted(path, MS_ON_ERROR_REPLACE, "a|b|");
+    ck_assert_int_eq(counts.skipped[MS_RECORD_TOO_LONG], 1);
+    data_folder_remove();
+}
+END_TEST
+
+/* Contents decide what a file is; then its name. */
+START_TEST(formats) {
+    char out[512];
+    static const char *const read[][3] = {{"train.json", "\xef\xbb\xbf{\"text\":\"a\"}\n{\"text\":\"b\"}\n", "a|b|"},
+                                          {"notes.txt", "\n{\"text\":\"a\"}\n", "a|"},
+                                          {"brace.txt", "{ a brace\nand more", "{ a brace\nand more|"},
+                                          {"list.txt", "[1] a footnote\n", "[1] a footnote\n|"}};
+    static const struct {
+        const char *name, *text, *message;
+        size_t n;
+    } refused[] = {{"a.json", "[{\"text\":\"a\"}]", "a JSON array, not a record a line: `jq -c '.[]' FILE`", 14},
+                   {"a.txt", " [ {\"text\":\"a\"}]", "a JSON array", 17},
+                   {"a.json", "{\n \"text\":\"a\"}", "`jq -c . FILE`", 15},
+                   {"a.txt", "PAR1\x15\x04", "a.txt is Parquet", 6},
+                   {"a.jsonl", "\xff\xfe{\0\"\0", "is UTF-16, not UTF-8", 6},
+                   {"a.txt", "\xfe\xff\0{", "is UTF-16", 4},
+                   {"a.txt", "{\0\"\0t\0", "UTF-16 without a byte-order mark, not UTF-8: `iconv -f UTF-16LE", 6},
+                   {"a.txt", "\0a\0b", "UTF-16BE", 4},
+                   {"a.txt", "BZh91AY&SY", "bzip2", 10},
+                   {"a.txt", "PK\x03\x04", "unzip -p", 4},
+                   {"a.txt", "\xfd\x37zXZ\0", "xz -dc", 6}};
+    data_folder_create();
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        ck_assert_str_eq(read_all(data_write_text(read[i][0], read[i][1]), (ms_corpus_options){0}, out, sizeof out),
+                         read[i][2]);
+    ck_assert_str_eq(
+        read_all(data_write_text("t.json", "[1]"), (ms_corpus_options){.format = MS_CORPUS_TEXT}, out, sizeof out),
+        "[1]|");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        data_check_error(
+            read_to_error(data_write(refused[i].name, refused[i].text, refused[i].n), (ms_corpus_options){0}),
+            MS_UNSUPPORTED, refused[i].message);
+    data_folder_remove();
+}
+END_TEST
+
+/* Several parts make one text, whatever the name says; every truncation and a flipped byte are errors. */
+START_TEST(compressed) {
+    enum { LINES = 20000, CAPACITY = 1 << 20 };
+    char *text = malloc(LINES * 16), *data = malloc(CAPACITY), *found = malloc(LINES * 32);
+    size_t n = 0;
+    for (int i = 0; i < LINES; i++) n += (size_t)sprintf(text + n, "line %d\n", i * 7919 % 10007);
+    data_folder_create();
+    for (int is_zstd = 0; is_zstd < 2; is_zstd++) {
+        size_t (*add)(const char *, size_t, char *, size_t) = is_zstd ? add_zstd : add_gzip;
+        size_t half = n / 2, size = add(text, half, data, CAPACITY);
+        size_t first = size;
+        size += add(text + half, n - half, data + size, CAPACITY - size);
+        read_all(data_write("a.txt", data, size), (ms_corpus_options){.documents = MS_DOCUMENTS_FILE}, found,
+                 LINES * 32);
+        ck_assert_uint_eq(strlen(found), n + 1);
+        ck_assert_mem_eq(found, text, n);
+        for (size_t cut = size - 1; cut > 20; cut -= cut > 200 ? cut / 7 : 1) {
+            if (cut == first) continue;
+            data_check_error(read_to_error(data_write("cut", data, cut), (ms_corpus_options){0}), MS_CORRUPT,
+                             "data end early");
+        }
+        data[size / 3] ^= 1;
+        ck_assert_int_eq(read_to_error(data_write("bad", data, size), (ms_corpus_options){0}), MS_CORRUPT);
+    }
+    size_t size = add_gzip("{\"text\":\"a\"}\n", 13, data, CAPACITY);
+    char out[64];
+    ck_assert_str_eq(read_all(data_write("a.gz", data, size), (ms_corpus_options){0}, out, sizeof out), "a|");
+    memset(data + size, 0, 512);
+    ck_assert_str_eq(read_all(data_write("padded", data, size + 512), (ms_corpus_options){0}, out, sizeof out), "a|");
+    data[size] = 'x';
+    data_check_error(read_to_error(data_write("more", data, size + 1), (ms_corpus_options){0}), MS_CORRUPT,
+                     "other bytes follow");
+    size_t twice = add_gzip(data, size, data + size, CAPACITY - size);
+    data_check_error(read_to_error(data_write("twice", data + size, twice), (ms_corpus_options){0}), MS_UNSUPPORTED,
+                     "gzip within a compressed file");
+    free(text);
+    free(data);
+    free(found);
+    data_folder_remove();
+}
+END_TEST
+
+START_TEST(standard_input) {
+    char out[64];
+    data_folder_create();
+    ck_assert_ptr_nonnull(freopen(data_write_text("a.txt", "{\"text\":\"a\"}\n"), "r", stdin));
+    ck_assert_str_eq(read_all("-", (ms_corpus_options){0}, out, sizeof out), "a|");
+    ck_assert_ptr_nonnull(freopen(data_write_text("b.txt", "a\xff"), "r", stdin));
+    data_check_error(read_to_error("-", (ms_corpus_options){0}), MS_INVALID, "standard input, line 1: byte 1");
+    data_folder_remove();
+}
+END_TEST
+
+/* One U+FFFD for each sequence that could have become a character (the examples of Unicode 15, tables 3-8 to 3-11). */
+START_TEST(mending) {
+#define R "\xef\xbf\xbd"
+    static const char *const cases[][2] = {{"a\xc0\xaf\xe0\x80\xbf\xf0\x81\x82z", "a" R R R R R R R R "z"},
+                                           {"\xed\xa0\x80\xed\xbf\xbf\xed\xaf!", R R R R R R R R "!"},
+                                           {"\xf4\x91\x92\x93\xff!\x80\xbf", R R R R R "!" R R},
+                                           {"\xe1\x80\xe2\xf0\x91\x92\xf1\xbf!", R R R R "!"},
+                                           {"caf\xc3", "caf" R},
+                                           {"fine \xf0\x9f\x98\x80", "fine \xf0\x9f\x98\x80"}};
+    ms_text out = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(ms_mend_utf8(cases[i][0], strlen(cases[i][0]), &out), MS_OK);
+        ck_assert_int_eq(ms_text_append(&out, "", 1), MS_OK);
+        ck_assert_str_eq(out.bytes, cases[i][1]);
+    }
+    static const char *const escapes[][2] = {{"\\ud83d\\ude00 \\u0041", "\\ud83d\\ude00 \\u0041"},
+                                             {"\\ude00\\ud83d", "\\ufffd\\ufffd"},
+                                             {"\\ud83d\\ud83d\\ude00", "\\ufffd\\ud83d\\ude00"},
+                                             {"\\\\ud83d \\uD83D", "\\\\ud83d \\ufffd"},
+                                             {"\\ud8", "\\ud8"}};
+    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
+        ck_assert_int_eq(ms_mend_surrogates(escapes[i][0], strlen(escapes[i][0]), &out), MS_OK);
+        ck_assert_int_eq(ms_text_append(&out, "", 1), MS_OK);
+        ck_assert_str_eq(out.bytes, escapes[i][1]);
+    }
+    ms_text_finish(&out);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("corpus");
     TCase *all = tcase_create("all");
     tcase_add_test(all, rules);
     tcase_add_test(all, chunks);
     tcase_add_test(all, bad_input);
+    tcase_add_test(all, bad_records);
+    tcase_add_test(all, too_long);
+    tcase_add_test(all, formats);
+    tcase_add_test(all, compressed);
+    tcase_add_test(all, standard_input);
+    tcase_add_test(all, mending);
+    tcase_set_timeout(all, 30);
     suite_add_tcase(suite, all);
     return ms_suite_run(suite);
 }

@@ -123,6 +123,49 @@ static void check_failure(ms_prepare_options options, ms_status status, const ch
     ms_listing_finish(&names);
 }
 
+/* A vocabulary without the bytes 0x04 and above 0x7f: its documents are left out or mended, and counted in dataset.json
+   beside what the corpus counted. */
+START_TEST(bad_records) {
+    data_folder_create();
+    char vocab[4096];
+    size_t n = 0;
+    for (int byte = 0x21; byte < 0x7f; byte++)
+        if (byte != '"' && byte != '\\') n += (size_t)sprintf(vocab + n, "\"%c\":%d,", byte, byte - 0x20);
+    char json[8192];
+    snprintf(json, sizeof json,
+             "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"added_tokens\":[{\"id\":0,\"content\":\"<|endoftext|>\","
+             "\"special\":"
+             "true}],\"model\":{\"vocab\":{%s\"\xc4\xa0\":200},\"merges\":[]}}",
+             vocab);
+    inputs[0] = data_write_text(
+        "a.jsonl", "{\"text\":\"fine\"}\n{\"text\":\"con\\u0004trol\"}\n{\"txt\":\"no\"}\n{\"text\":\"ok\"}\n");
+    ms_prepare_options options = options_for("a");
+    options.tokenizer_path = data_write_text("lacks.json", json);
+    options.validation_fraction = 0;
+    ms_sidecar sidecar;
+    data_check_error(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "a.jsonl, line 2: byte 3 of the text is 0x04");
+    options.corpus.on_error = MS_ON_ERROR_SKIP;
+    ms_sidecar skipped = prepare(options);
+    ck_assert_int_eq(skipped.splits[0].n_tokens, 1 + 4 + 1 + 2);
+    ck_assert_int_eq(skipped.sources[0].n_documents, 2);
+    ck_assert_int_eq(skipped.counts.skipped[MS_RECORD_NO_TOKEN], 1);
+    ck_assert_int_eq(skipped.counts.skipped[MS_RECORD_NO_TEXT], 1);
+    options.directory = data_path("b");
+    options.corpus.on_error = MS_ON_ERROR_REPLACE;
+    ms_sidecar replaced = prepare(options), read;
+    ck_assert_int_eq(replaced.splits[0].n_tokens, 1 + 4 + 1 + 8 + 1 + 2);
+    ck_assert_int_eq(ms_dataset_check(data_path("b"), &read), MS_OK);
+    ck_assert_int_eq(read.on_error, MS_ON_ERROR_REPLACE);
+    ck_assert_int_eq(read.counts.replaced[MS_RECORD_NO_TOKEN], 1);
+    ck_assert_int_eq(read.counts.skipped[MS_RECORD_NO_TOKEN], 0);
+    ck_assert_int_eq(read.counts.skipped[MS_RECORD_NO_TEXT], 1);
+    ms_sidecar_finish(&skipped);
+    ms_sidecar_finish(&replaced);
+    ms_sidecar_finish(&read);
+    data_folder_remove();
+}
+END_TEST
+
 START_TEST(bad_input) {
     data_folder_create();
     data_write_tokenizer();
@@ -130,7 +173,7 @@ START_TEST(bad_input) {
     inputs[1] = data_write_text("bad.txt", "good\nbad \xc3\n");
     ms_prepare_options options = options_for("a");
     options.n_files = 2;
-    check_failure(options, MS_INVALID, "bad.txt: byte 9 is 0xc3, which is not UTF-8");
+    check_failure(options, MS_INVALID, "bad.txt, line 2: byte 9 is 0xc3, which is not UTF-8");
     inputs[1] = data_path("absent.txt");
     check_failure(options, MS_NOT_FOUND, "absent.txt");
     options = options_for("a");
@@ -206,6 +249,7 @@ int main(void) {
     tcase_set_timeout(all, 30);
     tcase_add_test(all, contents);
     tcase_add_test(all, determinism);
+    tcase_add_test(all, bad_records);
     tcase_add_test(all, bad_input);
     tcase_add_test(all, no_room);
     tcase_add_test(all, check_finds_damage);

@@ -1,0 +1,53 @@
+/* What the corpus's files share: the object behind ms_corpus.  Not for users of model/data/corpus.h. */
+#ifndef MS_MODEL_DATA_CORPUS_IMPL_H
+#define MS_MODEL_DATA_CORPUS_IMPL_H
+
+#include <jansson.h>
+
+#include "model/data/corpus.h"
+#include "model/data/corpus_input.h"
+#include "model/data/text_normalize.h"
+
+/* Size of a record that is longer than MS_CORPUS_DOCUMENT_MAX. */
+#define MS_CORPUS_TOO_LONG SIZE_MAX
+
+struct ms_corpus {
+    ms_input *input;
+    ms_corpus_options options;
+    bool has_begun; /* the format is known */
+    bool is_jsonl;
+    bool at_end;  /* of the input */
+    char *buffer; /* [capacity]; bytes [begin, end) are read and not used yet */
+    size_t capacity;
+    size_t begin, end;
+    uint64_t offset_bytes; /* of buffer[begin] in the text */
+    uint64_t i_line;       /* of buffer[begin], from 1 */
+    ms_text mended;        /* the record that was lent, where something in it was replaced */
+    ms_text mended_json;
+    json_t *line; /* the JSONL line whose text was lent, or NULL */
+    ms_record_counts counts;
+};
+
+/* Reads on until `wanted` unused bytes are there, or the input ends. */
+ms_status ms_corpus_fill(ms_corpus *corpus, size_t wanted);
+
+/* Size of the next line with its end, 0 at the end of the input, or MS_CORPUS_TOO_LONG.  Looks on from `from` unused
+   bytes, which hold whole lines. */
+ms_status ms_corpus_find_line(ms_corpus *corpus, size_t from, size_t *out_size);
+
+/* Size of the next record, as ms_corpus_find_line. */
+ms_status ms_corpus_size_record(ms_corpus *corpus, size_t *out_size);
+
+/* Goes past `size` unused bytes, and counts their lines. */
+void ms_corpus_consume(ms_corpus *corpus, size_t size);
+
+/* Goes past the next line, however long it is. */
+ms_status ms_corpus_discard_line(ms_corpus *corpus);
+
+/* True when the text is only ASCII white space. */
+bool ms_corpus_is_blank(const char *text, size_t size_bytes);
+
+/* At the start: goes past a byte-order mark, refuses what is no text, and finds out whether it is JSONL. */
+ms_status ms_corpus_begin(ms_corpus *corpus);
+
+#endif

@@ -1,0 +1,233 @@
+#include "model/data/corpus_input.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "platform/file.h"
+
+enum { RAW_BYTES = 1 << 17 };
+
+typedef enum compression { NOT_KNOWN, PLAIN, GZIP, ZSTD } compression;
+
+struct ms_input {
+    char *path;
+    FILE *stream;
+    compression compression;
+    unsigned char *raw; /* [RAW_BYTES]; bytes [begin, end) are read and not used yet */
+    size_t begin, end;
+    bool at_end;  /* of the stream */
+    bool in_part; /* compressed data have begun and not ended */
+    z_stream gzip;
+    bool has_gzip;
+    ZSTD_DStream *zstd;
+};
+
+ms_status ms_input_open(const char *path, ms_input **out) {
+    *out = NULL;
+    ms_input *input = calloc(1, sizeof *input);
+    if (input) {
+        input->path = strdup(path);
+        input->raw = malloc(RAW_BYTES);
+    }
+    if (!input || !input->path || !input->raw) {
+        ms_input_close(input);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
+    }
+    input->stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
+    if (!input->stream) {
+        ms_status status = ms_status_from_errno(errno, "cannot open", path);
+        ms_input_close(input);
+        return status;
+    }
+    *out = input;
+    return MS_OK;
+}
+
+void ms_input_close(ms_input *input) {
+    if (!input) return;
+    if (input->has_gzip) inflateEnd(&input->gzip);
+    ZSTD_freeDStream(input->zstd);
+    if (input->stream && input->stream != stdin) fclose(input->stream);
+    free(input->raw);
+    free(input->path);
+    free(input);
+}
+
+const char *ms_input_name(const ms_input *input) {
+    return strcmp(input->path, "-") == 0 ? "standard input" : input->path;
+}
+
+/* Reads more of the stream when nothing is left. */
+static ms_status refill(ms_input *input) {
+    if (input->begin < input->end || input->at_end) return MS_OK;
+    input->begin = 0;
+    input->end = fread(input->raw, 1, RAW_BYTES, input->stream);
+    if (input->end == 0 && ferror(input->stream))
+        return ms_status_from_errno(errno, "cannot read", ms_input_name(input));
+    input->at_end = input->end == 0;
+    return MS_OK;
+}
+
+static bool starts_with(const ms_input *input, const char *bytes, size_t n) {
+    return input->end - input->begin >= n && memcmp(input->raw + input->begin, bytes, n) == 0;
+}
+
+/* Looks at the first bytes; skippable frames may stand before zstd's own. */
+static ms_status find_compression(ms_input *input) {
+    MS_TRY(refill(input));
+    input->compression = PLAIN;
+    if (starts_with(input, "\x1f\x8b", 2)) {
+        if (inflateInit2(&input->gzip, 15 + 16) != Z_OK)
+            return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for zlib", ms_input_name(input));
+        input->has_gzip = true;
+        input->compression = GZIP;
+    } else if (starts_with(input, "\x28\xb5\x2f\xfd", 4) ||
+               (input->end - input->begin >= 4 && (input->raw[input->begin] & 0xf0) == 0x50 &&
+                memcmp(input->raw + input->begin + 1, "\x2a\x4d\x18", 3) == 0)) {
+        input->zstd = ZSTD_createDStream();
+        if (!input->zstd) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for zstd", ms_input_name(input));
+        input->compression = ZSTD;
+    }
+    return MS_OK;
+}
+
+static ms_status fail_early_end(const ms_input *input) {
+    return MS_FAIL(MS_CORRUPT, "%s: its %s data end early: the file is truncated", ms_input_name(input),
+                   input->compression == GZIP ? "gzip" : "zstd");
+}
+
+/* Between two parts of a gzip file: true when another one follows.  Zeros at the end are padding. */
+static ms_status find_next_part(ms_input *input, bool *out) {
+    *out = false;
+    for (;;) {
+        MS_TRY(refill(input));
+        if (input->begin == input->end) return MS_OK;
+        if (input->raw[input->begin] != 0) break;
+        input->begin++;
+    }
+    if (input->raw[input->begin] != 0x1f)
+        return MS_FAIL(MS_CORRUPT, "%s: other bytes follow its gzip data", ms_input_name(input));
+    *out = true;
+    return MS_OK;
+}
+
+static ms_status read_gzip(ms_input *input, char *out, size_t capacity, size_t *out_n) {
+    z_stream *z = &input->gzip;
+    z->next_out = (unsigned char *)out;
+    z->avail_out = (uInt)capacity;
+    while (z->avail_out == capacity) {
+        MS_TRY(refill(input));
+        if (!input->in_part) {
+            bool follows;
+            MS_TRY(find_next_part(input, &follows));
+            if (!follows) break;
+            inflateReset(z);
+            input->in_part = true;
+        }
+        z->next_in = input->raw + input->begin;
+        z->avail_in = (uInt)(input->end - input->begin);
+        int code = inflate(z, Z_NO_FLUSH);
+        input->begin = input->end - z->avail_in;
+        if (code == Z_MEM_ERROR) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for zlib", ms_input_name(input));
+        if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+            return MS_FAIL(MS_CORRUPT, "%s: damaged gzip data: %s", ms_input_name(input),
+                           z->msg ? z->msg : zError(code));
+        input->in_part = code != Z_STREAM_END;
+        /* Nothing went in and nothing came out. */
+        if (code == Z_BUF_ERROR && input->at_end) return fail_early_end(input);
+    }
+    *out_n = capacity - z->avail_out;
+    return MS_OK;
+}
+
+static ms_status read_zstd(ms_input *input, char *out, size_t capacity, size_t *out_n) {
+    ZSTD_outBuffer target = {out, capacity, 0};
+    while (target.pos == 0) {
+        MS_TRY(refill(input));
+        bool is_last = input->begin == input->end;
+        if (is_last && !input->in_part) break;
+        ZSTD_inBuffer source = {input->raw, input->end, input->begin};
+        size_t code = ZSTD_decompressStream(input->zstd, &target, &source);
+        input->begin = source.pos;
+        if (ZSTD_isError(code))
+            return MS_FAIL(MS_CORRUPT,
+                           "%s: zstd data that cannot be read: %s (`zstd -dc --long=31 FILE | muonscope "
+                           "data prepare - ...` reads what needs much memory)",
+                           ms_input_name(input), ZSTD_getErrorName(code));
+        input->in_part = code != 0;
+        if (is_last && target.pos == 0 && input->in_part) return fail_early_end(input);
+    }
+    *out_n = target.pos;
+    return MS_OK;
+}
+
+ms_status ms_input_read(ms_input *input, char *out, size_t capacity, size_t *out_n) {
+    *out_n = 0;
+    if (capacity > 1 << 30) capacity = 1 << 30;
+    if (input->compression == NOT_KNOWN) MS_TRY(find_compression(input));
+    if (input->compression == GZIP) return read_gzip(input, out, capacity, out_n);
+    if (input->compression == ZSTD) return read_zstd(input, out, capacity, out_n);
+    MS_TRY(refill(input));
+    size_t n = input->end - input->begin;
+    *out_n = n < capacity ? n : capacity;
+    memcpy(out, input->raw + input->begin, *out_n);
+    input->begin += *out_n;
+    return MS_OK;
+}
+
+/* A format that is told by bytes at a place. */
+typedef struct known_format {
+    size_t offset, n;
+    const char *bytes, *name, *way_out;
+} known_format;
+
+#define PIPE(command) "`" command " FILE | muonscope data prepare - ...` reads it"
+
+static const known_format formats[] = {
+    {0, 4, "PAR1", "Parquet", "write its text column as JSONL (pyarrow, duckdb)"},
+    {0, 6, "ARROW1", "Arrow", "write its text column as JSONL (pyarrow, duckdb)"},
+    {0, 8, "\xff\xff\xff\xff\x00\x00\x00\x00", "Arrow", "write its text column as JSONL (pyarrow, duckdb)"},
+    {0, 4, "Obj\x01", "Avro", "write its text as JSONL"},
+    {0, 2, "\x1f\x8b", "gzip within a compressed file", "decompress it once first"},
+    {0, 4, "\x28\xb5\x2f\xfd", "zstd within a compressed file", "decompress it once first"},
+    {4, 6, "1AY&SY", "bzip2", PIPE("bzip2 -dc")},
+    {0, 6, "\xfd\x37zXZ\x00", "xz", PIPE("xz -dc")},
+    {0, 4, "\x04\x22\x4d\x18", "lz4", PIPE("lz4 -dc")},
+    {0, 4, "PK\x03\x04", "zip", PIPE("unzip -p")},
+    {0, 6, "7z\xbc\xaf\x27\x1c", "7-Zip", "unpack it first"},
+    {257, 5, "ustar", "tar", PIPE("tar -xOf")},
+    {0, 5, "%PDF-", "PDF", "pdftotext makes text of it"},
+    {0, 16, "SQLite format 3\x00", "SQLite", "write its text as JSONL"},
+    {0, 4, "\x89HDF", "HDF5", "write its text as JSONL"},
+    {0, 6, "\x93NUMPY", "NumPy", "write its text as JSONL"},
+    {0, 4,
+     "\x7f"
+     "ELF",
+     "a program (ELF)", "name a text"},
+    {0, 4, "\xff\xfe\x00\x00", "UTF-32", PIPE("iconv -f UTF-32 -t UTF-8")},
+    {0, 2, "\xff\xfe", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
+    {0, 2, "\xfe\xff", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
+};
+
+ms_status ms_input_check_format(const ms_input *input, const char *text, size_t size_bytes) {
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const known_format *format = &formats[i];
+        if (size_bytes < format->offset + format->n || memcmp(text + format->offset, format->bytes, format->n) != 0)
+            continue;
+        return MS_FAIL(MS_UNSUPPORTED, "%s is %s, not UTF-8 text or JSONL: %s", ms_input_name(input), format->name,
+                       format->way_out);
+    }
+    /* ASCII in UTF-16 without a mark: every second byte is 0. */
+    if (size_bytes >= 4 && (text[0] == '\0') != (text[1] == '\0') && (text[0] == '\0') == (text[2] == '\0') &&
+        (text[1] == '\0') == (text[3] == '\0'))
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "%s is UTF-16 without a byte-order mark, not UTF-8: `iconv -f UTF-16%s -t UTF-8` "
+                       "makes it that",
+                       ms_input_name(input), text[0] == '\0' ? "BE" : "LE");
+    return MS_OK;
+}
