@@ -44,7 +44,10 @@ void ms_print_flush(FILE *stream) {
 
 ms_status ms_output_flush(void) {
     ms_print_flush(stdout);
-    return output_status(ferror(stdout) != 0);
+    bool failed = ferror(stdout) != 0;
+    /* stdio's own writes do not tell why they failed; one more byte asks again, after text that is not whole anyway. */
+    if (failed && atomic_load(&first_error) == 0 && write(STDOUT_FILENO, "\n", 1) < 0) note_failure(errno);
+    return output_status(failed);
 }
 
 ms_status ms_output_end(void) {
