@@ -139,7 +139,8 @@ static ms_status train(struct job *job) {
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) return MS_OK;
     (void)ms_output_flush(); /* a failure is said at the end */
-    /* From here on a signal ends no phase in the middle: the whole of it, or of a batch, comes first. */
+    /* From here on, to the end of the process, a signal ends no phase in the middle: the whole of it, or of a batch,
+       comes first, and a reader of the output that is gone ends nothing. */
     MS_TRY(ms_signals_catch());
     MS_TRY(start(job));
     ms_status status = ms_run_train(job->run);
@@ -184,6 +185,5 @@ int ms_cmd_train(int argc, char **argv) {
     if (status == MS_OK) status = train(&job);
     int result = exit_status(&job, status); /* before closing: that may overwrite the message */
     close_job(&job);
-    ms_signals_release();
     return result;
 }

@@ -1,7 +1,8 @@
 /* Signals that ask a run to stop, as a flag that every long phase reads: SIGINT (Ctrl-C), SIGTERM, SIGHUP (the terminal
    is gone), SIGUSR1 and SIGUSR2 (what batch systems send before a time limit).  The first one sets the flag.  Each
    later one is answered by a line on stderr and changes nothing: what is being finished and saved goes on.  SIGQUIT
-   (Ctrl-\) and SIGKILL are left alone: they end the process at once. */
+   (Ctrl-\) and SIGKILL are left alone: they end the process at once.  SIGPIPE is ignored meanwhile: a reader of
+   standard output that is gone is an error of writing. */
 #ifndef MS_PLATFORM_SIGNALS_H
 #define MS_PLATFORM_SIGNALS_H
 

@@ -112,14 +112,16 @@ static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint) {
 
 /* ---- resuming ---- */
 
-/* Checkpoints and lines after the one that was named are no part of the run any more. */
-static ms_status drop_later(ms_run *run) {
+/* Checkpoints after the one that was named are no part of the run any more; and what a killed process did not finish
+   removing goes. */
+static ms_status tidy_checkpoints(ms_run *run) {
     int n;
     MS_TRY(ms_checkpoint_remove_later(run->folder.checkpoints, run->trainer->step, &n));
     if (n > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING, "removed %d checkpoints of steps after %lld", n,
                         (long long)run->trainer->step);
-    return MS_OK;
+    int keep = run->options.checkpoints_kept;
+    return keep > 0 ? ms_checkpoint_prune(run->folder.checkpoints, keep) : MS_OK;
 }
 
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
@@ -132,7 +134,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     run->resumed_step = run->saved_step = run->trainer->step;
     MS_TRY(ms_logger_attach(run->logger, run->folder.log));
     MS_TRY(keep_settings(run));
-    MS_TRY(drop_later(run));
+    MS_TRY(tidy_checkpoints(run));
     MS_TRY(ms_run_open_logs(run));
     say_changes(run, run->history + n_old);
     MS_TRY(warn_of_rates(run, checkpoint));

@@ -67,6 +67,8 @@ same_as_whole asked
 # Storage in bf16 is f32 in the checkpoint: the same holds, and a resumed run cannot change to it.
 bf16="--threads 1 --train.storage=bf16 $options"
 must micro --run whole_bf16 $bf16
+cp whole.hashes f32.hashes
+cp whole.record f32.record
 hashes >whole.hashes
 record whole_bf16 >whole.record
 stop_after=50
@@ -83,6 +85,19 @@ start busy "$muonscope" train --preset micro --numerics exact --run busy --threa
 refuse 1 "busy" "$muonscope" train --resume busy
 kill -HUP "$process"
 finish 129
+
+cp f32.hashes whole.hashes
+cp f32.record whole.record
+
+# The reader of the output is gone, as `tee` is after a Ctrl-C that both get: the run saves all the same.
+mkfifo pipe
+sed -n 1q <pipe >/dev/null &
+stop_after=50
+start piped sh -c 'exec "$@" >pipe' - "$muonscope" train --preset micro --numerics exact --run piped --threads 1 $options
+kill -TERM "$process"
+finish 143
+must resume piped
+same_as_whole piped
 
 # A validation of minutes ends with its batch; a second signal is answered, and waits for the checkpoint.
 "$muonscope" train --preset micro --numerics exact --run long --threads 1 $options --validation.sequences=1000000 >out 2>err &
