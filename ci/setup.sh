@@ -40,6 +40,8 @@ tests     check
 tests     strace                    kills a process at a system call: tests/end_to_end/kill.sh
 tests     python3-numpy             examples/spectra.py; a package of Debian, because tests get nothing from elsewhere
 tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
+tests     clang                     libFuzzer: tests/fuzz
+tests     libclang-rt-dev           its sanitizers, which clang only recommends
 tests     mesa-vulkan-drivers       lavapipe
 tests     vulkan-validationlayers
 END

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Builds and tests muonscope.  By itself, what every change must pass: the checks, all tests of the release build that are not deep, on
-# software devices too, and those without devices under the address, undefined-behaviour and thread sanitizers.  Deep tests are those of
-# ci/deep_tests.txt, which says what each covers.
+# software devices too, those without devices under the address, undefined-behaviour and thread sanitizers, and 30 seconds of fuzzing.
+# Deep tests are those of ci/deep_tests.txt, which says what each covers.
 # Goes on after a failure, and ends with a table of its steps and a line PASSED or FAILED.
 # Installs missing packages first (ci/setup.sh does nothing where all is there).
 # Usage: ci/test.sh                  the default
-#        ci/test.sh --quick          without sanitizers
+#        ci/test.sh --quick          without sanitizers and fuzzing
 #        ci/test.sh --deep           the default and all deep tests
 #        ci/test.sh --slice K/N      the default and one of N slices of the deep tests, K from 0 to N - 1
 set -u
@@ -116,6 +116,11 @@ if [ -n "$sanitizers" ]; then
     # Headers compile the same under every preset.
     if step "asan: build" build asan all; then step "asan: tests" run_tests asan -LE '^(once|deep)$'; fi
     if step "tsan: build" build tsan threaded_tests; then step "tsan: tests that use threads" run_thread_tests; fi
+    if step "fuzz: build" build fuzz fuzz; then
+        step "fuzz: planted faults" tests/fuzz/run.sh self-test
+        step "fuzz: 30 seconds" tests/fuzz/run.sh 30
+        if has_deep fuzz; then step "fuzz: 10 minutes" tests/fuzz/run.sh 600; fi
+    fi
 fi
 if has_deep asan-devices && step "asan-devices: build" build asan-devices all; then
     step "asan-devices: deep tests" run_deep asan-devices

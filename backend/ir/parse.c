@@ -204,6 +204,8 @@ static ms_status read_variable(parser *p) {
                        ms_variables_count(p->variables));
     if (*p->at == ' ') p->at++;
     size_t length = strcspn(p->at, "\n");
+    if (memchr(p->at, '\r', length))
+        return MS_FAIL(MS_CORRUPT, "the name of variable %" PRId64 " has a line break", index);
     char *name = strndup(p->at, length);
     if (!name) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a name of %zu bytes", length);
     p->at += length;

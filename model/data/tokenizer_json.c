@@ -74,11 +74,30 @@ static ms_status find_vocab_size(const json_t *added, json_t *vocab, int *out_si
         MS_TRY(read_id(entry, token, &id));
         if (id > highest) highest = id;
     }
+    /* Memory and time follow the highest id: a short file must not ask for much of them. */
+    size_t n_tokens = json_array_size(added) + json_object_size(vocab);
+    if ((size_t)(highest + 1) > 4 * n_tokens + 131072)
+        return MS_FAIL(MS_UNSUPPORTED, "token id %d in a file of %zu tokens: ids up to %zu are supported there",
+                       highest, n_tokens, 4 * n_tokens + 131071);
     *out_size = highest + 1;
     return MS_OK;
 }
 
-static ms_status read_added(const json_t *added, ms_tokenizer *tokenizer) {
+/* One text, one id: Hugging Face tokenizers take the id of the vocabulary, or of the text's first entry, whatever
+   an added token says. */
+static ms_status check_one_id(const json_t *vocab, json_t *names, const char *text, int32_t id) {
+    const json_t *known = json_object_get(vocab, text);
+    if (!known) known = json_object_get(names, text);
+    if (known && json_integer_value(known) != id)
+        return MS_FAIL(MS_CORRUPT, "added token \"%s\" has the id %d and the id %lld", text, id,
+                       (long long)json_integer_value(known));
+    if (json_object_set_new(names, text, json_integer(id)) != 0)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for added token \"%s\"", text);
+    return MS_OK;
+}
+
+/* names: empty, filled with the texts. */
+static ms_status read_added(const json_t *added, const json_t *vocab, json_t *names, ms_tokenizer *tokenizer) {
     size_t i;
     const json_t *value;
     json_array_foreach(added, i, value) {
@@ -86,6 +105,7 @@ static ms_status read_added(const json_t *added, ms_tokenizer *tokenizer) {
         const char *text = json_string_value(content);
         int32_t id;
         MS_TRY(read_id(json_object_get(value, "id"), text, &id));
+        MS_TRY(check_one_id(vocab, names, text, id));
         bool special = json_is_true(json_object_get(value, "special"));
         MS_TRY_NOTE(ms_tokenizer_set(tokenizer, id, text, json_string_length(content),
                                      special ? MS_TOKEN_SPECIAL : MS_TOKEN_ADDED),
@@ -187,7 +207,9 @@ static ms_status read_root(const json_t *root, ms_tokenizer **out) {
     } else {
         ms_pipeline_finish(&pipeline);
     }
-    if (status == MS_OK) status = read_added(added, tokenizer);
+    json_t *names = json_object();
+    if (status == MS_OK) status = read_added(added, vocab, names, tokenizer);
+    json_decref(names);
     if (status == MS_OK) status = read_vocab(vocab, tokenizer);
     for (size_t i = 0; status == MS_OK && i < json_array_size(merges); i++)
         status = add_merge(vocab, i, json_array_get(merges, i), tokenizer);

@@ -1,0 +1,27 @@
+/* A corpus, as text or as JSONL: every document is UTF-8 and not blank.  The first byte chooses how the rest
+   is read. */
+#include "platform/utf8.h"
+#include "model/data/corpus.h"
+#include "tests/fuzz/fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
+    if (size_bytes == 0) return 0;
+    int choice = data[0] % 4;
+    ms_corpus_options options = {.format = choice == 0 ? MS_CORPUS_JSONL : MS_CORPUS_TEXT,
+                                 .documents = choice == 0 ? MS_DOCUMENTS_CHUNK : (ms_documents)(choice - 1),
+                                 .chunk_bytes = 64};
+    ms_corpus *corpus;
+    MS_FUZZ_CLAIM(ms_corpus_open(ms_fuzz_file("corpus", data + 1, size_bytes - 1), &options, &corpus) == MS_OK);
+    for (;;) {
+        ms_document document;
+        ms_status status = ms_corpus_next(corpus, &document);
+        if (status != MS_OK) ms_fuzz_refused(status);
+        if (status != MS_OK || !document.text) break;
+        MS_FUZZ_CLAIM(document.size_bytes > 0 && document.offset_bytes < size_bytes);
+        MS_FUZZ_CLAIM(ms_utf8_check(document.text, document.size_bytes) == document.size_bytes);
+        MS_FUZZ_CLAIM(options.format == MS_CORPUS_JSONL || choice != 1 || document.size_bytes <= options.chunk_bytes);
+    }
+    MS_FUZZ_CLAIM(ms_corpus_bytes_read(corpus) <= size_bytes - 1);
+    ms_corpus_close(corpus);
+    return 0;
+}
