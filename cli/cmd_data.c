@@ -14,7 +14,7 @@ static ms_status print_help(const ms_command *command) {
 }
 
 struct prepare_arguments {
-    const char *tokenizer, *output, *name, *format, *documents, *key, *on_error;
+    const char *tokenizer, *output, *name, *format, *documents, *document_end, *key, *on_error;
     double validation_fraction;
     int64_t document_bytes, shard_tokens, seed;
 };
@@ -37,6 +37,8 @@ static const ms_option prepare_options[] = {
     {"documents", MS_OPTION_STRING, offsetof(struct prepare_arguments, documents), NULL, "chunk|blank|file",
      "Text: where a document ends (default chunk)\n"
      "chunk: at the last end of a line within document_bytes; blank: at a blank line; file: at the end of the file"},
+    {"document_end", MS_OPTION_STRING, offsetof(struct prepare_arguments, document_end), NULL, "TOKEN",
+     "The special token that is put before each document (default <|endoftext|>)"},
     {"document_bytes", MS_OPTION_INT, offsetof(struct prepare_arguments, document_bytes), NULL, "N",
      "Longest document of the rule chunk (default 8192)"},
     {"on_error", MS_OPTION_STRING, offsetof(struct prepare_arguments, on_error), NULL, "stop|skip|replace",
@@ -118,6 +120,7 @@ static ms_status prepare(int argc, char **argv) {
     if (files.help) return print_help(&prepare_command);
     int64_t printed_bytes = 0;
     ms_prepare_options options = {.tokenizer_path = arguments.tokenizer,
+                                  .document_end = arguments.document_end,
                                   .directory = arguments.output,
                                   .name = arguments.name,
                                   .files = (const char *const *)files.items,

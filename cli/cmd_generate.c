@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "model/data/dataset_sidecar.h"
 #include "train/run_folder.h"
 #include "train/text.h"
 #include "cli/config/trainer_config.h"
@@ -33,6 +34,22 @@ static const ms_option options[] = {
 static const ms_command command = {"generate", "RUN", "Continues a text with the weights of a run.", options, 1, 1,
                                    NULL,       NULL};
 
+/* The token before each document: as the run's copy of dataset.json has it; runs of earlier versions have none, and
+   their data had MS_END_OF_TEXT. */
+static ms_status find_end_of_text(const ms_run_folder *folder, const ms_tokenizer *tokenizer, int32_t *out) {
+    char *path = ms_path_join(folder->path, MS_SIDECAR_NAME);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
+    bool has_copy = ms_file_exists(path);
+    free(path);
+    *out = ms_tokenizer_end_of_text(tokenizer);
+    if (!has_copy) return MS_OK;
+    ms_sidecar sidecar;
+    MS_TRY_NOTE(ms_sidecar_read(folder->path, &sidecar), "generate");
+    *out = sidecar.end_of_text;
+    ms_sidecar_finish(&sidecar);
+    return MS_OK;
+}
+
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
     ms_config config;
     ms_config_defaults(&config);
@@ -44,7 +61,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     free(path);
     MS_TRY_NOTE(status, "generate: the run has no tokenizer to make text with");
     ms_text_source source = {ms_model_config_from_config(&config, ms_tokenizer_vocab_size(tokenizer)),
-                             folder->checkpoints, a->step, tokenizer};
+                             folder->checkpoints, a->step, tokenizer, -1};
     ms_device_options device_options = ms_device_options_from_config(&config);
     if (a->device) device_options.name = a->device;
     device_options.n_threads = (int32_t)a->threads;
@@ -55,7 +72,8 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
                      .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
     ms_device *device = NULL;
-    status = ms_device_open(&device_options, &device);
+    status = find_end_of_text(folder, tokenizer, &source.end_of_text);
+    if (status == MS_OK) status = ms_device_open(&device_options, &device);
     if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);
     ms_device_close(device);
     ms_tokenizer_close(tokenizer);

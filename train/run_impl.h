@@ -9,7 +9,7 @@
 ms_status ms_run_check_data(ms_run *run);
 /* Measures the peak and allocates the trainer. */
 ms_status ms_run_allocate(ms_run *run);
-/* What a run does in its folder before the first step: the tokenizer's copy, initial weights, empty logs. */
+/* What a run does in its folder before its first step: tokenizer, dataset.json, weights, empty logs. */
 ms_status ms_run_begin(ms_run *run);
 /* With run.log attached: opens metrics and spectra, with the lines up to resumed_step; says what was mended. */
 ms_status ms_run_open_logs(ms_run *run);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/data/dataset_sidecar.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
@@ -193,8 +194,25 @@ static ms_status keep_tokenizer(ms_run *run) {
     return status;
 }
 
+/* And dataset.json, which says what its data was and with which token documents begin. */
+static ms_status keep_sidecar(ms_run *run) {
+    if (!ms_dataset_tokenizer_sha256(run->train)) return MS_OK;
+    char *from = ms_path_join(run->options.data, MS_SIDECAR_NAME),
+         *to = ms_path_join(run->folder.path, MS_SIDECAR_NAME);
+    char *text = NULL;
+    size_t size_bytes = 0;
+    ms_status status = from && to ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a path");
+    if (status == MS_OK) status = ms_file_read(from, &text, &size_bytes);
+    if (status == MS_OK) status = ms_file_write(to, text, size_bytes);
+    free(text);
+    free(from);
+    free(to);
+    return status;
+}
+
 ms_status ms_run_begin(ms_run *run) {
     MS_TRY(keep_tokenizer(run));
+    MS_TRY(keep_sidecar(run));
     MS_TRY(ms_trainer_initialise(run->trainer));
     return ms_run_open_logs(run);
 }

@@ -7,21 +7,21 @@
 #include "platform/signals.h"
 
 /* What the prompt becomes; an empty one begins a document, which the corpus does with the end-of-text token. */
-static ms_status encode_prompt(ms_tokenizer *tokenizer, const char *prompt, ms_tokens *out) {
-    int32_t start = ms_tokenizer_end_of_text(tokenizer);
-    if (start >= 0) MS_TRY(ms_tokens_append(out, start));
-    MS_TRY(ms_tokenizer_encode(tokenizer, prompt, strlen(prompt), MS_SPECIAL_PARSE, out));
+static ms_status encode_prompt(const ms_text_source *source, const char *prompt, ms_tokens *out) {
+    if (source->end_of_text >= 0) MS_TRY(ms_tokens_append(out, source->end_of_text));
+    MS_TRY(ms_tokenizer_encode(source->tokenizer, prompt, strlen(prompt), MS_SPECIAL_PARSE, out));
     if (out->n == 0)
         return MS_FAIL(MS_INVALID,
                        "generate: an empty prompt, and this tokenizer has no end-of-text token to start from");
     return MS_OK;
 }
 
-static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms_text_request *request,
+static ms_status draw(ms_generator *generator, const ms_text_source *source, const ms_text_request *request,
                       ms_tokens *tokens, FILE *stream) {
+    const ms_tokenizer *tokenizer = source->tokenizer;
     ms_sampling sampling = request->sampling;
     sampling.vocabulary = ms_tokenizer_vocab_size(tokenizer); /* the model may have more, which mean nothing */
-    MS_TRY(encode_prompt(tokenizer, request->prompt, tokens));
+    MS_TRY(encode_prompt(source, request->prompt, tokens));
     ms_print_text(stream, request->prompt, strlen(request->prompt));
     ms_status status = MS_OK;
     for (int64_t i = 0; status == MS_OK && i < request->n_tokens; i++) {
@@ -29,7 +29,7 @@ static ms_status draw(ms_generator *generator, ms_tokenizer *tokenizer, const ms
         const uint8_t *bytes;
         size_t size;
         MS_TRY(ms_generator_next(generator, tokens->ids, (int64_t)tokens->n, &sampling, &token));
-        if (token == ms_tokenizer_end_of_text(tokenizer)) break;
+        if (token == source->end_of_text) break;
         MS_TRY(ms_tokens_append(tokens, token));
         MS_TRY(ms_tokenizer_token(tokenizer, token, &bytes, &size));
         ms_print_text(stream, bytes, size);
@@ -54,7 +54,7 @@ ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, 
     ms_status status = ms_checkpoint_open(source->checkpoints, step, &checkpoint);
     if (status == MS_OK) status = ms_generator_open(device, &source->model, &generator);
     if (status == MS_OK) status = ms_generator_load(generator, ms_checkpoint_model(checkpoint));
-    if (status == MS_OK) status = draw(generator, source->tokenizer, request, &tokens, stream);
+    if (status == MS_OK) status = draw(generator, source, request, &tokens, stream);
     ms_tokens_finish(&tokens);
     ms_generator_close(generator);
     ms_checkpoint_close(checkpoint);

@@ -19,6 +19,7 @@ typedef struct ms_text_source {
     const char *checkpoints; /* the run's folder of them */
     int64_t step;            /* which one; -1: the newest */
     ms_tokenizer *tokenizer; /* borrowed */
+    int32_t end_of_text;     /* id of the token before each document, where text begins and ends; -1: none */
 } ms_text_source;
 
 /* Loads the weights onto an open device, writes prompt and continuation to `stream` as they are drawn, with a line

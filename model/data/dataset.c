@@ -33,6 +33,7 @@ struct ms_dataset {
     uint64_t position;
     char *tokenizer_path;      /* or NULL */
     char tokenizer_sha256[65]; /* "" without a sidecar */
+    int32_t end_of_text;       /* -1 without a sidecar */
 };
 
 void ms_dataset_close(ms_dataset *dataset) {
@@ -90,6 +91,7 @@ static ms_status open_sidecar(ms_dataset *dataset, const ms_dataset_options *opt
     }
     dataset->vocab_size = options->vocab_size != 0 ? options->vocab_size : sidecar.vocab_size;
     dataset->n_bytes = split->n_bytes;
+    dataset->end_of_text = sidecar.end_of_text;
     for (size_t i = 0; status == MS_OK && i < split->n_shards; i++)
         status = add_shard(dataset, options->directory, split->shards[i].file, &split->shards[i]);
     ms_sidecar_finish(&sidecar);
@@ -182,6 +184,7 @@ ms_status ms_dataset_open(const ms_dataset_options *options, ms_dataset **out) {
     dataset->seed = options->seed;
     dataset->shuffle = options->shuffle;
     dataset->split = split;
+    dataset->end_of_text = -1;
     ms_status status = strcmp(options->directory, MS_DATASET_SYNTHETIC) == 0 ? open_synthetic(dataset, options)
                                                                              : open_directory(dataset, options);
     if (status != MS_OK) {
@@ -293,3 +296,5 @@ const char *ms_dataset_tokenizer_path(const ms_dataset *dataset) { return datase
 const char *ms_dataset_tokenizer_sha256(const ms_dataset *dataset) {
     return dataset->tokenizer_sha256[0] ? dataset->tokenizer_sha256 : NULL;
 }
+
+int32_t ms_dataset_end_of_text(const ms_dataset *dataset) { return dataset->end_of_text; }

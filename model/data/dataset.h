@@ -84,6 +84,9 @@ int ms_dataset_vocab_size(const ms_dataset *dataset);
 /* Path of the folder's tokenizer.json; NULL when it has none.  Borrowed until close. */
 const char *ms_dataset_tokenizer_path(const ms_dataset *dataset);
 
+/* Id of the token before each document, as the sidecar has it; -1 without a sidecar. */
+int32_t ms_dataset_end_of_text(const ms_dataset *dataset);
+
 /* Identity of the tokenizer as the sidecar has it; NULL without a sidecar.  Borrowed until close. */
 const char *ms_dataset_tokenizer_sha256(const ms_dataset *dataset);
 

@@ -51,17 +51,29 @@ static ms_status check_options(const ms_prepare_options *options) {
     return MS_OK;
 }
 
+/* The token before each document.  Text must not be able to forge it, which a special one prevents. */
+static ms_status find_end_of_text(const preparation *work, int32_t *out) {
+    const char *name = work->options->document_end ? work->options->document_end : MS_END_OF_TEXT;
+    bool is_special;
+    *out = ms_tokenizer_added_token(work->tokenizer, name, &is_special);
+    if (*out >= 0 && is_special) return MS_OK;
+    char names[256];
+    ms_tokenizer_special_names(work->tokenizer, names, sizeof names);
+    if (*out >= 0)
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "%s: the token %s is not special: text could forge it; --document_end TOKEN names one of %s",
+                       work->options->tokenizer_path, name, names);
+    return MS_FAIL(MS_UNSUPPORTED,
+                   "%s: no token %s to begin documents with; --document_end TOKEN names another of its special tokens: "
+                   "%s",
+                   work->options->tokenizer_path, name, names);
+}
+
 static ms_status open_tokenizer(preparation *work) {
-    const char *path = work->options->tokenizer_path;
-    MS_TRY(ms_tokenizer_open(path, &work->tokenizer));
+    MS_TRY(ms_tokenizer_open(work->options->tokenizer_path, &work->tokenizer));
     work->sidecar->vocab_size = ms_tokenizer_vocab_size(work->tokenizer);
-    work->sidecar->end_of_text = ms_tokenizer_end_of_text(work->tokenizer);
     memcpy(work->sidecar->tokenizer_sha256, ms_tokenizer_sha256(work->tokenizer), 65);
-    if (work->sidecar->vocab_size > MS_SHARD_VOCAB_MAX)
-        return MS_FAIL(MS_UNSUPPORTED, "%s: %d tokens; shards hold ids below %d", path, work->sidecar->vocab_size,
-                       MS_SHARD_VOCAB_MAX);
-    if (work->sidecar->end_of_text < 0) return MS_FAIL(MS_UNSUPPORTED, "%s: no token %s", path, MS_END_OF_TEXT);
-    return MS_OK;
+    return find_end_of_text(work, &work->sidecar->end_of_text);
 }
 
 static ms_status copy_tokenizer(preparation *work) {
@@ -87,7 +99,7 @@ static ms_status open_shard(preparation *work, int split) {
     MS_TRY(shard_name(work, split, name, sizeof name));
     char *path = ms_path_join(work->directory, name);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
-    ms_status status = ms_shard_writer_open(path, &work->writers[split]);
+    ms_status status = ms_shard_writer_open(path, work->sidecar->vocab_size, &work->writers[split]);
     work->is_open[split] = status == MS_OK;
     free(path);
     return status;

@@ -22,7 +22,8 @@ typedef struct ms_prepare_progress {
 
 /* Zero is usable where "0:" or "NULL:" says so. */
 typedef struct ms_prepare_options {
-    const char *tokenizer_path; /* tokenizer.json with MS_END_OF_TEXT, at most 65536 tokens */
+    const char *tokenizer_path; /* tokenizer.json */
+    const char *document_end;   /* text of the special token before each document; NULL: MS_END_OF_TEXT */
     const char *directory;      /* to make; must not exist, or be empty */
     const char *name;           /* files are <name>_train_000000.bin, ...; NULL: "data" */
     const char *const *files;   /* [n_files] text or JSONL */

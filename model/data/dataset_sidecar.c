@@ -171,8 +171,8 @@ static ms_status read_root(const json_t *root, ms_sidecar *out) {
         return MS_FAIL(MS_UNSUPPORTED, "version %lld is not supported (%d is)", (long long)number, FORMAT_VERSION);
     MS_TRY(read_hash(root, "tokenizer_sha256", out->tokenizer_sha256));
     MS_TRY(read_count(root, "vocab_size", &number));
-    if (number < 1 || number > 65536)
-        return MS_FAIL(MS_CORRUPT, "vocab_size %lld is not in 1..65536", (long long)number);
+    if (number < 1 || number > 1 << 24)
+        return MS_FAIL(MS_CORRUPT, "vocab_size %lld is not in 1..16777216", (long long)number);
     out->vocab_size = (int)number;
     MS_TRY(read_count(root, "end_of_text", &number));
     if (number >= out->vocab_size)

@@ -1,6 +1,7 @@
 #include "model/data/shard.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,13 +16,16 @@ static ms_status read_header(ms_shard *shard) {
         return MS_FAIL(MS_CORRUPT, "%s: %lld bytes are too few for a shard's header of %d", reader->path,
                        (long long)reader->size_bytes, MS_SHARD_HEADER_BYTES);
     MS_TRY(ms_reader_read(reader, 0, sizeof header, header));
-    int64_t expected = MS_SHARD_HEADER_BYTES + 2 * (int64_t)header[2];
-    if (header[0] != MS_SHARD_MAGIC)
-        return MS_FAIL(MS_CORRUPT, "%s: not a token shard: its magic number is %d, not %d", reader->path, header[0],
-                       MS_SHARD_MAGIC);
-    if (header[1] != MS_SHARD_VERSION)
+    bool is_32 = header[0] == MS_SHARD_MAGIC_32;
+    if (header[0] != MS_SHARD_MAGIC && !is_32)
+        return MS_FAIL(MS_CORRUPT, "%s: not a token shard: its magic number is %d, not %d or %d", reader->path,
+                       header[0], MS_SHARD_MAGIC, MS_SHARD_MAGIC_32);
+    int32_t version = is_32 ? MS_SHARD_VERSION_32 : MS_SHARD_VERSION;
+    if (header[1] != version)
         return MS_FAIL(MS_UNSUPPORTED, "%s: shard version %d is not supported (%d is)", reader->path, header[1],
-                       MS_SHARD_VERSION);
+                       version);
+    shard->token_bytes = is_32 ? 4 : 2;
+    int64_t expected = MS_SHARD_HEADER_BYTES + shard->token_bytes * (int64_t)header[2];
     if (header[2] < 0 || reader->size_bytes != expected)
         return MS_FAIL(MS_CORRUPT, "%s: the header says %d tokens, %lld bytes; the file has %lld bytes", reader->path,
                        header[2], (long long)expected, (long long)reader->size_bytes);
@@ -43,22 +47,34 @@ void ms_shard_close(ms_shard *shard) {
 }
 
 ms_status ms_shard_read(const ms_shard *shard, int64_t begin, int64_t n, int32_t *out) {
-    uint16_t block[BLOCK_TOKENS];
+    int64_t at = MS_SHARD_HEADER_BYTES + shard->token_bytes * begin;
+    if (shard->token_bytes == 4) {
+        MS_TRY(ms_reader_read(&shard->reader, at, 4 * (size_t)n, out));
+        for (int64_t i = 0; i < n; i++)
+            if (out[i] < 0)
+                return MS_FAIL(MS_CORRUPT, "%s: token %lld has the id %u, outside every vocabulary", shard->reader.path,
+                               (long long)(begin + i), (unsigned)out[i]);
+        return MS_OK;
+    }
+    uint16_t span[BLOCK_TOKENS];
     for (int64_t done = 0; done < n; done += BLOCK_TOKENS) {
         int64_t size = n - done < BLOCK_TOKENS ? n - done : BLOCK_TOKENS;
-        MS_TRY(ms_reader_read(&shard->reader, MS_SHARD_HEADER_BYTES + 2 * (begin + done), 2 * (size_t)size, block));
-        for (int64_t i = 0; i < size; i++) out[done + i] = block[i];
+        MS_TRY(ms_reader_read(&shard->reader, at + 2 * done, 2 * (size_t)size, span));
+        for (int64_t i = 0; i < size; i++) out[done + i] = span[i];
     }
     return MS_OK;
 }
 
 static ms_status write_header(ms_shard_writer *shard) {
-    int32_t header[MS_SHARD_HEADER_BYTES / 4] = {MS_SHARD_MAGIC, MS_SHARD_VERSION, (int32_t)shard->n_tokens};
+    bool is_32 = shard->token_bytes == 4;
+    int32_t header[MS_SHARD_HEADER_BYTES / 4] = {is_32 ? MS_SHARD_MAGIC_32 : MS_SHARD_MAGIC,
+                                                 is_32 ? MS_SHARD_VERSION_32 : MS_SHARD_VERSION,
+                                                 (int32_t)shard->n_tokens};
     return ms_writer_write(&shard->writer, header, sizeof header);
 }
 
-ms_status ms_shard_writer_open(const char *path, ms_shard_writer *out) {
-    *out = (ms_shard_writer){0};
+ms_status ms_shard_writer_open(const char *path, int vocab_size, ms_shard_writer *out) {
+    *out = (ms_shard_writer){.token_bytes = vocab_size > MS_SHARD_VOCAB_16 ? 4 : 2};
     MS_TRY(ms_writer_open(path, &out->writer));
     ms_status status = write_header(out);
     if (status != MS_OK) ms_shard_writer_abort(out);
@@ -68,16 +84,16 @@ ms_status ms_shard_writer_open(const char *path, ms_shard_writer *out) {
 ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_t n) {
     if (shard->n_tokens + n > INT32_MAX)
         return MS_FAIL(MS_INVALID, "%s: a shard holds at most 2147483647 tokens", shard->writer.path);
-    uint16_t block[BLOCK_TOKENS];
-    for (int64_t begin = 0; begin < n; begin += BLOCK_TOKENS) {
+    for (int64_t i = 0; i < n; i++)
+        if (ids[i] < 0 || (shard->token_bytes == 2 && ids[i] >= MS_SHARD_VOCAB_16))
+            return MS_FAIL(MS_INVALID, "%s: token id %d is not a uint%d", shard->writer.path, ids[i],
+                           8 * shard->token_bytes);
+    if (shard->token_bytes == 4) MS_TRY(ms_writer_write(&shard->writer, ids, 4 * (size_t)n));
+    uint16_t span[BLOCK_TOKENS];
+    for (int64_t begin = 0; shard->token_bytes == 2 && begin < n; begin += BLOCK_TOKENS) {
         int64_t size = n - begin < BLOCK_TOKENS ? n - begin : BLOCK_TOKENS;
-        for (int64_t i = 0; i < size; i++) {
-            int32_t id = ids[begin + i];
-            if (id < 0 || id >= MS_SHARD_VOCAB_MAX)
-                return MS_FAIL(MS_INVALID, "%s: token id %d is not a uint16", shard->writer.path, id);
-            block[i] = (uint16_t)id;
-        }
-        MS_TRY(ms_writer_write(&shard->writer, block, (size_t)size * sizeof *block));
+        for (int64_t i = 0; i < size; i++) span[i] = (uint16_t)ids[begin + i];
+        MS_TRY(ms_writer_write(&shard->writer, span, 2 * (size_t)size));
     }
     shard->n_tokens += n;
     return MS_OK;

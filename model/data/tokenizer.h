@@ -68,8 +68,11 @@ ms_status ms_tokenizer_token(const ms_tokenizer *tokenizer, int32_t id, const ui
 /* Highest id plus one. */
 int ms_tokenizer_vocab_size(const ms_tokenizer *tokenizer);
 
-/* Id of an added token (special or not) by its text, or -1. */
-int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *content);
+/* Id of an added token by its text, or -1; *out_special: it is special. */
+int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *content, bool *out_special);
+
+/* The first special tokens, as far as they fit, for messages: "<|a|>, <|b|>, ...", or "none". */
+void ms_tokenizer_special_names(const ms_tokenizer *tokenizer, char *out, size_t size);
 
 /* Id of MS_END_OF_TEXT, or -1. */
 int32_t ms_tokenizer_end_of_text(const ms_tokenizer *tokenizer);

@@ -1,4 +1,5 @@
 /* Lists of ids, and what ids stand for. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,18 +62,35 @@ ms_status ms_tokenizer_decode(const ms_tokenizer *tokenizer, const int32_t *ids,
 
 int ms_tokenizer_vocab_size(const ms_tokenizer *tokenizer) { return tokenizer->vocab_size; }
 
-int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *content) {
+int32_t ms_tokenizer_added_token(const ms_tokenizer *tokenizer, const char *content, bool *out_special) {
     size_t size_bytes = strlen(content);
+    *out_special = false;
     for (size_t i = 0; i < tokenizer->n_added; i++) {
         const ms_token_entry *entry = &tokenizer->entries[tokenizer->added[i]];
-        if (entry->size_bytes == size_bytes && memcmp(entry->bytes, content, size_bytes) == 0)
-            return tokenizer->added[i];
+        if (entry->size_bytes != size_bytes || memcmp(entry->bytes, content, size_bytes) != 0) continue;
+        *out_special = entry->kind == MS_TOKEN_SPECIAL;
+        return tokenizer->added[i];
     }
     return -1;
 }
 
+void ms_tokenizer_special_names(const ms_tokenizer *tokenizer, char *out, size_t size) {
+    size_t n = 0;
+    snprintf(out, size, "none");
+    for (size_t i = 0; i < tokenizer->n_added; i++) {
+        const ms_token_entry *entry = &tokenizer->entries[tokenizer->added[i]];
+        if (entry->kind != MS_TOKEN_SPECIAL) continue;
+        if (n + entry->size_bytes + sizeof ", ..." > size) {
+            if (n > 0) snprintf(out + n, size - n, ", ...");
+            return;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? ", " : "", (const char *)entry->bytes);
+    }
+}
+
 int32_t ms_tokenizer_end_of_text(const ms_tokenizer *tokenizer) {
-    return ms_tokenizer_added_token(tokenizer, MS_END_OF_TEXT);
+    bool is_special;
+    return ms_tokenizer_added_token(tokenizer, MS_END_OF_TEXT, &is_special);
 }
 
 const char *ms_tokenizer_sha256(const ms_tokenizer *tokenizer) { return tokenizer->sha256; }

@@ -54,7 +54,7 @@ END_TEST
 static const char *write_shard(const char *name, int32_t first, int n) {
     const char *path = data_path(name);
     ms_shard_writer writer;
-    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     for (int32_t i = 0; i < n; i++) {
         int32_t id = first + i;
         ck_assert_int_eq(ms_shard_writer_add(&writer, &id, 1), MS_OK);
@@ -287,13 +287,13 @@ START_TEST(shard_format) {
     const char *path = data_path("s.bin");
     ms_shard_writer writer;
     int32_t ids[] = {0, 258, 65535, 65536};
-    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
     ck_assert(!ms_file_exists(path));
     data_check_error(ms_shard_writer_add(&writer, ids, 4), MS_INVALID, "token id 65536");
     ms_shard_writer_abort(&writer);
     ck_assert(!ms_file_exists(path));
-    ck_assert_int_eq(ms_shard_writer_open(path, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
     ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
     char *bytes;
@@ -367,10 +367,64 @@ START_TEST(sidecar) {
 }
 END_TEST
 
+/* The format of 32 bits: what llm.c writes for Llama 3, ids above 65,535 and all, and sizes that do not fit it. */
+START_TEST(wide_shards) {
+    data_folder_create();
+    const char *path = data_path("t_train_000000.bin");
+    int32_t ids[] = {0, 65535, 65536, 128255, MS_SHARD_VOCAB_16 + 7, 5}, found[6];
+    ms_shard_writer writer;
+    ck_assert_int_eq(ms_shard_writer_open(path, 128256, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 4), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_add(&writer, ids + 4, 2), MS_OK);
+    int32_t bad = -1;
+    data_check_error(ms_shard_writer_add(&writer, &bad, 1), MS_INVALID, "token id -1 is not a uint32");
+    ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
+    char *bytes;
+    size_t size_bytes;
+    ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
+    int32_t header[3] = {20240801, 7, 6};
+    ck_assert_uint_eq(size_bytes, 1024 + 4 * 6);
+    ck_assert_mem_eq(bytes, header, sizeof header);
+    ck_assert_mem_eq(bytes + 1024, ids, sizeof ids);
+    ms_shard shard;
+    ck_assert_int_eq(ms_shard_open(path, &shard), MS_OK);
+    ck_assert_int_eq(ms_shard_read(&shard, 1, 4, found), MS_OK);
+    ck_assert_mem_eq(found, ids + 1, 4 * sizeof *ids);
+    ms_shard_close(&shard);
+    ms_dataset_options options = {
+        .directory = data_path("."), .split = "train", .sequence_length = 3, .vocab_size = 128256};
+    ms_dataset *dataset = open_dataset(options);
+    int32_t targets[3];
+    ck_assert_int_eq(ms_dataset_seek(dataset, 1), MS_OK);
+    ck_assert_int_eq(ms_dataset_next(dataset, 1, found, targets), MS_OK);
+    ck_assert_int_eq(found[0], 128255);
+    ck_assert_int_eq(targets[0], MS_SHARD_VOCAB_16 + 7);
+    ms_dataset_close(dataset);
+    options.vocab_size = 128255;
+    dataset = open_dataset(options);
+    ck_assert_int_eq(ms_dataset_seek(dataset, 1), MS_OK);
+    data_check_error(ms_dataset_next(dataset, 1, found, targets), MS_CORRUPT, "id 128255, outside the vocabulary");
+    ms_dataset_close(dataset);
+    /* An id that is no int32; sizes of the other format; another version. */
+    memset(bytes + 1024 + 4, 0xff, 4);
+    ck_assert_int_eq(ms_shard_open(data_write("bad.bin", bytes, size_bytes), &shard), MS_OK);
+    data_check_error(ms_shard_read(&shard, 0, 6, found), MS_CORRUPT, "token 1 has the id 4294967295");
+    ms_shard_close(&shard);
+    data_check_error(ms_shard_open(data_write("bad.bin", bytes, 1024 + 2 * 6), &shard), MS_CORRUPT,
+                     "6 tokens, 1048 bytes; the file has 1036");
+    header[1] = 1;
+    memcpy(bytes, header, sizeof header);
+    data_check_error(ms_shard_open(data_write("bad.bin", bytes, size_bytes), &shard), MS_UNSUPPORTED, "version 1");
+    free(bytes);
+    data_folder_remove();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("dataset");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 30);
+    tcase_add_test(all, wide_shards);
     tcase_add_test(all, shuffle);
     tcase_add_test(all, sequences);
     tcase_add_test(all, epochs_and_resumption);

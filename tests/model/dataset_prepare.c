@@ -166,6 +166,34 @@ START_TEST(bad_records) {
 }
 END_TEST
 
+/* A vocabulary of more than 65,536 tokens with another name for the end of a document. */
+START_TEST(large_vocabulary) {
+    data_folder_create();
+    inputs[0] = data_write_text("a.txt", "abababa");
+    ms_prepare_options options = options_for("a");
+    options.tokenizer_path = data_write_text(
+        "large.json",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"added_tokens\":[{\"id\":128001,\"content\":\"<|end_of_text|>\","
+        "\"special\":true}],\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":70000},\"merges\":[[\"a\",\"b\"]]}}");
+    options.document_end = "<|end_of_text|>";
+    options.validation_fraction = 0;
+    ms_sidecar made = prepare(options), checked;
+    ck_assert_int_eq(made.vocab_size, 128002);
+    ck_assert_int_eq(made.end_of_text, 128001);
+    ck_assert_int_eq(ms_dataset_check(data_path("a"), &checked), MS_OK);
+    ms_shard shard;
+    int32_t ids[5], expected[5] = {128001, 70000, 70000, 70000, 0};
+    ck_assert_int_eq(ms_shard_open(data_path("a/t_train_000000.bin"), &shard), MS_OK);
+    ck_assert_int_eq(shard.n_tokens, 5);
+    ck_assert_int_eq(ms_shard_read(&shard, 0, 5, ids), MS_OK);
+    ck_assert_mem_eq(ids, expected, sizeof ids);
+    ms_shard_close(&shard);
+    ms_sidecar_finish(&made);
+    ms_sidecar_finish(&checked);
+    data_folder_remove();
+}
+END_TEST
+
 START_TEST(bad_input) {
     data_folder_create();
     data_write_tokenizer();
@@ -182,11 +210,14 @@ START_TEST(bad_input) {
     options.tokenizer_path =
         data_write_text("no_end.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":"
                                        "{\"a\":0},\"merges\":[]}}");
-    check_failure(options, MS_UNSUPPORTED, "no token <|endoftext|>");
-    options.tokenizer_path =
-        data_write_text("big.json", "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":"
-                                    "{\"a\":65536},\"merges\":[]}}");
-    check_failure(options, MS_UNSUPPORTED, "65537 tokens");
+    check_failure(options, MS_UNSUPPORTED, "no token <|endoftext|> to begin documents with; --document_end TOKEN");
+    options.tokenizer_path = data_write_text(
+        "plain.json",
+        "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"added_tokens\":[{\"id\":1,\"content\":\"<end>\"}"
+        ",{\"id\":2,\"content\":\"<s>\",\"special\":true}],\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}");
+    options.document_end = "<end>";
+    check_failure(options, MS_UNSUPPORTED,
+                  "<end> is not special: text could forge it; --document_end TOKEN names one of <s>");
     options = options_for("a");
     options.validation_fraction = 1;
     check_failure(options, MS_INVALID, "validation fraction 1");
@@ -250,6 +281,7 @@ int main(void) {
     tcase_add_test(all, contents);
     tcase_add_test(all, determinism);
     tcase_add_test(all, bad_records);
+    tcase_add_test(all, large_vocabulary);
     tcase_add_test(all, bad_input);
     tcase_add_test(all, no_room);
     tcase_add_test(all, check_finds_damage);
