@@ -160,26 +160,15 @@ static ms_status begin_again(ms_run *run) {
     return ms_run_begin(run);
 }
 
-/* Says which checkpoint can be taken instead of a damaged one. */
-static ms_status name_intact(const ms_run *run, ms_status status, int64_t step) {
-    int64_t intact;
-    char message[768];
-    snprintf(message, sizeof message, "%s", ms_status_message());
-    if (ms_checkpoint_newest_intact(run->folder.checkpoints, step, &intact) != MS_OK)
-        return MS_FAIL(status, "cannot resume %s: %s; no older checkpoint is intact", run->folder.path, message);
-    return MS_FAIL(status, "cannot resume %s: %s; the newest intact one is of step %lld: --resume %s --step %lld",
-                   run->folder.path, message, (long long)intact, run->folder.path, (long long)intact);
-}
-
 ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step) {
     ms_checkpoint *checkpoint;
+    char option[256];
     run->folder = *folder;
     run->has_folder = true;
     *folder = MS_RUN_FOLDER_CLOSED;
-    ms_status status = step < 0 ? ms_checkpoint_latest(run->folder.checkpoints, &step) : MS_OK;
-    if (status == MS_NOT_FOUND) return begin_again(run);
-    if (status == MS_OK) status = ms_checkpoint_open(run->folder.checkpoints, step, &checkpoint);
-    if (status == MS_CORRUPT || status == MS_MISMATCH) return name_intact(run, status, step);
+    snprintf(option, sizeof option, "--resume %s --step", run->folder.path);
+    ms_status status = ms_checkpoint_open_or_name(run->folder.checkpoints, step, option, &checkpoint);
+    if (status == MS_NOT_FOUND && step < 0) return begin_again(run);
     MS_TRY_NOTE(status, "cannot resume %s", run->folder.path);
     status = restore(run, checkpoint);
     ms_checkpoint_close(checkpoint);

@@ -49,9 +49,7 @@ ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, 
     ms_checkpoint *checkpoint = NULL;
     ms_generator *generator = NULL;
     ms_tokens tokens = {0};
-    int64_t step = source->step;
-    if (step < 0) MS_TRY(ms_checkpoint_latest(source->checkpoints, &step));
-    ms_status status = ms_checkpoint_open(source->checkpoints, step, &checkpoint);
+    ms_status status = ms_checkpoint_open_or_name(source->checkpoints, source->step, "--step", &checkpoint);
     if (status == MS_OK) status = ms_generator_open(device, &source->model, &generator);
     if (status == MS_OK) status = ms_generator_load(generator, ms_checkpoint_model(checkpoint));
     if (status == MS_OK) status = draw(generator, source, request, &tokens, stream);

@@ -340,3 +340,17 @@ ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, i
                ? MS_OK
                : MS_FAIL(MS_NOT_FOUND, "%s: no intact checkpoint before step %lld", checkpoints, (long long)before);
 }
+
+ms_status ms_checkpoint_open_or_name(const char *checkpoints, int64_t step, const char *option, ms_checkpoint **out) {
+    int64_t intact;
+    char message[768];
+    *out = NULL;
+    ms_status status = step < 0 ? ms_checkpoint_latest(checkpoints, &step) : MS_OK;
+    if (status == MS_OK) status = ms_checkpoint_open(checkpoints, step, out);
+    if (status != MS_CORRUPT && status != MS_MISMATCH) return status;
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    if (ms_checkpoint_newest_intact(checkpoints, step, &intact) != MS_OK)
+        return MS_FAIL(status, "%s; no older checkpoint is intact", message);
+    return MS_FAIL(status, "%s; the newest intact one is of step %" PRId64 ": %s %" PRId64, message, intact, option,
+                   intact);
+}

@@ -55,6 +55,10 @@ ms_status ms_checkpoint_find(const ms_checkpoint *checkpoint, const char *key, m
    MS_NOT_FOUND: none is; MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, int64_t *out_step);
 
+/* As ms_checkpoint_open; step -1: the newest.  Where that one is damaged or of another version, the message goes on
+   with the newest intact one before it: "...; the newest intact one is of step 40: <option> 40". */
+ms_status ms_checkpoint_open_or_name(const char *checkpoints, int64_t step, const char *option, ms_checkpoint **out);
+
 /* Removes the checkpoints of steps after `step`, newest first, each as ms_checkpoint_prune does; *out_n: how many.
    MS_IO. */
 ms_status ms_checkpoint_remove_later(const char *checkpoints, int64_t step, int *out_n);

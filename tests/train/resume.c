@@ -254,6 +254,10 @@ START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
     ck_assert_int_eq(truncate(data_path("run/checkpoints/step_00000004/optimizer.safetensors"), 100), 0);
     snprintf(expected, sizeof expected, "the newest intact one is of step 2: --resume %s --step 2", data_path("run"));
     data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected);
+    ms_checkpoint *checkpoint; /* as text is made from it */
+    data_check_error(ms_checkpoint_open_or_name(data_path("run/checkpoints"), -1, "--step", &checkpoint), MS_CORRUPT,
+                     "the newest intact one is of step 2: --step 2");
+    ck_assert_ptr_null(checkpoint);
     ms_must(ms_directory_remove(data_path("run/checkpoints/step_00000008")));
     data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected); /* found by its state alone */
     ms_run_folder folder;
