@@ -1,6 +1,6 @@
 #!/bin/sh
 # What must not be in the repository: large files, paths of one machine, unfinished code, broken comments, long files without a
-# reason.
+# reason, long lists of parameters.
 # Usage: ci/check_tree.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -36,6 +36,59 @@ echo "$texts" | xargs grep -InE '^[ 	]*#[ 	]*if[ 	]+0([^-9x.]|$)' -- 2>/dev/null
 sources=$(grep -E '\.(c|h|cu|cuh|cpp|glsl|comp|def)$' "$list")
 echo "$sources" | xargs grep -InE '^[ 	]*(\*/|\* [^*]*\*/)[ 	]*$' -- 2>/dev/null | complain "the end of a comment: move a word down" || true
 echo "$sources" | xargs grep -InE '/\*[ 	]*\*/' -- 2>/dev/null | complain "empty comment" || true
+
+# parameters MOST FILE...: functions that are declared or defined in the files with more than MOST parameters.  A declaration starts in
+# the first column, as .clang-format has it; a pointer to a function starts anywhere.
+parameters() {
+    most=$1
+    shift
+    awk -v most="$most" '
+        function check(text,   n, depth, i, c) {
+            gsub(/"[^"]*"/, "", text)
+            while (gsub(/<[^<>()]*>/, "", text)) { }
+            n = 1
+            for (i = 1; i <= length(text); i++) {
+                c = substr(text, i, 1)
+                if (c == "(") depth++
+                if (c == ")") depth--
+                if (c == "," && depth == 1) n++
+            }
+            if (n > most) print at ": " n " parameters"
+        }
+        FNR == 1 { open = 0; pending = "" }
+        { gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, ""); sub(/\/\/.*/, ""); gsub(/__launch_bounds__\([^)]*\)/, "") }
+        open == 0 && /^[A-Za-z_]/ && !/^(START_TEST|typedef struct|struct|enum|else|using|namespace|template <.*>$)/ {
+            if (match($0, /MS_(KERNEL|WORKSPACE)\([a-z_]+\)\(/)) start = RSTART + RLENGTH - 1
+            else if (match($0, /[A-Za-z_0-9]\(/)) start = RSTART + 1
+            else next
+            if (substr($0, 1, start) ~ /=/) next
+            open = 1; text = substr($0, start); at = FILENAME ":" FNR; depth = 0; scan = text
+        }
+        open == 0 && /\(\*[A-Za-z_]+\)\(/ {
+            match($0, /\(\*[A-Za-z_]+\)\(/)
+            open = 1; text = substr($0, RSTART + RLENGTH - 1); at = FILENAME ":" FNR; scan = text; depth = 0
+        }
+        open == 1 {
+            if (scan == "") { scan = $0; text = text " " $0 }
+            done = 0
+            for (i = 1; i <= length(scan); i++) {
+                c = substr(scan, i, 1)
+                if (c == "(") depth++
+                if (c == ")" && --depth == 0) { done = 1; break }
+            }
+            if (done) { check(substr(text, 1, length(text) - length(scan) + i)); open = 0 }
+            scan = ""
+        }' "$@"
+}
+
+# At most 6: more are a struct.  CUDA kernels, and the device functions that are inlined into them, take up to 8: their arguments live
+# in registers, and a struct would only rename them.  What stands in for an API of others has its form.
+c_files=$(grep -E '\.(c|h|cpp)$' "$list" | grep -vE '^tests/(cuda_host/api_cublas|vulkan/queues_layer)')
+cuda_files=$(grep -E '\.(cu|cuh)$' "$list")
+{
+    parameters 6 $c_files
+    parameters 8 $cuda_files
+} | complain "more than may be: take a struct"
 
 # ci/long_files.txt: "path  reason" for C files and shaders of more than 600 lines.
 excused() {

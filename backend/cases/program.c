@@ -283,10 +283,10 @@ static ms_status upload_scalars(ms_case_program *p) {
 }
 
 static void report(ms_case_finding *finding, ms_case_memory memory, int operand_index, bool is_output, const guarded *o,
-                   int64_t offset, int64_t i) {
+                   int64_t i) {
     if (finding->memory != MS_CASE_MEMORY_GOOD) return;
     *finding = (ms_case_finding){
-        memory, is_output, operand_index, i - offset, bits_at(o->image, i, o->size), bits_at(o->result, i, o->size)};
+        memory, is_output, operand_index, i - o->offset, bits_at(o->image, i, o->size), bits_at(o->result, i, o->size)};
 }
 
 /* Guards are as they were; inside is unchanged (an input) or no longer poison (an output). */
@@ -294,9 +294,9 @@ static void check_operand(const guarded *o, int index, bool is_output, bool writ
     int64_t begin = o->offset, end = begin + o->count;
     for (int64_t i = 0; i < o->total; i++) {
         bool inside = i >= begin && i < end, same = bits_at(o->image, i, o->size) == bits_at(o->result, i, o->size);
-        if (!inside && !same) report(finding, MS_CASE_MEMORY_GUARD, index, is_output, o, begin, i);
-        if (inside && !written && !same) report(finding, MS_CASE_MEMORY_INPUT, index, is_output, o, begin, i);
-        if (inside && is_output && same) report(finding, MS_CASE_MEMORY_UNWRITTEN, index, is_output, o, begin, i);
+        if (!inside && !same) report(finding, MS_CASE_MEMORY_GUARD, index, is_output, o, i);
+        if (inside && !written && !same) report(finding, MS_CASE_MEMORY_INPUT, index, is_output, o, i);
+        if (inside && is_output && same) report(finding, MS_CASE_MEMORY_UNWRITTEN, index, is_output, o, i);
     }
 }
 

@@ -73,7 +73,7 @@ static void compute_scores(const attention_job *job, const attention_scratch *sc
             if (j >= i + r + ATTENTION_ROWS) continue;
             attention_sums sum;
             attention_rows rows = {scratch->queries + r * d, 1, ATTENTION_ROWS};
-            attention_terms(sum, rows, scratch->keys + j * d, TILE_COLUMNS, 0, d, true);
+            attention_terms(sum, rows, (attention_columns){scratch->keys + j * d, TILE_COLUMNS}, 0, d, true);
             for (int t = 0; t < ATTENTION_ROWS; t++) {
                 sum[t][0] = sum[t][0] * scale;
                 sum[t][1] = sum[t][1] * scale;
@@ -106,28 +106,34 @@ static real softmax_row(real *row, int64_t n, real *out_max) {
 static void weigh_values(const attention_job *job, const attention_scratch *scratch, const real *weights, int64_t i,
                          int64_t column, real total[ATTENTION_ROWS * TILE_COLUMNS]) {
     attention_rows rows = {weights, job->scores_stride, 1};
-    const real *values = scratch->values + column;
+    attention_columns values = {scratch->values + column, job->head_padded};
     for (int64_t j = 0; j <= i; j += MS_DEPTH_CHUNK) {
         attention_sums sum;
-        attention_terms(sum, rows, values, job->head_padded, j, ms_min64(j + MS_DEPTH_CHUNK, i + 1), true);
-        if (j + MS_DEPTH_CHUNK > i) attention_ragged_end(sum, rows, values, job->head_padded, i, job->a->sequence);
+        attention_terms(sum, rows, values, j, ms_min64(j + MS_DEPTH_CHUNK, i + 1), true);
+        if (j + MS_DEPTH_CHUNK > i) attention_ragged_end(sum, rows, values, i, job->a->sequence);
         attention_accumulate(sum, total, TILE_COLUMNS, j > 0);
     }
 }
 
-/* Queries [i, i + n), n <= TILE_QUERIES, of one head; q, o: row 0 of the head in its sequence; lse: of the head. */
-static void attend(const attention_job *job, const attention_scratch *scratch, int64_t i, int64_t n, const real *q,
-                   real *o, real *lse) {
+/* A query head of a sequence: its row 0 of q and of o, and its lse; o and lse may be NULL. */
+typedef struct query_head {
+    const real *q;
+    real *o, *lse;
+} query_head;
+
+/* Queries [i, i + n), n <= TILE_QUERIES. */
+static void attend(const attention_job *job, const attention_scratch *scratch, const query_head *head, int64_t i,
+                   int64_t n) {
     int64_t stride = (int64_t)job->a->heads * job->a->head_size, d = job->a->head_size;
-    attention_pack((attention_head){q, stride}, i, n, d, ATTENTION_ROWS, scratch->queries);
+    attention_pack((attention_head){head->q, stride}, i, n, d, ATTENTION_ROWS, scratch->queries);
     compute_scores(job, scratch, i, n);
     real inverse[TILE_QUERIES];
     for (int64_t r = 0; r < n; r++) {
         real max, sum = softmax_row(scratch->scores + r * job->scores_stride, i + r + 1, &max);
         inverse[r] = ms_reciprocal(sum);
-        if (job->lse) lse[i + r] = max + ms_log(sum);
+        if (head->lse) head->lse[i + r] = max + ms_log(sum);
     }
-    for (int64_t r = 0; o && r < n; r += ATTENTION_ROWS) {
+    for (int64_t r = 0; head->o && r < n; r += ATTENTION_ROWS) {
         int64_t n_rows = ms_min64(ATTENTION_ROWS, n - r);
         for (int64_t column = 0; column < d; column += TILE_COLUMNS) {
             real total[ATTENTION_ROWS * TILE_COLUMNS];
@@ -135,7 +141,7 @@ static void attend(const attention_job *job, const attention_scratch *scratch, i
             int64_t n_columns = ms_min64(TILE_COLUMNS, d - column);
             for (int64_t t = 0; t < n_rows; t++)
                 for (int64_t c = 0; c < n_columns; c++)
-                    o[(i + r + t) * stride + column + c] = total[t * TILE_COLUMNS + c] * inverse[r + t];
+                    head->o[(i + r + t) * stride + column + c] = total[t * TILE_COLUMNS + c] * inverse[r + t];
         }
     }
 }
@@ -156,9 +162,10 @@ static void attention_task(void *context, int64_t i_task, int i_thread) {
     attention_copy_rows((attention_head){job->v + kv_at, kv_stride}, end, d, job->head_padded, scratch.values);
     for (int64_t h = i_kv * group; h < (i_kv + 1) * group; h++) {
         int64_t at = row0 * stride + h * d;
+        query_head head = {job->q + at, job->o ? job->o + at : NULL,
+                           job->lse ? job->lse + (i_batch * a->heads + h) * a->sequence : NULL};
         for (int64_t i = begin; i < end; i += TILE_QUERIES)
-            attend(job, &scratch, i, ms_min64(TILE_QUERIES, end - i), job->q + at, job->o ? job->o + at : NULL,
-                   job->lse ? job->lse + (i_batch * a->heads + h) * a->sequence : NULL);
+            attend(job, &scratch, &head, i, ms_min64(TILE_QUERIES, end - i));
     }
 }
 

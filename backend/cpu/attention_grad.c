@@ -112,7 +112,8 @@ static void compute_probabilities(const grad_place *at) {
         for (int64_t r = 0; r < at->n_keys; r += ATTENTION_ROWS) {
             attention_sums sum;
             attention_rows keys = {at->s.k_panels + r * d, 1, ATTENTION_ROWS};
-            attention_terms(sum, keys, at->s.q_panels + (at->query + i) * d, TILE_COLUMNS, 0, d, true);
+            attention_columns queries = {at->s.q_panels + (at->query + i) * d, TILE_COLUMNS};
+            attention_terms(sum, keys, queries, 0, d, true);
             attention_store(sum, at->s.probabilities + r * PROBABILITY_STRIDE + i, PROBABILITY_STRIDE);
         }
     }
@@ -133,7 +134,8 @@ static void compute_score_gradients(const grad_place *at) {
         for (int64_t r = 0; r < at->n_keys; r += ATTENTION_ROWS) {
             attention_sums sum;
             attention_rows values = {at->s.v_panels + r * d, 1, ATTENTION_ROWS};
-            attention_terms(sum, values, at->s.do_panels + (at->query + i) * d, TILE_COLUMNS, 0, d, true);
+            attention_columns d_output = {at->s.do_panels + (at->query + i) * d, TILE_COLUMNS};
+            attention_terms(sum, values, d_output, 0, d, true);
             for (int t = 0; t < ATTENTION_ROWS; t++) {
                 for (int half = 0; half < 2; half++) {
                     real *p = at->s.probabilities + (r + t) * PROBABILITY_STRIDE + i + half * LANES;
@@ -153,13 +155,13 @@ static void sum_over_queries(const grad_place *at, const real *rows, bool first_
             at->key + r - at->query; /* the tile's first key among the part's queries, negative: before them */
         attention_rows weights = {at->s.probabilities + r * PROBABILITY_STRIDE, PROBABILITY_STRIDE, 1};
         for (int64_t column = 0; column < step; column += TILE_COLUMNS) {
-            const real *terms = rows + at->query * step + column;
+            attention_columns terms = {rows + at->query * step + column, step};
             attention_sums sum;
             if (diagonal >= 0) {
-                attention_ragged_begin(sum, weights, terms, step, diagonal, n);
-                attention_terms(sum, weights, terms, step, diagonal + ATTENTION_ROWS, n, false);
+                attention_ragged_begin(sum, weights, terms, diagonal, n);
+                attention_terms(sum, weights, terms, diagonal + ATTENTION_ROWS, n, false);
             } else {
-                attention_terms(sum, weights, terms, step, 0, n, true);
+                attention_terms(sum, weights, terms, 0, n, true);
             }
             attention_accumulate(sum, out + r * step + column, step, !first_chunk);
         }
@@ -174,12 +176,12 @@ static void sum_over_keys(const grad_place *at) {
         int64_t diagonal = i - at->key; /* the tile's first query among the tile's keys */
         attention_rows weights = {at->s.probabilities + i - at->query, 1, PROBABILITY_STRIDE};
         for (int64_t column = 0; column < step; column += TILE_COLUMNS) {
-            const real *terms = at->s.k_rows + column;
+            attention_columns terms = {at->s.k_rows + column, step};
             real *dq = at->s.dq_sum + i * step + column;
             attention_sums sum;
             if (!start) attention_load(sum, dq, step);
-            attention_terms(sum, weights, terms, step, 0, ms_min64(at->n_keys, diagonal + 1), start);
-            if (diagonal < at->n_keys) attention_ragged_end(sum, weights, terms, step, diagonal, at->n_keys);
+            attention_terms(sum, weights, terms, 0, ms_min64(at->n_keys, diagonal + 1), start);
+            if (diagonal < at->n_keys) attention_ragged_end(sum, weights, terms, diagonal, at->n_keys);
             attention_store(sum, dq, step);
         }
     }

@@ -20,48 +20,60 @@ typedef struct attention_rows {
     int64_t row_step, depth_step;
 } attention_rows;
 
+/* TILE_COLUMNS factors of term k are at data + k * step. */
+typedef struct attention_columns {
+    const real *data;
+    int64_t step;
+} attention_columns;
+
 typedef vec attention_sums[ATTENTION_ROWS][2];
+
+/* Rows [first, end) of a tile; those from `start` on begin their sums. */
+typedef struct attention_steps {
+    int first, end, start;
+} attention_steps;
 
 #define ATTENTION_INLINE static inline __attribute__((always_inline))
 
-/* sum[r] += a(r, k) * b(k) for rows [first, end); those in [start_first, end) begin their sums here. */
-ATTENTION_INLINE void attention_step(attention_sums sum, attention_rows a, int64_t k, const real *b, const int first,
-                                     const int end, const int start_first) {
-    vec b0 = vec_load(b), b1 = vec_load(b + LANES);
-    for (int r = first; r < end; r++) {
+/* sum[r] += a(r, k) * b(k). */
+ATTENTION_INLINE void attention_step(attention_sums sum, attention_rows a, attention_columns b, int64_t k,
+                                     const attention_steps rows) {
+    const real *factors = b.data + k * b.step;
+    vec b0 = vec_load(factors), b1 = vec_load(factors + LANES);
+    for (int r = rows.first; r < rows.end; r++) {
         real factor = a.data[r * a.row_step + k * a.depth_step];
-        sum[r][0] = r < start_first ? sum[r][0] + factor * b0 : factor * b0;
-        sum[r][1] = r < start_first ? sum[r][1] + factor * b1 : factor * b1;
+        sum[r][0] = r < rows.start ? sum[r][0] + factor * b0 : factor * b0;
+        sum[r][1] = r < rows.start ? sum[r][1] + factor * b1 : factor * b1;
     }
 }
 
-/* Terms [k, k_end) of all rows; b of term k is at b + k * b_step.  Sums start from the first term when `start`. */
-ATTENTION_INLINE void attention_terms(attention_sums sum, attention_rows a, const real *b, int64_t b_step, int64_t k,
+/* Terms [k, k_end) of all rows.  Sums start from the first term when `start`. */
+ATTENTION_INLINE void attention_terms(attention_sums sum, attention_rows a, attention_columns b, int64_t k,
                                       int64_t k_end, bool start) {
     if (start) {
-        attention_step(sum, a, k, b + k * b_step, 0, ATTENTION_ROWS, 0);
+        attention_step(sum, a, b, k, (attention_steps){0, ATTENTION_ROWS, 0});
         k++;
     }
-    for (; k < k_end; k++) attention_step(sum, a, k, b + k * b_step, 0, ATTENTION_ROWS, ATTENTION_ROWS);
+    for (; k < k_end; k++) attention_step(sum, a, b, k, (attention_steps){0, ATTENTION_ROWS, ATTENTION_ROWS});
 }
 
 /* Rows end raggedly: row r takes the terms k + 1 .. k + r only (those below k_end). */
-ATTENTION_INLINE void attention_ragged_end(attention_sums sum, attention_rows a, const real *b, int64_t b_step,
-                                           int64_t k, int64_t k_end) {
+ATTENTION_INLINE void attention_ragged_end(attention_sums sum, attention_rows a, attention_columns b, int64_t k,
+                                           int64_t k_end) {
     for (int t = 1; t < ATTENTION_ROWS; t++) {
         if (k + t >= k_end) return;
-        attention_step(sum, a, k + t, b + (k + t) * b_step, t, ATTENTION_ROWS, ATTENTION_ROWS);
+        attention_step(sum, a, b, k + t, (attention_steps){t, ATTENTION_ROWS, ATTENTION_ROWS});
     }
 }
 
 /* Rows begin raggedly: row r begins its sum with term k + r.  Terms k .. k + ATTENTION_ROWS - 1, those below k_end;
    rows that never begin are 0 and belong to nobody. */
-ATTENTION_INLINE void attention_ragged_begin(attention_sums sum, attention_rows a, const real *b, int64_t b_step,
-                                             int64_t k, int64_t k_end) {
+ATTENTION_INLINE void attention_ragged_begin(attention_sums sum, attention_rows a, attention_columns b, int64_t k,
+                                             int64_t k_end) {
     for (int r = 0; r < ATTENTION_ROWS; r++) sum[r][0] = sum[r][1] = (vec){0};
     for (int t = 0; t < ATTENTION_ROWS; t++) {
         if (k + t >= k_end) return;
-        attention_step(sum, a, k + t, b + (k + t) * b_step, 0, t + 1, t);
+        attention_step(sum, a, b, k + t, (attention_steps){0, t + 1, t});
     }
 }
 
@@ -117,7 +129,8 @@ static inline void attention_copy_rows(attention_head head, int64_t n_rows, int6
 static inline void attention_pack(attention_head head, int64_t row, int64_t n_rows, int64_t head_size, int64_t width,
                                   real *out) {
     ms_tile_operand operand = {head.data, head.stride, false};
-    MS_KERNEL(tile_pack)(&operand, row, n_rows, 0, head_size, width, out);
+    ms_tile_panels panels = {row, n_rows, 0, head_size, width};
+    MS_KERNEL(tile_pack)(&operand, &panels, out);
 }
 
 #endif

@@ -70,8 +70,10 @@ static void tile_of_rows(int64_t n_rows, int64_t n_depth, const real *a, const r
 void MS_KERNEL(tile_gemm)(const ms_macro_tile *tile, const ms_tile_scratch *scratch) {
     for (int64_t k = 0; k < tile->depth; k += MS_DEPTH_CHUNK) {
         int64_t n_depth = ms_min64(MS_DEPTH_CHUNK, tile->depth - k);
-        MS_KERNEL(tile_pack)(&tile->a, tile->row, tile->n_rows, k, n_depth, MS_TILE_ROWS, scratch->a);
-        MS_KERNEL(tile_pack)(&tile->b, tile->column, tile->n_columns, k, n_depth, TILE_COLUMNS, scratch->b);
+        ms_tile_panels a = {tile->row, tile->n_rows, k, n_depth, MS_TILE_ROWS};
+        ms_tile_panels b = {tile->column, tile->n_columns, k, n_depth, TILE_COLUMNS};
+        MS_KERNEL(tile_pack)(&tile->a, &a, scratch->a);
+        MS_KERNEL(tile_pack)(&tile->b, &b, scratch->b);
         for (int64_t c = 0; c < tile->n_columns; c += TILE_COLUMNS) {
             for (int64_t r = 0; r < tile->n_rows; r += MS_TILE_ROWS) {
                 if (tile->upper_only && tile->column + c + TILE_COLUMNS <= tile->row + r) break;

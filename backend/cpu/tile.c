@@ -33,11 +33,10 @@ static inline __attribute__((always_inline)) void pack_square(const real *data, 
 }
 #endif
 
-/* Rows contiguous along the depth: a transpose. */
-static void pack_rows(const ms_tile_operand *operand, int64_t row, int64_t n, int64_t k, int64_t n_depth, int64_t width,
-                      real *out) {
-    const real *data = operand->data + row * operand->stride + k;
-    int64_t stride = operand->stride, d = 0;
+/* One panel of rows contiguous along the depth: a transpose. */
+static void pack_rows(const ms_tile_operand *operand, const ms_tile_panels *panel, real *out) {
+    const real *data = operand->data + panel->row * operand->stride + panel->k;
+    int64_t stride = operand->stride, n = panel->n_rows, n_depth = panel->n_depth, width = panel->width, d = 0;
 #ifdef HAVE_TRANSPOSE
     for (; d + LANES <= n_depth; d += LANES) {
         if (width <= LANES) {
@@ -54,12 +53,12 @@ static void pack_rows(const ms_tile_operand *operand, int64_t row, int64_t n, in
     }
 }
 
-/* Depth-major: short copies, in blocks of depths so that neighbouring panels find their cache lines again. */
-static void pack_depth_major(const ms_tile_operand *operand, int64_t row, int64_t n_rows, int64_t k, int64_t n_depth,
-                             int64_t width, real *out) {
-    enum { BLOCK = 16 };
-    for (int64_t d0 = 0; d0 < n_depth; d0 += BLOCK) {
-        int64_t d1 = ms_min64(d0 + BLOCK, n_depth);
+/* Depth-major: short copies, some depths at a time so that neighbouring panels find their cache lines again. */
+static void pack_depth_major(const ms_tile_operand *operand, const ms_tile_panels *panels, real *out) {
+    enum { DEPTHS = 16 };
+    int64_t row = panels->row, n_rows = panels->n_rows, k = panels->k, n_depth = panels->n_depth, width = panels->width;
+    for (int64_t d0 = 0; d0 < n_depth; d0 += DEPTHS) {
+        int64_t d1 = ms_min64(d0 + DEPTHS, n_depth);
         for (int64_t r0 = 0; r0 < n_rows; r0 += width) {
             real *panel = out + r0 * n_depth;
             const real *data = operand->data + (k + d0) * operand->stride + row + r0;
@@ -79,12 +78,15 @@ static void pack_depth_major(const ms_tile_operand *operand, int64_t row, int64_
     }
 }
 
-void MS_KERNEL(tile_pack)(const ms_tile_operand *operand, int64_t row, int64_t n_rows, int64_t k, int64_t n_depth,
-                          int64_t width, real *out) {
+void MS_KERNEL(tile_pack)(const ms_tile_operand *operand, const ms_tile_panels *panels, real *out) {
     if (operand->depth_major) {
-        pack_depth_major(operand, row, n_rows, k, n_depth, width, out);
+        pack_depth_major(operand, panels, out);
         return;
     }
-    for (int64_t r0 = 0; r0 < n_rows; r0 += width)
-        pack_rows(operand, row + r0, ms_min64(width, n_rows - r0), k, n_depth, width, out + r0 * n_depth);
+    for (int64_t r0 = 0; r0 < panels->n_rows; r0 += panels->width) {
+        ms_tile_panels panel = *panels;
+        panel.row += r0;
+        panel.n_rows = ms_min64(panels->width, panels->n_rows - r0);
+        pack_rows(operand, &panel, out + r0 * panels->n_depth);
+    }
 }

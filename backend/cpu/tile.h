@@ -44,10 +44,14 @@ typedef struct ms_tile_operand {
     bool depth_major;
 } ms_tile_operand;
 
-/* Packs rows [row, row + n_rows), depth [k, k + n_depth) into ceil(n_rows / width) panels of n_depth * width elements,
-   one after the other.  Rows past the end are zero: they feed lanes that nobody stores.  Writes up to MS_VECTOR_BYTES
-   past the last panel.  width: MS_TILE_ROWS, TILE_COLUMNS or LANES. */
-void MS_KERNEL(tile_pack)(const ms_tile_operand *operand, int64_t row, int64_t n_rows, int64_t k, int64_t n_depth,
-                          int64_t width, real *out);
+/* Rows [row, row + n_rows) and depths [k, k + n_depth) of an operand, in panels of `width` rows: MS_TILE_ROWS,
+   TILE_COLUMNS or LANES. */
+typedef struct ms_tile_panels {
+    int64_t row, n_rows, k, n_depth, width;
+} ms_tile_panels;
+
+/* Packs them into ceil(n_rows / width) panels of n_depth * width elements, one after the other.  Rows past the end are
+   zero: they feed lanes that nobody stores.  Writes up to MS_VECTOR_BYTES past the last panel. */
+void MS_KERNEL(tile_pack)(const ms_tile_operand *operand, const ms_tile_panels *panels, real *out);
 
 #endif

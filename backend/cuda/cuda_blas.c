@@ -108,25 +108,32 @@ static algorithm_key key_of(const ms_cuda_blas_gemm *gemm) {
     return key;
 }
 
-/* A row-major [rows, columns] matrix and its batch. */
-static ms_status make_layout(const ms_cublas_lt *lt, ms_dtype dtype, int64_t rows, int64_t columns, int64_t batch,
-                             int64_t step, cublasLtMatrixLayout_t *out) {
-    int32_t count = (int32_t)batch;
-    BLAS_TRY(lt->MatrixLayoutCreate(out, data_type(dtype), (uint64_t)columns, (uint64_t)rows, columns),
+/* Row-major matrices [rows, columns], `step` elements from one to the next. */
+typedef struct matrices {
+    ms_dtype dtype;
+    int64_t batch, rows, columns, step;
+} matrices;
+
+static ms_status make_layout(const ms_cublas_lt *lt, const matrices *x, cublasLtMatrixLayout_t *out) {
+    int32_t count = (int32_t)x->batch;
+    BLAS_TRY(lt->MatrixLayoutCreate(out, data_type(x->dtype), (uint64_t)x->columns, (uint64_t)x->rows, x->columns),
              "describing a matrix");
-    if (batch == 1) return MS_OK;
+    if (x->batch == 1) return MS_OK;
     BLAS_TRY(lt->MatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count),
              "setting a batch");
     return blas_status(
-        lt->MatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &step, sizeof step),
+        lt->MatrixLayoutSetAttribute(*out, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &x->step, sizeof x->step),
         "setting the step of a batch");
 }
 
 static ms_status make_factor_layout(const ms_cublas_lt *lt, const ms_cuda_blas_gemm *gemm,
                                     const ms_cuda_blas_factor *factor, cublasLtMatrixLayout_t *out) {
-    int64_t rows = factor->transposed ? gemm->depth : factor->n_rows;
-    int64_t columns = factor->transposed ? factor->n_rows : gemm->depth;
-    return make_layout(lt, gemm->dtype, rows, columns, gemm->batch, factor->step, out);
+    matrices x = {gemm->dtype, gemm->batch, factor->n_rows, gemm->depth, factor->step};
+    if (factor->transposed) {
+        x.rows = gemm->depth;
+        x.columns = factor->n_rows;
+    }
+    return make_layout(lt, &x, out);
 }
 
 static ms_status make_operation(const ms_cuda_blas *blas, const ms_cuda_blas_gemm *gemm, cublasLtMatmulDesc_t *out) {
@@ -168,7 +175,8 @@ static ms_status make_descriptors(const ms_cuda_blas *blas, const ms_cuda_blas_g
     MS_TRY(make_operation(blas, gemm, &out->operation));
     MS_TRY(make_factor_layout(lt, gemm, &gemm->right, &out->right));
     MS_TRY(make_factor_layout(lt, gemm, &gemm->left, &out->left));
-    return make_layout(lt, gemm->result_dtype, n_rows, n_columns, gemm->batch, n_rows * n_columns, &out->y);
+    matrices y = {gemm->result_dtype, gemm->batch, n_rows, n_columns, n_rows * n_columns};
+    return make_layout(lt, &y, &out->y);
 }
 
 static void destroy_descriptors(const ms_cublas_lt *lt, descriptors *all) {

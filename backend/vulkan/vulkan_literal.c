@@ -178,14 +178,15 @@ static ms_status check(const uint32_t *words, size_t n_words, bool *out_unrolls)
     return MS_OK;
 }
 
-ms_status ms_vulkan_write_literals(const uint32_t *words, size_t n_words, const uint32_t *values, int n_values,
-                                   bool unrolled_too, uint32_t **out_words, size_t *out_n_words) {
+ms_status ms_vulkan_write_literals(const ms_vulkan_specialised *module, uint32_t **out_words, size_t *out_n_words) {
+    const uint32_t *words = module->words;
+    size_t n_words = module->n_words;
     *out_words = NULL;
     *out_n_words = 0;
     bool unrolls;
     MS_TRY(check(words, n_words, &unrolls));
-    if (unrolls && !unrolled_too) return MS_OK;
-    writer w = {.bound = words[BOUND], .values = values, .n_values = n_values};
+    if (unrolls && !module->unrolled_too) return MS_OK;
+    writer w = {.bound = words[BOUND], .values = module->values, .n_values = module->n_values};
     w.ids = calloc(w.bound, sizeof *w.ids);
     w.out = malloc(n_words * sizeof *w.out); /* no instruction grows */
     if (!w.ids || !w.out) {

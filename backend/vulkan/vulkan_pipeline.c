@@ -221,11 +221,15 @@ static ms_status create_literal(const ms_vulkan_pipelines *pipelines, ms_vulkan_
     uint32_t *words;
     size_t n_words;
     VkShaderModule module = VK_NULL_HANDLE;
-    bool is_product = strncmp(shader->name, "matmul_lanes", strlen("matmul_lanes")) == 0; /* loops of literal lengths */
+    bool is_matmul = strncmp(shader->name, "matmul_lanes", strlen("matmul_lanes")) == 0; /* loops of literal lengths */
     *out_made = false;
     if (context->gpu->driver.driverID != VK_DRIVER_ID_GOOGLE_SWIFTSHADER) return MS_OK;
-    MS_TRY(ms_vulkan_write_literals(shader->words, shader->size_bytes / sizeof *words, pipeline->constants,
-                                    pipeline->n_constants, is_product, &words, &n_words));
+    ms_vulkan_specialised specialised = {.words = shader->words,
+                                         .n_words = shader->size_bytes / sizeof *words,
+                                         .values = pipeline->constants,
+                                         .n_values = pipeline->n_constants,
+                                         .unrolled_too = is_matmul};
+    MS_TRY(ms_vulkan_write_literals(&specialised, &words, &n_words));
     if (!words) return MS_OK;
     *out_made = true;
     ms_status status = create_module(context, shader, words, n_words, &module);

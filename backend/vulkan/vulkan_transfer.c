@@ -28,30 +28,32 @@ static ms_status make_slots(const ms_vulkan_context *context, const ms_vulkan_la
 
 ms_status ms_vulkan_transfer_init(ms_vulkan_memory *memory, ms_vulkan_lanes *lanes, ms_vulkan_transfer *out) {
     *out = (ms_vulkan_transfer){.context = lanes->context, .memory = memory, .lanes = lanes};
-    MS_TRY(make_slots(lanes->context, &lanes->work, out->uploads));
-    return make_slots(lanes->context, download_lane(lanes), out->downloads);
+    out->uploads.kind = MS_VULKAN_HOST_WRITES;
+    out->downloads.kind = MS_VULKAN_HOST_READS;
+    MS_TRY(make_slots(lanes->context, &lanes->work, out->uploads.slots));
+    return make_slots(lanes->context, download_lane(lanes), out->downloads.slots);
 }
 
 void ms_vulkan_transfer_finish(ms_vulkan_transfer *transfer) {
     for (int i = 0; i < MS_VULKAN_SLOTS; i++) {
-        ms_vulkan_release(transfer->memory, &transfer->uploads[i].staging);
-        ms_vulkan_release(transfer->memory, &transfer->downloads[i].staging);
+        ms_vulkan_release(transfer->memory, &transfer->uploads.slots[i].staging);
+        ms_vulkan_release(transfer->memory, &transfer->downloads.slots[i].staging);
     }
 }
 
 /* The next slot of a ring, free, with `size` bytes of staging memory (0: none) and its command buffer begun.  Memory is
    made when a slot is first used: small transfers get a small one. */
-static ms_status begin_slot(ms_vulkan_transfer *transfer, ms_vulkan_lane *lane, ms_vulkan_memory_kind kind, size_t size,
-                            ms_vulkan_slot *slots, int *next, ms_vulkan_slot **out) {
+static ms_status begin_slot(ms_vulkan_transfer *transfer, ms_vulkan_lane *lane, ms_vulkan_ring *ring, size_t size,
+                            ms_vulkan_slot **out) {
     *out = NULL;
-    ms_vulkan_slot *slot = &slots[*next];
+    ms_vulkan_slot *slot = &ring->slots[ring->next];
     MS_TRY(ms_vulkan_wait(transfer->lanes, lane, slot->busy_until));
-    *next = (*next + 1) % MS_VULKAN_SLOTS;
+    ring->next = (ring->next + 1) % MS_VULKAN_SLOTS;
     if (slot->staging.size < size) {
         ms_vulkan_release(transfer->memory, &slot->staging);
-        MS_TRY_NOTE(
-            ms_vulkan_allocate(transfer->memory, kind, size <= 65536 ? 65536 : MS_VULKAN_SLOT_BYTES, &slot->staging),
-            "staging");
+        MS_TRY_NOTE(ms_vulkan_allocate(transfer->memory, ring->kind, size <= 65536 ? 65536 : MS_VULKAN_SLOT_BYTES,
+                                       &slot->staging),
+                    "staging");
     }
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
@@ -81,8 +83,7 @@ static ms_status submit_slot(ms_vulkan_transfer *transfer, ms_vulkan_lane *lane,
 }
 
 static ms_status begin_upload(ms_vulkan_transfer *transfer, size_t size, ms_vulkan_slot **out) {
-    return begin_slot(transfer, &transfer->lanes->work, MS_VULKAN_HOST_WRITES, size, transfer->uploads,
-                      &transfer->next_upload, out);
+    return begin_slot(transfer, &transfer->lanes->work, &transfer->uploads, size, out);
 }
 
 static ms_status submit_upload(ms_vulkan_transfer *transfer, ms_vulkan_slot *slot, ms_vulkan_range *range) {
@@ -127,8 +128,7 @@ static ms_status start_slot(ms_vulkan_transfer *transfer, download *d) {
     ms_vulkan_slot *slot;
     ms_staging_cursor ahead = d->started;
     size_t size = ms_staging_skip_slot(&ahead, MS_VULKAN_SLOT_BYTES);
-    MS_TRY(
-        begin_slot(transfer, lane, MS_VULKAN_HOST_READS, size, transfer->downloads, &transfer->next_download, &slot));
+    MS_TRY(begin_slot(transfer, lane, &transfer->downloads, size, &slot));
     uint64_t after = 0;
     size_t used = 0;
     ms_staging_piece piece;

@@ -13,13 +13,19 @@ typedef struct ms_vulkan_slot {
     ms_vulkan_range staging;
 } ms_vulkan_slot;
 
+/* Slots, used one after the other. */
+typedef struct ms_vulkan_ring {
+    ms_vulkan_slot slots[MS_VULKAN_SLOTS];
+    int next;
+    ms_vulkan_memory_kind kind; /* of the staging memory */
+} ms_vulkan_ring;
+
 typedef struct ms_vulkan_transfer {
-    const ms_vulkan_context *context;          /* borrowed */
-    ms_vulkan_memory *memory;                  /* borrowed */
-    ms_vulkan_lanes *lanes;                    /* borrowed */
-    ms_vulkan_slot uploads[MS_VULKAN_SLOTS];   /* on the work lane, in order with programs */
-    ms_vulkan_slot downloads[MS_VULKAN_SLOTS]; /* on the lane of copies where there is one */
-    int next_upload, next_download;
+    const ms_vulkan_context *context; /* borrowed */
+    ms_vulkan_memory *memory;         /* borrowed */
+    ms_vulkan_lanes *lanes;           /* borrowed */
+    ms_vulkan_ring uploads;           /* on the work lane, in order with programs */
+    ms_vulkan_ring downloads;         /* on the lane of copies where there is one */
 } ms_vulkan_transfer;
 
 ms_status ms_vulkan_transfer_init(ms_vulkan_memory *memory, ms_vulkan_lanes *lanes, ms_vulkan_transfer *out);

@@ -45,12 +45,20 @@ static float value_at(const batch *x, bool transposed, int i_batch, int row, int
     return x->values[i_batch * x->stride + i];
 }
 
+/* c = alpha op(a) op(b) + beta c. */
+typedef struct gemm {
+    batch a, b, c;
+    bool ta, tb;       /* whether a, b are transposed */
+    cudaDataType type; /* of a and b */
+    float alpha, beta;
+} gemm;
+
 /* What element (row, column) must become: integers, exact in f32. */
-static float expected(const batch *a, bool ta, const batch *b, bool tb, const batch *c, float alpha, float beta,
-                      int i_batch, int row, int column) {
+static float expected(const gemm *g, int i_batch, int row, int column) {
     float sum = 0.0f;
-    for (int k = 0; k < K; k++) sum += value_at(a, ta, i_batch, row, k) * value_at(b, tb, i_batch, k, column);
-    return alpha * sum + beta * value_at(c, false, i_batch, row, column);
+    for (int k = 0; k < K; k++)
+        sum += value_at(&g->a, g->ta, i_batch, row, k) * value_at(&g->b, g->tb, i_batch, k, column);
+    return g->alpha * sum + g->beta * value_at(&g->c, false, i_batch, row, column);
 }
 
 static cublasLtMatrixLayout_t layout_of(const batch *x, cudaDataType type) {
@@ -63,8 +71,8 @@ static cublasLtMatrixLayout_t layout_of(const batch *x, cudaDataType type) {
     return layout;
 }
 
-static void run_lt(const batch *a, bool ta, const batch *b, bool tb, const batch *c, cudaDataType type, float alpha,
-                   float beta) {
+static void run_lt(const gemm *g) {
+    const batch *a = &g->a, *b = &g->b, *c = &g->c;
     cublasLtHandle_t handle;
     cublasLtMatmulDesc_t operation;
     cublasLtMatmulPreference_t preference;
@@ -72,12 +80,12 @@ static void run_lt(const batch *a, bool ta, const batch *b, bool tb, const batch
     int n_found;
     uint64_t workspace_bytes = 4096;
     uint32_t alignment = 2;
-    int32_t op_a = ta ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = tb ? CUBLAS_OP_T : CUBLAS_OP_N;
+    int32_t op_a = g->ta ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = g->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
     CK(cublasLtCreate(&handle));
     CK(cublasLtMatmulDescCreate(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     CK(cublasLtMatmulDescSetAttribute(operation, CUBLASLT_MATMUL_DESC_TRANSA, &op_a, sizeof op_a));
     CK(cublasLtMatmulDescSetAttribute(operation, CUBLASLT_MATMUL_DESC_TRANSB, &op_b, sizeof op_b));
-    cublasLtMatrixLayout_t a_layout = layout_of(a, type), b_layout = layout_of(b, type),
+    cublasLtMatrixLayout_t a_layout = layout_of(a, g->type), b_layout = layout_of(b, g->type),
                            c_layout = layout_of(c, CUDA_R_32F);
     CK(cublasLtMatmulPreferenceCreate(&preference));
     CK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace_bytes,
@@ -91,12 +99,12 @@ static void run_lt(const batch *a, bool ta, const batch *b, bool tb, const batch
     ck_assert_uint_eq(result.workspaceSize, workspace_bytes);
     void *workspace = test_device(workspace_bytes);
     /* One byte too few is refused. */
-    ck_assert_int_eq(cublasLtMatmul(handle, operation, &alpha, a->device, a_layout, b->device, b_layout, &beta,
+    ck_assert_int_eq(cublasLtMatmul(handle, operation, &g->alpha, a->device, a_layout, b->device, b_layout, &g->beta,
                                     c->device, c_layout, c->device, c_layout, &result.algo, workspace,
                                     workspace_bytes - 1, NULL),
                      CUBLAS_STATUS_INVALID_VALUE);
-    CK(cublasLtMatmul(handle, operation, &alpha, a->device, a_layout, b->device, b_layout, &beta, c->device, c_layout,
-                      c->device, c_layout, &result.algo, workspace, workspace_bytes, NULL));
+    CK(cublasLtMatmul(handle, operation, &g->alpha, a->device, a_layout, b->device, b_layout, &g->beta, c->device,
+                      c_layout, c->device, c_layout, &result.algo, workspace, workspace_bytes, NULL));
     CK(cublasLtMatmulPreferenceDestroy(preference));
     CK(cublasLtMatrixLayoutDestroy(a_layout));
     CK(cublasLtMatrixLayoutDestroy(b_layout));
@@ -105,39 +113,40 @@ static void run_lt(const batch *a, bool ta, const batch *b, bool tb, const batch
     CK(cublasLtDestroy(handle));
 }
 
-static void run_blas(const batch *a, bool ta, const batch *b, bool tb, const batch *c, cudaDataType type, float alpha,
-                     float beta) {
+static void run_blas(const gemm *g) {
+    const batch *a = &g->a, *b = &g->b, *c = &g->c;
     cublasHandle_t handle;
     CK(cublasCreate(&handle));
     CK(cublasSetStream(handle, NULL));
-    CK(cublasGemmStridedBatchedEx(handle, ta ? CUBLAS_OP_T : CUBLAS_OP_N, tb ? CUBLAS_OP_T : CUBLAS_OP_N, M, N_COLUMNS,
-                                  K, &alpha, a->device, type, a->leading, a->stride, b->device, type, b->leading,
-                                  b->stride, &beta, c->device, CUDA_R_32F, c->leading, c->stride, N_BATCHES,
-                                  CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+    CK(cublasGemmStridedBatchedEx(handle, g->ta ? CUBLAS_OP_T : CUBLAS_OP_N, g->tb ? CUBLAS_OP_T : CUBLAS_OP_N, M,
+                                  N_COLUMNS, K, &g->alpha, a->device, g->type, a->leading, a->stride, b->device,
+                                  g->type, b->leading, b->stride, &g->beta, c->device, CUDA_R_32F, c->leading,
+                                  c->stride, N_BATCHES, CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
     CK(cublasDestroy(handle));
 }
 
 /* _i: bit 0 transposes a, 1 transposes b, 2 bf16, 3 cuBLASLt. */
 START_TEST(matmuls) {
     bool ta = _i & 1, tb = _i & 2, bf16 = _i & 4;
-    cudaDataType type = bf16 ? CUDA_R_16BF : CUDA_R_32F;
-    batch a = ta ? new_batch(K, M, bf16, 1) : new_batch(M, K, bf16, 1);
-    batch b = tb ? new_batch(N_COLUMNS, K, bf16, 2) : new_batch(K, N_COLUMNS, bf16, 2);
-    batch c = new_batch(M, N_COLUMNS, false, 3);
+    gemm g = {.ta = ta, .tb = tb, .type = bf16 ? CUDA_R_16BF : CUDA_R_32F, .alpha = 2.0f, .beta = 3.0f};
+    g.a = ta ? new_batch(K, M, bf16, 1) : new_batch(M, K, bf16, 1);
+    g.b = tb ? new_batch(N_COLUMNS, K, bf16, 2) : new_batch(K, N_COLUMNS, bf16, 2);
+    g.c = new_batch(M, N_COLUMNS, false, 3);
+    batch c = g.c;
     float *result = malloc((size_t)c.count * sizeof *result);
-    (_i & 8 ? run_lt : run_blas)(&a, ta, &b, tb, &c, type, 2.0f, 3.0f);
+    (_i & 8 ? run_lt : run_blas)(&g);
     test_download(result, c.device, (size_t)c.count * sizeof *result);
     /* Everything else is as it was. */
     for (int i = 0; i < c.count; i++) {
         int i_batch = i / c.stride, column = i % c.stride / c.leading, row = i % c.stride % c.leading;
         bool inside = row < M && column < N_COLUMNS;
-        float right = inside ? expected(&a, ta, &b, tb, &c, 2.0f, 3.0f, i_batch, row, column) : c.values[i];
+        float right = inside ? expected(&g, i_batch, row, column) : c.values[i];
         ck_assert_msg(result[i] == right, "element %d: %g, not %g", i, (double)result[i], (double)right);
     }
     test_free_all();
-    free(a.values);
-    free(b.values);
-    free(c.values);
+    free(g.a.values);
+    free(g.b.values);
+    free(g.c.values);
     free(result);
 }
 END_TEST

@@ -54,7 +54,8 @@
 #define warpSize 32
 
 #define MS_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                      \
-    static_cast<void>(ms_cuda_host::launch(#kernel, kernel, grid, block, shared_bytes, stream, __VA_ARGS__))
+    static_cast<void>(ms_cuda_host::launch(                                                                            \
+        #kernel, kernel, {dim3(grid), dim3(block), static_cast<size_t>(shared_bytes), stream}, __VA_ARGS__))
 
 /* The address of the static names the variable: one for each instance of a template, as __shared__ has. */
 #define MS_SHARED(type, name, ...)                                                                                     \
@@ -68,6 +69,13 @@
 namespace ms_cuda_host {
 
 inline const uint3 &thread_index() { return place.thread->index; }
+
+/* What stands between <<< and >>>. */
+struct Configuration {
+    dim3 grid, block;
+    size_t shared_bytes;
+    cudaStream_t stream;
+};
 
 template <class... Parameters> struct PackedKernel {
     void (*kernel)(Parameters...);
@@ -85,8 +93,8 @@ template <class Argument> void check_argument(const char *kernel, size_t i_argum
 }
 
 template <class... Parameters>
-cudaError_t launch_packed(const char *name, std::shared_ptr<const PackedKernel<Parameters...>> packed, dim3 grid,
-                          dim3 block, size_t shared_bytes, cudaStream_t stream) {
+cudaError_t launch_packed(const char *name, std::shared_ptr<const PackedKernel<Parameters...>> packed,
+                          const Configuration &configuration) {
     using Packed = PackedKernel<Parameters...>;
     static_assert((sizeof(std::decay_t<Parameters>) + ... + 0) <= MAX_ARGUMENT_BYTES,
                   "a kernel has at most 32764 bytes of arguments");
@@ -96,26 +104,32 @@ cudaError_t launch_packed(const char *name, std::shared_ptr<const PackedKernel<P
             (check_argument(name, i++, arguments), ...);
         },
         packed->arguments);
-    Launch launch = {name,   reinterpret_cast<const void *>(packed->kernel), grid, block, shared_bytes, 0, nullptr,
+    Launch launch = {name,
+                     reinterpret_cast<const void *>(packed->kernel),
+                     configuration.grid,
+                     configuration.block,
+                     configuration.shared_bytes,
+                     0,
+                     nullptr,
                      nullptr};
     launch.invoke = [](const void *bytes) {
         const Packed &call = *static_cast<const Packed *>(bytes);
         std::apply(call.kernel, call.arguments);
     };
     launch.packed = std::move(packed);
-    return submit_launch(std::move(launch), stream);
+    return submit_launch(std::move(launch), configuration.stream);
 }
 
 /* MS_LAUNCH: converts the arguments to the kernel's parameters, copies them, checks pointers, queues the launch.  As
    behind <<<>>>, an error is for cudaGetLastError. */
 template <class... Parameters, class... Arguments>
-cudaError_t launch(const char *name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
-                   cudaStream_t stream, Arguments &&...arguments) {
+cudaError_t launch(const char *name, void (*kernel)(Parameters...), const Configuration &configuration,
+                   Arguments &&...arguments) {
     static_assert(sizeof...(Parameters) == sizeof...(Arguments), "as many arguments as the kernel has parameters");
     using Packed = PackedKernel<Parameters...>;
     std::tuple<std::decay_t<Parameters>...> copies(static_cast<std::decay_t<Parameters>>(arguments)...);
     auto packed = std::make_shared<const Packed>(Packed{kernel, std::move(copies)});
-    return launch_packed<Parameters...>(name, std::move(packed), grid, block, shared_bytes, stream);
+    return launch_packed<Parameters...>(name, std::move(packed), configuration);
 }
 
 template <class... Parameters, size_t... I>
@@ -132,8 +146,8 @@ cudaError_t cudaLaunchKernel(void (*kernel)(Parameters...), dim3 grid, dim3 bloc
     using Packed = ms_cuda_host::PackedKernel<Parameters...>;
     auto copies = ms_cuda_host::load_arguments<Parameters...>(arguments, std::index_sequence_for<Parameters...>());
     auto packed = std::make_shared<const Packed>(Packed{kernel, std::move(copies)});
-    return ms_cuda_host::launch_packed<Parameters...>("(cudaLaunchKernel)", std::move(packed), grid, block,
-                                                      shared_bytes, stream);
+    return ms_cuda_host::launch_packed<Parameters...>("(cudaLaunchKernel)", std::move(packed),
+                                                      {grid, block, shared_bytes, stream});
 }
 
 template <class Result, class... Parameters>

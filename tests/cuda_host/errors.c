@@ -176,14 +176,14 @@ START_TEST(limits_of_launches) {
     };
     CK(cudaMemsetAsync(x, 0, 64 * sizeof *x, NULL));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        test_add_sized(x, x, x, 64, cases[i].grid, cases[i].block, cases[i].shared_bytes, NULL);
+        test_add_sized(x, x, 64, cases[i].grid, cases[i].block, cases[i].shared_bytes);
         ck_assert_msg(cudaGetLastError() == cases[i].error, "case %zu", i);
     }
     dim3 one = {1, 1, 1};
     ck_assert_int_eq(test_add_allow_shared(227 * 1024 + 1), cudaErrorInvalidValue);
     CK(test_add_allow_shared(227 * 1024));
     cudaGetLastError();
-    test_add_sized(x, x, x, 64, one, one, 227 * 1024, NULL);
+    test_add_sized(x, x, 64, one, one, 227 * 1024);
     CK(cudaGetLastError());
     test_free_all();
 }

@@ -126,9 +126,8 @@ void test_add(const float *x, const float *y, float *sum, int n, cudaStream_t st
     MS_LAUNCH(add_kernel, (n + 255) / 256, 256, 0, stream, x, y, sum, n);
 }
 
-void test_add_sized(const float *x, const float *y, float *sum, int n, dim3 n_blocks, dim3 n_threads,
-                    size_t shared_bytes, cudaStream_t stream) {
-    MS_LAUNCH(add_kernel, n_blocks, n_threads, shared_bytes, stream, x, y, sum, n);
+void test_add_sized(const float *x, float *sum, int n, dim3 n_blocks, dim3 n_threads, size_t shared_bytes) {
+    MS_LAUNCH(add_kernel, n_blocks, n_threads, shared_bytes, nullptr, x, x, sum, n);
 }
 
 cudaError_t test_add_allow_shared(int bytes) {

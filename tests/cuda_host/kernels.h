@@ -11,9 +11,8 @@ extern "C" {
 
 /* sum[i] = x[i] + y[i], i < n. */
 void test_add(const float *x, const float *y, float *sum, int n, cudaStream_t stream);
-/* The same with `n_blocks` blocks of `n_threads`, as asked: for launch limits. */
-void test_add_sized(const float *x, const float *y, float *sum, int n, dim3 n_blocks, dim3 n_threads,
-                    size_t shared_bytes, cudaStream_t stream);
+/* sum[i] = 2 x[i], i < n, with as many thread blocks of as many threads as asked: for launch limits. */
+void test_add_sized(const float *x, float *sum, int n, dim3 n_blocks, dim3 n_threads, size_t shared_bytes);
 /* Allows test_add_sized `bytes` of dynamic shared memory. */
 cudaError_t test_add_allow_shared(int bytes);
 /* x[i] *= factor. */

@@ -61,7 +61,7 @@ START_TEST(test_constants_are_written_out) {
     const uint32_t values[] = {7, 0, 0, 9};
     uint32_t *out;
     size_t n_out;
-    ms_must(ms_vulkan_write_literals(module, LENGTH(module), values, 4, false, &out, &n_out));
+    ms_must(ms_vulkan_write_literals(&(ms_vulkan_specialised){module, LENGTH(module), values, 4, false}, &out, &n_out));
     ck_assert_uint_eq(n_out, LENGTH(expected));
     for (size_t i = 0; i < n_out; i++) ck_assert_msg(out[i] == expected[i], "word %zu is %#x", i, out[i]);
     free(out);
@@ -71,7 +71,7 @@ END_TEST
 START_TEST(test_defaults_stay) {
     uint32_t *out;
     size_t n_out;
-    ms_must(ms_vulkan_write_literals(module, LENGTH(module), NULL, 0, false, &out, &n_out));
+    ms_must(ms_vulkan_write_literals(&(ms_vulkan_specialised){module, LENGTH(module), NULL, 0, false}, &out, &n_out));
     const uint32_t width[] = {OP(4, 43), UINT, WIDTH, 1}, is_one[] = {OP(3, 42), BOOL, IS_ONE};
     bool has_width = false, is_false = false;
     for (size_t i = 0; i + 4 <= n_out; i++) {
@@ -87,12 +87,14 @@ START_TEST(test_loops_to_unroll_are_left_alone) {
     const uint32_t plain[] = {HEADER, OP(4, 246), 10, 11, 0}, unrolled[] = {HEADER, OP(4, 246), 10, 11, 1};
     uint32_t *out;
     size_t n_out;
-    ms_must(ms_vulkan_write_literals(plain, LENGTH(plain), NULL, 0, false, &out, &n_out));
+    ms_must(ms_vulkan_write_literals(&(ms_vulkan_specialised){plain, LENGTH(plain), NULL, 0, false}, &out, &n_out));
     ck_assert(out && n_out == LENGTH(plain));
     free(out);
-    ms_must(ms_vulkan_write_literals(unrolled, LENGTH(unrolled), NULL, 0, false, &out, &n_out));
+    ms_must(
+        ms_vulkan_write_literals(&(ms_vulkan_specialised){unrolled, LENGTH(unrolled), NULL, 0, false}, &out, &n_out));
     ck_assert(!out);
-    ms_must(ms_vulkan_write_literals(unrolled, LENGTH(unrolled), NULL, 0, true, &out, &n_out));
+    ms_must(
+        ms_vulkan_write_literals(&(ms_vulkan_specialised){unrolled, LENGTH(unrolled), NULL, 0, true}, &out, &n_out));
     ck_assert(out && n_out == LENGTH(unrolled));
     free(out);
 }
@@ -102,10 +104,13 @@ START_TEST(test_damaged_modules) {
     const uint32_t no_spirv[] = {1, 2, 3, 4, 5, 6}, cut[] = {HEADER, OP(4, 246), 10}, empty[] = {HEADER, 0};
     uint32_t *out;
     size_t n_out;
-    ck_assert(ms_vulkan_write_literals(no_spirv, 6, NULL, 0, false, &out, &n_out) == MS_INTERNAL);
-    ck_assert(ms_vulkan_write_literals(cut, LENGTH(cut), NULL, 0, false, &out, &n_out) == MS_INTERNAL);
+    ck_assert(ms_vulkan_write_literals(&(ms_vulkan_specialised){no_spirv, 6, NULL, 0, false}, &out, &n_out) ==
+              MS_INTERNAL);
+    ck_assert(ms_vulkan_write_literals(&(ms_vulkan_specialised){cut, LENGTH(cut), NULL, 0, false}, &out, &n_out) ==
+              MS_INTERNAL);
     ck_assert_msg(strstr(ms_status_message(), "at word 5 of 7"), "%s", ms_status_message());
-    ck_assert(ms_vulkan_write_literals(empty, LENGTH(empty), NULL, 0, false, &out, &n_out) == MS_INTERNAL);
+    ck_assert(ms_vulkan_write_literals(&(ms_vulkan_specialised){empty, LENGTH(empty), NULL, 0, false}, &out, &n_out) ==
+              MS_INTERNAL);
     ck_assert(!out);
 }
 END_TEST
