@@ -193,9 +193,9 @@ static ms_status bench_device(const char *name, const char *preset) {
     MS_TRY(ms_config_load_preset(&config, preset));
     MS_TRY(ms_config_set(&config, "train.device", name));
     MS_TRY(ms_config_check(&config));
-    printf("==== %s: ops\n", name);
+    ms_print_line(stdout, "==== %s: ops", name);
     MS_TRY(ms_bench_ops(name, MS_NUMERICS_FAST, ms_processor_count(), stdout));
-    printf("==== %s: training steps, preset %s\n", name, preset);
+    ms_print_line(stdout, "==== %s: training steps, preset %s", name, preset);
     return ms_bench_train(&config, 5, false, stdout);
 }
 

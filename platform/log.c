@@ -12,6 +12,7 @@
 #include "platform/clock.h"
 #include "platform/escape.h"
 #include "platform/file.h"
+#include "platform/output.h"
 
 struct ms_logger {
     pthread_mutex_t mutex;
@@ -76,7 +77,7 @@ static void write_file(ms_logger *logger, ms_log_level level, const char *text) 
     clearerr(logger->file);
     if (logger->file_error) return;
     logger->file_error = error;
-    fprintf(stderr, "muonscope: warning: cannot write %s: %s\n", logger->path, strerror(error));
+    ms_print_line(stderr, "muonscope: warning: cannot write %s: %s", logger->path, strerror(error));
 }
 
 static void emit(ms_logger *logger, ms_log_level level, bool terminal, const char *format, va_list arguments) {

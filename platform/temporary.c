@@ -30,9 +30,9 @@ static ms_status random_name(const char *stem, char out[NAME_SIZE]) {
     return MS_OK;
 }
 
-static bool is_of(const char *stem, const char *name) {
-    size_t n = strnlen(stem, STEM_MAX);
-    return strncmp(name, stem, n) == 0 && name[n] == '.' && strspn(name + n + 1, "0123456789abcdef") == DIGITS &&
+bool ms_temporary_is_of(const char *name, const char *final) {
+    size_t n = strnlen(final, STEM_MAX);
+    return strncmp(name, final, n) == 0 && name[n] == '.' && strspn(name + n + 1, "0123456789abcdef") == DIGITS &&
            strcmp(name + n + 1 + DIGITS, ENDING) == 0;
 }
 
@@ -68,7 +68,7 @@ static ms_status sweep(int parent, const char *stem, const char *own, bool *out_
         return status;
     }
     for (struct dirent *entry; (entry = readdir(directory));) {
-        if (!is_of(stem, entry->d_name) || strcmp(entry->d_name, own) == 0) continue;
+        if (!ms_temporary_is_of(entry->d_name, stem) || strcmp(entry->d_name, own) == 0) continue;
         int file = openat(parent, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (file < 0) continue;
         if (flock(file, LOCK_EX | LOCK_NB) == 0)

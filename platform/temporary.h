@@ -6,6 +6,8 @@
 #ifndef MS_PLATFORM_TEMPORARY_H
 #define MS_PLATFORM_TEMPORARY_H
 
+#include <stdbool.h>
+
 #include "platform/status.h"
 
 /* Creates the file, or the folder, that will become `path`.  The caller closes the descriptor (which ends the lock),
@@ -13,5 +15,8 @@
    when another writer, of any process, is at work on `path`.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path);
 ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path);
+
+/* Whether `name` is a temporary name of the file or folder that will be called `final`; both without a folder. */
+bool ms_temporary_is_of(const char *name, const char *final);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/temporary.h"
 
 static ms_status make_paths(const char *path, ms_run_folder *out) {
     *out = MS_RUN_FOLDER_CLOSED;
@@ -32,13 +33,10 @@ static bool is_empty_directory(const char *path) {
 
 /* What a creation leaves that was killed before the folder had a config.yaml. */
 static bool is_left_over(const ms_run_folder *folder, const char *name) {
-    static const char begin[] = "config.yaml.", end[] = ".tmp";
-    size_t length = strlen(name);
-    if (strcmp(name, "lock") == 0) return true;
+    if (strcmp(name, "lock") == 0 || strcmp(name, "config.yaml.tmp") == 0) return true; /* an older version's */
     if (strcmp(name, "checkpoints") == 0) return is_empty_directory(folder->checkpoints);
     if (strcmp(name, "plots") == 0) return is_empty_directory(folder->plots);
-    return strncmp(name, begin, sizeof begin - 1) == 0 && length >= sizeof begin + 2 &&
-           strcmp(name + length - (sizeof end - 1), end) == 0;
+    return ms_temporary_is_of(name, "config.yaml");
 }
 
 static ms_status require_new(const ms_run_folder *folder) {
@@ -69,7 +67,7 @@ ms_status ms_run_folder_check_new(const char *path) {
 static ms_status create(const char *path, const char *config_text, ms_run_folder *out) {
     MS_TRY(make_paths(path, out));
     MS_TRY_NOTE(ms_directory_create(path), "run folder %s", path);
-    MS_TRY_NOTE(ms_directory_lock(path, &out->lock), "run");
+    MS_TRY(ms_directory_lock(path, &out->lock));
     MS_TRY(require_new(out));
     MS_TRY(require_subfolders(out));
     return ms_file_write(out->config, config_text, strlen(config_text));
@@ -98,7 +96,7 @@ ms_status ms_run_folder_open(const char *path, ms_run_folder *out) {
 
 static ms_status resume(const char *path, ms_run_folder *out) {
     MS_TRY(open_existing(path, out));
-    MS_TRY_NOTE(ms_directory_lock(path, &out->lock), "run");
+    MS_TRY(ms_directory_lock(path, &out->lock));
     return require_subfolders(out);
 }
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "platform/output.h"
+
 /* The first validation message that nobody has asked for yet. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char message[900];
@@ -41,7 +43,7 @@ VkDebugUtilsMessengerCreateInfoEXT ms_vulkan_messenger_info(void) {
 
 void ms_vulkan_print_validation(void) {
     pthread_mutex_lock(&mutex);
-    if (message[0]) fprintf(stderr, "muonscope: vulkan validation: %s\n", message);
+    if (message[0]) ms_print_line(stderr, "muonscope: vulkan validation: %s", message);
     message[0] = '\0';
     pthread_mutex_unlock(&mutex);
 }

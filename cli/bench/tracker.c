@@ -188,16 +188,19 @@ static ms_status time_ours(const bench *b, double *out_s) {
 
 /* Largest relative difference of sigma_max between the file and the reference. */
 static ms_status compare(const bench *b, double *out_difference) {
-    FILE *file = fopen(b->path, "rb");
-    if (!file) return MS_FAIL(MS_IO, "bench tracker: cannot read %s", b->path);
+    char *text;
+    size_t size, position = 0;
+    MS_TRY_NOTE(ms_file_read(b->path, &text, &size), "bench tracker");
     double worst = 0;
     for (int i = 0; i < b->n_matrices; i++) {
-        json_t *line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
+        json_error_t error = {0}; /* its position: the bytes that were read */
+        json_t *line = json_loadb(text + position, size - position, JSON_DISABLE_EOF_CHECK, &error);
+        position += (size_t)error.position;
         double value = json_real_value(json_object_get(line, "sigma_max")); /* 0 for a missing line */
         worst = fmax(worst, fabs(value - b->sigma_max[i]) / b->sigma_max[i]);
         json_decref(line);
     }
-    fclose(file);
+    free(text);
     *out_difference = worst;
     return MS_OK;
 }

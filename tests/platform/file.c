@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "platform/temporary.h"
 #include "tests/support/suite.h"
 
 static char folder[] = "/tmp/muonscope-file-XXXXXX";
@@ -164,9 +165,17 @@ START_TEST(temporary_names_cannot_be_foreseen) {
     for (int i = 0; i < 2; i++) {
         ms_must(ms_writer_open(path, &writer));
         names[i] = strdup(writer.temporary);
+        ck_assert(ms_temporary_is_of(strrchr(names[i], '/') + 1, "a"));
         ms_writer_abort(&writer);
     }
     ck_assert_str_ne(names[0], names[1]);
+    static const char *const others[] = {"a.tmp",
+                                         "a.0123456789abcdef",
+                                         "a.0123456789abcde.tmp",
+                                         "a.0123456789abcdef.tmpx",
+                                         "b.0123456789abcdef.tmp",
+                                         "a.b.0123456789abcdef.tmp"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) ck_assert(!ms_temporary_is_of(others[i], "a"));
     free(names[0]);
     free(names[1]);
 }

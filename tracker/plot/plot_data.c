@@ -146,13 +146,13 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
 }
 
 static ms_status read_lines(const char *path, line_reader read_line, ms_plot_data *data) {
-    ms_map map;
-    MS_TRY(ms_map_open(path, &map));
-    const char *text = (const char *)map.data;
+    char *text;
+    size_t size_bytes;
+    MS_TRY(ms_file_read(path, &text, &size_bytes)); /* not mapped: the run may be writing it */
     line_place place = {path, 0};
     ms_status status = MS_OK;
-    for (size_t position = 0; position < map.size_bytes && status == MS_OK;) {
-        const char *end = memchr(text + position, '\n', map.size_bytes - position);
+    for (size_t position = 0; position < size_bytes && status == MS_OK;) {
+        const char *end = memchr(text + position, '\n', size_bytes - position);
         if (!end) break; /* the partial last line of a run that goes on or was killed */
         size_t size = (size_t)(end - (text + position));
         place.i_line++;
@@ -165,7 +165,7 @@ static ms_status read_lines(const char *path, line_reader read_line, ms_plot_dat
         json_decref(line);
         position += size + 1;
     }
-    ms_map_close(&map);
+    free(text);
     return status;
 }
 
