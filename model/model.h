@@ -114,6 +114,8 @@ typedef struct ms_loss_request {
 
 /* The default chunk in tokens: the chunk of matmul sums, so that chunked and unchunked weight gradients agree. */
 enum { MS_LOSS_CHUNK = MS_DEPTH_CHUNK };
+/* Most tokens of one pass: a graph has some nodes for each chunk. */
+enum { MS_PASS_TOKENS_MAX = MS_LOSS_CHUNK * MS_LOSS_CHUNKS_MAX };
 
 /* Loss [1]. */
 ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request);

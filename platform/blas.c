@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "platform/blas.h"
 
 #include <cblas.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <threads.h>
 
 static once_flag once = ONCE_FLAG_INIT;
@@ -15,6 +17,10 @@ static char description[64];
    it. */
 extern void gotoblas_dynamic_init(void) __attribute__((weak));
 extern void gotoblas_dynamic_quit(void) __attribute__((weak));
+
+/* The buffers of calls: taken, put back, and taken again by later calls. */
+extern void *blas_memory_alloc(int) __attribute__((weak));
+extern void blas_memory_free(void *) __attribute__((weak));
 
 /* The kernels OpenBLAS should use here, or NULL when its own choice is as good as any. */
 static const char *better_kernels(const char *chosen) {
@@ -59,6 +65,38 @@ ms_status ms_blas_prepare(void) {
                        "update-alternatives");
     ms_blas_this_thread();
     return MS_OK;
+}
+
+/* Whether n_pieces of so many bytes can be mapped, one by one as OpenBLAS does: the sum may be refused at once. */
+static bool has_room(int n_pieces, size_t size_bytes) {
+    enum { MOST = 1024 };
+    void *room[MOST];
+    int n = 0, wanted = n_pieces < MOST ? n_pieces : MOST;
+    while (n < wanted) {
+        void *piece = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (piece == MAP_FAILED) break;
+        room[n++] = piece;
+    }
+    for (int i = 0; i < n; i++) munmap(room[i], size_bytes);
+    return n == wanted;
+}
+
+bool ms_blas_has_room(int n_threads) { return has_room(n_threads, MS_BLAS_ROOM_BYTES + 4096); }
+
+ms_status ms_blas_reserve(int n_callers) {
+    enum { MOST = 32 }; /* OpenBLAS has at least 50 buffers */
+    if (!blas_memory_alloc || !blas_memory_free) return MS_OK;
+    void *buffers[MOST];
+    int n = 0, wanted = n_callers < MOST ? n_callers : MOST;
+    /* And some more: other threads map memory meanwhile. */
+    while (n < wanted && has_room(1, MS_BLAS_ROOM_BYTES + ((size_t)32 << 20))) buffers[n++] = blas_memory_alloc(0);
+    for (int i = 0; i < n; i++) blas_memory_free(buffers[i]);
+    if (n == wanted) return MS_OK;
+    return MS_FAIL(
+        MS_OUT_OF_MEMORY,
+        "too little address space: OpenBLAS takes %zu MiB for each of %d threads; raise the limit (ulimit -v), "
+        "or use fewer threads",
+        MS_BLAS_ROOM_BYTES >> 20, n_callers);
 }
 
 const char *ms_blas_description(void) { return description; }

@@ -2,6 +2,9 @@
 #ifndef MS_PLATFORM_BLAS_H
 #define MS_PLATFORM_BLAS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -16,6 +19,17 @@ extern "C" {
    its calls do.  MS_UNSUPPORTED: the build without threads, whose calls may not run beside each other. Thread-safe, but
    the first call must not run beside BLAS calls of others. */
 ms_status ms_blas_prepare(void);
+
+/* Address space that OpenBLAS takes for each of its own threads when it is loaded, and for each thread that is in a
+   call for the first time.  Without it OpenBLAS tries for ever (0.3.21, memory.c). */
+#define MS_BLAS_ROOM_BYTES ((size_t)128 << 20)
+
+/* Whether there is room for so many threads: takes it for a moment.  Needs nothing to be initialised. */
+bool ms_blas_has_room(int n_threads);
+
+/* Takes that room for n_callers threads, at most 32, to be in BLAS or LAPACK calls at the same time; it is kept.
+   MS_OUT_OF_MEMORY: there is too little.  Thread-safe. */
+ms_status ms_blas_reserve(int n_callers);
 
 /* After ms_blas_prepare: kernels and build, e.g. "SkylakeX, OpenMP build".  Static. */
 const char *ms_blas_description(void);

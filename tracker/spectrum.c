@@ -68,6 +68,7 @@ ms_status ms_spectrum_scratch_create(int smaller, int longer, ms_spectrum_scratc
     if (smaller < 1 || longer < smaller)
         return MS_FAIL(MS_INVALID, "spectrum scratch: sides %d and %d", smaller, longer);
     MS_TRY(ms_blas_prepare());
+    MS_TRY(ms_blas_reserve(1));
     size_t s = (size_t)smaller, l = (size_t)longer;
     ms_spectrum_scratch *scratch = calloc(1, sizeof *scratch);
     double *memory = malloc(sizeof(double) * scratch_doubles(s, l));

@@ -39,8 +39,8 @@ static void print_steps(const ms_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     ms_print_line(stream, "data          %s, %lld training sequences of %d tokens", run->options.data,
                   (long long)ms_dataset_sequences(run->train), run->trainer->options.model.sequence_length);
-    fprintf(stream, "step          %lld tokens, %d nodes, %.3g GFLOP (model: %.4g MFLOP per token)\n",
-            (long long)facts->tokens_per_step, facts->nodes_per_step, facts->step_flops / 1e9,
+    fprintf(stream, "step          %lld tokens, %lld nodes, %.3g GFLOP (model: %.4g MFLOP per token)\n",
+            (long long)facts->tokens_per_step, (long long)facts->nodes_per_step, facts->step_flops / 1e9,
             facts->model_flops_per_token / 1e6);
     fprintf(stream, "run           %lld steps, %.4g tokens\n", (long long)run->options.n_steps,
             (double)run->options.n_steps * (double)facts->tokens_per_step);

@@ -118,8 +118,8 @@ static ms_status estimate(ms_trainer *trainer) {
         facts->step_flops += programs[i].runs * report.flops;
         facts->contraction_flops += programs[i].runs * report.contraction_flops;
         facts->step_bytes += programs[i].runs * report.bytes;
-        facts->nodes_per_step += (int32_t)programs[i].runs * report.n_nodes;
-        facts->active_nodes_per_step += (int32_t)programs[i].runs * report.n_active;
+        facts->nodes_per_step += (int64_t)programs[i].runs * report.n_nodes;
+        facts->active_nodes_per_step += (int64_t)programs[i].runs * report.n_active;
     }
     ms_memory_plan *memory = &facts->memory;
     size_t variables = memory->parameters + memory->gradients + memory->optimizer_state + memory->other_variables;

@@ -51,7 +51,7 @@ typedef struct ms_trainer_facts {
     double step_flops;            /* all arithmetic of a step, optimizer included, from the cost model */
     double contraction_flops;     /* of them, those of matmuls and visible attention pairs */
     double step_bytes;            /* read and written at least once */
-    int32_t nodes_per_step, active_nodes_per_step; /* active: they must compute or move something */
+    int64_t nodes_per_step, active_nodes_per_step; /* active: they must compute or move something */
     ms_memory_plan memory;
 } ms_trainer_facts;
 

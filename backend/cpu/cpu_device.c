@@ -74,6 +74,8 @@ static ms_status cpu_open(int index, const ms_device_options *options, ms_backen
     device->numerics = options->numerics;
     device->n_threads = options->n_threads ? options->n_threads : ms_processor_count();
     ms_status status = ms_pool_create(device->n_threads, &device->pool);
+    /* The pool's, and the tracker's. */
+    if (status == MS_OK) status = ms_blas_reserve(device->n_threads + 1);
     if (status != MS_OK) {
         cpu_close(device);
         return status;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/ir/gradient_pass.h"
+#include "backend/ir/parts.h"
 
 ms_shape ms_gradient_shape(const ms_gradient_pass *pass, ms_tensor tensor) {
     return ms_graph_tensor(pass->graph, tensor)->shape;
@@ -61,11 +62,9 @@ static ms_tensor original_of(const ms_gradient_pass *pass, ms_tensor forward) {
 }
 
 void ms_gradient_add_f32(ms_gradient_pass *pass, ms_tensor forward, ms_tensor contribution) {
-    bool is_wanted = false;
-    for (int i = 0; i < pass->n_wrt; i++) is_wanted |= pass->wrt[i] == forward;
     if (ms_gradient_dtype(pass, forward) != MS_DTYPE_F32) {
         ms_tensor original = original_of(pass, forward);
-        if (original != MS_NO_TENSOR && !is_wanted)
+        if (original != MS_NO_TENSOR && !pass->wanted[forward])
             forward = original;
         else
             contribution = ms_cast(pass->graph, contribution, ms_gradient_dtype(pass, forward));
@@ -110,6 +109,7 @@ static void finish(ms_gradient_pass *pass) {
     free(pass->gradients);
     free(pass->repeats);
     free(pass->needed);
+    free(pass->wanted);
     free(pass->kept);
 }
 
@@ -123,8 +123,9 @@ static ms_status init(ms_gradient_pass *pass, ms_graph *graph, bool recompute) {
     pass->gradients = malloc(n * sizeof *pass->gradients);
     pass->repeats = malloc(n * sizeof *pass->repeats);
     pass->needed = calloc(n, sizeof *pass->needed);
+    pass->wanted = calloc(n, sizeof *pass->wanted);
     pass->kept = calloc(n, sizeof *pass->kept);
-    if (!pass->gradients || !pass->repeats || !pass->needed || !pass->kept) {
+    if (!pass->gradients || !pass->repeats || !pass->needed || !pass->wanted || !pass->kept) {
         finish(pass);
         return MS_FAIL(MS_OUT_OF_MEMORY, "gradients: no memory for %d tensors", pass->n_tensors);
     }
@@ -133,8 +134,8 @@ static ms_status init(ms_gradient_pass *pass, ms_graph *graph, bool recompute) {
 }
 
 /* Marks every tensor that a wanted one reaches. */
-static void mark_needed(ms_gradient_pass *pass, const ms_tensor *wrt, int n_wrt) {
-    for (int i = 0; i < n_wrt; i++) pass->needed[wrt[i]] = true;
+static void mark_needed(ms_gradient_pass *pass) {
+    for (int i = 0; i < pass->n_wrt; i++) pass->needed[pass->wrt[i]] = pass->wanted[pass->wrt[i]] = true;
     for (int i = 0; i < pass->n_nodes; i++) {
         const ms_node *node = ms_graph_node(pass->graph, i);
         bool reached = false;
@@ -143,46 +144,74 @@ static void mark_needed(ms_gradient_pass *pass, const ms_tensor *wrt, int n_wrt)
     }
 }
 
-static bool parts_overlap(const ms_tensor_info *a, const ms_tensor_info *b) {
-    return a->variable >= 0 && a->variable == b->variable && a->offset < b->offset + ms_shape_count(&b->shape) &&
-           b->offset < a->offset + ms_shape_count(&a->shape);
+/* What may not overlap the views that the loss reads. */
+typedef struct view_check {
+    ms_parts wanted;   /* by tensor */
+    ms_parts assigned; /* what nodes assign, by node */
+    bool *ancestor;    /* [n_tensors] of the loss */
+} view_check;
+
+static void finish_check(view_check *check) {
+    ms_parts_finish(&check->wanted);
+    ms_parts_finish(&check->assigned);
+    free(check->ancestor);
+}
+
+static ms_status init_check(view_check *check, const ms_gradient_pass *pass) {
+    memset(check, 0, sizeof *check);
+    check->ancestor = calloc((size_t)pass->n_tensors, sizeof *check->ancestor);
+    if (!check->ancestor) return MS_FAIL(MS_OUT_OF_MEMORY, "gradients: no memory for %d tensors", pass->n_tensors);
+    for (int i = 0; i < pass->n_wrt; i++)
+        MS_TRY(ms_parts_add(&check->wanted, ms_graph_tensor(pass->graph, pass->wrt[i]), pass->wrt[i]));
+    for (int i = 0; i < pass->n_nodes; i++) {
+        const ms_node *node = ms_graph_node(pass->graph, i);
+        if (node->op == MS_OP_ASSIGN)
+            MS_TRY(ms_parts_add(&check->assigned, ms_graph_tensor(pass->graph, node->inputs[1]), i));
+    }
+    ms_parts_sort(&check->wanted);
+    ms_parts_sort(&check->assigned);
+    return MS_OK;
 }
 
 /* A view that the loss reads, at forward node i_node: nothing may write its elements later, and every wanted view must
    be the same one or lie apart, because gradients are kept per view. */
-static ms_status check_view(const ms_gradient_pass *pass, int i_node, ms_tensor view, const ms_tensor *wrt, int n_wrt) {
+static ms_status check_view(const view_check *check, const ms_gradient_pass *pass, int i_node, ms_tensor view) {
     const ms_tensor_info *info = ms_graph_tensor(pass->graph, view);
     const char *name = ms_variables_get(ms_graph_variables(pass->graph), info->variable)->name;
-    for (int i = 0; i < n_wrt; i++)
-        if (wrt[i] != view && parts_overlap(info, ms_graph_tensor(pass->graph, wrt[i])))
+    int32_t id;
+    for (size_t at = ms_parts_begin(&check->wanted, info); ms_parts_next(&check->wanted, info, &at, &id);)
+        if (id != view)
             return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is wanted in another view than the loss reads", name);
-    for (int i = i_node + 1; i < pass->n_nodes; i++) {
+    for (size_t at = ms_parts_begin(&check->assigned, info); ms_parts_next(&check->assigned, info, &at, &id);)
+        if (id > i_node) return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is written after the loss reads it", name);
+    return MS_OK;
+}
+
+static ms_status check_ancestors(const view_check *check, const ms_gradient_pass *pass) {
+    for (int i = pass->n_nodes - 1; i >= 0; i--) {
         const ms_node *node = ms_graph_node(pass->graph, i);
-        if (node->op == MS_OP_ASSIGN && parts_overlap(info, ms_graph_tensor(pass->graph, node->inputs[1])))
-            return MS_FAIL(MS_UNSUPPORTED, "gradients: %s is written after the loss reads it", name);
+        bool wanted = false;
+        for (int k = 0; k < node->n_outputs; k++) wanted |= check->ancestor[node->outputs[k]];
+        for (int k = 0; wanted && k < node->n_inputs; k++) {
+            ms_tensor input = node->inputs[k];
+            if (input == MS_NO_TENSOR) continue;
+            check->ancestor[input] = true;
+            bool is_view = ms_graph_tensor(pass->graph, input)->producer < 0;
+            if (is_view) MS_TRY(check_view(check, pass, i, input));
+        }
     }
     return MS_OK;
 }
 
 /* Checks every view among the ancestors of loss. */
-static ms_status check_views(const ms_gradient_pass *pass, ms_tensor loss, const ms_tensor *wrt, int n_wrt) {
-    bool *ancestor = calloc((size_t)pass->n_tensors, sizeof *ancestor);
-    if (!ancestor) return MS_FAIL(MS_OUT_OF_MEMORY, "gradients: no memory for %d tensors", pass->n_tensors);
-    ancestor[loss] = true;
-    ms_status status = MS_OK;
-    for (int i = pass->n_nodes - 1; i >= 0 && status == MS_OK; i--) {
-        const ms_node *node = ms_graph_node(pass->graph, i);
-        bool wanted = false;
-        for (int k = 0; k < node->n_outputs; k++) wanted |= ancestor[node->outputs[k]];
-        for (int k = 0; wanted && k < node->n_inputs && status == MS_OK; k++) {
-            ms_tensor input = node->inputs[k];
-            if (input == MS_NO_TENSOR) continue;
-            ancestor[input] = true;
-            bool is_view = ms_graph_tensor(pass->graph, input)->producer < 0;
-            if (is_view) status = check_view(pass, i, input, wrt, n_wrt);
-        }
+static ms_status check_views(const ms_gradient_pass *pass, ms_tensor loss) {
+    view_check check;
+    ms_status status = init_check(&check, pass);
+    if (status == MS_OK) {
+        check.ancestor[loss] = true;
+        status = check_ancestors(&check, pass);
     }
-    free(ancestor);
+    finish_check(&check);
     return status;
 }
 
@@ -229,8 +258,8 @@ ms_status ms_gradients(ms_graph *graph, ms_tensor loss, const ms_tensor *wrt, in
     MS_TRY(init(&pass, graph, options && options->recompute));
     pass.wrt = wrt;
     pass.n_wrt = n_wrt;
-    mark_needed(&pass, wrt, n_wrt);
-    ms_status status = check_views(&pass, loss, wrt, n_wrt);
+    mark_needed(&pass);
+    ms_status status = check_views(&pass, loss);
     if (status == MS_OK && pass.needed[loss]) {
         int producer = ms_graph_tensor(graph, loss)->producer;
         ms_graph_set_layer(graph, producer < 0 ? -1 : ms_graph_node(graph, producer)->layer);

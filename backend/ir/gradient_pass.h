@@ -17,6 +17,7 @@ typedef struct ms_gradient_pass {
     ms_tensor *gradients; /* what has arrived so far at each forward tensor, MS_NO_TENSOR: nothing yet */
     ms_tensor *repeats;   /* the recomputed copy of each forward tensor, MS_NO_TENSOR: none */
     bool *needed;         /* whether a wanted tensor reaches it: only these receive gradients */
+    bool *wanted;         /* whether it is one of wrt */
     bool *kept;           /* whether the backward pass of another layer read the original, so that it lives anyway */
 } ms_gradient_pass;
 

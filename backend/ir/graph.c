@@ -10,6 +10,9 @@ struct ms_graph {
     int n_nodes, node_capacity;
     ms_tensor_info *tensors;
     int n_tensors, tensor_capacity;
+    ms_tensor *views;    /* [n_view_slots] hash table of the tensors that are views, MS_NO_TENSOR: a free slot */
+    size_t n_view_slots; /* a power of two, or 0 */
+    size_t n_views;
     int layer, recomputed; /* given to new nodes */
     ms_status status;      /* first failure of a builder call */
     char *message;         /* its text, owned; NULL when it could not be copied */
@@ -33,6 +36,7 @@ void ms_graph_destroy(ms_graph *graph) {
     if (!graph) return;
     free(graph->nodes);
     free(graph->tensors);
+    free(graph->views);
     free(graph->message);
     free(graph);
 }
@@ -60,6 +64,7 @@ void ms_graph_fail(ms_graph *graph, ms_status status) {
 /* Makes room for one more element; *items may move. */
 static ms_status reserve(void **items, int count, int *capacity, size_t item_bytes) {
     if (count < *capacity) return MS_OK;
+    if (*capacity > INT32_MAX / 2) return MS_FAIL(MS_UNSUPPORTED, "graph: more than %d entries", INT32_MAX / 2);
     int wanted = *capacity ? 2 * *capacity : 256;
     void *moved = realloc(*items, (size_t)wanted * item_bytes);
     if (!moved) return MS_FAIL(MS_OUT_OF_MEMORY, "graph: no memory for %d entries", wanted);
@@ -137,6 +142,37 @@ ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n
     return status;
 }
 
+/* The slot that holds the view, or the free slot where it belongs. */
+static ms_tensor *find_view_slot(const ms_graph *graph, int variable, int64_t offset, const ms_shape *shape) {
+    uint64_t hash = (uint64_t)variable;
+    hash = (hash ^ (uint64_t)offset) * 0x9e3779b97f4a7c15u;
+    for (int i = 0; i < shape->rank; i++) hash = ((hash ^ hash >> 32) + (uint64_t)shape->dim[i]) * 0x9e3779b97f4a7c15u;
+    for (size_t slot = (size_t)(hash >> 32);; slot++) {
+        ms_tensor *view = &graph->views[slot & (graph->n_view_slots - 1)];
+        if (*view == MS_NO_TENSOR) return view;
+        const ms_tensor_info *info = &graph->tensors[*view];
+        if (info->variable == variable && info->offset == offset && ms_shape_equal(&info->shape, shape)) return view;
+    }
+}
+
+/* Keeps at least half of the slots free. */
+static ms_status grow_views(ms_graph *graph) {
+    if (2 * graph->n_views < graph->n_view_slots) return MS_OK;
+    size_t n_before = graph->n_view_slots, n_slots = n_before ? 2 * n_before : 256;
+    ms_tensor *before = graph->views, *slots = malloc(n_slots * sizeof *slots);
+    if (!slots) return MS_FAIL(MS_OUT_OF_MEMORY, "graph: no memory for %zu views", n_slots / 2);
+    for (size_t i = 0; i < n_slots; i++) slots[i] = MS_NO_TENSOR;
+    graph->views = slots;
+    graph->n_view_slots = n_slots;
+    for (size_t i = 0; i < n_before; i++) {
+        if (before[i] == MS_NO_TENSOR) continue;
+        const ms_tensor_info *info = &graph->tensors[before[i]];
+        *find_view_slot(graph, info->variable, info->offset, &info->shape) = before[i];
+    }
+    free(before);
+    return MS_OK;
+}
+
 static ms_status find_or_add_view(ms_graph *graph, int variable, int64_t offset, ms_shape shape, ms_tensor *out) {
     char text[64], whole[64];
     *out = MS_NO_TENSOR;
@@ -149,12 +185,11 @@ static ms_status find_or_add_view(ms_graph *graph, int variable, int64_t offset,
         return MS_FAIL(MS_INVALID, "view of %s %s: elements from %lld in shape %s do not lie in it", source->name,
                        ms_shape_text(&source->shape, whole, sizeof whole), (long long)offset,
                        ms_shape_text(&shape, text, sizeof text));
-    for (int i = 0; i < graph->n_tensors; i++) {
-        const ms_tensor_info *info = &graph->tensors[i];
-        if (info->variable == variable && info->offset == offset && ms_shape_equal(&info->shape, &shape)) {
-            *out = i;
-            return MS_OK;
-        }
+    MS_TRY(grow_views(graph));
+    ms_tensor *slot = find_view_slot(graph, variable, offset, &shape);
+    if (*slot != MS_NO_TENSOR) {
+        *out = *slot;
+        return MS_OK;
     }
     ms_tensor_info info;
     memset(&info, 0, sizeof info);
@@ -163,7 +198,10 @@ static ms_status find_or_add_view(ms_graph *graph, int variable, int64_t offset,
     info.producer = -1;
     info.variable = variable;
     info.offset = offset;
-    return add_tensor(graph, info, out);
+    MS_TRY(add_tensor(graph, info, out));
+    *slot = *out;
+    graph->n_views++;
+    return MS_OK;
 }
 
 ms_tensor ms_view(ms_graph *graph, int variable, int64_t offset, ms_shape shape) {

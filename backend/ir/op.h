@@ -67,6 +67,9 @@ typedef union ms_attributes {
 } ms_attributes;
 
 /* One row of ops.def. */
+/* Most chunks of one tied_cross_entropy: each becomes some nodes. */
+enum { MS_LOSS_CHUNKS_MAX = 8192 };
+
 typedef struct ms_op_info {
     const char *name;
     int32_t min_inputs, max_inputs, n_outputs;

@@ -376,6 +376,10 @@ static ms_status infer_tied_cross_entropy(const rule_call *call) {
     if (call->attributes->tied_cross_entropy.chunk < 1)
         return MS_FAIL(MS_INVALID, "tied_cross_entropy: chunk of %lld tokens",
                        (long long)call->attributes->tied_cross_entropy.chunk);
+    long long chunk = call->attributes->tied_cross_entropy.chunk;
+    if ((h.dim[0] - 1) / chunk >= MS_LOSS_CHUNKS_MAX)
+        return MS_FAIL(MS_INVALID, "tied_cross_entropy: %lld tokens in chunks of %lld, at most %d chunks are possible",
+                       (long long)h.dim[0], chunk, MS_LOSS_CHUNKS_MAX);
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
     set_output(call, 1, call->in[0]->dtype, h);
     set_output(call, 2, MS_DTYPE_F32, e);

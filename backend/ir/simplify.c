@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/ir/parts.h"
 #include "backend/ir/attributes.h"
 #include "backend/ir/passes.h"
 #include "backend/ir/rewrite.h"
@@ -20,20 +21,17 @@ typedef struct merger {
     ms_rewrite rewrite;
     int32_t *versions;    /* [tensors of source] for views: how many assignments have touched the part */
     int32_t step_version; /* assignments to the step scalars so far */
+    ms_parts views;       /* of source, by tensor */
     entry *table;         /* open addressing */
     size_t n_slots;       /* a power of two, at least twice the nodes */
 } merger;
 
-static bool parts_overlap(const ms_tensor_info *a, const ms_tensor_info *b) {
-    return a->variable >= 0 && a->variable == b->variable && a->offset < b->offset + ms_shape_count(&b->shape) &&
-           b->offset < a->offset + ms_shape_count(&a->shape);
-}
-
 static void count_assignment(merger *m, const ms_node *node) {
     const ms_graph *graph = m->rewrite.source;
     const ms_tensor_info *target = ms_graph_tensor(graph, node->inputs[1]);
-    for (int t = 0; t < ms_graph_n_tensors(graph); t++)
-        if (parts_overlap(ms_graph_tensor(graph, t), target)) m->versions[t]++;
+    int32_t view;
+    for (size_t at = ms_parts_begin(&m->views, target); ms_parts_next(&m->views, target, &at, &view);)
+        m->versions[view]++;
     if (target->variable == ms_graph_step_scalars(graph)) m->step_version++;
 }
 
@@ -107,10 +105,14 @@ static ms_status merge(const ms_graph *graph, ms_graph **out) {
     m.table = malloc(m.n_slots * sizeof *m.table);
     if (!m.versions || !m.table) status = MS_FAIL(MS_OUT_OF_MEMORY, "graph: no memory to simplify %d nodes", n_nodes);
     for (size_t i = 0; status == MS_OK && i < m.n_slots; i++) m.table[i].node = -1;
+    for (ms_tensor t = 0; status == MS_OK && t < ms_graph_n_tensors(graph); t++)
+        status = ms_parts_add(&m.views, ms_graph_tensor(graph, t), t);
+    ms_parts_sort(&m.views);
     for (int i = 0; status == MS_OK && i < n_nodes; i++)
         if (m.rewrite.live_nodes[i]) merge_node(&m, i);
     free(m.versions);
     free(m.table);
+    ms_parts_finish(&m.views);
     return ms_rewrite_finish(&m.rewrite, status, out);
 }
 

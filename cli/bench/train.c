@@ -139,8 +139,9 @@ static void print_work(const contender *c, double seconds, double peak, FILE *ou
             facts->contraction_flops / 1e9, 1e3 * facts->contraction_flops / 1e9 / peak,
             seconds * peak * 1e9 / facts->contraction_flops);
     fprintf(out,
-            "dispatches           %.0f a step, %.0f barriers; nodes that must compute or move something: %d of %d\n",
-            dispatches, barriers, facts->active_nodes_per_step, facts->nodes_per_step);
+            "dispatches           %.0f a step, %.0f barriers; nodes that must compute or move something: %lld of "
+            "%lld\n",
+            dispatches, barriers, (long long)facts->active_nodes_per_step, (long long)facts->nodes_per_step);
     if (bytes > 0)
         fprintf(out,
                 "operands             %.1f MiB a step read and written by dispatches; by the graph's nodes: %.1f MiB\n",

@@ -18,6 +18,17 @@ static ms_status check_shapes(const ms_config *config) {
     return MS_OK;
 }
 
+static ms_status check_pass(const ms_config *config) {
+    long long length = config->model.sequence_length, sequences = config->train.batch_sequences;
+    if (length * sequences > MS_PASS_TOKENS_MAX)
+        return MS_FAIL(
+            MS_INVALID,
+            "model.sequence_length %lld x train.batch_sequences %lld = %lld tokens of one pass, at most %d are "
+            "possible; use train.accumulation",
+            length, sequences, length * sequences, MS_PASS_TOKENS_MAX);
+    return MS_OK;
+}
+
 static ms_status check_length(const ms_config *config) {
     long long per_step = ms_config_tokens_per_step(config), tokens = config->train.tokens;
     if (config->train.steps == 0 && tokens == 0)
@@ -34,6 +45,7 @@ static ms_status check_length(const ms_config *config) {
 
 ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_shapes(config));
+    MS_TRY(check_pass(config));
     MS_TRY(check_length(config));
     if (config->muon.decay > 0 && config->muon.decay_mode == MS_DECAY_NONE)
         return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);

@@ -9,7 +9,7 @@
 #include "platform/escape.h"
 #include "platform/file.h"
 
-enum { MAX_KEYS = 256 };
+enum { MAX_KEYS = 256, MAX_DEPTH = 16 };
 
 struct reader {
     ms_config *config;
@@ -98,7 +98,34 @@ static ms_status fail_syntax(const char *name, const yaml_parser_t *parser) {
                    name, parser->problem_mark.line + 1, parser->problem ? parser->problem : "unreadable");
 }
 
+/* libyaml takes time with the square of the depth of nesting: what is deeper than a configuration can be is refused
+   before the document is built, when the parser gets there. */
+static ms_status check_depth(const char *name, const char *text, size_t size_bytes) {
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size_bytes);
+    ms_status status = MS_OK;
+    int depth = 0;
+    for (bool ended = false; status == MS_OK && !ended;) {
+        yaml_event_t event;
+        if (!yaml_parser_parse(&parser, &event)) {
+            status = fail_syntax(name, &parser);
+            break;
+        }
+        depth += event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT;
+        depth -= event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT;
+        if (depth > MAX_DEPTH)
+            status = MS_FAIL(MS_INVALID, "%s:%zu: nested deeper than %d; a configuration has sections and keys", name,
+                             event.start_mark.line + 1, MAX_DEPTH);
+        ended = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+    return status;
+}
+
 ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes) {
+    MS_TRY(check_depth(name, text, size_bytes));
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, size_bytes);
