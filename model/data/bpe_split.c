@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@ static const char digit_pattern[] = "\\p{N}";
 
 /* Machine stack of a match: what PCRE2 begins with, and at most. */
 enum { STACK_BYTES = 32 << 10, STACK_BYTES_MAX = 16 << 20 };
+
+enum { MATCH_STEPS = 10000000, MATCH_STEPS_A_BYTE = 16 };
 
 typedef struct compiled_rule {
     pcre2_code *code;
@@ -247,6 +250,9 @@ static ms_status cut(cutting *work) {
 ms_status ms_bpe_splitter_run(ms_bpe_splitter *splitter, const char *text, size_t size_bytes, ms_piece_sink sink,
                               void *context) {
     if (size_bytes == 0) return MS_OK;
+    /* Steps of one match: a long piece takes some per character, a pattern that never ends takes more. */
+    uint64_t limit = MATCH_STEPS + MATCH_STEPS_A_BYTE * (uint64_t)size_bytes;
+    pcre2_set_match_limit(splitter->context, limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX);
     cutting work = {.splitter = splitter, .text = text, .end = size_bytes, .sink = sink, .context = context};
     return cut(&work);
 }

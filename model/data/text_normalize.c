@@ -5,6 +5,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "platform/utf8.h"
+
 const char *ms_normal_form_name(ms_normal_form form) {
     static const char *const names[MS_N_NORMAL_FORMS] = {"NFC", "NFD", "NFKC", "NFKD"};
     return names[form];
@@ -77,6 +79,78 @@ static bool is_younger(int32_t c) {
     return low < sizeof younger / sizeof *younger && c >= younger[low][0];
 }
 
+/* A run of marks that is longer is sorted before utf8proc does it, whose way takes quadratic time. */
+enum { LONG_RUN = 64 };
+
+static int combining_class(utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; }
+
+/* Bytes of the marks with which the text begins, and their number. */
+static size_t measure_marks(const char *text, size_t size_bytes, size_t *out_marks) {
+    size_t at = 0;
+    *out_marks = 0;
+    while (at < size_bytes) {
+        utf8proc_int32_t c = 0;
+        utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size_bytes - at), &c);
+        if (n < 1 || is_younger(c) || combining_class(c) == 0) break;
+        at += (size_t)n;
+        ++*out_marks;
+    }
+    return at;
+}
+
+/* The marks in the order of their classes, those of one class as they stood: the canonical order.  The four marks that
+   decompose do so into marks of their own class, so it stays one. */
+static ms_status append_sorted_marks(const char *text, size_t size_bytes, ms_text *out) {
+    size_t sizes[256] = {0}, begins[256], begin = 0;
+    char *sorted = malloc(size_bytes);
+    if (!sorted) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory to sort %zu bytes of marks", size_bytes);
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t at = 0; at < size_bytes;) {
+            utf8proc_int32_t c = 0;
+            size_t n =
+                (size_t)utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size_bytes - at), &c);
+            int class = combining_class(c) & 255;
+            if (pass == 0) {
+                sizes[class] += n;
+            } else {
+                memcpy(sorted + begins[class], text + at, n);
+                begins[class] += n;
+            }
+            at += n;
+        }
+        for (int class = 0; pass == 0 && class < 256; class ++) {
+            begins[class] = begin;
+            begin += sizes[class];
+        }
+    }
+    ms_status status = ms_text_append(out, sorted, size_bytes);
+    free(sorted);
+    return status;
+}
+
+/* Text between younger characters, with its long runs of marks in order. */
+static ms_status append_ordered(ms_normal_form form, const char *text, size_t size_bytes, ms_text *out) {
+    ms_text ordered = {0};
+    ms_status status = MS_OK;
+    size_t done = 0;
+    for (size_t at = 0; status == MS_OK && at < size_bytes;) {
+        size_t n_marks, n = measure_marks(text + at, size_bytes - at, &n_marks);
+        if (n_marks > LONG_RUN) {
+            status = ms_text_append(&ordered, text + done, at - done);
+            if (status == MS_OK) status = append_sorted_marks(text + at, n, &ordered);
+            done = at + n;
+        }
+        at += n;
+        if (at < size_bytes) at += ms_utf8_length(text + at, size_bytes - at);
+    }
+    if (status == MS_OK && done > 0) status = ms_text_append(&ordered, text + done, size_bytes - done);
+    if (status == MS_OK)
+        status = append_normal_form(form, done > 0 ? ordered.bytes : text, done > 0 ? ordered.n : size_bytes, out);
+    ms_text_finish(&ordered);
+    return status;
+}
+
 /* Text without ASCII but its first character: what lies between younger characters is normalized by itself. */
 static ms_status append_around_younger(ms_normal_form form, const char *text, size_t size_bytes, ms_text *out) {
     size_t begin = 0;
@@ -86,13 +160,13 @@ static ms_status append_around_younger(ms_normal_form form, const char *text, si
             utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(size_bytes - at), &c);
         if (n < 1) return MS_FAIL(MS_INVALID, "byte %zu of a text to normalize is not UTF-8", at);
         if (is_younger(c)) {
-            if (at > begin) MS_TRY(append_normal_form(form, text + begin, at - begin, out));
+            if (at > begin) MS_TRY(append_ordered(form, text + begin, at - begin, out));
             MS_TRY(ms_text_append(out, text + at, (size_t)n));
             begin = at + (size_t)n;
         }
         at += (size_t)n;
     }
-    return begin < size_bytes ? append_normal_form(form, text + begin, size_bytes - begin, out) : MS_OK;
+    return begin < size_bytes ? append_ordered(form, text + begin, size_bytes - begin, out) : MS_OK;
 }
 
 /* ASCII is its own normal form, and an ASCII character never joins one before it: what is not ASCII is normalized

@@ -255,6 +255,34 @@ START_TEST(special_tokens) {
 }
 END_TEST
 
+/* Marks sorted in quadratic time would take minutes here; a fixed limit on steps would end a pattern that goes back. */
+START_TEST(long_runs) {
+    static const char split[] =
+        "{\"normalizer\":{\"type\":\"NFC\"},\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+        "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s*\\\\n|\\\\s+|\\\\S+\"},\"behavior\":\"Isolated\"},"
+        "{\"type\":\"ByteLevel\",\"use_regex\":false}]}}";
+    data_folder_create();
+    json_t *changes = json_loads(split, 0, NULL);
+    ck_assert_ptr_nonnull(changes);
+    ms_tokenizer *tokenizer = open_tokenizer(write_changed(changes));
+    json_decref(changes);
+    enum { MARKS = 100000, SPACES = 11000000 };
+    char *text = malloc(SPACES);
+    text[0] = 'e';
+    for (size_t i = 0; i < MARKS; i++) memcpy(text + 1 + 4 * i, "\xcc\x81\xcc\x96", 4);
+    ms_tokens tokens = {0};
+    ms_status status = ms_tokenizer_encode(tokenizer, text, 1 + 4 * MARKS, MS_SPECIAL_PARSE, &tokens);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    memset(text, ' ', SPACES);
+    status = ms_tokenizer_encode(tokenizer, text, SPACES, MS_SPECIAL_PARSE, &tokens);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    ms_tokens_finish(&tokens);
+    free(text);
+    ms_tokenizer_close(tokenizer);
+    data_folder_remove();
+}
+END_TEST
+
 /* A quadratic merge would need 10^12 steps here, far beyond the test's time limit. */
 START_TEST(long_piece) {
     ms_tokenizer *tokenizer = train_on_corpus(true);
@@ -487,6 +515,7 @@ int main(void) {
     tcase_add_test(all, training_and_saving);
     tcase_add_test(all, special_tokens);
     tcase_add_test(all, long_piece);
+    tcase_add_test(all, long_runs);
     tcase_add_test(all, utf8);
     tcase_add_test(all, byte_alphabet);
     tcase_add_test(all, bad_text_and_ids);

@@ -118,7 +118,9 @@ PIPELINES = {
 def pipelines():
     texts_ = [case["text"] for case in cases if 0 < len(case["text"]) < 200][:26]
     texts_ += ["I'LL we'Ve 12345 x=[a]; // fin\r\n\r\n  Ωmega ſ's e\u0301e\u0301\ufb01 한글 ﾊﾟ \u1e9b\u0323\u212b",
-               "mill mill_ (mill) \u200dmill ⓐmill", "The stone <|endoftext|> \u3000 mill<|endoftext|>\n", "\x0b\x0bal.l α\x0b 水水"]
+               "mill mill_ (mill) \u200dmill ⓐmill", "The stone <|endoftext|> \u3000 mill<|endoftext|>\n", "\x0b\x0bal.l α\x0b 水水",
+               "e\u0301\u0316\u0345\u0334" * 40 + "e" + "\u0301\u0344\u0316\u0345\u0334" * 40,
+               "a\u0345\u1ac3\u0334 a\u0345\u0316\u1df6\u0301 \u32ff \U00010787 \U00011935\U00011930 \U0001e134\u0316"]
     result = []
     for name, changes in PIPELINES.items():
         data = json.loads((here / "gpt2.json").read_text(encoding="utf-8"))
