@@ -83,7 +83,7 @@ ms_status ms_device_measure_peak(ms_device *device, size_t most_bytes, double *o
 size_t ms_device_element_bytes(const ms_device *device, ms_dtype dtype);
 /* Memory of the device in all, in bytes; 0: not known. */
 int64_t ms_device_memory_bytes(const ms_device *device);
-/* Memory that the device has really given so far, to be held against the plan.  0 where that is not counted (CPU). */
+/* Memory that the device has really given so far, to compare with the plan.  0 where that is not counted (CPU). */
 size_t ms_device_allocated_bytes(const ms_device *device);
 /* What a device's libraries chose while programs ran, and `fast` results depend on (cuBLASLt's algorithms): tells each
    choice from number `first` on, a line each, in the order of choosing.  Returns how many there are so far. */

@@ -48,7 +48,7 @@ static const ms_command command = {
     0,
     0,
     NULL,
-    "Device cpu is held against itself: three threads against one.  JSON keys: cli/verify/report.h."};
+    "Device cpu is compared with itself: three threads with one.  JSON keys: cli/verify/report.h."};
 
 /* ---- what to verify ---- */
 

@@ -16,8 +16,8 @@ static ms_tensor optional_slice(ms_graph *graph, int variable, int layer) {
     return variable < 0 ? MS_NO_TENSOR : ms_view_slice(graph, variable, layer);
 }
 
-/* A value in the model's storage. */
-static ms_tensor stored(const ms_model *model, ms_graph *graph, ms_tensor x) {
+/* x in the dtype of the model's storage (`train.storage`). */
+static ms_tensor cast_to_storage(const ms_model *model, ms_graph *graph, ms_tensor x) {
     return model->config.storage == MS_DTYPE_F32 || x == MS_NO_TENSOR ? x : ms_cast(graph, x, model->config.storage);
 }
 
@@ -41,7 +41,8 @@ static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer)
     views.gate = optional_slice(graph, model->gate, layer);
     views.down = ms_view_slice(graph, model->down, layer);
     ms_tensor *const matrices[] = {&views.q, &views.k, &views.v, &views.o, &views.up, &views.gate, &views.down};
-    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++) *matrices[i] = stored(model, graph, *matrices[i]);
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        *matrices[i] = cast_to_storage(model, graph, *matrices[i]);
     views.q_norm = optional_slice(graph, model->q_norm, layer);
     views.k_norm = optional_slice(graph, model->k_norm, layer);
     views.attention_norm = ms_view_slice(graph, model->attention_norm, layer);
@@ -128,7 +129,8 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
     pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(sequence, c->head_size));
     ms_graph_set_layer(graph, -1);
     float embedding_scale = (float)sqrt((double)c->width);
-    ms_tensor x = stored(model, graph, ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale));
+    ms_tensor x =
+        cast_to_storage(model, graph, ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale));
     /* With recomputation a layer keeps only its input: one tensor, so the sum is made before the layer begins.  In bf16
        it always is, because there a norm of the sum sees it rounded when it is stored first, and recomputation must not
        change bits. */
@@ -161,7 +163,7 @@ ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_re
     ms_tensor hidden = ms_model_hidden(model, graph, request->tokens, request->batch, request->sequence);
     ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
     ms_tensor loss, dh, de;
-    ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
+    ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
     ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, &loss, &dh, &de);
     return loss;
 }
@@ -245,7 +247,7 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
 
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
     if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
-    ms_tensor head = stored(model, graph, ms_view_all(graph, model->head));
+    ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
     return ms_matmul(graph, ms_embed(graph, hidden, row, 1), head, MS_NO_TENSOR,
                      &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
 }

@@ -40,7 +40,7 @@ typedef struct ms_cuda_call {
     ms_cuda_blas *blas;
     ms_cuda_fault *fault; /* device address */
     unsigned int node;    /* what to report there */
-    int64_t *fault_limit; /* host: the kernel function leaves the limit that values are held against, for the message */
+    int64_t *fault_limit; /* host: the kernel function leaves the limit that values stay below, for the message */
 } ms_cuda_call;
 
 typedef ms_status (*ms_cuda_kernel)(const ms_cuda_call *call);

@@ -177,7 +177,7 @@ static ms_status measure(ms_device *device, bench_graph *b, double *out_seconds,
     return status;
 }
 
-/* The limit a case is held against, measured right before and right after it: the machine may be shared. */
+/* The limit that a case is compared with, measured right before and right after it: the machine may be shared. */
 static ms_status measure_limit(ms_bench_meter *meter, const bench_case *c, double *out) {
     bool contraction =
         c->op == MS_OP_MATMUL || c->op == MS_OP_GRAM || c->op == MS_OP_ATTENTION || c->op == MS_OP_ATTENTION_GRAD;

@@ -28,14 +28,14 @@ static ms_status check_tokenizer(const char *directory, const ms_sidecar *sideca
 /* Adds the shard's end-of-text tokens to *documents. */
 static ms_status check_contents(const ms_shard *shard, const ms_sidecar_shard *entry, const ms_sidecar *sidecar,
                                 int64_t *documents) {
-    enum { BLOCK_TOKENS = 4096 };
-    int32_t tokens[BLOCK_TOKENS];
+    enum { SPAN_TOKENS = 4096 };
+    int32_t tokens[SPAN_TOKENS];
     char sha256[65];
     if (shard->n_tokens != entry->n_tokens)
         return MS_FAIL(MS_CORRUPT, "%" PRId64 " tokens, %s says %" PRId64, shard->n_tokens, MS_SIDECAR_NAME,
                        entry->n_tokens);
-    for (int64_t begin = 0; begin < shard->n_tokens; begin += BLOCK_TOKENS) {
-        int64_t n = shard->n_tokens - begin < BLOCK_TOKENS ? shard->n_tokens - begin : BLOCK_TOKENS;
+    for (int64_t begin = 0; begin < shard->n_tokens; begin += SPAN_TOKENS) {
+        int64_t n = shard->n_tokens - begin < SPAN_TOKENS ? shard->n_tokens - begin : SPAN_TOKENS;
         MS_TRY(ms_shard_read(shard, begin, n, tokens));
         for (int64_t i = 0; i < n; i++) {
             if (tokens[i] >= sidecar->vocab_size)

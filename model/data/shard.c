@@ -7,7 +7,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "token shards are little-endian");
 
-enum { BLOCK_TOKENS = 4096 };
+enum { SPAN_TOKENS = 4096 };
 
 static ms_status read_header(ms_shard *shard) {
     const ms_reader *reader = &shard->reader;
@@ -56,9 +56,9 @@ ms_status ms_shard_read(const ms_shard *shard, int64_t begin, int64_t n, int32_t
                                (long long)(begin + i), (unsigned)out[i]);
         return MS_OK;
     }
-    uint16_t span[BLOCK_TOKENS];
-    for (int64_t done = 0; done < n; done += BLOCK_TOKENS) {
-        int64_t size = n - done < BLOCK_TOKENS ? n - done : BLOCK_TOKENS;
+    uint16_t span[SPAN_TOKENS];
+    for (int64_t done = 0; done < n; done += SPAN_TOKENS) {
+        int64_t size = n - done < SPAN_TOKENS ? n - done : SPAN_TOKENS;
         MS_TRY(ms_reader_read(&shard->reader, at + 2 * done, 2 * (size_t)size, span));
         for (int64_t i = 0; i < size; i++) out[done + i] = span[i];
     }
@@ -89,9 +89,9 @@ ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_
             return MS_FAIL(MS_INVALID, "%s: token id %d is not a uint%d", shard->writer.path, ids[i],
                            8 * shard->token_bytes);
     if (shard->token_bytes == 4) MS_TRY(ms_writer_write(&shard->writer, ids, 4 * (size_t)n));
-    uint16_t span[BLOCK_TOKENS];
-    for (int64_t begin = 0; shard->token_bytes == 2 && begin < n; begin += BLOCK_TOKENS) {
-        int64_t size = n - begin < BLOCK_TOKENS ? n - begin : BLOCK_TOKENS;
+    uint16_t span[SPAN_TOKENS];
+    for (int64_t begin = 0; shard->token_bytes == 2 && begin < n; begin += SPAN_TOKENS) {
+        int64_t size = n - begin < SPAN_TOKENS ? n - begin : SPAN_TOKENS;
         for (int64_t i = 0; i < size; i++) span[i] = (uint16_t)ids[begin + i];
         MS_TRY(ms_writer_write(&shard->writer, span, 2 * (size_t)size));
     }

@@ -1,5 +1,5 @@
 /* attention and attention_grad: `exact` against the scalar definition in backend/cpu/attention.c and attention_grad.c,
-   `fast` against the oracle within first-order bounds.  The f64 gradient itself is held against finite differences in
+   `fast` against the oracle within first-order bounds.  The f64 gradient itself is compared with finite differences in
    tests/ir. */
 #include <check.h>
 #include <math.h>

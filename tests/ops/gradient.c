@@ -35,7 +35,7 @@ typedef struct gradient_case {
     loss_kind loss;
     int n_loss;
     int fixed;      /* input without gradient, -1: none */
-    int64_t misled; /* planted fault: the element is held against this many places further */
+    int64_t misled; /* planted fault: the element is compared with one this many places further */
 } gradient_case;
 
 /* The loss and its gradients as one program. */

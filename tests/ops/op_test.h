@@ -8,7 +8,7 @@
 /* Scalar definition: in[i] holds f32, i32 or bf16 as the case says (NULL: absent), out[k] likewise. */
 typedef void (*ms_case_reference)(const ms_op_case *test, const void *const *in, void *const *out);
 
-/* A case with what it is held against on the CPU. */
+/* A case with what it is compared with on the CPU. */
 typedef struct ms_op_test {
     ms_op_case c;
     ms_case_reference reference; /* of an f32 case; a case in bf16 goes by that of the case that defines it */
