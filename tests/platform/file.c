@@ -220,6 +220,27 @@ START_TEST(removal_never_leaves_its_folder) {
 }
 END_TEST
 
+/* A temporary folder is one writer's while it lives, and the next one's to remove when its writer is gone. */
+START_TEST(folders_of_killed_writers_go) {
+    int first, second;
+    char *first_path, *second_path;
+    ms_must(ms_temporary_directory(below("set/"), &first, &first_path));
+    char inside[160];
+    snprintf(inside, sizeof inside, "%s/shard", first_path);
+    ms_must(ms_file_write(inside, "x", 1));
+    expect(ms_temporary_directory(below("set"), &second, &second_path), MS_IO, "another writer is at work on it");
+    ck_assert_ptr_null(second_path);
+    ck_assert_int_eq(count_temporaries(), 1);
+    ms_descriptor_close(first); /* as the end of a process does */
+    ms_must(ms_temporary_directory(below("set"), &second, &second_path));
+    ck_assert_int_eq(count_temporaries(), 1);
+    ck_assert(!ms_is_directory(first_path) && ms_is_directory(second_path));
+    ms_descriptor_close(second);
+    free(first_path);
+    free(second_path);
+}
+END_TEST
+
 START_TEST(plain_names) {
     static const char *const plain[] = {"a", "..a", "a..", "data_train_000000.bin"};
     static const char *const others[] = {"", ".", "..", "/", "a/b", "/a", "../a", "a/"};
@@ -244,6 +265,7 @@ int main(void) {
     tcase_add_test(tcase, temporary_names_cannot_be_foreseen);
     tcase_add_test(tcase, only_regular_files_are_read_and_written);
     tcase_add_test(tcase, removal_never_leaves_its_folder);
+    tcase_add_test(tcase, folders_of_killed_writers_go);
     tcase_add_test(tcase, plain_names);
     tcase_set_timeout(tcase, 20);
     suite_add_tcase(suite, tcase);
