@@ -87,14 +87,15 @@ version_of() {
 print_page() { # LINES VERSION
     n=$(wc -l <"$1")
     n_spilling=$(grep -c SPILLS "$1" || true)
-    verdict="None of the $n kernels and targets spills registers to memory."
-    [ "$n_spilling" -eq 0 ] || verdict="Of $n kernels and targets $n_spilling spill registers to memory: see SPILLS."
+    verdict="No kernel spills registers to memory on any target ($n pairs of a kernel and a target)."
+    [ "$n_spilling" -eq 0 ] || verdict="Of $n pairs of a kernel and a target $n_spilling spill registers to memory: see SPILLS."
     cat <<EOF
 # CUDA kernels: what ptxas makes of them
 
 Registers of a thread; where there are any, bytes of static shared memory of a thread block and bytes of stack of a thread, which hold arrays that
-are indexed at run time. Dynamic shared memory is asked for at launch and is not here. $verdict
-Written by \`ci/ptxas_report.sh\` with nvcc $2; \`ci/test.sh\` holds the targets that it builds against this page.
+are indexed at run time. Dynamic shared memory is asked for at launch and is not here.
+$verdict
+Written by \`ci/ptxas_report.sh\` with nvcc $2; \`ci/test.sh\` compares the targets that it builds with this page.
 EOF
     targets=$(cut -f 3 "$1" | sort -u -V | tr '\n' ' ')
     awk -F '\t' -v targets="$targets" '
