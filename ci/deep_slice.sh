@@ -10,7 +10,7 @@ usage() {
 }
 [ $# -eq 2 ] || usage
 case "$1$2" in
-*[!0-9]*) usage ;;
+*[!0-9]* | ?????????*) usage ;;
 esac
 [ -n "$1" ] && [ -n "$2" ] && [ "$1" -lt "$2" ] || usage
 # unit<TAB>seconds of the unit<TAB>row

@@ -34,7 +34,7 @@ while [ $# -gt 0 ]; do
     shift 2
 done
 case $steps in
-*[!0-9]*) usage ;;
+*[!0-9]* | 0*) usage ;;
 esac
 
 # Where everything can be had without Debian's packages, they are not asked for.

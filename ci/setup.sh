@@ -70,7 +70,7 @@ for wanted; do
     all) packages="$packages $(packages_of program pictures corpus devices tests)" ;;
     build) packages="$packages $(packages_of program pictures devices)" ;;
     demo) packages="$packages $(packages_of program pictures corpus)" ;;
-    -*) fail "no option $wanted: usage: ci/setup.sh [all|build|demo|PACKAGE...]" ;;
+    '' | *[!a-z0-9+.-]* | -*) fail "\"$wanted\" is no set and no package: usage: ci/setup.sh [all|build|demo|PACKAGE...]" ;;
     *) packages="$packages $wanted" ;;
     esac
 done
@@ -98,5 +98,5 @@ echo "setup.sh: installing$missing"
 $as_root apt-get -o APT::Update::Error-Mode=any update ||
     fail "apt-get update failed: see its errors above; the network or a source under /etc/apt is out of order"
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing ||
-    fail "apt-get install failed: see its errors above"
+    fail "apt-get install of$missing failed: see its errors above (sets are all, build and demo)"
 echo "setup.sh: done"

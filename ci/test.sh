@@ -25,7 +25,7 @@ case "$#-${1:-}" in
 *) usage ;;
 esac
 if [ -n "$deep" ]; then
-    echo "$deep" | grep -Eq '^[0-9]+/[1-9][0-9]*$' || usage
+    echo "$deep" | grep -Eq '^[0-9]{1,4}/[1-9][0-9]{0,3}$' || usage
     [ "${deep%/*}" -lt "${deep#*/}" ] || usage
 fi
 jobs=$(nproc)

@@ -110,6 +110,7 @@ void ms_manual_print(FILE *stream) {
         put_tag("", row->name, "=", row->argument, stream);
         put_line(row->help, stream);
     }
-    fputs(".SH EXIT STATUS\n0, 1 for an error, 2 for a wrong command line.\nAn error is one line on standard error.\n",
+    fputs(".SH EXIT STATUS\n0 for success, 1 for an error, 2 for a wrong command line, and 128 plus its number for a "
+          "signal that\nstopped a run after all was saved.  An error is one line on standard error.\n",
           stream);
 }

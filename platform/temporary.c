@@ -127,6 +127,22 @@ ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_pa
     return create(path, false, out_descriptor, out_path);
 }
 
+/* Creates the folders above `path`. */
+static ms_status create_parents(const char *path) {
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') end--;
+    while (end > 0 && path[end - 1] != '/') end--;
+    if (end == 0) return MS_OK;
+    char *parents = strndup(path, end);
+    ms_status status =
+        parents ? ms_directory_create(parents) : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    free(parents);
+    return status;
+}
+
 ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path) {
+    *out_path = NULL;
+    *out_descriptor = -1;
+    MS_TRY_NOTE(create_parents(path), "cannot write %s", path);
     return create(path, true, out_descriptor, out_path);
 }

@@ -10,8 +10,9 @@
 
 #include "platform/status.h"
 
-/* Creates the file, or the folder, that will become `path`.  The caller closes the descriptor (which ends the lock),
-   frees the path, and renames or removes what it made.  MS_NOT_FOUND: the folder of `path` is missing.  MS_IO: also
+/* Creates the file, or the folder (with the missing folders above it), that will become `path`.  The caller closes the
+   descriptor (which ends the lock), frees the path, and renames or removes what it made.  MS_NOT_FOUND: the folder that
+   a file is to be in is missing.  MS_IO: also
    when another writer, of any process, is at work on `path`.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path);
 ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path);

@@ -241,6 +241,19 @@ START_TEST(folders_of_killed_writers_go) {
 }
 END_TEST
 
+/* An output folder comes with the folders above it, as a run's does; a file does not. */
+START_TEST(folders_above_a_temporary_folder_are_made) {
+    int descriptor;
+    char *made;
+    ms_must(ms_temporary_directory(below("above/over/set/"), &descriptor, &made));
+    ck_assert(ms_is_directory(made) && ms_is_directory(below("above/over")));
+    ms_descriptor_close(descriptor);
+    free(made);
+    expect(ms_temporary_file(below("absent/file"), &descriptor, &made), MS_NOT_FOUND, "absent");
+    ck_assert_ptr_null(made);
+}
+END_TEST
+
 START_TEST(plain_names) {
     static const char *const plain[] = {"a", "..a", "a..", "data_train_000000.bin"};
     static const char *const others[] = {"", ".", "..", "/", "a/b", "/a", "../a", "a/"};
@@ -266,6 +279,7 @@ int main(void) {
     tcase_add_test(tcase, only_regular_files_are_read_and_written);
     tcase_add_test(tcase, removal_never_leaves_its_folder);
     tcase_add_test(tcase, folders_of_killed_writers_go);
+    tcase_add_test(tcase, folders_above_a_temporary_folder_are_made);
     tcase_add_test(tcase, plain_names);
     tcase_set_timeout(tcase, 20);
     suite_add_tcase(suite, tcase);
