@@ -32,6 +32,7 @@ static bool append_name(ms_listing *listing, size_t *capacity, const char *name)
 
 ms_status ms_listing_read(const char *path, ms_listing *out) {
     *out = (ms_listing){0};
+    MS_TRY(ms_path_check(path));
     DIR *directory = opendir(path);
     if (!directory) return ms_status_from_errno(errno, "cannot open directory", path);
     ms_status status = MS_OK;
@@ -71,6 +72,7 @@ bool ms_is_directory(const char *path) {
 /* ---- making ---- */
 
 ms_status ms_directory_create(const char *path) {
+    MS_TRY(ms_path_check(path));
     char *partial = strdup(path);
     if (!partial) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
     for (char *cursor = partial + 1;; cursor++) {
@@ -91,6 +93,7 @@ ms_status ms_directory_create(const char *path) {
 }
 
 ms_status ms_directory_require(const char *path) {
+    MS_TRY(ms_path_check(path));
     if (mkdir(path, 0777) == 0) return MS_OK;
     struct stat information;
     if (errno != EEXIST || lstat(path, &information) != 0)
@@ -159,6 +162,7 @@ ms_status ms_directory_remove_entry(int parent, const char *name, const char *sh
 
 ms_status ms_directory_remove(const char *path) {
     struct stat information;
+    MS_TRY(ms_path_check(path));
     if (lstat(path, &information) != 0)
         return errno == ENOENT ? MS_OK : ms_status_from_errno(errno, "cannot remove directory", path);
     if (!S_ISDIR(information.st_mode) && !S_ISLNK(information.st_mode))
@@ -204,6 +208,7 @@ static ms_status lock(const char *path, ms_directory_locked *out) {
 
 ms_status ms_directory_lock(const char *path, ms_directory_locked *out) {
     *out = MS_DIRECTORY_UNLOCKED;
+    MS_TRY(ms_path_check(path));
     ms_status status = lock(path, out);
     if (status != MS_OK) ms_directory_unlock(out);
     return status;

@@ -1,5 +1,5 @@
 /* Directories.  Those that are made, emptied or locked are opened by descriptor, and no symbolic link below them is
-   followed.  Every function is thread-safe. */
+   followed.  A path that is NULL is MS_INVALID.  Every function is thread-safe. */
 #ifndef MS_PLATFORM_DIRECTORY_H
 #define MS_PLATFORM_DIRECTORY_H
 

@@ -29,6 +29,7 @@ static ms_status check_regular(int file, const char *what, const char *path) {
 ms_status ms_file_open(const char *path, int *out_descriptor) {
     static const char what[] = "cannot read";
     *out_descriptor = -1;
+    MS_TRY(ms_path_check(path));
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
     if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
@@ -44,6 +45,7 @@ ms_status ms_file_open(const char *path, int *out_descriptor) {
 ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
     static const char what[] = "cannot write";
     *out = NULL;
+    MS_TRY(ms_path_check(path));
     int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int file = open(path, flags | (append ? O_APPEND : O_TRUNC), 0666);
     if (file < 0 && errno == ELOOP) return MS_FAIL(MS_IO, "%s %s: it is a symbolic link; remove it", what, path);
@@ -119,6 +121,7 @@ ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes
 
 ms_status ms_writer_open(const char *path, ms_writer *out) {
     *out = (ms_writer){0};
+    MS_TRY(ms_path_check(path));
     struct stat information;
     /* Renaming would put a file in the place of /dev/null. */
     if (lstat(path, &information) == 0 && !S_ISREG(information.st_mode) && !S_ISLNK(information.st_mode))

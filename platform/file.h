@@ -1,6 +1,7 @@
 /* Files: whole reads, read-only maps, logs, and writes that are complete or absent.  What is read is a regular file: a
    pipe, a socket or a device in its place is an error, without waiting for anybody.  What is written never goes through
-   a symbolic link in the place of the file.  Every function is thread-safe on distinct objects. */
+   a symbolic link in the place of the file.  A path that is NULL is MS_INVALID.  Every function is thread-safe on
+   distinct objects. */
 #ifndef MS_PLATFORM_FILE_H
 #define MS_PLATFORM_FILE_H
 

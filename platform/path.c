@@ -15,6 +15,10 @@ ms_status ms_status_from_errno(int error, const char *what, const char *path) {
     return MS_FAIL(status, "%s %s: %s", what, path, strerror(error));
 }
 
+ms_status ms_path_check(const char *path) {
+    return path ? MS_OK : MS_FAIL(MS_INVALID, "the path is NULL, must name a file or a folder");
+}
+
 char *ms_path_join(const char *directory, const char *name) {
     size_t size = strlen(directory) + strlen(name) + 2;
     char *path = malloc(size);
@@ -36,6 +40,7 @@ bool ms_is_plain_name(const char *name) {
 ms_status ms_path_open_parent(const char *path, int *out_descriptor, char **out_name) {
     *out_descriptor = -1;
     *out_name = NULL;
+    MS_TRY(ms_path_check(path));
     size_t end = strlen(path);
     while (end > 0 && path[end - 1] == '/') end--;
     size_t begin = end;

@@ -10,6 +10,9 @@
 extern "C" {
 #endif
 
+/* MS_INVALID where the path is NULL: what all that opens, makes or removes files and folders begins with. */
+ms_status ms_path_check(const char *path);
+
 bool ms_file_exists(const char *path); /* follows links */
 bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anywhere or not */
 

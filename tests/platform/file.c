@@ -199,6 +199,33 @@ START_TEST(only_regular_files_are_read_and_written) {
 }
 END_TEST
 
+START_TEST(no_path_is_refused) {
+    static const char part[] = "the path is NULL, must name a file or a folder";
+    char *data, *name;
+    size_t size;
+    int descriptor;
+    ms_map map;
+    FILE *stream;
+    ms_writer writer;
+    ms_listing names;
+    ms_directory_locked locked;
+    expect(ms_file_open(NULL, &descriptor), MS_INVALID, part);
+    ck_assert_int_eq(descriptor, -1);
+    expect(ms_map_open(NULL, &map), MS_INVALID, part);
+    expect(ms_file_read(NULL, &data, &size), MS_INVALID, part);
+    ck_assert_ptr_null(data);
+    expect(ms_file_open_log(NULL, true, &stream), MS_INVALID, part);
+    expect(ms_writer_open(NULL, &writer), MS_INVALID, part);
+    expect(ms_file_write(NULL, "x", 1), MS_INVALID, part);
+    expect(ms_path_open_parent(NULL, &descriptor, &name), MS_INVALID, part);
+    expect(ms_listing_read(NULL, &names), MS_INVALID, part);
+    expect(ms_directory_create(NULL), MS_INVALID, part);
+    expect(ms_directory_require(NULL), MS_INVALID, part);
+    expect(ms_directory_remove(NULL), MS_INVALID, part);
+    expect(ms_directory_lock(NULL, &locked), MS_INVALID, part);
+}
+END_TEST
+
 START_TEST(removal_never_leaves_its_folder) {
     ms_must(ms_directory_create(below("elsewhere/deep")));
     ms_must(ms_file_write(below("elsewhere/deep/precious"), "x", 1));
@@ -277,6 +304,7 @@ int main(void) {
     tcase_add_test(tcase, links_lead_nobody_astray);
     tcase_add_test(tcase, temporary_names_cannot_be_foreseen);
     tcase_add_test(tcase, only_regular_files_are_read_and_written);
+    tcase_add_test(tcase, no_path_is_refused);
     tcase_add_test(tcase, removal_never_leaves_its_folder);
     tcase_add_test(tcase, folders_of_killed_writers_go);
     tcase_add_test(tcase, folders_above_a_temporary_folder_are_made);
