@@ -1,4 +1,5 @@
-/* Devices, variable storage and programs: what model, optim, tracker and cli call.  One thread at a time per device. */
+/* Devices, variable storage and programs: what model, optim, tracker and cli call.  One thread at a time per device.
+   Here as in all headers, a pointer that a comment does not call optional must not be NULL. */
 #ifndef MS_BACKEND_BACKEND_H
 #define MS_BACKEND_BACKEND_H
 
@@ -32,7 +33,7 @@ typedef struct ms_device_info {
 } ms_device_info;
 
 /* All devices of all backends in a fixed order, usable or not.  *out_n may exceed capacity: then only capacity are
-   filled. */
+   filled.  out may be NULL where capacity is 0. */
 ms_status ms_device_list(ms_device_info *out, int capacity, int *out_n);
 
 /* Whether a device can serve `exact` numerics, measured on it: add, sub and mul correctly rounded, nothing contracted
@@ -111,7 +112,8 @@ typedef struct ms_store_part {
     int64_t offset, count;
 } ms_store_part;
 
-/* ms_store_download of each part into out_data[i], with one wait for all instead of one each. */
+/* ms_store_download of each part into out_data[i], with one wait for all instead of one each.  parts and out_data may
+   be NULL where n_parts is 0.  MS_INVALID: a part out of range, n_parts below 0. */
 ms_status ms_store_download_parts(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data);
 /* The same with ms_store_download_f64: out_data[i] is room for doubles. */
 ms_status ms_store_download_parts_f64(ms_store *store, const ms_store_part *parts, int n_parts, void *const *out_data);
@@ -119,7 +121,8 @@ ms_status ms_store_download_parts_f64(ms_store *store, const ms_store_part *part
    is run.  A device that cannot copy beside its work copies them to the host's side now, behind what it was given, and
    the download of such a part then waits for that copy and not for the program.  Other devices do nothing.  Changes
    nothing but the time: a part that was written after the announcement is downloaded as it is then.  An announcement
-   replaces the one before.  MS_INVALID: out of range.  MS_OUT_OF_MEMORY. */
+   replaces the one before.  parts may be NULL where n_parts is 0.  MS_INVALID: a part out of range, n_parts below 0.
+   MS_OUT_OF_MEMORY. */
 ms_status ms_store_announce(ms_store *store, const ms_store_part *parts, int n_parts);
 /* Whether this device makes copies of what is announced: host memory of the same size, kept until it is closed. */
 bool ms_device_copies_announced(const ms_device *device);

@@ -60,8 +60,8 @@ static ms_status check_range(const ms_store *store, int variable, int64_t offset
     const ms_variable *info = ms_variables_get(store->variables, variable);
     int64_t total = ms_shape_count(&info->shape);
     if (offset < 0 || count < 0 || offset > total || count > total - offset)
-        return MS_FAIL(MS_INVALID, "variable %s: elements %lld to %lld of %lld", info->name, (long long)offset,
-                       (long long)(offset + count), (long long)total);
+        return MS_FAIL(MS_INVALID, "variable %s: %lld elements from element %lld on, it has %lld", info->name,
+                       (long long)count, (long long)offset, (long long)total);
     *out_bytes = ms_device_element_bytes(store->device, info->dtype);
     return MS_OK;
 }
@@ -174,6 +174,7 @@ ms_status ms_store_download_f64(ms_store *store, int variable, int64_t offset, i
 
 /* All parts as the backend knows them, in memory that the store keeps: a step allocates nothing. */
 static ms_status find_parts(ms_store *store, const ms_store_part *parts, int n_parts) {
+    if (n_parts < 0) return MS_FAIL(MS_INVALID, "store: %d parts, must be at least 0", n_parts);
     if (n_parts > store->part_capacity) {
         ms_backend_part *grown = realloc(store->parts, (size_t)n_parts * sizeof *grown);
         if (!grown) return MS_FAIL(MS_OUT_OF_MEMORY, "store: no memory for %d parts", n_parts);

@@ -65,9 +65,19 @@ START_TEST(test_ranges_are_checked) {
     world w = make_world();
     float values[12] = {0};
     ms_must(ms_store_upload(w.store, w.x, 0, 12, values));
-    expect(ms_store_upload(w.store, w.x, 1, 12, values), MS_INVALID, "variable x: elements 1 to 13 of 12");
-    expect(ms_store_download(w.store, w.x, -1, 2, values), MS_INVALID, "elements -1");
+    expect(ms_store_upload(w.store, w.x, 1, 12, values), MS_INVALID,
+           "variable x: 12 elements from element 1 on, it has 12");
+    expect(ms_store_download(w.store, w.x, -1, 2, values), MS_INVALID, "2 elements from element -1 on");
     expect(ms_store_download(w.store, 9, 0, 1, values), MS_INVALID, "variable 9 of 2");
+    expect(ms_store_download(w.store, w.x, INT64_MAX, 2, values), MS_INVALID,
+           "variable x: 2 elements from element 9223372036854775807 on, it has 12");
+    expect(ms_store_upload(w.store, w.x, 2, INT64_MAX, values), MS_INVALID,
+           "variable x: 9223372036854775807 elements from element 2 on, it has 12");
+    ms_must(ms_store_download_parts(w.store, NULL, 0, NULL));
+    ms_must(ms_store_announce(w.store, NULL, 0));
+    expect(ms_store_download_parts(w.store, NULL, -1, NULL), MS_INVALID, "store: -1 parts, must be at least 0");
+    expect(ms_store_download_parts_f64(w.store, NULL, -2, NULL), MS_INVALID, "store: -2 parts, must be at least 0");
+    expect(ms_store_announce(w.store, NULL, -1), MS_INVALID, "store: -1 parts, must be at least 0");
     free_world(&w);
 }
 END_TEST
@@ -133,7 +143,8 @@ START_TEST(test_doubles_are_kept_or_rounded) {
     expect(ms_store_download_f64(w.store, w.y, 0, 1, got), MS_INVALID, "variable i is i32");
     expect(ms_store_download_parts_f64(w.store, parts, 3, (void *const[]){first, rest, got}), MS_INVALID,
            "variable i is i32");
-    expect(ms_store_upload_f64(w.store, w.x, 1, MANY, sent), MS_INVALID, "elements 1 to 20001 of 20000");
+    expect(ms_store_upload_f64(w.store, w.x, 1, MANY, sent), MS_INVALID,
+           "20000 elements from element 1 on, it has 20000");
     free_world(&w);
 }
 END_TEST
