@@ -58,15 +58,22 @@ static size_t scratch_doubles(size_t smaller, size_t longer) {
            longer * (N_VECTORS + N_WEIGHT);
 }
 
+static bool are_sides(int smaller, int longer) { return smaller >= 1 && longer >= smaller; }
+
+/* From 2^30 on, smaller^2 doubles are more than half of what size_t counts. */
 size_t ms_spectrum_scratch_bytes(int smaller, int longer) {
+    if (!are_sides(smaller, longer)) return 0;
+    if (smaller >= 1 << 30) return SIZE_MAX;
     return sizeof(ms_spectrum_scratch) + sizeof(double) * scratch_doubles((size_t)smaller, (size_t)longer) +
            sizeof(lapack_int) * 6 * (size_t)smaller;
 }
 
 ms_status ms_spectrum_scratch_create(int smaller, int longer, ms_spectrum_scratch **out) {
     *out = NULL;
-    if (smaller < 1 || longer < smaller)
-        return MS_FAIL(MS_INVALID, "spectrum scratch: sides %d and %d", smaller, longer);
+    if (!are_sides(smaller, longer)) return MS_FAIL(MS_INVALID, "spectrum scratch: sides %d and %d", smaller, longer);
+    if (ms_spectrum_scratch_bytes(smaller, longer) == SIZE_MAX)
+        return MS_FAIL(MS_OUT_OF_MEMORY, "spectrum scratch: sides %d and %d need more bytes than can be addressed",
+                       smaller, longer);
     MS_TRY(ms_blas_prepare());
     MS_TRY(ms_blas_reserve(1));
     size_t s = (size_t)smaller, l = (size_t)longer;

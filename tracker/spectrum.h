@@ -89,7 +89,8 @@ typedef struct ms_spectrum_input {
 typedef struct ms_spectrum_scratch ms_spectrum_scratch;
 
 /* Bytes that ms_spectrum_scratch_create takes for matrices whose smaller side is at most `smaller`, and longer side at
-   most `longer`.  A direct SVD takes more, for as long as it runs. */
+   most `longer`.  A direct SVD takes more, for as long as it runs.  0 for sides that ms_spectrum_scratch_create
+   refuses; SIZE_MAX where they need more than can be addressed.  Thread-safe. */
 size_t ms_spectrum_scratch_bytes(int smaller, int longer);
 
 /* Makes scratch memory; the caller destroys it.  MS_INVALID for sizes below 1 or smaller > longer, MS_OUT_OF_MEMORY,

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -220,6 +221,21 @@ START_TEST(non_finite) {
 }
 END_TEST
 
+START_TEST(scratch_of_sides_that_are_none) {
+    static const int refused[][2] = {{-1, -1}, {0, 0}, {0, 8}, {9, 8}, {INT_MIN, INT_MIN}};
+    ms_spectrum_scratch *scratch;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        ck_assert_uint_eq(ms_spectrum_scratch_bytes(refused[i][0], refused[i][1]), 0);
+        ck_assert_int_eq(ms_spectrum_scratch_create(refused[i][0], refused[i][1], &scratch), MS_INVALID);
+    }
+    ck_assert_uint_gt(ms_spectrum_scratch_bytes(1, 1), 0);
+    ck_assert_uint_gt(ms_spectrum_scratch_bytes((1 << 30) - 1, INT_MAX), (size_t)1 << 62);
+    ck_assert_uint_eq(ms_spectrum_scratch_bytes(1 << 30, INT_MAX), SIZE_MAX);
+    ck_assert_int_eq(ms_spectrum_scratch_create(INT_MAX, INT_MAX, &scratch), MS_OUT_OF_MEMORY);
+    ck_assert_ptr_null(scratch);
+}
+END_TEST
+
 START_TEST(extreme_scales) {
     float before[7 * 7] = {0}, after[7 * 7];
     const float scales[] = {1e-38f, 1e37f};
@@ -292,6 +308,7 @@ int main(void) {
     tcase_add_test(tests, identity);
     tcase_add_test(tests, single_element);
     tcase_add_test(tests, non_finite);
+    tcase_add_test(tests, scratch_of_sides_that_are_none);
     tcase_add_test(tests, extreme_scales);
     tcase_add_test(tests, random_baseline);
     tcase_add_test(tests, of_matrix);
