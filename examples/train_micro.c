@@ -3,6 +3,7 @@
 
    In `exact` numerics the weights are, bit for bit, those of
        muonscope train --preset micro --numerics exact --steps STEPS */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@
 #include "train/matrices.h"
 #include "train/trainer.h"
 
-enum { MAX_MATRICES = 32 };
+enum { MAX_MATRICES = 32, MAX_STEPS = 1000000 };
 
 /* What presets/micro.yaml has that is not a default. */
 static ms_trainer_options micro(void) {
@@ -103,9 +104,25 @@ static ms_status run(long n_steps) {
     return status;
 }
 
+/* A whole number in range, and nothing else; beyond long, strtol gives a number that is out of range too. */
+static bool parse_steps(const char *text, long *out) {
+    char *end;
+    *out = strtol(text, &end, 10);
+    return end != text && *end == '\0' && *out >= 1 && *out <= MAX_STEPS;
+}
+
 int main(int argc, char **argv) {
+    long n_steps = 50;
+    if (argc > 2) {
+        fprintf(stderr, "usage: train_micro [STEPS]\n");
+        return 2;
+    }
+    if (argc == 2 && !parse_steps(argv[1], &n_steps)) {
+        fprintf(stderr, "train_micro: STEPS is \"%s\", must be a whole number, 1 to %d\n", argv[1], (int)MAX_STEPS);
+        return 2;
+    }
     printf("muonscope %s\n", ms_version());
-    if (run(argc > 1 ? strtol(argv[1], NULL, 10) : 50) == MS_OK) return 0;
+    if (run(n_steps) == MS_OK) return 0;
     fprintf(stderr, "train_micro: %s\n", ms_status_message());
     return 1;
 }

@@ -89,6 +89,13 @@ use_tree() {
     $CC -std=c11 $flags examples/train_micro.c $(cat "$work/pc") -o "$work/by_pkg_config"
     LD_LIBRARY_PATH=$found "$work/by_pkg_config" 5 >"$work/out" || fail "$1: the example, built with pkg-config"
     expect "$1: weights of the example" "weights_sha256 $weights" "$(tail -1 "$work/out")"
+    for steps in abc -5 0 5x 1000001 99999999999999999999 ""; do
+        set +e
+        LD_LIBRARY_PATH=$found "$work/by_pkg_config" "$steps" >"$work/out2" 2>&1
+        expect "$1: exit status of the example with \"$steps\"" 2 $?
+        set -e
+        expect "$1: the example" "train_micro: STEPS is \"$steps\", must be a whole number, 1 to 1000000" "$(cat "$work/out2")"
+    done
     expect "$1: rows of spectra" 24 "$(grep -c 'stable rank' "$work/out")"
 
     rm -rf "$work/example"
