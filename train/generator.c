@@ -86,11 +86,24 @@ static ms_status compile_length(ms_generator *generator, int i_length) {
     return status;
 }
 
+/* Ids are int32. */
+static ms_status check_sampling(const ms_sampling *sampling, int64_t vocabulary) {
+    if (!(sampling->temperature >= 0) || !isfinite(sampling->temperature))
+        return MS_FAIL(MS_INVALID, "generate: temperature is %g, must be finite and at least 0", sampling->temperature);
+    if (sampling->top_k < 0)
+        return MS_FAIL(MS_INVALID, "generate: top_k is %lld, must be at least 0 (0: among all)",
+                       (long long)sampling->top_k);
+    if (vocabulary < 1 || vocabulary > INT32_MAX)
+        return MS_FAIL(MS_INVALID, "generate: vocabulary is %lld, must be 1 to %d", (long long)vocabulary, INT32_MAX);
+    return MS_OK;
+}
+
 ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
                             int32_t *out_token) {
     const ms_model_config *config = &generator->model.config;
     int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
     if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
+    MS_TRY(check_sampling(sampling, config->vocabulary));
     if (vocabulary < 1 || vocabulary > config->vocabulary)
         return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
                        config->vocabulary);
@@ -125,6 +138,7 @@ static int by_descending_logit(const void *a, const void *b) {
 ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
                     int32_t *scratch, int32_t *out_token) {
     *out_token = -1;
+    MS_TRY(check_sampling(sampling, vocabulary));
     int32_t best = 0;
     for (int64_t i = 0; i < vocabulary; i++) {
         if (!isfinite(logits[i]))
@@ -132,7 +146,7 @@ ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *
         if (logits[i] > logits[best]) best = (int32_t)i;
         scratch[i] = (int32_t)i;
     }
-    if (sampling->temperature <= 0) {
+    if (sampling->temperature == 0) {
         *out_token = best;
         return MS_OK;
     }

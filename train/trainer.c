@@ -198,7 +198,7 @@ static ms_status allocate(ms_trainer *trainer) {
 
 ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what) {
     if (trainer->store) return MS_OK;
-    return MS_FAIL(MS_INVALID, "train: %s needs a trainer that is allocated (ms_trainer_allocate)", what);
+    return MS_FAIL(MS_INVALID, "train: %s: the trainer is not allocated, call ms_trainer_allocate first", what);
 }
 
 ms_status ms_trainer_allocate(ms_trainer *trainer) {

@@ -1,0 +1,149 @@
+/* Calls that a program through the library gets wrong: what they are answered with, and what right ones do beside their
+   result. */
+#include <check.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/data/tokenizer.h"
+#include "platform/directory.h"
+#include "tests/support/suite.h"
+#include "train/generator.h"
+#include "train/trainer.h"
+
+static void expect(ms_status status, const char *part) {
+    ck_assert_msg(status == MS_INVALID, "%s: status %s: %s", part, ms_status_text(status), ms_status_message());
+    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message: %s, not: %s", ms_status_message(), part);
+}
+
+static const float logits[4] = {0, 1, -1, 3};
+
+static ms_status sample(double temperature, int64_t top_k, int64_t vocabulary, int32_t *out_token) {
+    const ms_sampling sampling = {.temperature = temperature, .top_k = top_k};
+    int32_t scratch[4];
+    return ms_sample(logits, vocabulary, &sampling, 0, scratch, out_token);
+}
+
+START_TEST(test_sampling_out_of_range) {
+    static const struct {
+        double temperature;
+        int64_t top_k, vocabulary;
+        const char *message;
+    } wrong[] = {
+        {-1, 0, 4, "generate: temperature is -1, must be finite and at least 0"},
+        {NAN, 0, 4, "nan, must be finite"},
+        {INFINITY, 0, 4, "generate: temperature is inf, must be finite"},
+        {-INFINITY, 0, 4, "generate: temperature is -inf, must be finite"},
+        {1, -4, 4, "generate: top_k is -4, must be at least 0"},
+        {0, -4, 4, "generate: top_k is -4, must be at least 0"},
+        {1, 0, 0, "generate: vocabulary is 0, must be 1 to 2147483647"},
+        {0, 0, -3, "generate: vocabulary is -3, must be 1 to 2147483647"},
+        {0, 0, (int64_t)INT32_MAX + 1, "generate: vocabulary is 2147483648, must be 1 to 2147483647"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        int32_t token = 7;
+        expect(sample(wrong[i].temperature, wrong[i].top_k, wrong[i].vocabulary, &token), wrong[i].message);
+        ck_assert_int_eq(token, -1);
+    }
+    int32_t token;
+    ms_must(sample(0, 0, 4, &token));
+    ck_assert_int_eq(token, 3);
+    ms_must(sample(2, 1, 4, &token)); /* the likeliest alone */
+    ck_assert_int_eq(token, 3);
+    ms_must(sample(2, 99, 4, &token)); /* more than there are: among all */
+    ck_assert(token >= 0 && token < 4);
+    ms_must(sample(0, 0, 1, &token));
+    ck_assert_int_eq(token, 0);
+}
+END_TEST
+
+START_TEST(test_no_path) {
+    ms_tokenizer *tokenizer;
+    expect(ms_tokenizer_open(NULL, &tokenizer), "tokenizer: the path is NULL, must name a file or a folder");
+    ck_assert_ptr_null(tokenizer);
+}
+END_TEST
+
+typedef struct job {
+    ms_device *device;
+    ms_trainer *trainer;
+    ms_dataset *data;
+} job;
+
+static ms_trainer_options small_options(void) {
+    ms_trainer_options options = ms_trainer_defaults();
+    options.model.vocabulary = 11;
+    options.model.layers = 1;
+    options.model.sequence_length = 8;
+    options.batch_sequences = 1;
+    return options;
+}
+
+static job open_job(void) {
+    job j;
+    const ms_trainer_options options = small_options();
+    const ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
+    const ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
+                                     .split = "train",
+                                     .sequence_length = options.model.sequence_length,
+                                     .vocab_size = options.model.vocabulary};
+    ms_must(ms_device_open(&cpu, &j.device));
+    ms_must(ms_trainer_open(j.device, &options, &j.trainer));
+    ms_must(ms_dataset_open(&data, &j.data));
+    return j;
+}
+
+static void close_job(job *j) {
+    ms_trainer_close(j->trainer);
+    ms_dataset_close(j->data);
+    ms_device_close(j->device);
+}
+
+START_TEST(test_a_trainer_that_is_not_allocated) {
+    job j = open_job();
+    char weights[65], state[65];
+    double loss;
+    ms_step_result result;
+    const ms_save_request request = {j.data, "none", NULL, 0};
+    ms_batch_source source = ms_dataset_source(j.data);
+#define NOT_ALLOCATED ": the trainer is not allocated, call ms_trainer_allocate first"
+    expect(ms_trainer_hashes(j.trainer, weights, state), "train: hashes" NOT_ALLOCATED);
+    expect(ms_trainer_save(j.trainer, "/nonexistent/x", &request, weights, state), "train: a checkpoint" NOT_ALLOCATED);
+    expect(ms_trainer_load(j.trainer, NULL, j.data), "train: loading" NOT_ALLOCATED);
+    expect(ms_trainer_initialise(j.trainer), "train: initialisation" NOT_ALLOCATED);
+    expect(ms_trainer_step(j.trainer, source, NULL, &result), "train: a step" NOT_ALLOCATED);
+    expect(ms_trainer_evaluate(j.trainer, source, 1, &loss), "train: evaluation" NOT_ALLOCATED);
+#undef NOT_ALLOCATED
+    close_job(&j);
+}
+END_TEST
+
+START_TEST(test_saving_makes_parents) {
+    job j = open_job();
+    char base[] = "/tmp/ms_calls_XXXXXX", checkpoints[64], weights[65], state[65];
+    ck_assert_ptr_nonnull(mkdtemp(base));
+    snprintf(checkpoints, sizeof checkpoints, "%s/none/x", base);
+    ms_must(ms_trainer_allocate(j.trainer));
+    ms_must(ms_trainer_initialise(j.trainer));
+    const ms_save_request request = {j.data, "none", NULL, 0};
+    ms_must(ms_trainer_save(j.trainer, checkpoints, &request, weights, state));
+    ms_checkpoint *checkpoint;
+    ms_must(ms_checkpoint_open(checkpoints, 0, &checkpoint));
+    ms_checkpoint_close(checkpoint);
+    ms_must(ms_directory_remove(base));
+    close_job(&j);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("train/calls");
+    TCase *tcase = tcase_create("calls");
+    tcase_add_test(tcase, test_sampling_out_of_range);
+    tcase_add_test(tcase, test_no_path);
+    tcase_add_test(tcase, test_a_trainer_that_is_not_allocated);
+    tcase_add_test(tcase, test_saving_makes_parents);
+    suite_add_tcase(suite, tcase);
+    return ms_suite_run(suite);
+}
