@@ -10,7 +10,7 @@
 /* As many threads as OpenBLAS is going to have: one for each processor, unless the environment asks for fewer. */
 static int openblas_threads(char **environment) {
     static const char *const names[] = {"OPENBLAS_NUM_THREADS=", "GOTO_NUM_THREADS=", "OMP_NUM_THREADS="};
-    int n = ms_processor_count();
+    int n = ms_processor_affinity();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         for (char **entry = environment; *entry; entry++) {
             size_t length = strlen(names[i]);

@@ -107,6 +107,7 @@ static ms_status open_run(struct job *job) {
     MS_TRY(ms_run_config_init(&job->config, &job->run_config));
     ms_device_options device = ms_device_options_from_config(&job->config);
     MS_TRY(ms_device_open(&device, &job->device));
+    if (ms_device_threads(job->device) > 0) ms_warn_of_threads(device.n_threads);
     ms_status status = ms_run_open(job->device, &job->run_config.options, &job->run);
     if (status == MS_NOT_FOUND && strcmp(job->config.data.directory, "data/demo") == 0)
         return MS_FAIL(status, "%s (ci/demo_data.sh makes the demo corpus; --data.directory DIR names another)",

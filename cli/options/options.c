@@ -7,6 +7,7 @@
 
 #include "cli/options/suggest.h"
 #include "platform/output.h"
+#include "platform/thread.h"
 
 ms_status ms_parse_int(const char *text, const char *what, ms_status error, int64_t *out) {
     char *end;
@@ -199,4 +200,14 @@ int ms_exit_status(ms_status status) {
     const char *message = ms_status_message();
     ms_print_line(stderr, "muonscope: %s", *message ? message : ms_status_text(status));
     return status == MS_USAGE ? 2 : 1;
+}
+
+void ms_warn_of_threads(int64_t n_threads) {
+    int n = ms_processor_count();
+    if (n_threads > n)
+        ms_print_line(
+            stderr,
+            "muonscope: warning: %lld threads are asked for, the affinity and cgroups of this process leave it %d "
+            "processor%s: they wait for each other; --threads %d is faster",
+            (long long)n_threads, n, n == 1 ? "" : "s", n);
 }

@@ -103,4 +103,8 @@ ms_status ms_parse_int(const char *text, const char *what, ms_status error, int6
 ms_status ms_parse_float(const char *text, const char *what, ms_status error, double *out);
 ms_status ms_parse_bool(const char *text, const char *what, ms_status error, bool *out);
 
+/* One warning line on stderr when n_threads that were asked for are more than this process has processors
+   (ms_processor_count). */
+void ms_warn_of_threads(int64_t n_threads);
+
 #endif

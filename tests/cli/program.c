@@ -9,6 +9,7 @@
 
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/thread.h"
 #include "tests/support/suite.h"
 
 static char folder[64];
@@ -109,6 +110,18 @@ START_TEST(variables_are_listed_and_checked) {
 }
 END_TEST
 
+START_TEST(more_threads_than_processors_are_said) {
+    for (int n = ms_processor_count(); n <= ms_processor_count() + 1; n++) {
+        char threads[16];
+        snprintf(threads, sizeof threads, "%d", n);
+        ck_assert_int_eq(RUN("bench", "ops", "--threads", threads, "--device", "nothing"), 1);
+        ck_assert_int_eq(strstr(standard_error, "muonscope: warning: ") != NULL, n > ms_processor_count());
+    }
+    ck_assert_ptr_nonnull(
+        strstr(standard_error, " threads are asked for, the affinity and cgroups of this process leave "));
+}
+END_TEST
+
 START_TEST(manual_and_completion) {
     ck_assert_int_eq(RUN("--manual"), 0);
     ck_assert_ptr_nonnull(strstr(standard_output, ".TH MUONSCOPE 1"));
@@ -148,6 +161,7 @@ int main(void) {
     tcase_add_test(tests, usage_errors_exit_with_2);
     tcase_add_test(tests, help_and_version_exit_with_0);
     tcase_add_test(tests, variables_are_listed_and_checked);
+    tcase_add_test(tests, more_threads_than_processors_are_said);
     tcase_add_test(tests, manual_and_completion);
     tcase_add_test(tests, devices_lists_the_processor);
     suite_add_tcase(suite, tests);
