@@ -1,8 +1,9 @@
 #!/bin/sh
 # The include direction, folder by folder, and that no files include each other in a circle.  A file here is a header with the
-# sources of its name: x.h, x.c, x.cu.  Also: quoted includes are full paths from the root, a file's own header comes first, and
-# linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.  Shaders include shaders, and backend/exact*.h and
-# backend/formulas.h, which stand for one folder here.
+# sources of its name: x.h, x.c, x.cu.  All files that git tracks or would track are checked, but those that no compiler reads; each
+# folder has a row in the table.  Also: an include has a line of its own and one form, our files are quoted as full paths from the
+# root, a file's own header comes first, and linear algebra, Vulkan, CUDA and operating-system headers stay where they belong.
+# Shaders include shaders, and backend/exact*.h and backend/formulas.h, which stand for one folder here.
 # Usage: ci/check_includes.sh [DIRECTORY]      DIRECTORY: another tree than this one
 #        ci/check_includes.sh self-test        what is planted in a small tree must be found
 set -eu
@@ -27,13 +28,17 @@ unexpected() {
 }
 
 # plant PATH TEXT: adds a line to a file of the small tree.
-plant() { echo "$2" >>"$work/tree/$1"; }
+plant() {
+    mkdir -p "$(dirname "$work/tree/$1")"
+    printf '%s\n' "$2" >>"$work/tree/$1"
+}
 
 self_test() {
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     mkdir "$work/clean"
-    (cd "$work/clean" && mkdir -p platform backend/vulkan backend/cuda/ops shaders model optim tracker train cli tests)
+    (cd "$work/clean" && mkdir -p platform backend/vulkan backend/cuda/ops shaders model cli && git init -q --template=)
+    echo '#include <stddef.h>' >"$work/clean/cli/commands.h"
     echo '#include <stddef.h>' | tee "$work/clean/platform/clock.h" "$work/clean/backend/vulkan/vulkan_memory.h" >/dev/null
     echo '#include "platform/clock.h"' >"$work/clean/platform/clock.c"
     echo '#include "backend/vulkan/vulkan_memory.h"' |
@@ -49,7 +54,32 @@ self_test() {
     plant backend/cuda/probe.cu '#include "backend/cuda/ops/norm.cuh"'
     expect 'backend/cuda/probe.cu:1: backend/cuda must not include "backend/cuda/ops/norm.cuh"'
     plant model/model.c '#include "clock.h"'
-    expect 'model/model.c:2: "clock.h" is not a path from the root'
+    expect 'model/model.c:2: "clock.h" is not the path of a source file from the root'
+    for path in studies/zz.c backend/opencl/zz.c cli/zz/zz.c tests/zz/zz.cpp zz.c; do
+        plant $path '#include "cli/commands.h"'
+        expect "$path: no row for its folder"
+    done
+    for suffix in cpp hpp cc inc def cuh cu glsl comp inl; do
+        plant platform/zz.$suffix '#include "cli/commands.h"'
+        expect "platform/zz.$suffix:1: platform must not include \"cli/commands.h\""
+    done
+    plant tests/cuda_host/zz.cpp '#include "model/data/zz.txt"'
+    expect 'tests/cuda_host/zz.cpp:1: "model/data/zz.txt" is not the path of a source file'
+    for path in ./cli/commands.h platform/../cli/commands.h cli//commands.h ../cli/commands.h; do
+        plant platform/clock.c "#include \"$path\""
+        expect "platform/clock.c:2: \"$path\" is not the path of a source file"
+        plant platform/clock.c "#include <$path>"
+        expect "platform/clock.c:2: <$path> must not have"
+    done
+    plant platform/clock.c '#include <cli/commands.h>'
+    expect 'platform/clock.c:2: <cli/commands.h> is a file of ours: write "cli/commands.h"'
+    for line in '#include COMMANDS' '/**/ #include "cli/commands.h"' '*/ #include "cli/commands.h"' '#/**/include "cli/commands.h"' \
+        '#import "cli/commands.h"' '#include_next <stdio.h>' '#embed "cli/commands.h"' '%:include "cli/commands.h"' \
+        '??=include "cli/commands.h"' ' # include "cli/commands.h"' '#include "cli/commands.h" /* */' '#include/**/"cli/commands.h"' \
+        '#inc\' '#' '# /*'; do
+        plant platform/clock.c "$line"
+        expect 'platform/clock.c:2: not #include "path/from/root" or #include <header> on a line of its own'
+    done
     # Through a source: no header includes another in a circle.
     plant backend/vulkan/vulkan_memory.c '#include "backend/vulkan/vulkan_queue.h"'
     expect 'a circle: backend/vulkan/vulkan_'
@@ -72,29 +102,23 @@ if [ "${1:-}" = self-test ]; then
 fi
 cd "${1:-$here/..}"
 
-files=$(find platform backend shaders model optim tracker train library cli examples tests \( -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' \
-    -o -name '*.comp' -o -name '*.glsl' \) 2>/dev/null | sort)
+# What git tracks or would track, but names without a suffix and those that no compiler reads; a clone may belong to another user.
+files=$(git -c safe.directory="$(pwd)" ls-files --cached --others --exclude-standard | sort -u |
+    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg)$' |
+    while read -r file; do [ ! -f "$file" ] || echo "$file"; done) # else removed, not committed yet
 [ -n "$files" ] || {
     echo "check_includes.sh: no source file in $(pwd): nothing was checked" >&2
     exit 1
 }
 echo "$files" | xargs awk '
-# The folder of a file that has a row in the table: the longest.
-function layer(path,    name) {
+# The row of a file in the table: its folder.
+function layer(path) {
     if (path ~ /^backend\/(exact|exact_constants|formulas)\.h$/) return "backend/exact.h"
-    name = path
-    while (sub(/\/[^\/]*$/, "", name)) if (name in may) return name
-    return ""
+    return sub(/\/[^\/]*$/, "", path) ? path : "."
 }
 function report(text) {
     printf "%s:%d: %s\n", FILENAME, FNR, text
     n_errors++
-}
-function readable(path,    line, found) {
-    if (path in is_readable) return is_readable[path]
-    found = (getline line < path) >= 0
-    close(path)
-    return is_readable[path] = found
 }
 # What stands for a file in circles.
 function stem(path) {
@@ -147,31 +171,52 @@ BEGIN {
     row("cli/bench", may["cli/config"] " backend/cpu")
     row("cli", may["cli/config"] " tracker/plot library cli/verify cli/bench")
     row("examples", may["train"] " library")
-    row("tests", may["cli"] " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
+    # Tests include each other.
+    n = split("backend cli cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")
+    for (i = 1; i <= n; i++) tests = tests " tests/" names[i]
+    for (i = 1; i <= n; i++)
+        row("tests/" names[i], may["cli"] tests " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")
+    for (i = 1; i < ARGC; i++) {
+        is_source[ARGV[i]] = 1
+        if (layer(ARGV[i]) in may) continue
+        printf "%s: no row for its folder %s in the table of ci/check_includes.sh\n", ARGV[i], layer(ARGV[i])
+        n_errors++
+    }
 }
 FNR == 1 {
     n_includes = 0
     here = layer(FILENAME)
     own = FILENAME
-    own = sub(/\.c$/, ".h", own) && readable(own) ? own : ""
-    if (here == "") report("no folder of the table in ci/check_includes.sh")
+    own = sub(/\.(c|cpp)$/, ".h", own) && own in is_source ? own : ""
 }
-/^[ \t]*#[ \t]*include[ \t]*"/ {
+!(here in may) { next }
+# All that could be an include, also behind comments or in two lines, but has not the one form.
+/#|%:|\?\?=/ && !/^#include (<[^<>"]+>|"[^<>"]+")$/ {
+    text = $0
+    gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, "", text)
+    sub(/^.*\*\//, "", text)
+    if (text ~ /^[ \t]*(#|%:|\?\?=)[ \t]*(include|import|embed|[a-z_]*\\$|(\/\*.*)?$)/)
+        report("not #include \"path/from/root\" or #include <header> on a line of its own")
+    next
+}
+/^#include "/ {
     split($0, quoted, "\"")
     path = quoted[2]
     n_includes++
     # Made by shaders/CMakeLists.txt.
     if (path ~ /^shader_(headers\.h|table\.def)$/ && here == "backend/vulkan") next
-    if (!readable(path)) report("\"" path "\" is not a path from the root")
+    if (!(path in is_source)) report("\"" path "\" is not the path of a source file from the root")
     else if (index(may[here], " " layer(path) " ") == 0) report(here " must not include \"" path "\"")
     else if (stem(path) != stem(FILENAME)) includes[stem(FILENAME)] = includes[stem(FILENAME)] " " stem(path)
     if (n_includes == 1 && own != "" && path != own) report("the first include must be \"" own "\"")
 }
-/^[ \t]*#[ \t]*include[ \t]*</ {
+/^#include </ {
     split($0, angled, /[<>]/)
     path = angled[2]
     n_includes++
     if (n_includes == 1 && own != "") report("the first include must be \"" own "\"")
+    if (path ~ /(^|\/)(\.\.?)?(\/|$)/) report("<" path "> must not have an empty part, \".\" or \"..\"")
+    if (path in is_source) report("<" path "> is a file of ours: write \"" path "\"")
     if (path ~ /^(cblas|lapacke|omp)[a-z_]*\.h$/ && FILENAME !~ /^(platform|backend\/cpu|tracker|tests|cli\/bench)\//)
         report("<" path "> belongs in platform, backend/cpu, tracker and cli/bench")
     if (path ~ /^(vulkan\/|volk\.h)/ && FILENAME !~ /^(backend|tests)\/vulkan\//)
