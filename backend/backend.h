@@ -1,4 +1,4 @@
-/* Devices, variable storage and programs: what model, optim, tracker and cli call.  One thread at a time per device.
+/* Devices, variable storage and programs: what model, optim, train and cli call.  One thread at a time per device.
    Here as in all headers, a pointer that a comment does not call optional must not be NULL. */
 #ifndef MS_BACKEND_BACKEND_H
 #define MS_BACKEND_BACKEND_H

@@ -175,7 +175,7 @@ bool ms_device_has_peak(const ms_device *device) { return device->impl->measure_
 ms_status ms_device_measure_peak(ms_device *device, size_t most_bytes, double *out_flops) {
     *out_flops = 0;
     if (!device->impl->measure_peak)
-        return MS_FAIL(MS_UNSUPPORTED, "device %s has no library whose products could be timed", device->info.name);
+        return MS_FAIL(MS_UNSUPPORTED, "device %s has no library whose matmuls could be timed", device->info.name);
     return device->impl->measure_peak(device->device, most_bytes, out_flops);
 }
 

@@ -10,7 +10,7 @@
 #define MS_EXACT_CONSTANT(name, value) enum { name = value }
 #endif
 
-/* Products of matrices (matmul, gram, the weighted rows of attention and attention_grad): a sum over a depth of more
+/* Matmuls (matmul, gram, the weighted rows of attention and attention_grad): a sum over a depth of more
    than this is the sum, ascending, of the sums of chunks of this many terms: backend/cpu/matmul.c.  A chunk of tokens
    of the loss is one of these, so that chunked and unchunked weight gradients agree. */
 MS_EXACT_CONSTANT(MS_DEPTH_CHUNK, 512);

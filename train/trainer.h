@@ -124,7 +124,7 @@ typedef struct ms_step_hooks {
    MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be
    saved. */
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
-/* Learning rates that the next step will take, of the block matrices and of everything else.  Errors of
+/* Learning rates that the next step will take, of the layer matrices and of everything else.  Errors of
    ms_optimizer_step_at. */
 ms_status ms_trainer_next_rates(const ms_trainer *trainer, double *out_lr, double *out_adamw_lr);
 /* Mean loss over n_sequences (rounded up to whole batches).  Errors as above; MS_INTERRUPTED: a signal that

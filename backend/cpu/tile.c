@@ -4,7 +4,7 @@
 #define HAVE_TRANSPOSE 1
 typedef int32_t lane_index __attribute__((vector_size(MS_VECTOR_BYTES)));
 
-/* One stage of a 16 x 16 transpose: exchanges the off-diagonal blocks of size h. */
+/* One stage of a 16 x 16 transpose: exchanges the off-diagonal squares of side h. */
 static inline __attribute__((always_inline)) void transpose_stage(vec rows[LANES], int h) {
     lane_index low, high;
     for (int l = 0; l < LANES; l++) {

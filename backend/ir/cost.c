@@ -86,7 +86,7 @@ static ms_cost contraction(const ms_graph *graph, const ms_node *node, double co
     return (ms_cost){contraction_flops + other_flops, contraction_flops, all_bytes(graph, node)};
 }
 
-static ms_gemm product_of(const ms_graph *graph, const ms_node *node) {
+static ms_gemm gemm_of(const ms_graph *graph, const ms_node *node) {
     const ms_shape *left = &ms_graph_tensor(graph, node->inputs[0])->shape;
     const ms_shape *right = node->op == MS_OP_GRAM ? left : &ms_graph_tensor(graph, node->inputs[1])->shape;
     return ms_gemm_of(node->op, &node->attributes, left, right);
@@ -94,7 +94,7 @@ static ms_gemm product_of(const ms_graph *graph, const ms_node *node) {
 
 /* A multiply-add counts as 2; so does beta c. */
 ms_cost ms_cost_matmul(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_gemm gemm = product_of(graph, node);
+    ms_gemm gemm = gemm_of(graph, node);
     double results = count(graph, node->outputs[0]);
     return contraction(graph, node, 2 * results * (double)gemm.left.depth,
                        flops + (has_input(node, 2) ? 2 * results : 0));
@@ -102,7 +102,7 @@ ms_cost ms_cost_matmul(const ms_graph *graph, const ms_node *node, double flops)
 
 /* n (n + 1) / 2 numbers: the other half is the same. */
 ms_cost ms_cost_gram(const ms_graph *graph, const ms_node *node, double flops) {
-    ms_gemm gemm = product_of(graph, node);
+    ms_gemm gemm = gemm_of(graph, node);
     double side = (double)gemm.left.n_rows, results = (double)gemm.batch * side * (side + 1) / 2;
     return contraction(graph, node, 2 * (results * (double)gemm.left.depth), flops);
 }

@@ -13,7 +13,7 @@ typedef struct keeper {
     bool *used;        /* [tensors of source] a live node uses it otherwise */
 } keeper;
 
-static bool is_product_in_bf16(const ms_node *node) {
+static bool is_matmul_in_bf16(const ms_node *node) {
     return node->op == MS_OP_MATMUL && node->attributes.matmul.dtype == MS_DTYPE_BF16;
 }
 
@@ -28,7 +28,7 @@ static void find_kept(keeper *k) {
         const ms_node *node = ms_graph_node(graph, i);
         if (!k->rewrite.live_nodes[i]) continue;
         bool keeps = false;
-        if (is_product_in_bf16(node)) {
+        if (is_matmul_in_bf16(node)) {
             ms_tensor y = node->outputs[0];
             keeps = k->kept[y] = k->used_in_f32[y] && !k->used[y];
         }
@@ -54,7 +54,7 @@ static void add_matmul(keeper *k, const ms_node *node) {
 }
 
 static void add_node(keeper *k, const ms_node *node) {
-    if (is_product_in_bf16(node) && k->kept[node->outputs[0]])
+    if (is_matmul_in_bf16(node) && k->kept[node->outputs[0]])
         add_matmul(k, node);
     else if (is_cast_to_f32(node) && k->kept[node->inputs[0]])
         k->rewrite.map[node->outputs[0]] = ms_rewrite_map(&k->rewrite, node->inputs[0]);

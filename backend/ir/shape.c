@@ -1,7 +1,7 @@
 /* The shape rule of every op.  A rule checks its inputs against ops.def and fills dtype and shape of the outputs.
 
    Storage in bf16: the data inputs of an op (activations, weights, their gradients) are f32 or bf16, all alike, and its
-   data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Products alone mix
+   data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Matmuls alone mix
    dtypes and name that of their result. */
 #include "backend/ir/graph.h"
 #include "backend/ir/gemm.h"

@@ -81,7 +81,7 @@ START_TEST(test_step_allocates_nothing) {
 }
 END_TEST
 
-/* The product that is timed on the CPU is as large as the plan allows, and no larger. */
+/* The matmul that is timed on the CPU is as large as the plan allows, and no larger. */
 START_TEST(test_peak_keeps_to_the_plan) {
     static const struct {
         size_t most_bytes, takes;

@@ -102,7 +102,7 @@ START_TEST(operands_are_where_the_plan_has_them) {
 }
 END_TEST
 
-START_TEST(products_have_their_sizes) {
+START_TEST(matmuls_have_their_sizes) {
     fixture f = make(4);
     const ms_gemm *matmul = &f.list->calls[0].gemm, *gram = &f.list->calls[3].gemm;
     ck_assert_int_eq(matmul->batch, 3);
@@ -255,7 +255,7 @@ int main(void) {
     TCase *tests = tcase_create("call_list");
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, operands_are_where_the_plan_has_them);
-    tcase_add_test(tests, products_have_their_sizes);
+    tcase_add_test(tests, matmuls_have_their_sizes);
     tcase_add_test(tests, transposes_change_no_size);
     tcase_add_test(tests, what_a_run_writes_is_listed);
     tcase_add_test(tests, addresses_are_base_and_offset);

@@ -188,7 +188,7 @@ static cublasStatus_t sgemm(int m, int n, int k, int lda, const float *a, float 
     return status;
 }
 
-START_TEST(bad_products_are_refused) {
+START_TEST(bad_matmuls_are_refused) {
     float *x = test_device(64 * sizeof *x);
     ck_assert_int_eq(sgemm(4, 4, 4, 3, x, x), CUBLAS_STATUS_INVALID_VALUE);
     ck_assert_int_eq(sgemm(-1, 4, 4, 4, x, x), CUBLAS_STATUS_INVALID_VALUE);
@@ -220,7 +220,7 @@ int main(void) {
     TCase *tests = tcase_create("cublas");
     tcase_add_loop_test(tests, matmuls, 0, 16);
     tcase_add_test(tests, row_major_tf32_without_c);
-    tcase_add_test(tests, bad_products_are_refused);
+    tcase_add_test(tests, bad_matmuls_are_refused);
     tcase_add_test(tests, operands_outside_are_stopped);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

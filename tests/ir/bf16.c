@@ -190,12 +190,12 @@ START_TEST(rules_refuse_mixtures) {
     for (int i = 0; i < n; i++) {
         rule_case mixed = *rule;
         mixed.in[i] = mixed.in[i] == B ? F : B;
-        bool is_product = rule->op == MS_OP_MATMUL || rule->op == MS_OP_GRAM;
+        bool is_gemm = rule->op == MS_OP_MATMUL || rule->op == MS_OP_GRAM;
         bool is_alone = n == 1 || rule->op == MS_OP_SCALE_BY_INVERSE_NORM || rule->op == MS_OP_EMBED_GRAD ||
                         rule->op == MS_OP_RMS_NORM || rule->op == MS_OP_QK_NORM_ROPE;
         bool is_scalar = rule->op == MS_OP_MUL && rule->shape[1].rank == 1;
         bool is_data = rule->op == MS_OP_EMBED_GRAD ? i == 1 : i == 0;
-        bool allowed = (is_product && i < 2) || (is_alone && is_data) || (is_scalar && i == 1) ||
+        bool allowed = (is_gemm && i < 2) || (is_alone && is_data) || (is_scalar && i == 1) ||
                        (is_scalar && rule->in[1] == F && i == 0);
         if (allowed)
             CHECK_OK(infer(&mixed, out));
@@ -337,7 +337,7 @@ END_TEST
 
 /* ---- matmuls that keep their f32 result ---- */
 
-START_TEST(a_product_used_in_bf16_is_rounded) {
+START_TEST(a_matmul_used_in_bf16_is_rounded) {
     fixture f = create();
     ms_matmul_attributes attributes = {false, false, 1, 1, B};
     ms_tensor first = ms_matmul(f.graph, f.x, f.y, MS_NO_TENSOR, &attributes);
@@ -413,7 +413,7 @@ int main(void) {
     tcase_add_test(tcase, gradients_have_the_dtype_of_their_tensor);
     tcase_add_test(tcase, weight_gradients_are_formed_in_f32);
     tcase_add_test(tcase, the_head_gradient_reaches_the_weight_unrounded);
-    tcase_add_test(tcase, a_product_used_in_bf16_is_rounded);
+    tcase_add_test(tcase, a_matmul_used_in_bf16_is_rounded);
     tcase_add_test(tcase, other_roundings_stay);
     tcase_add_test(tcase, costs_count_two_bytes);
     tcase_add_test(tcase, plans_take_two_bytes_and_share_within_a_dtype);

@@ -40,7 +40,7 @@ static const ms_node *producer(const fixture *f, ms_tensor tensor) {
     return i_node < 0 ? NULL : ms_graph_node(f->graph, i_node);
 }
 
-START_TEST(products_accumulate_in_matmul) {
+START_TEST(matmuls_accumulate_in_matmul) {
     fixture f = create();
     ms_tensor y = f.x, dw;
     for (int i = 0; i < 3; i++)
@@ -265,7 +265,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("ir/gradient");
     TCase *tcase = tcase_create("gradient");
-    tcase_add_test(tcase, products_accumulate_in_matmul);
+    tcase_add_test(tcase, matmuls_accumulate_in_matmul);
     tcase_add_test(tcase, the_norm_takes_the_residual_gradient);
     tcase_add_test(tcase, the_tied_embedding_has_one_gradient);
     tcase_add_test(tcase, a_scaled_tied_loss_scales_its_gradients);

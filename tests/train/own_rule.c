@@ -1,4 +1,4 @@
-/* The trainer with a rule of its user's on the block matrices: it trains, its state goes into checkpoints with its own
+/* The trainer with a rule of its user's on the layer matrices: it trains, its state goes into checkpoints with its own
    names and shapes, and training goes on from there to the bit. */
 #include <check.h>
 #include <stdlib.h>

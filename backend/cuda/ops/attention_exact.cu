@@ -67,7 +67,7 @@ find_maximum(float (&maximum)[4], attention_memory &memory, ms_cuda_head<const T
     for (int r = 0; r < 4; r++) maximum[r] = __uint_as_float(0xff800000u);
     for (unsigned int first = 0; first < n_columns; first += TILE) {
         float s[4][4];
-        products(s, memory, q, first_row, k, first, shape);
+        matmul(s, memory, q, first_row, k, first, shape);
 #pragma unroll
         for (int r = 0; r < 4; r++)
 #pragma unroll
@@ -91,7 +91,7 @@ static __device__ __forceinline__ void
 compute_weights(float (&weight)[4][4], const float (&maximum)[4], attention_memory &memory, ms_cuda_head<const T> q,
                 ms_cuda_head<const T> k, unsigned int first_row, unsigned int first_column,
                 const ms_cuda_attention_shape &shape) {
-    products(weight, memory, q, first_row, k, first_column, shape);
+    matmul(weight, memory, q, first_row, k, first_column, shape);
 #pragma unroll
     for (int r = 0; r < 4; r++)
 #pragma unroll

@@ -128,7 +128,7 @@ template <class T, int SIZE> static __global__ void __launch_bounds__(WARP_THREA
         }
         if (layout::BUFFERS == 1) finish_copies();
         float score[TILES][N / 8][4];
-        products<T, SIZE, N>(score, queries, keys);
+        matmul<T, SIZE, N>(score, queries, keys);
 #pragma unroll
         for (int i = 0; i < TILES; i++) {
             float shrink[2];

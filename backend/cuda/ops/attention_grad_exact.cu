@@ -54,8 +54,8 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1) queries_kernel(exact_a
     clear(total);
     for (unsigned int first = 0; first <= first_row; first += TILE) {
         float weight[4][4], dp[4][4];
-        products(weight, memory, rows.q, first_row, rows.k, first, shape);
-        products(dp, memory, rows.d_o, first_row, rows.v, first, shape);
+        matmul(weight, memory, rows.q, first_row, rows.k, first, shape);
+        matmul(dp, memory, rows.d_o, first_row, rows.v, first, shape);
 #pragma unroll
         for (int r = 0; r < 4; r++)
 #pragma unroll
@@ -96,7 +96,7 @@ add_queries(key_sums &dk, key_sums &dv, attention_memory &memory, const head_row
     float weight[4][4], dp[4][4], lse[4], delta[4];
     load_numbers(lse, rows.lse, first_query + tile_x(), 16, shape.sequence);
     load_numbers(delta, rows.delta, first_query + tile_x(), 16, shape.sequence);
-    products(weight, memory, rows.k, first_row, rows.q, first_query, shape);
+    matmul(weight, memory, rows.k, first_row, rows.q, first_query, shape);
 #pragma unroll
     for (int r = 0; r < 4; r++)
 #pragma unroll
@@ -107,7 +107,7 @@ add_queries(key_sums &dk, key_sums &dv, attention_memory &memory, const head_row
         close_chunk(dv.head, dv.chunk, first_query + TILE);
     }
     if (!p.dk) return;
-    products(dp, memory, rows.v, first_row, rows.d_o, first_query, shape);
+    matmul(dp, memory, rows.v, first_row, rows.d_o, first_query, shape);
 #pragma unroll
     for (int r = 0; r < 4; r++)
 #pragma unroll

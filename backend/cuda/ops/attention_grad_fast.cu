@@ -95,8 +95,8 @@ static __global__ void __launch_bounds__(WARP_THREADS) queries_kernel(fast_atten
     for (unsigned int first = 0; first < end; first += N) {
         walk.step(k, v, first, k, v, first + N, first + N >= end, shape);
         float weight[1][N / 8][4], dp[1][N / 8][4];
-        products<T, SIZE, N>(weight, queries, walk.columns_a);
-        products<T, SIZE, N>(dp, slopes, walk.columns_b());
+        matmul<T, SIZE, N>(weight, queries, walk.columns_a);
+        matmul<T, SIZE, N>(dp, slopes, walk.columns_b());
 #pragma unroll
         for (int n = 0; n < N / 8; n++)
 #pragma unroll
@@ -171,7 +171,7 @@ static __global__ void __launch_bounds__(WARP_THREADS, 1) keys_kernel(fast_atten
             column_numbers<N> queries;
             queries.load(p.lse + at, p.delta + at, first, shape.sequence);
             float weight[1][N / 8][4], dp[1][N / 8][4];
-            products<T, SIZE, N>(weight, keys, walk.columns_a);
+            matmul<T, SIZE, N>(weight, keys, walk.columns_a);
 #pragma unroll
             for (int n = 0; n < N / 8; n++)
 #pragma unroll
@@ -187,7 +187,7 @@ static __global__ void __launch_bounds__(WARP_THREADS, 1) keys_kernel(fast_atten
                     }
             }
             weigh<SIZE, N, 1>(dv, weight, walk.columns_b(), (const T *)NULL);
-            products<T, SIZE, N>(dp, values, walk.columns_b());
+            matmul<T, SIZE, N>(dp, values, walk.columns_b());
 #pragma unroll
             for (int n = 0; n < N / 8; n++)
 #pragma unroll

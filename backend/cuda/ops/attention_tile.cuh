@@ -80,11 +80,11 @@ static __device__ __forceinline__ void add_products(float (&sum)[4][4], const at
         }
 }
 
-// sum[r][c] = the product of row 4 y + r from first_row and row x + 16 c from first_column, number by number.  Begins
+// sum[r][c] = row 4 y + r from first_row times row x + 16 c from first_column, number by number.  Begins
 // with a barrier.
 template <class T>
 static __device__ __forceinline__ void
-products(float (&sum)[4][4], attention_memory &memory, ms_cuda_head<const T> rows, unsigned int first_row,
+matmul(float (&sum)[4][4], attention_memory &memory, ms_cuda_head<const T> rows, unsigned int first_row,
          ms_cuda_head<const T> columns, unsigned int first_column, const ms_cuda_attention_shape &shape) {
     clear(sum);
     for (unsigned int piece = 0; piece < shape.head_size; piece += TILE_PIECE) {

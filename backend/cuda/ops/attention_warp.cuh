@@ -151,7 +151,7 @@ template <class T, int SIZE, int TILES, bool KEPT> struct own_rows {
 // score = the warp's rows times N columns of a tile.
 template <class T, int SIZE, int N, int TILES, bool KEPT>
 static __device__ __forceinline__ void
-products(float (&score)[TILES][N / 8][4], const own_rows<T, SIZE, TILES, KEPT> &rows, const unsigned int *columns) {
+matmul(float (&score)[TILES][N / 8][4], const own_rows<T, SIZE, TILES, KEPT> &rows, const unsigned int *columns) {
     using layout = warp_tile<T, SIZE>;
     // Of two groups of eight columns: words t and t + 4 of the first, then of the second.
     const unsigned int *from =
@@ -181,7 +181,7 @@ static __device__ __forceinline__ unsigned int bf16_pair(float low, float high) 
     return (unsigned int)__bfloat16_as_ushort(pair.x) | (unsigned int)__bfloat16_as_ushort(pair.y) << 16;
 }
 
-// sum += weights (as `products` leaves them, rounded to T or TF32) times N rows of a tile.
+// sum += weights (as `matmul` leaves them, rounded to T or TF32) times N rows of a tile.
 template <int SIZE, int N, int TILES>
 static __device__ __forceinline__ void weigh(float (&sum)[TILES][SIZE / 8][4], const float (&weight)[TILES][N / 8][4],
                                              const unsigned int *values, const float *type) {

@@ -1,4 +1,4 @@
-// Products on tensor cores: warp-wide d += a b of small matrices with f32 sums, and the rounding of f32 to TF32; loads
+// Matmuls on tensor cores: warp-wide d += a b of small matrices with f32 sums, and the rounding of f32 to TF32; loads
 // of fragments from shared memory, and copies to it that go on while the warp works.
 //
 // Fragments as in the PTX ISA, "Matrix fragments": with g = lane / 4 and t = lane % 4, counted in words of one TF32 or
