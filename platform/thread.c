@@ -15,14 +15,14 @@
 #include "platform/cgroup.h"
 #include "platform/clock.h"
 
-/* How long a thread looks for what it waits for before it sleeps.  Waking a thread costs about as much; a thread that
-   looks for longer takes the processor from one that has work. */
-static const double SPIN_SECONDS = 10e-6;
+/* How long a thread looks for what it waits for before it sleeps.  The loops of a step follow each other within this
+   time; a thread that looks for longer takes the processor from one that has work (docs/performance.md). */
+static const double SPIN_SECONDS = 50e-6;
 
 /* A worker that lost so much of a loop to other work, and more than half of it, is not asked for ALONE times as long:
    its caller, waiting for the task it had begun, lost the same. */
 static const double LOST_SECONDS = 200e-6;
-enum { ALONE = 32 };
+enum { ALONE = 4 };
 
 /* The loop that is open, in one word: so a worker joins only while it is, and the caller sees who is inside. */
 enum {
