@@ -118,8 +118,9 @@ if [ -n "$sanitizers" ]; then
     if step "tsan: build" build tsan threaded_tests; then step "tsan: tests that use threads" run_thread_tests; fi
     if step "fuzz: build" build fuzz fuzz; then
         step "fuzz: planted faults" tests/fuzz/run.sh self-test
-        step "fuzz: 30 seconds" tests/fuzz/run.sh 30
-        if has_deep fuzz; then step "fuzz: 200 seconds" tests/fuzz/run.sh 200; fi
+        fuzz_seconds=30
+        if has_deep fuzz; then fuzz_seconds=200; fi
+        step "fuzz: $fuzz_seconds seconds" tests/fuzz/run.sh $fuzz_seconds
     fi
 fi
 if has_deep asan-devices && step "asan-devices: build" build asan-devices all; then

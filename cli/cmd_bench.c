@@ -50,7 +50,7 @@ static int bench_train(int argc, char **argv) {
         return 0;
     }
     if (status == MS_OK) status = ms_config_check(&config);
-    if (status == MS_OK) ms_warn_of_threads(config.train.threads);
+    if (status == MS_OK && strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
     bool compare = !arguments.skip_adamw && config.optimizer.name == MS_OPTIMIZER_MUON;
     if (status == MS_OK) status = ms_bench_train(&config, (int)arguments.n_timed, compare, stdout);
     return ms_exit_status(status);
@@ -110,7 +110,8 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     if (status == MS_OK && (arguments.n_threads < 0 || arguments.n_threads > 1024))
         status = MS_FAIL(MS_USAGE, "--threads %lld: must be 0 to 1024", (long long)arguments.n_threads);
     int n_threads = arguments.n_threads ? (int)arguments.n_threads : ms_processor_count();
-    if (status == MS_OK) ms_warn_of_threads(n_threads);
+    bool uses_threads = command != &ops_command || strcmp(arguments.device, "cpu") == 0;
+    if (status == MS_OK && uses_threads) ms_warn_of_threads(n_threads);
     if (status == MS_OK && command == &ops_command)
         status = ms_bench_ops(arguments.device, numerics, n_threads, stdout);
     else if (status == MS_OK)

@@ -71,10 +71,10 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
         .sampling = {.temperature = a->temperature >= 0 ? a->temperature : config.sample.temperature,
                      .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
-    ms_warn_of_threads(a->threads);
     ms_device *device = NULL;
     status = find_end_of_text(folder, tokenizer, &source.end_of_text);
     if (status == MS_OK) status = ms_device_open(&device_options, &device);
+    if (status == MS_OK && ms_device_threads(device) > 0) ms_warn_of_threads(a->threads);
     if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);
     ms_device_close(device);
     ms_tokenizer_close(tokenizer);

@@ -20,8 +20,9 @@ names() {
 for header in "$@"; do echo "#include \"$header\""; done >"$work/public.h"
 names "$work/public.h" >"$work/public"
 find cli backend/cuda tests/cuda_host tests/support tests/backend/accelerator.c -name '*.c' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \
-    -o -name '*.cpp' | xargs grep -hoE '^[ \t]*#[ \t]*include "[^"]*\.h"' | grep -vE '"(cli|tests|backend/cuda)/' | sort -u >"$work/private.h"
-names "$work/private.h" | LC_ALL=C comm -13 "$work/public" - >"$work/private"
+    -o -name '*.cpp' | xargs grep -hoE '^[[:space:]]*#[[:space:]]*include "[^"]*\.h"' | grep -vE '"(cli|tests|backend/cuda)/' | sort -u >"$work/private.h"
+names "$work/private.h" >"$work/all"
+LC_ALL=C comm -13 "$work/public" "$work/all" >"$work/private"
 {
     echo "MUONSCOPE_$version {"
     echo "global:"

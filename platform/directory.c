@@ -109,11 +109,11 @@ static ms_status remove_tree(int parent, const char *name, const char *shown, de
 
 static ms_status remove_child(int directory, const char *name, const char *shown, dev_t device) {
     if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return MS_OK;
-    bool may_be_directory = errno == EISDIR || errno == EPERM; /* Linux says the first, POSIX the second */
+    int error = errno; /* EISDIR is Linux's word for it; EPERM is a file that may not be removed */
     char *path = ms_path_join(shown, name);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", shown);
-    ms_status status = may_be_directory ? remove_tree(directory, name, path, device)
-                                        : ms_status_from_errno(errno, "cannot remove", path);
+    ms_status status = error == EISDIR ? remove_tree(directory, name, path, device)
+                                       : ms_status_from_errno(error, "cannot remove", path);
     free(path);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,12 +26,27 @@ static ms_status check_regular(int file, const char *what, const char *path) {
     return MS_FAIL(MS_IO, "%s %s: it is %s, not a regular file", what, path, kind_of(information.st_mode));
 }
 
+/* More descriptors, where the system allows them. */
+static bool raise_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 /* O_NONBLOCK: opening a pipe waits for its other end. */
 ms_status ms_file_open(const char *path, int *out_descriptor) {
     static const char what[] = "cannot read";
     *out_descriptor = -1;
     MS_TRY(ms_path_check(path));
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int file = open(path, flags);
+    if (file < 0 && errno == EMFILE) {
+        if (raise_limit())
+            file = open(path, flags);
+        else
+            errno = EMFILE;
+    }
     if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
     if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
     ms_status status = check_regular(file, what, path);

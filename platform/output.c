@@ -22,6 +22,7 @@ static void note_failure(int error) {
 
 ms_status ms_output_begin(void) {
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     for (int descriptor = 0; descriptor <= 2; descriptor++) {
         if (fcntl(descriptor, F_GETFD) >= 0 || errno != EBADF) continue;
         /* The lowest free descriptor is this one. */
@@ -90,11 +91,12 @@ void ms_print_text(FILE *stream, const void *text, size_t size_bytes) {
         bool is_c1 = before == 0xc2 && bytes[i] >= 0x80 && bytes[i] < 0xa0;
         bool is_c0 = (bytes[i] < 0x20 && bytes[i] != '\n' && bytes[i] != '\t') || bytes[i] == 0x7f;
         before = bytes[i];
-        char escaped[8];
-        snprintf(escaped, sizeof escaped, "\\x%02X", (unsigned)bytes[i]);
-        if (is_c0 || is_c1)
+        if (is_c0 || is_c1) {
+            char escaped[8];
+            snprintf(escaped, sizeof escaped, "\\x%02X", (unsigned)bytes[i]);
             put(stream, escaped, 4);
-        else
+        } else {
             put(stream, &bytes[i], 1);
+        }
     }
 }

@@ -53,6 +53,7 @@ static int spawn(const char *const *argv, int directory, int output, pid_t *out_
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGXFSZ);
+    sigaddset(&signals, SIGPIPE);
     error = posix_spawnattr_setsigdefault(&attributes, &signals);
     if (!error) error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     if (!error && directory >= 0) error = posix_spawn_file_actions_addfchdir_np(&actions, directory);

@@ -5,9 +5,10 @@
 #include "platform/status.h"
 
 /* Runs argv[0] (looked up in PATH) with the arguments argv[1..], which end with NULL, and waits for it.  It works in
-   the open directory `directory`; -1: in this process's own.  Its standard input is empty; a limit on file sizes ends
-   it (SIGXFSZ), whatever this process does; what it prints on standard output and standard error is gathered, in the
-   order it comes, into *out_text (malloc'ed, NUL at the end; the caller frees it).  *out_exit: its exit status, or 128
+   the open directory `directory`; -1: in this process's own.  Its standard input is empty; a limit on file sizes and a
+   reader that is gone end it (SIGXFSZ, SIGPIPE), whatever this process does; what it prints on standard output and
+   standard error is gathered, in the order it comes, into *out_text (malloc'ed, NUL at the end; the caller frees it).
+   *out_exit: its exit status, or 128
    + the signal that ended it. MS_NOT_FOUND: there is no such program.  MS_IO: it could not be started.
    MS_OUT_OF_MEMORY.  On failure *out_text is NULL. */
 ms_status ms_process_run(const char *const *argv, int directory, char **out_text, int *out_exit);

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,24 +13,11 @@
 
 enum { BLOCK_BYTES = 1 << 20 };
 
-static bool raise_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return false;
-    limit.rlim_cur = limit.rlim_max;
-    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
-}
-
-/* Where it fails for want of descriptors, a second try has more. */
-static ms_status open_file(const char *path, int *out) {
-    ms_status status = ms_file_open(path, out);
-    return status == MS_IO && raise_limit() ? ms_file_open(path, out) : status;
-}
-
 ms_status ms_reader_open(const char *path, ms_reader *out) {
     int file;
     struct stat information;
     *out = (ms_reader){0};
-    MS_TRY(open_file(path, &file));
+    MS_TRY(ms_file_open(path, &file));
     ms_status status = MS_OK;
     if (fstat(file, &information) != 0) status = ms_status_from_errno(errno, "cannot stat", path);
     char *copy = status == MS_OK ? strdup(path) : NULL;

@@ -13,7 +13,7 @@ static const struct {
 } caught[] = {{SIGINT, "SIGINT"}, {SIGTERM, "SIGTERM"}, {SIGHUP, "SIGHUP"}, {SIGUSR1, "SIGUSR1"}, {SIGUSR2, "SIGUSR2"}};
 enum { N_SIGNALS = sizeof caught / sizeof *caught };
 
-static struct sigaction previous[N_SIGNALS], previous_pipe; /* previous_pipe: of SIGPIPE */
+static struct sigaction previous[N_SIGNALS];
 static bool installed[N_SIGNALS];
 static int depth;           /* of nested pairs of catch and release; main thread only */
 static atomic_int received; /* lock-free, hence safe in a handler */
@@ -56,15 +56,6 @@ static ms_status install(int i) {
     return MS_OK;
 }
 
-/* A reader of standard output that the same Ctrl-C ended, as in `train | tee`, must not end a process that saves. */
-static ms_status ignore_pipe(void) {
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = SIG_IGN;
-    if (sigaction(SIGPIPE, &action, &previous_pipe) == 0) return MS_OK;
-    return MS_FAIL(MS_INTERNAL, "cannot ignore SIGPIPE: %s", strerror(errno));
-}
-
 ms_status ms_signals_catch(void) {
     if (depth > 0) {
         depth++;
@@ -77,16 +68,13 @@ ms_status ms_signals_catch(void) {
         restore();
         return status;
     }
-    ms_status status = ignore_pipe();
-    if (status == MS_OK) depth = 1;
-    if (status != MS_OK) restore();
-    return status;
+    depth = 1;
+    return MS_OK;
 }
 
 void ms_signals_release(void) {
     if (depth == 0 || --depth > 0) return;
     restore();
-    sigaction(SIGPIPE, &previous_pipe, NULL);
     atomic_store(&received, 0);
 }
 

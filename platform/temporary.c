@@ -39,7 +39,12 @@ bool ms_temporary_is_of(const char *name, const char *final) {
 static int create_new(int parent, const char *name, bool folder) {
     if (!folder) return openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (mkdirat(parent, name, 0777) != 0) return -1;
-    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (made >= 0) return made;
+    int error = errno;
+    unlinkat(parent, name, AT_REMOVEDIR);
+    errno = error == ENOENT ? EEXIST : error; /* another writer took it for a leftover: another name is tried */
+    return -1;
 }
 
 /* Creates and locks.  *out -1: another process took the new one for a leftover before it was locked. */

@@ -15,8 +15,8 @@
 #include "platform/cgroup.h"
 #include "platform/clock.h"
 
-/* How long a thread looks for what it waits for before it sleeps.  The loops of a step follow each other within this
-   time; a thread that looks for longer takes the processor from one that has work (docs/performance.md). */
+/* How long a thread looks for what it waits for before it sleeps: waking it costs time, and a thread that looks takes
+   the processor from one that has work.  Chosen by the time of a step (docs/performance.md). */
 static const double SPIN_SECONDS = 50e-6;
 
 /* A worker that lost so much of a loop to other work, and more than half of it, is not asked for ALONE times as long:
@@ -123,7 +123,9 @@ static double processor_seconds(void) {
 static void work(ms_pool *pool, int i_thread) {
     double begin = ms_clock_seconds(), begin_processor = processor_seconds();
     take_tasks(pool, i_thread);
-    double end = ms_clock_seconds(), lost = end - begin - (processor_seconds() - begin_processor);
+    double end = ms_clock_seconds();
+    if (end - begin <= LOST_SECONDS) return;
+    double lost = end - begin - (processor_seconds() - begin_processor);
     if (lost > LOST_SECONDS && lost > 0.5 * (end - begin)) atomic_store(&pool->alone_until, end + ALONE * lost);
 }
 

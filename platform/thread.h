@@ -21,7 +21,7 @@ void ms_pool_destroy(ms_pool *pool);
 int ms_pool_size(const ms_pool *pool);
 
 /* Runs all tasks and returns when the last has ended; the caller takes part, and does not wait for workers that other
-   work keeps from a processor.  Threads that have nothing to do sleep, after a few microseconds.  Not thread-safe on
+   work keeps from a processor.  Threads that have nothing to do sleep, after about 50 microseconds.  Not thread-safe on
    one pool, and a task must not call it on its own pool.  pool == NULL runs the tasks on the caller. */
 void ms_pool_run(ms_pool *pool, int64_t n_tasks, ms_task task, void *context);
 

@@ -107,7 +107,7 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out) {
 }
 
 ms_status ms_run_folder_check(const ms_run_folder *folder) {
-    if (ms_directory_is_there(&folder->lock, folder->path)) return MS_OK;
+    if (ms_directory_is_there(&folder->lock, folder->path)) return ms_directory_require(folder->checkpoints);
     return MS_FAIL(MS_IO, "run folder %s was removed, renamed or replaced while the run was writing to it",
                    folder->path);
 }

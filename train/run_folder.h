@@ -43,7 +43,8 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out);
 /* Paths of a run that is only read: no lock, nothing is created.  MS_NOT_FOUND.  The caller closes `out`. */
 ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
 
-/* MS_IO: the folder that is locked is no longer at its path: it was removed, renamed or replaced. */
+/* MS_IO: the folder that is locked is no longer at its path: it was removed, renamed or replaced; or a link or a file
+   is in the place of its checkpoints. */
 ms_status ms_run_folder_check(const ms_run_folder *folder);
 
 /* What ms_run_folder_close leaves: no paths, no lock. */

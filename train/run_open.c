@@ -121,6 +121,7 @@ ms_status ms_run_check_data(ms_run *run) {
     if (size >= WORTH_A_WORD)
         ms_logger_write(run->logger, MS_LOG_INFO, "reading %.0f MiB of data to check them", (double)size / mib);
     double begin = ms_clock_seconds();
+    MS_TRY(ms_trainer_check_memory(run->trainer)); /* before what takes long */
     MS_TRY(ms_dataset_check_contents(run->train, &train));
     if (run->validation) MS_TRY(ms_dataset_check_contents(run->validation, &validation));
     memcpy(run->train_sha256, train.sha256, sizeof run->train_sha256);

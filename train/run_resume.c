@@ -1,4 +1,5 @@
 /* Going on with a run: from which checkpoint, with which settings, and what is said of it. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +50,6 @@ static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkp
         return MS_FAIL(MS_MISMATCH, "%s: the checkpoint of step %lld belongs to another configuration%s%.*s",
                        run->folder.path, (long long)info->step, *changes ? ": " : "", (int)strcspn(changes, "\n"),
                        changes);
-    MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
-    MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
     if (!run->tokenizer) return MS_OK;
     const ms_checkpoint_entry *entry;
     MS_TRY(ms_checkpoint_find(checkpoint, "tokenizer_sha256", MS_CHECKPOINT_TEXT, &entry));
@@ -126,9 +125,11 @@ static ms_status tidy_checkpoints(ms_run *run) {
 
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     size_t n_old = 0;
-    MS_TRY(ms_run_check_data(run));
     MS_TRY(read_history(run, checkpoint, &n_old));
     MS_TRY(check_checkpoint(run, checkpoint, run->history + n_old));
+    MS_TRY(ms_run_check_data(run)); /* reads all of it: after what costs nothing */
+    MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
+    MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
     MS_TRY(ms_run_allocate(run));
     MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));
     run->resumed_step = run->saved_step = run->trainer->step;
@@ -162,7 +163,7 @@ static ms_status begin_again(ms_run *run) {
 
 ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step) {
     ms_checkpoint *checkpoint;
-    char option[256];
+    char option[PATH_MAX + 32];
     run->folder = *folder;
     run->has_folder = true;
     *folder = MS_RUN_FOLDER_CLOSED;

@@ -24,7 +24,7 @@ static ms_status draw(ms_generator *generator, const ms_text_source *source, con
     MS_TRY(encode_prompt(source, request->prompt, tokens));
     ms_print_text(stream, request->prompt, strlen(request->prompt));
     ms_status status = MS_OK;
-    for (int64_t i = 0; status == MS_OK && i < request->n_tokens; i++) {
+    for (int64_t i = 0; status == MS_OK && !ferror(stream) && i < request->n_tokens; i++) {
         int32_t token;
         const uint8_t *bytes;
         size_t size;

@@ -163,8 +163,8 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
     return MS_OK;
 }
 
-/* Before anything is taken: some systems give memory that they do not have, and kill the process when it is used. */
-static ms_status check_memory(const ms_trainer *trainer) {
+/* Some systems give memory that they do not have, and kill the process when it is used. */
+ms_status ms_trainer_check_memory(const ms_trainer *trainer) {
     const ms_memory_plan *memory = &trainer->facts.memory;
     int64_t there = ms_device_memory_bytes(trainer->device);
     if (there == 0 || memory->total <= (size_t)there) return MS_OK;
@@ -203,7 +203,7 @@ ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what)
 
 ms_status ms_trainer_allocate(ms_trainer *trainer) {
     if (trainer->store) return MS_FAIL(MS_INVALID, "train: the trainer is allocated already");
-    MS_TRY(check_memory(trainer));
+    MS_TRY(ms_trainer_check_memory(trainer));
     ms_status status = allocate(trainer);
     if (status != MS_OK) ms_trainer_release(trainer);
     return status;

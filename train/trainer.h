@@ -78,6 +78,9 @@ typedef struct ms_trainer {
 /* Builds graphs and plans memory on an open device, but allocates no storage.  The caller closes the trainer, before
    the device.  MS_INVALID for contradictory options; MS_UNSUPPORTED names an op that the device lacks. */
 ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, ms_trainer **out);
+/* MS_OUT_OF_MEMORY, with the numbers: the plan is larger than all memory of the device.  Takes nothing, costs nothing:
+   before data is read or a peak is measured. */
+ms_status ms_trainer_check_memory(const ms_trainer *trainer);
 /* Allocates variables and compiles the programs.  MS_OUT_OF_MEMORY names planned bytes: the plan is larger than all
    memory of the device (nothing was taken), or memory ran out; the trainer holds nothing then.  MS_INVALID: it is
    allocated already. */

@@ -34,11 +34,15 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
     return ms_store_download_f64(trainer->store, trainer->loss, 0, 1, out_loss);
 }
 
+static ms_status next_step(const ms_trainer *trainer, ms_optimizer_step *out) {
+    double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
+    return ms_optimizer_step_at(&trainer->optimizer, trainer->step, factor, out);
+}
+
 static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
     const ms_optimizer *optimizer = &trainer->optimizer;
     ms_optimizer_step step;
-    double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
-    MS_TRY(ms_optimizer_step_at(optimizer, trainer->step, factor, &step));
+    MS_TRY(next_step(trainer, &step));
     result->lr = step.matrices_lr;
     result->adamw_lr = step.others_lr;
     return ms_store_upload(trainer->store, optimizer->step_scalars, 0, optimizer->n_step_scalars, step.scalars);
@@ -118,8 +122,7 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_
 
 ms_status ms_trainer_next_rates(const ms_trainer *trainer, double *out_lr, double *out_adamw_lr) {
     ms_optimizer_step step;
-    double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
-    MS_TRY(ms_optimizer_step_at(&trainer->optimizer, trainer->step, factor, &step));
+    MS_TRY(next_step(trainer, &step));
     *out_lr = step.matrices_lr;
     *out_adamw_lr = step.others_lr;
     return MS_OK;

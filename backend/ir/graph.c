@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/hash.h"
+
 struct ms_graph {
     const ms_variables *variables; /* borrowed */
     int step_scalars;
@@ -144,10 +146,10 @@ ms_status ms_graph_add(ms_graph *graph, ms_op op, const ms_tensor *inputs, int n
 
 /* The slot that holds the view, or the free slot where it belongs. */
 static ms_tensor *find_view_slot(const ms_graph *graph, int variable, int64_t offset, const ms_shape *shape) {
-    uint64_t hash = (uint64_t)variable;
-    hash = (hash ^ (uint64_t)offset) * 0x9e3779b97f4a7c15u;
-    for (int i = 0; i < shape->rank; i++) hash = ((hash ^ hash >> 32) + (uint64_t)shape->dim[i]) * 0x9e3779b97f4a7c15u;
-    for (size_t slot = (size_t)(hash >> 32);; slot++) {
+    uint64_t hash = ms_hash_append(MS_HASH_EMPTY, &variable, sizeof variable);
+    hash = ms_hash_append(hash, &offset, sizeof offset);
+    hash = ms_hash_append(hash, shape->dim, (size_t)shape->rank * sizeof *shape->dim);
+    for (size_t slot = (size_t)hash;; slot++) {
         ms_tensor *view = &graph->views[slot & (graph->n_view_slots - 1)];
         if (*view == MS_NO_TENSOR) return view;
         const ms_tensor_info *info = &graph->tensors[*view];

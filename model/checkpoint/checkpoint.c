@@ -103,9 +103,9 @@ ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info 
 
 /* ---- reading ---- */
 
-/* A file that is missing inside a checkpoint is damage, not a wrong name. */
+/* A file that is missing inside a checkpoint, or is none (a pipe), is damage, not a wrong name. */
 static ms_status damaged(ms_status status, const char *path) {
-    if (status == MS_NOT_FOUND) status = MS_CORRUPT;
+    if (status == MS_NOT_FOUND || status == MS_IO) status = MS_CORRUPT;
     return ms_status_note(status, "checkpoint %s", path);
 }
 
@@ -328,14 +328,17 @@ ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, i
     size_t n_steps;
     *out_step = -1;
     MS_TRY(list_steps(checkpoints, &names, &steps, &n_steps));
-    for (size_t i = n_steps; *out_step < 0 && i > 0; i--) {
+    ms_status status = MS_CORRUPT;
+    for (size_t i = n_steps; (status == MS_CORRUPT || status == MS_MISMATCH) && i > 0; i--) {
         ms_checkpoint *checkpoint = NULL;
-        if (steps[i - 1] < before && ms_checkpoint_open(checkpoints, steps[i - 1], &checkpoint) == MS_OK)
-            *out_step = steps[i - 1];
+        if (steps[i - 1] >= before) continue;
+        status = ms_checkpoint_open(checkpoints, steps[i - 1], &checkpoint);
+        if (status == MS_OK) *out_step = steps[i - 1];
         ms_checkpoint_close(checkpoint);
     }
     free(steps);
     ms_listing_finish(&names);
+    if (status != MS_OK && status != MS_CORRUPT && status != MS_MISMATCH) return status;
     return *out_step >= 0
                ? MS_OK
                : MS_FAIL(MS_NOT_FOUND, "%s: no intact checkpoint before step %lld", checkpoints, (long long)before);
@@ -349,8 +352,9 @@ ms_status ms_checkpoint_open_or_name(const char *checkpoints, int64_t step, cons
     if (status == MS_OK) status = ms_checkpoint_open(checkpoints, step, out);
     if (status != MS_CORRUPT && status != MS_MISMATCH) return status;
     snprintf(message, sizeof message, "%s", ms_status_message());
-    if (ms_checkpoint_newest_intact(checkpoints, step, &intact) != MS_OK)
-        return MS_FAIL(status, "%s; no older checkpoint is intact", message);
+    ms_status found = ms_checkpoint_newest_intact(checkpoints, step, &intact);
+    if (found == MS_NOT_FOUND) return MS_FAIL(status, "%s; no older checkpoint is intact", message);
+    if (found != MS_OK) return MS_FAIL(status, "%s", message);
     return MS_FAIL(status, "%s; the newest intact one is of step %" PRId64 ": %s %" PRId64, message, intact, option,
                    intact);
 }

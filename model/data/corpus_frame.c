@@ -8,6 +8,7 @@ enum { READ_BYTES = 1 << 16 };
 
 /* Reads on until `wanted` unused bytes are there, or the file ends. */
 ms_status ms_corpus_fill(ms_corpus *corpus, size_t wanted) {
+    if (corpus->end - corpus->begin >= wanted || corpus->at_end) return MS_OK;
     if (corpus->begin > 0) {
         memmove(corpus->buffer, corpus->buffer + corpus->begin, corpus->end - corpus->begin);
         corpus->end -= corpus->begin;
@@ -40,6 +41,7 @@ ms_status ms_corpus_find_line(ms_corpus *corpus, size_t from, size_t *out_size) 
         char *newline = have > searched ? memchr(start + searched, '\n', have - searched) : NULL;
         if (newline || corpus->at_end) {
             *out_size = newline ? (size_t)(newline - start) + 1 - from : have - from;
+            if (from + *out_size > MS_CORPUS_DOCUMENT_MAX) *out_size = MS_CORPUS_TOO_LONG;
             return MS_OK;
         }
         if (have > MS_CORPUS_DOCUMENT_MAX) {
@@ -93,16 +95,10 @@ static ms_status size_paragraph(ms_corpus *corpus, size_t *out_size) {
 }
 
 static ms_status size_file(ms_corpus *corpus, size_t *out_size) {
-    *out_size = 0;
-    while (!corpus->at_end) {
-        size_t have = corpus->end - corpus->begin;
-        if (have > MS_CORPUS_DOCUMENT_MAX) {
-            *out_size = MS_CORPUS_TOO_LONG;
-            return MS_OK;
-        }
+    size_t have = corpus->end - corpus->begin;
+    for (; !corpus->at_end && have <= MS_CORPUS_DOCUMENT_MAX; have = corpus->end - corpus->begin)
         MS_TRY(ms_corpus_fill(corpus, have + READ_BYTES));
-    }
-    *out_size = corpus->end - corpus->begin;
+    *out_size = have > MS_CORPUS_DOCUMENT_MAX ? MS_CORPUS_TOO_LONG : have;
     return MS_OK;
 }
 
@@ -124,7 +120,7 @@ void ms_corpus_consume(ms_corpus *corpus, size_t size) {
     corpus->offset_bytes += size;
 }
 
-ms_status ms_corpus_discard_line(ms_corpus *corpus) {
+static ms_status discard_line(ms_corpus *corpus) {
     for (;;) {
         const char *start = corpus->buffer + corpus->begin;
         size_t have = corpus->end - corpus->begin;
@@ -133,4 +129,32 @@ ms_status ms_corpus_discard_line(ms_corpus *corpus) {
         if (newline || corpus->at_end) return MS_OK;
         MS_TRY(ms_corpus_fill(corpus, READ_BYTES));
     }
+}
+
+static ms_status discard_paragraph(ms_corpus *corpus) {
+    for (;;) {
+        size_t line;
+        MS_TRY(ms_corpus_find_line(corpus, 0, &line));
+        if (line == 0) return MS_OK;
+        if (line == MS_CORPUS_TOO_LONG) {
+            MS_TRY(discard_line(corpus));
+            continue;
+        }
+        bool blank = ms_corpus_is_blank(corpus->buffer + corpus->begin, line);
+        ms_corpus_consume(corpus, line);
+        if (blank) return MS_OK;
+    }
+}
+
+static ms_status discard_file(ms_corpus *corpus) {
+    for (;;) {
+        ms_corpus_consume(corpus, corpus->end - corpus->begin);
+        if (corpus->at_end) return MS_OK;
+        MS_TRY(ms_corpus_fill(corpus, READ_BYTES));
+    }
+}
+
+ms_status ms_corpus_discard_record(ms_corpus *corpus) {
+    if (corpus->is_jsonl) return discard_line(corpus);
+    return corpus->options.documents == MS_DOCUMENTS_BLANK ? discard_paragraph(corpus) : discard_file(corpus);
 }

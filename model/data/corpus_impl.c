@@ -151,12 +151,10 @@ static ms_status read_record(ms_corpus *corpus, size_t size, ms_document *out) {
 }
 
 static ms_status pass_too_long(ms_corpus *corpus) {
-    bool is_whole = !corpus->is_jsonl && corpus->options.documents == MS_DOCUMENTS_FILE;
-    if (is_whole || leave_out(corpus, MS_RECORD_TOO_LONG) != MS_OK)
-        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": a line or document is longer than %zu bytes%s",
-                       ms_corpus_name(corpus), corpus->i_line, MS_CORPUS_DOCUMENT_MAX,
-                       is_whole ? ", too long for one document" : WAY_ON);
-    return ms_corpus_discard_line(corpus);
+    if (leave_out(corpus, MS_RECORD_TOO_LONG) != MS_OK)
+        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": a line or document is longer than %zu bytes" WAY_ON,
+                       ms_corpus_name(corpus), corpus->i_line, MS_CORPUS_DOCUMENT_MAX);
+    return ms_corpus_discard_record(corpus);
 }
 
 ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out) {

@@ -41,8 +41,8 @@ ms_status ms_corpus_size_record(ms_corpus *corpus, size_t *out_size);
 /* Goes past `size` unused bytes, and counts their lines. */
 void ms_corpus_consume(ms_corpus *corpus, size_t size);
 
-/* Goes past the next line, however long it is. */
-ms_status ms_corpus_discard_line(ms_corpus *corpus);
+/* Goes past the next record, however long it is, without holding it. */
+ms_status ms_corpus_discard_record(ms_corpus *corpus);
 
 /* True when the text is only ASCII white space. */
 bool ms_corpus_is_blank(const char *text, size_t size_bytes);

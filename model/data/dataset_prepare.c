@@ -13,6 +13,7 @@
 #include "platform/file.h"
 #include "platform/sha256.h"
 #include "platform/temporary.h"
+#include "platform/utf8.h"
 
 enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
 
@@ -32,6 +33,12 @@ typedef struct preparation {
     int64_t reported_bytes;
 } preparation;
 
+/* dataset.json is UTF-8, and names its sources and shards. */
+static ms_status check_name(const char *name) {
+    if (ms_utf8_check(name, strlen(name)) == strlen(name)) return MS_OK;
+    return MS_FAIL(MS_INVALID, "the name \"%s\" is not UTF-8: " MS_SIDECAR_NAME " cannot hold it; rename it", name);
+}
+
 static ms_status check_options(const ms_prepare_options *options) {
     if (options->n_files < 1) return MS_FAIL(MS_INVALID, "no text files are given");
     if (!(options->validation_fraction >= 0 && options->validation_fraction < 1))
@@ -41,6 +48,8 @@ static ms_status check_options(const ms_prepare_options *options) {
     if (options->seed > INT64_MAX) return MS_FAIL(MS_INVALID, "seed %" PRIu64 " is not below 2^63", options->seed);
     if (options->name && !ms_is_plain_name(options->name))
         return MS_FAIL(MS_INVALID, "\"%s\" is not a name for shards", options->name);
+    if (options->name) MS_TRY(check_name(options->name));
+    for (int i = 0; i < options->n_files; i++) MS_TRY(check_name(options->files[i]));
     if (!ms_file_exists(options->directory)) return MS_OK;
     ms_listing names;
     MS_TRY(ms_listing_read(options->directory, &names));
@@ -191,20 +200,19 @@ static ms_status add_file(preparation *work, int i_file) {
     const char *path = work->options->files[i_file];
     ms_corpus *corpus;
     MS_TRY(ms_corpus_open(path, &work->options->corpus, &corpus));
-    int64_t n_documents = 0;
+    int64_t n_before = count_documents(work);
     ms_status status = MS_OK;
     while (status == MS_OK) {
         ms_document document;
         status = ms_corpus_next(corpus, &document);
         if (status != MS_OK || !document.text) break;
-        int64_t n_before = count_documents(work);
         status = add_document(work, &document);
         if (status != MS_OK) ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
-        n_documents += count_documents(work) - n_before;
         report(work, i_file);
     }
     if (status == MS_OK)
-        status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus), n_documents);
+        status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus),
+                                       count_documents(work) - n_before);
     ms_record_counts_add(&work->sidecar->counts, ms_corpus_counts(corpus));
     ms_corpus_close(corpus);
     return status;

@@ -48,12 +48,18 @@ void ms_sidecar_finish(ms_sidecar *sidecar) {
     *sidecar = (ms_sidecar){0};
 }
 
+/* NULL: no memory, or a name that is not UTF-8. */
 static json_t *split_json(const ms_sidecar_split *split) {
     json_t *shards = json_array();
+    int failed = 0;
     for (size_t i = 0; i < split->n_shards; i++) {
         const ms_sidecar_shard *shard = &split->shards[i];
-        json_array_append_new(shards, json_pack("{s:s, s:I, s:s}", "file", shard->file, "tokens",
-                                                (json_int_t)shard->n_tokens, "sha256", shard->sha256));
+        failed |= json_array_append_new(shards, json_pack("{s:s, s:I, s:s}", "file", shard->file, "tokens",
+                                                          (json_int_t)shard->n_tokens, "sha256", shard->sha256));
+    }
+    if (failed) {
+        json_decref(shards);
+        return NULL;
     }
     return json_pack("{s:I, s:I, s:I, s:o}", "tokens", (json_int_t)split->n_tokens, "documents",
                      (json_int_t)split->n_documents, "bytes", (json_int_t)split->n_bytes, "shards", shards);
@@ -70,14 +76,15 @@ static json_t *counts_json(const int64_t counts[MS_N_RECORD_FAULTS]) {
 
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
     json_t *sources = json_array(), *splits = json_object();
+    int failed = 0;
     for (size_t i = 0; i < sidecar->n_sources; i++) {
         const ms_sidecar_source *source = &sidecar->sources[i];
-        json_array_append_new(sources,
-                              json_pack("{s:s, s:I, s:I}", "path", source->path, "bytes", (json_int_t)source->n_bytes,
-                                        "documents", (json_int_t)source->n_documents));
+        failed |= json_array_append_new(sources, json_pack("{s:s, s:I, s:I}", "path", source->path, "bytes",
+                                                           (json_int_t)source->n_bytes, "documents",
+                                                           (json_int_t)source->n_documents));
     }
     for (int split = 0; split < MS_N_SPLITS; split++)
-        json_object_set_new(splits, ms_split_name(split), split_json(&sidecar->splits[split]));
+        failed |= json_object_set_new(splits, ms_split_name(split), split_json(&sidecar->splits[split]));
     json_t *root =
         json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:o, s:o, s:s, s:o, s:o}", "format", format_name, "version",
                   FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256", sidecar->tokenizer_sha256,
@@ -88,7 +95,7 @@ ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     char *path = ms_path_join(directory, MS_SIDECAR_NAME);
     ms_status status = MS_OK;
-    if (!text || !path) {
+    if (!text || !path || failed) {
         status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: cannot make %s: no memory, or a name that is not UTF-8", directory,
                          MS_SIDECAR_NAME);
     } else {

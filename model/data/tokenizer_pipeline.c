@@ -9,7 +9,7 @@ const char *ms_json_type(const json_t *object) {
     return type ? type : "(no type)";
 }
 
-/* An option that must be absent, null, false, 0 or "". */
+/* True unless the option is absent, null, false, 0 or "". */
 static bool is_set(const json_t *object, const char *key) {
     const json_t *value = json_object_get(object, key);
     if (!value || json_is_null(value) || json_is_false(value)) return false;

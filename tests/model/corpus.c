@@ -230,6 +230,43 @@ START_TEST(too_long) {
 }
 END_TEST
 
+/* All of a paragraph, or of a file, that is too long is left out, as one record; in one frame as in many. */
+START_TEST(too_long_text) {
+    data_folder_create();
+    enum { LINE = 1 << 20, CAPACITY = 1 << 17, N_LINES = (int)(MS_CORPUS_DOCUMENT_MAX / LINE) + 2 };
+    char *text = malloc((size_t)N_LINES * LINE + 8), *data = malloc(CAPACITY);
+    memcpy(text, "a\n\n", 3);
+    memset(text + 3, 'x', (size_t)N_LINES * LINE);
+    for (size_t i = 1; i <= N_LINES; i++) text[3 + i * LINE - 1] = '\n';
+    memcpy(text + 3 + (size_t)N_LINES * LINE, "\nb\n", 3);
+    size_t size = add_zstd(text, (size_t)N_LINES * LINE + 6, data, CAPACITY);
+    const char *path = data_write("long.txt.zst", data, size);
+    free(text);
+    free(data);
+    static const struct {
+        ms_documents documents;
+        int n_documents;
+    } kinds[] = {{MS_DOCUMENTS_BLANK, 2}, {MS_DOCUMENTS_FILE, 0}};
+    for (int i = 0; i < 2; i++) {
+        ms_corpus *corpus;
+        ms_corpus_options options = {.documents = kinds[i].documents, .on_error = MS_ON_ERROR_SKIP};
+        data_check_error(read_to_error(path, (ms_corpus_options){.documents = kinds[i].documents}), MS_INVALID,
+                         "is longer");
+        ms_must(ms_corpus_open(path, &options, &corpus));
+        int n_documents = 0;
+        for (ms_document document;; n_documents++) {
+            ms_must(ms_corpus_next(corpus, &document));
+            if (!document.text) break;
+            ck_assert_uint_lt(document.size_bytes, 4);
+        }
+        ck_assert_int_eq(n_documents, kinds[i].n_documents);
+        ck_assert_int_eq(ms_corpus_counts(corpus)->skipped[MS_RECORD_TOO_LONG], 1);
+        ms_corpus_close(corpus);
+    }
+    data_folder_remove();
+}
+END_TEST
+
 /* Contents decide what a file is; then its name. */
 START_TEST(formats) {
     char out[512];
@@ -356,6 +393,7 @@ int main(void) {
     tcase_add_test(all, bad_input);
     tcase_add_test(all, bad_records);
     tcase_add_test(all, too_long);
+    tcase_add_test(all, too_long_text);
     tcase_add_test(all, formats);
     tcase_add_test(all, compressed);
     tcase_add_test(all, standard_input);

@@ -219,6 +219,12 @@ START_TEST(bad_input) {
     check_failure(options, MS_UNSUPPORTED,
                   "<end> is not special: text could forge it; --document_end TOKEN names one of <s>");
     options = options_for("a");
+    options.name = "a\xff";
+    check_failure(options, MS_INVALID, "is not UTF-8: dataset.json cannot hold it");
+    options = options_for("a");
+    inputs[0] = "s\xff.txt";
+    check_failure(options, MS_INVALID, "is not UTF-8: dataset.json cannot hold it");
+    inputs[0] = data_path("lines.txt");
     options.validation_fraction = 1;
     check_failure(options, MS_INVALID, "validation fraction 1");
     options = options_for("a");

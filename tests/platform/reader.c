@@ -68,7 +68,13 @@ END_TEST
 START_TEST(refusals) {
     ms_reader reader;
     ck_assert_int_eq(ms_reader_open(path, &reader), MS_NOT_FOUND);
+    struct rlimit before, after;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    before.rlim_cur = before.rlim_max / 2;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
     ck_assert_int_eq(ms_reader_open(folder, &reader), MS_IO);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &after), 0);
+    ck_assert_uint_eq(after.rlim_cur, before.rlim_cur); /* not for want of descriptors: the limit stays */
     ck_assert_ptr_null(reader.path);
 }
 END_TEST

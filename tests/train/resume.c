@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "model/data/shard.h"
@@ -10,37 +11,17 @@
 #include "tests/support/suite.h"
 #include "tests/train/runs.h"
 
-static ms_device *device;
-
-static void open_all(void) {
-    data_folder_create();
-    const ms_device_options options = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
-    ms_must(ms_device_open(&options, &device));
-}
-
-static void close_all(void) {
-    ms_device_close(device);
-    data_folder_remove();
-}
-
 /* Tries to go on; the run is left as it is. */
 static ms_status try_to_resume(const ms_run_options *options, const char *name) {
     ms_run *run;
     ms_run_folder folder;
     ms_must(ms_run_folder_resume(data_path(name), &folder));
-    ms_must(ms_run_open(device, options, &run));
+    ms_must(ms_run_open(runs_device, options, &run));
     ms_status status = ms_run_resume(run, &folder);
     char message[1024];
     snprintf(message, sizeof message, "%s", ms_status_message());
     ms_run_close(run);
     return status == MS_OK ? MS_OK : MS_FAIL(status, "%s", message);
-}
-
-static ms_run_options on_shards(int64_t n_steps) {
-    ms_run_options options = runs_small(n_steps);
-    options.data = data_path("data");
-    options.trainer.model.vocabulary = 0;
-    return options;
 }
 
 /* Flips the lowest bit of one token of a shard. */
@@ -57,14 +38,14 @@ static void flip_token(const char *path, long i_token) {
 
 START_TEST(a_flipped_token_is_found) {
     runs_prepare_data("data");
-    ms_run_options options = on_shards(2), longer = on_shards(4);
-    ms_run *run = runs_new(device, &options, "run");
+    ms_run_options options = runs_on_shards(2), longer = runs_on_shards(4);
+    ms_run *run = runs_new(&options, "run");
     ck_assert_int_eq(runs_count(run->folder.log, "SHA-256 as dataset.json has them, checked in"), 1);
     ms_run_close(run);
     const char *shard = data_path("data/data_train_000000.bin");
     flip_token(shard, 700);
     data_check_error(try_to_resume(&longer, "run"), MS_CORRUPT, "data_train_000000.bin: SHA-256");
-    ms_must(ms_run_open(device, &options, &run));
+    ms_must(ms_run_open(runs_device, &options, &run));
     data_check_error(ms_run_create(run, data_path("other")), MS_CORRUPT, "changed since it was prepared");
     ck_assert(!ms_file_exists(data_path("other")));
     ms_run_close(run);
@@ -73,7 +54,7 @@ START_TEST(a_flipped_token_is_found) {
     longer.trainer.model.vocabulary = 257;
     data_check_error(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
     flip_token(shard, 700);
-    run = runs_resume(device, &longer, "run");
+    run = runs_resume(&longer, "run");
     ck_assert_int_eq(run->trainer->step, 4);
     ms_run_close(run);
 }
@@ -81,8 +62,8 @@ END_TEST
 
 START_TEST(other_shards_of_the_same_tokenizer_are_found) {
     runs_prepare_data("data");
-    ms_run_options options = on_shards(2), longer = on_shards(4);
-    ms_run_close(runs_new(device, &options, "run"));
+    ms_run_options options = runs_on_shards(2), longer = runs_on_shards(4);
+    ms_run_close(runs_new(&options, "run"));
     runs_prepare_other_data("data2");
     longer.data = data_path("data2");
     data_check_error(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
@@ -91,10 +72,8 @@ END_TEST
 
 START_TEST(a_shard_that_is_cut_in_mid_run) {
     runs_prepare_data("data");
-    ms_run_options options = on_shards(1000);
-    ms_run *run;
-    ms_must(ms_run_open(device, &options, &run));
-    ms_must(ms_run_create(run, data_path("run")));
+    ms_run_options options = runs_on_shards(1000);
+    ms_run *run = runs_begin(&options, "run");
     ck_assert_int_eq(truncate(data_path("data/data_train_000000.bin"), 3000), 0);
     ck_assert_int_eq(ms_run_train(run), MS_CORRUPT);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "the file has 3000"));
@@ -106,14 +85,12 @@ END_TEST
 
 START_TEST(a_run_without_a_checkpoint_starts_from_its_configuration) {
     ms_run_options options = runs_small(4);
-    ms_run *whole = runs_new(device, &options, "whole"), *run;
+    ms_run *whole = runs_new(&options, "whole"), *run;
     /* Killed after the folder was made, with a checkpoint half written and a line of the first validation. */
-    ms_must(ms_run_open(device, &options, &run));
-    ms_must(ms_run_create(run, data_path("run")));
-    ms_run_close(run);
+    ms_run_close(runs_begin(&options, "run"));
     ms_must(ms_directory_create(data_path("run/checkpoints/step_00000000.tmp")));
     data_write_text("run/metrics.jsonl", "{\"step\":0,\"validation_loss\":1}\n");
-    run = runs_resume(device, &options, "run");
+    run = runs_resume(&options, "run");
     ck_assert_str_eq(run->weights_sha256, whole->weights_sha256);
     ck_assert_int_eq(runs_count(run->folder.metrics, "\n"), runs_count(whole->folder.metrics, "\n"));
     ck_assert_int_eq(runs_count(run->folder.log, "no checkpoint yet"), 1);
@@ -145,18 +122,18 @@ static const char *file_text(const char *path) {
 
 START_TEST(what_is_changed_at_a_resumption_stays) {
     ms_run_options red = coloured(2, "colour=red\nrate=0.1\n"), blue = coloured(4, "colour=blue\nrate=0.1\n");
-    ms_run_close(runs_new(device, &red, "run"));
+    ms_run_close(runs_new(&red, "run"));
     const char *config = data_path("run/config.yaml"), *log = data_path("run/run.log");
     ck_assert_ptr_null(strstr(file_text(config), "step"));
     /* Killed before it saved anything: it is the run's all the same. */
-    ms_run_close(runs_reopen(device, &blue, "run"));
+    ms_run_close(runs_reopen(&blue, "run"));
     ck_assert_ptr_nonnull(strstr(file_text(config), "colour=blue\n"));
     ck_assert_ptr_nonnull(strstr(file_text(config), "# step 2: colour red -> blue\n"));
     ck_assert_int_eq(runs_count(log, "step 2: colour red -> blue"), 1);
-    ms_run_close(runs_resume(device, &blue, "run"));
+    ms_run_close(runs_resume(&blue, "run"));
     /* The next change comes after it, in the file and in the checkpoint. */
     blue = coloured(6, "colour=blue\nrate=0.5\n");
-    ms_run *run = runs_resume(device, &blue, "run");
+    ms_run *run = runs_resume(&blue, "run");
     ck_assert_str_eq(run->history, "step 2: colour red -> blue\nstep 4: rate 0.1 -> 0.5\n");
     ck_assert_ptr_nonnull(strstr(file_text(config), "# step 2: colour red -> blue\n# step 4: rate 0.1 -> 0.5\n"));
     ms_run_close(run);
@@ -169,7 +146,7 @@ START_TEST(what_is_changed_at_a_resumption_stays) {
     /* Nothing changed, nothing said, nothing written. */
     char before[512];
     snprintf(before, sizeof before, "%s", file_text(config));
-    ms_run_close(runs_resume(device, &blue, "run"));
+    ms_run_close(runs_resume(&blue, "run"));
     ck_assert_str_eq(file_text(config), before);
     ck_assert_int_eq(runs_count(log, "changed"), 3); /* blue twice: it was killed */
 }
@@ -177,16 +154,16 @@ END_TEST
 
 START_TEST(a_configuration_changed_by_hand_is_said) {
     ms_run_options red = coloured(2, "colour=red\n"), blue = coloured(2, "colour=blue\n");
-    ms_run_close(runs_new(device, &red, "run"));
+    ms_run_close(runs_new(&red, "run"));
     const char *config = data_path("run/config.yaml"), *log = data_path("run/run.log");
     char *text = strdup(file_text(config));
     memcpy(strstr(text, "red"), "blu", 3);
     ms_must(ms_file_write(config, text, strlen(text)));
     free(text);
-    ms_run_close(runs_resume(device, &blue, "run"));
+    ms_run_close(runs_resume(&blue, "run"));
     ck_assert_int_eq(runs_count(log, "config.yaml was changed since muonscope wrote it"), 1);
     ck_assert_int_eq(runs_count(log, "step 2: colour red -> blue"), 1);
-    ms_run_close(runs_resume(device, &blue, "run"));
+    ms_run_close(runs_resume(&blue, "run"));
     ck_assert_int_eq(runs_count(log, "was changed since"), 1); /* it has a new hash */
     /* What may not change is named, as it differs from the checkpoint. */
     blue.fixed_text = blue.settings_text = "colour=green\n";
@@ -197,13 +174,12 @@ END_TEST
 START_TEST(a_rate_that_jumps_is_said) {
     ms_run_options options = runs_small(4);
     options.trainer.schedule.kind = MS_SCHEDULE_COSINE;
-    ms_run_close(runs_new(device, &options, "run"));
+    ms_run_close(runs_new(&options, "run"));
     options.n_steps = 8; /* the rate was to be 0 from here on */
-    ms_run *run = runs_resume(device, &options, "run");
+    ms_run *run = runs_resume(&options, "run");
     ck_assert_int_eq(runs_count(run->folder.log, "the learning rate jumps: step 5 takes 0.0"), 1);
     ms_run_close(run);
-    options.n_steps = 8;
-    run = runs_resume(device, &options, "run");
+    run = runs_resume(&options, "run");
     ck_assert_int_eq(runs_count(run->folder.log, "jumps"), 1);
     ms_run_close(run);
 }
@@ -213,7 +189,7 @@ END_TEST
 
 START_TEST(logs_are_mended_with_a_warning) {
     ms_run_options options = runs_small(6), longer = runs_small(8);
-    ms_run_close(runs_new(device, &options, "run"));
+    ms_run_close(runs_new(&options, "run"));
     char *text = strdup(file_text(data_path("run/metrics.jsonl")));
     char *third = strstr(text, "{\"step\":3,"), *fourth = strstr(text, "{\"step\":4,");
     third[0] = '?';
@@ -222,7 +198,7 @@ START_TEST(logs_are_mended_with_a_warning) {
     memmove(text + kept, fifth, strlen(fifth) + 1); /* step 4 is gone, step 3 is rubbish */
     ms_must(ms_file_write(data_path("run/metrics.jsonl"), text, strlen(text)));
     free(text);
-    ms_run *run = runs_resume(device, &longer, "run");
+    ms_run *run = runs_resume(&longer, "run");
     const char *log = run->folder.log;
     ck_assert_int_eq(
         runs_count(log, "metrics.jsonl: dropped 1 lines that are no JSON object with a step (the first: line 3)"), 1);
@@ -245,7 +221,7 @@ static void damage(const char *path, long at) {
 START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
     ms_run_options options = runs_small(8);
     options.checkpoint_every = 2;
-    ms_run *whole = runs_new(device, &options, "run"), *run;
+    ms_run *whole = runs_new(&options, "run"), *run;
     char weights[65], expected[256];
     snprintf(weights, sizeof weights, "%s", whole->weights_sha256);
     ms_run_close(whole);
@@ -258,11 +234,15 @@ START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
     data_check_error(ms_checkpoint_open_or_name(data_path("run/checkpoints"), -1, "--step", &checkpoint), MS_CORRUPT,
                      "the newest intact one is of step 2: --step 2");
     ck_assert_ptr_null(checkpoint);
+    ck_assert_int_eq(unlink(data_path("run/checkpoints/step_00000008/state.json")), 0);
+    ck_assert_int_eq(mkfifo(data_path("run/checkpoints/step_00000008/state.json"), 0600), 0);
+    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, "it is a pipe");
+    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected);
     ms_must(ms_directory_remove(data_path("run/checkpoints/step_00000008")));
     data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected); /* found by its state alone */
     ms_run_folder folder;
     ms_must(ms_run_folder_resume(data_path("run"), &folder));
-    ms_must(ms_run_open(device, &options, &run));
+    ms_must(ms_run_open(runs_device, &options, &run));
     ms_must(ms_run_resume_at(run, &folder, 2));
     ck_assert(!ms_file_exists(data_path("run/checkpoints/step_00000004")));
     ck_assert(!ms_file_exists(data_path("run/checkpoints/step_00000006")));
@@ -284,7 +264,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("resume");
     TCase *tests = tcase_create("resume");
-    tcase_add_checked_fixture(tests, open_all, close_all);
+    tcase_add_checked_fixture(tests, runs_open, runs_close);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_flipped_token_is_found);
     tcase_add_test(tests, other_shards_of_the_same_tokenizer_are_found);

@@ -27,27 +27,52 @@ ms_run_options runs_small(int64_t n_steps) {
     return options;
 }
 
-ms_run *runs_new(ms_device *device, const ms_run_options *options, const char *name) {
+ms_run_options runs_on_shards(int64_t n_steps) {
+    ms_run_options options = runs_small(n_steps);
+    options.data = data_path("data");
+    options.trainer.model.vocabulary = 0;
+    return options;
+}
+
+ms_device *runs_device;
+
+void runs_open(void) {
+    data_folder_create();
+    const ms_device_options options = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
+    ms_must(ms_device_open(&options, &runs_device));
+}
+
+void runs_close(void) {
+    ms_device_close(runs_device);
+    data_folder_remove();
+}
+
+ms_run *runs_begin(const ms_run_options *options, const char *name) {
     ms_run *run;
-    ms_must(ms_run_open(device, options, &run));
+    ms_must(ms_run_open(runs_device, options, &run));
     ms_must(ms_run_create(run, data_path(name)));
+    return run;
+}
+
+ms_run *runs_new(const ms_run_options *options, const char *name) {
+    ms_run *run = runs_begin(options, name);
     ms_must(ms_run_train(run));
     ck_assert_int_eq(run->trainer->step, options->n_steps);
     return run;
 }
 
-ms_run *runs_reopen(ms_device *device, const ms_run_options *options, const char *name) {
+ms_run *runs_reopen(const ms_run_options *options, const char *name) {
     ms_run *run;
     ms_run_folder folder;
     ms_must(ms_run_folder_resume(data_path(name), &folder));
-    ms_must(ms_run_open(device, options, &run));
+    ms_must(ms_run_open(runs_device, options, &run));
     ms_must(ms_run_resume(run, &folder));
     ms_run_folder_close(&folder); /* the run has it: nothing happens */
     return run;
 }
 
-ms_run *runs_resume(ms_device *device, const ms_run_options *options, const char *name) {
-    ms_run *run = runs_reopen(device, options, name);
+ms_run *runs_resume(const ms_run_options *options, const char *name) {
+    ms_run *run = runs_reopen(options, name);
     ms_must(ms_run_train(run));
     return run;
 }
