@@ -27,6 +27,8 @@ static ms_status check(const void *settings, const ms_optimizer_parameter *param
     const ms_adamw_settings *adamw = settings;
     (void)parameter, (void)variable;
     if (!(adamw->lr >= 0)) return MS_FAIL(MS_INVALID, "adamw: learning rate %g is negative", adamw->lr);
+    if (!(adamw->matrix_lr >= 0))
+        return MS_FAIL(MS_INVALID, "adamw: learning rate %g of matrices is negative", adamw->matrix_lr);
     if (!(adamw->beta1 >= 0 && adamw->beta1 < 1) || !(adamw->beta2 >= 0 && adamw->beta2 < 1) || !(adamw->epsilon > 0))
         return MS_FAIL(MS_INVALID, "adamw: betas %g and %g, epsilon %g: betas must be in [0, 1), epsilon positive",
                        (double)adamw->beta1, (double)adamw->beta2, (double)adamw->epsilon);

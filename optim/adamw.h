@@ -10,6 +10,7 @@ extern "C" {
 
 typedef struct ms_adamw_settings {
     double lr;                   /* peak rate, >= 0 */
+    double matrix_lr;            /* peak rate of layer matrices, where AdamW has them; 0: lr */
     float beta1, beta2, epsilon; /* betas in [0, 1), epsilon > 0 */
     float matrix_decay;          /* decoupled decay of layer matrices; nothing else decays */
 } ms_adamw_settings;

@@ -43,6 +43,11 @@ static ms_status init_rules(ms_optimizer *optimizer) {
     const ms_optimizer_config *config = &optimizer->config;
     ms_rule_use matrices = config->matrices_rule.rule ? config->matrices_rule : rule_of(config, config->kind);
     ms_rule_use others = rule_of(config, MS_OPTIMIZER_ADAMW);
+    if (matrices.settings == others.settings && config->adamw.matrix_lr != 0) {
+        optimizer->matrices_adamw = config->adamw;
+        optimizer->matrices_adamw.lr = config->adamw.matrix_lr;
+        matrices.settings = &optimizer->matrices_adamw;
+    }
     optimizer->rules[optimizer->n_rules++].use = matrices;
     if (matrices.rule != others.rule || matrices.settings != others.settings)
         optimizer->rules[optimizer->n_rules++].use = others;

@@ -54,6 +54,7 @@ typedef struct ms_optimizer {
     ms_variables *variables; /* borrowed */
     int32_t n_rules;
     ms_optimizer_rule_in_use rules[2]; /* first that of layer matrices, last that of everything else */
+    ms_adamw_settings matrices_adamw;  /* AdamW's settings for layer matrices that have their own rate */
     int32_t n_parameters;
     ms_optimizer_entry parameters[MS_MAX_OPTIMIZER_PARAMETERS];
     int32_t step_scalars; /* INPUT variable f32 [n_step_scalars] */

@@ -198,8 +198,17 @@ static ms_status unknown_key(const char *full_name) {
     return MS_FAIL(MS_NOT_FOUND, "unknown key %s; see muonscope train --help-config", full_name);
 }
 
+/* The value that the field calls by a second name too; `text` itself where it is none. */
+static const char *first_name(const ms_config_key *key, const char *text) {
+    static const struct { const char *key, *second_name, *value; } names[] = {{"schedule.name", "trapezoid", "wsd"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].key, key->full_name) == 0 && same_name(names[i].second_name, text)) return names[i].value;
+    return text;
+}
+
 static ms_status set_choice(ms_config *config, const ms_config_key *key, const char *text) {
     ms_suggestion suggestion;
+    text = first_name(key, text);
     ms_suggestion_init(text, &suggestion);
     for (int i = 0; key->choices[i]; i++) {
         if (same_name(key->choices[i], text)) {

@@ -97,8 +97,12 @@ ms_status ms_config_check(const ms_config *config);
 
 /* Tokens of one optimizer step: sequence_length * batch_sequences * accumulation. */
 int64_t ms_config_tokens_per_step(const ms_config *config);
-/* Steps of the whole run: train.steps, or train.tokens in whole steps, rounded down. */
+/* Steps of the whole run: train.steps, or train.tokens in whole steps, rounded down; under schedule.convention
+   reference rounded up. */
 int64_t ms_config_steps(const ms_config *config);
+/* Steps that the schedule spreads over: those of the run, but train.tokens are rounded down under either convention,
+   since the reference's schedule ends where its last whole step does. */
+int64_t ms_config_schedule_steps(const ms_config *config);
 
 /* All keys as YAML, their docs as comments: what ms_config_load_text reads back to the same values.  The caller frees
    the text.  MS_OUT_OF_MEMORY. */

@@ -29,6 +29,19 @@ static ms_status check_pass(const ms_config *config) {
     return MS_OK;
 }
 
+static ms_status check_decay(const ms_config *config) {
+    ms_schedule schedule = {.total_steps = ms_config_schedule_steps(config),
+                            .decay_fraction = config->schedule.decay_fraction};
+    long long steps = schedule.total_steps, decay = ms_schedule_decay_steps(&schedule);
+    long long warmup = config->schedule.warmup_steps;
+    if (config->schedule.name != MS_SCHEDULE_WSD || warmup + decay <= steps) return MS_OK;
+    return MS_FAIL(
+        MS_INVALID,
+        "schedule.warmup_steps %lld and schedule.decay_fraction %g, %lld steps, are more than the %lld steps "
+        "of the run",
+        warmup, config->schedule.decay_fraction, decay, steps);
+}
+
 static ms_status check_length(const ms_config *config) {
     long long per_step = ms_config_tokens_per_step(config), tokens = config->train.tokens;
     if (config->train.steps == 0 && tokens == 0)
@@ -40,7 +53,7 @@ static ms_status check_length(const ms_config *config) {
     long long steps = ms_config_steps(config), warmup = config->schedule.warmup_steps;
     if (warmup > steps)
         return MS_FAIL(MS_INVALID, "schedule.warmup_steps %lld is more than the %lld steps of the run", warmup, steps);
-    return MS_OK;
+    return check_decay(config);
 }
 
 ms_status ms_config_check(const ms_config *config) {
@@ -49,6 +62,9 @@ ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_length(config));
     if (config->muon.decay > 0 && config->muon.decay_mode == MS_DECAY_NONE)
         return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);
+    if (config->adamw.matrix_lr > 0 && config->optimizer.name != MS_OPTIMIZER_ADAMW)
+        return MS_FAIL(MS_INVALID, "adamw.matrix_lr %g has no effect with optimizer.name %s, which trains the matrices",
+                       config->adamw.matrix_lr, ms_optimizer_kind_names[config->optimizer.name]);
     if (config->data.directory[0] == '\0') return MS_FAIL(MS_INVALID, "data.directory is empty");
     if (strcmp(config->data.directory, "synthetic") == 0 && config->model.vocabulary < 2)
         return MS_FAIL(MS_INVALID, "model.vocabulary %lld: synthetic data needs a vocabulary of at least 2 tokens",
@@ -61,6 +77,12 @@ int64_t ms_config_tokens_per_step(const ms_config *config) {
 }
 
 int64_t ms_config_steps(const ms_config *config) {
+    int64_t per_step = ms_config_tokens_per_step(config), steps = ms_config_schedule_steps(config);
+    bool rest = config->train.tokens > 0 && config->train.tokens % per_step != 0;
+    return steps + (rest && config->schedule.convention == MS_CONVENTION_REFERENCE);
+}
+
+int64_t ms_config_schedule_steps(const ms_config *config) {
     if (config->train.tokens > 0) return config->train.tokens / ms_config_tokens_per_step(config);
     return config->train.steps;
 }

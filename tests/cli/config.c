@@ -167,6 +167,7 @@ static const struct {
     {"train.tokens", "100", "train.tokens 100 is less than one step of 4096 tokens (256 x 16 x 1)"},
     {"schedule.warmup_steps", "601", "schedule.warmup_steps 601 is more than the 600 steps"},
     {"muon.decay", "0.1", "muon.decay 0.1 has no effect"},
+    {"adamw.matrix_lr", "0.1", "adamw.matrix_lr 0.1 has no effect with optimizer.name muon"},
     {"data.directory", "synthetic", "model.vocabulary 0"},
     {"data.directory", "", "data.directory is empty"},
 };
@@ -174,6 +175,39 @@ static const struct {
 START_TEST(contradictions_are_named) {
     ck_assert_int_eq(ms_config_set(&config, contradictions[_i].key, contradictions[_i].value), MS_OK);
     expect(ms_config_check(&config), MS_INVALID, contradictions[_i].message);
+}
+END_TEST
+
+START_TEST(warmup_and_decay_fit_the_run) {
+    config.schedule.name = MS_SCHEDULE_WSD;
+    config.schedule.warmup_steps = 480;
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+    config.schedule.warmup_steps = 481;
+    expect(ms_config_check(&config), MS_INVALID,
+           "schedule.warmup_steps 481 and schedule.decay_fraction 0.2, 120 steps, are more than the 600 steps");
+}
+END_TEST
+
+/* 103,759.7 steps of 16,384 tokens: the reference trains until it has seen all tokens, and its schedule ends before. */
+START_TEST(tokens_are_whole_steps) {
+    config.model.sequence_length = 2048;
+    config.train.batch_sequences = 8;
+    config.train.tokens = 1700000000;
+    ck_assert_int_eq(ms_config_steps(&config), 103759);
+    config.schedule.convention = MS_CONVENTION_REFERENCE;
+    ck_assert_int_eq(ms_config_steps(&config), 103760);
+    ck_assert_int_eq(ms_config_schedule_steps(&config), 103759);
+    config.train.tokens = 16384;
+    ck_assert_int_eq(ms_config_steps(&config), 1);
+}
+END_TEST
+
+START_TEST(trapezoid_is_wsd) {
+    char text[MS_CONFIG_STRING_SIZE];
+    ck_assert_int_eq(ms_config_set(&config, "schedule.name", "trapezoid"), MS_OK);
+    ck_assert_int_eq(config.schedule.name, MS_SCHEDULE_WSD);
+    ck_assert_str_eq(ms_config_value_text(&config, ms_config_find("schedule.name"), text, sizeof text), "wsd");
+    expect(ms_config_set(&config, "muon.split", "trapezoid"), MS_INVALID, "is not one of");
 }
 END_TEST
 
@@ -250,9 +284,12 @@ START_TEST(defaults_are_the_trainers) {
     SAME(schedule.kind);
     SAME(schedule.warmup_steps);
     SAME(schedule.final_fraction);
+    SAME(schedule.convention);
+    SAME(schedule.decay_fraction);
     SAME(optimizer.muon.lr);
     SAME(optimizer.muon.momentum);
     SAME(optimizer.adamw.lr);
+    SAME(optimizer.adamw.matrix_lr);
     SAME(seed);
     SAME(batch_sequences);
     SAME(accumulation);
@@ -394,6 +431,9 @@ int main(void) {
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
+    tcase_add_test(tests, warmup_and_decay_fit_the_run);
+    tcase_add_test(tests, tokens_are_whole_steps);
+    tcase_add_test(tests, trapezoid_is_wsd);
     tcase_add_test(tests, choices_have_their_own_place);
     tcase_add_test(tests, defaults_are_the_trainers);
     tcase_add_test(tests, what_is_written_reads_back);

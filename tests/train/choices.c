@@ -60,7 +60,7 @@ static const struct {
     {set_scaling, "muon: scaling", "0 (max_rows_cols), 1 (moonlight) or 2 (rows_cols)", MS_SCALING_ROWS_COLS},
     {set_split, "muon: split", "0 (merged), 1 (per_projection) or 2 (per_head)", MS_SPLIT_PER_HEAD},
     {set_decay, "muon: decay_mode", "0 (none), 1 (decoupled), 2 (update) or 3 (both)", MS_DECAY_BOTH},
-    {set_schedule, "schedule: kind", "0 (constant), 1 (cosine) or 2 (linear)", MS_SCHEDULE_LINEAR},
+    {set_schedule, "schedule: kind", "0 (constant), 1 (cosine), 2 (linear) or 3 (wsd)", MS_SCHEDULE_WSD},
 };
 
 static ms_trainer_options small_options(void) {
@@ -97,7 +97,7 @@ START_TEST(test_trainer_refuses) {
 END_TEST
 
 START_TEST(test_schedule_refuses) {
-    const ms_schedule good = {MS_SCHEDULE_COSINE, 2, 10, 0.5};
+    const ms_schedule good = {MS_SCHEDULE_COSINE, 2, 10, 0.5, MS_CONVENTION_REFERENCE, 0.2};
     ms_must(ms_schedule_check(&good));
     ms_schedule bad = good;
     bad.warmup_steps = -3;
@@ -105,6 +105,12 @@ START_TEST(test_schedule_refuses) {
     bad = good;
     bad.final_fraction = NAN;
     expect(ms_schedule_check(&bad), "final fraction nan, must be in [0, 1]");
+    bad = good;
+    bad.decay_fraction = 1.5;
+    expect(ms_schedule_check(&bad), "decay fraction 1.5, must be in [0, 1]");
+    bad = good;
+    bad.convention = (ms_schedule_convention)7;
+    expect(ms_schedule_check(&bad), "schedule: convention is 7, must be 0 (muonscope) or 1 (reference)");
     bad = good;
     bad.kind = (ms_schedule_kind)9;
     ck_assert(isnan(ms_schedule_factor(&bad, 5)));
