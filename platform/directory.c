@@ -30,11 +30,8 @@ static bool append_name(ms_listing *listing, size_t *capacity, const char *name)
     return true;
 }
 
-ms_status ms_listing_read(const char *path, ms_listing *out) {
-    *out = (ms_listing){0};
-    MS_TRY(ms_path_check(path));
-    DIR *directory = opendir(path);
-    if (!directory) return ms_status_from_errno(errno, "cannot open directory", path);
+/* Closes `directory`. */
+static ms_status list(DIR *directory, const char *path, ms_listing *out) {
     ms_status status = MS_OK;
     size_t capacity = 0;
     for (;;) {
@@ -58,6 +55,24 @@ ms_status ms_listing_read(const char *path, ms_listing *out) {
     return status;
 }
 
+ms_status ms_listing_read(const char *path, ms_listing *out) {
+    *out = (ms_listing){0};
+    MS_TRY(ms_path_check(path));
+    DIR *directory = opendir(path);
+    return directory ? list(directory, path, out) : ms_status_from_errno(errno, "cannot open directory", path);
+}
+
+/* Opened again: a copy of the descriptor would share its place in the directory. */
+ms_status ms_listing_read_opened(int directory, const char *shown, ms_listing *out) {
+    *out = (ms_listing){0};
+    int again = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = again >= 0 ? fdopendir(again) : NULL;
+    if (stream) return list(stream, shown, out);
+    ms_status status = ms_status_from_errno(errno, "cannot open directory", shown);
+    ms_descriptor_close(again);
+    return status;
+}
+
 void ms_listing_finish(ms_listing *listing) {
     for (size_t i = 0; i < listing->n; i++) free(listing->names[i]);
     free(listing->names);
@@ -67,6 +82,26 @@ void ms_listing_finish(ms_listing *listing) {
 bool ms_is_directory(const char *path) {
     struct stat information;
     return stat(path, &information) == 0 && S_ISDIR(information.st_mode);
+}
+
+ms_status ms_directory_open_entry(int parent, const char *name, const char *shown, int *out_descriptor) {
+    *out_descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int error = errno;
+    if (*out_descriptor >= 0) return MS_OK;
+    if (ms_entry_kind_of(parent, name) != MS_ENTRY_LINK)
+        return ms_status_from_errno(error, "cannot open directory", shown);
+    return MS_FAIL(MS_IO, "cannot open directory %s: a symbolic link is in the way", shown);
+}
+
+ms_status ms_directory_open(const char *path, int *out_descriptor) {
+    int parent;
+    char *name;
+    *out_descriptor = -1;
+    MS_TRY(ms_path_open_parent(path, &parent, &name));
+    ms_status status = ms_directory_open_entry(parent, name, path, out_descriptor);
+    close(parent);
+    free(name);
+    return status;
 }
 
 /* ---- making ---- */
@@ -176,13 +211,22 @@ ms_status ms_directory_remove(const char *path) {
     return status;
 }
 
-ms_status ms_directory_clear_away(ms_status status, const char *path) {
-    char message[1024];
-    snprintf(message, sizeof message, "%s", ms_status_message());
-    ms_status removed = ms_directory_remove(path);
+static ms_status first_failure(ms_status status, const char *message, ms_status removed, const char *path) {
     if (status == MS_OK) return removed;
     if (removed != MS_OK) return MS_FAIL(status, "%s; %s stays behind", message, path);
     return MS_FAIL(status, "%s", message);
+}
+
+ms_status ms_directory_clear_away(ms_status status, const char *path) {
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    return first_failure(status, message, ms_directory_remove(path), path);
+}
+
+ms_status ms_directory_clear_away_entry(ms_status status, int parent, const char *name, const char *shown) {
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    return first_failure(status, message, ms_directory_remove_entry(parent, name, shown), shown);
 }
 
 /* ---- locking ---- */

@@ -20,7 +20,15 @@ typedef struct ms_listing {
 
 /* Lists a directory.  The caller finishes `out`.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_listing_read(const char *path, ms_listing *out);
+/* The same for an open directory, which stays open; `shown` is its path, for messages. */
+ms_status ms_listing_read_opened(int directory, const char *shown, ms_listing *out);
 void ms_listing_finish(ms_listing *listing); /* a zeroed one is fine */
+
+/* Opens a directory, to work on its entries whatever takes its name meanwhile.  The caller closes the descriptor.
+   MS_NOT_FOUND.  MS_IO: also when it is a link, which is not followed, or no directory. */
+ms_status ms_directory_open(const char *path, int *out_descriptor);
+/* The same for an entry of an open directory; `shown` is its path, for messages. */
+ms_status ms_directory_open_entry(int parent, const char *name, const char *shown, int *out_descriptor);
 
 bool ms_is_directory(const char *path); /* follows links */
 
@@ -50,6 +58,8 @@ typedef struct ms_directory_locked {
 /* Removes a directory that is no longer wanted after `status`, and returns that status with its message, or the failure
    to remove it where `status` is MS_OK.  What stays behind is named. */
 ms_status ms_directory_clear_away(ms_status status, const char *path);
+/* The same for an entry of an open directory; `shown` is its path, for messages. */
+ms_status ms_directory_clear_away_entry(ms_status status, int parent, const char *name, const char *shown);
 
 /* Opens an existing directory and locks it (flock(2) on the directory;
    on the file "lock" in it where the file system cannot lock directories, as NFS).  The caller unlocks.  MS_NOT_FOUND.

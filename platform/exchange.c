@@ -7,10 +7,9 @@
 
 #include "platform/path.h"
 
-ms_status ms_exchange(const char *left, const char *right) {
-    if (renameat2(AT_FDCWD, left, AT_FDCWD, right, RENAME_EXCHANGE) == 0) return ms_sync_parent(right);
+ms_status ms_exchange(int directory, const char *left, const char *right, const char *shown) {
+    if (renameat2(directory, left, directory, right, RENAME_EXCHANGE) == 0) return ms_sync_directory(directory, shown);
     if (errno == EINVAL || errno == ENOSYS)
-        return MS_FAIL(MS_UNSUPPORTED, "the file system cannot exchange %s and %s: remove one of them first", left,
-                       right);
-    return ms_status_from_errno(errno, "cannot exchange with", right);
+        return MS_FAIL(MS_UNSUPPORTED, "the file system cannot replace %s in one step: remove it first", shown);
+    return ms_status_from_errno(errno, "cannot exchange with", shown);
 }

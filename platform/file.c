@@ -35,18 +35,19 @@ static bool raise_limit(void) {
 }
 
 /* O_NONBLOCK: opening a pipe waits for its other end. */
-ms_status ms_file_open(const char *path, int *out_descriptor) {
+static ms_status open_to_read(int directory, const char *name, int flags, const char *path, int *out_descriptor) {
     static const char what[] = "cannot read";
     *out_descriptor = -1;
-    MS_TRY(ms_path_check(path));
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-    int file = open(path, flags);
+    flags |= O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int file = openat(directory, name, flags);
     if (file < 0 && errno == EMFILE) {
         if (raise_limit())
-            file = open(path, flags);
+            file = openat(directory, name, flags);
         else
             errno = EMFILE;
     }
+    if (file < 0 && errno == ELOOP && (flags & O_NOFOLLOW))
+        return MS_FAIL(MS_IO, "%s %s: it is a symbolic link", what, path);
     if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
     if (file < 0) return ms_status_from_errno(errno, "cannot open", path);
     ms_status status = check_regular(file, what, path);
@@ -56,6 +57,12 @@ ms_status ms_file_open(const char *path, int *out_descriptor) {
     }
     *out_descriptor = file;
     return MS_OK;
+}
+
+ms_status ms_file_open(const char *path, int *out_descriptor) {
+    *out_descriptor = -1;
+    MS_TRY(ms_path_check(path));
+    return open_to_read(AT_FDCWD, path, 0, path, out_descriptor);
 }
 
 ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
@@ -74,10 +81,13 @@ ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
     return status;
 }
 
-ms_status ms_map_open(const char *path, ms_map *out) {
-    *out = (ms_map){0};
-    int file;
-    MS_TRY(ms_file_open(path, &file));
+ms_status ms_file_check_log(FILE *log, const char *path) {
+    if (ms_entry_is_opened(AT_FDCWD, path, fileno(log))) return MS_OK;
+    return MS_FAIL(MS_IO, "%s was removed, renamed or replaced while it was being written", path);
+}
+
+/* Closes `file`. */
+static ms_status map_file(int file, const char *path, ms_map *out) {
     struct stat information;
     ms_status status = MS_OK;
     void *data = NULL;
@@ -90,6 +100,20 @@ ms_status ms_map_open(const char *path, ms_map *out) {
     close(file);
     if (status == MS_OK) *out = (ms_map){data, (size_t)information.st_size};
     return status;
+}
+
+ms_status ms_map_open(const char *path, ms_map *out) {
+    int file;
+    *out = (ms_map){0};
+    MS_TRY(ms_file_open(path, &file));
+    return map_file(file, path, out);
+}
+
+ms_status ms_map_open_entry(int directory, const char *name, const char *shown, ms_map *out) {
+    int file;
+    *out = (ms_map){0};
+    MS_TRY(open_to_read(directory, name, O_NOFOLLOW, shown, &file));
+    return map_file(file, shown, out);
 }
 
 void ms_map_close(ms_map *map) {
@@ -135,21 +159,43 @@ ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes
     return MS_OK;
 }
 
-ms_status ms_writer_open(const char *path, ms_writer *out) {
+ms_status ms_writer_open_entry(int directory, const char *name, const char *shown, ms_writer *out) {
     *out = (ms_writer){0};
-    MS_TRY(ms_path_check(path));
     struct stat information;
     /* Renaming would put a file in the place of /dev/null. */
-    if (lstat(path, &information) == 0 && !S_ISREG(information.st_mode) && !S_ISLNK(information.st_mode))
-        return MS_FAIL(MS_IO, "cannot write %s: it is %s, not a regular file", path, kind_of(information.st_mode));
-    int file;
-    MS_TRY(ms_temporary_file(path, &file, &out->temporary));
-    out->path = strdup(path);
-    out->stream = fdopen(file, "wb");
-    if (out->path && out->stream) return MS_OK;
-    if (!out->stream) close(file);
-    ms_writer_abort(out);
-    return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    if (fstatat(directory, name, &information, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(information.st_mode) &&
+        !S_ISLNK(information.st_mode))
+        return MS_FAIL(MS_IO, "cannot write %s: it is %s, not a regular file", shown, kind_of(information.st_mode));
+    ms_writer writer = {.directory = fcntl(directory, F_DUPFD_CLOEXEC, 0)};
+    if (writer.directory < 0) return ms_status_from_errno(errno, "cannot write", shown);
+    int file = -1;
+    writer.path = strdup(shown);
+    writer.name = strdup(name);
+    ms_status status = MS_OK;
+    if (!writer.path || !writer.name) status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", shown);
+    if (status == MS_OK) status = ms_temporary_file_entry(directory, name, shown, &file, &writer.temporary);
+    if (status == MS_OK && !(writer.stream = fdopen(file, "wb")))
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory to write %s", shown);
+    if (status == MS_OK) {
+        *out = writer;
+        return MS_OK;
+    }
+    if (!writer.path) close(writer.directory); /* what ms_writer_abort takes for a writer that was never opened */
+    ms_writer_abort(&writer);
+    ms_descriptor_close(file);
+    return status;
+}
+
+ms_status ms_writer_open(const char *path, ms_writer *out) {
+    int parent;
+    char *name;
+    *out = (ms_writer){0};
+    MS_TRY(ms_path_check(path));
+    MS_TRY_NOTE(ms_path_open_parent(path, &parent, &name), "cannot write %s", path);
+    ms_status status = ms_writer_open_entry(parent, name, path, out);
+    close(parent);
+    free(name);
+    return status;
 }
 
 ms_status ms_writer_write(ms_writer *writer, const void *data, size_t size_bytes) {
@@ -171,7 +217,7 @@ ms_status ms_writer_commit(ms_writer *writer) {
     ms_status status = MS_OK;
     if (fflush(writer->stream) != 0 || ferror(writer->stream) || fsync(fileno(writer->stream)) != 0)
         status = ms_status_from_errno(errno, "cannot write", writer->path);
-    if (status == MS_OK) status = ms_rename(writer->temporary, writer->path);
+    if (status == MS_OK) status = ms_rename_entry(writer->directory, writer->temporary, writer->name, writer->path);
     if (status == MS_OK) {
         free(writer->temporary);
         writer->temporary = NULL;
@@ -181,9 +227,11 @@ ms_status ms_writer_commit(ms_writer *writer) {
 }
 
 void ms_writer_abort(ms_writer *writer) {
-    if (writer->temporary) unlink(writer->temporary);
+    if (writer->temporary) unlinkat(writer->directory, writer->temporary, 0);
     if (writer->stream) fclose(writer->stream);
+    if (writer->path) close(writer->directory);
     free(writer->temporary);
+    free(writer->name);
     free(writer->path);
     *writer = (ms_writer){0};
 }

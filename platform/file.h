@@ -29,6 +29,8 @@ ms_status ms_file_open(const char *path, int *out_descriptor);
 
 /* Maps `path` read-only.  The caller closes it.  Errors of ms_file_open. */
 ms_status ms_map_open(const char *path, ms_map *out);
+/* The same for an entry of an open directory, which must be no link; `shown` is its path, for messages. */
+ms_status ms_map_open_entry(int directory, const char *name, const char *shown, ms_map *out);
 void ms_map_close(ms_map *map);
 
 /* Reads a whole file into malloc'ed memory with a NUL after the last byte; the caller frees it.
@@ -39,16 +41,23 @@ ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes
    also when a link, or anything but a regular file, is in its place. */
 ms_status ms_file_open_log(const char *path, bool append, FILE **out);
 
+/* MS_IO: the file that `log` writes to is no longer at `path`: it was removed, renamed or replaced. */
+ms_status ms_file_check_log(FILE *log, const char *path);
+
 /* A file being written under a temporary name (platform/temporary.h); `path` appears only at commit. */
 typedef struct ms_writer {
     FILE *stream;    /* write here with ms_writer_write, or with stdio */
-    char *path;      /* final name, owned */
-    char *temporary; /* name until commit, owned */
+    char *path;      /* for messages, owned; NULL: not open */
+    int directory;   /* descriptor of the folder that it stays in, whatever takes that folder's name; owned */
+    char *name;      /* final name there, owned */
+    char *temporary; /* name there until commit, owned */
 } ms_writer;
 
 /* Opens a writer.  MS_NOT_FOUND: no such folder.  MS_IO names path and reason: also when another writer, of any
    process, has this path open. */
 ms_status ms_writer_open(const char *path, ms_writer *out);
+/* The same for an entry of an open directory; `shown` is its path, for messages. */
+ms_status ms_writer_open_entry(int directory, const char *name, const char *shown, ms_writer *out);
 /* MS_NO_SPACE when the disk is full, else MS_IO. */
 ms_status ms_writer_write(ms_writer *writer, const void *data, size_t size_bytes);
 ms_status ms_writer_printf(ms_writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));

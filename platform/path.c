@@ -60,14 +60,17 @@ ms_status ms_path_open_parent(const char *path, int *out_descriptor, char **out_
     return status;
 }
 
+/* Some file systems do not sync directories: EINVAL there is not a loss. */
+ms_status ms_sync_directory(int directory, const char *shown) {
+    if (fsync(directory) == 0 || errno == EINVAL) return MS_OK;
+    return ms_status_from_errno(errno, "cannot sync the directory of", shown);
+}
+
 ms_status ms_sync_parent(const char *path) {
     int parent;
     char *name;
     MS_TRY(ms_path_open_parent(path, &parent, &name));
-    ms_status status = MS_OK;
-    /* Some file systems do not sync directories: EINVAL there is not a loss. */
-    if (fsync(parent) != 0 && errno != EINVAL)
-        status = ms_status_from_errno(errno, "cannot sync the directory of", path);
+    ms_status status = ms_sync_directory(parent, path);
     close(parent);
     free(name);
     return status;
@@ -76,6 +79,24 @@ ms_status ms_sync_parent(const char *path) {
 ms_status ms_rename(const char *from, const char *to) {
     if (rename(from, to) != 0) return ms_status_from_errno(errno, "cannot rename to", to);
     return ms_sync_parent(to);
+}
+
+ms_status ms_rename_entry(int directory, const char *from, const char *to, const char *shown) {
+    if (renameat(directory, from, directory, to) != 0) return ms_status_from_errno(errno, "cannot rename to", shown);
+    return ms_sync_directory(directory, shown);
+}
+
+ms_entry_kind ms_entry_kind_of(int directory, const char *name) {
+    struct stat information;
+    if (fstatat(directory, name, &information, AT_SYMLINK_NOFOLLOW) != 0) return MS_ENTRY_NONE;
+    if (S_ISDIR(information.st_mode)) return MS_ENTRY_DIRECTORY;
+    return S_ISLNK(information.st_mode) ? MS_ENTRY_LINK : MS_ENTRY_OTHER;
+}
+
+bool ms_entry_is_opened(int directory, const char *name, int opened) {
+    struct stat now, named;
+    return fstat(opened, &now) == 0 && fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           now.st_dev == named.st_dev && now.st_ino == named.st_ino;
 }
 
 void ms_descriptor_close(int descriptor) {

@@ -21,9 +21,23 @@ bool ms_is_plain_name(const char *name);
 
 /* Renames a file or directory and syncs the parent directory.  MS_IO. */
 ms_status ms_rename(const char *from, const char *to);
+/* The same for an entry of an open directory, which keeps its place there; `shown` is the path of `to`, for
+   messages. */
+ms_status ms_rename_entry(int directory, const char *from, const char *to, const char *shown);
+
+/* What an entry of a directory is; no link is followed. */
+typedef enum ms_entry_kind { MS_ENTRY_NONE, MS_ENTRY_DIRECTORY, MS_ENTRY_LINK, MS_ENTRY_OTHER } ms_entry_kind;
+
+/* MS_ENTRY_NONE also for what cannot be looked at. */
+ms_entry_kind ms_entry_kind_of(int directory, const char *name);
+
+/* Whether the entry is what `opened` has open: it was neither removed nor renamed nor replaced, by a link neither. */
+bool ms_entry_is_opened(int directory, const char *name, int opened);
 
 /* Syncs the directory that holds `path`: a new name is durable only after that.  MS_IO. */
 ms_status ms_sync_parent(const char *path);
+/* Syncs an open directory; `shown` is the path of an entry of it, for messages.  MS_IO. */
+ms_status ms_sync_directory(int directory, const char *shown);
 
 /* Opens the directory that holds the last part of `path`, and copies that part without the slashes at its end.  The
    caller closes the descriptor and frees the name.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY; MS_INVALID: no such part. */

@@ -20,9 +20,14 @@
 #define ENDING ".tmp"
 
 /* A name has 255 bytes on most file systems: a longer stem is cut. */
-enum { DIGITS = 16, STEM_MAX = 255 - DIGITS - 1 - (int)sizeof ENDING, NAME_SIZE = 256, MAX_TRIES = 100 };
+enum {
+    DIGITS = 16,
+    NAME_SIZE = MS_TEMPORARY_NAME_SIZE,
+    STEM_MAX = NAME_SIZE - 1 - DIGITS - 1 - (int)sizeof ENDING,
+    MAX_TRIES = 100
+};
 
-static ms_status random_name(const char *stem, char out[NAME_SIZE]) {
+ms_status ms_temporary_name(const char *stem, char out[NAME_SIZE]) {
     uint64_t number;
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
         return MS_FAIL(MS_IO, "no random numbers for a temporary name: %s", strerror(errno));
@@ -90,7 +95,7 @@ static ms_status create_in(int parent, const char *stem, bool folder, const char
                            int *out) {
     *out = -1;
     for (int i = 0; *out < 0 && i < MAX_TRIES; i++) {
-        MS_TRY(random_name(stem, name));
+        MS_TRY(ms_temporary_name(stem, name));
         MS_TRY(create_locked(parent, name, folder, path, out));
     }
     if (*out < 0) return MS_FAIL(MS_IO, "cannot write %s: %d temporary names were taken", path, (int)MAX_TRIES);
@@ -104,18 +109,40 @@ static ms_status create_in(int parent, const char *stem, bool folder, const char
     return status;
 }
 
-static ms_status create(const char *path, bool folder, int *out_descriptor, char **out_path) {
+static ms_status create_entry(int parent, const char *stem, bool folder, const char *shown, int *out_descriptor,
+                              char **out_name) {
+    *out_descriptor = -1;
+    *out_name = NULL;
+    char *name = malloc(NAME_SIZE);
+    if (!name) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", shown);
+    ms_status status = create_in(parent, stem, folder, shown, name, out_descriptor);
+    if (status == MS_OK)
+        *out_name = name;
+    else
+        free(name);
+    return status;
+}
+
+ms_status ms_temporary_file_entry(int parent, const char *name, const char *shown, int *out_descriptor,
+                                  char **out_name) {
+    return create_entry(parent, name, false, shown, out_descriptor, out_name);
+}
+
+ms_status ms_temporary_directory_entry(int parent, const char *name, const char *shown, int *out_descriptor,
+                                       char **out_name) {
+    return create_entry(parent, name, true, shown, out_descriptor, out_name);
+}
+
+static ms_status create(const char *path, int *out_descriptor, char **out_path) {
     char name[NAME_SIZE], *stem;
     int parent;
-    *out_path = NULL;
-    *out_descriptor = -1;
     MS_TRY_NOTE(ms_path_open_parent(path, &parent, &stem), "cannot write %s", path);
     size_t n_end = strlen(path);
     while (n_end > 0 && path[n_end - 1] == '/') n_end--;
     size_t n_parent = n_end - strlen(stem);
     char *joined = malloc(n_parent + NAME_SIZE);
     ms_status status = joined ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    if (status == MS_OK) status = create_in(parent, stem, folder, path, name, out_descriptor);
+    if (status == MS_OK) status = create_in(parent, stem, true, path, name, out_descriptor);
     if (status == MS_OK) {
         memcpy(joined, path, n_parent);
         strcpy(joined + n_parent, name);
@@ -126,10 +153,6 @@ static ms_status create(const char *path, bool folder, int *out_descriptor, char
     close(parent);
     free(stem);
     return status;
-}
-
-ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path) {
-    return create(path, false, out_descriptor, out_path);
 }
 
 /* Creates the folders above `path`. */
@@ -149,5 +172,5 @@ ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **o
     *out_path = NULL;
     *out_descriptor = -1;
     MS_TRY_NOTE(create_parents(path), "cannot write %s", path);
-    return create(path, true, out_descriptor, out_path);
+    return create(path, out_descriptor, out_path);
 }

@@ -10,12 +10,21 @@
 
 #include "platform/status.h"
 
-/* Creates the file, or the folder (with the missing folders above it), that will become `path`.  The caller closes the
-   descriptor (which ends the lock), frees the path, and renames or removes what it made.  MS_NOT_FOUND: the folder that
-   a file is to be in is missing.  MS_IO: also
-   when another writer, of any process, is at work on `path`.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
-ms_status ms_temporary_file(const char *path, int *out_descriptor, char **out_path);
+/* Creates the file or folder that will become the entry `name` of an open folder; `shown` is its path, for messages.
+   The caller closes the descriptor (which ends the lock), frees the temporary name, and renames or removes what it
+   made.  MS_IO: also when another writer, of any process, is at work on it.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+ms_status ms_temporary_file_entry(int parent, const char *name, const char *shown, int *out_descriptor,
+                                  char **out_name);
+ms_status ms_temporary_directory_entry(int parent, const char *name, const char *shown, int *out_descriptor,
+                                       char **out_name);
+
+/* The same for a folder that will become `path`, with the missing folders above it; the caller frees *out_path. */
 ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path);
+
+enum { MS_TEMPORARY_NAME_SIZE = 256 }; /* with the NUL */
+
+/* A new temporary name of `final`, for what gets it by renaming: it is not locked.  MS_IO: no random numbers. */
+ms_status ms_temporary_name(const char *final, char out[MS_TEMPORARY_NAME_SIZE]);
 
 /* Whether `name` is a temporary name of the file or folder that will be called `final`; both without a folder. */
 bool ms_temporary_is_of(const char *name, const char *final);

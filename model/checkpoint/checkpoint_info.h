@@ -13,6 +13,8 @@ typedef enum ms_checkpoint_kind { MS_CHECKPOINT_TEXT, MS_CHECKPOINT_INTEGER, MS_
 /* Names by value, with their article; ends with NULL. */
 extern const char *const ms_checkpoint_kind_names[];
 
+enum { MS_CHECKPOINT_NAME_SIZE = 32 }; /* bytes of a checkpoint's name, step_<digits>, with the NUL */
+
 /* One extra value of the caller's, kept in state.json. */
 typedef struct ms_checkpoint_entry {
     const char *key;         /* UTF-8, unique */

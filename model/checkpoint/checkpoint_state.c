@@ -82,7 +82,7 @@ static ms_status fill(json_t *root, const ms_checkpoint_info *info, const ms_che
     return MS_OK;
 }
 
-ms_status ms_checkpoint_state_write(const char *path, const ms_checkpoint_info *info,
+ms_status ms_checkpoint_state_write(ms_writer *writer, const ms_checkpoint_info *info,
                                     const ms_checkpoint_file files[MS_CHECKPOINT_N_FILES]) {
     MS_TRY(check_info(info));
     json_t *config_hash = json_string(info->config_hash);
@@ -96,7 +96,7 @@ ms_status ms_checkpoint_state_write(const char *path, const ms_checkpoint_info *
     ms_status status = fill(root, info, files);
     char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (status == MS_OK && !text) status = MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
-    if (status == MS_OK) status = ms_file_write(path, text, strlen(text));
+    if (status == MS_OK) status = ms_writer_write(writer, text, strlen(text));
     free(text);
     json_decref(root);
     return status;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "model/checkpoint/checkpoint_info.h"
+#include "platform/file.h"
 #include "platform/status.h"
 
 enum { MS_CHECKPOINT_N_FILES = 2 };
@@ -34,9 +35,9 @@ typedef struct ms_checkpoint_state {
     ms_checkpoint_file files[MS_CHECKPOINT_N_FILES]; /* in the order of ms_checkpoint_file_names */
 } ms_checkpoint_state;
 
-/* Writes `path`.  MS_INVALID: a negative count, a text that is not UTF-8, a key given twice, a real that is not finite;
-   MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY. */
-ms_status ms_checkpoint_state_write(const char *path, const ms_checkpoint_info *info,
+/* Writes it into an open writer, which the caller commits or aborts.  MS_INVALID: a negative count, a text that is not
+   UTF-8, a key given twice, a real that is not finite; MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+ms_status ms_checkpoint_state_write(ms_writer *writer, const ms_checkpoint_info *info,
                                     const ms_checkpoint_file files[MS_CHECKPOINT_N_FILES]);
 
 /* Reads and checks `path`.  The caller finishes `out`.  MS_NOT_FOUND, MS_IO, MS_CORRUPT, MS_MISMATCH (another version),

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/file.h"
-
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are written as they lie in memory");
 
 #define METADATA_KEY "__metadata__"
@@ -127,26 +125,22 @@ static ms_status build_header(const ms_safetensor *const *sorted, size_t n_tenso
     return status;
 }
 
-static ms_status write_sorted(const char *path, const char *header, const ms_safetensor *const *sorted, size_t n) {
+static ms_status write_sorted(ms_writer *writer, const char *header, const ms_safetensor *const *sorted, size_t n) {
     size_t text_bytes = strlen(header), padding = (8 - text_bytes % 8) % 8;
     uint64_t header_bytes = text_bytes + padding;
     if (header_bytes > header_bytes_max)
-        return MS_FAIL(MS_INVALID, "%s: a header of %llu bytes is above the format's %llu", path,
+        return MS_FAIL(MS_INVALID, "%s: a header of %llu bytes is above the format's %llu", writer->path,
                        (unsigned long long)header_bytes, (unsigned long long)header_bytes_max);
-    ms_writer writer;
-    MS_TRY(ms_writer_open(path, &writer));
-    ms_status status = ms_writer_write(&writer, &header_bytes, sizeof header_bytes);
-    if (status == MS_OK) status = ms_writer_write(&writer, header, text_bytes);
-    if (status == MS_OK) status = ms_writer_write(&writer, "        ", padding);
-    for (size_t i = 0; status == MS_OK && i < n; i++)
-        status = ms_writer_write(&writer, sorted[i]->data, sorted[i]->size_bytes);
-    if (status == MS_OK) return ms_writer_commit(&writer);
-    ms_writer_abort(&writer);
-    return status;
+    MS_TRY(ms_writer_write(writer, &header_bytes, sizeof header_bytes));
+    MS_TRY(ms_writer_write(writer, header, text_bytes));
+    MS_TRY(ms_writer_write(writer, "        ", padding));
+    for (size_t i = 0; i < n; i++) MS_TRY(ms_writer_write(writer, sorted[i]->data, sorted[i]->size_bytes));
+    return MS_OK;
 }
 
-ms_status ms_safetensors_write(const char *path, const ms_safetensor *tensors, size_t n_tensors,
-                               const ms_safetensors_metadata *metadata, size_t n_metadata) {
+ms_status ms_safetensors_write_to(ms_writer *writer, const ms_safetensor *tensors, size_t n_tensors,
+                                  const ms_safetensors_metadata *metadata, size_t n_metadata) {
+    const char *path = writer->path;
     for (size_t i = 0; i < n_tensors; i++) MS_TRY_NOTE(ms_safetensor_check(&tensors[i]), "%s", path);
     const ms_safetensor **sorted = malloc((n_tensors + 1) * sizeof *sorted);
     if (!sorted) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %zu tensors", path, n_tensors);
@@ -157,9 +151,19 @@ ms_status ms_safetensors_write(const char *path, const ms_safetensor *tensors, s
     if (status != MS_OK)
         status = ms_status_note(status, "%s", path);
     else
-        status = write_sorted(path, header, sorted, n_tensors);
+        status = write_sorted(writer, header, sorted, n_tensors);
     free(header);
     free(sorted);
+    return status;
+}
+
+ms_status ms_safetensors_write(const char *path, const ms_safetensor *tensors, size_t n_tensors,
+                               const ms_safetensors_metadata *metadata, size_t n_metadata) {
+    ms_writer writer;
+    MS_TRY(ms_writer_open(path, &writer));
+    ms_status status = ms_safetensors_write_to(&writer, tensors, n_tensors, metadata, n_metadata);
+    if (status == MS_OK) return ms_writer_commit(&writer);
+    ms_writer_abort(&writer);
     return status;
 }
 

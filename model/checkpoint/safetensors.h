@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/file.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -47,6 +48,9 @@ ms_status ms_safetensor_check(const ms_safetensor *tensor);
    MS_OUT_OF_MEMORY. */
 ms_status ms_safetensors_write(const char *path, const ms_safetensor *tensors, size_t n_tensors,
                                const ms_safetensors_metadata *metadata, size_t n_metadata);
+/* The same into an open writer, which the caller commits or aborts. */
+ms_status ms_safetensors_write_to(ms_writer *writer, const ms_safetensor *tensors, size_t n_tensors,
+                                  const ms_safetensors_metadata *metadata, size_t n_metadata);
 
 typedef struct ms_safetensors ms_safetensors; /* an open, memory-mapped file */
 

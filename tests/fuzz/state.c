@@ -11,7 +11,10 @@
 static void check_again(const ms_checkpoint_state *state) {
     const char *path = ms_fuzz_path("again.json");
     ms_checkpoint_state again;
-    MS_FUZZ_CLAIM(ms_checkpoint_state_write(path, &state->info, state->files) == MS_OK);
+    ms_writer writer;
+    MS_FUZZ_CLAIM(ms_writer_open(path, &writer) == MS_OK);
+    MS_FUZZ_CLAIM(ms_checkpoint_state_write(&writer, &state->info, state->files) == MS_OK);
+    MS_FUZZ_CLAIM(ms_writer_commit(&writer) == MS_OK);
     MS_FUZZ_CLAIM(ms_checkpoint_state_read(path, &again) == MS_OK);
     MS_FUZZ_CLAIM(again.info.step == state->info.step && again.info.n_entries == state->info.n_entries);
     MS_FUZZ_CLAIM(memcmp(again.files, state->files, sizeof again.files) == 0);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -233,6 +234,117 @@ START_TEST(prunes_all_but_the_newest) {
 }
 END_TEST
 
+static bool is_there(const char *name) {
+    struct stat information;
+    return lstat(below(name), &information) == 0;
+}
+
+/* What has the name of a checkpoint and is no folder keeps no run from going on, and is nobody's to remove. */
+START_TEST(what_is_no_folder_is_no_checkpoint) {
+    int64_t step;
+    int n;
+    char first[MS_CHECKPOINT_NAME_SIZE];
+    ms_checkpoint *checkpoint;
+    for (int i = 1; i <= 3; i++) ck_assert_int_eq(write_step(folder, i), MS_OK);
+    ck_assert_int_eq(ms_checkpoint_count_others(folder, &n, first), MS_OK);
+    ck_assert(n == 0 && first[0] == '\0');
+    ck_assert_int_eq(ms_file_write(below("step_00000030"), "x", 1), MS_OK);
+    ck_assert_int_eq(mkfifo(below("step_00000031"), 0600), 0);
+    ck_assert_int_eq(ms_checkpoint_count_others(folder, &n, first), MS_OK);
+    ck_assert_int_eq(n, 2);
+    ck_assert_str_eq(first, "step_00000030");
+    expect_newest(3);
+    ck_assert_int_eq(ms_checkpoint_open(folder, 30, &checkpoint), MS_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "step_00000030 is no folder"));
+    ck_assert_int_eq(ms_checkpoint_remove_later(folder, 2, &n), MS_OK);
+    ck_assert_int_eq(n, 1);
+    ck_assert_int_eq(ms_checkpoint_prune(folder, 1), MS_OK);
+    ck_assert(is_there("step_00000030") && is_there("step_00000031") && !is_there("step_00000001"));
+    expect_newest(2);
+    /* A checkpoint of that step takes its place. */
+    ck_assert_int_eq(write_step(folder, 30), MS_OK);
+    expect_newest(30);
+    ck_assert_int_eq(ms_checkpoint_newest_intact(folder, 30, &step), MS_OK);
+    ck_assert_int_eq(step, 2);
+    ck_assert_uint_eq(count_entries(), 3);
+}
+END_TEST
+
+/* Nothing is written, replaced or removed behind a link in the place of the folder. */
+START_TEST(no_link_is_taken_for_the_folder) {
+    int n;
+    for (int i = 1; i <= 3; i++) ck_assert_int_eq(write_step(folder, i), MS_OK);
+    char link[128];
+    snprintf(link, sizeof link, "%s.link", folder);
+    ck_assert_int_eq(symlink(folder, link), 0);
+    const ms_status got[] = {write_step(link, 3), ms_checkpoint_prune(link, 1),
+                             ms_checkpoint_remove_later(link, 1, &n)};
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "a symbolic link is in the way"));
+    ck_assert_int_eq(unlink(link), 0);
+    for (int i = 0; i < 3; i++) ck_assert_int_eq(got[i], MS_IO);
+    ck_assert_uint_eq(count_entries(), 3);
+    expect_newest(3);
+}
+END_TEST
+
+/* Links among the checkpoints go when they are old enough, and count for nothing. */
+START_TEST(a_link_takes_no_checkpoints_place) {
+    for (int i = 1; i <= 3; i++) ck_assert_int_eq(write_step(folder, i), MS_OK);
+    ck_assert_int_eq(symlink("step_00000003", below("step_00000000")), 0);
+    ck_assert_int_eq(symlink("nowhere", below("step_00000099")), 0);
+    ck_assert_int_eq(ms_checkpoint_prune(folder, 2), MS_OK);
+    ck_assert(!is_there("step_00000000") && !is_there("step_00000001") && is_there("step_00000002"));
+    ck_assert(is_there("step_00000099"));
+    expect_newest(3);
+}
+END_TEST
+
+/* Whoever can foresee a temporary name can put something in its place: none is used that could be. */
+START_TEST(temporary_names_are_not_foreseeable) {
+    ck_assert_int_eq(ms_directory_create(below("step_00000005.tmp")), MS_OK);
+    ck_assert_int_eq(ms_file_write(below("step_00000005.tmp/x"), "x", 1), MS_OK);
+    ck_assert_int_eq(write_step(folder, 5), MS_OK);
+    ck_assert(is_there("step_00000005.tmp/x"));
+    expect_newest(5);
+    /* What killed processes left, of this version and of older ones, goes; similar names are not ours. */
+    static const char *const ours[] = {"step_00000007.tmp", "step_00000007.0123456789abcdef.tmp"};
+    static const char *const others[] = {"step_00000007.0123456789abcde.tmp", "step_7.tmp", "x.tmp",
+                                         "step_00000007.tmp.tmp"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        ck_assert_int_eq(ms_directory_create(below(ours[i])), MS_OK);
+    ck_assert_int_eq(mkfifo(below("step_00000008.tmp"), 0600), 0);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_int_eq(ms_directory_create(below(others[i])), MS_OK);
+    ck_assert_int_eq(ms_checkpoint_prune(folder, 1), MS_OK);
+    ck_assert_uint_eq(count_entries(), 1 + sizeof others / sizeof *others);
+    expect_newest(5);
+}
+END_TEST
+
+/* A pipe, a folder or nothing in the place of a file, and one that is cut: the message goes on with the newest one that
+   is whole. */
+START_TEST(every_damage_names_the_newest_intact_one) {
+    static const char *const files[] = {"state.json", "model.safetensors", "optimizer.safetensors"};
+    char name[128];
+    for (int i = 0; i < 12; i++) {
+        ck_assert_int_eq(write_step(folder, 1), MS_OK);
+        ck_assert_int_eq(write_step(folder, 2), MS_OK);
+        snprintf(name, sizeof name, "%s/step_00000002/%s", folder, files[i % 3]);
+        ck_assert_int_eq(i / 3 == 3 ? truncate(name, 10) : unlink(name), 0);
+        if (i / 3 == 0) ck_assert_int_eq(mkfifo(name, 0600), 0);
+        if (i / 3 == 1) ck_assert_int_eq(mkdir(name, 0700), 0);
+        for (int64_t step = -1; step <= 2; step += 3) { /* the newest, and by its step */
+            ms_checkpoint *checkpoint;
+            ms_status status = ms_checkpoint_open_or_name(folder, step, "--step", &checkpoint);
+            ck_assert(status != MS_OK && status != MS_NOT_FOUND);
+            ck_assert_msg(strstr(ms_status_message(), files[i % 3]) != NULL, "%s", ms_status_message());
+            ck_assert_msg(strstr(ms_status_message(), "; the newest intact one is of step 1: --step 1") != NULL, "%s",
+                          ms_status_message());
+        }
+    }
+}
+END_TEST
+
 START_TEST(bad_arguments_change_nothing) {
     ck_assert_int_eq(write_step(folder, 1), MS_OK);
     const float value = 1;
@@ -382,6 +494,11 @@ int main(void) {
     tcase_add_test(tests, every_damage_is_named);
     tcase_add_test(tests, replaces_the_same_step);
     tcase_add_test(tests, prunes_all_but_the_newest);
+    tcase_add_test(tests, what_is_no_folder_is_no_checkpoint);
+    tcase_add_test(tests, no_link_is_taken_for_the_folder);
+    tcase_add_test(tests, a_link_takes_no_checkpoints_place);
+    tcase_add_test(tests, temporary_names_are_not_foreseeable);
+    tcase_add_test(tests, every_damage_names_the_newest_intact_one);
     tcase_add_test(tests, bad_arguments_change_nothing);
     tcase_add_test(tests, a_write_that_hits_a_size_limit_leaves_the_old_one);
     tcase_add_test(tests, a_full_disk_leaves_the_old_one);
