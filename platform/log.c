@@ -112,6 +112,10 @@ void ms_logger_file_only(ms_logger *logger, const char *format, ...) {
     va_end(arguments);
 }
 
+ms_status ms_logger_check_file(ms_logger *logger) {
+    return logger->file ? ms_file_check_log(logger->file, logger->path) : MS_OK;
+}
+
 ms_status ms_logger_file_status(ms_logger *logger) {
     pthread_mutex_lock(&logger->mutex);
     int error = logger->file_error;

@@ -30,6 +30,9 @@ void ms_logger_write(ms_logger *logger, ms_log_level level, const char *format, 
 /* As ms_logger_write at level info, to the file alone: what the terminal shows in another form. */
 void ms_logger_file_only(ms_logger *logger, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* MS_IO: the attached file is no longer at its path (ms_file_check_log).  Thread-safe. */
+ms_status ms_logger_check_file(ms_logger *logger);
+
 /* MS_OK, or the first failure to write the file. */
 ms_status ms_logger_file_status(ms_logger *logger);
 

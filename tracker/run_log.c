@@ -181,6 +181,8 @@ ms_status ms_run_log_append_all(ms_run_log *log, const json_t *array) {
     return flush(log);
 }
 
+ms_status ms_run_log_check(const ms_run_log *log) { return ms_file_check_log(log->stream, log->path); }
+
 ms_status ms_run_log_close(ms_run_log *log) {
     if (!log) return MS_OK;
     ms_status status = MS_OK;

@@ -360,6 +360,8 @@ ms_status ms_tracker_drain(ms_tracker *tracker) {
 
 const ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker) { return ms_run_log_get_mending(tracker->log); }
 
+ms_status ms_tracker_check_file(const ms_tracker *tracker) { return ms_run_log_check(tracker->log); }
+
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker) { return tracker->n_skipped; }
 
 ms_status ms_tracker_close(ms_tracker *tracker) {

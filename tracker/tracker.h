@@ -90,6 +90,9 @@ ms_status ms_tracker_drain(ms_tracker *tracker);
    here.  Borrowed. */
 const struct ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);
 
+/* MS_IO: the file is no longer at its path: it was removed, renamed or replaced. */
+ms_status ms_tracker_check_file(const ms_tracker *tracker);
+
 /* Snapshots skipped so far. */
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker);
 

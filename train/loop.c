@@ -5,6 +5,7 @@
 
 #include "platform/clock.h"
 #include "platform/progress.h"
+#include "platform/shell.h"
 #include "platform/signals.h"
 #include "train/peak.h"
 #include "train/run.h"
@@ -78,6 +79,16 @@ static ms_status fill_entries(const ms_run *run, const char *tracker_state, ms_c
     return MS_OK;
 }
 
+/* Lines that were appended to a file without a name are lost. */
+static ms_status check_files(const ms_run *run) {
+    MS_TRY(ms_run_folder_check(&run->folder));
+    MS_TRY(ms_logger_check_file(run->logger));
+    MS_TRY(ms_run_log_check(run->metrics));
+    return run->tracking ? ms_tracking_check_file(run->tracking) : MS_OK;
+}
+
+/* The folder is looked at before, so that nothing is written elsewhere, and the logs when the checkpoint is there: what
+   was trained is not lost with them. */
 static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
@@ -93,13 +104,16 @@ static ms_status save(ms_run *run) {
         status =
             ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
     free(tracker_state);
+    /* Looked at again: a folder that is gone is why saving failed, and in another nothing is removed. */
+    ms_status there = ms_run_folder_check(&run->folder);
+    if (there != MS_OK) status = there;
     if (status == MS_OK && run->options.checkpoints_kept > 0)
         status = ms_checkpoint_prune(run->folder.checkpoints, run->options.checkpoints_kept);
     if (status != MS_OK) return ms_status_note(status, "checkpoint of step %lld", (long long)run->trainer->step);
     run->saved_step = run->trainer->step;
     ms_logger_file_only(run->logger, "step %lld: checkpoint saved, weights_sha256 %s optimizer_state_sha256 %s",
                         (long long)run->trainer->step, run->weights_sha256, run->state_sha256);
-    return MS_OK;
+    return check_files(run);
 }
 
 static bool due(int64_t step, int64_t every, int64_t last) { return every > 0 && (step % every == 0 || step == last); }
@@ -214,10 +228,11 @@ static ms_status loop(ms_run *run, ms_progress *progress) {
 }
 
 static ms_status stop(ms_run *run, int signal) {
-    if (run->saved_step != run->trainer->step) MS_TRY(save(run));
+    MS_TRY(run->saved_step == run->trainer->step ? check_files(run) : save(run));
     run->stopped = true;
     MS_FAIL(MS_INTERRUPTED, "%s: stopped after step %lld of %lld, everything saved; go on with --resume %s",
-            ms_signal_name(signal), (long long)run->trainer->step, (long long)run->options.n_steps, run->folder.path);
+            ms_signal_name(signal), (long long)run->trainer->step, (long long)run->options.n_steps,
+            ms_shell_quote(run->folder.path).text);
     ms_logger_write(run->logger, MS_LOG_INFO, "%s", ms_status_message());
     return MS_INTERRUPTED;
 }
@@ -231,12 +246,20 @@ static ms_status validate_late(ms_run *run, ms_progress *progress) {
     return found ? MS_OK : validate(run, progress);
 }
 
+static void say_when_nothing_is_to_do(ms_run *run) {
+    long long step = (long long)run->resumed_step, n_steps = (long long)run->options.n_steps;
+    if (step < n_steps) return;
+    ms_logger_write(run->logger, step > n_steps ? MS_LOG_WARNING : MS_LOG_INFO,
+                    "nothing to do: %s has made %lld steps, and %lld are asked for", run->folder.path, step, n_steps);
+}
+
 /* Before the first step: what is known of the weights as they are. */
 static ms_status begin(ms_run *run, ms_progress *progress) {
     if (run->resumed_step >= 0) {
         MS_TRY(ms_trainer_hashes(run->trainer, run->weights_sha256, run->state_sha256));
         ms_logger_write(run->logger, MS_LOG_INFO, "resumed %s at step %lld", run->folder.path,
                         (long long)run->resumed_step);
+        say_when_nothing_is_to_do(run);
         return validate_late(run, progress);
     }
     /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
@@ -267,7 +290,7 @@ ms_status ms_run_train(ms_run *run) {
         ms_status closed = close_tracking(run);
         if (closed != MS_OK) status = closed;
     }
-    if (status == MS_OK) status = ms_run_folder_check(&run->folder);
+    if (status == MS_OK) status = check_files(run);
     if (status != MS_OK && status != MS_INTERRUPTED)
         ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
     return status;

@@ -6,17 +6,21 @@
 
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/shell.h"
 #include "platform/temporary.h"
+
+#define CONFIG "config.yaml"
+#define CHECKPOINTS "checkpoints"
 
 static ms_status make_paths(const char *path, ms_run_folder *out) {
     *out = MS_RUN_FOLDER_CLOSED;
     if (path[0] == '\0') return MS_FAIL(MS_INVALID, "the run folder's name is empty");
     out->path = strdup(path);
-    out->config = ms_path_join(path, "config.yaml");
+    out->config = ms_path_join(path, CONFIG);
     out->log = ms_path_join(path, "run.log");
     out->metrics = ms_path_join(path, "metrics.jsonl");
     out->spectra = ms_path_join(path, "spectra.jsonl");
-    out->checkpoints = ms_path_join(path, "checkpoints");
+    out->checkpoints = ms_path_join(path, CHECKPOINTS);
     out->plots = ms_path_join(path, "plots");
     if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->checkpoints || !out->plots)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
@@ -34,9 +38,9 @@ static bool is_empty_directory(const char *path) {
 /* What a creation leaves that was killed before the folder had a config.yaml. */
 static bool is_left_over(const ms_run_folder *folder, const char *name) {
     if (strcmp(name, "lock") == 0 || strcmp(name, "config.yaml.tmp") == 0) return true; /* an older version's */
-    if (strcmp(name, "checkpoints") == 0) return is_empty_directory(folder->checkpoints);
+    if (strcmp(name, CHECKPOINTS) == 0) return is_empty_directory(folder->checkpoints);
     if (strcmp(name, "plots") == 0) return is_empty_directory(folder->plots);
-    return ms_temporary_is_of(name, "config.yaml");
+    return ms_temporary_is_of(name, CONFIG);
 }
 
 static ms_status require_new(const ms_run_folder *folder) {
@@ -47,13 +51,15 @@ static ms_status require_new(const ms_run_folder *folder) {
     ms_listing_finish(&names);
     if (n_left_over == n) return MS_OK;
     return MS_FAIL(MS_INVALID, "run folder %s exists and holds %zu entr%s: resume it with --resume %s or name another",
-                   folder->path, n, n == 1 ? "y" : "ies", folder->path);
+                   folder->path, n, n == 1 ? "y" : "ies", ms_shell_quote(folder->path).text);
 }
 
-static ms_status require_subfolders(const ms_run_folder *folder) {
+/* Opened once, for as long as the run writes: what takes the name of `checkpoints` later is known not to be it. */
+static ms_status require_subfolders(ms_run_folder *folder) {
     MS_TRY_NOTE(ms_directory_require(folder->checkpoints), "run folder %s", folder->path);
     MS_TRY_NOTE(ms_directory_require(folder->plots), "run folder %s", folder->path);
-    return MS_OK;
+    return ms_directory_open_entry(folder->lock.directory, CHECKPOINTS, folder->checkpoints,
+                                   &folder->opened_checkpoints);
 }
 
 ms_status ms_run_folder_check_new(const char *path) {
@@ -107,12 +113,19 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out) {
 }
 
 ms_status ms_run_folder_check(const ms_run_folder *folder) {
-    if (ms_directory_is_there(&folder->lock, folder->path)) return ms_directory_require(folder->checkpoints);
-    return MS_FAIL(MS_IO, "run folder %s was removed, renamed or replaced while the run was writing to it",
-                   folder->path);
+    static const char how[] = "was removed, renamed or replaced while the run was writing to it";
+    int directory = folder->lock.directory;
+    if (!ms_directory_is_there(&folder->lock, folder->path))
+        return MS_FAIL(MS_IO, "run folder %s %s", folder->path, how);
+    if (!ms_entry_is_opened(directory, CHECKPOINTS, folder->opened_checkpoints))
+        return MS_FAIL(MS_IO, "%s %s", folder->checkpoints, how);
+    if (ms_entry_kind_of(directory, CONFIG) == MS_ENTRY_NONE)
+        return MS_FAIL(MS_IO, "%s was removed while the run was being written", folder->config);
+    return MS_OK;
 }
 
 void ms_run_folder_close(ms_run_folder *folder) {
+    ms_descriptor_close(folder->opened_checkpoints);
     ms_directory_unlock(&folder->lock);
     free(folder->path);
     free(folder->config);

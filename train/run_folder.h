@@ -24,6 +24,7 @@ typedef struct ms_run_folder {
     char *checkpoints; /* PATH/checkpoints */
     char *plots;       /* PATH/plots */
     ms_directory_locked lock;
+    int opened_checkpoints; /* descriptor of PATH/checkpoints of a run that is written; -1: none */
 } ms_run_folder;
 
 /* MS_INVALID: the name is empty, or it exists and holds anything but what ms_run_folder_create leaves when it is killed
@@ -43,14 +44,14 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out);
 /* Paths of a run that is only read: no lock, nothing is created.  MS_NOT_FOUND.  The caller closes `out`. */
 ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
 
-/* MS_IO: the folder that is locked is no longer at its path: it was removed, renamed or replaced; or a link or a file
-   is in the place of its checkpoints. */
+/* MS_IO: the folder that is locked, or `checkpoints` in it, is no longer at its path: it was removed, renamed or
+   replaced, by a link for example; or config.yaml is gone.  The message names which. */
 ms_status ms_run_folder_check(const ms_run_folder *folder);
 
 /* What ms_run_folder_close leaves: no paths, no lock. */
-#define MS_RUN_FOLDER_CLOSED ((ms_run_folder){.lock = {-1, -1}})
+#define MS_RUN_FOLDER_CLOSED ((ms_run_folder){.lock = {-1, -1}, .opened_checkpoints = -1})
 
-/* Releases the lock and the paths.  A closed one is fine; a zeroed one is not (its lock would be descriptor 0). */
+/* Releases lock, descriptors and paths.  A closed one is fine; a zeroed one is not (it would have descriptor 0). */
 void ms_run_folder_close(ms_run_folder *folder);
 
 #endif

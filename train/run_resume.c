@@ -1,10 +1,10 @@
 /* Going on with a run: from which checkpoint, with which settings, and what is said of it. */
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/shell.h"
 #include "train/run_impl.h"
 #include "train/settings.h"
 
@@ -109,12 +109,24 @@ static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint) {
     return MS_OK;
 }
 
+static ms_status warn_of_others(ms_run *run) {
+    int n;
+    char first[MS_CHECKPOINT_NAME_SIZE], more[48] = "";
+    MS_TRY(ms_checkpoint_count_others(run->folder.checkpoints, &n, first));
+    if (n == 0) return MS_OK;
+    if (n > 1) snprintf(more, sizeof more, " (and %d more)", n - 1);
+    ms_logger_write(run->logger, MS_LOG_WARNING, "%s/%s%s is no folder, and so no checkpoint: it is left alone",
+                    run->folder.checkpoints, first, more);
+    return MS_OK;
+}
+
 /* ---- resuming ---- */
 
 /* Checkpoints after the one that was named are no part of the run any more; and what a killed process did not finish
    removing goes. */
 static ms_status tidy_checkpoints(ms_run *run) {
     int n;
+    MS_TRY(ms_run_folder_check(&run->folder));
     MS_TRY(ms_checkpoint_remove_later(run->folder.checkpoints, run->trainer->step, &n));
     if (n > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING, "removed %d checkpoints of steps after %lld", n,
@@ -135,6 +147,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     run->resumed_step = run->saved_step = run->trainer->step;
     MS_TRY(ms_logger_attach(run->logger, run->folder.log));
     MS_TRY(keep_settings(run));
+    MS_TRY(warn_of_others(run));
     MS_TRY(tidy_checkpoints(run));
     MS_TRY(ms_run_open_logs(run));
     say_changes(run, run->history + n_old);
@@ -158,16 +171,17 @@ static ms_status begin_again(ms_run *run) {
     MS_TRY(keep_settings(run));
     ms_logger_write(run->logger, MS_LOG_INFO, "%s has no checkpoint yet: it starts from its config.yaml",
                     run->folder.path);
+    MS_TRY(warn_of_others(run));
     return ms_run_begin(run);
 }
 
 ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step) {
     ms_checkpoint *checkpoint;
-    char option[PATH_MAX + 32];
+    char option[MS_SHELL_WORD_SIZE + 32];
     run->folder = *folder;
     run->has_folder = true;
     *folder = MS_RUN_FOLDER_CLOSED;
-    snprintf(option, sizeof option, "--resume %s --step", run->folder.path);
+    snprintf(option, sizeof option, "--resume %s --step", ms_shell_quote(run->folder.path).text);
     ms_status status = ms_checkpoint_open_or_name(run->folder.checkpoints, step, option, &checkpoint);
     if (status == MS_NOT_FOUND && step < 0) return begin_again(run);
     MS_TRY_NOTE(status, "cannot resume %s", run->folder.path);

@@ -186,6 +186,8 @@ const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking
     return ms_tracker_mending(tracking->tracker);
 }
 
+ms_status ms_tracking_check_file(const ms_tracking *tracking) { return ms_tracker_check_file(tracking->tracker); }
+
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 
 /* "n g w u g w u ...", numbers as hexadecimal floats: exact and independent of the locale's rounding. */

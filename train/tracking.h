@@ -34,6 +34,8 @@ ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot);
 void ms_tracking_after_update(ms_tracking *tracking);
 /* Completes the last snapshot and waits until all are in the file. */
 ms_status ms_tracking_drain(ms_tracking *tracking);
+/* MS_IO: the file is no longer at its path (ms_run_log_check of tracker/run_log.h). */
+ms_status ms_tracking_check_file(const ms_tracking *tracking);
 /* What opening the file found (ms_run_log_get_mending of tracker/run_log.h).  Borrowed. */
 const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking);
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "platform/escape.h"
+#include "platform/shell.h"
 #include "tests/support/suite.h"
 
 static const struct {
@@ -44,6 +45,34 @@ START_TEST(nothing_is_cut_in_two) {
     ck_assert_str_eq(ms_escape("abcdef\xe2\x82\xac", out, sizeof out), "abcdef");
     ck_assert_str_eq(ms_escape("abcdefgh", out, sizeof out), "abcdefg");
     ck_assert_str_eq(ms_escape("abc", out, 1), "");
+}
+END_TEST
+
+/* What a shell makes of the word is the name; and a message does not change the word. */
+START_TEST(names_in_suggested_commands_are_quoted) {
+    static const struct {
+        const char *name, *word;
+    } names[] = {{"runs/a-1.b", "runs/a-1.b"},
+                 {"q r;s", "'q r;s'"},
+                 {"it's $HOME \\", "'it'\\''s $HOME \\'"},
+                 {"", "''"},
+                 {"-rf", "./-rf"},
+                 {"-r f", "'./-r f'"},
+                 {"~", "'~'"},
+                 {"\xc3\xa9", "'\xc3\xa9'"},
+                 {"a\nb'c\\d\033", "$'a\\nb\\'c\\\\d\\x1B'"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ms_shell_word word = ms_shell_quote(names[i].name);
+        ck_assert_str_eq(word.text, names[i].word);
+        MS_FAIL(MS_IO, "go on with --resume %s", word.text);
+        ck_assert_str_eq(ms_status_message() + strlen("go on with --resume "), names[i].word);
+    }
+    char longest[2 * MS_SHELL_WORD_SIZE];
+    memset(longest, ' ', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    ck_assert_str_eq(ms_shell_quote(longest).text, "...");
+    memset(longest, 'a', sizeof longest - 1);
+    ck_assert_str_eq(ms_shell_quote(longest).text, "...");
 }
 END_TEST
 
@@ -143,6 +172,7 @@ int main(void) {
     TCase *tests = tcase_create("output");
     tcase_add_loop_test(tests, escapes, 0, sizeof cases / sizeof *cases);
     tcase_add_test(tests, nothing_is_cut_in_two);
+    tcase_add_test(tests, names_in_suggested_commands_are_quoted);
     tcase_add_test(tests, a_message_is_one_line);
     tcase_add_test(tests, lines_are_escaped_everywhere_and_text_on_terminals);
     tcase_add_loop_test(tests, closed_descriptors_are_taken, 0, 8);

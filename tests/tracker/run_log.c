@@ -136,6 +136,19 @@ START_TEST(lines_are_found) {
 }
 END_TEST
 
+START_TEST(a_log_that_is_removed_is_named) {
+    ms_run_log *log;
+    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_check(log), MS_OK);
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(ms_run_log_check(log), MS_IO);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "metrics.jsonl was removed"));
+    put("another\n");
+    ck_assert_int_eq(ms_run_log_check(log), MS_IO);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+}
+END_TEST
+
 START_TEST(refusals) {
     ms_run_log *log;
     ck_assert_int_eq(ms_run_log_open(path, -2, &log), MS_INVALID);
@@ -177,6 +190,7 @@ int main(void) {
     tcase_add_test(tests, corrupt_lines_are_dropped_and_counted);
     tcase_add_test(tests, missing_steps_are_counted);
     tcase_add_test(tests, lines_are_found);
+    tcase_add_test(tests, a_log_that_is_removed_is_named);
     tcase_add_test(tests, refusals);
     tcase_add_test(tests, full_disk);
     Suite *suite = suite_create("tracker/run_log");

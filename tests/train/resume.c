@@ -261,6 +261,65 @@ START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
 }
 END_TEST
 
+/* Goes on from the checkpoint of a step; the caller closes the run. */
+static ms_run *resumed_at(const ms_run_options *options, const char *name, int64_t step) {
+    ms_run *run;
+    ms_run_folder folder;
+    ms_must(ms_run_folder_resume(data_path(name), &folder));
+    ms_must(ms_run_open(runs_device, options, &run));
+    ms_must(ms_run_resume_at(run, &folder, step));
+    return run;
+}
+
+/* Files with the names of checkpoints end no run: one line is said, and they stay until a checkpoint takes their
+   place. */
+START_TEST(a_file_that_is_named_as_a_checkpoint) {
+    ms_run_options options = runs_small(4), longer = runs_small(6);
+    options.checkpoint_every = longer.checkpoint_every = 2;
+    ms_run_close(runs_new(&options, "run"));
+    data_write_text("run/checkpoints/step_00000006", "x");
+    ck_assert_int_eq(mkfifo(data_path("run/checkpoints/step_00000009"), 0600), 0);
+    ms_run *run = resumed_at(&longer, "run", 2);
+    ck_assert_int_eq(run->trainer->step, 2);
+    ck_assert(!ms_file_exists(data_path("run/checkpoints/step_00000004")));
+    ck_assert(!ms_is_directory(data_path("run/checkpoints/step_00000006")));
+    ms_run_close(run);
+    run = runs_resume(&longer, "run");
+    ck_assert_int_eq(run->resumed_step, 2);
+    ck_assert(ms_is_directory(data_path("run/checkpoints/step_00000006")));
+    ck_assert(ms_file_exists(data_path("run/checkpoints/step_00000009")));
+    ck_assert_int_eq(runs_count(run->folder.log, "checkpoints/step_00000006 (and 1 more) is no folder"), 2);
+    ms_run_close(run);
+}
+END_TEST
+
+/* What a message suggests can be given to a shell, whatever the run is called. */
+START_TEST(a_suggested_command_is_quoted) {
+    ms_run_options options = runs_small(2);
+    ms_run_close(runs_new(&options, "it's a; run"));
+    damage(data_path("it's a; run/checkpoints/step_00000002/model.safetensors"), 3000);
+    data_check_error(try_to_resume(&options, "it's a; run"), MS_CORRUPT, "it'\\''s a; run' --step 0");
+    ms_run *run;
+    ms_must(ms_run_open(runs_device, &options, &run));
+    data_check_error(ms_run_create(run, data_path("it's a; run")), MS_INVALID, "it'\\''s a; run' or name another");
+    ms_run_close(run);
+}
+END_TEST
+
+START_TEST(a_run_with_nothing_to_do_says_so) {
+    ms_run_options options = runs_small(4), fewer = runs_small(2);
+    ms_run_close(runs_new(&options, "run"));
+    ms_run *run = runs_resume(&fewer, "run");
+    ck_assert_int_eq(run->trainer->step, 4);
+    ck_assert_int_eq(runs_count(run->folder.log, "nothing to do"), 1);
+    ck_assert_int_eq(runs_count(run->folder.log, "has made 4 steps, and 2 are asked for"), 1);
+    ms_run_close(run);
+    run = runs_resume(&options, "run");
+    ck_assert_int_eq(runs_count(run->folder.log, "has made 4 steps, and 4 are asked for"), 1);
+    ms_run_close(run);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("resume");
     TCase *tests = tcase_create("resume");
@@ -275,6 +334,9 @@ int main(void) {
     tcase_add_test(tests, a_rate_that_jumps_is_said);
     tcase_add_test(tests, logs_are_mended_with_a_warning);
     tcase_add_test(tests, the_newest_intact_checkpoint_is_named_and_taken);
+    tcase_add_test(tests, a_file_that_is_named_as_a_checkpoint);
+    tcase_add_test(tests, a_suggested_command_is_quoted);
+    tcase_add_test(tests, a_run_with_nothing_to_do_says_so);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }
