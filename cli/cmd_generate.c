@@ -1,4 +1,5 @@
 /* muonscope generate */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,14 +19,15 @@ struct arguments {
 static const ms_option options[] = {
     {"prompt", MS_OPTION_STRING, offsetof(struct arguments, prompt), NULL, "TEXT",
      "Text to continue (default: the run's sample.prompt)"},
-    {"tokens", MS_OPTION_INT, offsetof(struct arguments, tokens), NULL, "N",
+    {"tokens", MS_OPTION_COUNT, offsetof(struct arguments, tokens), NULL, "N",
      "Tokens to draw (default: the run's sample.tokens)"},
     {"temperature", MS_OPTION_FLOAT, offsetof(struct arguments, temperature), NULL, "T",
      "0: always the likeliest token (default: the run's sample.temperature)"},
-    {"top_k", MS_OPTION_INT, offsetof(struct arguments, top_k), NULL, "K", "Draw among the K likeliest; 0: among all"},
+    {"top_k", MS_OPTION_COUNT, offsetof(struct arguments, top_k), NULL, "K",
+     "Draw among the K likeliest; 0: among all"},
     {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N",
      "The same seed gives the same text (default 0)"},
-    {"step", MS_OPTION_INT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
+    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
     {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
     {"threads", MS_OPTION_INT, offsetof(struct arguments, threads), NULL, "N",
      "CPU threads; 0: all processors (default)"},
@@ -68,7 +70,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     ms_text_request request = {
         .prompt = a->prompt ? a->prompt : config.sample.prompt,
         .n_tokens = a->tokens >= 0 ? a->tokens : config.sample.tokens,
-        .sampling = {.temperature = a->temperature >= 0 ? a->temperature : config.sample.temperature,
+        .sampling = {.temperature = isnan(a->temperature) ? config.sample.temperature : a->temperature,
                      .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
     ms_device *device = NULL;
@@ -84,7 +86,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
 const ms_command *const ms_commands_generate[] = {&command, NULL};
 
 int ms_cmd_generate(int argc, char **argv) {
-    struct arguments arguments = {.tokens = -1, .top_k = -1, .step = -1, .temperature = -1};
+    struct arguments arguments = {.tokens = -1, .top_k = -1, .step = -1, .temperature = NAN};
     ms_positionals positionals;
     ms_run_folder folder;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);

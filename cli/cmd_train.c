@@ -12,6 +12,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/output.h"
+#include "platform/shell.h"
 #include "platform/signals.h"
 
 struct arguments {
@@ -28,7 +29,7 @@ static const ms_option options[] = {MS_CONFIG_OPTIONS,
                                      "Go on with a run from its last checkpoint; its configuration is the start, and "
                                      "what is changed here stays changed.  With --run of the same name: begin it where "
                                      "there is none yet"},
-                                    {"step", MS_OPTION_INT, offsetof(struct arguments, step), NULL, "N",
+                                    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N",
                                      "With --resume: from the checkpoint of step N; later ones are removed"},
                                     {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
                                      "Print the plan (sizes, memory, costs) and stop"},
@@ -91,7 +92,7 @@ static ms_status resolve(struct job *job) {
         return MS_FAIL(MS_USAGE,
                        "--run %s starts a new run and --resume %s goes on with one: give one of them, or the "
                        "same name to both to begin the run or go on with it",
-                       arguments->run, arguments->resume);
+                       ms_shell_quote(arguments->run).text, ms_shell_quote(arguments->resume).text);
     /* Both, of one name: the same command line begins the run and goes on with it, whenever it was killed. */
     bool begins = !arguments->resume || (arguments->run && ms_run_folder_check_new(arguments->run) == MS_OK);
     if (begins) return ms_config_request_resolve(&arguments->config, &job->config);

@@ -84,6 +84,10 @@ static ms_status store_value(const ms_option *option, const char *name, const ch
         return ms_parse_bool(value, what, MS_USAGE, (bool *)(void *)field);
     case MS_OPTION_INT:
         return ms_parse_int(value, what, MS_USAGE, (int64_t *)(void *)field);
+    case MS_OPTION_COUNT:
+        MS_TRY(ms_parse_int(value, what, MS_USAGE, (int64_t *)(void *)field));
+        if (*(int64_t *)(void *)field >= 0) return MS_OK;
+        return MS_FAIL(MS_USAGE, "%s: %s is negative, must be 0 or more", what, value);
     case MS_OPTION_FLOAT:
         return ms_parse_float(value, what, MS_USAGE, (double *)(void *)field);
     case MS_OPTION_STRING:

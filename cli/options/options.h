@@ -37,6 +37,7 @@ typedef enum ms_option_kind {
     MS_OPTION_FLAG,     /* bool: true when given; --name=false is also accepted */
     MS_OPTION_BOOL,     /* bool: needs a value, true or false (also yes/no, on/off, 1/0) */
     MS_OPTION_INT,      /* int64_t */
+    MS_OPTION_COUNT,    /* int64_t, 0 or more: a negative number can stand for one that is not given */
     MS_OPTION_FLOAT,    /* double */
     MS_OPTION_STRING,   /* const char *, borrowed from argv */
     MS_OPTION_REPEATED, /* ms_option_list */

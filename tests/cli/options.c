@@ -9,7 +9,7 @@
 
 struct arguments {
     bool force, shuffle;
-    int64_t size;
+    int64_t size, count;
     double rate;
     const char *out;
     ms_option_list inputs;
@@ -28,6 +28,7 @@ static ms_status handle(void *target, const char *name, const char *value) {
 static const ms_option rows[] = {
     {"force", MS_OPTION_FLAG, offsetof(struct arguments, force), NULL, NULL, "Overwrite"},
     {"shuffle", MS_OPTION_BOOL, offsetof(struct arguments, shuffle), NULL, "BOOL", "Shuffle"},
+    {"count", MS_OPTION_COUNT, offsetof(struct arguments, count), NULL, "N", "Count"},
     {"max_size", MS_OPTION_INT, offsetof(struct arguments, size), NULL, "N", "Largest size\nin bytes"},
     {"rate", MS_OPTION_FLOAT, offsetof(struct arguments, rate), NULL, "X", "Rate"},
     {"out", MS_OPTION_STRING, offsetof(struct arguments, out), NULL, "FILE", "Output"},
@@ -85,6 +86,8 @@ START_TEST(dashes_and_underscores_are_the_same) {
     ck_assert_int_eq(arguments.size, 4);
     ck_assert_str_eq(arguments.handled, "a_name-that_is_rather-long=v");
     ck_assert_str_eq(rest.items[0], "-");
+    ck_assert_int_eq(PARSE(&command, "--count", "0"), MS_OK);
+    ck_assert_int_eq(arguments.count, 0);
     ck_assert_int_eq(PARSE(&command, "--max-size=5", "--force=false", "--max-size", "6"), MS_OK);
     ck_assert_int_eq(arguments.size, 6);
     ck_assert(!arguments.force);
@@ -100,6 +103,8 @@ START_TEST(errors_name_the_option) {
     expect_usage(PARSE(&command, "--max-size", "3x"), "--max_size: '3x' is not an integer");
     expect_usage(PARSE(&command, "--max-size="), "'' is not an integer");
     expect_usage(PARSE(&command, "--max-size", "9223372036854775808"), "does not fit");
+    expect_usage(PARSE(&command, "--count", "-1"), "--count: -1 is negative, must be 0 or more");
+    expect_usage(PARSE(&command, "--count", "x"), "--count: 'x' is not an integer");
     expect_usage(PARSE(&command, "--rate", "inf"), "not a finite number");
     expect_usage(PARSE(&command, "--shuffle", "2"), "'2' is not true or false");
     expect_usage(PARSE(&command, "--force=2"), "--force: '2'");
@@ -136,6 +141,7 @@ START_TEST(help_shows_the_table) {
     ck_assert_str_eq(text, "Usage: muonscope work [options] [FILE...]\n\nWorks.\n\nOptions:\n"
                            "  --force                     Overwrite\n"
                            "  --shuffle BOOL              Shuffle\n"
+                           "  --count N                   Count\n"
                            "  --max_size N                Largest size\n"
                            "                              in bytes\n"
                            "  --rate X                    Rate\n"

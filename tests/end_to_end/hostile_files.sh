@@ -111,6 +111,66 @@ for how in removed renamed replaced; do
 done
 [ "$(ls replaced/checkpoints)" = "$(ls r/checkpoints)" ] || fail "the run wrote into the folder that took its place"
 
+echo "-- checkpoints, logs and settings that are removed or replaced while a run trains"
+# interfered RUN MESSAGE COMMAND...: what a run says, and how it ends, when the command meets it in training.
+interfered() {
+    name=$1
+    message=$2
+    shift 2
+    "$muonscope" train --preset micro --run "$name" --steps 1000000 --validation.every 0 --checkpoint.every 100 --checkpoint.keep 1 \
+        >"$name.out" 2>"$name.err" &
+    run=$!
+    wait_for "$name"
+    "$@"
+    status=0
+    wait $run || status=$?
+    [ $status -eq 1 ] || fail "exit status $status after: $*"
+    grep -q "^muonscope: .*$message" "$name.err" || fail "after $*: it said: $(cat "$name.err")"
+}
+# Every name that saving or pruning could take is there, behind a link in the place of the folder.
+for step in $(seq 0 100 5000); do
+    name=$(printf step_%08d "$step")
+    precious "others/$name"
+    precious "others/$name.tmp"
+done
+fingerprint others >others.before
+swap() {
+    mv swapped/checkpoints swapped/moved
+    ln -s "$scratch/others" swapped/checkpoints
+}
+interfered swapped "swapped/checkpoints was removed, renamed or replaced" swap
+fingerprint others >others.after
+cmp others.before others.after || fail "the run wrote or removed behind the link"
+[ "$(ls others | wc -l)" -eq 102 ] || fail "entries came or went behind the link: $(ls others)"
+# In one step: a save may be at work.
+remove_checkpoints() {
+    mv no_checkpoints/checkpoints removed_checkpoints
+    rm -rf removed_checkpoints || true
+}
+interfered no_checkpoints "no_checkpoints/checkpoints was removed" remove_checkpoints
+[ ! -e no_checkpoints/checkpoints ] || fail "the folder that was removed came back"
+for log in run.log metrics.jsonl spectra.jsonl; do
+    interfered "no_$log" "no_$log/$log was removed" rm "no_$log/$log"
+done
+interfered no_config "no_config/config.yaml was removed" rm no_config/config.yaml
+
+echo "-- files and pipes with the names of checkpoints, and pipes in checkpoints"
+cp -r r stray
+touch stray/checkpoints/step_00000030
+mkfifo stray/checkpoints/step_00000031
+must resume stray --steps 3
+grep -q "warning: stray/checkpoints/step_00000030 (and 1 more) is no folder, and so no checkpoint" err || fail "no word: $(cat err)"
+refuse 1 "step_00000030 is no folder" "$muonscope" train --resume stray --step 30
+must resume stray --step 3 --steps 4
+[ -e stray/checkpoints/step_00000030 ] || fail "a file that is no checkpoint was removed"
+for file in state.json model.safetensors optimizer.safetensors; do
+    rm -rf piped
+    cp -r r piped
+    rm "piped/checkpoints/step_00000002/$file"
+    mkfifo "piped/checkpoints/step_00000002/$file"
+    refuse 1 "$file: it is a pipe.*the newest intact one is of step 0: --resume piped --step 0$" timeout 20 "$muonscope" train --resume piped
+done
+
 echo "-- pipes"
 # pipe PATH COMMAND...: with a pipe there, the command ends by itself, with an error that names it.
 pipe() {

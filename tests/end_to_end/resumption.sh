@@ -58,4 +58,18 @@ hashes >again.hashes
 cmp straight.hashes again.hashes || fail "from step 50 it ends with other hashes"
 grep -q 'removed 1 checkpoints of steps after 50' err || fail "did not say what was removed: $(cat err)"
 refuse 1 "no checkpoint of step 7" "$muonscope" train --resume straight --step 7
+refuse 2 "step: -1 is negative" "$muonscope" train --resume straight --step -1
+refuse 2 "step: -1 is negative" "$muonscope" generate straight --step -1
+
+# The command that a message suggests is fit for a shell, whatever the run is called.
+odd="q r;s' t"
+cp -r straight "$odd"
+printf x | dd of="$odd/checkpoints/step_00000060/model.safetensors" bs=1 seek=5000 conv=notrunc status=none
+refuse 1 "the newest intact one is of step 50: --resume 'q r;s'" "$muonscope" train --resume "$odd"
+suggested=$(tail -n 1 err | sed 's/.*is of step 50: //')
+must eval "program train $suggested"
+
+# A run that has made more steps than are asked for.
+must resume straight --steps 10
+grep -q "nothing to do: straight has made 60 steps, and 10 are asked for" err || fail "not said: $(cat err)"
 cat again.hashes
