@@ -1,7 +1,9 @@
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "platform/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,13 +161,44 @@ ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes
     return MS_OK;
 }
 
+/* Whether a link, or one that it leads to, lies in /proc: /dev/stdout and /dev/fd/N do, whatever the descriptor is. */
+static bool leads_to_descriptor(int directory, const char *name) {
+    enum { MOST_LINKS = 40 };
+    char at[PATH_MAX], target[PATH_MAX], folder[PATH_MAX];
+    if (snprintf(at, sizeof at, "/proc/self/fd/%d/%s", directory, name) >= (int)sizeof at) return false;
+    for (int i = 0; i < MOST_LINKS; i++) {
+        ssize_t n = readlink(at, target, sizeof target - 1);
+        if (n < 0) return false;
+        target[n] = '\0';
+        char *slash = strrchr(at, '/');
+        slash[slash == at] = '\0';
+        if (!realpath(at, folder)) return false;
+        if (strncmp(folder, "/proc/", 6) == 0) return true;
+        int length =
+            target[0] == '/' ? snprintf(at, sizeof at, "%s", target) : snprintf(at, sizeof at, "%s/%s", folder, target);
+        if (length >= (int)sizeof at) return false;
+    }
+    return false;
+}
+
+/* Renaming would put a file in the place of /dev/null, or of the link /dev/stdout. */
+static ms_status check_replaceable(int directory, const char *name, const char *shown) {
+    struct stat itself, target;
+    if (fstatat(directory, name, &itself, AT_SYMLINK_NOFOLLOW) != 0 || S_ISREG(itself.st_mode)) return MS_OK;
+    if (!S_ISLNK(itself.st_mode))
+        return MS_FAIL(MS_IO, "cannot write %s: it is %s, not a regular file", shown, kind_of(itself.st_mode));
+    if (fstatat(directory, name, &target, 0) == 0 && !S_ISREG(target.st_mode))
+        return MS_FAIL(MS_IO, "cannot write %s: it is a link to %s, not to a regular file", shown,
+                       kind_of(target.st_mode));
+    if (leads_to_descriptor(directory, name))
+        return MS_FAIL(MS_IO, "cannot write %s: it is a link to a descriptor of a process, not to a regular file",
+                       shown);
+    return MS_OK;
+}
+
 ms_status ms_writer_open_entry(int directory, const char *name, const char *shown, ms_writer *out) {
     *out = (ms_writer){0};
-    struct stat information;
-    /* Renaming would put a file in the place of /dev/null. */
-    if (fstatat(directory, name, &information, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(information.st_mode) &&
-        !S_ISLNK(information.st_mode))
-        return MS_FAIL(MS_IO, "cannot write %s: it is %s, not a regular file", shown, kind_of(information.st_mode));
+    MS_TRY(check_replaceable(directory, name, shown));
     ms_writer writer = {.directory = fcntl(directory, F_DUPFD_CLOEXEC, 0)};
     if (writer.directory < 0) return ms_status_from_errno(errno, "cannot write", shown);
     int file = -1;

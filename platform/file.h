@@ -54,7 +54,8 @@ typedef struct ms_writer {
 } ms_writer;
 
 /* Opens a writer.  MS_NOT_FOUND: no such folder.  MS_IO names path and reason: also when another writer, of any
-   process, has this path open. */
+   process, has this path open, or when the path is a device, a pipe, a directory or a link to one or to a descriptor
+   (/dev/stdout): nothing is written then. */
 ms_status ms_writer_open(const char *path, ms_writer *out);
 /* The same for an entry of an open directory; `shown` is its path, for messages. */
 ms_status ms_writer_open_entry(int directory, const char *name, const char *shown, ms_writer *out);

@@ -3,6 +3,7 @@
 #include "platform/file.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -241,6 +242,26 @@ START_TEST(only_regular_files_are_read_and_written) {
     expect(ms_file_read("/dev/zero", &data, &size), MS_IO, "/dev/zero: it is a device");
     expect(ms_file_write("/dev/null", "x", 1), MS_IO, "/dev/null: it is a device");
     expect(ms_file_read(folder, &data, &size), MS_IO, "it is a directory");
+    static const char *const targets[][2] = {{"/dev/null", "it is a link to a device"},
+                                             {"pipe", "it is a link to a pipe"},
+                                             {".", "it is a link to a directory"},
+                                             {"regular", "it is a link to a descriptor"},
+                                             {"first", "it is a link to a descriptor"}};
+    int descriptor = open(below("content"), O_RDWR | O_CREAT, 0600); /* a regular file: as for `>content` */
+    char name[32];
+    snprintf(name, sizeof name, "/proc/self/fd/%d", descriptor);
+    ck_assert_int_eq(symlink(name, below("regular")), 0);
+    ck_assert_int_eq(symlink("regular", below("first")), 0);
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        ck_assert_int_eq(symlink(targets[i][0], below("link")), 0);
+        expect(ms_file_write(below("link"), "x", 1), MS_IO, targets[i][1]);
+        ck_assert(ms_is_link(below("link")));
+        ck_assert_int_eq(unlink(below("link")), 0);
+    }
+    snprintf(name, sizeof name, "/dev/fd/%d", descriptor);
+    expect(ms_file_write(name, "x", 1), MS_IO, "it is a link to a descriptor");
+    ck_assert_int_eq(close(descriptor), 0);
+    ck_assert_int_eq(count_temporaries(), 0);
     expect(ms_file_read(below("none"), &data, &size), MS_NOT_FOUND, "none");
 }
 END_TEST
