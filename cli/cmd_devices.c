@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "cli/commands.h"
+#include "platform/json.h"
 #include "platform/output.h"
 #include "platform/processor.h"
 
@@ -54,32 +55,34 @@ static void print_text(const ms_device_info *devices, int n) {
     }
 }
 
-static json_t *device_json(const ms_device_info *device) {
-    json_t *object = json_pack("{s:s, s:s, s:b, s:s, s:i, s:I}", "name", device->name, "description",
-                               device->description, "usable", (int)device->usable, "reason", device->reason,
-                               "processors", (int)device->n_threads, "memory_bytes", (json_int_t)device->memory_bytes);
-    if (object && device->kernels[0]) json_object_set_new(object, "kernels", json_string(device->kernels));
-    if (object && device->uuid[0]) json_object_set_new(object, "uuid", json_string(device->uuid));
-    if (object && device->usable) {
+static ms_status add_details(const ms_device_info *device, json_t *object) {
+    static const char what[] = "devices --json";
+    if (device->kernels[0]) MS_TRY(ms_json_set_text(object, what, "kernels", device->kernels));
+    if (device->uuid[0]) MS_TRY(ms_json_set_text(object, what, "uuid", device->uuid));
+    if (device->usable) {
         ms_device_verdict verdict = probe(device);
-        json_object_set_new(object, "exact", json_boolean(verdict.exact));
-        json_object_set_new(object, "probe", json_string(verdict.text));
+        MS_TRY(ms_json_set(object, what, "exact", json_boolean(verdict.exact)));
+        MS_TRY(ms_json_set_text(object, what, "probe", verdict.text));
     }
-    if (object && is_processor(device)) {
-        json_object_set_new(object, "vectors", json_string(ms_processor_vectors()));
-    }
-    return object;
+    return is_processor(device) ? ms_json_set_text(object, what, "vectors", ms_processor_vectors()) : MS_OK;
+}
+
+static ms_status add_device(const ms_device_info *device, json_t *list) {
+    json_t *object;
+    MS_TRY(ms_json_pack(&object, "devices --json", "{s:s, s:s, s:b, s:s, s:i, s:I}", "name", device->name,
+                        "description", device->description, "usable", (int)device->usable, "reason", device->reason,
+                        "processors", (int)device->n_threads, "memory_bytes", (json_int_t)device->memory_bytes));
+    MS_TRY(ms_json_append(list, "devices --json", object)); /* which owns it now */
+    return add_details(device, object);
 }
 
 static ms_status print_json(const ms_device_info *devices, int n) {
     json_t *list = json_array();
-    for (int i = 0; i < n; i++) {
-        if (json_array_append_new(list, device_json(&devices[i])) == 0) continue;
-        json_decref(list);
-        return MS_FAIL(MS_INTERNAL, "device %s cannot be written as JSON (text that is not UTF-8?)", devices[i].name);
-    }
-    char *text = json_dumps(list, JSON_INDENT(2));
+    ms_status status = MS_OK;
+    for (int i = 0; status == MS_OK && i < n; i++) status = add_device(&devices[i], list);
+    char *text = status == MS_OK ? json_dumps(list, JSON_INDENT(2)) : NULL;
     json_decref(list);
+    MS_TRY(status);
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the JSON of %d devices", n);
     printf("%s\n", text);
     free(text);

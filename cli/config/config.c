@@ -250,7 +250,7 @@ static ms_status set_string(const ms_config_key *key, const char *text, char *ou
     if (length >= MS_CONFIG_STRING_SIZE)
         return MS_FAIL(MS_INVALID, "%s: text of %zu bytes, at most %d allowed", key->full_name, length,
                        MS_CONFIG_STRING_SIZE - 1);
-    if (!is_utf8(text)) return MS_FAIL(MS_INVALID, "%s: text is not UTF-8", key->full_name);
+    if (!is_utf8(text)) return MS_FAIL(MS_INVALID, "%s: '%s' is not UTF-8", key->full_name, text);
     memset(out, 0, MS_CONFIG_STRING_SIZE);
     memcpy(out, text, length);
     return MS_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/json.h"
 #include "platform/output.h"
 
 struct ms_verify_report {
@@ -52,9 +53,10 @@ ms_status ms_verify_report_create(FILE *stream, const char *json, ms_verify_repo
     return MS_OK;
 }
 
+static const char what_line[] = "verify --json";
+
 /* Writes one line and drops the object. */
 static ms_status write_line(ms_verify_report *report, json_t *object) {
-    if (!object) return MS_FAIL(MS_OUT_OF_MEMORY, "verify: no memory for a line of JSON");
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "verify: no memory for a line of JSON");
@@ -74,15 +76,15 @@ static json_t *number_json(bool given, double value) {
     return isinf(value) ? json_string("inf") : json_real(value);
 }
 
-static json_t *row_json(const ms_verify_row *row) {
+static ms_status row_json(const ms_verify_row *row, json_t **out) {
     bool has = row->has_difference;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:s}", "type", "row", "kind",
-                     row->is_run ? "run" : "op", "name", row->name, "case", row->test, "device", row->device,
-                     "numerics", ms_numerics_name(row->numerics), "verdict", verdict_text(row->verdict), "output",
-                     has ? json_integer(row->output) : json_null(), "index",
-                     has ? json_integer(row->index) : json_null(), "expected", bits_json(has, row->expected), "found",
-                     bits_json(has, row->found), "worst", number_json(true, row->worst), "seconds", row->seconds,
-                     "message", row->message);
+    return ms_json_pack(out, what_line, "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:f, s:s}",
+                        "type", "row", "kind", row->is_run ? "run" : "op", "name", row->name, "case", row->test,
+                        "device", row->device, "numerics", ms_numerics_name(row->numerics), "verdict",
+                        verdict_text(row->verdict), "output", has ? json_integer(row->output) : json_null(), "index",
+                        has ? json_integer(row->index) : json_null(), "expected", bits_json(has, row->expected),
+                        "found", bits_json(has, row->found), "worst", number_json(true, row->worst), "seconds",
+                        row->seconds, "message", row->message);
 }
 
 static void count(ms_verify_totals *totals, ms_verdict verdict) {
@@ -104,7 +106,10 @@ ms_status ms_verify_report_add(ms_verify_report *report, const ms_verify_row *ro
     fprintf(report->stream, "%s%s\n", row->message[0] ? "  " : "", row->message);
     ms_print_flush(report->stream);
     count(&report->totals, row->verdict);
-    return report->has_json ? write_line(report, row_json(row)) : MS_OK;
+    if (!report->has_json) return MS_OK;
+    json_t *object;
+    MS_TRY(row_json(row, &object));
+    return write_line(report, object);
 }
 
 void ms_verify_report_planted(ms_verify_report *report, bool found) {
@@ -139,10 +144,11 @@ ms_status ms_verify_report_coverage(ms_verify_report *report, const ms_verify_co
         json_decref(missing);
         return MS_OK;
     }
-    return write_line(report,
-                      json_pack("{s:s, s:s, s:s, s:i, s:i, s:f, s:o, s:I}", "type", "coverage", "device",
-                                coverage->device, "numerics", numerics, "ran", n_ran, "of", n_ops, "percent",
-                                *out_percent, "missing", missing, "unsupported", (json_int_t)coverage->unsupported));
+    json_t *object;
+    MS_TRY(ms_json_pack(&object, what_line, "{s:s, s:s, s:s, s:i, s:i, s:f, s:o, s:I}", "type", "coverage", "device",
+                        coverage->device, "numerics", numerics, "ran", n_ran, "of", n_ops, "percent", *out_percent,
+                        "missing", missing, "unsupported", (json_int_t)coverage->unsupported));
+    return write_line(report, object);
 }
 
 ms_status ms_verify_report_finish(ms_verify_report *report, ms_verify_totals *out) {
@@ -153,11 +159,11 @@ ms_status ms_verify_report_finish(ms_verify_report *report, ms_verify_totals *ou
     if (t->planted)
         fprintf(report->stream, "planted faults: %lld, found: %lld\n", (long long)t->planted, (long long)t->found);
     if (!report->has_json) return MS_OK;
-    MS_TRY(write_line(report,
-                      json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "total", "rows",
-                                (json_int_t)t->rows, "passed", (json_int_t)t->passed, "failed", (json_int_t)t->failed,
-                                "unsupported", (json_int_t)t->unsupported, "not_run", (json_int_t)t->not_run, "planted",
-                                (json_int_t)t->planted, "found", (json_int_t)t->found)));
+    json_t *object;
+    MS_TRY(ms_json_pack(&object, what_line, "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "type", "total", "rows",
+                        (json_int_t)t->rows, "passed", (json_int_t)t->passed, "failed", (json_int_t)t->failed,
+                        "unsupported", (json_int_t)t->unsupported, "not_run", (json_int_t)t->not_run, "planted",
+                        (json_int_t)t->planted, "found", (json_int_t)t->found));
     report->has_json = false;
     return ms_writer_commit(&report->json);
 }

@@ -1,11 +1,13 @@
 #include "model/checkpoint/checkpoint_state.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/choice.h"
 #include "platform/file.h"
+#include "platform/json.h"
 #include "platform/sha256.h"
 
 #define FORMAT "muonscope-checkpoint"
@@ -49,50 +51,42 @@ static ms_status add_entry(json_t *object, const ms_checkpoint_entry *entry) {
         return MS_FAIL(MS_INVALID, "checkpoint: entry %s is given twice", entry->key);
     MS_TRY_NOTE(ms_choice_check("kind", (int)entry->kind, ms_checkpoint_kind_names), "checkpoint: entry %s",
                 entry->key);
-    json_t *value = NULL;
+    static const char what[] = "checkpoint";
     switch (entry->kind) {
     case MS_CHECKPOINT_TEXT:
-        value = json_string(entry->text);
-        break;
+        return ms_json_set_text(object, what, entry->key, entry->text);
     case MS_CHECKPOINT_INTEGER:
-        value = json_integer(entry->integer);
-        break;
+        return ms_json_set(object, what, entry->key, json_integer(entry->integer));
     case MS_CHECKPOINT_REAL:
-        value = json_real(entry->real);
-        break;
+        if (!isfinite(entry->real))
+            return MS_FAIL(MS_INVALID, "checkpoint: entry %s is %g, not a finite number", entry->key, entry->real);
+        return ms_json_set(object, what, entry->key, json_real(entry->real));
     }
-    if (json_object_set_new(object, entry->key, value) != 0)
-        return MS_FAIL(MS_INVALID, "checkpoint: entry %s is not UTF-8, or not a finite number", entry->key);
-    return MS_OK;
+    return MS_OK; /* checked above */
 }
 
 static ms_status fill(json_t *root, const ms_checkpoint_info *info, const ms_checkpoint_file *files) {
     json_t *entries = json_object_get(root, "entries"), *listed = json_object_get(root, "files");
     for (size_t i = 0; i < info->n_entries; i++) MS_TRY(add_entry(entries, &info->entries[i]));
     for (int i = 0; i < MS_CHECKPOINT_N_FILES; i++) {
-        json_t *file =
-            json_pack("{s:I, s:s}", "size_bytes", (json_int_t)files[i].size_bytes, "sha256", files[i].sha256);
-        if (json_object_set_new(listed, ms_checkpoint_file_names[i], file) != 0)
-            return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
+        json_t *file;
+        MS_TRY(ms_json_pack(&file, "checkpoint", "{s:I, s:s}", "size_bytes", (json_int_t)files[i].size_bytes, "sha256",
+                            files[i].sha256));
+        MS_TRY(ms_json_set(listed, "checkpoint", ms_checkpoint_file_names[i], file));
     }
     char hash[65];
     MS_TRY(hash_json(root, hash));
-    if (json_object_set_new(root, SELF_HASH, json_string(hash)) != 0)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
-    return MS_OK;
+    return ms_json_set_text(root, "checkpoint", SELF_HASH, hash);
 }
 
 ms_status ms_checkpoint_state_write(ms_writer *writer, const ms_checkpoint_info *info,
                                     const ms_checkpoint_file files[MS_CHECKPOINT_N_FILES]) {
     MS_TRY(check_info(info));
-    json_t *config_hash = json_string(info->config_hash);
-    if (!config_hash) return MS_FAIL(MS_INVALID, "checkpoint: config_hash is not UTF-8");
-    json_t *root =
-        json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:o, s:{}, s:{}}", "format", FORMAT, "version", VERSION, "step",
-                  (json_int_t)info->step, "tokens", (json_int_t)info->tokens, "data_position",
-                  (json_int_t)info->data_position, "seed", (json_int_t)info->seed, "adamw_step",
-                  (json_int_t)info->adamw_step, "config_hash", config_hash, "entries", "files");
-    if (!root) return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
+    json_t *root;
+    MS_TRY(ms_json_pack(&root, "checkpoint", "{s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:{}, s:{}}", "format", FORMAT,
+                        "version", VERSION, "step", (json_int_t)info->step, "tokens", (json_int_t)info->tokens,
+                        "data_position", (json_int_t)info->data_position, "seed", (json_int_t)info->seed, "adamw_step",
+                        (json_int_t)info->adamw_step, "config_hash", info->config_hash, "entries", "files"));
     ms_status status = fill(root, info, files);
     char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (status == MS_OK && !text) status = MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/json.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are written as they lie in memory");
 
 #define METADATA_KEY "__metadata__"
@@ -84,24 +86,19 @@ static json_t *metadata_json(const ms_safetensors_metadata *metadata, size_t n_m
     for (size_t i = 0; object && *status == MS_OK && i < n_metadata; i++) {
         if (json_object_get(object, metadata[i].key))
             *status = MS_FAIL(MS_INVALID, "metadata key %s is given twice or reserved", metadata[i].key);
-        else if (json_object_set_new(object, metadata[i].key, json_string(metadata[i].value)) != 0)
-            *status = MS_FAIL(MS_INVALID, "metadata %s: key or value is not UTF-8", metadata[i].key);
+        else
+            *status = ms_json_set_text(object, "metadata", metadata[i].key, metadata[i].value);
     }
     return object;
 }
 
 static ms_status add_tensor_json(json_t *root, const ms_safetensor *tensor, uint64_t begin) {
-    json_t *shape = json_array();
-    for (int i = 0; i < tensor->rank; i++) json_array_append_new(shape, json_integer(tensor->shape[i]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
-                              (json_int_t)begin, (json_int_t)(begin + tensor->size_bytes));
-    if (!entry) return MS_FAIL(MS_OUT_OF_MEMORY, "tensor %s: no memory for its header", tensor->name);
-    if (json_object_get(root, tensor->name)) {
-        json_decref(entry);
-        return MS_FAIL(MS_INVALID, "tensor %s is given twice", tensor->name);
-    }
-    if (json_object_set_new(root, tensor->name, entry) != 0)
-        return MS_FAIL(MS_INVALID, "tensor %s: the name is not UTF-8", tensor->name);
+    if (json_object_get(root, tensor->name)) return MS_FAIL(MS_INVALID, "tensor %s is given twice", tensor->name);
+    json_t *entry, *shape = json_array();
+    MS_TRY(ms_json_pack(&entry, "header", "{s:s, s:o, s:[I,I]}", "dtype", tensor->dtype, "shape", shape, "data_offsets",
+                        (json_int_t)begin, (json_int_t)(begin + tensor->size_bytes)));
+    MS_TRY(ms_json_set(root, "tensor", tensor->name, entry));
+    for (int i = 0; i < tensor->rank; i++) MS_TRY(ms_json_append(shape, "header", json_integer(tensor->shape[i])));
     return MS_OK;
 }
 

@@ -41,9 +41,9 @@ typedef struct ms_prepare_options {
    (platform/temporary.h), and renames that to `directory`: it is complete or absent.  Each document is preceded by the
    end-of-text token, as in llm.c; special tokens' texts inside documents are ordinary text.  Memory is bounded by the
    longest document.  *out describes the result; the caller finishes it.  Deterministic: the same input gives the same
-   bytes. MS_INVALID: options, or a document (names file and offset), or a split that gets no document; MS_UNSUPPORTED:
-   the tokenizer has too many tokens or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY.  Not
-   thread-safe on one folder. */
+   bytes. MS_INVALID: options, a name that is not UTF-8, or a document (names file and offset), or a split that gets no
+   document; MS_UNSUPPORTED: the tokenizer has too many tokens or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE,
+   MS_OUT_OF_MEMORY.  Not thread-safe on one folder. */
 ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out);
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/json.h"
 
 static const char format_name[] = "muonscope dataset";
 enum { FORMAT_VERSION = 1 };
@@ -48,59 +49,70 @@ void ms_sidecar_finish(ms_sidecar *sidecar) {
     *sidecar = (ms_sidecar){0};
 }
 
-/* NULL: no memory, or a name that is not UTF-8. */
-static json_t *split_json(const ms_sidecar_split *split) {
-    json_t *shards = json_array();
-    int failed = 0;
-    for (size_t i = 0; i < split->n_shards; i++) {
+static ms_status split_json(const ms_sidecar_split *split, json_t **out) {
+    json_t *shards = json_array(), *entry;
+    ms_status status = MS_OK;
+    for (size_t i = 0; status == MS_OK && i < split->n_shards; i++) {
         const ms_sidecar_shard *shard = &split->shards[i];
-        failed |= json_array_append_new(shards, json_pack("{s:s, s:I, s:s}", "file", shard->file, "tokens",
-                                                          (json_int_t)shard->n_tokens, "sha256", shard->sha256));
+        status = ms_json_pack(&entry, MS_SIDECAR_NAME, "{s:s, s:I, s:s}", "file", shard->file, "tokens",
+                              (json_int_t)shard->n_tokens, "sha256", shard->sha256);
+        if (status == MS_OK) status = ms_json_append(shards, MS_SIDECAR_NAME, entry);
     }
-    if (failed) {
-        json_decref(shards);
-        return NULL;
-    }
-    return json_pack("{s:I, s:I, s:I, s:o}", "tokens", (json_int_t)split->n_tokens, "documents",
-                     (json_int_t)split->n_documents, "bytes", (json_int_t)split->n_bytes, "shards", shards);
+    if (status == MS_OK)
+        return ms_json_pack(out, MS_SIDECAR_NAME, "{s:I, s:I, s:I, s:o}", "tokens", (json_int_t)split->n_tokens,
+                            "documents", (json_int_t)split->n_documents, "bytes", (json_int_t)split->n_bytes, "shards",
+                            shards);
+    json_decref(shards);
+    return status;
 }
 
 /* Counts by reason; those of 0 are left out. */
-static json_t *counts_json(const int64_t counts[MS_N_RECORD_FAULTS]) {
+static ms_status add_counts(json_t *root, const char *key, const int64_t counts[MS_N_RECORD_FAULTS]) {
     json_t *object = json_object();
+    MS_TRY(ms_json_set(root, MS_SIDECAR_NAME, key, object));
     for (int i = 0; i < MS_N_RECORD_FAULTS; i++)
         if (counts[i] > 0)
-            json_object_set_new(object, ms_record_fault_name((ms_record_fault)i), json_integer(counts[i]));
-    return object;
+            MS_TRY(ms_json_set(object, MS_SIDECAR_NAME, ms_record_fault_name((ms_record_fault)i),
+                               json_integer(counts[i])));
+    return MS_OK;
+}
+
+static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
+    json_t *splits = json_object(), *sources = json_array(), *entry;
+    ms_status status = ms_json_set(root, MS_SIDECAR_NAME, "splits", splits);
+    ms_status second = ms_json_set(root, MS_SIDECAR_NAME, "sources", sources);
+    MS_TRY(status);
+    MS_TRY(second);
+    for (int split = 0; split < MS_N_SPLITS; split++) {
+        MS_TRY(split_json(&sidecar->splits[split], &entry));
+        MS_TRY(ms_json_set(splits, MS_SIDECAR_NAME, ms_split_name(split), entry));
+    }
+    for (size_t i = 0; i < sidecar->n_sources; i++) {
+        const ms_sidecar_source *source = &sidecar->sources[i];
+        MS_TRY(ms_json_pack(&entry, MS_SIDECAR_NAME, "{s:s, s:I, s:I}", "path", source->path, "bytes",
+                            (json_int_t)source->n_bytes, "documents", (json_int_t)source->n_documents));
+        MS_TRY(ms_json_append(sources, MS_SIDECAR_NAME, entry));
+    }
+    MS_TRY(ms_json_set_text(root, MS_SIDECAR_NAME, "on_error", ms_on_error_name(sidecar->on_error)));
+    MS_TRY(add_counts(root, "skipped", sidecar->counts.skipped));
+    return add_counts(root, "replaced", sidecar->counts.replaced);
 }
 
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
-    json_t *sources = json_array(), *splits = json_object();
-    int failed = 0;
-    for (size_t i = 0; i < sidecar->n_sources; i++) {
-        const ms_sidecar_source *source = &sidecar->sources[i];
-        failed |= json_array_append_new(sources, json_pack("{s:s, s:I, s:I}", "path", source->path, "bytes",
-                                                           (json_int_t)source->n_bytes, "documents",
-                                                           (json_int_t)source->n_documents));
-    }
-    for (int split = 0; split < MS_N_SPLITS; split++)
-        failed |= json_object_set_new(splits, ms_split_name(split), split_json(&sidecar->splits[split]));
-    json_t *root =
-        json_pack("{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:o, s:o, s:s, s:o, s:o}", "format", format_name, "version",
-                  FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256", sidecar->tokenizer_sha256,
-                  "vocab_size", sidecar->vocab_size, "end_of_text", (int)sidecar->end_of_text, "validation_fraction",
-                  sidecar->validation_fraction, "seed", (json_int_t)sidecar->seed, "splits", splits, "sources", sources,
-                  "on_error", ms_on_error_name(sidecar->on_error), "skipped", counts_json(sidecar->counts.skipped),
-                  "replaced", counts_json(sidecar->counts.replaced));
-    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_t *root;
+    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I}", "format", format_name,
+                             "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256",
+                             sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size, "end_of_text",
+                             (int)sidecar->end_of_text, "validation_fraction", sidecar->validation_fraction, "seed",
+                             (json_int_t)sidecar->seed),
+                "%s", directory);
+    ms_status status = fill(sidecar, root);
+    if (status != MS_OK) status = ms_status_note(status, "%s", directory);
+    char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(2)) : NULL;
     char *path = ms_path_join(directory, MS_SIDECAR_NAME);
-    ms_status status = MS_OK;
-    if (!text || !path || failed) {
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: cannot make %s: no memory, or a name that is not UTF-8", directory,
-                         MS_SIDECAR_NAME);
-    } else {
-        status = ms_file_write(path, text, strlen(text));
-    }
+    if (status == MS_OK && (!text || !path))
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %s", directory, MS_SIDECAR_NAME);
+    if (status == MS_OK) status = ms_file_write(path, text, strlen(text));
     free(path);
     free(text);
     json_decref(root);

@@ -9,6 +9,7 @@
 #include "model/data/bpe_bytes.h"
 #include "model/data/tokenizer_pipeline.h"
 #include "platform/file.h"
+#include "platform/json.h"
 
 /* Settings of a caller's rather than of a tokenizer; they would cut or pad every text. */
 static ms_status refuse_setting(const json_t *root, const char *key) {
@@ -252,56 +253,64 @@ static char *entry_text(const ms_token_entry *entry) {
     return text;
 }
 
-/* Adds all entries and merges to the three containers; false when out of memory. */
-static bool fill(const ms_tokenizer *tokenizer, json_t *added, json_t *vocab, json_t *merges) {
-    for (int id = 0; id < tokenizer->vocab_size; id++) {
-        const ms_token_entry *entry = &tokenizer->entries[id];
-        if (entry->kind == MS_TOKEN_ABSENT) continue;
-        char *text = entry_text(entry);
-        if (!text) return false;
-        bool special = entry->kind == MS_TOKEN_SPECIAL;
-        int failed = json_object_set_new(vocab, text, json_integer(id));
-        if (special || entry->kind == MS_TOKEN_ADDED)
-            failed |= json_array_append_new(added, json_pack("{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content",
-                                                             text, "single_word", entry->single_word, "lstrip",
-                                                             entry->lstrip, "rstrip", entry->rstrip, "normalized",
-                                                             entry->normalized, "special", special));
-        free(text);
-        if (failed) return false;
+static const char document_name[] = "tokenizer.json";
+
+static ms_status add_entry(int id, const ms_token_entry *entry, json_t *added, json_t *vocab) {
+    char *text = entry_text(entry);
+    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for token %d", document_name, id);
+    bool special = entry->kind == MS_TOKEN_SPECIAL;
+    ms_status status = ms_json_set(vocab, document_name, text, json_integer(id));
+    json_t *object;
+    if (status == MS_OK && (special || entry->kind == MS_TOKEN_ADDED)) {
+        status = ms_json_pack(&object, document_name, "{s:i, s:s, s:b, s:b, s:b, s:b, s:b}", "id", id, "content", text,
+                              "single_word", (int)entry->single_word, "lstrip", (int)entry->lstrip, "rstrip",
+                              (int)entry->rstrip, "normalized", (int)entry->normalized, "special", (int)special);
+        if (status == MS_OK) status = ms_json_append(added, document_name, object);
     }
+    free(text);
+    return status;
+}
+
+/* Adds all entries and merges to the three containers. */
+static ms_status fill(const ms_tokenizer *tokenizer, json_t *added, json_t *vocab, json_t *merges) {
+    for (int id = 0; id < tokenizer->vocab_size; id++)
+        if (tokenizer->entries[id].kind != MS_TOKEN_ABSENT)
+            MS_TRY(add_entry(id, &tokenizer->entries[id], added, vocab));
     for (size_t i = 0; i < tokenizer->merges.n; i++) {
         char *left = entry_text(&tokenizer->entries[tokenizer->merges.left[i]]);
         char *right = entry_text(&tokenizer->entries[tokenizer->merges.right[i]]);
         /* The spelling that every version of the Hugging Face library reads. */
-        int failed = !left || !right || json_array_append_new(merges, json_sprintf("%s %s", left, right));
+        ms_status status =
+            ms_json_append(merges, document_name, left && right ? json_sprintf("%s %s", left, right) : NULL);
         free(left);
         free(right);
-        if (failed) return false;
+        MS_TRY(status);
     }
-    return true;
+    return MS_OK;
 }
 
-/* The whole document, or NULL when out of memory. */
-static json_t *document(const ms_tokenizer *tokenizer) {
+/* The whole document. */
+static ms_status document(const ms_tokenizer *tokenizer, json_t **out) {
     json_t *added = json_array(), *vocab = json_object(), *merges = json_array();
-    if (!added || !vocab || !merges || !fill(tokenizer, added, vocab, merges)) {
+    ms_status status = fill(tokenizer, added, vocab, merges);
+    if (status != MS_OK) {
         json_decref(added);
         json_decref(vocab);
         json_decref(merges);
-        return NULL;
+        return status;
     }
     const ms_pipeline *pipeline = &tokenizer->pipeline;
     json_t *model =
         json_pack("{s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:b, s:o, s:o}", "type", "BPE", "dropout", "unk_token",
                   "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0, "ignore_merges",
-                  pipeline->ignore_merges, "vocab", vocab, "merges", merges);
-    return json_pack("{s:s, s:n, s:n, s:o, s:o, s:o, s:n, s:o, s:o}", "version", "1.0", "truncation", "padding",
-                     "added_tokens", added, "normalizer", ms_pipeline_normalizer(pipeline), "pre_tokenizer",
-                     ms_pipeline_pre_tokenizer(pipeline), "post_processor", "decoder", ms_json_byte_level(true, true),
-                     "model", model);
+                  (int)pipeline->ignore_merges, "vocab", vocab, "merges", merges);
+    return ms_json_pack(out, document_name, "{s:s, s:n, s:n, s:o, s:o, s:o, s:n, s:o, s:o}", "version", "1.0",
+                        "truncation", "padding", "added_tokens", added, "normalizer", ms_pipeline_normalizer(pipeline),
+                        "pre_tokenizer", ms_pipeline_pre_tokenizer(pipeline), "post_processor", "decoder",
+                        ms_json_byte_level(true, true), "model", model);
 }
 
-/* Where jansson's text goes, and what became of it. */
+/* Where jansson's text goes, and document_name became of it. */
 typedef struct sink {
     ms_writer writer;
     ms_status status;
@@ -314,8 +323,8 @@ static int write_part(const char *text, size_t size_bytes, void *context) {
 }
 
 ms_status ms_tokenizer_save(const ms_tokenizer *tokenizer, const char *path) {
-    json_t *root = document(tokenizer);
-    if (!root) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the tokenizer's JSON", path);
+    json_t *root;
+    MS_TRY_NOTE(document(tokenizer, &root), "%s", path);
     sink out = {.status = MS_OK};
     ms_status status = ms_writer_open(path, &out.writer);
     if (status == MS_OK) {

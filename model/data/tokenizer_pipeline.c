@@ -41,8 +41,13 @@ static ms_status read_normalizer(const json_t *step, ms_pipeline *out) {
 json_t *ms_pipeline_normalizer(const ms_pipeline *pipeline) {
     if (pipeline->n_forms == 0) return json_null();
     json_t *steps = json_array();
+    int failed = 0;
     for (size_t i = 0; i < pipeline->n_forms; i++)
-        json_array_append_new(steps, json_pack("{s:s}", "type", ms_normal_form_name(pipeline->forms[i])));
+        failed |= json_array_append_new(steps, json_pack("{s:s}", "type", ms_normal_form_name(pipeline->forms[i])));
+    if (failed) {
+        json_decref(steps);
+        return NULL;
+    }
     return json_pack("{s:s, s:o}", "type", "Sequence", "normalizers", steps);
 }
 
@@ -101,13 +106,19 @@ json_t *ms_pipeline_pre_tokenizer(const ms_pipeline *pipeline) {
         return json_pack("{s:s, s:[{s:s, s:b}, o]}", "type", "Sequence", "pretokenizers", "type", "Digits",
                          "individual_digits", 1, ms_json_byte_level(false, true));
     json_t *steps = json_array();
+    int failed = 0;
     for (size_t i = 0; i < pipeline->rules.n; i++) {
         const ms_split_rule *rule = &pipeline->rules.rules[i];
-        json_array_append_new(steps, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern",
-                                               rule->is_literal ? "String" : "Regex", rule->pattern, "behavior",
-                                               ms_split_behavior_name(rule->behavior), "invert", rule->is_inverted));
+        failed |= json_array_append_new(steps, json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern",
+                                                         rule->is_literal ? "String" : "Regex", rule->pattern,
+                                                         "behavior", ms_split_behavior_name(rule->behavior), "invert",
+                                                         (int)rule->is_inverted));
     }
-    json_array_append_new(steps, ms_json_byte_level(false, false));
+    failed |= json_array_append_new(steps, ms_json_byte_level(false, false));
+    if (failed) {
+        json_decref(steps);
+        return NULL;
+    }
     return json_pack("{s:s, s:o}", "type", "Sequence", "pretokenizers", steps);
 }
 

@@ -363,10 +363,10 @@ START_TEST(bad_arguments_change_nothing) {
         {{2, 0, -4, 0, 0, "h", NULL, 0}, &good, "data_position is -4"},
         {{2, 0, 0, 0, -5, "h", NULL, 0}, &good, "adamw_step is -5"},
         {{2, 0, 0, 0, 0, NULL, NULL, 0}, &good, "no config_hash"},
-        {{2, 0, 0, 0, 0, "\xff", NULL, 0}, &good, "config_hash is not UTF-8"},
+        {{2, 0, 0, 0, 0, "\xff", NULL, 0}, &good, "config_hash \"\\xFF\" is not UTF-8"},
         {{2, 0, 0, 0, 0, "h", twice, 2}, &good, "entry a is given twice"},
-        {{2, 0, 0, 0, 0, "h", &infinite, 1}, &good, "entry a is not UTF-8, or not a finite number"},
-        {{2, 0, 0, 0, 0, "h", &binary, 1}, &good, "entry a is not UTF-8"},
+        {{2, 0, 0, 0, 0, "h", &infinite, 1}, &good, "entry a is inf, not a finite number"},
+        {{2, 0, 0, 0, 0, "h", &binary, 1}, &good, "a \"\\xFF\" is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_int_eq(ms_checkpoint_write(folder, &cases[i].info, cases[i].model, 1, NULL, 0), MS_INVALID);

@@ -219,12 +219,19 @@ START_TEST(bad_input) {
     check_failure(options, MS_UNSUPPORTED,
                   "<end> is not special: text could forge it; --document_end TOKEN names one of <s>");
     options = options_for("a");
-    options.name = "a\xff";
-    check_failure(options, MS_INVALID, "is not UTF-8: dataset.json cannot hold it");
+    options.name = "s\xff";
+    check_failure(options, MS_INVALID, "the name of shards \"s\\xFF\" is not UTF-8: JSON cannot hold it");
     options = options_for("a");
-    inputs[0] = "s\xff.txt";
-    check_failure(options, MS_INVALID, "is not UTF-8: dataset.json cannot hold it");
+    inputs[0] = data_write_text("s\xe9.txt", "text");
+    check_failure(options, MS_INVALID, "s\\xE9.txt\" is not UTF-8: JSON cannot hold it");
     inputs[0] = data_path("lines.txt");
+    ms_sidecar unwritable = {.tokenizer_sha256 = "x", .vocab_size = 2};
+    ms_must(ms_sidecar_add_source(&unwritable, "s\xff", 1, 1));
+    data_check_error(ms_sidecar_write(&unwritable, data_path(".")), MS_INVALID,
+                     "dataset.json: path \"s\\xFF\" is not UTF-8");
+    ck_assert(!ms_file_exists(data_path("dataset.json")));
+    ms_sidecar_finish(&unwritable);
+    options = options_for("a");
     options.validation_fraction = 1;
     check_failure(options, MS_INVALID, "validation fraction 1");
     options = options_for("a");
