@@ -14,7 +14,8 @@ extern "C" {
 
 /* First in main.  A standard descriptor (0, 1, 2) that is closed becomes /dev/null: else the next file that is opened
    would take its place and get what is printed.  A write beyond a limit on file sizes becomes an error (EFBIG) instead
-   of the signal SIGXFSZ.  MS_IO: /dev/null cannot be opened. */
+   of the signal SIGXFSZ, and one to a reader that is gone an error (EPIPE) instead of SIGPIPE.  MS_IO: /dev/null cannot
+   be opened. */
 ms_status ms_output_begin(void);
 
 /* Last in main: flushes and closes standard output.  MS_NO_SPACE, MS_IO: something that was printed to it since the

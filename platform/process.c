@@ -1,10 +1,11 @@
-#define _GNU_SOURCE /* posix_spawn_file_actions_addfchdir_np, pipe2 */
+#define _GNU_SOURCE /* posix_spawn_file_actions_addfchdir_np, pipe2, sigabbrev_np */
 #include "platform/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -65,6 +66,15 @@ static int spawn(const char *const *argv, int directory, int output, pid_t *out_
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;
+}
+
+char *ms_process_ending(int exit_status, char *out, size_t size) {
+    const char *name = exit_status > 128 ? sigabbrev_np(exit_status - 128) : NULL;
+    if (name)
+        snprintf(out, size, "was ended by SIG%s (%s)", name, sigdescr_np(exit_status - 128));
+    else
+        snprintf(out, size, "ended with %d", exit_status);
+    return out;
 }
 
 ms_status ms_process_run(const char *const *argv, int directory, char **out_text, int *out_exit) {

@@ -1,5 +1,6 @@
 #include "train/text.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "model/checkpoint/checkpoint.h"
@@ -14,6 +15,17 @@ static ms_status encode_prompt(const ms_text_source *source, const char *prompt,
         return MS_FAIL(MS_INVALID,
                        "generate: an empty prompt, and this tokenizer has no end-of-text token to start from");
     return MS_OK;
+}
+
+static ms_status check_written(FILE *stream) {
+    if (stream == stdout) {
+        MS_TRY_NOTE(ms_output_flush(), "generate");
+        return MS_OK;
+    }
+    errno = 0;
+    if (fflush(stream) == 0 && !ferror(stream)) return MS_OK;
+    return MS_FAIL(MS_IO, "generate: cannot write the text: %s",
+                   errno ? strerror(errno) : "an earlier part is missing");
 }
 
 static ms_status draw(ms_generator *generator, const ms_text_source *source, const ms_text_request *request,
@@ -37,8 +49,7 @@ static ms_status draw(ms_generator *generator, const ms_text_source *source, con
         status = ms_signals_check("the text");
     }
     fputc('\n', stream);
-    if (status != MS_OK) return status;
-    return ferror(stream) ? MS_FAIL(MS_IO, "generate: cannot write the text") : MS_OK;
+    return status == MS_OK ? check_written(stream) : status;
 }
 
 ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,

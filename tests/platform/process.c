@@ -2,6 +2,8 @@
 #include "platform/process.h"
 
 #include <check.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +26,26 @@ START_TEST(output_and_exit) {
     ck_assert_str_eq(text, "");
     ck_assert_int_eq(exit_status, 128 + 9);
     free(text);
+    char how[64];
+    ck_assert_str_eq(ms_process_ending(exit_status, how, sizeof how), "was ended by SIGKILL (Killed)");
+    ck_assert_str_eq(ms_process_ending(7, how, sizeof how), "ended with 7");
+    ck_assert_str_eq(ms_process_ending(255, how, sizeof how), "ended with 255");
+}
+END_TEST
+
+/* What this process ignores, its children do not. */
+START_TEST(signals_of_writing_end_a_child) {
+    static const int numbers[] = {SIGPIPE, SIGXFSZ};
+    static const char *const names[] = {"PIPE", "XFSZ"};
+    for (int i = 0; i < 2; i++) {
+        char script[64], *text;
+        int exit_status;
+        signal(numbers[i], SIG_IGN);
+        snprintf(script, sizeof script, "kill -s %s $$; echo lived", names[i]);
+        run(script, &text, &exit_status);
+        ck_assert_int_eq(exit_status, 128 + numbers[i]);
+        free(text);
+    }
 }
 END_TEST
 
@@ -60,6 +82,7 @@ END_TEST
 int main(void) {
     TCase *tests = tcase_create("process");
     tcase_add_test(tests, output_and_exit);
+    tcase_add_test(tests, signals_of_writing_end_a_child);
     tcase_add_test(tests, long_output);
     tcase_add_test(tests, arguments_are_not_parsed);
     tcase_add_test(tests, missing_program);

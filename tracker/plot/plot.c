@@ -54,12 +54,13 @@ static ms_status run_gnuplot(const ms_plot *plot, int work, const char *terminal
     snprintf(commands, sizeof commands, "set terminal %s size %d,%d font 'sans,16'; set output '%s%s'", terminal,
              plot->width, plot->height, plot->name, ending);
     const char *argv[] = {"gnuplot", "-d", "-e", commands, script, NULL};
-    char *text;
+    char *text, how[128];
     int exit_status;
     MS_TRY_NOTE(ms_process_run(argv, work, &text, &exit_status), "plot %s", plot->name);
     ms_status status = MS_OK;
     if (exit_status != 0)
-        status = MS_FAIL(MS_IO, "plot %s: gnuplot ended with %d: %s", plot->name, exit_status, first_message(text));
+        status = MS_FAIL(MS_IO, "plot %s: gnuplot %s: %s", plot->name, ms_process_ending(exit_status, how, sizeof how),
+                         first_message(text));
     free(text);
     return status;
 }
