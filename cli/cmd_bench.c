@@ -21,7 +21,7 @@ struct train_arguments {
 
 static const ms_option train_options[] = {
     MS_CONFIG_OPTIONS,
-    {"timed_steps", MS_OPTION_INT, offsetof(struct train_arguments, n_timed), NULL, "N", "Steps to time (default 5)"},
+    {"timed_steps", MS_OPTION_COUNT, offsetof(struct train_arguments, n_timed), NULL, "N", "Steps to time (default 5)"},
     {"without_adamw", MS_OPTION_FLAG, offsetof(struct train_arguments, skip_adamw), NULL, NULL,
      "Do not time the same model under AdamW beside Muon"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
@@ -67,7 +67,7 @@ static const ms_option ops_options[] = {
     {"device", MS_OPTION_STRING, offsetof(struct plain_arguments, device), NULL, "NAME", "Device (default cpu)"},
     {"numerics", MS_OPTION_STRING, offsetof(struct plain_arguments, numerics), NULL, "fast|exact",
      "Which kernels (default fast)"},
-    {"threads", MS_OPTION_INT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
+    {"threads", MS_OPTION_COUNT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command ops_command = {
@@ -76,10 +76,11 @@ static const ms_command ops_command = {
     NULL,        NULL};
 
 static const ms_option tracker_options[] = {
-    {"threads", MS_OPTION_INT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
-    {"layers", MS_OPTION_INT, offsetof(struct plain_arguments, n_layers), NULL, "N",
+    {"threads", MS_OPTION_COUNT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
+    {"layers", MS_OPTION_COUNT, offsetof(struct plain_arguments, n_layers), NULL, "N",
      "Layers of blueberry-88m, 6 matrices each (default 22)"},
-    {"repetitions", MS_OPTION_INT, offsetof(struct plain_arguments, n_repetitions), NULL, "N", "Best of N (default 1)"},
+    {"repetitions", MS_OPTION_COUNT, offsetof(struct plain_arguments, n_repetitions), NULL, "N",
+     "Best of N (default 1)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command tracker_command = {

@@ -28,7 +28,7 @@ static const ms_option prepare_options[] = {
      "Shards are NAME_train_000000.bin, NAME_val_000000.bin (default data)"},
     {"validation_fraction", MS_OPTION_FLOAT, offsetof(struct prepare_arguments, validation_fraction), NULL, "X",
      "Share of the documents in the val split (default 0.02)"},
-    {"seed", MS_OPTION_INT, offsetof(struct prepare_arguments, seed), NULL, "N",
+    {"seed", MS_OPTION_COUNT, offsetof(struct prepare_arguments, seed), NULL, "N",
      "Chooses which documents those are (default 0)"},
     {"format", MS_OPTION_STRING, offsetof(struct prepare_arguments, format), NULL, "auto|text|jsonl",
      "auto: JSONL when the first line is a JSON object, or by the name (default auto)"},
@@ -39,12 +39,12 @@ static const ms_option prepare_options[] = {
      "chunk: at the last end of a line within document_bytes; blank: at a blank line; file: at the end of the file"},
     {"document_end", MS_OPTION_STRING, offsetof(struct prepare_arguments, document_end), NULL, "TOKEN",
      "The special token that is put before each document (default <|endoftext|>)"},
-    {"document_bytes", MS_OPTION_INT, offsetof(struct prepare_arguments, document_bytes), NULL, "N",
+    {"document_bytes", MS_OPTION_COUNT, offsetof(struct prepare_arguments, document_bytes), NULL, "N",
      "Longest document of the rule chunk (default 8192)"},
     {"on_error", MS_OPTION_STRING, offsetof(struct prepare_arguments, on_error), NULL, "stop|skip|replace",
      "A record that is not UTF-8, no JSON, without the key, too long, or has a byte without a token (default stop)\n"
      "skip: leave it out; replace: put U+FFFD where that helps, else leave it out; both are counted in dataset.json"},
-    {"shard_tokens", MS_OPTION_INT, offsetof(struct prepare_arguments, shard_tokens), NULL, "N",
+    {"shard_tokens", MS_OPTION_COUNT, offsetof(struct prepare_arguments, shard_tokens), NULL, "N",
      "Tokens in a shard (default 100000000)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
@@ -100,7 +100,6 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
                        MS_CORPUS_DOCUMENT_MAX);
     if (arguments->shard_tokens < 1)
         return MS_FAIL(MS_USAGE, "--shard_tokens %" PRId64 " is below 1", arguments->shard_tokens);
-    if (arguments->seed < 0) return MS_FAIL(MS_USAGE, "--seed %" PRId64 " is negative", arguments->seed);
     out->chunk_bytes = (size_t)arguments->document_bytes;
     return MS_OK;
 }

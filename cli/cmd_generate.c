@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "model/data/dataset_sidecar.h"
 #include "train/run_folder.h"
+#include "train/settings.h"
 #include "train/text.h"
 #include "cli/config/trainer_config.h"
 #include "platform/file.h"
@@ -25,11 +26,11 @@ static const ms_option options[] = {
      "0: always the likeliest token (default: the run's sample.temperature)"},
     {"top_k", MS_OPTION_COUNT, offsetof(struct arguments, top_k), NULL, "K",
      "Draw among the K likeliest; 0: among all"},
-    {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N",
+    {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N",
      "The same seed gives the same text (default 0)"},
     {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
     {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
-    {"threads", MS_OPTION_INT, offsetof(struct arguments, threads), NULL, "N",
+    {"threads", MS_OPTION_COUNT, offsetof(struct arguments, threads), NULL, "N",
      "CPU threads; 0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
@@ -55,7 +56,7 @@ static ms_status find_end_of_text(const ms_run_folder *folder, const ms_tokenize
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
     ms_config config;
     ms_config_defaults(&config);
-    MS_TRY(ms_config_load_file(&config, folder->config));
+    MS_TRY(ms_settings_note_fault(ms_config_load_file(&config, folder->config), folder->config));
     char *path = ms_path_join(folder->path, "tokenizer.json");
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
     ms_tokenizer *tokenizer;
@@ -80,7 +81,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);
     ms_device_close(device);
     ms_tokenizer_close(tokenizer);
-    return status;
+    return status == MS_MISMATCH ? ms_settings_note_fault(status, folder->config) : status;
 }
 
 const ms_command *const ms_commands_generate[] = {&command, NULL};
@@ -90,6 +91,8 @@ int ms_cmd_generate(int argc, char **argv) {
     ms_positionals positionals;
     ms_run_folder folder;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && arguments.temperature < 0)
+        status = MS_FAIL(MS_USAGE, "--temperature: %g is negative, must be 0 or more", arguments.temperature);
     if (status == MS_OK && positionals.help) return ms_command_help(&command);
     if (status == MS_OK) status = ms_run_folder_open(positionals.items[0], &folder);
     if (status != MS_OK) return ms_exit_status(status);

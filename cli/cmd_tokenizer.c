@@ -27,7 +27,7 @@ struct train_arguments {
 };
 
 static const ms_option train_options[] = {
-    {"vocab_size", MS_OPTION_INT, offsetof(struct train_arguments, vocab_size), NULL, "N",
+    {"vocab_size", MS_OPTION_COUNT, offsetof(struct train_arguments, vocab_size), NULL, "N",
      "Tokens: <|endoftext|>, the 256 bytes, and merges (default 4096)"},
     {"output", MS_OPTION_STRING, offsetof(struct train_arguments, output), NULL, "FILE",
      "Where to write (default tokenizer.json)"},

@@ -14,6 +14,7 @@
 #include "platform/output.h"
 #include "platform/shell.h"
 #include "platform/signals.h"
+#include "train/settings.h"
 
 struct arguments {
     ms_config_request config; /* first: the configuration's option handlers expect it there */
@@ -98,10 +99,10 @@ static ms_status resolve(struct job *job) {
     if (begins) return ms_config_request_resolve(&arguments->config, &job->config);
     job->resumes = true;
     MS_TRY(ms_run_folder_resume(arguments->resume, &job->folder));
-    MS_TRY(ms_config_load_file(&job->config, job->folder.config));
+    MS_TRY(ms_settings_note_fault(ms_config_load_file(&job->config, job->folder.config), job->folder.config));
     ms_config saved = job->config;
     MS_TRY(ms_config_request_resolve(&arguments->config, &job->config));
-    return ms_config_check_resume(&saved, &job->config);
+    return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), job->folder.config);
 }
 
 static ms_status open_run(struct job *job) {
@@ -136,7 +137,8 @@ static void print_result(const ms_run *run) {
 
 static ms_status train(struct job *job) {
     MS_TRY(resolve(job));
-    MS_TRY(open_run(job));
+    ms_status opened = open_run(job);
+    MS_TRY(job->resumes ? ms_settings_note_fault(opened, job->folder.config) : opened);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) return MS_OK;

@@ -30,7 +30,7 @@ static const ms_option options[] = {
     {"slice", MS_OPTION_STRING, offsetof(struct arguments, slice), NULL, "K/N",
      "Of each op, the first case and the Kth of N parts of the others, K from 0;\nof the training runs, the Kth of N "
      "parts"},
-    {"seed", MS_OPTION_INT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
+    {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
      "Make faults in each op and run (a bit of a result, memory around and\nbefore, a NaN): the command must then fail "
@@ -125,7 +125,6 @@ static ms_status make_plan(const struct arguments *arguments, selection *plan) {
     const char *numerics = arguments->numerics;
     if (strcmp(numerics, "exact") != 0 && strcmp(numerics, "fast") != 0 && strcmp(numerics, "both") != 0)
         return MS_FAIL(MS_USAGE, "--numerics %s: must be exact, fast or both", numerics);
-    if (arguments->seed < 0) return MS_FAIL(MS_USAGE, "--seed %lld: must not be negative", (long long)arguments->seed);
     if (arguments->runs_only && (arguments->ops_only || arguments->ops.n_items > 0))
         return MS_FAIL(MS_USAGE, "--runs-only with --ops-only or --op leaves nothing to verify");
     ms_verify_ops_options slice = {.n_slices = 0};

@@ -65,14 +65,15 @@ static ms_status check_checkpoint(const ms_run *run, const ms_checkpoint *checkp
    them. */
 static ms_status keep_settings(ms_run *run) {
     char *text, *found = NULL;
+    const char *fault = NULL;
     size_t size;
-    bool changed = false;
     MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", run->history ? run->history : "",
                             &text));
     ms_status status = ms_file_read(run->folder.config, &found, &size);
-    if (status == MS_OK) status = ms_settings_file_was_changed(found, &changed);
-    if (status == MS_OK && changed)
-        ms_logger_write(run->logger, MS_LOG_WARNING, "%s was changed since muonscope wrote it", run->folder.config);
+    if (status == MS_OK) status = ms_settings_file_fault(found, &fault);
+    if (status == MS_OK && fault)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "%s was changed since muonscope wrote it: %s", run->folder.config,
+                        fault);
     if (status == MS_OK && strcmp(found, text) != 0) status = ms_file_write(run->folder.config, text, strlen(text));
     free(found);
     free(text);
@@ -138,7 +139,7 @@ static ms_status tidy_checkpoints(ms_run *run) {
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     size_t n_old = 0;
     MS_TRY(read_history(run, checkpoint, &n_old));
-    MS_TRY(check_checkpoint(run, checkpoint, run->history + n_old));
+    MS_TRY(ms_settings_note_fault(check_checkpoint(run, checkpoint, run->history + n_old), run->folder.config));
     MS_TRY(ms_run_check_data(run)); /* reads all of it: after what costs nothing */
     MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
     MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));

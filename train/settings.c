@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/file.h"
 #include "platform/sha256.h"
 
 static const char hash_prefix[] = "# sha256 of the lines above: ";
@@ -82,13 +83,33 @@ ms_status ms_settings_file(const char *config_text, const char *history, char **
     return status;
 }
 
-ms_status ms_settings_file_was_changed(const char *text, bool *out_changed) {
+ms_status ms_settings_file_fault(const char *text, const char **out_fault) {
     char hash[65], last_line[sizeof hash_prefix + 65];
-    *out_changed = false;
+    *out_fault = NULL;
     const char *line = strstr(text, hash_prefix);
-    if (!line) return MS_OK;
+    if (!line) {
+        *out_fault = "its last line, the hash of the others, is missing";
+        return MS_OK;
+    }
     MS_TRY(ms_sha256_bytes(text, (size_t)(line - text), hash));
     snprintf(last_line, sizeof last_line, "%s%s\n", hash_prefix, hash);
-    *out_changed = strcmp(line, last_line) != 0;
+    if (strcmp(line, last_line) != 0) *out_fault = "its last line is not the hash of the lines above";
     return MS_OK;
+}
+
+ms_status ms_settings_note_fault(ms_status status, const char *path) {
+    if (status == MS_OK) return MS_OK;
+    char message[1024], *text;
+    const char *fault = NULL;
+    size_t size;
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    if (ms_file_read(path, &text, &size) == MS_OK) {
+        if (ms_settings_file_fault(text, &fault) != MS_OK) fault = NULL;
+        free(text);
+    }
+    if (!fault) return MS_FAIL(status, "%s", message);
+    return MS_FAIL(status,
+                   "%s is damaged or was changed: %s; the run's settings are in state.json of its checkpoints, under "
+                   "\"settings\": %s",
+                   path, fault, message);
 }

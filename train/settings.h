@@ -21,8 +21,13 @@ ms_status ms_settings_add_changes(const char *history, int64_t step, const char 
 /* The text of config.yaml.  The caller frees it.  MS_OUT_OF_MEMORY. */
 ms_status ms_settings_file(const char *config_text, const char *history, char **out_text);
 
-/* Whether a config.yaml was changed since ms_settings_file made it: another hash, or lines after it.  False for one
-   without a hash, which an older program wrote.  MS_OUT_OF_MEMORY. */
-ms_status ms_settings_file_was_changed(const char *text, bool *out_changed);
+/* What is wrong with the text of a config.yaml that ms_settings_file made: NULL, or, static, that its last line, the
+   hash, is missing (it was cut, or an older program wrote it) or is not that of the lines above it (it was changed).
+   MS_OUT_OF_MEMORY. */
+ms_status ms_settings_file_fault(const char *text, const char **out_fault);
+
+/* For an error that a config.yaml may be the cause of: puts before the thread's message what is wrong with the file, if
+   something is, and where else the settings are.  Returns `status`; nothing happens when that is MS_OK. */
+ms_status ms_settings_note_fault(ms_status status, const char *path);
 
 #endif

@@ -106,10 +106,27 @@ START_TEST(errors_name_the_option) {
     expect_usage(PARSE(&command, "--count", "-1"), "--count: -1 is negative, must be 0 or more");
     expect_usage(PARSE(&command, "--count", "x"), "--count: 'x' is not an integer");
     expect_usage(PARSE(&command, "--rate", "inf"), "not a finite number");
+    expect_usage(PARSE(&command, "--count=-9223372036854775808"), "--count: -9223372036854775808 is negative");
     expect_usage(PARSE(&command, "--shuffle", "2"), "'2' is not true or false");
     expect_usage(PARSE(&command, "--force=2"), "--force: '2'");
     expect_usage(PARSE(&command, "--a-name-that-is-rather-long", "bad"), "bad");
     expect_usage(PARSE(&command, "--model.layers", "2"), "unknown option --model.layers");
+}
+END_TEST
+
+/* After "--" nothing is an option, whatever it looks like. */
+START_TEST(two_dashes_end_the_options) {
+    ck_assert_int_eq(PARSE(&strict, "--", "-dash"), MS_OK);
+    ck_assert_int_eq(rest.n_items, 1);
+    ck_assert_str_eq(rest.items[0], "-dash");
+    ck_assert_int_eq(PARSE(&command, "--count", "3", "--", "-dash", "--help", "--", "--count=4"), MS_OK);
+    ck_assert(!rest.help);
+    ck_assert_int_eq(rest.n_items, 4);
+    ck_assert_str_eq(rest.items[0], "-dash");
+    ck_assert_str_eq(rest.items[1], "--help");
+    ck_assert_str_eq(rest.items[2], "--");
+    ck_assert_str_eq(rest.items[3], "--count=4");
+    ck_assert_int_eq(arguments.count, 3);
 }
 END_TEST
 
@@ -196,6 +213,7 @@ int main(void) {
     tcase_add_test(tests, every_kind_is_stored);
     tcase_add_test(tests, dashes_and_underscores_are_the_same);
     tcase_add_test(tests, errors_name_the_option);
+    tcase_add_test(tests, two_dashes_end_the_options);
     tcase_add_test(tests, positionals_are_counted);
     tcase_add_test(tests, repeated_options_are_bounded);
     tcase_add_test(tests, help_shows_the_table);
