@@ -160,7 +160,11 @@ static ms_status put_escape(translation *t, bool in_brackets) {
         copy(t, 2);
         return MS_OK;
     }
-    if (letter == '\0' || isalnum((unsigned char)letter)) return refuse(t, letter ? 2 : 1);
+    if (letter == '\0') { /* PCRE2 says that nothing follows */
+        copy(t, 1);
+        return MS_OK;
+    }
+    if (isalnum((unsigned char)letter)) return refuse(t, 2);
     copy(t, 2); /* the character itself; the first byte of it, when it has more */
     return MS_OK;
 }
@@ -172,7 +176,7 @@ static ms_status put_brackets(translation *t) {
     if (t->pattern[t->at] == ']') return refuse(t, 1);
     while (t->pattern[t->at] != ']') {
         const char *here = t->pattern + t->at;
-        if (*here == '\0') return refuse(t, 0);
+        if (*here == '\0') return MS_OK; /* PCRE2 says that it has no end */
         if (*here == '\\') {
             MS_TRY(put_escape(t, true));
         } else if (here[0] == '[' && here[1] == ':') {
@@ -206,8 +210,12 @@ static ms_status put_group(translation *t) {
         return MS_OK;
     }
     size_t n = 2 + strspn(here + 2, "im-");
+    if (here[n] == '\0') { /* PCRE2 says what is missing */
+        copy(t, n);
+        return MS_OK;
+    }
     /* Without a group of its own, options end elsewhere in the two syntaxes; at the start both mean all of it. */
-    if (n == 2 || (here[n] != ':' && (here[n] != ')' || t->at > 0))) return refuse(t, here[n] ? n + 1 : n);
+    if (n == 2 || (here[n] != ':' && (here[n] != ')' || t->at > 0))) return refuse(t, n + 1);
     for (size_t i = 0; i <= n; i++) put_bytes(t, here[i] == 'm' ? "s" : here + i, 1);
     t->at += n + 1;
     return MS_OK;

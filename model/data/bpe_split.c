@@ -80,17 +80,32 @@ int ms_split_rules_family(const ms_split_rules *rules) {
     return -1;
 }
 
-/* Compiles a pattern that PCRE2 reads. */
-static ms_status compile(const ms_bpe_splitter *splitter, const char *pattern, uint32_t options, compiled_rule *out) {
+/* What PCRE2 says of a pattern, and where; of the pattern as it was written, if PCRE2 cannot read that either. */
+static ms_status fail_to_compile(const ms_bpe_splitter *splitter, const char *pattern, const char *written,
+                                 uint32_t options) {
+    const char *const patterns[] = {written, pattern};
+    for (int i = 0; i < 2; i++) {
+        int error = 0;
+        PCRE2_SIZE offset = 0;
+        PCRE2_UCHAR text[128];
+        pcre2_code *code =
+            pcre2_compile((PCRE2_SPTR)patterns[i], PCRE2_ZERO_TERMINATED, options, &error, &offset, splitter->compile);
+        pcre2_code_free(code);
+        if (code) continue;
+        pcre2_get_error_message(error, text, sizeof text);
+        return MS_FAIL(MS_UNSUPPORTED, "PCRE2 cannot read it: %s, at byte %zu of \"%s\"", (const char *)text,
+                       (size_t)offset, patterns[i]);
+    }
+    return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a pattern");
+}
+
+/* Compiles a pattern that PCRE2 reads; written: as it was before it was rewritten for that. */
+static ms_status compile(const ms_bpe_splitter *splitter, const char *pattern, const char *written, uint32_t options,
+                         compiled_rule *out) {
     int error = 0;
     PCRE2_SIZE offset = 0;
     out->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, options, &error, &offset, splitter->compile);
-    if (!out->code) {
-        PCRE2_UCHAR text[128];
-        pcre2_get_error_message(error, text, sizeof text);
-        return MS_FAIL(MS_UNSUPPORTED, "PCRE2 cannot read it: %s, at byte %zu of \"%s\"", (const char *)text,
-                       (size_t)offset, pattern);
-    }
+    if (!out->code) return fail_to_compile(splitter, pattern, written, options);
     /* A PCRE2 built without JIT refuses here and interprets the pattern: slower, the same pieces. */
     (void)pcre2_jit_compile(out->code, PCRE2_JIT_COMPLETE);
     out->match = pcre2_match_data_create(1, NULL);
@@ -100,11 +115,11 @@ static ms_status compile(const ms_bpe_splitter *splitter, const char *pattern, u
 static ms_status compile_rule(const ms_bpe_splitter *splitter, const ms_split_rule *rule, compiled_rule *out) {
     out->is_inverted = rule->is_inverted;
     out->behavior = rule->behavior;
-    if (rule->is_literal) return compile(splitter, rule->pattern, PCRE2_UTF | PCRE2_LITERAL, out);
+    if (rule->is_literal) return compile(splitter, rule->pattern, rule->pattern, PCRE2_UTF | PCRE2_LITERAL, out);
     char *pattern;
     MS_TRY_NOTE(ms_bpe_pattern(rule->pattern, &pattern), "pre_tokenizer Split");
-    ms_status status =
-        compile(splitter, pattern, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_START_OPTIMIZE, out);
+    ms_status status = compile(splitter, pattern, rule->pattern,
+                               PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_START_OPTIMIZE, out);
     free(pattern);
     return status == MS_OK ? MS_OK : ms_status_note(status, "pre_tokenizer Split");
 }

@@ -186,8 +186,11 @@ typedef struct known_format {
     const char *bytes, *name, *way_out;
 } known_format;
 
+#define PICKLE "a Python pickle", "write its text as JSONL"
+#define PICTURE "name a text, or read it with a program for text in pictures"
 #define PIPE(command) "`" command " FILE | muonscope data prepare - ...` reads it"
 
+/* No text begins so. */
 static const known_format formats[] = {
     {0, 4, "PAR1", "Parquet", "write its text column as JSONL (pyarrow, duckdb)"},
     {0, 6, "ARROW1", "Arrow", "write its text column as JSONL (pyarrow, duckdb)"},
@@ -201,6 +204,23 @@ static const known_format formats[] = {
     {0, 4, "PK\x03\x04", "zip", PIPE("unzip -p")},
     {0, 6, "7z\xbc\xaf\x27\x1c", "7-Zip", "unpack it first"},
     {257, 5, "ustar", "tar", PIPE("tar -xOf")},
+    {0, 6, "Rar!\x1a\x07", "RAR", "unpack it first"},
+    {0, 2, "\x1f\x9d", "compress (.Z)", PIPE("gzip -dc")},
+    {0, 4, "PK\x05\x06", "an empty zip", "name a text"},
+    {0, 2, "\x80\x02", PICKLE},
+    {0, 2, "\x80\x03", PICKLE},
+    {0, 2, "\x80\x04", PICKLE},
+    {0, 2, "\x80\x05", PICKLE},
+    {0, 8, "\x89PNG\r\n\x1a\n", "PNG", PICTURE},
+    {0, 3, "\xff\xd8\xff", "JPEG", PICTURE},
+    {0, 4, "II*\0", "TIFF", PICTURE},
+    {0, 4, "MM\0*", "TIFF", PICTURE},
+    {0, 4, "\x1a\x45\xdf\xa3", "Matroska", "name a text"},
+    {0, 8, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", "save it as text"},
+    {0, 4, "\0asm", "WebAssembly", "name a text"},
+    {0, 4, "\xca\xfe\xba\xbe", "a program (Java or Mach-O)", "name a text"},
+    {0, 4, "\xcf\xfa\xed\xfe", "a program (Mach-O)", "name a text"},
+    {0, 4, "MZ\x90\0", "a program (Windows)", "name a text"},
     {0, 5, "%PDF-", "PDF", "pdftotext makes text of it"},
     {0, 16, "SQLite format 3\x00", "SQLite", "write its text as JSONL"},
     {0, 4, "\x89HDF", "HDF5", "write its text as JSONL"},
@@ -212,16 +232,43 @@ static const known_format formats[] = {
     {0, 4, "\xff\xfe\x00\x00", "UTF-32", PIPE("iconv -f UTF-32 -t UTF-8")},
     {0, 2, "\xff\xfe", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
     {0, 2, "\xfe\xff", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
+    {0, 0, NULL, NULL, NULL},
 };
 
+/* Text may begin so: these are told where control characters follow. */
+static const known_format formats_of_letters[] = {
+    {0, 3, "ORC", "ORC", "write its text column as JSONL (pyarrow, duckdb)"},
+    {0, 4, "FEA1", "Feather", "write its text column as JSONL (pyarrow)"},
+    {0, 4, "GGUF", "GGUF (weights of a model)", "name a text"},
+    {0, 4, "GIF8", "GIF", PICTURE},
+    {8, 4, "WEBP", "WebP", PICTURE},
+    {0, 4, "RIFF", "RIFF (sound or video)", "name a text"},
+    {4, 4, "ftyp", "MP4", "name a text"},
+    {0, 4, "OggS", "Ogg", "name a text"},
+    {0, 4, "fLaC", "FLAC", "name a text"},
+    {0, 3, "ID3", "MP3", "name a text"},
+    {0, 0, NULL, NULL, NULL},
+};
+
+/* Whether the start of a file has control characters that no text has. */
+static bool has_controls(const char *text, size_t size_bytes) {
+    for (size_t i = 0; i < size_bytes && i < MS_INPUT_FORMAT_BYTES; i++)
+        if ((unsigned char)text[i] < 0x20 && !memchr("\t\n\v\f\r\x1b", text[i], 6)) return true;
+    return false;
+}
+
+static const known_format *find_format(const known_format *rows, const char *text, size_t size_bytes) {
+    for (; rows->name; rows++)
+        if (size_bytes >= rows->offset + rows->n && memcmp(text + rows->offset, rows->bytes, rows->n) == 0) return rows;
+    return NULL;
+}
+
 ms_status ms_input_check_format(const ms_input *input, const char *text, size_t size_bytes) {
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        const known_format *format = &formats[i];
-        if (size_bytes < format->offset + format->n || memcmp(text + format->offset, format->bytes, format->n) != 0)
-            continue;
+    const known_format *format = find_format(formats, text, size_bytes);
+    if (!format && has_controls(text, size_bytes)) format = find_format(formats_of_letters, text, size_bytes);
+    if (format)
         return MS_FAIL(MS_UNSUPPORTED, "%s is %s, not UTF-8 text or JSONL: %s", ms_input_name(input), format->name,
                        format->way_out);
-    }
     /* ASCII in UTF-16 without a mark: every second byte is 0. */
     if (size_bytes >= 4 && (text[0] == '\0') != (text[1] == '\0') && (text[0] == '\0') == (text[2] == '\0') &&
         (text[1] == '\0') == (text[3] == '\0'))

@@ -273,7 +273,9 @@ START_TEST(formats) {
     static const char *const read[][3] = {{"train.json", "\xef\xbb\xbf{\"text\":\"a\"}\n{\"text\":\"b\"}\n", "a|b|"},
                                           {"notes.txt", "\n{\"text\":\"a\"}\n", "a|"},
                                           {"brace.txt", "{ a brace\nand more", "{ a brace\nand more|"},
-                                          {"list.txt", "[1] a footnote\n", "[1] a footnote\n|"}};
+                                          {"list.txt", "[1] a footnote\n", "[1] a footnote\n|"},
+                                          {"riff.txt", "RIFFs on\na guitar", "RIFFs on\na guitar|"},
+                                          {"orc.txt", "ORC is a format", "ORC is a format|"}};
     static const struct {
         const char *name, *text, *message;
         size_t n;
@@ -287,6 +289,18 @@ START_TEST(formats) {
                    {"a.txt", "\0a\0b", "UTF-16BE", 4},
                    {"a.txt", "BZh91AY&SY", "bzip2", 10},
                    {"a.txt", "PK\x03\x04", "unzip -p", 4},
+                   {"a.txt", "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a.txt is PNG, not UTF-8 text", 16},
+                   {"a.txt", "\xff\xd8\xff\xe0\0\x10JFIF", "is JPEG", 10},
+                   {"a.txt", "GIF89a\1\0", "is GIF", 8},
+                   {"a.txt", "RIFF\x24\0\0\0WEBPVP8 ", "is WebP", 16},
+                   {"a.txt", "RIFF\x24\0\0\0WAVEfmt ", "is RIFF", 16},
+                   {"a.txt", "ORC\n\3\0\0\0", "is ORC", 8},
+                   {"a.txt", "Obj\1\4", "is Avro", 5},
+                   {"a.txt", "\x80\2}q\0.", "is a Python pickle", 6},
+                   {"a.txt", "\x80\4\x95\xb\0\0", "is a Python pickle", 6},
+                   {"a.txt", "\x80\5\x95\xb\0\0", "is a Python pickle", 6},
+                   {"a.txt", "\x93NUMPY\1\0", "is NumPy", 8},
+                   {"a.txt", "%PDF-1.7\n", "is PDF", 9},
                    {"a.txt", "\xfd\x37zXZ\0", "xz -dc", 6}};
     data_folder_create();
     for (size_t i = 0; i < sizeof read / sizeof *read; i++)
@@ -296,9 +310,10 @@ START_TEST(formats) {
         read_all(data_write_text("t.json", "[1]"), (ms_corpus_options){.format = MS_CORPUS_TEXT}, out, sizeof out),
         "[1]|");
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        data_check_error(
-            read_to_error(data_write(refused[i].name, refused[i].text, refused[i].n), (ms_corpus_options){0}),
-            MS_UNSUPPORTED, refused[i].message);
+        for (int on_error = MS_ON_ERROR_STOP; on_error <= MS_ON_ERROR_REPLACE; on_error++)
+            data_check_error(read_to_error(data_write(refused[i].name, refused[i].text, refused[i].n),
+                                           (ms_corpus_options){.on_error = (ms_on_error)on_error}),
+                             MS_UNSUPPORTED, refused[i].message);
     data_folder_remove();
 }
 END_TEST
