@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/hash.h"
 
 struct ms_run_log {
     FILE *stream;
@@ -48,18 +49,77 @@ static ms_status visit_lines(const char *path, ms_status (*visit)(void *context,
     return status;
 }
 
+/* Hashes of the lines that were seen: a table of open addresses, 0 for a free one. */
+struct seen_lines {
+    uint64_t *hashes; /* [capacity], a power of 2, at most half full */
+    size_t capacity, n;
+};
+
+static void put_hash(struct seen_lines *seen, uint64_t hash) {
+    size_t i = hash & (seen->capacity - 1);
+    while (seen->hashes[i] != 0) i = (i + 1) & (seen->capacity - 1);
+    seen->hashes[i] = hash;
+    seen->n++;
+}
+
+static bool has_hash(const struct seen_lines *seen, uint64_t hash) {
+    if (seen->capacity == 0) return false;
+    for (size_t i = hash & (seen->capacity - 1); seen->hashes[i] != 0; i = (i + 1) & (seen->capacity - 1))
+        if (seen->hashes[i] == hash) return true;
+    return false;
+}
+
+static ms_status add_hash(struct seen_lines *seen, uint64_t hash) {
+    if (2 * (seen->n + 1) > seen->capacity) {
+        size_t capacity = seen->capacity ? 2 * seen->capacity : 1024;
+        struct seen_lines larger = {calloc(capacity, sizeof *larger.hashes), capacity, 0};
+        if (!larger.hashes) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the hashes of %zu lines", seen->n);
+        for (size_t i = 0; i < seen->capacity; i++)
+            if (seen->hashes[i] != 0) put_hash(&larger, seen->hashes[i]);
+        free(seen->hashes);
+        *seen = larger;
+    }
+    put_hash(seen, hash);
+    return MS_OK;
+}
+
+static bool is_validation(const log_line *line) { return json_object_get(line->object, "validation_loss") != NULL; }
+
+/* Of what a line tells, whatever it measured: its step, its keys, its texts and its integers, which say of which layer
+   and matrix it is.  Two lines of a run never agree in that.  Not 0. */
+static uint64_t hash_subject(const log_line *line) {
+    const char *key;
+    json_t *value;
+    uint64_t hash = MS_HASH_EMPTY;
+    json_object_foreach(line->object, key, value) {
+        hash = ms_hash_append(hash, key, strlen(key) + 1);
+        int64_t integer = json_integer_value(value);
+        if (json_is_integer(value) && strcmp(key, "tokens") != 0) hash = ms_hash_append(hash, &integer, sizeof integer);
+        if (json_is_string(value)) hash = ms_hash_append(hash, json_string_value(value), json_string_length(value) + 1);
+    }
+    return hash ? hash : 1;
+}
+
 /* The lines that a resumed run keeps. */
 struct keeping {
     ms_writer writer;
-    int64_t last_step, n_lines, n_kept_bytes, seen; /* seen: the greatest step so far */
+    int64_t last_step, n_lines, n_kept_bytes;
+    struct seen_lines seen;
+    int64_t *steps; /* [n_steps] of the kept lines that the plan may count */
+    size_t n_steps, capacity;
     ms_run_log_mending *mending;
 };
 
-/* Steps after `seen` and before `next` have no line. */
-static void count_missing(struct keeping *keeping, int64_t next) {
-    if (next <= keeping->seen + 1) return;
-    if (keeping->mending->n_missing_steps == 0) keeping->mending->first_missing_step = keeping->seen + 1;
-    keeping->mending->n_missing_steps += next - keeping->seen - 1;
+static ms_status note_step(struct keeping *keeping, int64_t step) {
+    if (keeping->n_steps == keeping->capacity) {
+        size_t capacity = keeping->capacity ? 2 * keeping->capacity : 1024;
+        int64_t *larger = realloc(keeping->steps, capacity * sizeof *larger);
+        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping->n_steps);
+        keeping->steps = larger;
+        keeping->capacity = capacity;
+    }
+    keeping->steps[keeping->n_steps++] = step;
+    return MS_OK;
 }
 
 static ms_status keep_line(void *context, const log_line *line) {
@@ -71,14 +131,47 @@ static ms_status keep_line(void *context, const log_line *line) {
         return MS_OK;
     }
     if (line->step > keeping->last_step) return MS_OK;
-    count_missing(keeping, line->step);
-    if (line->step > keeping->seen) keeping->seen = line->step;
+    uint64_t hash = hash_subject(line);
+    if (has_hash(&keeping->seen, hash)) {
+        if (mending->n_repeated++ == 0) mending->first_repeated_line = keeping->n_lines;
+        return MS_OK;
+    }
+    MS_TRY(add_hash(&keeping->seen, hash));
+    if (!is_validation(line)) MS_TRY(note_step(keeping, line->step));
     keeping->n_kept_bytes += (int64_t)line->size_bytes;
     return ms_writer_write(&keeping->writer, line->text, line->size_bytes);
 }
 
+static int compare_steps(const void *left, const void *right) {
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* steps [n_steps]: of the lines that are there; sorted here.  last_step: up to which the plan is compared. */
+static void count_missing(const ms_run_log_plan *plan, int64_t last_step, int64_t *steps, size_t n_steps,
+                          ms_run_log_mending *mending) {
+    int64_t every = plan->every, due = 1;
+    if (n_steps > 0) qsort(steps, n_steps, sizeof *steps, compare_steps);
+    for (size_t i = 0; i < n_steps || (every > 0 && due <= last_step);) {
+        bool is_gap = every > 0 && (i == n_steps || due < steps[i]);
+        int64_t step = is_gap ? due : steps[i], n_missing = 0;
+        if (is_gap) { /* from a step that is due to the one before the next line */
+            int64_t end = i < n_steps ? steps[i] - 1 : last_step;
+            n_missing = (1 + end / every - due / every) * plan->lines_per_step;
+            due = (end / every + 1) * every;
+        } else {
+            int64_t n_there = 0;
+            for (; i < n_steps && steps[i] == step; i++) n_there++;
+            if (every > 0 && step == due) due = (due / every + 1) * every;
+            if (step > 0 && n_there < plan->lines_per_step) n_missing = plan->lines_per_step - n_there;
+        }
+        if (n_missing > 0 && mending->n_missing == 0) mending->first_missing_step = step;
+        mending->n_missing += n_missing;
+    }
+}
+
 /* Leaves the lines up to last_step, and nothing else, in an existing file. */
-static ms_status mend(const char *path, int64_t last_step, ms_run_log_mending *mending) {
+static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan *plan, ms_run_log_mending *mending) {
     struct keeping keeping = {.last_step = last_step, .mending = mending};
     ms_map map;
     MS_TRY(ms_map_open(path, &map));
@@ -90,20 +183,27 @@ static ms_status mend(const char *path, int64_t last_step, ms_run_log_mending *m
         status = ms_writer_commit(&keeping.writer);
     else
         ms_writer_abort(&keeping.writer);
-    count_missing(&keeping, last_step + 1);
+    if (status == MS_OK) count_missing(plan, last_step, keeping.steps, keeping.n_steps, mending);
+    free(keeping.seen.hashes);
+    free(keeping.steps);
     return status;
 }
 
-ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out) {
+ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out) {
+    static const ms_run_log_plan a_line_a_step = {1, 1};
     *out = NULL;
+    if (!plan) plan = &a_line_a_step;
     if (resume_after_step < -1)
         return MS_FAIL(MS_INVALID, "%s: resume after step %lld", path, (long long)resume_after_step);
+    if (plan->every < 0 || plan->lines_per_step < 1)
+        return MS_FAIL(MS_INVALID, "%s: a plan of %lld lines every %lld steps", path, (long long)plan->lines_per_step,
+                       (long long)plan->every);
     bool resume = resume_after_step >= 0;
     ms_run_log_mending mending = {0};
     if (resume && ms_file_exists(path))
-        MS_TRY(mend(path, resume_after_step, &mending));
-    else if (resume && resume_after_step > 0)
-        mending = (ms_run_log_mending){.n_missing_steps = resume_after_step, .first_missing_step = 1};
+        MS_TRY(mend(path, resume_after_step, plan, &mending));
+    else if (resume)
+        count_missing(plan, resume_after_step, NULL, 0, &mending);
     ms_run_log *log = calloc(1, sizeof *log);
     char *copy = strdup(path);
     ms_status status = log && copy ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "%s: log", path);

@@ -12,17 +12,26 @@
 
 typedef struct ms_run_log ms_run_log;
 
+/* Which lines a run has written up to its checkpoint. */
+typedef struct ms_run_log_plan {
+    int64_t every;          /* lines are due at step 1 and at multiples of this; 0: not known, no step need have any */
+    int64_t lines_per_step; /* of a step that is due or has any; at least 1 */
+} ms_run_log_plan;
+
 /* What opening a log for a resumed run found. */
 typedef struct ms_run_log_mending {
-    int64_t n_bad, first_bad_line;               /* complete lines that are no JSON object with an integer "step" */
-    int64_t n_missing_steps, first_missing_step; /* of the steps 1 .. resume_after_step: those without a line */
+    int64_t n_bad, first_bad_line;           /* complete lines that are no JSON object with an integer "step" */
+    int64_t n_repeated, first_repeated_line; /* lines that say again what an earlier one says */
+    int64_t n_missing, first_missing_step;   /* lines of the plan up to resume_after_step that are not there */
 } ms_run_log_mending;
 
 /* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
-   lines with step <= resume_after_step are kept and the rest is dropped, bad lines too (by writing the kept lines under
-   a temporary name and renaming); a missing file is created.  The caller closes the log. MS_INVALID: resume_after_step
-   below -1.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
-ms_status ms_run_log_open(const char *path, int64_t resume_after_step, ms_run_log **out);
+   lines with step <= resume_after_step are kept and the rest is dropped, bad and repeated lines too (by writing the
+   kept lines under a temporary name and renaming); a missing file is created.  Of lines with the same keys,
+   texts and integers ("tokens" aside) the first is kept; a line with "validation_loss" is none of the plan's.  plan
+   NULL: a line a step.  The caller closes the log.  MS_INVALID: resume_after_step below -1, or a plan of fewer than 0
+   steps or 1 line.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out);
 /* All 0 for a new log.  Borrowed: valid until the log is closed. */
 const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);
 

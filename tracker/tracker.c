@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/choice.h"
+#include "platform/json.h"
 #include "platform/thread.h"
 #include "tracker/run_log.h"
 #include "tracker/spectrum.h"
@@ -190,10 +191,14 @@ static ms_status check_options(const ms_tracker_options *options) {
     if (options->n_matrices < 1 || options->n_slots < 1 || options->n_threads < 1)
         return MS_FAIL(MS_INVALID, "tracker: %d matrices, %d slots, %d threads: each must be at least 1",
                        options->n_matrices, options->n_slots, options->n_threads);
+    if (options->planned_every < 0)
+        return MS_FAIL(MS_INVALID, "tracker: a snapshot every %lld steps, must be at least 1, or 0 for not known",
+                       (long long)options->planned_every);
     for (int i = 0; i < options->n_matrices; i++) {
         const ms_tracked_matrix *matrix = &options->matrices[i];
         if (!matrix->projection || strlen(matrix->projection) > 31)
             return MS_FAIL(MS_INVALID, "tracker: matrix %d: projection name missing or over 31 bytes", i);
+        MS_TRY(ms_json_check_text("tracker: the projection", matrix->projection));
         if (matrix->rows < 1 || matrix->cols < 1)
             return MS_FAIL(MS_INVALID, "tracker: matrix %d, layer %d %s: shape [%d, %d]", i, matrix->layer,
                            matrix->projection, matrix->rows, matrix->cols);
@@ -265,7 +270,8 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     for (int i = 0; i < options->n_threads; i++)
         MS_TRY(ms_spectrum_scratch_create(smaller, longer, &tracker->scratch[i]));
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
-    MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &tracker->log));
+    ms_run_log_plan plan = {options->planned_every, options->n_matrices};
+    MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &tracker->log));
     if (pthread_create(&tracker->thread, NULL, background_main, tracker) != 0)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: cannot start a thread");
     return MS_OK;

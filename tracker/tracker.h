@@ -48,6 +48,8 @@ typedef struct ms_tracker_options {
     int n_threads;                     /* that compute, >= 1 */
     ms_when_behind when_behind;
     int64_t resume_after_step; /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
+    int64_t planned_every;     /* steps between the snapshots up to resume_after_step; 0: not known.  Lines that are
+                                  missing are counted by it (ms_tracker_mending) */
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
@@ -86,8 +88,8 @@ ms_status ms_tracker_submit(ms_tracker *tracker, ms_tracker_slot *slot, int64_t 
    checkpoint then has all lines up to its step.  Errors of the background thread as in ms_tracker_acquire. */
 ms_status ms_tracker_drain(ms_tracker *tracker);
 
-/* What opening the file found (ms_run_log_get_mending of tracker/run_log.h), without missing steps: most have no line
-   here.  Borrowed. */
+/* What opening the file found (ms_run_log_get_mending of tracker/run_log.h).  Lines are missing when a snapshot
+   lacks a matrix, or is missing as a whole and planned_every says so.  Borrowed. */
 const struct ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);
 
 /* MS_IO: the file is no longer at its path: it was removed, renamed or replaced. */

@@ -151,29 +151,50 @@ static void warn_of_repeated_validation(ms_run *run) {
                         (long long)n, (long long)wanted, (long long)batch, (long long)there);
 }
 
-static void warn_of_bad_lines(ms_run *run, const char *path, const ms_run_log_mending *mending) {
+static void warn_of_mending(ms_run *run, const char *path, const ms_run_log_mending *mending) {
     if (mending->n_bad > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: dropped %lld lines that are no JSON object with a step (the first: line %lld)", path,
                         (long long)mending->n_bad, (long long)mending->first_bad_line);
+    if (mending->n_repeated > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: dropped %lld lines that say again what an earlier one says (the first: line %lld)", path,
+                        (long long)mending->n_repeated, (long long)mending->first_repeated_line);
 }
 
 static void warn_of_mended_logs(ms_run *run) {
     const ms_run_log_mending *metrics = ms_run_log_get_mending(run->metrics);
-    warn_of_bad_lines(run, run->folder.metrics, metrics);
-    if (metrics->n_missing_steps > 0)
+    warn_of_mending(run, run->folder.metrics, metrics);
+    if (metrics->n_missing > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: %lld of the %lld steps up to the checkpoint have no line (the first: step %lld)",
-                        run->folder.metrics, (long long)metrics->n_missing_steps, (long long)run->resumed_step,
+                        run->folder.metrics, (long long)metrics->n_missing, (long long)run->resumed_step,
                         (long long)metrics->first_missing_step);
-    if (run->tracking) warn_of_bad_lines(run, run->folder.spectra, ms_tracking_mending(run->tracking));
+    if (!run->tracking) return;
+    const ms_run_log_mending *spectra = ms_tracking_mending(run->tracking);
+    warn_of_mending(run, run->folder.spectra, spectra);
+    if (spectra->n_missing > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: %lld lines of snapshots up to the checkpoint are missing (the first: step %lld)",
+                        run->folder.spectra, (long long)spectra->n_missing, (long long)spectra->first_missing_step);
+}
+
+/* Steps between the snapshots that a run has made: those of now, unless the tracker was set otherwise at some
+   resumption, or may have skipped some.  0: not known. */
+static int64_t planned_every(const ms_run *run) {
+    bool is_known = run->options.settings_text && run->options.settings_text[0];
+    bool changed = run->history && strstr(run->history, ": tracker.");
+    return !is_known || changed || run->options.tracking.when_behind != MS_WHEN_BEHIND_WAIT
+               ? 0
+               : run->options.tracker_every;
 }
 
 ms_status ms_run_open_logs(ms_run *run) {
+    ms_tracking_options tracking = run->options.tracking;
+    tracking.planned_every = planned_every(run);
     if (run->options.tracker_every > 0)
-        MS_TRY(ms_tracking_open(run->trainer, &run->options.tracking, run->folder.spectra, run->resumed_step,
-                                &run->tracking));
-    MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, &run->metrics));
+        MS_TRY(ms_tracking_open(run->trainer, &tracking, run->folder.spectra, run->resumed_step, &run->tracking));
+    MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
     warn_of_mended_logs(run);
     char device[400];
     ms_run_device(run, device, sizeof device);

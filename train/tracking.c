@@ -39,6 +39,7 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
                                 .n_slots = wanted->n_slots ? wanted->n_slots : 2,
                                 .n_threads = threads > 0 ? threads : 1,
                                 .when_behind = wanted->when_behind,
+                                .planned_every = wanted->planned_every,
                                 .resume_after_step = -1};
     return MS_OK;
 }

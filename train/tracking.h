@@ -15,6 +15,7 @@ typedef struct ms_tracking_options {
     int32_t n_slots;   /* snapshots that may wait or be in work at once; 0: 2 */
     int32_t n_threads; /* that compute; 0: as many as the device has, or 1 */
     ms_when_behind when_behind;
+    int64_t planned_every; /* of a resumed run: steps between the snapshots that it has; 0: not known */
 } ms_tracking_options;
 
 /* Tracks every matrix of train/matrices.h of an allocated trainer.  path: spectra.jsonl.  resume_after_step: -1 or the

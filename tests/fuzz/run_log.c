@@ -6,7 +6,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     if (size_bytes == 0) return 0;
     const char *path = ms_fuzz_file("metrics.jsonl", data + 1, size_bytes - 1);
     ms_run_log *log;
-    ms_status status = ms_run_log_open(path, data[0], &log);
+    ms_status status = ms_run_log_open(path, data[0], NULL, &log);
     if (status != MS_OK) {
         ms_fuzz_refused(status);
         return 0;
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     MS_FUZZ_CLAIM(ms_run_log_append(log, line) == MS_OK);
     json_decref(line);
     MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);
-    MS_FUZZ_CLAIM(ms_run_log_open(path, data[0] > 1 ? data[0] : 1, &log) == MS_OK);
+    MS_FUZZ_CLAIM(ms_run_log_open(path, data[0] > 1 ? data[0] : 1, NULL, &log) == MS_OK);
     MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);
     return 0;
 }

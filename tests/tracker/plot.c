@@ -70,7 +70,7 @@ static void write_spectra(void) {
         weights[i] = malloc(sizeof(float) * n);
         for (size_t j = 0; j < n; j++) weights[i][j] = 0.1f * noise(&state);
     }
-    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1};
+    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0};
     ms_tracker *tracker;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_OK);
     for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++) {
@@ -92,7 +92,7 @@ static void write_spectra(void) {
 static void write_metrics(void) {
     ms_run_log *log;
     uint64_t state = 3;
-    ck_assert_int_eq(ms_run_log_open(in_folder("metrics.jsonl"), -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(in_folder("metrics.jsonl"), -1, NULL, &log), MS_OK);
     for (int step = 1; step <= (N_SNAPSHOTS - 1) * STEPS_BETWEEN; step++) {
         double loss = 3.2 + 7.6 * exp(-step / 60.0);
         json_t *line = json_pack("{s:i, s:i, s:f, s:f}", "step", step, "tokens", step * TOKENS_PER_STEP, "loss",

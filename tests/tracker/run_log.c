@@ -42,7 +42,7 @@ static void append(ms_run_log *log, int step, double loss) {
 START_TEST(appends_at_once) {
     ms_run_log *log;
     put("an old file that is not even JSON\n");
-    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
     append(log, 1, 0.1);
     expect("{\"step\":1,\"loss\":0.10000000000000001}\n"); /* before any close */
     append(log, 2, NAN);
@@ -54,7 +54,7 @@ END_TEST
 START_TEST(resumes_after_step) {
     ms_run_log *log;
     put("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3}\n{\"step\":4,\"lo");
-    ck_assert_int_eq(ms_run_log_open(path, 2, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, 2, NULL, &log), MS_OK);
     append(log, 3, 1.5);
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
     expect("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"loss\":1.5}\n");
@@ -66,7 +66,7 @@ START_TEST(every_cut_resumes) {
     for (size_t cut = 0; cut <= strlen(whole); cut++) { /* a crash after any byte */
         ck_assert_int_eq(ms_file_write(path, whole, cut), MS_OK);
         ms_run_log *log;
-        ck_assert_int_eq(ms_run_log_open(path, 1, &log), MS_OK);
+        ck_assert_int_eq(ms_run_log_open(path, 1, NULL, &log), MS_OK);
         append(log, 2, 2.25);
         ck_assert_int_eq(ms_run_log_close(log), MS_OK);
         expect(cut > strlen("{\"step\":1,\"loss\":2.5}") ? whole : strchr(whole, '\n') + 1);
@@ -76,7 +76,7 @@ END_TEST
 
 START_TEST(missing_file_is_created) {
     ms_run_log *log;
-    ck_assert_int_eq(ms_run_log_open(path, 7, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, 7, NULL, &log), MS_OK);
     append(log, 8, 1);
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
     expect("{\"step\":8,\"loss\":1.0}\n");
@@ -89,11 +89,11 @@ START_TEST(corrupt_lines_are_dropped_and_counted) {
                          "{\"step\":1}\n{\"step\":1.5}\n", "{\"step\":1}\n[1]\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put(bad[i]);
-        ck_assert_int_eq(ms_run_log_open(path, 5, &log), MS_OK);
+        ck_assert_int_eq(ms_run_log_open(path, 5, NULL, &log), MS_OK);
         const ms_run_log_mending *mending = ms_run_log_get_mending(log);
         ck_assert_int_eq(mending->n_bad, 1);
         ck_assert_int_eq(mending->first_bad_line, 2);
-        ck_assert_int_eq(mending->n_missing_steps, i == 0 ? 3 : 4);
+        ck_assert_int_eq(mending->n_missing, i == 0 ? 3 : 4);
         ck_assert_int_eq(mending->first_missing_step, 2);
         ck_assert_int_eq(ms_run_log_close(log), MS_OK);
         expect(i == 0 ? "{\"step\":1}\n{\"step\":3}\n" : "{\"step\":1}\n");
@@ -112,11 +112,82 @@ START_TEST(missing_steps_are_counted) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ms_run_log *log;
         put(cases[i].text);
-        ck_assert_int_eq(ms_run_log_open(path, 4, &log), MS_OK);
-        ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing_steps, cases[i].n_missing);
+        ck_assert_int_eq(ms_run_log_open(path, 4, NULL, &log), MS_OK);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing, cases[i].n_missing);
         ck_assert_int_eq(ms_run_log_get_mending(log)->first_missing_step, cases[i].first);
         ck_assert_int_eq(ms_run_log_get_mending(log)->n_bad, 0);
         ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    }
+}
+END_TEST
+
+/* Another run's lines behind a run's own: of one subject the first line counts; a validation, another layer or another
+   kind of line is another subject. */
+START_TEST(repeated_lines_are_dropped_and_counted) {
+    ms_run_log *log;
+    put("{\"step\":1,\"tokens\":8,\"loss\":1.5}\n{\"step\":2,\"tokens\":16,\"loss\":2.5}\n{\"step\":2,\"validation_"
+        "loss\":3.5}\n"
+        "{\"step\":1,\"tokens\":9,\"loss\":9.5}\n{\"step\":2,\"tokens\":9,\"loss\":9.5}\n{\"step\":2,\"validation_"
+        "loss\":9.5}\n");
+    ck_assert_int_eq(ms_run_log_open(path, 2, NULL, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_repeated, 3);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->first_repeated_line, 4);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing, 0);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect("{\"step\":1,\"tokens\":8,\"loss\":1.5}\n{\"step\":2,\"tokens\":16,\"loss\":2.5}\n{\"step\":2,\"validation_"
+           "loss\":3.5}\n");
+    static const char all[] =
+        "{\"step\":1,\"layer\":0,\"sigma\":1.5}\n{\"step\":1,\"layer\":1,\"sigma\":1.5}\n"
+        "{\"step\":1,\"layer\":0,\"head\":0,\"sigma\":1.5}\n{\"step\":1,\"layer\":0,\"head\":1,\"sigma\":1.5}\n"
+        "{\"step\":1,\"layer\":0,\"kind\":\"a\"}\n{\"step\":1,\"layer\":0,\"kind\":\"b\"}\n";
+    put(all);
+    ck_assert_int_eq(ms_run_log_open(path, 1, NULL, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_repeated, 0);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect(all);
+    char text[4096 * 32];
+    size_t n = 0;
+    for (int i = 0; i < 4096; i++) n += (size_t)sprintf(text + n, "{\"step\":%d,\"layer\":%d}\n", i / 4 + 1, i % 2);
+    put(text);
+    ck_assert_int_eq(ms_run_log_open(path, 1024, NULL, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_repeated, 2048);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->first_repeated_line, 3);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    put("{\"step\":1,\"validation_loss\":3.5}\n{\"step\":2}\n"); /* no line of the step itself */
+    ck_assert_int_eq(ms_run_log_open(path, 2, NULL, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing, 1);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+}
+END_TEST
+
+/* Spectra: several lines at some steps. */
+START_TEST(missing_lines_of_a_plan_are_counted) {
+#define LINE(step, layer, projection) "{\"step\":" #step ",\"layer\":" #layer ",\"projection\":\"" projection "\"}\n"
+#define STEP(step) LINE(step, 0, "q") LINE(step, 0, "k") LINE(step, 1, "q")
+    static const struct {
+        const char *text;
+        int64_t every, last, n_missing, first;
+    } cases[] = {{STEP(1) STEP(5) STEP(10), 5, 12, 0, 0},
+                 {STEP(1) STEP(5) STEP(7) STEP(10), 5, 10, 0, 0}, /* 7: the last step of a shorter run */
+                 {STEP(1) STEP(10), 5, 10, 3, 5},
+                 {STEP(1) STEP(5) LINE(10, 0, "q") LINE(10, 1, "q"), 5, 10, 1, 10},
+                 {STEP(5) STEP(20), 5, 20, 9, 1},
+                 {STEP(1) LINE(7, 1, "q"), 5, 20, 2 + 4 * 3, 5},
+                 {STEP(1) LINE(7, 1, "q"), 0, 20, 2, 7}, /* the steps are not known */
+                 {"", 5, 1000000000000, 200000000001 * 3, 1},
+                 {"", 0, 20, 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ms_run_log *log;
+        put(cases[i].text);
+        ms_run_log_plan plan = {cases[i].every, 3};
+        ck_assert_int_eq(ms_run_log_open(path, cases[i].last, &plan, &log), MS_OK);
+        const ms_run_log_mending *mending = ms_run_log_get_mending(log);
+        ck_assert_msg(mending->n_missing == cases[i].n_missing && mending->first_missing_step == cases[i].first,
+                      "case %zu: %lld are missing, the first at step %lld", i, (long long)mending->n_missing,
+                      (long long)mending->first_missing_step);
+        ck_assert_int_eq(mending->n_repeated, 0);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+        expect(cases[i].text);
     }
 }
 END_TEST
@@ -138,7 +209,7 @@ END_TEST
 
 START_TEST(a_log_that_is_removed_is_named) {
     ms_run_log *log;
-    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
     ck_assert_int_eq(ms_run_log_check(log), MS_OK);
     ck_assert_int_eq(remove(path), 0);
     ck_assert_int_eq(ms_run_log_check(log), MS_IO);
@@ -151,10 +222,12 @@ END_TEST
 
 START_TEST(refusals) {
     ms_run_log *log;
-    ck_assert_int_eq(ms_run_log_open(path, -2, &log), MS_INVALID);
-    ck_assert_int_eq(ms_run_log_open("/nonexistent/folder/x.jsonl", -1, &log), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_run_log_open(path, -2, NULL, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){-1, 1}, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){1, 0}, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open("/nonexistent/folder/x.jsonl", -1, NULL, &log), MS_NOT_FOUND);
     ck_assert_ptr_null(log);
-    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
     json_t *line = json_pack("{s:s}", "step", "one");
     ck_assert_int_eq(ms_run_log_append(log, line), MS_INVALID);
     json_decref(line);
@@ -166,7 +239,7 @@ END_TEST
 
 START_TEST(full_disk) {
     ms_run_log *log;
-    ck_assert_int_eq(ms_run_log_open(path, -1, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
     json_t *line = json_pack("{s:i}", "step", 1);
     for (int i = 0; i < 2; i++) { /* the second time there is room again: the first failure stays */
         ms_disk_is_full(i == 0);
@@ -189,6 +262,8 @@ int main(void) {
     tcase_add_test(tests, missing_file_is_created);
     tcase_add_test(tests, corrupt_lines_are_dropped_and_counted);
     tcase_add_test(tests, missing_steps_are_counted);
+    tcase_add_test(tests, repeated_lines_are_dropped_and_counted);
+    tcase_add_test(tests, missing_lines_of_a_plan_are_counted);
     tcase_add_test(tests, lines_are_found);
     tcase_add_test(tests, a_log_that_is_removed_is_named);
     tcase_add_test(tests, refusals);

@@ -28,7 +28,7 @@ static void make_folder(void) {
 static void remove_folder(void) { ck_assert_int_eq(ms_directory_remove(folder), MS_OK); }
 
 static ms_tracker *create(int n_slots, int n_threads, bool skip, int64_t resume_after_step) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, n_slots, n_threads, skip, resume_after_step};
+    ms_tracker_options options = {path, matrices, N_MATRICES, n_slots, n_threads, skip, resume_after_step, 0};
     ms_tracker *tracker;
     ms_status status = ms_tracker_create(&options, &tracker);
     ck_assert_msg(status == MS_OK, "%s", ms_status_message());
@@ -187,10 +187,22 @@ START_TEST(resumes) {
 END_TEST
 
 START_TEST(misuse) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0};
     ms_tracker *tracker;
     options.n_slots = 0;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
+    options.n_slots = 1;
+    options.planned_every = -1;
+    ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
+    options.planned_every = 0;
+    ms_tracked_matrix unnamable = {"q\xff", 0, 2, 2};
+    options.matrices = &unnamable;
+    options.n_matrices = 1;
+    ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "the projection \"q\\xFF\" is not UTF-8"));
+    options.matrices = matrices;
+    options.n_matrices = N_MATRICES;
+    options.n_slots = 0;
     ck_assert_ptr_null(tracker);
     ms_tracked_matrix flat = {"k", 3, 0, 5};
     options.n_slots = 1;
@@ -213,7 +225,7 @@ START_TEST(misuse) {
 END_TEST
 
 START_TEST(planned_bytes) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0};
     size_t one = ms_tracker_planned_bytes(&options);
     options.n_slots = 3;
     size_t weights = 2 * sizeof(float) * (2 * 24 * 24 + 12 * 24 + 2 * 24 * 48); /* before and after */

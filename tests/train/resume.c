@@ -60,6 +60,21 @@ START_TEST(a_flipped_token_is_found) {
 }
 END_TEST
 
+/* The shards of a split that the run does not read are not checked. */
+START_TEST(validation_is_checked_where_it_is_made) {
+    runs_prepare_data("data");
+    ms_run_options options = runs_on_shards(2);
+    options.validation_every = 0;
+    flip_token(data_path("data/data_val_000000.bin"), 100);
+    ms_run_close(runs_new(&options, "run"));
+    options.validation_every = options.validation_sequences = 2;
+    ms_run *run;
+    ms_must(ms_run_open(runs_device, &options, &run));
+    data_check_error(ms_run_create(run, data_path("other")), MS_CORRUPT, "data_val_000000.bin: SHA-256");
+    ms_run_close(run);
+}
+END_TEST
+
 START_TEST(other_shards_of_the_same_tokenizer_are_found) {
     runs_prepare_data("data");
     ms_run_options options = runs_on_shards(2), longer = runs_on_shards(4);
@@ -171,6 +186,37 @@ START_TEST(a_configuration_changed_by_hand_is_said) {
 }
 END_TEST
 
+/* Cut, emptied, or without its last line: said, and told as the reason where settings then differ. */
+START_TEST(a_damaged_configuration_is_said) {
+    ms_run_options red = coloured(2, "colour=red\n");
+    red.fixed_text = red.settings_text;
+    ms_run_close(runs_new(&red, "run"));
+    const char *config = data_path("run/config.yaml"), *log = data_path("run/run.log");
+    char *whole = strdup(file_text(config));
+    size_t cuts[] = {0, 5, (size_t)(strchr(whole, '\n') + 1 - whole)};
+    for (int i = 0; i < 3; i++) {
+        ms_must(ms_file_write(config, whole, cuts[i]));
+        ms_run_close(runs_resume(&red, "run"));
+        ck_assert_int_eq(runs_count(log, "config.yaml was changed since muonscope wrote it: its last line, the hash of "
+                                         "the others, is missing"),
+                         i + 1);
+        ck_assert_str_eq(file_text(config), whole);
+    }
+    ms_run_options blue = coloured(2, "colour=blue\n");
+    blue.fixed_text = blue.settings_text;
+    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> blue");
+    ck_assert_ptr_null(strstr(ms_status_message(), "damaged"));
+    ms_must(ms_file_write(config, "", 0));
+    data_check_error(
+        try_to_resume(&blue, "run"), MS_MISMATCH,
+        "run/config.yaml is damaged or was changed: its last line, the hash of the others, is missing; the "
+        "run's settings are in state.json of its checkpoints");
+    ms_must(ms_file_write(config, whole + 1, strlen(whole + 1)));
+    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "its last line is not the hash of the lines above");
+    free(whole);
+}
+END_TEST
+
 START_TEST(a_rate_that_jumps_is_said) {
     ms_run_options options = runs_small(4);
     options.trainer.schedule.kind = MS_SCHEDULE_COSINE;
@@ -207,6 +253,56 @@ START_TEST(logs_are_mended_with_a_warning) {
     ck_assert_int_eq(runs_count(log, "spectra.jsonl"), 0);
     ck_assert_int_eq(runs_count(run->folder.metrics, "\"loss\""), 6);
     ms_run_close(run);
+}
+END_TEST
+
+/* The file's text without the lines that hold `part`; with `extra` at its end. */
+static void edit_lines(const char *path, const char *part, const char *extra) {
+    char *text = strdup(file_text(path)), *to = text;
+    for (char *line = text, *end; *line; line = end) {
+        end = strchr(line, '\n') + 1;
+        char kept = *end;
+        *end = '\0';
+        bool drop = strstr(line, part) != NULL;
+        *end = kept;
+        size_t n = (size_t)(end - line);
+        if (!drop) to = (char *)memmove(to, line, n) + n;
+    }
+    ms_writer writer;
+    ms_must(ms_writer_open(path, &writer));
+    ms_must(ms_writer_write(&writer, text, (size_t)(to - text)));
+    ms_must(ms_writer_write(&writer, extra, strlen(extra)));
+    ms_must(ms_writer_commit(&writer));
+    free(text);
+}
+
+START_TEST(lost_and_repeated_lines_are_said) {
+    ms_run_options options = coloured(6, "tracker.every=2\n"), longer = coloured(8, "tracker.every=2\n");
+    ms_run_close(runs_new(&options, "run"));
+    const char *metrics = data_path("run/metrics.jsonl"), *spectra = data_path("run/spectra.jsonl");
+    const char *log = data_path("run/run.log");
+    int n_lines = runs_count(spectra, "\n"), n_a_snapshot = runs_count(spectra, "{\"step\":4,");
+    ck_assert_int_eq(n_lines, 4 * n_a_snapshot); /* steps 1, 2, 4, 6 */
+    char *other = strdup(file_text(metrics));
+    edit_lines(metrics, "\"step\":9,", other);
+    free(other);
+    edit_lines(spectra, "{\"step\":4,", "");
+    edit_lines(spectra, "\"layer\":1,\"projection\":\"q\"", "");
+    ms_run_close(runs_resume(&longer, "run"));
+    char expected[128];
+    ck_assert_int_eq(
+        runs_count(log, "metrics.jsonl: dropped 6 lines that say again what an earlier one says (the first: line 7)"),
+        1);
+    snprintf(expected, sizeof expected,
+             "spectra.jsonl: %d lines of snapshots up to the checkpoint are missing (the "
+             "first: step 1)",
+             n_a_snapshot + 3);
+    ck_assert_int_eq(runs_count(log, expected), 1);
+    ck_assert_int_eq(runs_count(metrics, "\"loss\""), 8);
+    /* Other steps for snapshots from here on: which the run has made so far cannot be told any more. */
+    options = coloured(10, "tracker.every=3\n");
+    ms_run_close(runs_resume(&options, "run"));
+    ck_assert_int_eq(runs_count(log, "spectra.jsonl: 3 lines of snapshots up to the checkpoint are missing"), 1);
 }
 END_TEST
 
@@ -326,13 +422,16 @@ int main(void) {
     tcase_add_checked_fixture(tests, runs_open, runs_close);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_flipped_token_is_found);
+    tcase_add_test(tests, validation_is_checked_where_it_is_made);
     tcase_add_test(tests, other_shards_of_the_same_tokenizer_are_found);
     tcase_add_test(tests, a_shard_that_is_cut_in_mid_run);
     tcase_add_test(tests, a_run_without_a_checkpoint_starts_from_its_configuration);
     tcase_add_test(tests, what_is_changed_at_a_resumption_stays);
     tcase_add_test(tests, a_configuration_changed_by_hand_is_said);
+    tcase_add_test(tests, a_damaged_configuration_is_said);
     tcase_add_test(tests, a_rate_that_jumps_is_said);
     tcase_add_test(tests, logs_are_mended_with_a_warning);
+    tcase_add_test(tests, lost_and_repeated_lines_are_said);
     tcase_add_test(tests, the_newest_intact_checkpoint_is_named_and_taken);
     tcase_add_test(tests, a_file_that_is_named_as_a_checkpoint);
     tcase_add_test(tests, a_suggested_command_is_quoted);
