@@ -79,6 +79,20 @@ rm -r cut/checkpoints/step_00000050
 must resume cut
 refuse 1 "nobody" "$muonscope" train --resume nobody
 
+echo "-- options"
+for option in --tokens=-1 --top_k=-1 --seed=-1 --step=-1 --threads=-1 --temperature=-0.5; do
+    refuse 2 "${option%%=*}: -.* is negative" "$muonscope" generate run_good $option
+done
+refuse 2 "tokens: -1 is negative" "$muonscope" generate run_good --tokens -1
+refuse 2 "step: -1 is negative" "$muonscope" train --resume run --step -1
+refuse 1 "run folder -dash does not exist" "$muonscope" plot -- -dash
+refuse 1 "no run folder -dash" "$muonscope" generate -- -dash
+refuse 1 "no run folder --help" "$muonscope" generate -- --help
+refuse 1 "cannot open -dash" "$muonscope" tokenizer train -- -dash
+refuse 1 "cannot open -dash" "$muonscope" tokenizer encode -- -dash
+refuse 1 " -dash" "$muonscope" data info -- -dash
+refuse 2 "unexpected argument '-dash'" "$muonscope" train -- -dash
+
 echo "-- folders"
 echo file >file
 refuse 1 "file/run" train --run file/run

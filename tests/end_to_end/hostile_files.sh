@@ -65,7 +65,7 @@ refuse 1 "no_plots/plots: a symbolic link is in the way" "$muonscope" train --re
 echo "-- names that gnuplot would run, and its start-up file"
 mkdir home
 echo "system 'touch $scratch/started'" >home/.gnuplot
-for name in "|touch ran;" "<touch ran;" "it's" "it\"s \`touch ran\`" "-e" "a
+for name in "|touch ran;" "<touch ran;" "it's" "it\"s \`touch ran\`" "-e" "-dash" "--only" "a
 b"; do
     mkdir -p "names/$name"
     cp -r r/* "names/$name/"
@@ -197,6 +197,26 @@ mkfifo corpus
 cat numbers.txt >corpus &
 must program data prepare corpus --output data --validation_fraction 0.2 --document_bytes 64
 wait
+
+echo "-- output files that are links to a device, a pipe or a descriptor"
+mkfifo sink
+for target in /dev/null /dev/stdout /dev/fd/1 sink .; do
+    ln -s $target output
+    refuse 1 "cannot write output: it is a link to a" "$muonscope" tokenizer train numbers.txt --vocab_size 257 --output output
+    [ -L output ] || fail "the link to $target was replaced"
+    rm output
+done
+[ -z "$(find . -name 'output*')" ] || fail "something was written: $(find . -name 'output*')"
+
+echo "-- names that JSON cannot hold"
+bad=$(printf 'a\377')
+cp numbers.txt "$bad.txt"
+prepare() { "$muonscope" data prepare --validation_fraction 0.2 --document_bytes 64 --output unnamed "$@"; }
+refuse 1 'the name of shards "a\\xFF" is not UTF-8: JSON cannot hold it' prepare --name "$bad" numbers.txt
+refuse 1 'the path of a text "a\\xFF\.txt" is not UTF-8: JSON cannot hold it' prepare numbers.txt "$bad.txt"
+[ ! -e unnamed ] || fail "data were prepared: $(ls unnamed)"
+refuse 2 "data.directory: 'a\\\\xFF' is not UTF-8" "$muonscope" train --preset micro --data.directory "$bad" --run unnamed
+[ ! -e unnamed ] || fail "a run was begun"
 
 echo "-- names of shards"
 for name in ../data_train_000000.bin /etc/passwd .. . "" data/x; do

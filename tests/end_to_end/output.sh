@@ -14,16 +14,25 @@ for command in --help --version --manual --completion devices "devices --json" "
 done
 must resume full --steps 3 # the run itself is whole
 
-echo "-- a reader that is gone"
-exec 3> >(true)
-wait $!
-gone() { "$muonscope" "$@" >&3; }
-for command in --help devices "data info data" "tokenizer encode numbers.txt" "train --preset micro --dry-run"; do
+echo "-- standard output whose reader is gone"
+mkfifo gone
+exec 3<>gone 4>gone 3>&-
+gone() { "$muonscope" "$@" >&4; }
+must program train --preset micro --model.vocabulary=0 --data.directory=data $tiny --run texts
+for command in --help --version --manual --completion devices "devices --json" "data info data" "train --help" "plot --help" \
+    "tokenizer encode numbers.txt" "train --preset micro --dry-run" "train --preset micro $tiny --run gone_run" \
+    "generate texts --tokens 100000"; do
     refuse 1 "cannot write standard output: Broken pipe" gone $command
 done
-exec 3>&-
+exec 4>&-
+refuse 1 "generate: cannot write standard output: No space left on device" full generate texts --tokens 8
 
 echo "-- a limit on the size of files"
+small() (
+    ulimit -f 8 # enough for gnuplot's script
+    exec "$muonscope" "$@"
+)
+refuse 1 "plot loss: gnuplot was ended by SIGXFSZ \(File size limit exceeded\)" small plot full --only loss
 limited() (
     ulimit -f 4 # units of 512 bytes, or 1024
     exec "$muonscope" "$@"

@@ -48,6 +48,28 @@ must resume changed --steps 41
 grep -q 'changed/config.yaml was changed since muonscope wrote it' err || fail "not said: $(cat err)"
 grep -q 'step 40: muon.lr 0.1 -> 0.2' err || fail "not said which key: $(cat err)"
 
+# Lines of another run, and lines that are lost.
+cp -r one lines
+cat one/metrics.jsonl >>lines/metrics.jsonl
+sed -i 1d lines/spectra.jsonl
+must resume lines
+grep -q 'lines/metrics.jsonl: dropped [0-9]* lines that say again what an earlier one says' err || fail "not said: $(cat err)"
+grep -q 'lines/spectra.jsonl: 1 lines of snapshots up to the checkpoint are missing (the first: step 1)' err || fail "not said: $(cat err)"
+cmp one/metrics.jsonl lines/metrics.jsonl || fail "the lines of another run are still there"
+
+# A configuration that was cut or emptied is what is blamed, not what is then read.
+cp -r one cut
+damaged="cut/config.yaml is damaged or was changed: its last line, the hash of the others, is missing; .*state.json"
+: >cut/config.yaml
+refuse 1 "$damaged" "$muonscope" train --resume cut --steps 30
+refuse 1 "$damaged" "$muonscope" train --preset micro --resume cut --steps 30
+head -n 6 one/config.yaml >cut/config.yaml
+refuse 1 "$damaged" "$muonscope" train --resume cut --steps 30
+sed '$d' one/config.yaml >cut/config.yaml
+must resume cut
+grep -q 'cut/config.yaml was changed since muonscope wrote it: its last line, the hash of the others, is missing' err ||
+    fail "not said: $(cat err)"
+
 # A damaged newest checkpoint: the message has the command that goes on from an older one.
 must resume straight --steps 60 --checkpoint.keep 3
 hashes >straight.hashes
