@@ -1,5 +1,6 @@
 #include "platform/progress.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -8,15 +9,17 @@
 #include "platform/output.h"
 
 const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
-    char total[24], eta[24], mfu[32] = "";
+    char total[24], eta[24], mfu[32] = "", loss[32] = "none", rate[32] = "";
+    if (!isnan(line->loss)) snprintf(loss, sizeof loss, "%.4f", line->loss);
     int width = snprintf(total, sizeof total, "%lld", (long long)line->n_steps);
+    if (!isnan(line->tokens_per_second)) snprintf(rate, sizeof rate, "  %.0f tok/s", line->tokens_per_second);
     if (line->mfu > 1)
         snprintf(mfu, sizeof mfu, "  MFU >100%%");
     else if (line->mfu >= 0)
         snprintf(mfu, sizeof mfu, "  MFU %.1f%%", 100 * line->mfu);
-    snprintf(out, size, "step %*lld/%s  loss %.4f  lr %.2e  grad %.3g  %.*f ms  %.0f tok/s%s  ETA %s", width,
-             (long long)line->step, total, line->loss, line->lr, line->gradient_norm, line->milliseconds < 10 ? 2 : 0,
-             line->milliseconds, line->tokens_per_second, mfu, ms_duration_text(line->eta_seconds, eta, sizeof eta));
+    snprintf(out, size, "step %*lld/%s  loss %s  lr %.2e  grad %.3g  %.*f ms%s%s  ETA %s", width, (long long)line->step,
+             total, loss, line->lr, line->gradient_norm, line->milliseconds < 10 ? 2 : 0, line->milliseconds, rate, mfu,
+             ms_duration_text(line->eta_seconds, eta, sizeof eta));
     return out;
 }
 

@@ -12,11 +12,11 @@
 /* What one step line says. */
 typedef struct ms_step_line {
     int64_t step, n_steps;    /* steps done, of how many */
-    double loss;              /* nats per token */
+    double loss;              /* nats per token; NAN: there is none */
     double lr;                /* learning rate of the matrices */
     double gradient_norm;     /* global, before clipping */
     double milliseconds;      /* wall time of the step */
-    double tokens_per_second; /* of the step */
+    double tokens_per_second; /* of the step; NAN: not printed */
     double mfu;         /* model FLOP/s over the machine's peak; above 1: printed as ">100%"; negative: not printed */
     double eta_seconds; /* time left; negative: unknown, printed as "?" */
 } ms_step_line;

@@ -141,7 +141,9 @@ static ms_status measure_peak_again(ms_run *run) {
     return MS_OK;
 }
 
+/* Negative: none.  Noise takes none of the model's arithmetic. */
 static double mfu(const ms_run *run, double seconds) {
+    if (run->options.trainer.control == MS_CONTROL_NOISE) return -1;
     const ms_trainer_facts *facts = &run->trainer->facts;
     double flops = (double)facts->tokens_per_step * facts->model_flops_per_token / seconds;
     return run->peak_flops > 0 ? flops / run->peak_flops : -1;
@@ -163,7 +165,7 @@ static void watch(ms_run *run, const ms_step_result *result) {
     run->rates_are_0 &= result->lr == 0 && result->adamw_lr == 0;
     bool last = run->trainer->step == run->options.n_steps && run->n_watched >= FEW;
     if (run->n_watched < ENOUGH && !last) return;
-    if (!run->loss_moves)
+    if (!run->loss_moves && run->options.trainer.control != MS_CONTROL_NOISE)
         ms_logger_write(run->logger, MS_LOG_WARNING, "the loss has not moved from %.6f in %d steps", result->loss,
                         run->n_watched);
     if (run->rates_are_0)
@@ -175,7 +177,8 @@ static void watch(ms_run *run, const ms_step_result *result) {
 static ms_step_line describe(const ms_run *run, const ms_step_result *result, double seconds,
                              double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
-    double rate = (double)facts->tokens_per_step / seconds;
+    bool reads = run->options.trainer.control != MS_CONTROL_NOISE;
+    double rate = reads ? (double)facts->tokens_per_step / seconds : NAN;
     *smoothed_seconds = ms_progress_smooth(*smoothed_seconds, seconds);
     return (ms_step_line){.step = run->trainer->step,
                           .n_steps = run->options.n_steps,
@@ -297,7 +300,8 @@ ms_status ms_run_train(ms_run *run) {
 }
 
 ms_status ms_run_sample(ms_run *run, FILE *stream) {
-    if (!run->tokenizer || run->options.sample.n_tokens < 1) return MS_OK;
+    bool is_control = run->options.trainer.control != MS_CONTROL_NONE;
+    if (!run->tokenizer || run->options.sample.n_tokens < 1 || is_control) return MS_OK;
     int32_t end_of_text = ms_dataset_end_of_text(run->train);
     if (end_of_text < 0) end_of_text = ms_tokenizer_end_of_text(run->tokenizer);
     ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer, end_of_text};

@@ -62,7 +62,7 @@ typedef struct ms_run {
     char *history;                             /* what was changed at resumptions (train/settings.h); NULL: nothing */
     char data_note[200];                       /* what their check found and took */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
-    double last_loss, last_validation;         /* NAN: none yet */
+    double last_loss, last_validation;         /* NAN: none yet, and no loss under MS_CONTROL_NOISE */
     /* The first steps of this process, watched for signs that nothing is learned. */
     int n_watched;
     double watched_loss; /* of the first */
@@ -103,8 +103,8 @@ ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
 ms_status ms_run_train(ms_run *run);
 
 /* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`; nothing without a
-   tokenizer. Takes the place of the trainer on the device: its memory is given back first, and no step can follow.
-   MS_INTERRUPTED: a signal came that the caller catches (ms_signals_catch). */
+   tokenizer, and nothing of a control.  Takes the place of the trainer on the device: its memory is given back first,
+   and no step can follow. MS_INTERRUPTED: a signal came that the caller catches (ms_signals_catch). */
 ms_status ms_run_sample(ms_run *run, FILE *stream);
 
 #endif

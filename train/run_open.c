@@ -135,7 +135,7 @@ ms_status ms_run_check_data(ms_run *run) {
 }
 
 ms_status ms_run_allocate(ms_run *run) {
-    if (run->options.log_every > 0) measure_peak(run);
+    if (run->options.log_every > 0 && run->options.trainer.control != MS_CONTROL_NOISE) measure_peak(run);
     return ms_trainer_allocate(run->trainer);
 }
 

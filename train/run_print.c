@@ -35,6 +35,19 @@ static void print_model(const ms_run *run, FILE *stream) {
     fprintf(stream, "\n");
 }
 
+static void print_control(const ms_run *run, FILE *stream) {
+    static const char *const texts[] = {
+        [MS_CONTROL_NOISE] =
+            "gradients are N(0, 1) by seed and step: no forward pass, no loss, no text at the end; the "
+            "tokens of a step are counted, not read",
+        [MS_CONTROL_SHUFFLED_TARGETS] =
+            "the targets of a pass are permuted, by seed and step; validation's are not; no "
+            "text at the end"};
+    ms_control control = run->options.trainer.control;
+    if (control != MS_CONTROL_NONE)
+        fprintf(stream, "control       %s: %s\n", ms_control_names[control], texts[control]);
+}
+
 static void print_steps(const ms_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     ms_print_line(stream, "data          %s, %lld training sequences of %d tokens", run->options.data,
@@ -67,6 +80,7 @@ void ms_run_print(const ms_run *run, FILE *stream) {
     ms_run_device(run, device, sizeof device);
     ms_print_line(stream, "device        %s", device);
     print_model(run, stream);
+    print_control(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);
 }

@@ -6,11 +6,13 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
+#include "platform/choice.h"
 
 static ms_status check_options(const ms_trainer_options *options) {
     if (options->batch_sequences < 1 || options->accumulation < 1)
         return MS_FAIL(MS_INVALID, "train: batch of %d sequences, accumulation %d: both must be at least 1",
                        options->batch_sequences, options->accumulation);
+    MS_TRY(ms_choice_check("train: control", (int)options->control, ms_control_names));
     return ms_schedule_check(&options->schedule);
 }
 
@@ -45,8 +47,12 @@ static ms_status build_optimizer(ms_trainer *trainer) {
 typedef enum step_graph { GRAPH_FIRST, GRAPH_NEXT, GRAPH_UPDATE, GRAPH_EVALUATE } step_graph;
 
 static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
-    if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
     const ms_trainer_options *options = &trainer->options;
+    if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
+    if (kind != GRAPH_EVALUATE && options->control == MS_CONTROL_NOISE) {
+        ms_control_add_noise(&trainer->model, options->seed, graph);
+        return ms_graph_status(graph);
+    }
     int sequence = options->model.sequence_length;
     double targets = (double)options->batch_sequences * (sequence - 1);
     double divisor = kind == GRAPH_EVALUATE ? targets : targets * options->accumulation;
@@ -65,7 +71,8 @@ static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph
 
 static ms_status build_graph(const ms_trainer *trainer, step_graph kind, ms_graph **out) {
     ms_graph *graph;
-    MS_TRY(ms_graph_create(trainer->variables, trainer->optimizer.step_scalars, &graph));
+    bool noise = kind == GRAPH_FIRST && trainer->options.control == MS_CONTROL_NOISE;
+    MS_TRY(ms_graph_create(trainer->variables, noise ? trainer->noise_step : trainer->optimizer.step_scalars, &graph));
     ms_status status = fill_graph(trainer, kind, graph);
     if (status == MS_OK) status = ms_graph_finish(graph, out);
     ms_graph_destroy(graph);
@@ -138,8 +145,10 @@ static ms_status build(ms_trainer *trainer) {
     MS_TRY(add_variable(trainer, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->targets));
     MS_TRY(add_variable(trainer, "loss", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, 1, &trainer->loss));
     MS_TRY(build_optimizer(trainer));
+    bool noise = options->control == MS_CONTROL_NOISE;
+    if (noise) MS_TRY(add_variable(trainer, "noise_step", MS_VARIABLE_INPUT, MS_DTYPE_F32, 1, &trainer->noise_step));
     MS_TRY(build_graph(trainer, GRAPH_FIRST, &trainer->first_graph));
-    if (options->accumulation > 1) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
+    if (options->accumulation > 1 && !noise) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
     MS_TRY(build_graph(trainer, GRAPH_UPDATE, &trainer->update_graph));
     MS_TRY(build_graph(trainer, GRAPH_EVALUATE, &trainer->evaluate_graph));
     return estimate(trainer);

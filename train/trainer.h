@@ -11,6 +11,7 @@
 #include "model/model.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "train/control.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,6 +28,7 @@ typedef struct ms_trainer_options {
     int32_t batch_sequences; /* sequences of one micro-step */
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
     int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */
+    ms_control control;
 } ms_trainer_options;
 
 /* Options to start from: the reference model (vukrosic/muon-llm-research) but for its sizes, which are those of the
@@ -63,8 +65,9 @@ typedef struct ms_trainer {
     ms_model model;
     ms_optimizer optimizer;
     int32_t tokens, targets, loss; /* variables */
+    int32_t noise_step;            /* the step that noise is keyed by; only of MS_CONTROL_NOISE */
     ms_graph *first_graph, *next_graph, *update_graph,
-        *evaluate_graph; /* finished; next_graph NULL without accumulation */
+        *evaluate_graph; /* finished; next_graph NULL without accumulation, and under MS_CONTROL_NOISE */
     ms_trainer_facts facts;
     /* Below: only after ms_trainer_allocate. */
     ms_store *store;
@@ -96,7 +99,7 @@ ms_status ms_trainer_initialise(ms_trainer *trainer);
 void ms_trainer_close(ms_trainer *trainer);
 
 typedef struct ms_step_result {
-    double loss;          /* mean over the step's targets */
+    double loss;          /* mean over the step's targets; NAN under MS_CONTROL_NOISE, which has none */
     double gradient_norm; /* of all raw gradients */
     double lr;            /* of the layer matrices */
     double adamw_lr;      /* of everything else */
@@ -122,10 +125,10 @@ typedef struct ms_step_hooks {
     void *context;
 } ms_step_hooks;
 
-/* One step: gradients of all micro-steps, then the update.  hooks may be NULL.
-   MS_INVALID: the trainer is not allocated.  MS_MISMATCH: the source's sequences are not as long as the model's.
-   MS_NUMERIC names the step and the tensor when loss or a gradient is not finite; the trainer must then not be
-   saved. */
+/* One step: gradients of all micro-steps, then the update.  hooks may be NULL.  Under MS_CONTROL_NOISE the source is
+   not asked, and as many tokens are counted as a step would have seen. MS_INVALID: the trainer is not allocated; noise
+   after step MS_CONTROL_LAST_STEP.  MS_MISMATCH: the source's sequences are not as long as the model's. MS_NUMERIC
+   names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved. */
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
 /* Learning rates that the next step will take, of the layer matrices and of everything else.  Errors of
    ms_optimizer_step_at. */

@@ -34,6 +34,66 @@ static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool ano
     return ms_store_download_f64(trainer->store, trainer->loss, 0, 1, out_loss);
 }
 
+/* A source whose targets are shuffled. */
+typedef struct shuffled_source {
+    ms_batch_source from;
+    ms_control_pass pass; /* the next one */
+    int64_t positions;    /* of a sequence */
+} shuffled_source;
+
+static ms_status next_shuffled(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    shuffled_source *source = context;
+    MS_TRY(source->from.next(source->from.context, n_sequences, out_tokens, out_targets));
+    ms_control_shuffle(&source->pass, n_sequences * source->positions, out_targets);
+    source->pass.i_pass++;
+    return MS_OK;
+}
+
+/* The gradients of a step by passes over the batches of the source. */
+static ms_status learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, double *out_loss) {
+    MS_TRY(next_batch(trainer, source));
+    for (int i = 0; i < trainer->options.accumulation; i++) {
+        double loss = 0;
+        bool is_last = i + 1 == trainer->options.accumulation;
+        ms_program *program = i == 0 ? trainer->first : trainer->next;
+        MS_TRY(run_batch(trainer, source, !is_last, program, is_last ? hooks : NULL, &loss));
+        *out_loss += loss;
+    }
+    return MS_OK;
+}
+
+static ms_status learn_shuffled(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
+                                double *out_loss) {
+    shuffled_source shuffled = {
+        source, {trainer->options.seed, trainer->step, 0}, trainer->options.model.sequence_length};
+    return learn(trainer, (ms_batch_source){next_shuffled, &shuffled, source.sequence_length}, hooks, out_loss);
+}
+
+/* Gradients that are noise; no loss. */
+static ms_status make_noise(ms_trainer *trainer, const ms_step_hooks *hooks, double *out_loss) {
+    float step = (float)trainer->step;
+    *out_loss = NAN;
+    if (trainer->step > MS_CONTROL_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "train: noise is keyed by steps up to %d", MS_CONTROL_LAST_STEP);
+    MS_TRY(ms_store_upload(trainer->store, trainer->noise_step, 0, 1, &step));
+    if (hooks && hooks->before_work) MS_TRY(hooks->before_work(hooks->context, trainer));
+    MS_TRY(ms_program_run(trainer->first));
+    return hooks && hooks->while_working ? hooks->while_working(hooks->context, trainer) : MS_OK;
+}
+
+static ms_status make_gradients(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
+                                double *out_loss) {
+    switch (trainer->options.control) {
+    case MS_CONTROL_NOISE:
+        return make_noise(trainer, hooks, out_loss);
+    case MS_CONTROL_SHUFFLED_TARGETS:
+        return learn_shuffled(trainer, source, hooks, out_loss);
+    case MS_CONTROL_NONE:
+        break;
+    }
+    return learn(trainer, source, hooks, out_loss);
+}
+
 static ms_status next_step(const ms_trainer *trainer, ms_optimizer_step *out) {
     double factor = ms_schedule_factor(&trainer->options.schedule, trainer->step);
     return ms_optimizer_step_at(&trainer->optimizer, trainer->step, factor, out);
@@ -101,16 +161,9 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_
                           ms_step_result *out) {
     *out = (ms_step_result){0};
     MS_TRY(ms_trainer_need_allocated(trainer, "a step"));
-    MS_TRY_NOTE(next_batch(trainer, source), "step %lld", (long long)trainer->step + 1);
-    for (int i = 0; i < trainer->options.accumulation; i++) {
-        double loss = 0;
-        bool is_last = i + 1 == trainer->options.accumulation;
-        MS_TRY_NOTE(run_batch(trainer, source, !is_last, i == 0 ? trainer->first : trainer->next,
-                              is_last ? hooks : NULL, &loss),
-                    "step %lld", (long long)trainer->step + 1);
-        out->loss += loss;
-    }
-    if (!isfinite(out->loss)) return fail_non_finite(trainer, out->loss, NAN);
+    MS_TRY_NOTE(make_gradients(trainer, source, hooks, &out->loss), "step %lld", (long long)trainer->step + 1);
+    if (!isfinite(out->loss) && trainer->options.control != MS_CONTROL_NOISE)
+        return fail_non_finite(trainer, out->loss, NAN);
     MS_TRY(upload_scalars(trainer, out));
     MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
     MS_TRY_NOTE(download_norms(trainer, &out->gradient_norm), "step %lld", (long long)trainer->step + 1);

@@ -318,16 +318,28 @@ ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted
     return MS_OK;
 }
 
+/* Fixed keys that came when runs existed: at their defaults they are left out, so that what identifies a run is what
+   its checkpoints have. */
+static bool came_later(const ms_config_key *key) {
+    static const char *const names[] = {"train.control"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], key->full_name) == 0) return true;
+    return false;
+}
+
 ms_status ms_config_fixed_text(const ms_config *config, char **out_text) {
     size_t size = (size_t)N_KEYS * (MS_CONFIG_STRING_SIZE + 64) + 1, used = 0;
     char *text = malloc(size);
     *out_text = text;
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "configuration: no memory for its fixed keys");
     text[0] = '\0';
+    ms_config defaults;
+    ms_config_defaults(&defaults);
     for (int i = 0; i < N_KEYS; i++) {
         char value[MS_CONFIG_STRING_SIZE];
         /* The folder of the data may move; that it is the same data shows in the tokenizer's hash. */
         if (!keys[i].fixed || strcmp(keys[i].full_name, "data.directory") == 0) continue;
+        if (came_later(&keys[i]) && same_value(config, &defaults, &keys[i])) continue;
         ms_config_value_text(config, &keys[i], value, sizeof value);
         used += (size_t)snprintf(text + used, size - used, "%s=%s\n", keys[i].full_name, value);
     }

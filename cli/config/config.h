@@ -16,6 +16,7 @@
 #include "optim/schedule.h"
 #include "platform/status.h"
 #include "tracker/tracker.h"
+#include "train/control.h"
 
 enum { MS_CONFIG_STRING_SIZE = 512 }; /* bytes of a string value with its NUL */
 

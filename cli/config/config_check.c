@@ -53,6 +53,9 @@ static ms_status check_length(const ms_config *config) {
     long long steps = ms_config_steps(config), warmup = config->schedule.warmup_steps;
     if (warmup > steps)
         return MS_FAIL(MS_INVALID, "schedule.warmup_steps %lld is more than the %lld steps of the run", warmup, steps);
+    if (config->train.control == MS_CONTROL_NOISE && steps > MS_CONTROL_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "train.control noise has a run of at most %d steps, not %lld", MS_CONTROL_LAST_STEP,
+                       steps);
     return check_decay(config);
 }
 

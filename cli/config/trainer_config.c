@@ -61,5 +61,6 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
         .seed = (uint64_t)config->train.seed,
         .batch_sequences = (int32_t)config->train.batch_sequences,
         .accumulation = (int32_t)config->train.accumulation,
+        .control = config->train.control,
     };
 }

@@ -202,6 +202,22 @@ START_TEST(tokens_are_whole_steps) {
 }
 END_TEST
 
+/* Checkpoints of runs that are older than a fixed key go on. */
+START_TEST(later_keys_identify_a_run_only_when_set) {
+    char *plain, *noise;
+    ck_assert_int_eq(ms_config_fixed_text(&config, &plain), MS_OK);
+    ck_assert_ptr_nonnull(strstr(plain, "train.seed=42\n"));
+    ck_assert_ptr_null(strstr(plain, "train.control"));
+    config.train.control = MS_CONTROL_NOISE;
+    ck_assert_int_eq(ms_config_fixed_text(&config, &noise), MS_OK);
+    ck_assert_ptr_nonnull(strstr(noise, "train.control=noise\n"));
+    free(plain);
+    free(noise);
+    config.train.steps = 16777217;
+    expect(ms_config_check(&config), MS_INVALID, "train.control noise has a run of at most 16777216 steps");
+}
+END_TEST
+
 START_TEST(trapezoid_is_wsd) {
     char text[MS_CONFIG_STRING_SIZE];
     ck_assert_int_eq(ms_config_set(&config, "schedule.name", "trapezoid"), MS_OK);
@@ -293,6 +309,7 @@ START_TEST(defaults_are_the_trainers) {
     SAME(seed);
     SAME(batch_sequences);
     SAME(accumulation);
+    SAME(control);
 #undef SAME
 }
 END_TEST
@@ -434,6 +451,7 @@ int main(void) {
     tcase_add_test(tests, warmup_and_decay_fit_the_run);
     tcase_add_test(tests, tokens_are_whole_steps);
     tcase_add_test(tests, trapezoid_is_wsd);
+    tcase_add_test(tests, later_keys_identify_a_run_only_when_set);
     tcase_add_test(tests, choices_have_their_own_place);
     tcase_add_test(tests, defaults_are_the_trainers);
     tcase_add_test(tests, what_is_written_reads_back);

@@ -51,6 +51,8 @@ variants() {
     variant bf16 $whole --train.storage bf16
     variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
     variant accumulation $short --train.accumulation 2
+    variant noise $short --train.control noise
+    variant shuffled_targets $short --train.control shuffled_targets
     variant split_matrices $short --attention.merged=false
     variant split_update $short --muon.split=per_head
     variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
