@@ -23,7 +23,7 @@ static const ms_option train_options[] = {
     MS_CONFIG_OPTIONS,
     {"timed_steps", MS_OPTION_COUNT, offsetof(struct train_arguments, n_timed), NULL, "N", "Steps to time (default 5)"},
     {"without_adamw", MS_OPTION_FLAG, offsetof(struct train_arguments, skip_adamw), NULL, NULL,
-     "Do not time the same model under AdamW beside Muon"},
+     "Do not time the same model under AdamW beside another optimizer"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command train_command = {"bench train",
@@ -51,7 +51,7 @@ static int bench_train(int argc, char **argv) {
     }
     if (status == MS_OK) status = ms_config_check(&config);
     if (status == MS_OK && strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
-    bool compare = !arguments.skip_adamw && config.optimizer.name == MS_OPTIMIZER_MUON;
+    bool compare = !arguments.skip_adamw && config.optimizer.name != MS_OPTIMIZER_ADAMW;
     if (status == MS_OK) status = ms_bench_train(&config, (int)arguments.n_timed, compare, stdout);
     return ms_exit_status(status);
 }

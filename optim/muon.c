@@ -41,8 +41,8 @@ static double momentum(const void *settings, int64_t step, double rate) {
     return ((const ms_muon_settings *)settings)->momentum;
 }
 
-static ms_status check(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable) {
-    const ms_muon_settings *muon = settings;
+ms_status ms_muon_check(const ms_muon_settings *muon, const ms_optimizer_parameter *parameter,
+                        const ms_variable *variable) {
     MS_TRY(ms_choice_check("muon: coefficients", (int)muon->coefficients, ms_coefficients_names));
     MS_TRY(ms_choice_check("muon: scaling", (int)muon->scaling, ms_muon_scaling_names));
     MS_TRY(ms_choice_check("muon: split", (int)muon->split, ms_muon_split_names));
@@ -61,27 +61,42 @@ static ms_status check(const void *settings, const ms_optimizer_parameter *param
     return MS_OK;
 }
 
-/* Orthogonalises a group of rows of u alone, in pieces of piece_rows, and scales each. */
-static ms_tensor direction_of_group(const ms_muon_settings *settings, ms_graph *graph, ms_tensor rows_of_u,
-                                    int64_t piece_rows) {
+static ms_status check(const void *settings, const ms_optimizer_parameter *parameter, const ms_variable *variable) {
+    return ms_muon_check(settings, parameter, variable);
+}
+
+/* What the update of a parameter is made with. */
+typedef struct maker {
+    const ms_muon_settings *settings;
+    ms_graph *graph;
+    const ms_optimizer_parameter *parameter;
+    const ms_muon_piece_change *change; /* or NULL */
+} maker;
+
+/* Orthogonalises rows [begin, begin + rows of rows_of_u) of u alone, in pieces of piece_rows, and scales each. */
+static ms_tensor direction_of_group(const maker *m, ms_tensor rows_of_u, int64_t begin, int64_t piece_rows) {
+    ms_graph *graph = m->graph;
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
     ms_shape shape = ms_graph_tensor(graph, rows_of_u)->shape;
     int64_t pieces = shape.dim[1] / piece_rows;
     ms_tensor u = ms_reshape(graph, rows_of_u, ms_shape_3(shape.dim[0] * pieces, piece_rows, shape.dim[2]));
-    ms_tensor o = ms_orthogonalise(graph, u, settings->coefficients);
-    double scale = ms_muon_scale(settings->scaling, piece_rows, shape.dim[2]);
+    ms_tensor o = ms_orthogonalise(graph, u, m->settings->coefficients);
+    if (m->change) o = m->change->apply(m->change->context, graph, o, begin, shape.dim[1]);
+    double scale = ms_muon_scale(m->settings->scaling, piece_rows, shape.dim[2]);
     o = ms_axpby(graph, ms_constant((float)scale), o, ms_constant(0), MS_NO_TENSOR);
     return ms_reshape(graph, o, shape);
 }
 
 /* The scaled orthogonalised update U [L,R,C] of u. */
-static ms_tensor direction_of(const ms_muon_settings *settings, ms_graph *graph,
-                              const ms_optimizer_parameter *parameter, ms_tensor u) {
+static ms_tensor direction_of(const maker *m, ms_tensor u) {
+    ms_graph *graph = m->graph;
+    const ms_optimizer_parameter *parameter = m->parameter;
+    ms_muon_split split = m->settings->split;
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
     int64_t rows = ms_graph_tensor(graph, u)->shape.dim[1];
-    bool split_heads = settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[0];
-    if (settings->split == MS_SPLIT_MERGED || (parameter->n_groups == 1 && !split_heads))
-        return direction_of_group(settings, graph, u, rows);
+    bool split_heads = split == MS_SPLIT_PER_HEAD && parameter->per_head[0];
+    if (split == MS_SPLIT_MERGED || (parameter->n_groups == 1 && !split_heads))
+        return direction_of_group(m, u, 0, rows);
     ms_tensor groups[MS_MAX_ROW_GROUPS];
     int64_t begin = 0;
     for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])
@@ -89,15 +104,16 @@ static ms_tensor direction_of(const ms_muon_settings *settings, ms_graph *graph,
     ms_tensor direction = u;
     begin = 0;
     for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++]) {
-        bool heads = settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
-        int64_t piece = heads ? settings->head_size : parameter->group_rows[i];
-        direction = ms_insert(graph, direction, direction_of_group(settings, graph, groups[i], piece), begin);
+        bool heads = split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
+        int64_t piece = heads ? m->settings->head_size : parameter->group_rows[i];
+        direction = ms_insert(graph, direction, direction_of_group(m, groups[i], begin, piece), begin);
     }
     return direction;
 }
 
-static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
-    const ms_muon_settings *settings = inputs->settings;
+ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const ms_rule_inputs *inputs,
+                        const ms_muon_piece_change *change) {
+    const maker m = {settings, graph, inputs->parameter, change};
     int lr_scalar = inputs->first_scalar + LR;
     ms_ema_nesterov_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
@@ -106,12 +122,16 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     ms_tensor state = inputs->states[MOMENTUM_STATE], new_momentum, u;
     ms_ema_nesterov(graph, (const ms_tensor[]){state, inputs->gradient, inputs->clip}, &attributes, &new_momentum, &u);
     ms_assign(graph, new_momentum, state);
-    ms_tensor direction = direction_of(settings, graph, inputs->parameter, u);
+    ms_tensor direction = direction_of(&m, u);
     bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
     bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
     ms_coefficient rate = ms_step_scalar(on_update ? 1 + settings->decay : 1, lr_scalar);
     if (!on_weight) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
     return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), inputs->weight);
+}
+
+static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
+    return ms_muon_delta(inputs->settings, graph, inputs, NULL);
 }
 
 const ms_optimizer_rule ms_muon_rule = {

@@ -49,6 +49,20 @@ typedef struct ms_muon_settings {
 /* Of stacks of matrices only. */
 extern const ms_optimizer_rule ms_muon_rule;
 
+/* What another rule does with Muon's orthogonalised pieces before they are scaled.  o [pieces, rows, C]: the pieces of
+   rows [begin, begin + n_rows) of every layer; returns the same shape. */
+typedef struct ms_muon_piece_change {
+    ms_tensor (*apply)(void *context, ms_graph *graph, ms_tensor o, int64_t begin, int64_t n_rows);
+    void *context;
+} ms_muon_piece_change;
+
+/* For rules that are Muon but for a change of the pieces (NULL: none): Muon's check of its settings, and its delta. The
+   rule's state 0 must be the momentum, and its first scalars ms_muon_rule's. */
+ms_status ms_muon_check(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter,
+                        const ms_variable *variable);
+ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const ms_rule_inputs *inputs,
+                        const ms_muon_piece_change *change);
+
 /* The scale of the orthogonalised update of a rows x columns matrix.  NAN: no such scaling. */
 double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);
 

@@ -5,7 +5,9 @@
 
 #include "optim/adamw.h"
 #include "optim/muon.h"
+#include "optim/normuon.h"
 #include "optim/rule.h"
+#include "optim/sgd.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,7 +27,7 @@ typedef struct ms_optimizer_config {
     ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
     float gradient_clip;       /* of the norm of all gradients together; 0: off */
-/* Settings of each rule: `muon`, `adamw`. */
+/* Settings of each rule: `muon`, `adamw`, `normuon`, `sgd`. */
 #define RULE(upper, lower) ms_##lower##_settings lower;
 #include "optim/rules.def"
 #undef RULE

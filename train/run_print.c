@@ -27,10 +27,11 @@ static void print_model(const ms_run *run, FILE *stream) {
                 : "f32");
     const ms_optimizer *optimizer = &run->trainer->optimizer;
     const ms_optimizer_rule *of_matrices = optimizer->rules[0].use.rule;
-    const ms_muon_settings *muon = &optimizer->config.muon;
+    const ms_muon_settings *muon = of_matrices == &ms_muon_rule      ? &optimizer->config.muon
+                                   : of_matrices == &ms_normuon_rule ? &optimizer->config.normuon.muon
+                                                                     : NULL;
     fprintf(stream, "optimizer     %s", of_matrices->name);
-    if (of_matrices == &ms_muon_rule)
-        fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
+    if (muon) fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
     if (optimizer->n_rules > 1) fprintf(stream, " on the matrices, %s on the rest", optimizer->rules[1].use.rule->name);
     fprintf(stream, "\n");
 }

@@ -160,7 +160,9 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
     if (!trainer) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory");
     trainer->options = *options;
     if (!options->device_name) trainer->options.device_name = ms_device_get_info(device)->name;
-    if (!options->optimizer.muon.head_size) trainer->options.optimizer.muon.head_size = options->model.head_size;
+    ms_muon_settings *of_heads[] = {&trainer->options.optimizer.muon, &trainer->options.optimizer.normuon.muon};
+    for (int i = 0; i < 2; i++)
+        if (!of_heads[i]->head_size) of_heads[i]->head_size = options->model.head_size;
     trainer->device = device;
     trainer->numerics = ms_device_numerics(device);
     ms_status status = build(trainer);

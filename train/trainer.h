@@ -19,7 +19,7 @@ extern "C" {
 
 typedef struct ms_trainer_options {
     ms_model_config model;
-    ms_optimizer_config optimizer; /* muon.head_size 0: the model's */
+    ms_optimizer_config optimizer; /* head_size 0 of muon or normuon: the model's */
     ms_schedule schedule;          /* scales the peak rates of all rules */
     /* What messages and checkpoints call the device, borrowed for the trainer's life; NULL: its name in
        ms_device_list. */

@@ -2,6 +2,14 @@
 #include "train/trainer.h"
 
 ms_trainer_options ms_trainer_defaults(void) {
+    const ms_muon_settings muon = {.lr = MS_DEFAULT_MUON_LR,
+                                   .momentum = MS_DEFAULT_MUON_MOMENTUM,
+                                   .nesterov = MS_DEFAULT_MUON_NESTEROV,
+                                   .coefficients = MS_DEFAULT_MUON_COEFFICIENTS,
+                                   .scaling = MS_DEFAULT_MUON_SCALING,
+                                   .split = MS_DEFAULT_MUON_SPLIT,
+                                   .decay_mode = MS_DEFAULT_MUON_DECAY_MODE,
+                                   .decay = (float)MS_DEFAULT_MUON_DECAY};
     return (ms_trainer_options){
         .model = {.layers = MS_DEFAULT_LAYERS,
                   .width = MS_DEFAULT_WIDTH,
@@ -25,14 +33,12 @@ ms_trainer_options ms_trainer_defaults(void) {
                   .init_depth_factor = (float)MS_DEFAULT_INIT_DEPTH_FACTOR},
         .optimizer = {.kind = MS_DEFAULT_OPTIMIZER,
                       .gradient_clip = (float)MS_DEFAULT_GRADIENT_CLIP,
-                      .muon = {.lr = MS_DEFAULT_MUON_LR,
-                               .momentum = MS_DEFAULT_MUON_MOMENTUM,
-                               .nesterov = MS_DEFAULT_MUON_NESTEROV,
-                               .coefficients = MS_DEFAULT_MUON_COEFFICIENTS,
-                               .scaling = MS_DEFAULT_MUON_SCALING,
-                               .split = MS_DEFAULT_MUON_SPLIT,
-                               .decay_mode = MS_DEFAULT_MUON_DECAY_MODE,
-                               .decay = (float)MS_DEFAULT_MUON_DECAY},
+                      .muon = muon,
+                      .normuon = {.muon = muon, .beta2 = (float)MS_DEFAULT_NORMUON_BETA2},
+                      .sgd = {.lr = MS_DEFAULT_SGD_LR,
+                              .momentum = MS_DEFAULT_SGD_MOMENTUM,
+                              .nesterov = MS_DEFAULT_SGD_NESTEROV,
+                              .decay = (float)MS_DEFAULT_SGD_DECAY},
                       .adamw = {.lr = MS_DEFAULT_ADAMW_LR,
                                 .beta1 = (float)MS_DEFAULT_ADAMW_BETA1,
                                 .beta2 = (float)MS_DEFAULT_ADAMW_BETA2,

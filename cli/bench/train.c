@@ -148,26 +148,31 @@ static void print_work(const contender *c, double seconds, double peak, FILE *ou
                 bytes / 1048576, facts->step_bytes / 1048576);
 }
 
-static void print_speed(const contender *muon, const contender *adamw, const char *limit, int n_steps, FILE *out) {
-    const ms_trainer_facts *facts = &muon->trainer->facts;
-    double seconds = median(muon->seconds, n_steps), ratios[MAX_STEPS];
+/* The rule of the layer matrices. */
+static const char *name_of(const contender *c) { return c->trainer->optimizer.rules[0].use.rule->name; }
+
+static void print_speed(const contender *main_one, const contender *adamw, const char *limit, int n_steps, FILE *out) {
+    const ms_trainer_facts *facts = &main_one->trainer->facts;
+    double seconds = median(main_one->seconds, n_steps), ratios[MAX_STEPS];
     double model_gflop = (double)facts->tokens_per_step * facts->model_flops_per_token / 1e9;
-    for (int i = 0; i < n_steps; i++) ratios[i] = model_gflop / muon->seconds[i] / muon->peaks[i];
+    for (int i = 0; i < n_steps; i++) ratios[i] = model_gflop / main_one->seconds[i] / main_one->peaks[i];
     double share = median(ratios, n_steps);
     fprintf(out, "step                 %.1f ms (median of %d), %lld tokens\n", 1e3 * seconds, n_steps,
             (long long)facts->tokens_per_step);
     fprintf(out, "tokens per second    %.0f\n", (double)facts->tokens_per_step / seconds);
     fprintf(out, "limit                %.1f GFLOP/s, %s (median; measured around every step)\n",
-            median(muon->peaks, n_steps), limit);
+            median(main_one->peaks, n_steps), limit);
     fprintf(out, "model arithmetic     %.1f GFLOP/s, of the limit: %.3f (median of the steps' ratios)\n",
             model_gflop / seconds, share);
     fprintf(out, "all arithmetic       %.1f GFLOP/s, of the limit: %.3f\n", facts->step_flops / seconds / 1e9,
             share * facts->step_flops / 1e9 / model_gflop);
-    print_work(muon, seconds, median(muon->peaks, n_steps), out);
+    print_work(main_one, seconds, median(main_one->peaks, n_steps), out);
     if (!adamw) return;
-    for (int i = 0; i < n_steps; i++) ratios[i] = muon->seconds[i] / adamw->seconds[i];
-    fprintf(out, "muon over adamw      %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n",
-            median(ratios, n_steps), n_steps, 1e3 * median(adamw->seconds, n_steps));
+    for (int i = 0; i < n_steps; i++) ratios[i] = main_one->seconds[i] / adamw->seconds[i];
+    char label[40];
+    snprintf(label, sizeof label, "%s over adamw", name_of(main_one));
+    fprintf(out, "%-20s %.3f (median of %d neighbouring pairs; adamw step %.1f ms)\n", label, median(ratios, n_steps),
+            n_steps, 1e3 * median(adamw->seconds, n_steps));
 }
 
 /* Memory that the process, or the device where it has its own, has come to hold. */
@@ -199,6 +204,8 @@ static void print_memory(const bench *b, const ms_trainer_options *options, doub
     fprintf(b->out,
             "  at least           %.1f MiB: variables %.1f, temporaries in use at once %.1f; planned over that %.3f\n",
             least / 1048576, variables / 1048576, (least - variables) / 1048576, planned / least);
+    fprintf(b->out, "  optimizer          %s: state of %.1f MiB beside %.1f MiB of parameters\n", name_of(&b->main_one),
+            (double)memory->optimizer_state / 1048576, (double)memory->parameters / 1048576);
 }
 
 static ms_status prepare(bench *b) {

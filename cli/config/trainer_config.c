@@ -32,19 +32,28 @@ ms_device_options ms_device_options_from_config(const ms_config *config) {
         .name = config->train.device, .numerics = config->train.numerics, .n_threads = (int32_t)config->train.threads};
 }
 
+static ms_muon_settings muon_from_config(const ms_config *config) {
+    return (ms_muon_settings){.lr = config->muon.lr,
+                              .momentum = config->muon.momentum,
+                              .nesterov = config->muon.nesterov,
+                              .coefficients = config->muon.coefficients,
+                              .scaling = config->muon.scaling,
+                              .split = config->muon.split,
+                              .decay_mode = config->muon.decay_mode,
+                              .decay = (float)config->muon.decay};
+}
+
 ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32_t vocabulary) {
     return (ms_trainer_options){
         .model = ms_model_config_from_config(config, vocabulary),
         .optimizer = {.kind = config->optimizer.name,
                       .gradient_clip = (float)config->optimizer.gradient_clip,
-                      .muon = {.lr = config->muon.lr,
-                               .momentum = config->muon.momentum,
-                               .nesterov = config->muon.nesterov,
-                               .coefficients = config->muon.coefficients,
-                               .scaling = config->muon.scaling,
-                               .split = config->muon.split,
-                               .decay_mode = config->muon.decay_mode,
-                               .decay = (float)config->muon.decay},
+                      .muon = muon_from_config(config),
+                      .normuon = {.muon = muon_from_config(config), .beta2 = (float)config->normuon.beta2},
+                      .sgd = {.lr = config->sgd.lr,
+                              .momentum = config->sgd.momentum,
+                              .nesterov = config->sgd.nesterov,
+                              .decay = (float)config->sgd.decay},
                       .adamw = {.lr = config->adamw.lr,
                                 .matrix_lr = config->adamw.matrix_lr,
                                 .beta1 = (float)config->adamw.beta1,

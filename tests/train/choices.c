@@ -54,7 +54,7 @@ static const struct {
     {set_residual, "model: residual_scale", "0 (fixed), 1 (learned_layer) or 2 (learned_branch)",
      MS_RESIDUAL_LEARNED_BRANCH},
     {set_init, "model: init_scheme", "0 (normal), 1 (slope) or 2 (stretched)", MS_INIT_STRETCHED},
-    {set_kind, "optimizer: kind", "0 (muon) or 1 (adamw)", MS_OPTIMIZER_COUNT - 1},
+    {set_kind, "optimizer: kind", "0 (muon), 1 (adamw), 2 (normuon) or 3 (sgd)", MS_OPTIMIZER_COUNT - 1},
     {set_coefficients, "muon: coefficients", "0 (polar_express), 1 (jordan), 2 (modula) or 3 (jordan_convergent)",
      MS_COEFFICIENTS_COUNT - 1},
     {set_scaling, "muon: scaling", "0 (max_rows_cols), 1 (moonlight) or 2 (rows_cols)", MS_SCALING_ROWS_COLS},

@@ -1,0 +1,128 @@
+"""Makes tests/golden/updates.safetensors: ten updates of two small stacks of matrices by every rule that
+make_model.py lacks, in f64.
+
+    python3 tests/golden/make_updates.py          (from the root; needs NumPy)
+
+The gradients are given, so that nothing but the update is compared.  All of them are clipped together to norm 1.
+Tensors: initial.NAME [L, R, C] and gradient.NAME [10, L, R, C] F32, final.VARIANT.NAME [L, R, C] F64 for the
+stacks NAME in `merged`, whose rows are those of q, k, v, o, and `tall`."""
+import json
+import os
+
+import numpy
+
+import safetensors_file
+
+STEPS = 10
+SHAPES = {"merged": (2, 24, 16), "tall": (2, 20, 12)}
+GROUPS = {"merged": [8, 4, 4, 8], "tall": [20]}
+HEAD_ROWS = {"merged": [4, 4, 4, None], "tall": [None]}  # None: not rows of heads
+POLAR_EXPRESS = [
+    (8.156554524902461, -22.48329292557795, 15.878769915207462),
+    (4.042929935166739, -2.808917465908714, 0.5000178451051316),
+    (3.8916678022926607, -2.772484153217685, 0.5060648178503393),
+    (3.285753657755655, -2.3681294933425376, 0.46449024233003106),
+    (2.3465413258596377, -1.7097828382687081, 0.42323551169305323)]
+MUON = dict(rule="muon", lr=0.024, momentum=0.95, split="merged", decay=0.0)
+SGD = dict(rule="sgd", lr=0.1, momentum=0.9, nesterov=False, decay=0.0)
+VARIANTS = {
+    "sgd": SGD,
+    "sgd_nesterov": dict(SGD, nesterov=True, decay=0.2),
+    "normuon": dict(MUON, rule="normuon", beta2=0.95),
+    "normuon_per_head": dict(MUON, rule="normuon", beta2=0.8, split="per_head", decay=0.1),
+}
+
+
+def norm(x):
+    return numpy.sqrt((x * x).sum())
+
+
+def orthogonalise(u):
+    """u [R, C] -> about U V^T: Polar Express as in muon.py."""
+    x = u.T if u.shape[0] > u.shape[1] else u
+    x = x / (norm(x) * 1.01 + 1e-7)
+    for a, b, c in POLAR_EXPRESS:
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if u.shape[0] > u.shape[1] else x
+
+
+def normalise_neurons(o, second, beta2):
+    """NorMuon, as its authors' normuon.py has it; second [R, 1] is changed."""
+    second *= beta2
+    second += (1 - beta2) * (o * o).mean(axis=1, keepdims=True)
+    n = o / (numpy.sqrt(second) + 1e-10)
+    return n * (norm(o) / (norm(n) + 1e-10))
+
+
+def pieces(name, split):
+    """Row counts of what is orthogonalised alone."""
+    if split == "merged":
+        return [sum(GROUPS[name])]
+    result = []
+    for rows, head in zip(GROUPS[name], HEAD_ROWS[name]):
+        result += [head] * (rows // head) if head and split == "per_head" else [rows]
+    return result
+
+
+class Update:
+    """The rule of one matrix of a stack."""
+
+    def __init__(self, c, name, shape):
+        self.c, self.name = c, name
+        self.buffer = numpy.zeros(shape)
+        self.second = numpy.zeros((shape[0], 1))
+
+    def step(self, w, g):
+        c = self.c
+        if c["rule"] == "sgd":
+            self.buffer = c["momentum"] * self.buffer + g
+            u = g + c["momentum"] * self.buffer if c["nesterov"] else self.buffer
+        else:
+            self.buffer = c["momentum"] * self.buffer + (1 - c["momentum"]) * g
+            u = self.direction((1 - c["momentum"]) * g + c["momentum"] * self.buffer)
+        return w - c["lr"] * (u + c["decay"] * w)
+
+    def direction(self, u):
+        result, begin = numpy.empty_like(u), 0
+        for rows in pieces(self.name, self.c["split"]):
+            part = slice(begin, begin + rows)
+            o = orthogonalise(u[part])
+            if self.c["rule"] == "normuon":
+                o = normalise_neurons(o, self.second[part], self.c["beta2"])
+            result[part] = o * numpy.sqrt(max(1, rows / u.shape[1]))
+            begin += rows
+        return result
+
+
+def train(c, initial, gradients):
+    weights = {name: value.astype(numpy.float64) for name, value in initial.items()}
+    updates = {name: [Update(c, name, value.shape[1:]) for _ in value] for name, value in initial.items()}
+    for step in range(STEPS):
+        now = {name: value[step].astype(numpy.float64) for name, value in gradients.items()}
+        factor = min(1, 1 / (numpy.sqrt(sum((g * g).sum() for g in now.values())) + 1e-6))
+        for name, w in weights.items():
+            for layer, update in enumerate(updates[name]):
+                w[layer] = update.step(w[layer], factor * now[name][layer])
+    return weights
+
+
+def main():
+    initial, gradients = {}, {}
+    for number, (name, shape) in enumerate(SHAPES.items()):
+        generator = numpy.random.default_rng([12, number])
+        initial[name] = (0.1 * generator.standard_normal(shape)).astype(numpy.float32)
+        spread = 1 / (1 + numpy.arange(shape[2]))  # of the gradients' singular values
+        gradients[name] = (generator.standard_normal((STEPS, *shape)) * spread).astype(numpy.float32)
+    tensors = {f"initial.{name}": value for name, value in initial.items()}
+    tensors.update({f"gradient.{name}": value for name, value in gradients.items()})
+    for variant, c in VARIANTS.items():
+        for name, value in train(c, initial, gradients).items():
+            tensors[f"final.{variant}.{name}"] = value
+            print(f"{variant:18s} {name:7s} moved by {norm(value - initial[name]) / norm(initial[name]):.4f} of its norm")
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "updates.safetensors")
+    safetensors_file.write(path, tensors, {"variants": json.dumps(VARIANTS), "numpy": numpy.__version__})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+/* Ten updates by the rules against NumPy (make_updates.py), with given gradients, in `exact`, `fast` and the f64
+   oracle. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "backend/ir/passes.h"
+#include "model/checkpoint/safetensors.h"
+#include "optim/optimizer.h"
+#include "tests/support/suite.h"
+
+enum { N_STEPS = 10, N_STACKS = 2, MOST_STACK = 2 * 24 * 16 };
+
+static const char *const names[N_STACKS] = {"merged", "tall"};
+
+/* ---- variants: make_updates.py has the same ---- */
+
+static void sgd(ms_optimizer_config *c) { c->kind = MS_OPTIMIZER_SGD; }
+static void sgd_nesterov(ms_optimizer_config *c) {
+    c->kind = MS_OPTIMIZER_SGD;
+    c->sgd.nesterov = true;
+    c->sgd.decay = 0.2f;
+}
+static void normuon(ms_optimizer_config *c) { c->kind = MS_OPTIMIZER_NORMUON; }
+static void normuon_per_head(ms_optimizer_config *c) {
+    c->kind = MS_OPTIMIZER_NORMUON;
+    c->normuon.beta2 = 0.8f;
+    c->normuon.muon.split = MS_SPLIT_PER_HEAD;
+    c->normuon.muon.decay_mode = MS_DECAY_DECOUPLED;
+    c->normuon.muon.decay = 0.1f;
+}
+
+static const struct {
+    const char *name;
+    void (*set)(ms_optimizer_config *config);
+} variants[] = {
+    {"sgd", sgd}, {"sgd_nesterov", sgd_nesterov}, {"normuon", normuon}, {"normuon_per_head", normuon_per_head}};
+enum { N_VARIANTS = sizeof variants / sizeof *variants };
+
+static ms_optimizer_config configure(int variant) {
+    const ms_muon_settings muon = {.lr = 0.024, .momentum = 0.95, .nesterov = true, .head_size = 4};
+    ms_optimizer_config config = {.gradient_clip = 1,
+                                  .muon = muon,
+                                  .normuon = {.muon = muon, .beta2 = 0.95f},
+                                  .sgd = {.lr = 0.1, .momentum = 0.9},
+                                  .adamw = {.lr = 0.0005, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f}};
+    variants[variant].set(&config);
+    return config;
+}
+
+/* ---- a run ---- */
+
+typedef struct run {
+    ms_safetensors *golden;
+    ms_variables *variables;
+    ms_device *device;
+    ms_store *store;
+    ms_program *program;
+    ms_optimizer optimizer;
+    int weights[N_STACKS], gradients[N_STACKS];
+} run;
+
+static const ms_safetensor *find(const ms_safetensors *golden, const char *a, const char *b, const char *c) {
+    char name[96];
+    const ms_safetensor *tensor;
+    snprintf(name, sizeof name, "%s%s%s", a, b, c);
+    ms_must(ms_safetensors_find(golden, name, &tensor));
+    return tensor;
+}
+
+static int add(run *r, const char *prefix, const char *name, ms_variable_kind kind, const ms_safetensor *like) {
+    char full[96];
+    int index;
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    ms_must(ms_variables_add(r->variables, full, kind, MS_DTYPE_F32,
+                             ms_shape_3(like->shape[0], like->shape[1], like->shape[2]), &index));
+    return index;
+}
+
+static void start(run *r, int variant, ms_numerics numerics) {
+    ms_optimizer_parameter parameters[N_STACKS] = {
+        {.is_matrix = true, .n_groups = 4, .group_rows = {8, 4, 4, 8}, .per_head = {true, true, true, false}},
+        {.is_matrix = true, .n_groups = 1, .group_rows = {20}}};
+    memset(r, 0, sizeof *r);
+    ms_must(ms_safetensors_open("tests/golden/updates.safetensors", &r->golden));
+    ms_must(ms_variables_create(&r->variables));
+    for (int i = 0; i < N_STACKS; i++) {
+        const ms_safetensor *initial = find(r->golden, "initial.", names[i], "");
+        r->weights[i] = parameters[i].variable = add(r, "", names[i], MS_VARIABLE_PARAMETER, initial);
+        r->gradients[i] = parameters[i].gradient = add(r, "gradient.", names[i], MS_VARIABLE_GRADIENT, initial);
+    }
+    ms_optimizer_config config = configure(variant);
+    ms_must(ms_optimizer_init(&config, r->variables, parameters, N_STACKS, &r->optimizer));
+    ms_device_options options = {"cpu", numerics, 2};
+    ms_must(ms_device_open(&options, &r->device));
+    ms_must(ms_store_create(r->device, r->variables, &r->store));
+    ms_graph *graph, *finished;
+    ms_must(ms_graph_create(r->variables, r->optimizer.step_scalars, &graph));
+    ms_must(ms_optimizer_update(&r->optimizer, graph));
+    ms_must(ms_graph_finish(graph, &finished));
+    ms_must(ms_program_compile(r->store, finished, &r->program));
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+}
+
+static void finish(run *r) {
+    ms_program_destroy(r->program);
+    ms_store_destroy(r->store);
+    ms_device_close(r->device);
+    ms_variables_destroy(r->variables);
+    ms_safetensors_close(r->golden);
+}
+
+static void upload(run *r, int variable, const float *from, int64_t count) {
+    double values[MOST_STACK];
+    ck_assert_int_le(count, MOST_STACK);
+    for (int64_t i = 0; i < count; i++) values[i] = (double)from[i];
+    ms_must(ms_store_upload_f64(r->store, variable, 0, count, values));
+}
+
+static int64_t count_of(const ms_safetensor *tensor) { return tensor->shape[0] * tensor->shape[1] * tensor->shape[2]; }
+
+static void step(run *r, int i_step) {
+    ms_optimizer_step at;
+    double scalars[MS_MAX_STEP_SCALARS];
+    ms_must(ms_optimizer_step_at(&r->optimizer, i_step, 1, &at));
+    for (int i = 0; i < MS_MAX_STEP_SCALARS; i++) scalars[i] = (double)at.scalars[i];
+    ms_must(ms_store_upload_f64(r->store, r->optimizer.step_scalars, 0, r->optimizer.n_step_scalars, scalars));
+    for (int i = 0; i < N_STACKS; i++) {
+        int64_t count = count_of(find(r->golden, "initial.", names[i], ""));
+        upload(r, r->gradients[i], (const float *)find(r->golden, "gradient.", names[i], "")->data + i_step * count,
+               count);
+    }
+    ms_must(ms_program_run(r->program));
+}
+
+static const struct {
+    ms_numerics numerics;
+    double limit; /* of |W - golden| / |golden|, Frobenius */
+} runs[] = {{MS_NUMERICS_ORACLE, 2e-6}, {MS_NUMERICS_EXACT, 1e-4}, {MS_NUMERICS_FAST, 1e-4}};
+enum { N_RUNS = sizeof runs / sizeof *runs };
+
+START_TEST(test_equals_numpy) {
+    int variant = _i / N_RUNS, i_run = _i % N_RUNS;
+    run r;
+    start(&r, variant, runs[i_run].numerics);
+    for (int i = 0; i < N_STACKS; i++) {
+        const ms_safetensor *initial = find(r.golden, "initial.", names[i], "");
+        upload(&r, r.weights[i], initial->data, count_of(initial));
+    }
+    for (int i = 0; i < N_STEPS; i++) step(&r, i);
+    for (int i = 0; i < N_STACKS; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s.", variants[variant].name);
+        const ms_safetensor *golden = find(r.golden, "final.", name, names[i]);
+        const double *wanted = golden->data;
+        double have[MOST_STACK], difference = 0, norm = 0;
+        ms_must(ms_store_download_f64(r.store, r.weights[i], 0, count_of(golden), have));
+        for (int64_t j = 0; j < count_of(golden); j++) {
+            difference += pow(have[j] - wanted[j], 2);
+            norm += pow(wanted[j], 2);
+        }
+        double error = sqrt(difference / norm);
+        ck_assert_msg(error < runs[i_run].limit, "%s %s %s: differs by %.3g of its norm after %d steps, limit %g",
+                      variants[variant].name, ms_numerics_name(runs[i_run].numerics), names[i], error, N_STEPS,
+                      runs[i_run].limit);
+    }
+    finish(&r);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("golden updates");
+    TCase *tcase = tcase_create("updates");
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, test_equals_numpy, 0, N_VARIANTS * N_RUNS);
+    suite_add_tcase(suite, tcase);
+    return ms_suite_run(suite);
+}
