@@ -119,6 +119,9 @@ enum { MS_PASS_TOKENS_MAX = MS_LOSS_CHUNK * MS_LOSS_CHUNKS_MAX };
 
 /* Loss [1]. */
 ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request);
+/* The same, and the loss of each token, f32 [N] in nats; 0 where there is no target. */
+ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
+                          ms_tensor *out_losses);
 /* Loss, and the gradient of every parameter assigned to (or, with accumulate, added to) its gradient variable. */
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate);

@@ -159,13 +159,20 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
     return add_and_norm(&pass, &x, pending, ms_view_all(graph, model->final_norm));
 }
 
-ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request) {
+ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
+                          ms_tensor *out_losses) {
     ms_tensor hidden = ms_model_hidden(model, graph, request->tokens, request->batch, request->sequence);
     ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
-    ms_tensor loss, dh, de;
+    ms_tensor out[4];
     ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
-    ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, &loss, &dh, &de);
-    return loss;
+    ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, out);
+    *out_losses = out[3];
+    return out[0];
+}
+
+ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request) {
+    ms_tensor unused;
+    return ms_model_losses(model, graph, request, &unused);
 }
 
 /* One differentiated part of a parameter and the same part of its gradient variable. */

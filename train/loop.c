@@ -34,11 +34,32 @@ static double bits_per_byte(const ms_run *run, double loss) {
     return bytes > 0 ? loss / log(2.0) * tokens / bytes : NAN;
 }
 
+/* The line of a validation.  A jansson call that runs out of memory leaves it short: the count of keys tells. */
+static ms_status log_validation(ms_run *run, double bpb, const ms_frequency_losses *by_frequency) {
+    enum { N_KEYS = 6 };
+    json_t *losses = json_array(), *targets = json_array(), *line = json_object();
+    for (int i = 0; i < MS_FREQUENCY_DECILES; i++) {
+        json_array_append_new(losses, ms_run_log_real(by_frequency->sum[i] / (double)by_frequency->count[i]));
+        json_array_append_new(targets, json_integer(by_frequency->count[i]));
+    }
+    bool complete = json_array_size(losses) == MS_FREQUENCY_DECILES && json_array_size(targets) == MS_FREQUENCY_DECILES;
+    json_object_set_new(line, "step", json_integer(run->trainer->step));
+    json_object_set_new(line, "tokens", json_integer(run->trainer->tokens_seen));
+    json_object_set_new(line, "validation_loss", ms_run_log_real(run->last_validation));
+    json_object_set_new(line, "validation_bits_per_byte", ms_run_log_real(bpb));
+    json_object_set_new(line, "loss_by_frequency", losses);
+    json_object_set_new(line, "targets_by_frequency", targets);
+    if (complete && json_object_size(line) == N_KEYS) return append(run, line);
+    json_decref(line);
+    return append(run, NULL);
+}
+
 static ms_status validate(ms_run *run, ms_progress *progress) {
     double loss;
+    ms_frequency_losses by_frequency = {.deciles = run->deciles};
     MS_TRY(ms_dataset_seek(run->validation, 0));
-    ms_status status =
-        ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), run->options.validation_sequences, &loss);
+    ms_status status = ms_trainer_evaluate_by_frequency(run->trainer, ms_dataset_source(run->validation),
+                                                        run->options.validation_sequences, &by_frequency, &loss);
     if (status == MS_INTERRUPTED) return MS_OK; /* the resumed run finds no line of it, and makes it */
     MS_TRY(status);
     run->last_validation = loss;
@@ -48,10 +69,7 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
     if (isfinite(bpb)) snprintf(bpb_text, sizeof bpb_text, ", %.4f bits per byte", bpb);
     ms_logger_write(run->logger, MS_LOG_INFO, "step %lld: validation loss %.4f%s", (long long)run->trainer->step,
                     run->last_validation, bpb_text);
-    return append(run,
-                  json_pack("{s:I, s:I, s:o, s:o}", "step", (json_int_t)run->trainer->step, "tokens",
-                            (json_int_t)run->trainer->tokens_seen, "validation_loss",
-                            ms_run_log_real(run->last_validation), "validation_bits_per_byte", ms_run_log_real(bpb)));
+    return log_validation(run, bpb, &by_frequency);
 }
 
 /* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker_state`. */

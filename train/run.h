@@ -61,6 +61,8 @@ typedef struct ms_run {
     char train_sha256[65], validation_sha256[65]; /* identities of the data (ms_dataset_contents); "": none */
     char *history;                             /* what was changed at resumptions (train/settings.h); NULL: nothing */
     char data_note[200];                       /* what their check found and took */
+    uint8_t *deciles;                          /* of each token by its frequency in training (train/frequency.h) */
+    char deciles_note[200];                    /* what counting took */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet, and no loss under MS_CONTROL_NOISE */
     /* The first steps of this process, watched for signs that nothing is learned. */

@@ -99,6 +99,7 @@ void ms_run_close(ms_run *run) {
     ms_tokenizer_close(run->tokenizer);
     if (run->has_folder) ms_run_folder_close(&run->folder);
     free(run->history);
+    free(run->deciles);
     ms_logger_destroy(run->logger);
     free(run);
 }
@@ -110,6 +111,24 @@ void ms_run_close(ms_run *run) {
 static void measure_peak(ms_run *run) {
     ms_status status = ms_peak_measure_once(run->device, run->trainer->facts.memory.total, &run->peak_flops);
     if (status != MS_OK) snprintf(run->peak_note, sizeof run->peak_note, "%.190s", ms_status_message());
+}
+
+/* For the loss by frequency of the target, which each validation gives. */
+static ms_status count_tokens(ms_run *run) {
+    int32_t n = ms_dataset_vocab_size(run->train);
+    double begin = ms_clock_seconds();
+    int64_t *counts = malloc((size_t)n * sizeof *counts), n_tokens = 0;
+    free(run->deciles);
+    run->deciles = malloc((size_t)n);
+    ms_status status = counts && run->deciles
+                           ? MS_OK
+                           : MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for the frequencies of %d tokens", n);
+    if (status == MS_OK) status = ms_dataset_count(run->train, counts, &n_tokens);
+    if (status == MS_OK) status = ms_frequency_deciles(counts, n, run->deciles);
+    free(counts);
+    snprintf(run->deciles_note, sizeof run->deciles_note, "loss by frequency: %lld training tokens counted in %.2f s",
+             (long long)n_tokens, ms_clock_seconds() - begin);
+    return status;
 }
 
 ms_status ms_run_check_data(ms_run *run) {
@@ -126,6 +145,7 @@ ms_status ms_run_check_data(ms_run *run) {
     if (run->validation) MS_TRY(ms_dataset_check_contents(run->validation, &validation));
     memcpy(run->train_sha256, train.sha256, sizeof run->train_sha256);
     memcpy(run->validation_sha256, validation.sha256, sizeof run->validation_sha256);
+    if (run->validation) MS_TRY(count_tokens(run));
     if (size == 0) return MS_OK; /* synthetic */
     snprintf(run->data_note, sizeof run->data_note, "data: %d shards, %.1f MiB, %s, checked in %.2f s",
              train.n_shards + validation.n_shards, (double)size / mib,
@@ -200,6 +220,7 @@ ms_status ms_run_open_logs(ms_run *run) {
     ms_run_device(run, device, sizeof device);
     ms_logger_file_only(run->logger, "device: %s", device);
     if (run->data_note[0]) ms_logger_write(run->logger, MS_LOG_INFO, "%s", run->data_note);
+    if (run->deciles_note[0]) ms_logger_file_only(run->logger, "%s", run->deciles_note);
     warn_of_repeated_validation(run);
     if (run->peak_note[0])
         ms_logger_write(run->logger, MS_LOG_INFO, "peak not measured, so there is no MFU: %s", run->peak_note);

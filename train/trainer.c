@@ -62,9 +62,13 @@ static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph
                                .sequence = sequence,
                                .scale = (float)(1 / divisor),
                                .chunk = options->loss_chunk ? options->loss_chunk : MS_LOSS_CHUNK};
-    ms_tensor loss = kind == GRAPH_EVALUATE
-                         ? ms_model_loss(&trainer->model, graph, &request)
-                         : ms_model_loss_and_gradients(&trainer->model, graph, &request, kind == GRAPH_NEXT);
+    ms_tensor loss, token_losses;
+    if (kind == GRAPH_EVALUATE) {
+        loss = ms_model_losses(&trainer->model, graph, &request, &token_losses);
+        ms_assign(graph, token_losses, ms_view_all(graph, trainer->token_losses));
+    } else {
+        loss = ms_model_loss_and_gradients(&trainer->model, graph, &request, kind == GRAPH_NEXT);
+    }
     ms_assign(graph, loss, ms_view_all(graph, trainer->loss));
     return ms_graph_status(graph);
 }
@@ -144,6 +148,7 @@ static ms_status build(ms_trainer *trainer) {
     MS_TRY(add_variable(trainer, "tokens", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->tokens));
     MS_TRY(add_variable(trainer, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->targets));
     MS_TRY(add_variable(trainer, "loss", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, 1, &trainer->loss));
+    MS_TRY(add_variable(trainer, "token_losses", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, tokens, &trainer->token_losses));
     MS_TRY(build_optimizer(trainer));
     bool noise = options->control == MS_CONTROL_NOISE;
     if (noise) MS_TRY(add_variable(trainer, "noise_step", MS_VARIABLE_INPUT, MS_DTYPE_F32, 1, &trainer->noise_step));

@@ -12,6 +12,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/control.h"
+#include "train/frequency.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -66,6 +67,7 @@ typedef struct ms_trainer {
     ms_optimizer optimizer;
     int32_t tokens, targets, loss; /* variables */
     int32_t noise_step;            /* the step that noise is keyed by; only of MS_CONTROL_NOISE */
+    int32_t token_losses;          /* the loss of each token of an evaluated batch, [batch * T] */
     ms_graph *first_graph, *next_graph, *update_graph,
         *evaluate_graph; /* finished; next_graph NULL without accumulation, and under MS_CONTROL_NOISE */
     ms_trainer_facts facts;
@@ -136,6 +138,9 @@ ms_status ms_trainer_next_rates(const ms_trainer *trainer, double *out_lr, doubl
 /* Mean loss over n_sequences (rounded up to whole batches).  Errors as above; MS_INTERRUPTED: a signal that
    ms_signals_catch catches came before the last batch. */
 ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss);
+/* The same, and adds the loss of every token to `by_frequency`, whose deciles cover the vocabulary.  NULL: none. */
+ms_status ms_trainer_evaluate_by_frequency(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences,
+                                           ms_frequency_losses *by_frequency, double *out_loss);
 
 /* Frobenius norms of the last step for row group `group` of layer `layer` of parameter i_parameter (groups as in
    ms_parameter; 0, 0 for parameters that are no matrices): raw gradient, weight before the update, applied update. */

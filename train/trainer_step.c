@@ -1,6 +1,7 @@
 /* Running a training job: steps, evaluation, norms. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "platform/signals.h"
 #include "train/trainer.h"
@@ -181,22 +182,54 @@ ms_status ms_trainer_next_rates(const ms_trainer *trainer, double *out_lr, doubl
     return MS_OK;
 }
 
-ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss) {
-    int32_t batch = trainer->options.batch_sequences;
-    int64_t n_batches = (n_sequences + batch - 1) / batch;
-    *out_loss = 0;
-    MS_TRY(ms_trainer_need_allocated(trainer, "evaluation"));
-    if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
+/* What an evaluation keeps of the batch in work: the next one is fetched meanwhile. */
+typedef struct evaluated_tokens {
+    ms_frequency_losses *by_frequency; /* NULL: nothing is kept */
+    int32_t *targets;                  /* [batch, T] */
+    float *losses;
+} evaluated_tokens;
+
+static ms_status evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_batches, evaluated_tokens *kept,
+                          double *out_loss) {
+    size_t tokens = (size_t)trainer->options.batch_sequences * (size_t)trainer->options.model.sequence_length;
     double sum = 0;
     MS_TRY_NOTE(next_batch(trainer, source), "validation");
     for (int64_t i = 0; i < n_batches; i++) {
         double loss = 0;
         MS_TRY(ms_signals_check("validation"));
+        if (kept->by_frequency) memcpy(kept->targets, trainer->target_buffer, tokens * sizeof *kept->targets);
         MS_TRY_NOTE(run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss), "validation");
         sum += loss;
+        if (!kept->by_frequency) continue;
+        MS_TRY_NOTE(ms_store_download(trainer->store, trainer->token_losses, 0, (int64_t)tokens, kept->losses),
+                    "validation");
+        ms_frequency_losses_add(kept->by_frequency, kept->targets, kept->losses, (int64_t)tokens);
     }
     *out_loss = sum / (double)n_batches;
     return MS_OK;
+}
+
+ms_status ms_trainer_evaluate_by_frequency(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences,
+                                           ms_frequency_losses *by_frequency, double *out_loss) {
+    int32_t batch = trainer->options.batch_sequences;
+    int64_t n_batches = (n_sequences + batch - 1) / batch;
+    *out_loss = 0;
+    MS_TRY(ms_trainer_need_allocated(trainer, "evaluation"));
+    if (n_batches < 1) return MS_FAIL(MS_INVALID, "validation: %lld sequences", (long long)n_sequences);
+    size_t tokens = by_frequency ? (size_t)batch * (size_t)trainer->options.model.sequence_length : 0;
+    evaluated_tokens kept = {by_frequency, calloc(tokens + 1, sizeof *kept.targets),
+                             calloc(tokens + 1, sizeof *kept.losses)};
+    ms_status status = kept.targets && kept.losses
+                           ? MS_OK
+                           : MS_FAIL(MS_OUT_OF_MEMORY, "validation: no memory for the losses of %zu tokens", tokens);
+    if (status == MS_OK) status = evaluate(trainer, source, n_batches, &kept, out_loss);
+    free(kept.targets);
+    free(kept.losses);
+    return status;
+}
+
+ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences, double *out_loss) {
+    return ms_trainer_evaluate_by_frequency(trainer, source, n_sequences, NULL, out_loss);
 }
 
 ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {

@@ -155,7 +155,9 @@ static void tied_magnitude(const ms_op_case *test, const void *const *in, double
     double loss = (2 + ms_case_depth(head.n)) * out[0][0]; /* every loss is positive: the sum's error, the scale */
     for (int64_t n = 0; n < head.n; n++) {
         if (head.targets[n] < 0) continue;
-        loss += head.scale * token_error(&head, n);
+        double error = token_error(&head, n);
+        loss += head.scale * error;
+        out[3][n] = error;
         add_token(&head, n, out[1], out[2]);
     }
     out[0][0] = loss;
@@ -168,7 +170,9 @@ static void tied_matmul_error(const ms_op_case *test, const ms_matmul_rounding *
     head_growth growth = growth_of(test, &head, rounding);
     for (int64_t n = 0; n < head.n; n++) {
         if (head.targets[n] < 0) continue;
-        out[0][0] += head.scale * token_matmul_error(&head, &growth, n);
+        double error = token_matmul_error(&head, &growth, n);
+        out[0][0] += head.scale * error;
+        out[3][n] += error;
         add_token_matmul_error(&head, &growth, n, out[1], out[2]);
     }
 }

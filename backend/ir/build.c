@@ -229,16 +229,13 @@ void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, floa
 }
 
 void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
-                           const ms_tied_cross_entropy_attributes *loss_attributes, ms_tensor *out_loss,
-                           ms_tensor *out_dh, ms_tensor *out_de) {
+                           const ms_tied_cross_entropy_attributes *loss_attributes, ms_tensor out[4]) {
     ATTRIBUTES(attributes);
     attributes.tied_cross_entropy.scale = loss_attributes->scale;
     attributes.tied_cross_entropy.chunk = loss_attributes->chunk;
     ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_TIED_CROSS_ENTROPY, inputs, 3, &attributes, outputs);
-    *out_loss = outputs[0];
-    *out_dh = outputs[1];
-    *out_de = outputs[2];
+    for (int i = 0; i < 4; i++) out[i] = outputs[i];
 }
 
 ms_tensor ms_sum(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_SUM, &x, 1, NULL); }

@@ -72,11 +72,10 @@ void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_atte
 
 void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, float scale, ms_tensor *out_losses,
                       ms_tensor *out_dlogits);
-/* inputs: h, e, targets; out_dh, out_de: gradients of the loss by h and e; unused ones are not computed after
-   lowering. */
+/* inputs: h, e, targets; out: the loss [1], its gradients by h and e, the loss of each token [N] (unscaled); unused
+   ones are not computed after lowering. */
 void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
-                           const ms_tied_cross_entropy_attributes *attributes, ms_tensor *out_loss, ms_tensor *out_dh,
-                           ms_tensor *out_de);
+                           const ms_tied_cross_entropy_attributes *attributes, ms_tensor out[4]);
 
 ms_tensor ms_sum(ms_graph *graph, ms_tensor x);
 /* n_groups == 0: the whole tensor, [1]; else [batch, n_groups]. */

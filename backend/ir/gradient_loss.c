@@ -21,6 +21,7 @@ ms_status ms_gradient_cross_entropy(ms_gradient_pass *pass, const ms_node *node)
    also where E is bf16: the weight behind E gets it unrounded. */
 ms_status ms_gradient_tied_cross_entropy(ms_gradient_pass *pass, const ms_node *node) {
     ms_tensor dloss = ms_gradient_arrived(pass, node->outputs[0]);
+    MS_TRY(ms_gradient_refuse_output(pass, node, 3));
     for (int i = 0; i < 2; i++) {
         MS_TRY(ms_gradient_refuse_output(pass, node, 1 + i));
         if (!ms_gradient_wants(pass, node, i)) continue;

@@ -36,7 +36,8 @@ static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin,
     ms_tensor losses, dlogits;
     ms_tensor logits = ms_matmul(graph, h, e, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
     ms_cross_entropy(graph, logits, targets, node->attributes.tied_cross_entropy.scale, &losses, &dlogits);
-    if (rewrite->live[node->outputs[0]]) parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
+    if (rewrite->live[node->outputs[0]] || rewrite->live[node->outputs[3]])
+        parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
     if (rewrite->live[node->outputs[1]]) {
         ms_matmul_attributes attributes = {false, false, 1, 0, info.dtype};
         ms_tensor dh = ms_matmul(graph, dlogits, e, MS_NO_TENSOR, &attributes);
@@ -62,6 +63,7 @@ static void lower_tied_cross_entropy(ms_rewrite *rewrite, const ms_node *node) {
             ms_axpby(graph, ms_constant(attributes->scale), ms_sum(graph, parts.losses), ms_constant(0), MS_NO_TENSOR);
     rewrite->map[node->outputs[1]] = parts.dh;
     rewrite->map[node->outputs[2]] = parts.de;
+    rewrite->map[node->outputs[3]] = parts.losses;
 }
 
 ms_status ms_graph_lower(const ms_graph *graph, ms_graph **out) {

@@ -383,6 +383,7 @@ static ms_status infer_tied_cross_entropy(const rule_call *call) {
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(1));
     set_output(call, 1, call->in[0]->dtype, h);
     set_output(call, 2, MS_DTYPE_F32, e);
+    set_output(call, 3, MS_DTYPE_F32, ms_shape_1(h.dim[0]));
     return MS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
+#include "platform/signals.h"
 
 /* A shard of the split. */
 typedef struct split_shard {
@@ -265,6 +266,52 @@ ms_status ms_dataset_check_contents(const ms_dataset *dataset, ms_dataset_conten
         status = check_shard(&dataset->shards[i], identity);
     if (status == MS_OK) return ms_sha256_finish(identity, out->sha256);
     ms_sha256_destroy(identity);
+    return status;
+}
+
+/* Adds tokens to the counts; returns the index of one outside the vocabulary, n: there is none. */
+static int64_t add_counts(const ms_dataset *dataset, const int32_t *tokens, int64_t n, int64_t *counts) {
+    for (int64_t i = 0; i < n; i++) {
+        if (tokens[i] >= dataset->vocab_size) return i;
+        counts[tokens[i]]++;
+    }
+    return n;
+}
+
+enum { COUNT_PIECE = 1 << 16 }; /* tokens that are read at a time */
+
+static ms_status count_shard(const ms_dataset *dataset, const split_shard *from, int32_t *tokens, int64_t *counts) {
+    for (int64_t begin = 0; begin < from->shard.n_tokens; begin += COUNT_PIECE) {
+        int64_t left = from->shard.n_tokens - begin, n = left < COUNT_PIECE ? left : COUNT_PIECE;
+        MS_TRY(ms_signals_check("counting tokens"));
+        MS_TRY(ms_shard_read(&from->shard, begin, n, tokens));
+        int64_t i = add_counts(dataset, tokens, n, counts);
+        if (i < n)
+            return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
+                           begin + i, tokens[i], dataset->vocab_size);
+    }
+    return MS_OK;
+}
+
+ms_status ms_dataset_count(const ms_dataset *dataset, int64_t *out_counts, int64_t *out_n_tokens) {
+    int64_t length = dataset->sequence_length, n_tokens = dataset->n_tokens;
+    memset(out_counts, 0, (size_t)dataset->vocab_size * sizeof *out_counts);
+    *out_n_tokens = 0;
+    int32_t *tokens = malloc((size_t)(length > COUNT_PIECE ? length : COUNT_PIECE) * sizeof *tokens);
+    if (!tokens) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory to count tokens");
+    ms_status status = MS_OK;
+    if (dataset->is_synthetic) {
+        int64_t n = MS_SYNTHETIC_COUNTED_TOKENS / length > 0 ? MS_SYNTHETIC_COUNTED_TOKENS / length : 1;
+        for (int64_t i = 0; i < n; i++) {
+            ms_dataset_synthetic(dataset->seed, dataset->split, (uint64_t)i, dataset->vocab_size, (int)length, tokens);
+            add_counts(dataset, tokens, length, out_counts);
+        }
+        n_tokens = n * length;
+    }
+    for (size_t i = 0; status == MS_OK && i < dataset->n_shards; i++)
+        status = count_shard(dataset, &dataset->shards[i], tokens, out_counts);
+    free(tokens);
+    if (status == MS_OK) *out_n_tokens = n_tokens;
     return status;
 }
 

@@ -57,6 +57,12 @@ typedef struct ms_dataset_contents {
    a signal came that ms_signals_catch catches. */
 ms_status ms_dataset_check_contents(const ms_dataset *dataset, ms_dataset_contents *out);
 
+/* How often each token is in the split: out_counts [vocab_size], *out_n_tokens their sum.  Reads all shards, with the
+   remainders that no sequence has.  Of the synthetic source the first MS_SYNTHETIC_COUNTED_TOKENS tokens, in whole
+   sequences, stand for all.  MS_CORRUPT: a token outside the vocabulary, or a shard was cut; MS_IO; MS_OUT_OF_MEMORY;
+   MS_INTERRUPTED: a signal came that ms_signals_catch catches. */
+ms_status ms_dataset_count(const ms_dataset *dataset, int64_t *out_counts, int64_t *out_n_tokens);
+
 /* Bytes of the split's files; 0: synthetic. */
 int64_t ms_dataset_file_bytes(const ms_dataset *dataset);
 

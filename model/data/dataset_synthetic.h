@@ -10,6 +10,8 @@
 /* Tokens of an epoch, by split. */
 #define MS_SYNTHETIC_TRAIN_TOKENS ((int64_t)1 << 24)
 #define MS_SYNTHETIC_VAL_TOKENS ((int64_t)1 << 18)
+/* Tokens whose frequencies are those of the source, well enough. */
+#define MS_SYNTHETIC_COUNTED_TOKENS ((int64_t)1 << 16)
 
 /* Writes the n tokens of one sequence, a function of the arguments alone.  vocab_size >= 2.  Thread-safe. */
 void ms_dataset_synthetic(uint64_t seed, int split, uint64_t i_sequence, int vocab_size, int n, int32_t *out_tokens);

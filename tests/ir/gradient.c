@@ -83,14 +83,14 @@ END_TEST
 /* The tied embedding: dE of the loss first, into which embed_grad scatters. */
 START_TEST(the_tied_embedding_has_one_gradient) {
     fixture f = create();
-    ms_tensor h = ms_embed(f.graph, f.w, f.index, 2), loss, dh, de, gradient;
+    ms_tensor h = ms_embed(f.graph, f.w, f.index, 2), out[4], gradient;
     ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
-    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){h, f.w, f.index}, &attributes, &loss, &dh, &de);
-    CHECK_OK(ms_gradients(f.graph, loss, &f.w, 1, NULL, &gradient));
+    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){h, f.w, f.index}, &attributes, out);
+    CHECK_OK(ms_gradients(f.graph, out[0], &f.w, 1, NULL, &gradient));
     const ms_node *scatter = producer(&f, gradient);
     ck_assert_int_eq(scatter->op, MS_OP_EMBED_GRAD);
-    ck_assert_int_eq(scatter->inputs[1], dh);
-    ck_assert_int_eq(scatter->inputs[2], de);
+    ck_assert_int_eq(scatter->inputs[1], out[1]);
+    ck_assert_int_eq(scatter->inputs[2], out[2]);
     ck_assert_int_eq(scatter->attributes.embed.rows, 4);
     ck_assert_float_eq(scatter->attributes.embed.scale, 2);
     destroy(&f);
@@ -99,14 +99,25 @@ END_TEST
 
 START_TEST(a_scaled_tied_loss_scales_its_gradients) {
     fixture f = create();
-    ms_tensor loss, dh, de, gradient;
+    ms_tensor out[4], gradient;
     ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
-    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, &loss, &dh, &de);
-    loss = ms_axpby(f.graph, ms_constant(0.5f), loss, ms_constant(0), MS_NO_TENSOR);
+    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, out);
+    ms_tensor loss = ms_axpby(f.graph, ms_constant(0.5f), out[0], ms_constant(0), MS_NO_TENSOR);
     CHECK_OK(ms_gradients(f.graph, loss, &f.x, 1, NULL, &gradient));
     ck_assert_int_eq(producer(&f, gradient)->op, MS_OP_AXPBY);
-    ck_assert_int_eq(producer(&f, gradient)->inputs[0], dh);
+    ck_assert_int_eq(producer(&f, gradient)->inputs[0], out[1]);
     ck_assert_float_eq(producer(&f, gradient)->attributes.axpby.a.constant, 0.5f);
+    destroy(&f);
+}
+END_TEST
+
+START_TEST(the_losses_of_the_tied_tokens_have_no_gradient) {
+    fixture f = create();
+    ms_tensor out[4], gradient;
+    ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
+    ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, out);
+    CHECK_FAILS(ms_gradients(f.graph, ms_sum(f.graph, out[3]), &f.x, 1, NULL, &gradient), MS_UNSUPPORTED,
+                "tied_cross_entropy: nothing is known of the gradient through output 3");
     destroy(&f);
 }
 END_TEST
@@ -269,6 +280,7 @@ int main(void) {
     tcase_add_test(tcase, the_norm_takes_the_residual_gradient);
     tcase_add_test(tcase, the_tied_embedding_has_one_gradient);
     tcase_add_test(tcase, a_scaled_tied_loss_scales_its_gradients);
+    tcase_add_test(tcase, the_losses_of_the_tied_tokens_have_no_gradient);
     tcase_add_test(tcase, cross_entropy_serves_a_constant_times_the_sum);
     tcase_add_test(tcase, a_scalar_factor_gets_a_sum);
     tcase_add_test(tcase, a_shared_matrix_sums_over_the_stack);

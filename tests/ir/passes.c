@@ -174,13 +174,13 @@ static loss_graph loss_create(int64_t chunk, bool want_dh, bool want_de) {
     CHECK_OK(ms_variables_add(f.variables, "de", kind, MS_DTYPE_F32, ms_shape_2(VOCABULARY, WIDTH), &de_out));
     CHECK_OK(ms_graph_create(f.variables, -1, &f.graph));
     ms_tied_cross_entropy_attributes attributes = {0.02f, chunk};
-    ms_tensor loss, dh, de;
+    ms_tensor out[4];
     ms_tied_cross_entropy(
         f.graph, (const ms_tensor[]){ms_view_all(f.graph, h), ms_view_all(f.graph, e), ms_view_all(f.graph, targets)},
-        &attributes, &loss, &dh, &de);
-    ms_assign(f.graph, loss, ms_view_all(f.graph, loss_out));
-    if (want_dh) ms_assign(f.graph, dh, ms_view_all(f.graph, dh_out));
-    if (want_de) ms_assign(f.graph, de, ms_view_all(f.graph, de_out));
+        &attributes, out);
+    ms_assign(f.graph, out[0], ms_view_all(f.graph, loss_out));
+    if (want_dh) ms_assign(f.graph, out[1], ms_view_all(f.graph, dh_out));
+    if (want_de) ms_assign(f.graph, out[2], ms_view_all(f.graph, de_out));
     CHECK_OK(ms_graph_finish(f.graph, &f.finished));
     return f;
 }

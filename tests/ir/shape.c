@@ -95,7 +95,7 @@ static void wrong_call(int i) {
     ms_graph *g = graph;
     ms_tensor m = ms_view_all(g, matrix), w = ms_view_all(g, wide), v = ms_view_all(g, vector),
               s = ms_view_all(g, stack);
-    ms_tensor index = ms_view_all(g, index_variable), out[3];
+    ms_tensor index = ms_view_all(g, index_variable), out[4];
     ms_rope_attributes odd = {1, 3, 4, true, false, 0}, rope = {1, 4, 3, true, false, 0};
     ms_attention_attributes heads = {1, 4, 3, 2, 1, 1}, attention = {1, 4, 3, 3, 1, 1};
     ms_tied_cross_entropy_attributes loss = {1, 0};
@@ -128,7 +128,7 @@ static void wrong_call(int i) {
     case 19: ms_attention(g, (const ms_tensor[]){m, m, m}, &heads, &out[0], &out[1]); break;
     case 20: ms_attention_grad(g, six, &attention, out); break;
     case 21: ms_cross_entropy(g, w, index, 1, &out[0], &out[1]); break;
-    case 22: ms_tied_cross_entropy(g, (const ms_tensor[]){m, m, index}, &loss, &out[0], &out[1], &out[2]); break;
+    case 22: ms_tied_cross_entropy(g, (const ms_tensor[]){m, m, index}, &loss, out); break;
     case 23: ms_sum_squares(g, m, 2, group_rows); break;
     case 24: ms_clip_factor(g, m, 1); break;
     case 25: ms_clip_factor(g, v, 0); break;

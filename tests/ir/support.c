@@ -81,13 +81,12 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
         x = layer_of(step, options, layer, x);
     }
     ms_graph_set_layer(g, -1);
-    ms_tensor unused, loss, dh, de;
+    ms_tensor unused, out[4];
     ms_rms_norm(g, x, ms_view_all(g, step->weights[W_FINAL]), 1e-6f, &x, &unused);
     ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk};
     ms_tensor targets = ms_view(g, step->targets, micro * n, ms_shape_1(n));
-    ms_tied_cross_entropy(g, (const ms_tensor[]){x, stored(step, options, embedding), targets}, &attributes, &loss, &dh,
-                          &de);
-    return loss;
+    ms_tied_cross_entropy(g, (const ms_tensor[]){x, stored(step, options, embedding), targets}, &attributes, out);
+    return out[0];
 }
 
 /* Gradients of every view that the forward pass reads; from the second micro-batch on they are added to what is

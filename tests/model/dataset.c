@@ -87,11 +87,19 @@ START_TEST(sequences) {
     write_shard("x_train_000002.bin", 200, 2 * T);
     write_shard("x_val_000000.bin", 300, T);
     static const int32_t starts[] = {100, 108, 116, 124, 132, 200, 208};
+    static int64_t counts[1000], n_counted;
     int32_t tokens[7 * T], targets[7 * T];
     ms_dataset *dataset = open_dataset(options_for(folder, false));
     ck_assert_int_eq(ms_dataset_sequences(dataset), 7);
     ck_assert_int_eq(ms_dataset_tokens(dataset), 5 * T + 3 + T - 1 + 2 * T);
     ck_assert_int_eq(ms_dataset_vocab_size(dataset), 1000);
+    ck_assert_int_eq(ms_dataset_count(dataset, counts, &n_counted), MS_OK); /* with the remainders */
+    ck_assert_int_eq(n_counted, ms_dataset_tokens(dataset));
+    for (int i = 0; i < 1000; i++) {
+        bool is_there =
+            (i >= 100 && i < 100 + 5 * T + 3) || (i >= 900 && i < 900 + T - 1) || (i >= 200 && i < 200 + 2 * T);
+        ck_assert_int_eq(counts[i], is_there);
+    }
     ck_assert_ptr_null(ms_dataset_tokenizer_path(dataset));
     ck_assert_ptr_null(ms_dataset_tokenizer_sha256(dataset));
     ck_assert_int_eq(ms_dataset_next(dataset, 7, tokens, targets), MS_OK);
