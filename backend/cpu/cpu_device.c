@@ -107,7 +107,7 @@ static size_t cpu_f32_bytes(const ms_backend_device *device) { return device->nu
 static int cpu_n_threads(const ms_backend_device *device) { return device->n_threads; }
 
 static ms_status cpu_measure_peak(ms_backend_device *device, size_t most_bytes, double *out_flops) {
-    *out_flops = 1e9 * ms_cpu_sgemm_peak(cpu_n_threads(device), most_bytes);
+    *out_flops = 1e9 * ms_cpu_sgemm_peak(device->pool, most_bytes);
     return *out_flops > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the matmul that is timed");
 }
 

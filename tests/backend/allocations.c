@@ -85,9 +85,9 @@ END_TEST
 START_TEST(test_peak_keeps_to_the_plan) {
     static const struct {
         size_t most_bytes, takes;
-    } cases[] = {{0, 12 * 1536 * 1536},
-                 {28311552, 12 * 1536 * 1536},
-                 {28311551, 12 * 768 * 768},
+    } cases[] = {{0, 12 * 1024 * 1024},
+                 {12582912, 12 * 1024 * 1024},
+                 {12582911, 12 * 768 * 768},
                  {2 << 20, 12 * 384 * 384},
                  {1, 12 * 384 * 384}};
     ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
