@@ -154,10 +154,14 @@ static ms_status train(struct job *job) {
 }
 
 /* 128 and the signal's number for a run that was stopped, as a shell has it for a process that a signal ended: no
-   script takes it for a finished one. */
+   script takes it for a finished one.  Nor is a finished run, whose text was stopped, taken for one to go on with. */
 static int exit_status(const struct job *job, ms_status status) {
     int number = ms_signals_received();
     if (status != MS_INTERRUPTED || number == 0) return ms_exit_status(status);
+    if (job->run && job->run->finished) {
+        ms_print_line(stderr, "%s; the run is finished and saved", ms_status_message());
+        return ms_exit_status(MS_OK);
+    }
     if (!job->run || !job->run->stopped) ms_exit_status(status); /* else the run has said it */
     return 128 + number;
 }

@@ -60,7 +60,8 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
     MS_TRY(ms_dataset_seek(run->validation, 0));
     ms_status status = ms_trainer_evaluate_by_frequency(run->trainer, ms_dataset_source(run->validation),
                                                         run->options.validation_sequences, &by_frequency, &loss);
-    if (status == MS_INTERRUPTED) return MS_OK; /* the resumed run finds no line of it, and makes it */
+    run->validation_cut = status == MS_INTERRUPTED; /* the resumed run finds no line of it, and makes it */
+    if (run->validation_cut) return MS_OK;
     MS_TRY(status);
     run->last_validation = loss;
     double bpb = bits_per_byte(run, run->last_validation);
@@ -248,6 +249,11 @@ static ms_status loop(ms_run *run, ms_progress *progress) {
     return MS_OK;
 }
 
+static bool is_finished(const ms_run *run) {
+    int64_t step = run->trainer->step;
+    return step >= run->options.n_steps && run->saved_step == step && !run->validation_cut;
+}
+
 static ms_status stop(ms_run *run, int signal) {
     MS_TRY(run->saved_step == run->trainer->step ? check_files(run) : save(run));
     run->stopped = true;
@@ -305,7 +311,8 @@ ms_status ms_run_train(ms_run *run) {
     ms_status status = begin(run, &progress);
     if (status == MS_OK) status = loop(run, &progress);
     ms_progress_break(&progress);
-    if (status == MS_OK && ms_signals_received()) status = stop(run, ms_signals_received());
+    run->finished = status == MS_OK && is_finished(run);
+    if (status == MS_OK && !run->finished && ms_signals_received()) status = stop(run, ms_signals_received());
     ms_signals_release();
     if (status == MS_OK || run->stopped) {
         ms_status closed = close_tracking(run);

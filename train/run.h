@@ -69,8 +69,10 @@ typedef struct ms_run {
     int n_watched;
     double watched_loss; /* of the first */
     bool loss_moves, rates_are_0;
-    bool stopped;  /* by a signal, with everything saved */
-    int n_choices; /* of the device, in run.log so far */
+    bool stopped;        /* by a signal, with everything saved */
+    bool validation_cut; /* the last validation was ended by a signal, and has no line */
+    bool finished;       /* the last step is made, validated where that is due, and saved */
+    int n_choices;       /* of the device, in run.log so far */
 } ms_run;
 
 /* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all
@@ -101,7 +103,8 @@ ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
 
 /* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of
    platform/signals.h, which are caught meanwhile, came: the step or the batch of a validation was finished, everything
-   is saved, and a validation that was cut short is made by the resumed run. */
+   is saved, and a validation that was cut short is made by the resumed run.  A signal that comes when the run is
+   finished changes nothing. */
 ms_status ms_run_train(ms_run *run);
 
 /* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`; nothing without a

@@ -187,6 +187,7 @@ typedef struct known_format {
 } known_format;
 
 #define PICKLE "a Python pickle", "write its text as JSONL"
+#define SHARD "a shard of tokens", "name the text that it was made of, or train on its folder with --data.directory"
 #define PICTURE "name a text, or read it with a program for text in pictures"
 #define PIPE(command) "`" command " FILE | muonscope data prepare - ...` reads it"
 
@@ -201,6 +202,8 @@ static const known_format formats[] = {
     {4, 6, "1AY&SY", "bzip2", PIPE("bzip2 -dc")},
     {0, 6, "\xfd\x37zXZ\x00", "xz", PIPE("xz -dc")},
     {0, 4, "\x04\x22\x4d\x18", "lz4", PIPE("lz4 -dc")},
+    {30, 19, "[Content_Types].xml", "an Office document", "save it as text"},
+    {30, 8, "mimetype", "an OpenDocument or EPUB file", "save it as text"},
     {0, 4, "PK\x03\x04", "zip", PIPE("unzip -p")},
     {0, 6, "7z\xbc\xaf\x27\x1c", "7-Zip", "unpack it first"},
     {257, 5, "ustar", "tar", PIPE("tar -xOf")},
@@ -229,6 +232,9 @@ static const known_format formats[] = {
      "\x7f"
      "ELF",
      "a program (ELF)", "name a text"},
+    {5, 5, "\0\0\0{\"", "safetensors (weights of a model)", "name a text"},
+    {0, 4, "\x98\xd8\x34\x01", SHARD}, /* MS_SHARD_MAGIC */
+    {0, 4, "\xb1\xd9\x34\x01", SHARD}, /* MS_SHARD_MAGIC_32 */
     {0, 4, "\xff\xfe\x00\x00", "UTF-32", PIPE("iconv -f UTF-32 -t UTF-8")},
     {0, 2, "\xff\xfe", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
     {0, 2, "\xfe\xff", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
@@ -257,6 +263,16 @@ static bool has_controls(const char *text, size_t size_bytes) {
     return false;
 }
 
+/* A zip whose first entry is called <any name>/data.pkl. */
+static bool is_pytorch(const char *text, size_t size_bytes) {
+    enum { NAME = 30 }; /* where the entry's name begins; its length is two bytes at 26 */
+    static const char pickle[] = "/data.pkl";
+    if (size_bytes < NAME || memcmp(text, "PK\x03\x04", 4) != 0) return false;
+    size_t n = (size_t)(unsigned char)text[26] + 256 * (size_t)(unsigned char)text[27];
+    return n >= sizeof pickle - 1 && size_bytes >= NAME + n &&
+           memcmp(text + NAME + n - (sizeof pickle - 1), pickle, sizeof pickle - 1) == 0;
+}
+
 static const known_format *find_format(const known_format *rows, const char *text, size_t size_bytes) {
     for (; rows->name; rows++)
         if (size_bytes >= rows->offset + rows->n && memcmp(text + rows->offset, rows->bytes, rows->n) == 0) return rows;
@@ -264,7 +280,8 @@ static const known_format *find_format(const known_format *rows, const char *tex
 }
 
 ms_status ms_input_check_format(const ms_input *input, const char *text, size_t size_bytes) {
-    const known_format *format = find_format(formats, text, size_bytes);
+    static const known_format pytorch = {0, 0, NULL, "PyTorch's file (weights of a model, or a pickle)", "name a text"};
+    const known_format *format = is_pytorch(text, size_bytes) ? &pytorch : find_format(formats, text, size_bytes);
     if (!format && has_controls(text, size_bytes)) format = find_format(formats_of_letters, text, size_bytes);
     if (format)
         return MS_FAIL(MS_UNSUPPORTED, "%s is %s, not UTF-8 text or JSONL: %s", ms_input_name(input), format->name,

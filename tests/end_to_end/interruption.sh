@@ -111,4 +111,16 @@ wait "$process" || status=$?
 grep -q 'stopping already' err || fail "the second signal was not answered: $(cat err)"
 [ -d long/checkpoints/step_00000000 ] || fail "no checkpoint after a signal in validation"
 ! grep -q validation_loss long/metrics.jsonl || fail "a validation that was cut short is in the metrics"
+
+# A signal in the text after a finished run ends that text alone.  At temperature 0 the text, the same everywhere, has no end.
+seq 4000 >numbers.txt
+must program tokenizer train numbers.txt --vocab_size 257 --output tokenizer.json
+must program data prepare numbers.txt --output data --validation_fraction 0.2 --document_bytes 64
+"$muonscope" train --preset micro --numerics exact --model.vocabulary=0 --data.directory=data --run text --steps 2 --sample.tokens=1000000 \
+    --sample.temperature=0 --sample.prompt=1 >out 2>err &
+process=$!
+until grep -q '^optimizer_state_sha256' out; do sleep 0.02; done
+kill -TERM "$process"
+finish 0
+[ "$(tail -n 1 err)" = "SIGTERM: the text was stopped; the run is finished and saved" ] || fail "the signal was not answered: $(cat err)"
 cat whole.hashes

@@ -110,6 +110,32 @@ START_TEST(a_signal_before_the_first_step) {
 }
 END_TEST
 
+/* All is made and saved: no script should take the run for one to go on with.  A validation that is due and was cut is
+   still to be made. */
+START_TEST(a_signal_after_the_last_step) {
+    ms_run_options options = runs_small(4), validated = options;
+    ms_run *run = runs_new(&options, "run");
+    ck_assert(run->finished);
+    ms_run_close(run);
+    run = runs_reopen(&options, "run");
+    ms_must(ms_signals_catch());
+    raise(SIGINT);
+    ms_must(ms_run_train(run));
+    ck_assert(run->finished && !run->stopped);
+    ms_run_close(run);
+    validated.validation_every = validated.validation_sequences = 4;
+    run = runs_reopen(&validated, "run");
+    ck_assert_int_eq(ms_run_train(run), MS_INTERRUPTED);
+    ck_assert(run->stopped && !run->finished);
+    ms_run_close(run);
+    ms_signals_release();
+    run = runs_resume(&validated, "run");
+    ck_assert(run->finished);
+    ck_assert_int_eq(runs_count(run->folder.metrics, "validation_loss"), 1);
+    ms_run_close(run);
+}
+END_TEST
+
 START_TEST(text_ends_with_its_line) {
     runs_prepare_data("data");
     ms_run_options options = runs_on_shards(1);
@@ -138,6 +164,7 @@ int main(void) {
     tcase_add_loop_test(tests, every_signal_ends_after_a_step_with_all_saved, 0, N_SIGNALS);
     tcase_add_test(tests, a_validation_is_left_in_the_middle);
     tcase_add_test(tests, a_signal_before_the_first_step);
+    tcase_add_test(tests, a_signal_after_the_last_step);
     tcase_add_test(tests, text_ends_with_its_line);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
