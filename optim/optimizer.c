@@ -103,6 +103,9 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
         MS_TRY(ms_choice_check("optimizer: kind", (int)config->kind, ms_optimizer_kind_names));
     if (!(config->gradient_clip >= 0))
         return MS_FAIL(MS_INVALID, "optimizer: gradient clip %g is negative", (double)config->gradient_clip);
+    if (config->master != MS_DTYPE_F32 && config->master != MS_DTYPE_BF16)
+        return MS_FAIL(MS_INVALID, "optimizer: master is %d, must be %d (f32) or %d (bf16)", (int)config->master,
+                       MS_DTYPE_F32, MS_DTYPE_BF16);
     out->config = *config;
     out->variables = variables;
     MS_TRY(init_rules(out));
@@ -126,6 +129,24 @@ static void store_squares(ms_graph *graph, const ms_optimizer_entry *entry, ms_t
     ms_assign(graph, squares, ms_view(graph, output, entry->first_norm, ms_shape_1(entry->n_norms)));
 }
 
+static ms_tensor rounded_to_bf16(ms_graph *graph, ms_tensor x) {
+    return ms_cast(graph, ms_cast(graph, x, MS_DTYPE_BF16), MS_DTYPE_F32);
+}
+
+/* Stores new weights, and rounds what the rule has stored.  The update that counts is what the weights change by. */
+static void store_rounded(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
+                          ms_tensor weight, ms_tensor delta) {
+    const ms_optimizer_rule *rule = optimizer->rules[entry->i_rule].use.rule;
+    ms_tensor changed = rounded_to_bf16(graph, ms_axpby(graph, ms_constant(1), weight, ms_constant(-1), delta));
+    ms_tensor applied = ms_axpby(graph, ms_constant(1), weight, ms_constant(-1), changed);
+    store_squares(graph, entry, applied, optimizer->update_squares);
+    ms_assign(graph, changed, weight);
+    for (int i = 0; i < rule->n_states; i++) {
+        ms_tensor state = ms_view_all(graph, entry->states[i]);
+        ms_assign(graph, rounded_to_bf16(graph, state), state);
+    }
+}
+
 /* clip: MS_NO_TENSOR when clipping is off. */
 static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
                              ms_tensor clip) {
@@ -140,6 +161,10 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
     store_squares(graph, entry, inputs.weight, optimizer->weight_squares);
     for (int i = 0; i < rule->n_states; i++) inputs.states[i] = ms_view_all(graph, entry->states[i]);
     ms_tensor delta = rule->delta(graph, &inputs);
+    if (optimizer->config.master == MS_DTYPE_BF16) {
+        store_rounded(optimizer, graph, entry, inputs.weight, delta);
+        return;
+    }
     store_squares(graph, entry, delta, optimizer->update_squares);
     ms_assign(graph, ms_axpby(graph, ms_constant(1), inputs.weight, ms_constant(-1), delta), inputs.weight);
 }
@@ -157,6 +182,14 @@ ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph) {
     ms_tensor used_clip = config->gradient_clip > 0 ? clip : MS_NO_TENSOR;
     for (int i = 0; i < optimizer->n_parameters; i++)
         update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip);
+    return ms_graph_status(graph);
+}
+
+ms_status ms_optimizer_round(const ms_optimizer *optimizer, ms_graph *graph) {
+    for (int i = 0; i < optimizer->n_parameters && optimizer->config.master == MS_DTYPE_BF16; i++) {
+        ms_tensor weight = ms_view_all(graph, optimizer->parameters[i].parameter.variable);
+        ms_assign(graph, rounded_to_bf16(graph, weight), weight);
+    }
     return ms_graph_status(graph);
 }
 

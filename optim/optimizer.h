@@ -27,6 +27,9 @@ typedef struct ms_optimizer_config {
     ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
     float gradient_clip;       /* of the norm of all gradients together; 0: off */
+    ms_dtype master; /* of weights and states, which lie in f32 either way.  MS_DTYPE_BF16: every new weight and state
+                        is rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
+                        stored values */
 /* Settings of each rule: `muon`, `adamw`, `normuon`, `sgd`. */
 #define RULE(upper, lower) ms_##lower##_settings lower;
 #include "optim/rules.def"
@@ -77,6 +80,9 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
 
 /* Adds the whole update to a graph made with this optimizer's step scalars. */
 ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph);
+
+/* Adds the rounding of all weights to `master`, for weights that come from elsewhere. */
+ms_status ms_optimizer_round(const ms_optimizer *optimizer, ms_graph *graph);
 
 /* What the host needs for one update. */
 typedef struct ms_optimizer_step {

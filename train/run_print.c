@@ -25,6 +25,8 @@ static void print_model(const ms_run *run, FILE *stream) {
             model->storage == MS_DTYPE_BF16
                 ? "bf16 activations and compute copies of the weights; f32 weights, gradients and optimizer"
                 : "f32");
+    if (run->trainer->options.optimizer.master == MS_DTYPE_BF16)
+        fprintf(stream, "master        bf16: every new weight and optimizer state is rounded to it, in f32's memory\n");
     const ms_optimizer *optimizer = &run->trainer->optimizer;
     const ms_optimizer_rule *of_matrices = optimizer->rules[0].use.rule;
     const ms_muon_settings *muon = of_matrices == &ms_muon_rule      ? &optimizer->config.muon

@@ -240,9 +240,25 @@ void ms_trainer_release(ms_trainer *trainer) {
     trainer->norm_buffer = NULL;
 }
 
+/* The weights as they are stored from the first step on.  It takes less memory than an update. */
+static ms_status round_weights(ms_trainer *trainer) {
+    ms_graph *graph, *finished = NULL;
+    ms_program *program = NULL;
+    MS_TRY(ms_graph_create(trainer->variables, -1, &graph));
+    ms_status status = ms_optimizer_round(&trainer->optimizer, graph);
+    if (status == MS_OK) status = ms_graph_finish(graph, &finished);
+    if (status == MS_OK) status = ms_program_compile(trainer->store, finished, &program);
+    if (status == MS_OK) status = ms_program_run(program);
+    ms_program_destroy(program);
+    ms_graph_destroy(finished);
+    ms_graph_destroy(graph);
+    return status;
+}
+
 ms_status ms_trainer_initialise(ms_trainer *trainer) {
     MS_TRY(ms_trainer_need_allocated(trainer, "initialisation"));
-    return ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store);
+    MS_TRY(ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store));
+    return trainer->options.optimizer.master == MS_DTYPE_F32 ? MS_OK : round_weights(trainer);
 }
 
 void ms_trainer_close(ms_trainer *trainer) {

@@ -96,7 +96,7 @@ ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what)
 /* Gives back what ms_trainer_allocate took, weights included, for what comes after training on the same device.  Steps
    done and facts stay. */
 void ms_trainer_release(ms_trainer *trainer);
-/* Initial weights; momenta are zero. */
+/* Initial weights, in bf16 where optimizer.master is; momenta are zero. */
 ms_status ms_trainer_initialise(ms_trainer *trainer);
 void ms_trainer_close(ms_trainer *trainer);
 

@@ -33,6 +33,7 @@ ms_trainer_options ms_trainer_defaults(void) {
                   .init_depth_factor = (float)MS_DEFAULT_INIT_DEPTH_FACTOR},
         .optimizer = {.kind = MS_DEFAULT_OPTIMIZER,
                       .gradient_clip = (float)MS_DEFAULT_GRADIENT_CLIP,
+                      .master = MS_DEFAULT_MASTER,
                       .muon = muon,
                       .normuon = {.muon = muon, .beta2 = (float)MS_DEFAULT_NORMUON_BETA2},
                       .sgd = {.lr = MS_DEFAULT_SGD_LR,

@@ -48,6 +48,7 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
         .model = ms_model_config_from_config(config, vocabulary),
         .optimizer = {.kind = config->optimizer.name,
                       .gradient_clip = (float)config->optimizer.gradient_clip,
+                      .master = config->train.master,
                       .muon = muon_from_config(config),
                       .normuon = {.muon = muon_from_config(config), .beta2 = (float)config->normuon.beta2},
                       .sgd = {.lr = config->sgd.lr,

@@ -287,6 +287,7 @@ START_TEST(defaults_are_the_trainers) {
     SAME(model.init_depth_factor);
     SAME(optimizer.kind);
     SAME(optimizer.gradient_clip);
+    SAME(optimizer.master);
     SAME(optimizer.muon.coefficients);
     SAME(optimizer.muon.scaling);
     SAME(optimizer.muon.split);

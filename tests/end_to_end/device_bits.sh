@@ -51,6 +51,7 @@ variants() {
     variant bf16 $whole --train.storage bf16
     variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
     variant accumulation $short --train.accumulation 2
+    variant bf16_master $short --train.master bf16
     variant noise $short --train.control noise
     variant shuffled_targets $short --train.control shuffled_targets
     variant split_matrices $short --attention.merged=false

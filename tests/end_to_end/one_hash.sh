@@ -15,9 +15,9 @@ grep -q "^optimizer_state_sha256  *$state" run.hashes || fail "another optimizer
 [ "$device" != cpu ] || exit 0
 must micro --run cpu --device cpu --steps 50
 cmp cpu/spectra.jsonl run/spectra.jsonl || fail "other spectra than on device cpu"
-# The control that lives on the device.
+# The control that lives on the device, and what is rounded there.
 for name in cpu "$device"; do
-    must micro --run "noise.$name" --device "$name" --train.control noise --steps 5 --tracker.every=5
+    must micro --run "noise.$name" --device "$name" --train.control noise --train.master bf16 --steps 5 --tracker.every=5
     hashes >"noise.$name.hashes"
 done
 cmp noise.cpu.hashes "noise.$device.hashes" || fail "another end of train.control noise than on device cpu"
