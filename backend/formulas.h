@@ -37,6 +37,18 @@ MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_axpby(MS_EXACT_NUMBER a, MS_EXACT_N
     return y;
 }
 
+/* same_sign: y = x1, or 0 where one of both is negative and the other positive; NaN where one is NaN */
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_same_sign(MS_EXACT_NUMBER x0, MS_EXACT_NUMBER x1) {
+    MS_EXACT_NUMBER opposite0 = -x0;
+    MS_EXACT_NUMBER opposite1 = -x1;
+    bool falls_apart = (MS_EXACT_IS_NEGATIVE(x0) && MS_EXACT_IS_NEGATIVE(opposite1)) ||
+                       (MS_EXACT_IS_NEGATIVE(opposite0) && MS_EXACT_IS_NEGATIVE(x1));
+    bool has_sign = MS_EXACT_IS_NEGATIVE(x0) || MS_EXACT_IS_NEGATIVE(opposite0);
+    MS_EXACT_NUMBER rest = MS_EXACT_CHOOSE(has_sign, MS_EXACT_LITERAL(0.0), x0); /* 0 or NaN */
+    MS_EXACT_VARIABLE y = MS_EXACT_ADD(MS_EXACT_CHOOSE(falls_apart, MS_EXACT_LITERAL(0.0), x1), rest);
+    return y;
+}
+
 /* ---- feed-forward ---- */
 
 /* x < 0 ? 0 : x, so that NaN stays */

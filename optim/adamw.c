@@ -43,7 +43,9 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     attributes.beta1 = settings->beta1;
     attributes.beta2 = settings->beta2;
     attributes.epsilon = settings->epsilon;
-    attributes.decay = inputs->parameter->is_matrix ? settings->matrix_decay : 0;
+    float decay = inputs->parameter->is_matrix ? settings->matrix_decay : 0;
+    bool is_cautious = inputs->cautious_decay && decay != 0;
+    attributes.decay = is_cautious ? 0 : decay;
     attributes.inverse_bias1 = ms_step_scalar(1, inputs->first_scalar + INVERSE_BIAS1);
     attributes.inverse_bias2 = ms_step_scalar(1, inputs->first_scalar + INVERSE_BIAS2);
     const ms_tensor operands[5] = {inputs->states[MOMENTUM], inputs->states[SECOND_MOMENT], inputs->gradient,
@@ -52,7 +54,9 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     ms_adamw(graph, operands, &attributes, outputs);
     ms_assign(graph, outputs[0], inputs->states[MOMENTUM]);
     ms_assign(graph, outputs[1], inputs->states[SECOND_MOMENT]);
-    return outputs[2];
+    if (!is_cautious) return outputs[2];
+    ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, outputs[2]);
+    return ms_axpby(graph, ms_constant(1), outputs[2], ms_step_scalar(decay, inputs->first_scalar + LR), decayed);
 }
 
 const ms_optimizer_rule ms_adamw_rule = {
@@ -63,6 +67,7 @@ const ms_optimizer_rule ms_adamw_rule = {
     .scalars = {[LR] = {"lr", NULL},
                 [INVERSE_BIAS1] = {"inverse_bias1", inverse_bias1},
                 [INVERSE_BIAS2] = {"inverse_bias2", inverse_bias2}},
+    .decays_cautiously = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

@@ -34,6 +34,18 @@ double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns) {
     return NAN;
 }
 
+double ms_muon_largest_step(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group,
+                            const ms_shape *shape) {
+    int64_t rows = parameter->group_rows[i_group], piece = rows;
+    if (settings->split == MS_SPLIT_MERGED) piece = shape->dim[1];
+    if (settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[i_group]) piece = settings->head_size;
+    bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
+    double step =
+        ms_muon_scale(settings->scaling, piece, shape->dim[2]) * (on_update ? 1 + (double)settings->decay : 1);
+    double pieces = rows > piece ? (double)rows / (double)piece : 1; /* one below the other */
+    return step * ms_coefficients_get(settings->coefficients)->highest * sqrt(pieces);
+}
+
 static double peak_rate(const void *settings) { return ((const ms_muon_settings *)settings)->lr; }
 
 static double momentum(const void *settings, int64_t step, double rate) {
@@ -127,7 +139,8 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
     bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
     ms_coefficient rate = ms_step_scalar(on_update ? 1 + settings->decay : 1, lr_scalar);
     if (!on_weight) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
-    return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), inputs->weight);
+    ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, direction);
+    return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), decayed);
 }
 
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
@@ -140,6 +153,7 @@ const ms_optimizer_rule ms_muon_rule = {
     .states = {[MOMENTUM_STATE] = {"momentum", NULL}},
     .n_scalars = N_SCALARS,
     .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
+    .decays_cautiously = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

@@ -63,6 +63,11 @@ ms_status ms_muon_check(const ms_muon_settings *settings, const ms_optimizer_par
 ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const ms_rule_inputs *inputs,
                         const ms_muon_piece_change *change);
 
+/* The largest singular value that row group i_group of a parameter [L,R,C] can get in the delta, over the learning
+   rate, without decay of the weights. */
+double ms_muon_largest_step(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group,
+                            const ms_shape *shape);
+
 /* The scale of the orthogonalised update of a rows x columns matrix.  NAN: no such scaling. */
 double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);
 

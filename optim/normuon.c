@@ -1,6 +1,7 @@
 #include "optim/normuon.h"
 
 #include "backend/ir/build.h"
+#include "optim/norms.h"
 
 enum { MOMENTUM_STATE, SECOND_MOMENT, N_STATES };
 enum { LR, MOMENTUM, N_SCALARS }; /* ms_muon_rule's */
@@ -29,21 +30,12 @@ typedef struct neurons {
     ms_tensor before, after;
 } neurons;
 
-/* x [n,R,C] whose matrices get the Frobenius norms that have the squares wanted [n,1]. */
-static ms_tensor with_norms(ms_graph *graph, ms_tensor x, ms_tensor wanted) {
-    ms_shape shape = ms_graph_tensor(graph, x)->shape;
-    ms_tensor ratio = ms_sum_squares(graph, x, 1, &shape.dim[1]); /* has over wanted: a square root is a division */
-    ratio = ms_reshape(graph, ratio, ms_shape_3(shape.dim[0], 1, 1));
-    for (int i = 0; i < 2; i++) ratio = ms_scale_by_inverse_norm(graph, ratio, wanted, 1, epsilon);
-    return ms_scale_by_inverse_norm(graph, x, ms_reshape(graph, ratio, ms_shape_2(shape.dim[0], 1)), 1, epsilon);
-}
-
 static ms_tensor normalise(void *context, ms_graph *graph, ms_tensor o, int64_t begin, int64_t n_rows) {
     neurons *all = context;
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
     ms_shape shape = ms_graph_tensor(graph, o)->shape;
     int64_t rows = shape.dim[0] * shape.dim[1], columns = shape.dim[2], one = 1;
-    ms_tensor old_norms = ms_sum_squares(graph, o, 1, &shape.dim[1]);
+    ms_tensor old_norms = ms_squares_of(graph, o);
     ms_tensor by_row = ms_reshape(graph, o, ms_shape_3(rows, 1, columns));
     ms_tensor squares = ms_sum_squares(graph, by_row, 1, &one);
     ms_tensor second = ms_reshape(graph, ms_slice(graph, all->before, begin, n_rows), ms_shape_2(rows, 1));
@@ -52,7 +44,7 @@ static ms_tensor normalise(void *context, ms_graph *graph, ms_tensor o, int64_t 
     second = ms_reshape(graph, second, ms_shape_3(rows / n_rows, n_rows, 1));
     all->after = ms_insert(graph, all->after, second, begin);
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
-    return with_norms(graph, ms_reshape(graph, normalised, shape), old_norms);
+    return ms_with_norms(graph, ms_reshape(graph, normalised, shape), old_norms);
 }
 
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
@@ -71,6 +63,7 @@ const ms_optimizer_rule ms_normuon_rule = {
     .states = {[MOMENTUM_STATE] = {"momentum", NULL}, [SECOND_MOMENT] = {"row_second_moment", one_a_row}},
     .n_scalars = N_SCALARS,
     .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
+    .decays_cautiously = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

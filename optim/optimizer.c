@@ -55,25 +55,51 @@ static ms_status init_rules(ms_optimizer *optimizer) {
         optimizer->rules[i].first_scalar = optimizer->n_step_scalars;
         optimizer->n_step_scalars += optimizer->rules[i].use.rule->n_scalars;
     }
+    MS_TRY(ms_interventions_check(&config->interventions, &optimizer->rules[0].use));
+    if (ms_interventions_on_weights(&config->interventions)) {
+        optimizer->first_intervention = optimizer->n_step_scalars;
+        optimizer->n_step_scalars += MS_N_INTERVENTION_SCALARS;
+    }
+    return MS_OK;
+}
+
+static ms_status add_step_scalars(ms_optimizer *optimizer) {
     int index;
+    for (int i = 0; i < optimizer->n_parameters && optimizer->config.interventions.soft_cap != 0; i++) {
+        ms_optimizer_entry *entry = &optimizer->parameters[i];
+        entry->first_cap = optimizer->n_step_scalars;
+        if (entry->parameter.is_matrix) optimizer->n_step_scalars += entry->parameter.n_groups;
+    }
     MS_TRY(ms_variables_add(optimizer->variables, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32,
                             ms_shape_1(optimizer->n_step_scalars), &index));
     optimizer->step_scalars = index;
     return MS_OK;
 }
 
+static ms_status add_state(ms_optimizer *optimizer, const char *prefix, int parameter, ms_shape shape, int32_t *out) {
+    char name[128];
+    int index;
+    snprintf(name, sizeof name, "%s.%s", prefix, ms_variables_get(optimizer->variables, parameter)->name);
+    MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_STATE, MS_DTYPE_F32, shape, &index));
+    *out = index;
+    return MS_OK;
+}
+
 static ms_status add_states(ms_optimizer *optimizer, const ms_optimizer_rule *rule, ms_optimizer_entry *entry) {
+    const ms_interventions *interventions = &optimizer->config.interventions;
+    const ms_optimizer_parameter *parameter = &entry->parameter;
+    ms_shape of = ms_variables_get(optimizer->variables, parameter->variable)->shape;
     for (int i = 0; i < rule->n_states; i++) {
-        /* Borrowed until the next add. */
-        const ms_variable *of = ms_variables_get(optimizer->variables, entry->parameter.variable);
-        const ms_rule_state *state = &rule->states[i];
-        char name[128];
-        int index;
-        snprintf(name, sizeof name, "%s.%s", state->prefix, of->name);
-        ms_shape shape = state->shape ? state->shape(&of->shape) : of->shape;
-        MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_STATE, MS_DTYPE_F32, shape, &index));
-        entry->states[i] = index;
+        ms_shape shape = rule->states[i].shape ? rule->states[i].shape(&of) : of;
+        MS_TRY(add_state(optimizer, rule->states[i].prefix, parameter->variable, shape, &entry->states[i]));
     }
+    entry->initial_squares = entry->top_directions = -1;
+    if (parameter->is_matrix && ms_interventions_keep_norms(interventions))
+        MS_TRY(add_state(optimizer, "initial_squares", parameter->variable,
+                         ms_intervention_norms_shape(&of, parameter->n_groups), &entry->initial_squares));
+    if (parameter->is_matrix && ms_interventions_keep_directions(interventions))
+        MS_TRY(add_state(optimizer, "top_directions", parameter->variable,
+                         ms_intervention_directions_shape(&of, parameter->n_groups), &entry->top_directions));
     return MS_OK;
 }
 
@@ -110,6 +136,9 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     out->variables = variables;
     MS_TRY(init_rules(out));
     for (int i = 0; i < n_parameters; i++) MS_TRY(add_parameter(out, &parameters[i]));
+    MS_TRY(add_step_scalars(out));
+    ms_optimizer_step peak;
+    if (config->interventions.soft_cap != 0) MS_TRY(ms_optimizer_step_at(out, 0, 1, &peak)); /* is the cap too low? */
     MS_TRY(add_output(out, "gradient_squares", out->n_norms, &out->gradient_squares));
     MS_TRY(add_output(out, "weight_squares", out->n_norms, &out->weight_squares));
     MS_TRY(add_output(out, "update_squares", out->n_norms, &out->update_squares));
@@ -133,18 +162,37 @@ static ms_tensor rounded_to_bf16(ms_graph *graph, ms_tensor x) {
     return ms_cast(graph, ms_cast(graph, x, MS_DTYPE_BF16), MS_DTYPE_F32);
 }
 
-/* Stores new weights, and rounds what the rule has stored.  The update that counts is what the weights change by. */
-static void store_rounded(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
-                          ms_tensor weight, ms_tensor delta) {
-    const ms_optimizer_rule *rule = optimizer->rules[entry->i_rule].use.rule;
-    ms_tensor changed = rounded_to_bf16(graph, ms_axpby(graph, ms_constant(1), weight, ms_constant(-1), delta));
+/* Stores new weights that are not the rule's alone.  The update that counts is what the weights change by. */
+static void store_changed(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
+                          ms_tensor weight, ms_tensor changed) {
     ms_tensor applied = ms_axpby(graph, ms_constant(1), weight, ms_constant(-1), changed);
     store_squares(graph, entry, applied, optimizer->update_squares);
     ms_assign(graph, changed, weight);
-    for (int i = 0; i < rule->n_states; i++) {
+}
+
+/* Rounds what the rule has stored. */
+static void round_states(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry) {
+    for (int i = 0; i < optimizer->rules[entry->i_rule].use.rule->n_states; i++) {
         ms_tensor state = ms_view_all(graph, entry->states[i]);
         ms_assign(graph, rounded_to_bf16(graph, state), state);
     }
+}
+
+/* The new weights of a layer matrix. */
+static ms_tensor intervene(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
+                           ms_tensor delta) {
+    int squares = entry->initial_squares, directions = entry->top_directions;
+    const ms_intervention_inputs inputs = {
+        .settings = &optimizer->config.interventions,
+        .parameter = &entry->parameter,
+        .name = ms_variables_get(optimizer->variables, entry->parameter.variable)->name,
+        .weight = ms_view_all(graph, entry->parameter.variable),
+        .delta = delta,
+        .initial_squares = squares < 0 ? MS_NO_TENSOR : ms_view_all(graph, squares),
+        .top_directions = directions < 0 ? MS_NO_TENSOR : ms_view_all(graph, directions),
+        .first_scalar = optimizer->first_intervention,
+        .first_cap = entry->first_cap};
+    return ms_interventions_apply(graph, &inputs);
 }
 
 /* clip: MS_NO_TENSOR when clipping is off. */
@@ -152,17 +200,25 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
                              ms_tensor clip) {
     const ms_optimizer_rule_in_use *in_use = &optimizer->rules[entry->i_rule];
     const ms_optimizer_rule *rule = in_use->use.rule;
+    const ms_interventions *interventions = &optimizer->config.interventions;
     ms_rule_inputs inputs = {.settings = in_use->use.settings,
                              .parameter = &entry->parameter,
                              .weight = ms_view_all(graph, entry->parameter.variable),
                              .gradient = ms_view_all(graph, entry->parameter.gradient),
                              .clip = clip,
+                             .cautious_decay = entry->parameter.is_matrix && interventions->cautious_decay,
                              .first_scalar = in_use->first_scalar};
     store_squares(graph, entry, inputs.weight, optimizer->weight_squares);
     for (int i = 0; i < rule->n_states; i++) inputs.states[i] = ms_view_all(graph, entry->states[i]);
     ms_tensor delta = rule->delta(graph, &inputs);
-    if (optimizer->config.master == MS_DTYPE_BF16) {
-        store_rounded(optimizer, graph, entry, inputs.weight, delta);
+    bool intervenes = entry->parameter.is_matrix && ms_interventions_on_weights(interventions);
+    bool rounds = optimizer->config.master == MS_DTYPE_BF16;
+    if (intervenes || rounds) {
+        ms_tensor changed = intervenes ? intervene(optimizer, graph, entry, delta)
+                                       : ms_axpby(graph, ms_constant(1), inputs.weight, ms_constant(-1), delta);
+        if (rounds) changed = rounded_to_bf16(graph, changed);
+        store_changed(optimizer, graph, entry, inputs.weight, changed);
+        if (rounds) round_states(optimizer, graph, entry);
         return;
     }
     store_squares(graph, entry, delta, optimizer->update_squares);
@@ -193,6 +249,24 @@ ms_status ms_optimizer_round(const ms_optimizer *optimizer, ms_graph *graph) {
     return ms_graph_status(graph);
 }
 
+/* The strengths of the soft cap; Muon is the rule. */
+static ms_status set_caps(const ms_optimizer *optimizer, double rate, float *scalars) {
+    const ms_muon_settings *muon = optimizer->rules[0].use.settings;
+    double cap = (double)optimizer->config.interventions.soft_cap, strength;
+    for (int i = 0; i < optimizer->n_parameters; i++) {
+        const ms_optimizer_entry *entry = &optimizer->parameters[i];
+        const ms_optimizer_parameter *parameter = &entry->parameter;
+        if (!parameter->is_matrix) continue;
+        ms_shape shape = ms_variables_get(optimizer->variables, parameter->variable)->shape;
+        for (int j = 0; j < parameter->n_groups; j++) {
+            double growth = rate * ms_muon_largest_step(muon, parameter, j, &shape);
+            MS_TRY(ms_soft_cap_strength(cap, growth, &strength));
+            scalars[entry->first_cap + j] = (float)strength;
+        }
+    }
+    return MS_OK;
+}
+
 ms_status ms_optimizer_step_at(const ms_optimizer *optimizer, int64_t step, double factor, ms_optimizer_step *out) {
     *out = (ms_optimizer_step){0};
     for (int i = 0; i < optimizer->n_rules; i++) {
@@ -210,7 +284,10 @@ ms_status ms_optimizer_step_at(const ms_optimizer *optimizer, int64_t step, doub
             out->scalars[in_use->first_scalar + j] = (float)value;
         }
     }
-    return MS_OK;
+    const ms_interventions *interventions = &optimizer->config.interventions;
+    if (ms_interventions_on_weights(interventions))
+        ms_intervention_scalars(step, out->matrices_lr, out->scalars + optimizer->first_intervention);
+    return interventions->soft_cap != 0 ? set_caps(optimizer, out->matrices_lr, out->scalars) : MS_OK;
 }
 
 int ms_optimizer_norm_index(const ms_optimizer *optimizer, int i_parameter, int layer, int group) {

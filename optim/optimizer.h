@@ -4,6 +4,7 @@
 #define MS_OPTIM_OPTIMIZER_H
 
 #include "optim/adamw.h"
+#include "optim/interventions.h"
 #include "optim/muon.h"
 #include "optim/normuon.h"
 #include "optim/rule.h"
@@ -30,13 +31,18 @@ typedef struct ms_optimizer_config {
     ms_dtype master; /* of weights and states, which lie in f32 either way.  MS_DTYPE_BF16: every new weight and state
                         is rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
                         stored values */
+    ms_interventions interventions; /* on layer matrices */
 /* Settings of each rule: `muon`, `adamw`, `normuon`, `sgd`. */
 #define RULE(upper, lower) ms_##lower##_settings lower;
 #include "optim/rules.def"
 #undef RULE
 } ms_optimizer_config;
 
-enum { MS_MAX_OPTIMIZER_PARAMETERS = 24, MS_MAX_STEP_SCALARS = 2 * MS_MAX_RULE_SCALARS };
+enum {
+    MS_MAX_OPTIMIZER_PARAMETERS = 24,
+    MS_MAX_STEP_SCALARS =
+        2 * MS_MAX_RULE_SCALARS + MS_N_INTERVENTION_SCALARS + MS_MAX_OPTIMIZER_PARAMETERS * MS_MAX_ROW_GROUPS
+};
 
 /* A rule at work in an optimizer. */
 typedef struct ms_optimizer_rule_in_use {
@@ -47,10 +53,12 @@ typedef struct ms_optimizer_rule_in_use {
 /* A parameter at work in an optimizer. */
 typedef struct ms_optimizer_entry {
     ms_optimizer_parameter parameter;
-    int32_t i_rule;                     /* index in ms_optimizer.rules */
-    int32_t states[MS_MAX_RULE_STATES]; /* variables, in the rule's order */
-    int32_t first_norm;                 /* index of its first sum of squares within ms_optimizer.gradient_squares */
-    int32_t n_norms;                    /* L * n_groups for matrices (layer-major), else 1 */
+    int32_t i_rule;                          /* index in ms_optimizer.rules */
+    int32_t states[MS_MAX_RULE_STATES];      /* variables, in the rule's order */
+    int32_t initial_squares, top_directions; /* variables of the interventions, -1: none */
+    int32_t first_cap;                       /* step scalar of its row group 0, under a soft cap */
+    int32_t first_norm; /* index of its first sum of squares within ms_optimizer.gradient_squares */
+    int32_t n_norms;    /* L * n_groups for matrices (layer-major), else 1 */
 } ms_optimizer_entry;
 
 /* Must stay where it was initialised: the rules' settings are in it. */
@@ -62,7 +70,8 @@ typedef struct ms_optimizer {
     ms_adamw_settings matrices_adamw;  /* AdamW's settings for layer matrices that have their own rate */
     int32_t n_parameters;
     ms_optimizer_entry parameters[MS_MAX_OPTIMIZER_PARAMETERS];
-    int32_t step_scalars; /* INPUT variable f32 [n_step_scalars] */
+    int32_t first_intervention; /* step scalar, where there are interventions on weights */
+    int32_t step_scalars;       /* INPUT variable f32 [n_step_scalars] */
     int32_t n_step_scalars;
     int32_t n_norms;
     int32_t gradient_squares, weight_squares, update_squares; /* OUTPUT variables f32 [n_norms]: sums of squares of raw

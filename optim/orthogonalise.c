@@ -20,14 +20,16 @@ static const ms_coefficient_set sets[MS_COEFFICIENTS_COUNT] = {
                                         {4.042929935166739, -2.808917465908714, 0.5000178451051316},
                                         {3.8916678022926607, -2.772484153217685, 0.5060648178503393},
                                         {3.285753657755655, -2.3681294933425376, 0.46449024233003106},
-                                        {2.3465413258596377, -1.7097828382687081, 0.42323551169305323}}},
-    [MS_COEFFICIENTS_JORDAN] = {5, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN}},
+                                        {2.3465413258596377, -1.7097828382687081, 0.42323551169305323}},
+                                       1.1412},
+    [MS_COEFFICIENTS_JORDAN] = {5, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN}, 1.2031},
     [MS_COEFFICIENTS_MODULA] = {6,
                                 {OVER_1024(3955, -8306, 5008), OVER_1024(3735, -6681, 3463),
                                  OVER_1024(3799, -6499, 3211), OVER_1024(4019, -6385, 2906),
-                                 OVER_1024(2677, -3029, 1162), OVER_1024(2172, -1833, 682)}},
+                                 OVER_1024(2677, -3029, 1162), OVER_1024(2172, -1833, 682)},
+                                1.0},
     [MS_COEFFICIENTS_JORDAN_CONVERGENT] =
-        {10, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, {2, -1.5, 0.5}, {2, -1.5, 0.5}}},
+        {10, {JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, JORDAN, {2, -1.5, 0.5}, {2, -1.5, 0.5}}, 1.0011},
 };
 
 const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients) {

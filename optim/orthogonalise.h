@@ -27,6 +27,7 @@ extern const char *const ms_coefficients_names[];
 typedef struct ms_coefficient_set {
     int32_t n_steps;
     double triples[MS_MAX_ORTHOGONALISE_STEPS][3];
+    double highest; /* no singular value of the result exceeds it, but for rounding */
 } ms_coefficient_set;
 
 /* Static.  NULL: no such set. */

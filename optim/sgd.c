@@ -32,7 +32,8 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     ms_tensor u = settings->nesterov ? ms_axpby(graph, ms_constant(1), gradient, momentum_now, buffer) : buffer;
     ms_assign(graph, buffer, state);
     if (settings->decay == 0) return ms_axpby(graph, rate, u, ms_constant(0), MS_NO_TENSOR);
-    return ms_axpby(graph, rate, u, ms_step_scalar(settings->decay, inputs->first_scalar + LR), inputs->weight);
+    ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, u);
+    return ms_axpby(graph, rate, u, ms_step_scalar(settings->decay, inputs->first_scalar + LR), decayed);
 }
 
 const ms_optimizer_rule ms_sgd_rule = {
@@ -41,6 +42,7 @@ const ms_optimizer_rule ms_sgd_rule = {
     .states = {[MOMENTUM_STATE] = {"momentum", NULL}},
     .n_scalars = N_SCALARS,
     .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
+    .decays_cautiously = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

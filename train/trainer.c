@@ -168,6 +168,7 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
     ms_muon_settings *of_heads[] = {&trainer->options.optimizer.muon, &trainer->options.optimizer.normuon.muon};
     for (int i = 0; i < 2; i++)
         if (!of_heads[i]->head_size) of_heads[i]->head_size = options->model.head_size;
+    trainer->options.optimizer.interventions.seed = options->seed;
     trainer->device = device;
     trainer->numerics = ms_device_numerics(device);
     ms_status status = build(trainer);

@@ -22,6 +22,7 @@ static const combinations table[MS_OP_COUNT] = {
     [MS_OP_AXPBY] = {1, {{3, F}}},
     [MS_OP_MUL] = {2, {{3, F}, {1, F}}}, /* a scalar factor may stay f32 */
     [MS_OP_RELU2] = {1, {{1, F}}},
+    [MS_OP_SAME_SIGN] = {1, {{3, F}}},
     [MS_OP_RELU2_GRAD] = {1, {{3, F}}},
     [MS_OP_SWIGLU] = {1, {{3, F}}},
     [MS_OP_SWIGLU_GRAD] = {1, {{7, F}}},

@@ -1,6 +1,7 @@
 /* What no single key can be checked for: keys that contradict each other. */
 #include "cli/config/config.h"
 
+#include <math.h>
 #include <string.h>
 
 static ms_status check_shapes(const ms_config *config) {
@@ -59,10 +60,57 @@ static ms_status check_length(const ms_config *config) {
     return check_decay(config);
 }
 
+/* The largest decay of the weights that the optimizer of the layer matrices is given; its key. */
+static double decay_of(const ms_config *config, const char **out_key) {
+    switch (config->optimizer.name) {
+    case MS_OPTIMIZER_ADAMW:
+        *out_key = "adamw.matrix_decay";
+        return config->adamw.matrix_decay;
+    case MS_OPTIMIZER_SGD:
+        *out_key = "sgd.decay";
+        return config->sgd.decay;
+    default:
+        *out_key = "muon.decay";
+        ms_decay_mode mode = config->muon.decay_mode;
+        return mode == MS_DECAY_DECOUPLED || mode == MS_DECAY_BOTH ? config->muon.decay : 0;
+    }
+}
+
+/* About the largest singular value of a random matrix of the last or first layer. */
+static double first_sigma_max(const ms_config *config, double rows, double columns) {
+    double last = config->init.scheme == MS_INIT_NORMAL || config->model.layers == 1 ? 1 : config->init.depth_factor;
+    return config->init.std * fmax(1, last) * (sqrt(rows) + sqrt(columns));
+}
+
+static ms_status check_interventions(const ms_config *config) {
+    const char *key;
+    double decay = decay_of(config, &key), cap = config->intervention.soft_cap;
+    bool is_sphere = config->intervention.sphere != MS_SPHERE_NONE;
+    if (config->intervention.cautious_decay && decay == 0)
+        return MS_FAIL(MS_INVALID, "intervention.cautious_decay: no weights decay; set %s%s", key,
+                       strcmp(key, "muon.decay") == 0 ? " and muon.decay_mode: decoupled" : "");
+    if (config->intervention.sphere == MS_SPHERE_HYPERBALL && decay > 0)
+        return MS_FAIL(MS_INVALID, "intervention.sphere hyperball and %s %g contradict: the sphere undoes the decay",
+                       key, decay);
+    if (is_sphere && config->init.std == 0)
+        return MS_FAIL(MS_INVALID, "intervention.sphere %s keeps the first norm, which init.std 0 makes 0",
+                       ms_sphere_names[config->intervention.sphere]);
+    double width = (double)config->model.width, hidden = (double)config->model.feed_forward;
+    double queries = (double)(config->model.heads * config->model.head_size);
+    double most = fmax(first_sigma_max(config, hidden, width), first_sigma_max(config, queries, width));
+    if (cap > 0 && most > cap)
+        return MS_FAIL(MS_INVALID,
+                       "intervention.soft_cap %g is below the largest singular value at the start, about %.3g: raise "
+                       "the cap or lower init.std",
+                       cap, most);
+    return MS_OK;
+}
+
 ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_shapes(config));
     MS_TRY(check_pass(config));
     MS_TRY(check_length(config));
+    MS_TRY(check_interventions(config));
     if (config->muon.decay > 0 && config->muon.decay_mode == MS_DECAY_NONE)
         return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);
     if (config->adamw.matrix_lr > 0 && config->optimizer.name != MS_OPTIMIZER_ADAMW)

@@ -10,7 +10,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 
-enum { MAX_OVERRIDES = 4 };
+enum { MAX_OVERRIDES = 6 };
 
 /* A training run: the preset micro with some keys set. */
 typedef struct run_variant {
@@ -27,6 +27,14 @@ static const run_variant variants[] = {
      {{"optimizer.name", "normuon"}, {"attention.merged", "false"}, {"muon.split", "per_head"}},
      false},
     {"train sgd", {{"optimizer.name", "sgd"}, {"sgd.nesterov", "true"}, {"sgd.decay", "0.01"}}, false},
+    {"train sphere, first direction",
+     {{"intervention.sphere", "project"},
+      {"intervention.spectral_decay", "0.2"},
+      {"intervention.cautious_decay", "true"},
+      {"muon.decay_mode", "decoupled"},
+      {"muon.decay", "0.1"}},
+     true},
+    {"train soft cap", {{"intervention.soft_cap", "0.4"}}, false},
     {"train accumulation 2", {{"train.accumulation", "2"}}, false},
     {"train recompute", {{"model.recompute", "true"}}, false},
     {"train bf16", {{"train.storage", "bf16"}}, true},

@@ -24,11 +24,21 @@ POLAR_EXPRESS = [
     (3.285753657755655, -2.3681294933425376, 0.46449024233003106),
     (2.3465413258596377, -1.7097828382687081, 0.42323551169305323)]
 MUON = dict(rule="muon", lr=0.024, momentum=0.95, split="merged", decay=0.0)
+HIGHEST = 1.1412  # of Polar Express: the largest singular value of the result
 SGD = dict(rule="sgd", lr=0.1, momentum=0.9, nesterov=False, decay=0.0)
 VARIANTS = {
     "sgd": SGD,
     "sgd_nesterov": dict(SGD, nesterov=True, decay=0.2),
     "normuon": dict(MUON, rule="normuon", beta2=0.95),
+    "muon_cautious": dict(MUON, decay=2.0, cautious=True),
+    "adamw_cautious": dict(rule="adamw", lr=0.01, decay=0.5, cautious=True),
+    "sgd_cautious": dict(SGD, decay=2.0, cautious=True),
+    "sphere_project": dict(MUON, sphere="project", decay=0.1),
+    "sphere_hyperball": dict(MUON, sphere="hyperball"),
+    "sphere_hyperball_sgd": dict(SGD, sphere="hyperball", lr=0.05),
+    "soft_cap": dict(MUON, soft_cap=6.5),
+    "soft_cap_split": dict(MUON, soft_cap=6.2, split="per_head", decay=0.1),
+    "spectral_decay": dict(MUON, spectral_decay=0.5),
     "normuon_per_head": dict(MUON, rule="normuon", beta2=0.8, split="per_head", decay=0.1),
 }
 
@@ -55,6 +65,13 @@ def normalise_neurons(o, second, beta2):
     return n * (norm(o) / (norm(n) + 1e-10))
 
 
+def soft_cap_strength(cap, growth):
+    """The a for which X - a X X^T X, then X + a X X^T X takes a singular value cap + growth to cap: y = a (cap +
+    growth)^2 is the least positive root of y^4 - 3 y^3 + 3 y^2 - (1 - cap / (cap + growth))."""
+    roots = numpy.roots([1, -3, 3, 0, -(1 - cap / (cap + growth))])
+    return min(r.real for r in roots if abs(r.imag) < 1e-12 and r.real > 0) / (cap + growth) ** 2
+
+
 def pieces(name, split):
     """Row counts of what is orthogonalised alone."""
     if split == "merged":
@@ -71,17 +88,55 @@ class Update:
     def __init__(self, c, name, shape):
         self.c, self.name = c, name
         self.buffer = numpy.zeros(shape)
+        self.square = numpy.zeros(shape)
         self.second = numpy.zeros((shape[0], 1))
+        self.steps = 0
 
     def step(self, w, g):
+        """w - lr (u + decay w), and the interventions on it."""
         c = self.c
+        if self.steps == 0:
+            self.norms = [norm(part) for part in self.groups(w)]
+        self.steps += 1
+        u = self.update(g)
+        decayed = numpy.where(u * w >= 0, w, 0) if c.get("cautious") else w
+        delta = c["lr"] * (u + c["decay"] * decayed)
+        result = w - delta
+        for i, (part, new, d) in enumerate(zip(self.groups(w), self.groups(result), self.groups(delta))):
+            if c.get("spectral_decay"):
+                v = numpy.linalg.svd(part)[2][0]
+                new -= c["lr"] * c["spectral_decay"] * numpy.outer(part @ v, v)
+            if c.get("sphere") == "hyperball":
+                new[:] = part - c["lr"] * self.norms[i] * d / norm(d)
+            if c.get("sphere"):
+                new *= self.norms[i] / norm(new)
+            if c.get("soft_cap"):
+                strength = soft_cap_strength(c["soft_cap"], c["lr"] * self.largest_step(i, w.shape))
+                new -= strength * new @ new.T @ new
+                new += strength * new @ new.T @ new
+        return result
+
+    def groups(self, w):
+        """Views of the rows of each projection."""
+        return numpy.split(w, numpy.cumsum(GROUPS[self.name])[:-1])
+
+    def largest_step(self, i, shape):
+        """Bound of the singular values of a group of Muon's scaled update."""
+        rows, head = GROUPS[self.name][i], HEAD_ROWS[self.name][i]
+        piece = shape[0] if self.c["split"] == "merged" else head or rows
+        return numpy.sqrt(max(1, piece / shape[1])) * HIGHEST * numpy.sqrt(max(1, rows / piece))
+
+    def update(self, g):
+        c = self.c
+        if c["rule"] == "adamw":
+            self.buffer = 0.9 * self.buffer + 0.1 * g
+            self.square = 0.999 * self.square + 0.001 * g * g
+            return (self.buffer / (1 - 0.9**self.steps)) / (numpy.sqrt(self.square / (1 - 0.999**self.steps)) + 1e-8)
         if c["rule"] == "sgd":
             self.buffer = c["momentum"] * self.buffer + g
-            u = g + c["momentum"] * self.buffer if c["nesterov"] else self.buffer
-        else:
-            self.buffer = c["momentum"] * self.buffer + (1 - c["momentum"]) * g
-            u = self.direction((1 - c["momentum"]) * g + c["momentum"] * self.buffer)
-        return w - c["lr"] * (u + c["decay"] * w)
+            return g + c["momentum"] * self.buffer if c["nesterov"] else self.buffer
+        self.buffer = c["momentum"] * self.buffer + (1 - c["momentum"]) * g
+        return self.direction((1 - c["momentum"]) * g + c["momentum"] * self.buffer)
 
     def direction(self, u):
         result, begin = numpy.empty_like(u), 0
@@ -111,7 +166,12 @@ def main():
     initial, gradients = {}, {}
     for number, (name, shape) in enumerate(SHAPES.items()):
         generator = numpy.random.default_rng([12, number])
-        initial[name] = (0.1 * generator.standard_normal(shape)).astype(numpy.float32)
+        values = 0.1 * generator.standard_normal(shape)
+        for layer in values:  # projections with a first singular value of about 6, far above the second
+            for part in numpy.split(layer, numpy.cumsum(GROUPS[name])[:-1]):
+                left, right = generator.standard_normal(part.shape[0]), generator.standard_normal(part.shape[1])
+                part += 6 * numpy.outer(left / norm(left), right / norm(right))
+        initial[name] = values.astype(numpy.float32)
         spread = 1 / (1 + numpy.arange(shape[2]))  # of the gradients' singular values
         gradients[name] = (generator.standard_normal((STEPS, *shape)) * spread).astype(numpy.float32)
     tensors = {f"initial.{name}": value for name, value in initial.items()}
@@ -119,7 +179,7 @@ def main():
     for variant, c in VARIANTS.items():
         for name, value in train(c, initial, gradients).items():
             tensors[f"final.{variant}.{name}"] = value
-            print(f"{variant:18s} {name:7s} moved by {norm(value - initial[name]) / norm(initial[name]):.4f} of its norm")
+            print(f"{variant:20s} {name:7s} moved by {norm(value - initial[name]) / norm(initial[name]):.4f} of its norm")
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "updates.safetensors")
     safetensors_file.write(path, tensors, {"variants": json.dumps(VARIANTS), "numpy": numpy.__version__})
 

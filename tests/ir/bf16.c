@@ -93,6 +93,7 @@ static const rule_case rules[] = {
     {MS_OP_MUL, {B, F}, {M, S}, {B}},
     {MS_OP_MUL, {B, B}, {M, S}, {B}},
     {MS_OP_RELU2, {B}, {M}, {B}},
+    {MS_OP_SAME_SIGN, {B, B}, {M, M}, {B}},
     {MS_OP_RELU2_GRAD, {B, B}, {M, M}, {B}},
     {MS_OP_SWIGLU, {B, B}, {M, M}, {B}},
     {MS_OP_SWIGLU_GRAD, {B, B, B}, {M, M, M}, {B, B}},
