@@ -2,6 +2,7 @@
 
 #include "cli/commands.h"
 #include "cli/config/config.h"
+#include "cli/options/reference.h"
 #include "library/version.h"
 #include "platform/environment.h"
 
@@ -80,6 +81,18 @@ static void put_keys(FILE *stream) {
     }
 }
 
+static void put_reference_words(FILE *stream) {
+    fputs(".SH WORDS OF THE REFERENCE\n"
+          "Options of the programs of vukrosic/muon\\-llm\\-research, and what they mean here.\n",
+          stream);
+    for (const ms_reference_word *row = ms_reference_words; row->program; row++) {
+        put_tag("--", row->word, "", NULL, stream);
+        fprintf(stream, "muonscope %s, from %s: ", row->command, row->program);
+        if (row->means) fputs("\\-\\-", stream);
+        put_line(row->means ? row->means : row->use, stream);
+    }
+}
+
 void ms_manual_print(FILE *stream) {
     fprintf(stream, ".TH MUONSCOPE 1 \"\" \"muonscope %s\"\n", ms_version());
     fputs(".SH NAME\n"
@@ -104,6 +117,7 @@ void ms_manual_print(FILE *stream) {
           "Keys of the commands that build a model, as options or in a YAML file (\\fB\\-\\-config\\fR).\n",
           stream);
     put_keys(stream);
+    put_reference_words(stream);
     fputs(".SH ENVIRONMENT\n", stream);
     for (int i = 0; i < MS_ENVIRONMENT_COUNT; i++) {
         const ms_environment_row *row = ms_environment_get_row((ms_environment)i);

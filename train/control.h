@@ -14,7 +14,7 @@ extern "C" {
 typedef enum ms_control {
     MS_CONTROL_NONE,
     /* Gradients are N(0, 1) by the counter generator, keyed by (seed, name of the parameter, step); there is no forward
-       pass and no loss.  Muon and AdamW do not see the scale, but for their epsilons. */
+       pass and no loss.  Muon and AdamW do not see the scale, but for their epsilons; SGD does. */
     MS_CONTROL_NOISE,
     /* The targets of a pass are permuted among its positions, by (seed, step, pass): how often a token comes stays,
        with what it follows does not.  Validation has its own targets in order. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/options/reference.h"
 #include "cli/options/suggest.h"
 #include "platform/output.h"
 #include "platform/thread.h"
@@ -69,6 +70,19 @@ static ms_status unknown_option(const ms_command *command, const char *name) {
     return MS_FAIL(MS_USAGE, "%s: unknown option --%s; see muonscope %s --help", command->name, name, command->name);
 }
 
+/* A word of the reference: the option or the key that it means; neither where it is no such word.  MS_USAGE: what to
+   use in its place. */
+static ms_status find_word(const ms_command *command, const char *name, const ms_option **out_option,
+                           const char **out_key) {
+    const ms_reference_word *word = ms_reference_find(command->name, name, strlen(name));
+    if (!word) return MS_OK;
+    if (!word->means)
+        return MS_FAIL(MS_USAGE, "%s: --%s of %s: %s", command->name, word->word, word->program, word->use);
+    *out_option = find_option(command, word->means, strlen(word->means));
+    if (!*out_option) *out_key = word->means;
+    return MS_OK;
+}
+
 static ms_status store_value(const ms_option *option, const char *name, const char *value, void *target) {
     char *field = (char *)target + option->offset;
     char what[96];
@@ -119,7 +133,9 @@ static ms_status take_option(const ms_command *command, int argc, char **argv, i
     name[length] = '\0';
 
     const ms_option *option = find_option(command, name, length);
-    bool dotted = !option && command->dotted && strchr(name, '.');
+    const char *key = strchr(name, '.') ? name : NULL; /* of the configuration */
+    if (!option && !key) MS_TRY(find_word(command, name, &option, &key));
+    bool dotted = !option && command->dotted && key;
     if (!option && !dotted) return unknown_option(command, name);
     const char *value = equals ? equals + 1 : NULL;
     if (!value && (dotted || option->kind != MS_OPTION_FLAG)) {
@@ -128,7 +144,9 @@ static ms_status take_option(const ms_command *command, int argc, char **argv, i
                            option && option->argument ? ": " : "", option && option->argument ? option->argument : "");
         value = argv[++*i];
     }
-    return dotted ? command->dotted(target, name, value) : store_value(option, name, value, target);
+    if (!dotted) return store_value(option, name, value, target);
+    ms_status status = command->dotted(target, key, value);
+    return status != MS_OK && key != name ? ms_status_note(status, "--%s", name) : status;
 }
 
 static ms_status check_count(const ms_command *command, int n) {

@@ -83,7 +83,8 @@ typedef struct ms_positionals {
     bool help; /* --help was given: the rest of the command line was not checked */
 } ms_positionals;
 
-/* Parses argv[1..argc-1] (argv[0] is the subcommand) into the fields of `target`; fields whose option is absent keep
+/* Words of the reference's programs that are no option of the command are taken as what they mean (reference.h).
+   Parses argv[1..argc-1] (argv[0] is the subcommand) into the fields of `target`; fields whose option is absent keep
    their value.  MS_USAGE: unknown option (with the nearest valid one), missing or malformed value, wrong number of
    positional arguments.  Errors of handlers pass through.  Thread-safe on distinct argv and targets. */
 ms_status ms_options_parse(const ms_command *command, int argc, char **argv, void *target, ms_positionals *out);

@@ -73,10 +73,11 @@ START_TEST(presets_load_and_have_their_size) {
     } cases[] = {{"micro", 96, 1000, 50000},
                  {"tiny", 4096, 1450000, 1550000},
                  {"nano", 8192, 9900000, 10100000},
+                 {"blueberry-88m-published", 49152, 88630528, 88630528},
                  {"blueberry-88m", 49152, 88630528, 88630528}};
     int n = 0;
     for (const ms_preset *preset = ms_presets; preset->name; preset++) n++;
-    ck_assert_int_eq(n, 4);
+    ck_assert_int_eq(n, 5);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         reset();
         ck_assert_msg(ms_config_load_preset(&config, cases[i].name) == MS_OK, "%s", ms_status_message());
@@ -88,6 +89,37 @@ START_TEST(presets_load_and_have_their_size) {
     ck_assert_int_eq(ms_config_tokens_per_step(&config), 16384);
     ck_assert_int_eq(ms_config_steps(&config), 103760);
     expect(ms_config_load_preset(&config, "tiyn"), MS_NOT_FOUND, "did you mean tiny?");
+}
+END_TEST
+
+/* The published set-up differs from the sound one in what docs/blueberry.md lists, and in nothing else. */
+START_TEST(published_preset_is_the_reference_as_run) {
+    static const char *const differing[] = {"schedule.final_fraction",
+                                            "schedule.convention",
+                                            "train.storage",
+                                            "train.master",
+                                            "train.steps",
+                                            "train.tokens",
+                                            "validation.every",
+                                            "validation.sequences",
+                                            "checkpoint.every",
+                                            "checkpoint.keep",
+                                            "tracker.every"};
+    enum { N_DIFFERING = sizeof differing / sizeof *differing };
+    ms_config sound = config;
+    const ms_config_key *keys[32];
+    ck_assert_int_eq(ms_config_load_preset(&config, "blueberry-88m-published"), MS_OK);
+    ck_assert_int_eq(ms_config_load_preset(&sound, "blueberry-88m"), MS_OK);
+    ck_assert_int_eq(ms_config_steps(&config), 103760);
+    ck_assert_int_eq(ms_config_schedule_steps(&config), 103759);
+    ck_assert_int_eq(config.train.master, MS_DTYPE_BF16);
+    int n = ms_config_difference(&sound, &config, keys, 32);
+    for (int i = 0; i < n; i++) {
+        int j = 0;
+        while (j < N_DIFFERING && strcmp(keys[i]->full_name, differing[j]) != 0) j++;
+        ck_assert_msg(j < N_DIFFERING, "%s differs", keys[i]->full_name);
+    }
+    ck_assert_int_eq(n, N_DIFFERING);
 }
 END_TEST
 
@@ -444,6 +476,7 @@ int main(void) {
     tcase_add_test(tests, defaults_are_those_documented);
     tcase_add_test(tests, every_default_is_allowed);
     tcase_add_test(tests, presets_load_and_have_their_size);
+    tcase_add_test(tests, published_preset_is_the_reference_as_run);
     tcase_add_test(tests, yaml_sets_keys);
     tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
     tcase_add_test(tests, long_or_foreign_text_is_refused);
