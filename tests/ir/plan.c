@@ -338,6 +338,52 @@ START_TEST(packed_storages_lie_apart_and_close) {
 }
 END_TEST
 
+/* The definition, in quadratic time: at each offset where something could end, the storage is tried. */
+static int64_t lowest_of_all(const ms_plan_storage *storages, int n_placed, int64_t piece) {
+    const ms_plan_storage *storage = &storages[n_placed];
+    int64_t lowest = INT64_MAX;
+    for (int i = -1; i < n_placed; i++) {
+        int64_t offset = i < 0 ? 0 : storages[i].offset + storages[i].size_bytes;
+        if (piece && offset % piece + storage->size_bytes > piece) offset += piece - offset % piece;
+        bool fits = offset < lowest;
+        for (int j = 0; fits && j < n_placed; j++) {
+            const ms_plan_storage *other = &storages[j];
+            fits = other->to < storage->from || other->from > storage->to ||
+                   other->offset >= offset + storage->size_bytes || offset >= other->offset + other->size_bytes;
+        }
+        if (fits) lowest = offset;
+    }
+    return lowest;
+}
+
+/* Short lifetimes, those of a training step, which lie in each other, and any: each storage lies where the definition
+   puts it, which the search only finds faster. */
+START_TEST(packing_is_greedy_by_size) {
+    enum { N = 150, N_TIMES = 400 };
+    static ms_plan_storage storages[N];
+    static const int64_t pieces[] = {0, 640, 1000};
+    for (unsigned seed = 1; seed <= 90; seed++) {
+        uint64_t state = seed;
+        int64_t piece = pieces[seed % 3], total, end = 0;
+        for (int i = 0; i < N; i++) {
+            ms_congruential(&state);
+            int from = (int)(state >> 40) % N_TIMES, kind = (int)(state >> 20 & 3), length = (int)(state >> 33) % 8;
+            int to = kind < 2 ? from + length : kind == 2 ? N_TIMES - from : from + (int)(state >> 33) % N_TIMES;
+            int64_t size = 64 * (1 + (int64_t)(state >> 50) % (seed % 2 ? 10 : 3));
+            storages[i] = (ms_plan_storage){i, from < to ? from : to, from < to ? to : from, size, -1};
+        }
+        CHECK_OK(ms_plan_pack(storages, N, piece, &total));
+        for (int i = 0; i < N; i++) {
+            const ms_plan_storage *now = &storages[i];
+            if (i > 0) ck_assert_int_le(now->size_bytes, now[-1].size_bytes);
+            ck_assert_int_eq(now->offset, lowest_of_all(storages, i, piece));
+            if (now->offset + now->size_bytes > end) end = now->offset + now->size_bytes;
+        }
+        ck_assert_int_eq(total, end);
+    }
+}
+END_TEST
+
 START_TEST(storage_larger_than_a_piece_is_refused) {
     ms_plan_storage storage = {0, 0, 0, 6464, -1};
     int64_t total;
@@ -532,6 +578,7 @@ int main(void) {
     tcase_add_test(tcase, random_graphs_are_safe);
     tcase_add_test(tcase, training_step_is_safe_and_small);
     tcase_add_test(tcase, packed_storages_lie_apart_and_close);
+    tcase_add_test(tcase, packing_is_greedy_by_size);
     tcase_add_test(tcase, storage_larger_than_a_piece_is_refused);
     tcase_add_test(tcase, accumulation_ends_in_place);
     tcase_add_test(tcase, what_is_in_use_at_once);
