@@ -70,6 +70,7 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
     MS_TRY(dump_graph(directory, "gradients.ir", trainer->first_graph));
     MS_TRY(dump_graph(directory, "gradients_accumulate.ir", trainer->next_graph));
     MS_TRY(dump_graph(directory, "update.ir", trainer->update_graph));
+    MS_TRY(dump_graph(directory, "probe.ir", trainer->probe_graph));
     return dump_graph(directory, "evaluate.ir", trainer->evaluate_graph);
 }
 

@@ -105,6 +105,16 @@ ms_status ms_model_upload_constants(const ms_model *model, ms_store *store);
    tokens; sequence <= config.sequence_length. */
 ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence);
 
+/* What one layer makes on the way, for N = batch * sequence tokens, in config.storage. */
+typedef struct ms_layer_activations {
+    ms_tensor q, k;   /* [N, H D] and [N, G D], after norm and rotation: as attention takes them */
+    ms_tensor stream; /* [N, C]: the residual stream after the layer */
+    ms_tensor hidden; /* [N, F]: what the down projection reads */
+} ms_layer_activations;
+/* The forward pass through all layers, as ms_model_hidden.  out [layers]. */
+void ms_model_activations(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence,
+                          ms_layer_activations *out);
+
 typedef struct ms_loss_request {
     ms_tensor tokens, targets; /* i32 views [N] */
     int32_t batch, sequence;

@@ -60,6 +60,7 @@ typedef struct forward_pass {
     const ms_model *model;
     ms_graph *graph;
     int batch, sequence;
+    ms_layer_activations *layers; /* NULL: nobody wants them */
     ms_tensor rope_table;
 } forward_pass;
 
@@ -76,7 +77,8 @@ static ms_tensor scaled(const ms_model *model, ms_graph *graph, ms_tensor branch
     return ms_axpby(graph, ms_constant(model->config.residual_scale_init), branch, ms_constant(0), MS_NO_TENSOR);
 }
 
-static ms_tensor attention_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
+static ms_tensor attention_branch(const forward_pass *pass, const layer_views *views, ms_tensor x,
+                                  ms_layer_activations *made) {
     const ms_model_config *c = &pass->model->config;
     ms_tensor q, k, o, unused;
     ms_rope_attributes rope = {.heads = c->heads,
@@ -90,6 +92,8 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
     rope.heads = c->kv_heads;
     ms_qk_norm_rope(pass->graph, (const ms_tensor[]){linear(pass, x, views->k), pass->rope_table, views->k_norm}, &rope,
                     &k, &unused);
+    made->q = q;
+    made->k = k;
     ms_tensor v = linear(pass, x, views->v);
     ms_attention_attributes attention = {.batch = pass->batch,
                                          .sequence = pass->sequence,
@@ -101,7 +105,8 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
     return scaled(pass->model, pass->graph, linear(pass, o, views->o), views->attention_scale);
 }
 
-static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views *views, ms_tensor x) {
+static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views *views, ms_tensor x,
+                                     ms_layer_activations *made) {
     ms_tensor up = linear(pass, x, views->up), hidden;
     switch (pass->model->config.activation) {
     case MS_ACTIVATION_SWIGLU:
@@ -113,6 +118,7 @@ static ms_tensor feed_forward_branch(const forward_pass *pass, const layer_views
     default:
         hidden = ms_relu2(pass->graph, up);
     }
+    made->hidden = hidden;
     return scaled(pass->model, pass->graph, linear(pass, hidden, views->down), views->feed_forward_scale);
 }
 
@@ -123,10 +129,19 @@ static ms_tensor add_and_norm(const forward_pass *pass, ms_tensor *x, ms_tensor 
     return y;
 }
 
-ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence) {
+/* Keeps what a layer made, when the next one has added its branch to the stream. */
+static void keep_layer(const forward_pass *pass, int layer, ms_layer_activations made, ms_tensor stream) {
+    if (!pass->layers) return;
+    made.stream = stream;
+    pass->layers[layer] = made;
+}
+
+static ms_tensor forward(forward_pass pass, ms_tensor tokens) {
+    const ms_model *model = pass.model;
     const ms_model_config *c = &model->config;
-    forward_pass pass = {model, graph, batch, sequence, MS_NO_TENSOR};
-    pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(sequence, c->head_size));
+    ms_graph *graph = pass.graph;
+    ms_layer_activations made = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
+    pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(pass.sequence, c->head_size));
     ms_graph_set_layer(graph, -1);
     float embedding_scale = (float)sqrt((double)c->width);
     ms_tensor x =
@@ -151,12 +166,24 @@ ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor toke
         } else {
             normed = add_and_norm(&pass, &x, pending, views.attention_norm);
         }
-        ms_tensor attention = attention_branch(&pass, &views, normed);
+        if (layer > 0) keep_layer(&pass, layer - 1, made, x);
+        ms_tensor attention = attention_branch(&pass, &views, normed, &made);
         normed = add_and_norm(&pass, &x, attention, views.feed_forward_norm);
-        pending = feed_forward_branch(&pass, &views, normed);
+        pending = feed_forward_branch(&pass, &views, normed, &made);
     }
     ms_graph_set_layer(graph, -1);
-    return add_and_norm(&pass, &x, pending, ms_view_all(graph, model->final_norm));
+    ms_tensor normed = add_and_norm(&pass, &x, pending, ms_view_all(graph, model->final_norm));
+    keep_layer(&pass, c->layers - 1, made, x);
+    return normed;
+}
+
+ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence) {
+    return forward((forward_pass){model, graph, batch, sequence, NULL, MS_NO_TENSOR}, tokens);
+}
+
+void ms_model_activations(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence,
+                          ms_layer_activations *out) {
+    forward((forward_pass){model, graph, batch, sequence, out, MS_NO_TENSOR}, tokens);
 }
 
 ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,

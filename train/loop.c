@@ -103,7 +103,8 @@ static ms_status check_files(const ms_run *run) {
     MS_TRY(ms_run_folder_check(&run->folder));
     MS_TRY(ms_logger_check_file(run->logger));
     MS_TRY(ms_run_log_check(run->metrics));
-    return run->tracking ? ms_tracking_check_file(run->tracking) : MS_OK;
+    if (run->tracking) MS_TRY(ms_tracking_check_file(run->tracking));
+    return run->probe ? ms_probe_check_file(run->probe) : MS_OK;
 }
 
 /* The folder is looked at before, so that nothing is written elsewhere, and the logs when the checkpoint is there: what
@@ -117,7 +118,8 @@ static ms_status save(ms_run *run) {
         MS_TRY(ms_tracking_drain(run->tracking));
         MS_TRY(ms_tracking_state(run->tracking, &tracker_state));
     }
-    ms_status status = fill_entries(run, tracker_state, entries, &n);
+    ms_status status = run->probe ? ms_probe_drain(run->probe) : MS_OK;
+    if (status == MS_OK) status = fill_entries(run, tracker_state, entries, &n);
     ms_save_request request = {run->train, run->config_hash, entries, n};
     if (status == MS_OK)
         status =
@@ -152,6 +154,7 @@ static ms_status measure_peak_again(ms_run *run) {
     run->n_peaks_again++;
     /* The tracker's LAPACK must not meet another number of threads, which would change its bits. */
     if (run->tracking) MS_TRY(ms_tracking_drain(run->tracking));
+    if (run->probe) MS_TRY(ms_probe_drain(run->probe));
     ms_status status = ms_peak_measure_once(run->device, run->trainer->facts.memory.total, &flops);
     if (status != MS_OK || flops <= run->peak_flops) return MS_OK;
     ms_logger_write(run->logger, MS_LOG_INFO, "peak measured again, since a step was faster: %.4g GFLOP/s, was %.4g",
@@ -241,6 +244,7 @@ static ms_status loop(ms_run *run, ms_progress *progress) {
     while (run->trainer->step < run->options.n_steps && !ms_signals_received()) {
         MS_TRY(one_step(run, progress, &smoothed_seconds));
         int64_t step = run->trainer->step;
+        if (run->probe && snapshot_due(run, step)) MS_TRY(ms_probe_take(run->probe));
         if (run->validation && due(step, run->options.validation_every, run->options.n_steps))
             MS_TRY(validate(run, progress));
         if (due(step, run->options.checkpoint_every, run->options.n_steps) || step == run->options.n_steps)
@@ -291,17 +295,24 @@ static ms_status begin(ms_run *run, ms_progress *progress) {
     }
     /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
     if (run->validation) MS_TRY(validate(run, progress));
+    if (run->probe) MS_TRY(ms_probe_take(run->probe));
     return save(run);
 }
 
+static void warn_of_skipped(ms_run *run, const char *what, int64_t n) {
+    if (n > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "the %s could not keep up: %lld snapshots were skipped", what,
+                        (long long)n);
+}
+
 static ms_status close_tracking(ms_run *run) {
-    int64_t skipped = run->tracking ? ms_tracking_n_skipped(run->tracking) : 0;
-    if (skipped > 0)
-        ms_logger_write(run->logger, MS_LOG_WARNING, "the tracker could not keep up: %lld snapshots were skipped",
-                        (long long)skipped);
-    ms_status closed = ms_tracking_close(run->tracking);
+    if (run->tracking) warn_of_skipped(run, "tracker", ms_tracking_n_skipped(run->tracking));
+    if (run->probe) warn_of_skipped(run, "probe", ms_probe_n_skipped(run->probe));
+    ms_status status = ms_tracking_close(run->tracking);
     run->tracking = NULL;
-    return closed;
+    ms_status closed = ms_probe_close(run->probe);
+    run->probe = NULL;
+    return status == MS_OK ? closed : status;
 }
 
 ms_status ms_run_train(ms_run *run) {

@@ -8,6 +8,7 @@
 #ifndef MS_TRAIN_RUN_H
 #define MS_TRAIN_RUN_H
 
+#include "train/probe.h"
 #include "train/run_folder.h"
 #include "train/text.h"
 #include "train/tracking.h"
@@ -27,6 +28,10 @@ typedef struct ms_run_options {
     int32_t checkpoints_kept;     /* the newest; 0: all */
     int64_t tracker_every;        /* steps between snapshots of the weights; 0: no spectra */
     ms_tracking_options tracking;
+    /* Activations of a few sequences of the validation split, with the snapshots of the weights (train/probe.h).  Sizes
+       of 0: MS_PROBE_SEQUENCES and MS_PROBE_TOKENS, or all that there are. */
+    bool probe;
+    int32_t probe_sequences, probe_tokens;
     ms_text_request sample; /* what ms_run_sample writes; n_tokens 0: nothing */
     int64_t log_every;      /* steps between lines on stdout and in run.log; 0: none, and no peak is measured */
     ms_log_level log_level; /* the least that goes to stderr */
@@ -50,7 +55,9 @@ typedef struct ms_run {
     ms_dataset *train, *validation; /* validation NULL: switched off */
     ms_tokenizer *tokenizer;        /* NULL: the data has none */
     ms_trainer *trainer;
-    ms_tracking *tracking; /* NULL: switched off */
+    ms_tracking *tracking;  /* NULL: switched off */
+    ms_probe *probe;        /* NULL: switched off */
+    ms_dataset *probe_data; /* the validation split once more; NULL: switched off */
     ms_run_log *metrics;
     int64_t resumed_step;                         /* -1: a new run */
     int64_t saved_step;                           /* of the last checkpoint; -1: none yet */

@@ -20,9 +20,11 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     out->log = ms_path_join(path, "run.log");
     out->metrics = ms_path_join(path, "metrics.jsonl");
     out->spectra = ms_path_join(path, "spectra.jsonl");
+    out->probes = ms_path_join(path, "probes.jsonl");
     out->checkpoints = ms_path_join(path, CHECKPOINTS);
     out->plots = ms_path_join(path, "plots");
-    if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->checkpoints || !out->plots)
+    if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes ||
+        !out->checkpoints || !out->plots)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
     return MS_OK;
 }
@@ -132,6 +134,7 @@ void ms_run_folder_close(ms_run_folder *folder) {
     free(folder->log);
     free(folder->metrics);
     free(folder->spectra);
+    free(folder->probes);
     free(folder->checkpoints);
     free(folder->plots);
     *folder = MS_RUN_FOLDER_CLOSED;

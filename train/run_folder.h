@@ -2,7 +2,8 @@
 
        config.yaml      what the run was asked for          metrics.jsonl   one line a step
        run.log          messages with time and level        spectra.jsonl   one line per tracked matrix and snapshot
-       checkpoints/     saved states                        plots/          drawn by `muonscope plot`
+       probes.jsonl     one line per layer and snapshot     plots/          drawn by `muonscope plot`
+       checkpoints/     saved states
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */
@@ -21,6 +22,7 @@ typedef struct ms_run_folder {
     char *log;         /* PATH/run.log */
     char *metrics;     /* PATH/metrics.jsonl */
     char *spectra;     /* PATH/spectra.jsonl */
+    char *probes;      /* PATH/probes.jsonl */
     char *checkpoints; /* PATH/checkpoints */
     char *plots;       /* PATH/plots */
     ms_directory_locked lock;

@@ -49,6 +49,23 @@ static ms_status open_data(ms_run *run) {
     return MS_OK;
 }
 
+/* The size of the probe, and the split that it comes from. */
+static ms_status open_probe_data(ms_run *run) {
+    ms_run_options *options = &run->options;
+    if (!options->probe || options->tracker_every == 0) return MS_OK;
+    MS_TRY_NOTE(open_split(run, "val", &run->probe_data), "tracker.probe, which false switches off");
+    int64_t there = ms_dataset_sequences(run->probe_data), length = options->trainer.model.sequence_length;
+    int64_t n = options->probe_sequences, tokens = options->probe_tokens;
+    if (n > there)
+        return MS_FAIL(MS_INVALID, "tracker.probe_sequences is %lld, the validation split has %lld sequences",
+                       (long long)n, (long long)there);
+    if (n == 0) n = there < MS_PROBE_SEQUENCES ? there : MS_PROBE_SEQUENCES;
+    if (tokens == 0) tokens = length < MS_PROBE_TOKENS ? length : MS_PROBE_TOKENS;
+    options->trainer.probe_sequences = (int32_t)n;
+    options->trainer.probe_tokens = (int32_t)tokens;
+    return MS_OK;
+}
+
 static ms_status hash_fixed(const char *fixed_text, int32_t vocabulary, char out_hexadecimal[65]) {
     size_t size = strlen(fixed_text) + 64;
     char *text = malloc(size);
@@ -64,6 +81,7 @@ static ms_status open_run(ms_run *run) {
     MS_TRY(ms_logger_create(run->options.log_level, &run->logger));
     MS_TRY(check_options(&run->options));
     MS_TRY(open_data(run));
+    MS_TRY(open_probe_data(run));
     if (trainer->model.vocabulary == 0) trainer->model.vocabulary = ms_dataset_vocab_size(run->train);
     if (trainer->schedule.total_steps == 0) trainer->schedule.total_steps = run->options.n_steps;
     const char *fixed_text = run->options.fixed_text ? run->options.fixed_text : "";
@@ -92,10 +110,12 @@ ms_status ms_run_open(ms_device *device, const ms_run_options *options, ms_run *
 void ms_run_close(ms_run *run) {
     if (!run) return;
     ms_tracking_close(run->tracking);
+    ms_probe_close(run->probe);
     ms_run_log_close(run->metrics);
     ms_trainer_close(run->trainer);
     ms_dataset_close(run->train);
     ms_dataset_close(run->validation);
+    ms_dataset_close(run->probe_data);
     ms_tokenizer_close(run->tokenizer);
     if (run->has_folder) ms_run_folder_close(&run->folder);
     free(run->history);
@@ -182,6 +202,14 @@ static void warn_of_mending(ms_run *run, const char *path, const ms_run_log_mend
                         (long long)mending->n_repeated, (long long)mending->first_repeated_line);
 }
 
+static void warn_of_mended_snapshots(ms_run *run, const char *path, const ms_run_log_mending *mending) {
+    warn_of_mending(run, path, mending);
+    if (mending->n_missing > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: %lld lines of snapshots up to the checkpoint are missing (the first: step %lld)", path,
+                        (long long)mending->n_missing, (long long)mending->first_missing_step);
+}
+
 static void warn_of_mended_logs(ms_run *run) {
     const ms_run_log_mending *metrics = ms_run_log_get_mending(run->metrics);
     warn_of_mending(run, run->folder.metrics, metrics);
@@ -190,13 +218,8 @@ static void warn_of_mended_logs(ms_run *run) {
                         "%s: %lld of the %lld steps up to the checkpoint have no line (the first: step %lld)",
                         run->folder.metrics, (long long)metrics->n_missing, (long long)run->resumed_step,
                         (long long)metrics->first_missing_step);
-    if (!run->tracking) return;
-    const ms_run_log_mending *spectra = ms_tracking_mending(run->tracking);
-    warn_of_mending(run, run->folder.spectra, spectra);
-    if (spectra->n_missing > 0)
-        ms_logger_write(run->logger, MS_LOG_WARNING,
-                        "%s: %lld lines of snapshots up to the checkpoint are missing (the first: step %lld)",
-                        run->folder.spectra, (long long)spectra->n_missing, (long long)spectra->first_missing_step);
+    if (run->tracking) warn_of_mended_snapshots(run, run->folder.spectra, ms_tracking_mending(run->tracking));
+    if (run->probe) warn_of_mended_snapshots(run, run->folder.probes, ms_probe_mending(run->probe));
 }
 
 /* Steps between the snapshots that a run has made: those of now, unless the tracker was set otherwise at some
@@ -209,11 +232,23 @@ static int64_t planned_every(const ms_run *run) {
                : run->options.tracker_every;
 }
 
+static ms_status open_probe(ms_run *run, int64_t planned_every) {
+    if (!run->probe_data) return MS_OK;
+    const ms_tracking_options *tracking = &run->options.tracking;
+    const ms_probe_options options = {.path = run->folder.probes,
+                                      .n_threads = tracking->n_threads,
+                                      .when_behind = tracking->when_behind,
+                                      .resume_after_step = run->resumed_step,
+                                      .planned_every = planned_every};
+    return ms_probe_open(run->trainer, run->probe_data, &options, &run->probe);
+}
+
 ms_status ms_run_open_logs(ms_run *run) {
     ms_tracking_options tracking = run->options.tracking;
     tracking.planned_every = planned_every(run);
     if (run->options.tracker_every > 0)
         MS_TRY(ms_tracking_open(run->trainer, &tracking, run->folder.spectra, run->resumed_step, &run->tracking));
+    MS_TRY(open_probe(run, tracking.planned_every));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
     warn_of_mended_logs(run);
     char device[400];

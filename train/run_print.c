@@ -74,8 +74,10 @@ static void print_memory(const ms_run *run, FILE *stream) {
             (double)memory->other_variables / mib);
     size_t tracker =
         run->options.tracker_every > 0 ? ms_tracking_planned_bytes(run->trainer, &run->options.tracking) : 0;
-    fprintf(stream, "host memory   tracker %.1f MiB, a checkpoint's copy %.1f MiB while it is written\n",
-            (double)tracker / mib, (double)(memory->parameters + memory->optimizer_state) / mib);
+    size_t probe = run->probe_data ? ms_probe_planned_bytes(run->trainer, run->options.tracking.n_threads) : 0;
+    fprintf(stream,
+            "host memory   tracker %.1f MiB, probe %.1f MiB, a checkpoint's copy %.1f MiB while it is written\n",
+            (double)tracker / mib, (double)probe / mib, (double)(memory->parameters + memory->optimizer_state) / mib);
 }
 
 void ms_run_print(const ms_run *run, FILE *stream) {

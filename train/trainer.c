@@ -44,11 +44,12 @@ static ms_status build_optimizer(ms_trainer *trainer) {
 }
 
 /* Which graph of a step. */
-typedef enum step_graph { GRAPH_FIRST, GRAPH_NEXT, GRAPH_UPDATE, GRAPH_EVALUATE } step_graph;
+typedef enum step_graph { GRAPH_FIRST, GRAPH_NEXT, GRAPH_UPDATE, GRAPH_EVALUATE, GRAPH_PROBE } step_graph;
 
 static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
     const ms_trainer_options *options = &trainer->options;
     if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
+    if (kind == GRAPH_PROBE) return ms_probe_graph_fill(&trainer->model, &trainer->probe, graph);
     if (kind != GRAPH_EVALUATE && options->control == MS_CONTROL_NOISE) {
         ms_control_add_noise(&trainer->model, options->seed, graph);
         return ms_graph_status(graph);
@@ -113,7 +114,8 @@ static ms_status estimate(ms_trainer *trainer) {
     } programs[] = {{trainer->first_graph, 1},
                     {trainer->next_graph, options->accumulation - 1},
                     {trainer->update_graph, 1},
-                    {trainer->evaluate_graph, 0}};
+                    {trainer->evaluate_graph, 0},
+                    {trainer->probe_graph, 0}};
     int64_t micro_tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
     facts->parameters = trainer->model.parameter_count;
     facts->tokens_per_step = micro_tokens * options->accumulation;
@@ -149,6 +151,8 @@ static ms_status build(ms_trainer *trainer) {
     MS_TRY(add_variable(trainer, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, tokens, &trainer->targets));
     MS_TRY(add_variable(trainer, "loss", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, 1, &trainer->loss));
     MS_TRY(add_variable(trainer, "token_losses", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, tokens, &trainer->token_losses));
+    MS_TRY(ms_probe_variables_add(&options->model, options->probe_sequences, options->probe_tokens, trainer->variables,
+                                  &trainer->probe));
     MS_TRY(build_optimizer(trainer));
     bool noise = options->control == MS_CONTROL_NOISE;
     if (noise) MS_TRY(add_variable(trainer, "noise_step", MS_VARIABLE_INPUT, MS_DTYPE_F32, 1, &trainer->noise_step));
@@ -156,6 +160,7 @@ static ms_status build(ms_trainer *trainer) {
     if (options->accumulation > 1 && !noise) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
     MS_TRY(build_graph(trainer, GRAPH_UPDATE, &trainer->update_graph));
     MS_TRY(build_graph(trainer, GRAPH_EVALUATE, &trainer->evaluate_graph));
+    if (options->probe_sequences > 0) MS_TRY(build_graph(trainer, GRAPH_PROBE, &trainer->probe_graph));
     return estimate(trainer);
 }
 
@@ -196,6 +201,7 @@ static ms_status compile(ms_trainer *trainer) {
     MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
     if (trainer->next_graph) MS_TRY(ms_program_compile(trainer->store, trainer->next_graph, &trainer->next));
     MS_TRY(ms_program_compile(trainer->store, trainer->update_graph, &trainer->update));
+    if (trainer->probe_graph) MS_TRY(ms_program_compile(trainer->store, trainer->probe_graph, &trainer->probe_program));
     return ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate);
 }
 
@@ -227,7 +233,8 @@ ms_status ms_trainer_allocate(ms_trainer *trainer) {
 }
 
 void ms_trainer_release(ms_trainer *trainer) {
-    ms_program **programs[] = {&trainer->first, &trainer->next, &trainer->update, &trainer->evaluate};
+    ms_program **programs[] = {&trainer->first, &trainer->next, &trainer->update, &trainer->evaluate,
+                               &trainer->probe_program};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         ms_program_destroy(*programs[i]);
         *programs[i] = NULL;
@@ -269,6 +276,7 @@ void ms_trainer_close(ms_trainer *trainer) {
     ms_graph_destroy(trainer->next_graph);
     ms_graph_destroy(trainer->update_graph);
     ms_graph_destroy(trainer->evaluate_graph);
+    ms_graph_destroy(trainer->probe_graph);
     ms_variables_destroy(trainer->variables);
     free(trainer);
 }

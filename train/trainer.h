@@ -13,6 +13,7 @@
 #include "optim/schedule.h"
 #include "train/control.h"
 #include "train/frequency.h"
+#include "train/probe_graph.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -29,6 +30,9 @@ typedef struct ms_trainer_options {
     int32_t batch_sequences; /* sequences of one micro-step */
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
     int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */
+    /* Sequences of a fixed batch whose activations are handed out (train/probe.h), and tokens of each, from 2 to
+       model.sequence_length; 0 sequences: none. */
+    int32_t probe_sequences, probe_tokens;
     ms_control control;
 } ms_trainer_options;
 
@@ -70,10 +74,12 @@ typedef struct ms_trainer {
     int32_t token_losses;          /* the loss of each token of an evaluated batch, [batch * T] */
     ms_graph *first_graph, *next_graph, *update_graph,
         *evaluate_graph; /* finished; next_graph NULL without accumulation, and under MS_CONTROL_NOISE */
+    ms_probe_variables probe;
+    ms_graph *probe_graph; /* NULL without one */
     ms_trainer_facts facts;
     /* Below: only after ms_trainer_allocate. */
     ms_store *store;
-    ms_program *first, *next, *update, *evaluate;
+    ms_program *first, *next, *update, *evaluate, *probe_program;
     int32_t *token_buffer, *target_buffer; /* one micro-step, [batch, T] */
     double *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
     int64_t step;        /* steps done */
@@ -141,6 +147,10 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
 /* The same, and adds the loss of every token to `by_frequency`, whose deciles cover the vocabulary.  NULL: none. */
 ms_status ms_trainer_evaluate_by_frequency(ms_trainer *trainer, ms_batch_source source, int64_t n_sequences,
                                            ms_frequency_losses *by_frequency, double *out_loss);
+
+/* Runs the probe's graph over tokens [probe_sequences, probe_tokens]: its variables then hold the activations.
+   MS_INVALID: there is no probe, or the trainer is not allocated. */
+ms_status ms_trainer_run_probe(ms_trainer *trainer, const int32_t *tokens);
 
 /* Frobenius norms of the last step for row group `group` of layer `layer` of parameter i_parameter (groups as in
    ms_parameter; 0, 0 for parameters that are no matrices): raw gradient, weight before the update, applied update. */

@@ -232,6 +232,14 @@ ms_status ms_trainer_evaluate(ms_trainer *trainer, ms_batch_source source, int64
     return ms_trainer_evaluate_by_frequency(trainer, source, n_sequences, NULL, out_loss);
 }
 
+ms_status ms_trainer_run_probe(ms_trainer *trainer, const int32_t *tokens) {
+    const ms_probe_variables *probe = &trainer->probe;
+    if (!trainer->probe_graph) return MS_FAIL(MS_INVALID, "train: the trainer was opened without a probe");
+    MS_TRY(ms_trainer_need_allocated(trainer, "a probe"));
+    MS_TRY(ms_store_upload(trainer->store, probe->tokens, 0, (int64_t)probe->sequences * probe->length, tokens));
+    return ms_program_run(trainer->probe_program);
+}
+
 ms_norms ms_trainer_norms(const ms_trainer *trainer, int i_parameter, int layer, int group) {
     int i = ms_optimizer_norm_index(&trainer->optimizer, i_parameter, layer, group);
     int n = trainer->optimizer.n_norms;

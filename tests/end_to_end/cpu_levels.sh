@@ -27,4 +27,5 @@ for level in $levels; do
     hashes >level.hashes
     cmp widest.hashes level.hashes || fail "$level gives other bits"
     cmp widest/spectra.jsonl "$level/spectra.jsonl" || fail "spectra at $level differ"
+    cmp widest/probes.jsonl "$level/probes.jsonl" || fail "probes at $level differ"
 done

@@ -16,6 +16,8 @@ grep -q "^optimizer_state_sha256  *$state" run.hashes || fail "another optimizer
 must micro --run cpu --device cpu --steps 50
 cmp cpu/spectra.jsonl run/spectra.jsonl || fail "other spectra than on device cpu"
 # The control that lives on the device, and what is rounded there.
+cmp cpu/probes.jsonl run/probes.jsonl || fail "other probes than on device cpu"
+# The control that lives on the device.
 for name in cpu "$device"; do
     must micro --run "noise.$name" --device "$name" --train.control noise --train.master bf16 --steps 5 --tracker.every=5
     hashes >"noise.$name.hashes"

@@ -12,6 +12,7 @@ hashes >again.hashes
 cmp one.hashes two.hashes || fail "1 and 2 threads differ"
 cmp two.hashes again.hashes || fail "two runs differ"
 cmp one/spectra.jsonl two/spectra.jsonl || fail "spectra of 1 and 2 threads differ"
+cmp one/probes.jsonl two/probes.jsonl || fail "probes of 1 and 2 threads differ"
 cmp two/spectra.jsonl again/spectra.jsonl || fail "spectra of two runs differ"
 [ "$(wc -l <one/spectra.jsonl)" -ge 12 ] || fail "spectra.jsonl has too few lines"
 

@@ -48,7 +48,7 @@ hashes() {
 # record RUN: its metrics and spectra, without times.
 record() {
     sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
-    cat "$1/spectra.jsonl"
+    cat "$1/spectra.jsonl" "$1/probes.jsonl"
 }
 
 # refuse STATUS PATTERN COMMAND...: it ends with this exit status, and the last line on stderr, the only one that begins with
