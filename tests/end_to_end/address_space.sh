@@ -3,7 +3,7 @@
 . "$(dirname "$0")/support.sh"
 
 # A limit in KiB; below some 70 MiB the loader itself gives up.
-for limit in 80000 120000 200000 300000 400000 450000 500000 550000 600000 700000 1000000; do
+for limit in 80000 120000 200000 300000 400000 450000 500000 550000 600000 700000 1000000 1300000; do
     for arguments in --version "train --preset micro --steps 1 --threads 2 --run run_$limit"; do
         status=0
         # Two processors are enough to show it, and every machine that runs tests has them.
