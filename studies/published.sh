@@ -35,7 +35,7 @@ for seed in $seeds; do
         "$muonscope" train $(options "$variant") --seed "$seed" --data.directory "$data" --run "$run" --steps 200 --numerics exact \
             --model.layers 2 --model.width 128 --model.heads 2 --model.kv_heads 1 --model.feed_forward 512 --model.vocabulary 0 \
             --model.sequence_length 256 --train.batch_sequences 16 --validation.every 200 --validation.sequences 256 \
-            --tracker.enabled false --checkpoint.every 0 --sample.tokens 0 --log.every 100 >"$runs/out"
+            --init.seed 0 --tracker.enabled false --checkpoint.every 0 --sample.tokens 0 --log.every 100 >"$runs/out"
         awk '/^validation_loss/ { print $2 }' "$runs/out" >"$run/validation_loss"
     done
 done

@@ -265,8 +265,10 @@ static ms_status round_weights(ms_trainer *trainer) {
 
 ms_status ms_trainer_initialise(ms_trainer *trainer) {
     MS_TRY(ms_trainer_need_allocated(trainer, "initialisation"));
-    MS_TRY(ms_model_upload_initial(&trainer->model, trainer->options.seed, trainer->store));
-    return trainer->options.optimizer.master == MS_DTYPE_F32 ? MS_OK : round_weights(trainer);
+    const ms_trainer_options *options = &trainer->options;
+    uint64_t seed = options->init_seed ? options->init_seed : options->seed;
+    MS_TRY(ms_model_upload_initial(&trainer->model, seed, trainer->store));
+    return options->optimizer.master == MS_DTYPE_F32 ? MS_OK : round_weights(trainer);
 }
 
 void ms_trainer_close(ms_trainer *trainer) {

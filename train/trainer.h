@@ -27,6 +27,7 @@ typedef struct ms_trainer_options {
        ms_device_list. */
     const char *device_name;
     uint64_t seed;
+    uint64_t init_seed;      /* of the initial weights; 0: seed */
     int32_t batch_sequences; /* sequences of one micro-step */
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
     int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */

@@ -321,7 +321,7 @@ ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted
 /* Fixed keys that came when runs existed: at their defaults they are left out, so that what identifies a run is what
    its checkpoints have. */
 static bool came_later(const ms_config_key *key) {
-    static const char *const names[] = {"train.control", "train.master"};
+    static const char *const names[] = {"init.seed", "train.control", "train.master"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], key->full_name) == 0) return true;
     return false;

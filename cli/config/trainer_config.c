@@ -73,6 +73,7 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
                      .decay_fraction = config->schedule.decay_fraction},
         .device_name = config->train.device,
         .seed = (uint64_t)config->train.seed,
+        .init_seed = (uint64_t)config->init.seed,
         .batch_sequences = (int32_t)config->train.batch_sequences,
         .accumulation = (int32_t)config->train.accumulation,
         .control = config->train.control,

@@ -94,7 +94,8 @@ END_TEST
 
 /* The published set-up differs from the sound one in what docs/blueberry.md lists, and in nothing else. */
 START_TEST(published_preset_is_the_reference_as_run) {
-    static const char *const differing[] = {"schedule.final_fraction",
+    static const char *const differing[] = {"init.seed",
+                                            "schedule.final_fraction",
                                             "schedule.convention",
                                             "train.storage",
                                             "train.master",
@@ -340,6 +341,7 @@ START_TEST(defaults_are_the_trainers) {
     SAME(optimizer.adamw.lr);
     SAME(optimizer.adamw.matrix_lr);
     SAME(seed);
+    SAME(init_seed);
     SAME(batch_sequences);
     SAME(accumulation);
     SAME(control);

@@ -60,6 +60,30 @@ START_TEST(a_resumed_run_has_the_bits_of_a_whole_one) {
 }
 END_TEST
 
+/* With init.seed, train.seed moves the data alone. */
+START_TEST(runs_can_share_their_initial_weights) {
+    static const uint64_t seeds[4][2] = {{42, 0}, {7, 0}, {7, 42}, {9, 42}}; /* seed, init_seed */
+    char weights[4][65], state[65], trained[4][65];
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        ms_run_options options = runs_small(2);
+        options.trainer.seed = seeds[i][0];
+        options.trainer.init_seed = seeds[i][1];
+        snprintf(name, sizeof name, "run%d", i);
+        ms_run *run = runs_begin(&options, name);
+        ms_must(ms_trainer_hashes(run->trainer, weights[i], state));
+        ms_must(ms_run_train(run));
+        strcpy(trained[i], run->weights_sha256);
+        ms_run_close(run);
+    }
+    ck_assert_str_ne(weights[0], weights[1]);
+    ck_assert_str_eq(weights[0], weights[2]);
+    ck_assert_str_eq(weights[0], weights[3]);
+    ck_assert_str_ne(trained[2], trained[3]);
+    ck_assert_str_ne(trained[0], trained[2]);
+}
+END_TEST
+
 START_TEST(another_configuration_is_refused) {
     ms_run_options options = runs_small(2);
     options.fixed_text = "colour=red\n";
@@ -242,6 +266,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, open_all, runs_close);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_resumed_run_has_the_bits_of_a_whole_one);
+    tcase_add_test(tests, runs_can_share_their_initial_weights);
     tcase_add_test(tests, another_configuration_is_refused);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_peak_that_cannot_be_measured_is_a_line_of_the_log);
