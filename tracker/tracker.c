@@ -13,14 +13,24 @@
 
 const char *const ms_when_behind_names[] = {[MS_WHEN_BEHIND_WAIT] = "wait", [MS_WHEN_BEHIND_SKIP] = "skip", NULL};
 
-enum { NAME_SIZE = 64, N_NORMS = 6 };
+/* Numbers that a slot has for each matrix. */
+enum {
+#define ABOUT(key, ...)
+#define LIST(key, ...)
+#define SCALAR(key, ...)
+#define SLOT(key, ...) SLOT_##key,
+#include "tracker/metrics.def"
+    N_NUMBERS
+};
+
+enum { NAME_SIZE = 64 };
 
 typedef struct snapshot {
     ms_tracker_slot slot;
     int64_t step, tokens;
-    float *weights; /* the storage of all matrices, before and after */
-    float **places; /* [2 * n_matrices] */
-    double *norms;  /* [N_NORMS * n_matrices] */
+    float *weights;  /* the storage of all matrices, before and after */
+    float **places;  /* [2 * n_matrices] */
+    double *numbers; /* [N_NUMBERS * n_matrices] */
 } snapshot;
 
 /* One computed matrix, or why it could not be computed. */
@@ -75,7 +85,8 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
     size_t n = (size_t)options->n_matrices;
-    size_t per_slot = 2 * sizeof(float) * all_elements(options) + n * (2 * sizeof(float *) + N_NORMS * sizeof(double));
+    size_t per_slot =
+        2 * sizeof(float) * all_elements(options) + n * (2 * sizeof(float *) + N_NUMBERS * sizeof(double));
     return sizeof(ms_tracker) + (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
            n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result)) +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
@@ -93,9 +104,12 @@ static void compute_matrix(void *context, int64_t i_task, int i_thread) {
     ms_tracker *tracker = work->tracker;
     int i = tracker->order[i_task];
     result *out = &tracker->results[i];
-    ms_spectrum_input input = {tracker->names[i], work->snapshot->slot.weight_before[i],
-                               work->snapshot->slot.weight_after[i], tracker->matrices[i].rows,
-                               tracker->matrices[i].cols};
+    const ms_tracker_slot *slot = &work->snapshot->slot;
+    ms_spectrum_input input = {.name = tracker->names[i],
+                               .before = slot->has_update ? slot->weight_before[i] : NULL,
+                               .after = slot->weight_after[i],
+                               .rows = tracker->matrices[i].rows,
+                               .cols = tracker->matrices[i].cols};
     out->status = ms_spectrum_compute(tracker->scratch[i_thread], &input, &out->spectrum);
     if (out->status != MS_OK) strncpy(out->message, ms_status_message(), sizeof out->message - 1);
 }
@@ -111,34 +125,26 @@ static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int 
     const ms_tracked_matrix *matrix = &tracker->matrices[i];
     const ms_spectrum *spectrum = &tracker->results[i].spectrum;
     const ms_tracker_slot *slot = &shot->slot;
+    json_t *const about[] = {json_integer(shot->step),        json_integer(shot->tokens), json_integer(matrix->layer),
+                             json_string(matrix->projection), json_integer(matrix->rows), json_integer(matrix->cols)};
     json_t *line = json_object();
-    size_t n_keys = 8;
-    json_object_set_new(line, "step", json_integer(shot->step));
-    json_object_set_new(line, "tokens", json_integer(shot->tokens));
-    json_object_set_new(line, "layer", json_integer(matrix->layer));
-    json_object_set_new(line, "projection", json_string(matrix->projection));
-    json_object_set_new(line, "rows", json_integer(matrix->rows));
-    json_object_set_new(line, "cols", json_integer(matrix->cols));
-    json_object_set_new(line, "sigma_top", real_array(spectrum->sigma_top, spectrum->n_top));
-    json_object_set_new(line, "velocity_top", real_array(spectrum->velocity_top, spectrum->n_top));
-#define X(name)                                                                                                        \
-    json_object_set_new(line, #name, ms_run_log_real(spectrum->name));                                                 \
+    size_t n_keys = 0, n_about = 0;
+    bool complete = true;
+#define ABOUT(key, ...)                                                                                                \
+    json_object_set_new(line, #key, about[n_about++]);                                                                 \
     n_keys++;
-    MS_SPECTRUM_SCALARS(X)
-#undef X
-#define X(name)                                                                                                        \
-    json_object_set_new(line, #name, ms_run_log_real(slot->name[i]));                                                  \
+#define LIST(key, ...)                                                                                                 \
+    json_object_set_new(line, #key, real_array(spectrum->key, spectrum->n_##key));                                     \
+    n_keys++;                                                                                                          \
+    complete &= json_array_size(json_object_get(line, #key)) == (size_t)spectrum->n_##key;
+#define SCALAR(key, ...)                                                                                               \
+    json_object_set_new(line, #key, ms_run_log_real(spectrum->key));                                                   \
     n_keys++;
-    X(grad_norm)
-    X(weight_norm)
-    X(update_norm)
-    X(grad_norm_max)
-    X(weight_norm_max)
-    X(update_norm_max)
-#undef X
-    bool complete = json_object_size(line) == n_keys &&
-                    json_array_size(json_object_get(line, "sigma_top")) == (size_t)spectrum->n_top &&
-                    json_array_size(json_object_get(line, "velocity_top")) == (size_t)spectrum->n_top;
+#define SLOT(key, ...)                                                                                                 \
+    json_object_set_new(line, #key, ms_run_log_real(slot->key[i]));                                                    \
+    n_keys++;
+#include "tracker/metrics.def"
+    complete &= json_object_size(line) == n_keys;
     if (json_array_append_new(lines, line) != 0) complete = false;
     return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->names[i]);
 }
@@ -210,8 +216,8 @@ static ms_status create_snapshot(const ms_tracker *tracker, size_t n_elements, s
     size_t n = (size_t)tracker->n_matrices;
     out->weights = malloc(2 * sizeof(float) * n_elements);
     out->places = malloc(2 * sizeof(float *) * n);
-    out->norms = calloc(N_NORMS * n, sizeof(double));
-    if (!out->weights || !out->places || !out->norms)
+    out->numbers = calloc(N_NUMBERS * n, sizeof(double));
+    if (!out->weights || !out->places || !out->numbers)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: a snapshot of %zu bytes", 2 * sizeof(float) * n_elements);
     /* The system gives pages when they are first written: here, not within the step of the first snapshot. */
     memset(out->weights, 0, 2 * sizeof(float) * n_elements);
@@ -222,9 +228,11 @@ static ms_status create_snapshot(const ms_tracker *tracker, size_t n_elements, s
     }
     out->slot.weight_before = out->places;
     out->slot.weight_after = out->places + n;
-    double **norms[N_NORMS] = {&out->slot.grad_norm,     &out->slot.weight_norm,     &out->slot.update_norm,
-                               &out->slot.grad_norm_max, &out->slot.weight_norm_max, &out->slot.update_norm_max};
-    for (size_t k = 0; k < N_NORMS; k++) *norms[k] = out->norms + k * n;
+#define ABOUT(key, ...)
+#define LIST(key, ...)
+#define SCALAR(key, ...)
+#define SLOT(key, ...) out->slot.key = out->numbers + SLOT_##key * n;
+#include "tracker/metrics.def"
     return MS_OK;
 }
 
@@ -284,7 +292,7 @@ static void destroy(ms_tracker *tracker) {
     for (int i = 0; i < tracker->n_slots; i++) {
         free(tracker->snapshots[i].weights);
         free(tracker->snapshots[i].places);
-        free(tracker->snapshots[i].norms);
+        free(tracker->snapshots[i].numbers);
     }
     free(tracker->snapshots);
     free(tracker->scratch);
@@ -336,7 +344,8 @@ ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot) {
         return MS_OK;
     }
     snapshot *shot = &tracker->snapshots[i_snapshot % tracker->n_slots];
-    memset(shot->norms, 0, sizeof(double) * N_NORMS * (size_t)tracker->n_matrices);
+    memset(shot->numbers, 0, sizeof(double) * N_NUMBERS * (size_t)tracker->n_matrices);
+    shot->slot.has_update = true;
     tracker->acquired = shot;
     *out_slot = &shot->slot;
     return MS_OK;

@@ -6,9 +6,8 @@
    to spectra.jsonl, in the order of the matrices, flushed per snapshot.  Each matrix is computed by one thread, so the
    file does not depend on the number of threads.
 
-   Keys of a line: step, tokens, layer, projection, rows, cols, sigma_top, velocity_top (arrays), the scalars of
-   MS_SPECTRUM_SCALARS, grad_norm, weight_norm, update_norm, grad_norm_max, weight_norm_max, update_norm_max; an
-   undefined metric is null.  W is the matrix after the update of `step`.
+   Keys of a line: the rows of tracker/metrics.def, in their order; an undefined metric is null.  W is the matrix after
+   the update of `step`.
 
    acquire, submit, drain, close and the getters belong to one thread (the trainer's). */
 #ifndef MS_TRACKER_TRACKER_H
@@ -53,17 +52,18 @@ typedef struct ms_tracker_options {
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
-   acquire and submit.  Norms are Frobenius; *_max is the largest since the last snapshot.  They are reported as given
-   (null where not finite) and are 0 when acquired. */
+   acquire and submit. */
 typedef struct ms_tracker_slot {
+    bool has_update;       /* true when acquired; false: the state before any update, weight_before does not count */
     float **weight_before; /* [n_matrices] -> [rows, cols], row-major */
     float **weight_after;  /* the same, after the update */
-    double *grad_norm;     /* [n_matrices] */
-    double *weight_norm;
-    double *update_norm;
-    double *grad_norm_max;
-    double *weight_norm_max;
-    double *update_norm_max;
+/* The SLOT rows of tracker/metrics.def, [n_matrices] each: reported as given (null where not finite), 0 when
+   acquired. */
+#define ABOUT(key, ...)
+#define LIST(key, ...)
+#define SCALAR(key, ...)
+#define SLOT(key, ...) double *key;
+#include "tracker/metrics.def"
 } ms_tracker_slot;
 
 /* Bytes that a tracker with these options takes (direct SVDs of ill-conditioned matrices take more, for as long as they

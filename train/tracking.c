@@ -166,7 +166,6 @@ void ms_tracking_after_update(ms_tracking *tracking) {
                            larger(most->update, now.update)};
         if (!slot) continue;
         slot->grad_norm[i] = now.gradient;
-        slot->weight_norm[i] = now.weight;
         slot->update_norm[i] = now.update;
         slot->grad_norm_max[i] = most->gradient;
         slot->weight_norm_max[i] = most->weight;

@@ -133,6 +133,22 @@ START_TEST(manual_and_completion) {
 }
 END_TEST
 
+START_TEST(keys_are_described) {
+    ck_assert_int_eq(RUN("tracker", "describe", "condition"), 0);
+    ck_assert_str_eq(standard_output,
+                     "condition\n    s1 / sr\n    null: sr below 1e-7 s1, which f32 does not determine\n");
+    ck_assert_int_eq(RUN("tracker", "describe"), 0);
+    ck_assert_int_eq(strncmp(standard_output, "step (steps)\n    ", 16), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "\nupdate_norm_max\n    "));
+    ck_assert_int_eq(RUN("tracker", "describe", "alignment_lefd"), 2);
+    expect_message("muonscope: spectra.jsonl has no key 'alignment_lefd'; did you mean 'alignment_left'?\n");
+    ck_assert_int_eq(RUN("tracker", "draw"), 2);
+    expect_message("muonscope: tracker 'draw': must be describe\n");
+    ck_assert_int_eq(RUN("tracker", "describe", "--help"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope tracker describe [KEY]"));
+}
+END_TEST
+
 START_TEST(devices_lists_the_processor) {
     ck_assert_int_eq(RUN("devices"), 0);
     ck_assert(strncmp(standard_output, "cpu        usable", 17) == 0);
@@ -163,6 +179,7 @@ int main(void) {
     tcase_add_test(tests, variables_are_listed_and_checked);
     tcase_add_test(tests, more_threads_than_processors_are_said);
     tcase_add_test(tests, manual_and_completion);
+    tcase_add_test(tests, keys_are_described);
     tcase_add_test(tests, devices_lists_the_processor);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

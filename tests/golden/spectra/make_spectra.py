@@ -23,21 +23,54 @@ def factor(seed, rows, cols):
     return uniform(seed, rows * cols).reshape(rows, cols)
 
 
-# name, rows, cols, noise, rank of the planted part, decay of its strengths, scale of the update, its rank (0: full)
+# Kinds of matrices: "planted" is noise and a part of low rank; the others are made from it, see base().
+# name, kind, rows, cols, noise, rank of the planted part, decay of its strengths, scale of the update, its rank (0: full)
 CASES = [
-    ("square", 48, 48, 1.0, 8, 0.7, 0.1, 0),
-    ("tall", 96, 40, 1.0, 8, 0.8, 0.05, 0),
-    ("wide", 40, 96, 1.0, 8, 0.6, 0.05, 0),
-    ("long_panels", 16, 600, 0.5, 3, 0.5, 0.02, 0),
-    ("tall_panels", 600, 16, 0.5, 3, 0.5, 0.02, 0),
-    ("low_rank", 64, 48, 0.0, 6, 0.8, 0.1, 0),
-    ("low_rank_update", 48, 64, 1.0, 8, 0.8, 0.1, 7),
-    ("ill_conditioned", 32, 32, 1e-7, 12, 0.3, 0.1, 0),
-    ("merged_slice", 32, 64, 0.2, 16, 0.9, 0.2, 24),
-    ("six", 6, 9, 1.0, 2, 0.5, 0.1, 0),
-    ("five", 5, 30, 1.0, 2, 0.5, 0.1, 0),
-    ("three", 20, 3, 1.0, 2, 0.5, 0.1, 0),
-    ("row", 1, 24, 1.0, 1, 0.5, 0.1, 0),
+    ("square", "planted", 48, 48, 1.0, 8, 0.7, 0.1, 0),
+    ("tall", "planted", 96, 40, 1.0, 8, 0.8, 0.05, 0),
+    ("wide", "planted", 40, 96, 1.0, 8, 0.6, 0.05, 0),
+    ("long_panels", "planted", 16, 600, 0.5, 3, 0.5, 0.02, 0),
+    ("tall_panels", "planted", 600, 16, 0.5, 3, 0.5, 0.02, 0),
+    ("low_rank", "planted", 64, 48, 0.0, 6, 0.8, 0.1, 0),
+    ("low_rank_update", "planted", 48, 64, 1.0, 8, 0.8, 0.1, 7),
+    ("ill_conditioned", "planted", 32, 32, 1e-7, 12, 0.3, 0.1, 0),
+    ("merged_slice", "planted", 32, 64, 0.2, 16, 0.9, 0.2, 24),
+    ("six", "planted", 6, 9, 1.0, 2, 0.5, 0.1, 0),
+    ("five", "planted", 5, 30, 1.0, 2, 0.5, 0.1, 0),
+    ("three", "planted", 20, 3, 1.0, 2, 0.5, 0.1, 0),
+    ("row", "planted", 1, 24, 1.0, 1, 0.5, 0.1, 0),
+    ("column", "planted", 30, 1, 1.0, 1, 0.5, 0.1, 0),
+    ("single", "planted", 1, 1, 1.0, 1, 0.5, 0.1, 0),
+    ("two", "planted", 2, 2, 1.0, 1, 0.5, 0.1, 0),
+    ("ten", "planted", 10, 10, 1.0, 2, 0.5, 0.1, 0),
+    ("eleven", "planted", 11, 40, 1.0, 2, 0.5, 0.1, 0),
+    ("random_square", "planted", 64, 64, 1.0, 1, 0.0, 0.05, 0),
+    ("random_tall", "planted", 120, 30, 1.0, 1, 0.0, 0.05, 0),
+    ("random_wide", "planted", 30, 120, 1.0, 1, 0.0, 0.05, 0),
+    ("random_near_square", "planted", 50, 53, 1.0, 1, 0.0, 0.05, 0),
+    ("small_update", "planted", 40, 56, 1.0, 4, 0.5, 1e-5, 0),
+    ("large_update", "planted", 40, 56, 1.0, 4, 0.5, 30.0, 0),
+    ("rank_one", "planted", 24, 36, 0.0, 1, 0.5, 0.1, 0),
+    ("rank_five", "planted", 36, 24, 0.0, 5, 0.9, 0.1, 5),
+    ("rank_one_update", "planted", 36, 24, 1.0, 3, 0.9, 0.1, 1),
+    ("spiked", "planted", 64, 64, 0.01, 6, 0.5, 0.01, 0),
+    ("very_spiked", "planted", 48, 48, 1e-4, 3, 0.5, 1e-4, 0),
+    ("steep", "planted", 40, 40, 1e-6, 40, 0.7, 0.01, 0),
+    ("steep_wide", "planted", 24, 80, 0.0, 24, 0.6, 0.01, 0),
+    ("million", "planted", 40, 56, 1e6, 4, 0.5, 1e4, 0),
+    ("large", "large", 40, 56, 1.0, 4, 0.5, 0.05, 0),
+    ("large_square", "large", 32, 32, 1.0, 4, 0.5, 0.05, 0),
+    ("denormal", "denormal", 32, 24, 1.0, 4, 0.5, 0.05, 0),
+    ("denormal_square", "denormal", 20, 20, 1.0, 4, 0.5, 0.05, 0),
+    ("orthogonal", "orthogonal", 32, 32, 1.0, 1, 0.5, 0.05, 0),
+    ("orthogonal_tall", "orthogonal", 64, 32, 1.0, 1, 0.5, 0.05, 0),
+    ("orthogonal_update", "orthogonal_update", 48, 32, 1.0, 4, 0.5, 0.05, 0),
+    ("identity", "identity", 24, 24, 1.0, 1, 0.5, 0.0, 0),
+    ("ties", "ties", 32, 32, 1.0, 1, 0.5, 0.05, 0),
+    ("ties_wide", "ties", 16, 64, 1.0, 1, 0.5, 0.05, 0),
+    ("zero", "zero", 12, 20, 0.0, 1, 0.0, 0.0, 0),
+    ("from_zero", "zero", 12, 20, 0.0, 1, 0.0, 0.1, 0),
+    ("still", "planted", 24, 18, 1.0, 3, 0.7, 0.0, 0),
 ]
 
 
@@ -50,59 +83,122 @@ def planted(seed, rows, cols, rank, decay):
     return total
 
 
+def hadamard(n, rows, cols):
+    """The first rows and columns of Sylvester's matrix of 2^k >= n: entry (-1)^(number of common bits)."""
+    i, j = np.meshgrid(np.arange(rows), np.arange(cols), indexing="ij")
+    bits = np.array([bin(x).count("1") for x in range(1024)])
+    return 1.0 - 2.0 * (bits[i & j] % 2)
+
+
+def base(kind, seed, case):
+    """W0 in float64, before it is rounded."""
+    _, _, rows, cols, noise, rank, decay, _, _ = case
+    if kind == "zero":
+        return np.zeros((rows, cols))
+    if kind == "identity":
+        return 3.0 * np.eye(rows, cols)
+    if kind == "orthogonal":  # orthogonal rows or columns, all of one length
+        return hadamard(max(rows, cols), rows, cols)
+    if kind == "ties":  # singular values in four groups of equals
+        return hadamard(max(rows, cols), rows, cols) * (1.0 + np.arange(rows)[:, None] % 4)
+    plain = noise * factor(seed, rows, cols) + planted(seed + 1, rows, cols, rank, decay)
+    return plain * {"large": 2.0**60, "denormal": 2.0**-140}.get(kind, 1.0)
+
+
 def matrices(index, case):
-    _, rows, cols, noise, rank, decay, update, update_rank = case
+    _, kind, rows, cols, _, _, _, update, update_rank = case
     seed = 1000 * (index + 1)
-    before = (noise * factor(seed, rows, cols) + planted(seed + 1, rows, cols, rank, decay)).astype(np.float32)
-    if update_rank == 0:
-        change = factor(seed + 3, rows, cols)
+    before = base(kind, seed, case).astype(np.float32)
+    if kind == "orthogonal_update":
+        change = hadamard(max(rows, cols), rows, cols)
+    elif update_rank == 0:
+        change = factor(seed + 3, rows, cols) * {"large": 2.0**60, "denormal": 2.0**-140}.get(kind, 1.0)
     else:
         change = planted(seed + 3, rows, cols, update_rank, 0.9)
     return before, (before + update * change).astype(np.float32)
 
 
-def metrics(before, after):
-    weight = after.astype(np.float64)
-    delta = weight - before.astype(np.float64)
+def tolerance(matrix, s):
+    """Below it a value is 0 to rounding: numpy.linalg.matrix_rank."""
+    return max(matrix.shape) * np.finfo(np.float64).eps * s[0]
+
+
+def entropy(x):
+    p = x / x.sum()
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+def of_values(weight, s):
+    """What the singular values alone give."""
     rows, cols = weight.shape
     r = min(rows, cols)
-    u, s, vt = np.linalg.svd(weight, full_matrices=False)
-    du, ds, dvt = np.linalg.svd(delta, full_matrices=False)
-
-    def entropy(x):
-        p = x / x.sum()
-        p = p[p > 0]
-        return float(-(p * np.log(p)).sum())
-
-    small = weight @ weight.T if rows <= cols else weight.T @ weight
+    zero = s[0] == 0
+    scaled = weight / s[0] if not zero else weight
+    small = scaled @ scaled.T if rows <= cols else scaled.T @ scaled
     out = {
         "sigma_max": s[0],
-        "gap": s[0] / s[1] if r > 1 else None,
+        "sigma_min": s[-1],
+        "condition": s[0] / s[-1] if s[-1] > 1e-7 * s[0] else None,
+        "gap": s[0] / s[1] if r > 1 and s[1] > tolerance(weight, s) else None,
         "sigma_mean": s.mean(),
         "frobenius": np.linalg.norm(weight),
-        "stable_rank": (s**2).sum() / s[0] ** 2,
-        "effective_rank": math.exp(entropy(s)),
-        "spectral_entropy": entropy(s**2) / math.log(r) if r > 1 else None,
-        "entropy_l1": entropy(s) / math.log(r) if r > 1 else None,
-        "orthogonality_error": np.linalg.norm(small / s[0] ** 2 - np.eye(r)) / math.sqrt(r),
-        "alignment_random": min(1.0, 8 / (3 * math.pi) * math.sqrt(5 / rows)) if rows > 5 else 1.0,
-        "alignment_random_right": min(1.0, 8 / (3 * math.pi) * math.sqrt(5 / cols)) if cols > 5 else 1.0,
-        "alignment_margin": (ds[4] - ds[5]) / ds[0] if r > 5 else None,
-        "alignment_left": None,
-        "alignment_right": None,
-        "cosine": (weight * delta).sum() / np.linalg.norm(weight) / np.linalg.norm(delta),
-        "update_ratio": np.linalg.norm(delta) / np.linalg.norm(weight),
+        "weight_norm": np.linalg.norm(weight),
+        "stable_rank": None if zero else (s**2).sum() / s[0] ** 2,
+        "effective_rank": None if zero else math.exp(entropy(s)),
+        "spectral_entropy": entropy(s**2) / math.log(r) if r > 1 and not zero else None,
+        "entropy_l1": entropy(s) / math.log(r) if r > 1 and not zero else None,
+        "orthogonality_error": None if zero else np.linalg.norm(small - np.eye(r)) / math.sqrt(r),
     }
-    if r >= 5:
-        out["alignment_left"] = np.linalg.svd(u[:, :5].T @ du[:, :5], compute_uv=False).mean()
-        out["alignment_right"] = np.linalg.svd(vt[:5] @ dvt[:5].T, compute_uv=False).mean()
-    top = min(r, 10)
+    for percent in (1, 10, 50):
+        n = math.ceil(r * percent / 100)
+        out[f"energy_{percent}"] = None if zero else (s[:n] ** 2).sum() / (s**2).sum()
+    return out
+
+
+def overlap(x, y, of, axis):
+    """Mean cosine between top-5 subspaces; x and y are (u, s, vt)."""
+    if min(len(x[1]), len(y[1])) < 5 or x[1][4] <= tolerance(of, x[1]) or y[1][4] <= tolerance(of, y[1]):
+        return None
+    if axis == 0:
+        cosines = np.linalg.svd(x[0][:, :5].T @ y[0][:, :5], compute_uv=False)
+    else:
+        cosines = np.linalg.svd(x[2][:5] @ y[2][:5].T, compute_uv=False)
+    return np.minimum(cosines, 1).mean()
+
+
+def margin(s):
+    return (s[4] - s[5]) / s[0] if len(s) > 5 and s[0] > 0 else None
+
+
+def metrics(before, after):
+    old, weight = before.astype(np.float64), after.astype(np.float64)
+    delta = weight - old
+    r = min(weight.shape)
+    w, w0, d = (np.linalg.svd(x, full_matrices=False) for x in (weight, old, delta))
+    s = w[1]
+    out = of_values(weight, s)
+    out["alignment_margin"], out["alignment_margin_weight"] = margin(d[1]), margin(w0[1])
+    out["alignment_left"], out["alignment_right"] = overlap(w0, d, weight, 0), overlap(w0, d, weight, 1)
+    out["alignment_published_left"] = overlap(w, d, weight, 0)
+    out["alignment_published_right"] = overlap(w, d, weight, 1)
+    norms = np.linalg.norm(old), np.linalg.norm(delta)
+    out["cosine"] = (old * delta).sum() / norms[0] / norms[1] if norms[0] > 0 and norms[1] > 0 else None
+    out["update_ratio"] = norms[1] / norms[0] if norms[0] > 0 else None
     out = {key: None if value is None else float(value) for key, value in out.items()}
+    out["sigma_quantiles"] = [float(x) for x in np.quantile(s, [0.01, 0.1, 0.5, 0.9])]
+    top = min(r, 10)
     out["sigma_top"] = [float(x) for x in s[:top]]
-    tolerance = max(rows, cols) * np.finfo(np.float64).eps * s[0]
     # Values at the float32 rounding noise of a low-rank matrix have no defined vectors: only those that stand apart.
     out["velocity_top"] = [
-        float(u[:, i] @ delta @ vt[i]) if s[i] > tolerance and s[i] > 1e-6 * s[0] else "noise" for i in range(top)
+        float(w[0][:, i] @ delta @ w[2][i]) if s[i] > tolerance(weight, s) and s[i] > 1e-6 * s[0] else "noise"
+        for i in range(top)
+    ]
+    # What a test needs to know how far vectors are defined: the margin of W, and each top value's distance to the next.
+    out["margin_after"] = margin(s)
+    out["separation"] = [
+        float(min(abs(s[i] ** 2 - s[j] ** 2) for j in range(r) if j != i) / s[0] ** 2) if r > 1 and s[0] > 0 else 1.0
+        for i in range(top)
     ]
     return out
 
@@ -110,7 +206,7 @@ def metrics(before, after):
 def main():
     cases = []
     for index, case in enumerate(CASES):
-        keys = ("name", "rows", "cols", "noise", "rank", "decay", "update", "update_rank")
+        keys = ("name", "kind", "rows", "cols", "noise", "rank", "decay", "update", "update_rank")
         before, after = matrices(index, case)
         entry = dict(zip(keys, case))
         entry["seed"] = 1000 * (index + 1)

@@ -1,0 +1,31 @@
+/* What every key of a line of spectra.jsonl is: the rows of tracker/metrics.def as a table. */
+#ifndef MS_TRACKER_METRICS_H
+#define MS_TRACKER_METRICS_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ms_metric_kind {
+    MS_METRIC_ABOUT,  /* of the line itself */
+    MS_METRIC_LIST,   /* an array */
+    MS_METRIC_SCALAR, /* a number that tracker/spectrum.h computes */
+    MS_METRIC_SLOT    /* a number that comes with the snapshot */
+} ms_metric_kind;
+
+/* Texts are static; "" where there is nothing to say. */
+typedef struct ms_metric {
+    ms_metric_kind kind;
+    const char *key, *unit, *text, *null_when, *source;
+} ms_metric;
+
+/* All of them, in the order of a line; *out_n: how many.  Static.  Thread-safe. */
+const ms_metric *ms_metrics(size_t *out_n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
