@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/ir/build.h"
+#include "optim/rule_interventions.h"
 
 enum { MOMENTUM, SECOND_MOMENT, N_STATES };
 enum { LR, INVERSE_BIAS1, INVERSE_BIAS2, N_SCALARS };
@@ -44,8 +45,8 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     attributes.beta2 = settings->beta2;
     attributes.epsilon = settings->epsilon;
     float decay = inputs->parameter->is_matrix ? settings->matrix_decay : 0;
-    bool is_cautious = inputs->cautious_decay && decay != 0;
-    attributes.decay = is_cautious ? 0 : decay;
+    bool decays_apart = (inputs->cautious_decay || inputs->noise) && decay != 0;
+    attributes.decay = decays_apart ? 0 : decay;
     attributes.inverse_bias1 = ms_step_scalar(1, inputs->first_scalar + INVERSE_BIAS1);
     attributes.inverse_bias2 = ms_step_scalar(1, inputs->first_scalar + INVERSE_BIAS2);
     const ms_tensor operands[5] = {inputs->states[MOMENTUM], inputs->states[SECOND_MOMENT], inputs->gradient,
@@ -54,9 +55,10 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     ms_adamw(graph, operands, &attributes, outputs);
     ms_assign(graph, outputs[0], inputs->states[MOMENTUM]);
     ms_assign(graph, outputs[1], inputs->states[SECOND_MOMENT]);
-    if (!is_cautious) return outputs[2];
-    ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, outputs[2]);
-    return ms_axpby(graph, ms_constant(1), outputs[2], ms_step_scalar(decay, inputs->first_scalar + LR), decayed);
+    ms_tensor update = ms_rule_with_noise(graph, inputs, false, outputs[2]);
+    if (!decays_apart) return update;
+    ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, update);
+    return ms_axpby(graph, ms_constant(1), update, ms_step_scalar(decay, inputs->first_scalar + LR), decayed);
 }
 
 const ms_optimizer_rule ms_adamw_rule = {
@@ -67,7 +69,7 @@ const ms_optimizer_rule ms_adamw_rule = {
     .scalars = {[LR] = {"lr", NULL},
                 [INVERSE_BIAS1] = {"inverse_bias1", inverse_bias1},
                 [INVERSE_BIAS2] = {"inverse_bias2", inverse_bias2}},
-    .decays_cautiously = true,
+    .heeds_interventions = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

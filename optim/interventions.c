@@ -18,6 +18,8 @@ static const double first_jolt = 1, later_jolt = 1e-3;
 const char *const ms_sphere_names[] = {
     [MS_SPHERE_NONE] = "none", [MS_SPHERE_PROJECT] = "project", [MS_SPHERE_HYPERBALL] = "hyperball", NULL};
 
+const char *const ms_noise_place_names[] = {[MS_NOISE_BEFORE] = "before", [MS_NOISE_AFTER] = "after", NULL};
+
 void ms_intervention_scalars(int64_t step, double rate, float out[MS_N_INTERVENTION_SCALARS]) {
     out[MS_INTERVENTION_RATE] = (float)rate;
     out[MS_INTERVENTION_IS_FIRST] = step == 0 ? 1.0f : 0.0f;
@@ -38,12 +40,35 @@ bool ms_interventions_on_weights(const ms_interventions *interventions) {
            interventions->soft_cap != 0;
 }
 
+bool ms_interventions_need_scalars(const ms_interventions *interventions) {
+    return ms_interventions_on_weights(interventions) || interventions->noise != 0;
+}
+
 ms_shape ms_intervention_norms_shape(const ms_shape *parameter, int n_groups) {
     return ms_shape_2(parameter->dim[0], n_groups);
 }
 
 ms_shape ms_intervention_directions_shape(const ms_shape *parameter, int n_groups) {
     return ms_shape_3(parameter->dim[0], n_groups, parameter->dim[2]);
+}
+
+static ms_status check_noise(const ms_interventions *interventions, const ms_optimizer_rule *rule) {
+    MS_TRY(ms_choice_check("intervention: noise_place", (int)interventions->noise_place, ms_noise_place_names));
+    if (!(interventions->noise >= 0))
+        return MS_FAIL(MS_INVALID, "intervention: noise %g is negative", (double)interventions->noise);
+    if (interventions->noise == 0) return MS_OK;
+    if (!rule->heeds_interventions)
+        return MS_FAIL(MS_INVALID, "intervention: noise: the rule %s takes none", rule->name);
+    if (interventions->noise_place == MS_NOISE_BEFORE && !rule->orthogonalises)
+        return MS_FAIL(MS_INVALID,
+                       "intervention: noise before the orthogonalisation: the rule %s has none; put it after",
+                       rule->name);
+    if (interventions->noise_place == MS_NOISE_AFTER && interventions->soft_cap != 0)
+        return MS_FAIL(MS_INVALID,
+                       "intervention: noise after the orthogonalisation and soft_cap %g contradict: the largest "
+                       "singular value of a step is not known; put the noise before",
+                       (double)interventions->soft_cap);
+    return MS_OK;
 }
 
 ms_status ms_interventions_check(const ms_interventions *interventions, const ms_rule_use *of_matrices) {
@@ -59,10 +84,16 @@ ms_status ms_interventions_check(const ms_interventions *interventions, const ms
                        "intervention: soft_cap %g needs muon, whose step has a largest singular value that is known; "
                        "the rule is %s",
                        (double)interventions->soft_cap, of_matrices->rule->name);
-    if (interventions->cautious_decay && !of_matrices->rule->decays_cautiously)
+    if (interventions->soft_cap != 0 && ((const ms_muon_settings *)of_matrices->settings)->exponent != MS_EXPONENT_0)
+        return MS_FAIL(MS_INVALID,
+                       "intervention: soft_cap %g needs the spectral exponent 0: with another one the largest singular "
+                       "value of a step is not known",
+                       (double)interventions->soft_cap);
+    const ms_optimizer_rule *rule = of_matrices->rule;
+    if (interventions->cautious_decay && !rule->heeds_interventions)
         return MS_FAIL(MS_INVALID, "intervention: cautious_decay: the rule %s has no decay that could be cautious",
-                       of_matrices->rule->name);
-    return MS_OK;
+                       rule->name);
+    return check_noise(interventions, rule);
 }
 
 /* X -> X - a X^3 -> X + a X^3 takes x to x (1 - 3 y^2 + 3 y^3 - y^4) with y = a x^2, which rises up to y = 0.258 and is

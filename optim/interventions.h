@@ -10,7 +10,8 @@
      soft_cap         X = W - D;  X = X - a X X^T X;  W' = X + a X X^T X: singular values of at most the cap stay so,
                       with the least a that brings down the most that a step can add (arXiv 2507.13338)
 
-   Cautious decay (arXiv 2510.12402) is part of the rules: they decay only where the update has the weight's sign. */
+   Noise in the update: optim/noise.h.  Cautious decay (arXiv 2510.12402) is part of the rules: they decay only where
+   the update has the weight's sign. */
 #ifndef MS_OPTIM_INTERVENTIONS_H
 #define MS_OPTIM_INTERVENTIONS_H
 
@@ -24,8 +25,14 @@ typedef enum ms_sphere { MS_SPHERE_NONE, MS_SPHERE_PROJECT, MS_SPHERE_HYPERBALL 
 /* Names by value; ends with NULL. */
 extern const char *const ms_sphere_names[];
 
+typedef enum ms_noise_place { MS_NOISE_BEFORE, MS_NOISE_AFTER } ms_noise_place;
+extern const char *const ms_noise_place_names[]; /* of the orthogonalisation */
+
 /* All zero: none. */
 typedef struct ms_interventions {
+    float noise; /* strength, see optim/noise.h; 0: none.  Which groups get it: ms_optimizer_parameter.noisy */
+    ms_noise_place noise_place;
+    int32_t noise_first_layer, noise_last_layer; /* from 0; last -1: the model's */
     bool cautious_decay;
     ms_sphere sphere;
     float soft_cap;       /* largest singular value; 0: no cap */
@@ -47,6 +54,7 @@ void ms_intervention_scalars(int64_t step, double rate, float out[MS_N_INTERVENT
 
 /* Whether any of them changes weights after the rule's delta, and which states they keep. */
 bool ms_interventions_on_weights(const ms_interventions *interventions);
+bool ms_interventions_need_scalars(const ms_interventions *interventions);
 bool ms_interventions_keep_norms(const ms_interventions *interventions);
 bool ms_interventions_keep_directions(const ms_interventions *interventions);
 ms_shape ms_intervention_norms_shape(const ms_shape *parameter, int n_groups);      /* [L, groups] */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backend/ir/build.h"
+#include "optim/rule_interventions.h"
 #include "platform/choice.h"
 
 const char *const ms_muon_scaling_names[] = {[MS_SCALING_MAX_ROWS_COLS] = "max_rows_cols",
@@ -56,6 +57,7 @@ static double momentum(const void *settings, int64_t step, double rate) {
 ms_status ms_muon_check(const ms_muon_settings *muon, const ms_optimizer_parameter *parameter,
                         const ms_variable *variable) {
     MS_TRY(ms_choice_check("muon: coefficients", (int)muon->coefficients, ms_coefficients_names));
+    MS_TRY(ms_choice_check("muon: exponent", (int)muon->exponent, ms_exponent_names));
     MS_TRY(ms_choice_check("muon: scaling", (int)muon->scaling, ms_muon_scaling_names));
     MS_TRY(ms_choice_check("muon: split", (int)muon->split, ms_muon_split_names));
     MS_TRY(ms_choice_check("muon: decay_mode", (int)muon->decay_mode, ms_decay_mode_names));
@@ -92,7 +94,7 @@ static ms_tensor direction_of_group(const maker *m, ms_tensor rows_of_u, int64_t
     ms_shape shape = ms_graph_tensor(graph, rows_of_u)->shape;
     int64_t pieces = shape.dim[1] / piece_rows;
     ms_tensor u = ms_reshape(graph, rows_of_u, ms_shape_3(shape.dim[0] * pieces, piece_rows, shape.dim[2]));
-    ms_tensor o = ms_orthogonalise(graph, u, m->settings->coefficients);
+    ms_tensor o = ms_spectral_power(graph, u, m->settings->exponent, m->settings->coefficients);
     if (m->change) o = m->change->apply(m->change->context, graph, o, begin, shape.dim[1]);
     double scale = ms_muon_scale(m->settings->scaling, piece_rows, shape.dim[2]);
     o = ms_axpby(graph, ms_constant((float)scale), o, ms_constant(0), MS_NO_TENSOR);
@@ -134,7 +136,8 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
     ms_tensor state = inputs->states[MOMENTUM_STATE], new_momentum, u;
     ms_ema_nesterov(graph, (const ms_tensor[]){state, inputs->gradient, inputs->clip}, &attributes, &new_momentum, &u);
     ms_assign(graph, new_momentum, state);
-    ms_tensor direction = direction_of(&m, u);
+    u = ms_rule_with_noise(graph, inputs, true, u);
+    ms_tensor direction = ms_rule_with_noise(graph, inputs, false, direction_of(&m, u));
     bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
     bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
     ms_coefficient rate = ms_step_scalar(on_update ? 1 + settings->decay : 1, lr_scalar);
@@ -153,7 +156,8 @@ const ms_optimizer_rule ms_muon_rule = {
     .states = {[MOMENTUM_STATE] = {"momentum", NULL}},
     .n_scalars = N_SCALARS,
     .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
-    .decays_cautiously = true,
+    .heeds_interventions = true,
+    .orthogonalises = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

@@ -39,6 +39,7 @@ typedef struct ms_muon_settings {
     double lr, momentum; /* peak rate, >= 0; momentum in [0, 1) */
     bool nesterov;       /* false: u = m' */
     ms_coefficients coefficients;
+    ms_exponent exponent; /* of the singular values of the update; 0: it is orthogonalised */
     ms_muon_scaling scaling;
     ms_muon_split split;
     int32_t head_size; /* for MS_SPLIT_PER_HEAD */

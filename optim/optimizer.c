@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/ir/build.h"
+#include "optim/noise.h"
 #include "platform/choice.h"
 
 const char *const ms_optimizer_kind_names[] = {
@@ -56,7 +57,7 @@ static ms_status init_rules(ms_optimizer *optimizer) {
         optimizer->n_step_scalars += optimizer->rules[i].use.rule->n_scalars;
     }
     MS_TRY(ms_interventions_check(&config->interventions, &optimizer->rules[0].use));
-    if (ms_interventions_on_weights(&config->interventions)) {
+    if (ms_interventions_need_scalars(&config->interventions)) {
         optimizer->first_intervention = optimizer->n_step_scalars;
         optimizer->n_step_scalars += MS_N_INTERVENTION_SCALARS;
     }
@@ -195,18 +196,32 @@ static ms_tensor intervene(const ms_optimizer *optimizer, ms_graph *graph, const
     return ms_interventions_apply(graph, &inputs);
 }
 
+static ms_noise noise_of(const ms_optimizer *optimizer, const ms_optimizer_entry *entry) {
+    const ms_interventions *interventions = &optimizer->config.interventions;
+    return (ms_noise){.strength = interventions->noise,
+                      .is_before = interventions->noise_place == MS_NOISE_BEFORE,
+                      .first_layer = interventions->noise_first_layer,
+                      .last_layer = interventions->noise_last_layer,
+                      .seed = interventions->seed,
+                      .name = ms_variables_get(optimizer->variables, entry->parameter.variable)->name,
+                      .step_scalar = optimizer->first_intervention + MS_INTERVENTION_STEP};
+}
+
 /* clip: MS_NO_TENSOR when clipping is off. */
 static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
                              ms_tensor clip) {
     const ms_optimizer_rule_in_use *in_use = &optimizer->rules[entry->i_rule];
     const ms_optimizer_rule *rule = in_use->use.rule;
     const ms_interventions *interventions = &optimizer->config.interventions;
+    bool is_noisy = entry->parameter.is_matrix && interventions->noise != 0;
+    const ms_noise noise = noise_of(optimizer, entry);
     ms_rule_inputs inputs = {.settings = in_use->use.settings,
                              .parameter = &entry->parameter,
                              .weight = ms_view_all(graph, entry->parameter.variable),
                              .gradient = ms_view_all(graph, entry->parameter.gradient),
                              .clip = clip,
                              .cautious_decay = entry->parameter.is_matrix && interventions->cautious_decay,
+                             .noise = is_noisy ? &noise : NULL,
                              .first_scalar = in_use->first_scalar};
     store_squares(graph, entry, inputs.weight, optimizer->weight_squares);
     for (int i = 0; i < rule->n_states; i++) inputs.states[i] = ms_view_all(graph, entry->states[i]);
@@ -285,7 +300,9 @@ ms_status ms_optimizer_step_at(const ms_optimizer *optimizer, int64_t step, doub
         }
     }
     const ms_interventions *interventions = &optimizer->config.interventions;
-    if (ms_interventions_on_weights(interventions))
+    if (interventions->noise != 0 && step > MS_NOISE_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "intervention: noise is keyed by steps up to %d", MS_NOISE_LAST_STEP);
+    if (ms_interventions_need_scalars(interventions))
         ms_intervention_scalars(step, out->matrices_lr, out->scalars + optimizer->first_intervention);
     return interventions->soft_cap != 0 ? set_caps(optimizer, out->matrices_lr, out->scalars) : MS_OK;
 }

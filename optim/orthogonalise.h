@@ -37,6 +37,33 @@ const ms_coefficient_set *ms_coefficients_get(ms_coefficients coefficients);
    graph. */
 ms_tensor ms_orthogonalise(ms_graph *graph, ms_tensor u, ms_coefficients coefficients);
 
+/* U S^p V^T in place of U V^T. */
+typedef enum ms_exponent {
+    MS_EXPONENT_0, /* ms_orthogonalise */
+    MS_EXPONENT_QUARTER,
+    MS_EXPONENT_HALF,
+    MS_EXPONENT_THREE_QUARTERS,
+    MS_EXPONENT_1, /* u itself, normalised */
+    MS_EXPONENT_COUNT
+} ms_exponent;
+/* Names by value, "0", "0.25" and so on; ends with NULL. */
+extern const char *const ms_exponent_names[];
+
+/* Polynomials of five odd quintics whose weighted sum is near s^p for s from 1e-3 to 1
+   (tests/golden/make_exponents.py). Unused for 0 and 1. */
+typedef struct ms_exponent_set {
+    double triples[5][3], weights[6]; /* weights of X before the first step and after each */
+    double largest_error;             /* relative, over those s */
+} ms_exponent_set;
+
+/* Static.  NULL: no such exponent. */
+const ms_exponent_set *ms_exponent_get(ms_exponent exponent);
+
+/* u [L,R,C] -> sqrt(min(R, C)) P / |P|_F with P about U S^p V^T, S the singular values of u / |u|_F: as large as an
+   orthogonal matrix, whatever p is.  With exponent 0: ms_orthogonalise with the coefficients, which the others do not
+   use. Errors as in backend/ir/graph.h. */
+ms_tensor ms_spectral_power(ms_graph *graph, ms_tensor u, ms_exponent exponent, ms_coefficients coefficients);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,6 +18,7 @@ typedef struct ms_optimizer_parameter {
     int32_t n_groups;           /* row groups of a layer matrix, 1 to 4; norms are reported for each */
     int64_t group_rows[MS_MAX_ROW_GROUPS];
     bool per_head[MS_MAX_ROW_GROUPS]; /* groups whose rows are those of heads */
+    bool noisy[MS_MAX_ROW_GROUPS];    /* groups that get the noise of an intervention, if there is any */
 } ms_optimizer_parameter;
 
 /* A state tensor that a rule keeps for each of its parameters.  It is zero before the first step. */
@@ -40,9 +41,11 @@ typedef struct ms_rule_inputs {
     const ms_optimizer_parameter *parameter;
     ms_tensor weight, gradient;
     ms_tensor states[MS_MAX_RULE_STATES]; /* in the rule's order */
-    ms_tensor clip;       /* f32 [2], norm and factor of all gradients; the rule multiplies the gradient by the factor.
-                             MS_NO_TENSOR: clipping is off */
-    bool cautious_decay;  /* decay only where the update has the weight's sign: see ms_rule_decayed_weight */
+    ms_tensor clip; /* f32 [2], norm and factor of all gradients; the rule multiplies the gradient by the factor.
+                       MS_NO_TENSOR: clipping is off */
+    /* Interventions, see optim/interventions.h; false and NULL: none. */
+    bool cautious_decay;          /* decay only where the update has the weight's sign: ms_rule_decayed_weight */
+    const struct ms_noise *noise; /* in the update: ms_rule_with_noise */
     int32_t first_scalar; /* index of the rule's scalar 0: scalar i is ms_step_scalar(constant, first_scalar + i) */
 } ms_rule_inputs;
 
@@ -53,7 +56,8 @@ typedef struct ms_optimizer_rule {
     ms_rule_state states[MS_MAX_RULE_STATES];
     int32_t n_scalars;
     ms_rule_scalar scalars[MS_MAX_RULE_SCALARS];
-    bool decays_cautiously; /* its decay of weights, if any, heeds cautious_decay */
+    bool heeds_interventions; /* it calls ms_rule_decayed_weight and ms_rule_with_noise (optim/rule_interventions.h) */
+    bool orthogonalises;
     /* The peak learning rate; the schedule scales it. */
     double (*peak_rate)(const void *settings);
     /* MS_INVALID: settings out of range, or settings that do not fit a parameter.  Called for each parameter. */
@@ -68,10 +72,6 @@ typedef struct ms_rule_use {
     const ms_optimizer_rule *rule;
     const void *settings;
 } ms_rule_use;
-
-/* For deltas: the weights as a decay takes them, where `update` is subtracted beside it.  With cautious_decay 0 where
-   update and weight have opposite signs (Chen et al. 2025, arXiv 2510.12402), else all weights. */
-ms_tensor ms_rule_decayed_weight(ms_graph *graph, const ms_rule_inputs *inputs, ms_tensor update);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 #include "optim/sgd.h"
 
 #include "backend/ir/build.h"
+#include "optim/rule_interventions.h"
 
 enum { MOMENTUM_STATE, N_STATES };
 enum { LR, MOMENTUM, N_SCALARS };
@@ -30,6 +31,7 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     if (inputs->clip != MS_NO_TENSOR) gradient = ms_mul(graph, gradient, ms_slice(graph, inputs->clip, 1, 1));
     ms_tensor buffer = ms_axpby(graph, momentum_now, state, ms_constant(1), gradient);
     ms_tensor u = settings->nesterov ? ms_axpby(graph, ms_constant(1), gradient, momentum_now, buffer) : buffer;
+    u = ms_rule_with_noise(graph, inputs, false, u);
     ms_assign(graph, buffer, state);
     if (settings->decay == 0) return ms_axpby(graph, rate, u, ms_constant(0), MS_NO_TENSOR);
     ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, u);
@@ -42,7 +44,7 @@ const ms_optimizer_rule ms_sgd_rule = {
     .states = {[MOMENTUM_STATE] = {"momentum", NULL}},
     .n_scalars = N_SCALARS,
     .scalars = {[LR] = {"lr", NULL}, [MOMENTUM] = {"momentum", momentum}},
-    .decays_cautiously = true,
+    .heeds_interventions = true,
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,

@@ -33,7 +33,11 @@ static void print_model(const ms_run *run, FILE *stream) {
                                    : of_matrices == &ms_normuon_rule ? &optimizer->config.normuon.muon
                                                                      : NULL;
     fprintf(stream, "optimizer     %s", of_matrices->name);
-    if (muon) fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
+    if (muon && muon->exponent != MS_EXPONENT_0)
+        fprintf(stream, " (spectral exponent %s within %.1f %%, %s)", ms_exponent_names[muon->exponent],
+                100 * ms_exponent_get(muon->exponent)->largest_error, ms_muon_split_names[muon->split]);
+    else if (muon)
+        fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
     if (optimizer->n_rules > 1) fprintf(stream, " on the matrices, %s on the rest", optimizer->rules[1].use.rule->name);
     fprintf(stream, "\n");
 }

@@ -26,6 +26,7 @@ static ms_status add_variable(ms_trainer *trainer, const char *name, ms_variable
 
 static ms_status build_optimizer(ms_trainer *trainer) {
     ms_optimizer_parameter parameters[MS_MAX_PARAMETERS];
+    uint32_t noise = trainer->options.noise_projections;
     memset(parameters, 0, sizeof parameters);
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         const ms_parameter *from = &trainer->model.parameters[i];
@@ -36,6 +37,7 @@ static ms_status build_optimizer(ms_trainer *trainer) {
         to->n_groups = from->n_groups;
         for (int j = 0; j < from->n_groups; j++) {
             to->group_rows[j] = from->group_rows[j];
+            to->noisy[j] = !noise || (noise >> ms_projection_find(from->group_names[j], -1) & 1u);
             to->per_head[j] = strchr("qkv", from->group_names[j][0]) && from->group_names[j][1] == '\0';
         }
     }

@@ -9,6 +9,7 @@
 #include "model/checkpoint/checkpoint.h"
 #include "model/data/dataset.h"
 #include "model/model.h"
+#include "model/projections.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "train/control.h"
@@ -35,6 +36,7 @@ typedef struct ms_trainer_options {
        model.sequence_length; 0 sequences: none. */
     int32_t probe_sequences, probe_tokens;
     ms_control control;
+    uint32_t noise_projections; /* bit i: ms_projection_names[i] gets the noise of an intervention; 0: all do */
 } ms_trainer_options;
 
 /* Options to start from: the reference model (vukrosic/muon-llm-research) but for its sizes, which are those of the

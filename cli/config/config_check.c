@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/projections.h"
+#include "optim/noise.h"
+
 static ms_status check_shapes(const ms_config *config) {
     long long width = config->model.width, heads = config->model.heads, kv_heads = config->model.kv_heads;
     long long head_size = config->model.head_size;
@@ -82,7 +85,34 @@ static double first_sigma_max(const ms_config *config, double rows, double colum
     return config->init.std * fmax(1, last) * (sqrt(rows) + sqrt(columns));
 }
 
+static ms_status check_noise(const ms_config *config) {
+    uint32_t projections;
+    long long first = config->intervention.noise_first_layer, last = config->intervention.noise_last_layer;
+    const char *names = config->intervention.noise_projections;
+    MS_TRY_NOTE(ms_projections_parse(names, &projections), "intervention.noise_projections");
+    if (config->intervention.noise == 0 && (first != 0 || last != -1 || strcmp(names, "all") != 0))
+        return MS_FAIL(MS_INVALID,
+                       "intervention.noise_first_layer, noise_last_layer and noise_projections have no effect with "
+                       "intervention.noise 0");
+    if (config->intervention.noise == 0) return MS_OK;
+    if (last < 0) last = config->model.layers - 1;
+    if (first > last || last >= config->model.layers)
+        return MS_FAIL(MS_INVALID,
+                       "intervention.noise_first_layer %lld, noise_last_layer %lld: layers are 0 to %lld here", first,
+                       last, (long long)config->model.layers - 1);
+    if (strstr(names, "gate") && config->model.activation != MS_ACTIVATION_SWIGLU)
+        return MS_FAIL(MS_INVALID, "intervention.noise_projections %s: only model.activation swiglu has a gate", names);
+    if (ms_config_steps(config) > MS_NOISE_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "intervention.noise: the run has %lld steps, noise is keyed by steps up to %d",
+                       (long long)ms_config_steps(config), MS_NOISE_LAST_STEP);
+    return MS_OK;
+}
+
 static ms_status check_interventions(const ms_config *config) {
+    if (config->muon.spectral_exponent != MS_EXPONENT_0 && config->muon.coefficients != MS_COEFFICIENTS_POLAR_EXPRESS)
+        return MS_FAIL(MS_INVALID, "muon.coefficients %s has no effect with muon.spectral_exponent %s",
+                       ms_coefficients_names[config->muon.coefficients],
+                       ms_exponent_names[config->muon.spectral_exponent]);
     const char *key;
     double decay = decay_of(config, &key), cap = config->intervention.soft_cap;
     bool is_sphere = config->intervention.sphere != MS_SPHERE_NONE;
@@ -111,6 +141,7 @@ ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_pass(config));
     MS_TRY(check_length(config));
     MS_TRY(check_interventions(config));
+    MS_TRY(check_noise(config));
     if (config->muon.decay > 0 && config->muon.decay_mode == MS_DECAY_NONE)
         return MS_FAIL(MS_INVALID, "muon.decay %g has no effect with muon.decay_mode none", config->muon.decay);
     if (config->adamw.matrix_lr > 0 && config->optimizer.name != MS_OPTIMIZER_ADAMW)

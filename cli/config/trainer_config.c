@@ -37,6 +37,7 @@ static ms_muon_settings muon_from_config(const ms_config *config) {
                               .momentum = config->muon.momentum,
                               .nesterov = config->muon.nesterov,
                               .coefficients = config->muon.coefficients,
+                              .exponent = config->muon.spectral_exponent,
                               .scaling = config->muon.scaling,
                               .split = config->muon.split,
                               .decay_mode = config->muon.decay_mode,
@@ -44,12 +45,19 @@ static ms_muon_settings muon_from_config(const ms_config *config) {
 }
 
 ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32_t vocabulary) {
+    uint32_t noise_projections;
+    if (ms_projections_parse(config->intervention.noise_projections, &noise_projections) != MS_OK)
+        noise_projections = 0; /* ms_config_check has refused it */
     return (ms_trainer_options){
         .model = ms_model_config_from_config(config, vocabulary),
         .optimizer = {.kind = config->optimizer.name,
                       .gradient_clip = (float)config->optimizer.gradient_clip,
                       .master = config->train.master,
                       .interventions = {.cautious_decay = config->intervention.cautious_decay,
+                                        .noise = (float)config->intervention.noise,
+                                        .noise_place = config->intervention.noise_place,
+                                        .noise_first_layer = (int32_t)config->intervention.noise_first_layer,
+                                        .noise_last_layer = (int32_t)config->intervention.noise_last_layer,
                                         .sphere = config->intervention.sphere,
                                         .soft_cap = (float)config->intervention.soft_cap,
                                         .spectral_decay = (float)config->intervention.spectral_decay},
@@ -65,6 +73,7 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
                                 .beta2 = (float)config->adamw.beta2,
                                 .epsilon = (float)config->adamw.epsilon,
                                 .matrix_decay = (float)config->adamw.matrix_decay}},
+        .noise_projections = noise_projections,
         .schedule = {.kind = config->schedule.name,
                      .warmup_steps = config->schedule.warmup_steps,
                      .total_steps = ms_config_schedule_steps(config),

@@ -38,6 +38,8 @@ VARIANTS = {
     "sphere_hyperball_sgd": dict(SGD, sphere="hyperball", lr=0.05),
     "soft_cap": dict(MUON, soft_cap=6.5),
     "soft_cap_split": dict(MUON, soft_cap=6.2, split="per_head", decay=0.1),
+    "exponent_half": dict(MUON, exponent=0.5, split="per_projection"),
+    "exponent_one": dict(MUON, exponent=1),
     "spectral_decay": dict(MUON, spectral_decay=0.5),
     "normuon_per_head": dict(MUON, rule="normuon", beta2=0.8, split="per_head", decay=0.1),
 }
@@ -55,6 +57,29 @@ def orthogonalise(u):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
     return x.T if u.shape[0] > u.shape[1] else x
+
+
+# For exponent 0.5, by make_exponents.py.
+TRIPLES = [
+    (7.6398033187, -19.2937198887, 13.3202096515),
+    (3.81589094476, -2.55366367553, 0.466681695358),
+    (3.62318369381, -2.68697081642, 0.524558705429),
+    (2.52955694403, -2.20205765672, 0.527255878055),
+    (1.92791114133, -1.3273711156, 0.689315849058)]
+WEIGHTS = [0.780030835931, 0.103647701188, 0.0602235905923, 0.0269075226386, -0.0823850028286, 0.0929119388066]
+
+
+def power(u, exponent):
+    """u [R, C] -> U S^p V^T, as large as an orthogonal matrix, the singular values by the scalar polynomials."""
+    left, s, right = numpy.linalg.svd(u, full_matrices=False)
+    if exponent == 0.5:
+        y = s / (norm(u) * 1.01 + 1e-7)
+        s = WEIGHTS[0] * y
+        for (a, b, c), weight in zip(TRIPLES, WEIGHTS[1:]):
+            y = a * y + b * y**3 + c * y**5
+            s = s + weight * y
+    result = (left * s) @ right
+    return result * numpy.sqrt(min(u.shape)) / norm(result)
 
 
 def normalise_neurons(o, second, beta2):
@@ -142,7 +167,7 @@ class Update:
         result, begin = numpy.empty_like(u), 0
         for rows in pieces(self.name, self.c["split"]):
             part = slice(begin, begin + rows)
-            o = orthogonalise(u[part])
+            o = power(u[part], self.c["exponent"]) if self.c.get("exponent") else orthogonalise(u[part])
             if self.c["rule"] == "normuon":
                 o = normalise_neurons(o, self.second[part], self.c["beta2"])
             result[part] = o * numpy.sqrt(max(1, rows / u.shape[1]))

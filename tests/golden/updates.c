@@ -59,6 +59,11 @@ static void soft_cap_split(ms_optimizer_config *c) {
     c->muon.split = MS_SPLIT_PER_HEAD;
     c->interventions.soft_cap = 6.2f;
 }
+static void exponent_half(ms_optimizer_config *c) {
+    c->muon.exponent = MS_EXPONENT_HALF;
+    c->muon.split = MS_SPLIT_PER_PROJECTION;
+}
+static void exponent_one(ms_optimizer_config *c) { c->muon.exponent = MS_EXPONENT_1; }
 static void spectral_decay(ms_optimizer_config *c) { c->interventions.spectral_decay = 0.5f; }
 static void normuon(ms_optimizer_config *c) { c->kind = MS_OPTIMIZER_NORMUON; }
 static void normuon_per_head(ms_optimizer_config *c) {
@@ -82,6 +87,8 @@ static const struct {
                 {"sphere_hyperball_sgd", sphere_hyperball_sgd},
                 {"soft_cap", soft_cap},
                 {"soft_cap_split", soft_cap_split},
+                {"exponent_half", exponent_half},
+                {"exponent_one", exponent_one},
                 {"spectral_decay", spectral_decay},
                 {"normuon", normuon},
                 {"normuon_per_head", normuon_per_head}};
@@ -128,9 +135,12 @@ static int add(run *r, const char *prefix, const char *name, ms_variable_kind ki
 }
 
 static void start_with(run *r, void (*set)(ms_optimizer_config *config), ms_numerics numerics) {
-    ms_optimizer_parameter parameters[N_STACKS] = {
-        {.is_matrix = true, .n_groups = 4, .group_rows = {8, 4, 4, 8}, .per_head = {true, true, true, false}},
-        {.is_matrix = true, .n_groups = 1, .group_rows = {20}}};
+    ms_optimizer_parameter parameters[N_STACKS] = {{.is_matrix = true,
+                                                    .n_groups = 4,
+                                                    .group_rows = {8, 4, 4, 8},
+                                                    .per_head = {true, true, true, false},
+                                                    .noisy = {true, false, true, false}},
+                                                   {.is_matrix = true, .n_groups = 1, .group_rows = {20}}};
     memset(r, 0, sizeof *r);
     ms_must(ms_safetensors_open("tests/golden/updates.safetensors", &r->golden));
     ms_must(ms_variables_create(&r->variables));
@@ -274,6 +284,83 @@ START_TEST(test_soft_cap_holds) {
 }
 END_TEST
 
+static void noise_before(ms_optimizer_config *c) {
+    c->muon.exponent = MS_EXPONENT_1; /* keeps directions, so that the share of noise can be seen in the update */
+    c->muon.split = MS_SPLIT_PER_PROJECTION;
+    c->interventions = (ms_interventions){.noise = 0.5f, .noise_first_layer = 1, .noise_last_layer = -1};
+}
+static void noise_after(ms_optimizer_config *c) {
+    noise_before(c);
+    c->interventions.noise_place = MS_NOISE_AFTER;
+}
+static void no_noise(ms_optimizer_config *c) {
+    noise_before(c);
+    c->interventions.noise = 0;
+}
+static void noise_of_sgd(ms_optimizer_config *c) {
+    noise_after(c);
+    c->kind = MS_OPTIMIZER_SGD;
+}
+static void no_noise_of_sgd(ms_optimizer_config *c) {
+    noise_of_sgd(c);
+    c->interventions.noise = 0;
+}
+
+static void updates_of_two_steps(void (*set)(ms_optimizer_config *config), double out[2][MOST_STACK]) {
+    run r;
+    start_with(&r, set, MS_NUMERICS_ORACLE);
+    for (int i = 0; i < 2; i++) {
+        push(&r, 0);
+        step(&r, i); /* from zero weights: they are the update */
+        ms_must(ms_store_download_f64(r.store, r.weights[0], 0, MOST_STACK, out[i]));
+    }
+    finish(&r);
+}
+
+/* Noise of half the update's norm in groups q and v of layer 1 (start_with makes them noisy) and nowhere else, another
+   at each step.  Before the orthogonalisation (here by exponent 1) the sum is scaled back to the update's norm. */
+static void check_noise(void (*with)(ms_optimizer_config *config), void (*without)(ms_optimizer_config *config),
+                        bool is_before) {
+    static double noisy[2][MOST_STACK], plain[2][MOST_STACK];
+    static const int rows[] = {8, 4, 4, 8};
+    updates_of_two_steps(with, noisy);
+    updates_of_two_steps(without, plain);
+    for (int i = 0; i < 2; i++)
+        for (int layer = 0, at = 0; layer < 2; layer++)
+            for (int group = 0; group < 4; at += 16 * rows[group++]) {
+                double difference = 0, norm = 0, product = 0, norm_noisy = 0;
+                for (int j = at; j < at + 16 * rows[group]; j++) {
+                    difference += pow(noisy[i][j] - plain[i][j], 2);
+                    norm += pow(plain[i][j], 2);
+                    norm_noisy += pow(noisy[i][j], 2);
+                    product += noisy[i][j] * plain[i][j];
+                }
+                bool wanted = layer == 1 && (group == 0 || group == 2);
+                double share = sqrt(difference / norm), cosine = product / sqrt(norm * norm_noisy);
+                if (!wanted)
+                    ck_assert_double_eq_tol(share, 0, 1e-12);
+                else if (is_before) /* 1 / sqrt(1 + 0.25), but for the noise's own cosine */
+                    ck_assert_msg(fabs(norm_noisy / norm - 1) < 1e-5 && fabs(cosine - 0.894) < 0.12, "cosine %g",
+                                  cosine);
+                else
+                    ck_assert_double_eq_tol(share, 0.5, 1e-5);
+            }
+    double same = 0, all = 0;
+    for (int j = 16 * 24; j < 16 * 32; j++) {
+        double first = noisy[0][j] - plain[0][j], second = noisy[1][j] - plain[1][j];
+        same += first * second;
+        all += first * first;
+    }
+    ck_assert_msg(fabs(same / all) < 0.9, "the noise of two steps is alike: %g", same / all);
+}
+
+START_TEST(test_noise_is_as_large_as_asked_and_where_asked) {
+    check_noise(noise_before, no_noise, true);
+    check_noise(noise_after, no_noise, false);
+    check_noise(noise_of_sgd, no_noise_of_sgd, false);
+}
+END_TEST
+
 START_TEST(test_a_cap_below_the_steps_is_refused) {
     double strength;
     ms_must(ms_soft_cap_strength(0.31, 0.05, &strength));
@@ -290,6 +377,7 @@ int main(void) {
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, test_equals_numpy, 0, N_VARIANTS * N_RUNS);
     tcase_add_loop_test(tcase, test_soft_cap_holds, 0, 2);
+    tcase_add_test(tcase, test_noise_is_as_large_as_asked_and_where_asked);
     tcase_add_test(tcase, test_a_cap_below_the_steps_is_refused);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -13,7 +13,8 @@
 #include "tests/support/suite.h"
 
 /* out = orthogonalise(in) for a stack of matrices, in the f64 oracle. */
-static void run_oracle(const double *in, ms_shape shape, ms_coefficients coefficients, double *out) {
+static void run_power(const double *in, ms_shape shape, ms_exponent exponent, ms_coefficients coefficients,
+                      double *out) {
     ms_variables *variables;
     ms_device *device;
     ms_store *store;
@@ -27,7 +28,8 @@ static void run_oracle(const double *in, ms_shape shape, ms_coefficients coeffic
     ms_must(ms_device_open(&options, &device));
     ms_must(ms_store_create(device, variables, &store));
     ms_must(ms_graph_create(variables, -1, &graph));
-    ms_assign(graph, ms_orthogonalise(graph, ms_view_all(graph, input), coefficients), ms_view_all(graph, output));
+    ms_tensor power = ms_spectral_power(graph, ms_view_all(graph, input), exponent, coefficients);
+    ms_assign(graph, power, ms_view_all(graph, output));
     ms_must(ms_graph_status(graph));
     ms_must(ms_graph_finish(graph, &finished));
     ms_must(ms_program_compile(store, finished, &program));
@@ -40,6 +42,10 @@ static void run_oracle(const double *in, ms_shape shape, ms_coefficients coeffic
     ms_store_destroy(store);
     ms_device_close(device);
     ms_variables_destroy(variables);
+}
+
+static void run_oracle(const double *in, ms_shape shape, ms_coefficients coefficients, double *out) {
+    run_power(in, shape, MS_EXPONENT_0, coefficients, out);
 }
 
 /* Diagonal 2 x 2 matrices diag(1, ratio): after normalisation the small singular value is ratio / sqrt(1 + ratio^2)
@@ -105,6 +111,35 @@ START_TEST(test_no_result_exceeds_the_highest) {
 }
 END_TEST
 
+/* diag(1, ratio) becomes sqrt(2) diag(a, b) / |(a, b)| with a, b near the powers of the normalised values: b / a is off
+   by both their errors at most. */
+START_TEST(test_spectral_powers) {
+    static const double p[] = {0, 0.25, 0.5, 0.75, 1};
+    double *in = calloc(4 * N_RATIOS, sizeof *in), *out = calloc(4 * N_RATIOS, sizeof *out);
+    for (int i = 0; i < N_RATIOS; i++) {
+        in[4 * i] = 1;
+        in[4 * i + 3] = exp(log(1.5e-3) * (1 - (double)i / (N_RATIOS - 1)));
+    }
+    for (int exponent = MS_EXPONENT_QUARTER; exponent < MS_EXPONENT_COUNT; exponent++) {
+        const ms_exponent_set *set = ms_exponent_get((ms_exponent)exponent);
+        run_power(in, ms_shape_3(N_RATIOS, 2, 2), (ms_exponent)exponent, MS_COEFFICIENTS_POLAR_EXPRESS, out);
+        double worst = 0, least = (1 - set->largest_error) / (1 + set->largest_error);
+        for (int i = 0; i < N_RATIOS; i++) {
+            ck_assert_double_eq_tol(pow(out[4 * i], 2) + pow(out[4 * i + 3], 2), 2, 1e-6);
+            double quotient = out[4 * i + 3] / out[4 * i] / pow(in[4 * i + 3], p[exponent]);
+            ck_assert_msg(quotient > least - 1e-5 && quotient < 1 / least + 1e-5, "p %s, ratio %g: %.5f, least %.5f",
+                          ms_exponent_names[exponent], in[4 * i + 3], quotient, least);
+            worst = fmax(worst, fabs(quotient - 1));
+        }
+        /* The error is reached, too. */
+        ck_assert_msg(worst >= 0.9 * set->largest_error, "p %s: worst %.5f, the table says %.5f",
+                      ms_exponent_names[exponent], worst, set->largest_error);
+    }
+    free(in);
+    free(out);
+}
+END_TEST
+
 START_TEST(test_equals_pytorch_in_f64) {
     static const char *const shapes[] = {"8x8", "24x16", "16x24", "5x13", "1x7"};
     ms_safetensors *file;
@@ -138,6 +173,7 @@ int main(void) {
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, test_output_singular_values);
     tcase_add_test(tcase, test_no_result_exceeds_the_highest);
+    tcase_add_test(tcase, test_spectral_powers);
     tcase_add_test(tcase, test_equals_pytorch_in_f64);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

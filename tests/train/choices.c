@@ -38,6 +38,7 @@ static void set_residual(ms_trainer_options *o, int value) { o->model.residual_s
 static void set_init(ms_trainer_options *o, int value) { o->model.init_scheme = (ms_init_scheme)value; }
 static void set_kind(ms_trainer_options *o, int value) { o->optimizer.kind = (ms_optimizer_kind)value; }
 static void set_coefficients(ms_trainer_options *o, int v) { o->optimizer.muon.coefficients = (ms_coefficients)v; }
+static void set_exponent(ms_trainer_options *o, int value) { o->optimizer.muon.exponent = (ms_exponent)value; }
 static void set_scaling(ms_trainer_options *o, int value) { o->optimizer.muon.scaling = (ms_muon_scaling)value; }
 static void set_split(ms_trainer_options *o, int value) { o->optimizer.muon.split = (ms_muon_split)value; }
 static void set_decay(ms_trainer_options *o, int value) { o->optimizer.muon.decay_mode = (ms_decay_mode)value; }
@@ -57,6 +58,7 @@ static const struct {
     {set_kind, "optimizer: kind", "0 (muon), 1 (adamw), 2 (normuon) or 3 (sgd)", MS_OPTIMIZER_COUNT - 1},
     {set_coefficients, "muon: coefficients", "0 (polar_express), 1 (jordan), 2 (modula) or 3 (jordan_convergent)",
      MS_COEFFICIENTS_COUNT - 1},
+    {set_exponent, "muon: exponent", "0 (0), 1 (0.25), 2 (0.5), 3 (0.75) or 4 (1)", MS_EXPONENT_1},
     {set_scaling, "muon: scaling", "0 (max_rows_cols), 1 (moonlight) or 2 (rows_cols)", MS_SCALING_ROWS_COLS},
     {set_split, "muon: split", "0 (merged), 1 (per_projection) or 2 (per_head)", MS_SPLIT_PER_HEAD},
     {set_decay, "muon: decay_mode", "0 (none), 1 (decoupled), 2 (update) or 3 (both)", MS_DECAY_BOTH},
