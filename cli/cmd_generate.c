@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "model/data/dataset_sidecar.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
 #include "train/text.h"
@@ -37,22 +36,6 @@ static const ms_option options[] = {
 static const ms_command command = {"generate", "RUN", "Continues a text with the weights of a run.", options, 1, 1,
                                    NULL,       NULL};
 
-/* The token before each document: as the run's copy of dataset.json has it; runs of earlier versions have none, and
-   their data had MS_END_OF_TEXT. */
-static ms_status find_end_of_text(const ms_run_folder *folder, const ms_tokenizer *tokenizer, int32_t *out) {
-    char *path = ms_path_join(folder->path, MS_SIDECAR_NAME);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
-    bool has_copy = ms_file_exists(path);
-    free(path);
-    *out = ms_tokenizer_end_of_text(tokenizer);
-    if (!has_copy) return MS_OK;
-    ms_sidecar sidecar;
-    MS_TRY_NOTE(ms_sidecar_read(folder->path, &sidecar), "generate");
-    *out = sidecar.end_of_text;
-    ms_sidecar_finish(&sidecar);
-    return MS_OK;
-}
-
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
     ms_config config;
     ms_config_defaults(&config);
@@ -75,7 +58,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
                      .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
     ms_device *device = NULL;
-    status = find_end_of_text(folder, tokenizer, &source.end_of_text);
+    status = ms_text_find_end(folder->path, tokenizer, &source.end_of_text);
     if (status == MS_OK) status = ms_device_open(&device_options, &device);
     if (status == MS_OK && ms_device_threads(device) > 0) ms_warn_of_threads(a->threads);
     if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);

@@ -142,57 +142,46 @@ ms_status ms_directory_require(const char *path) {
 
 static ms_status remove_tree(int parent, const char *name, const char *shown, dev_t device);
 
-static ms_status remove_child(int directory, const char *name, const char *shown, dev_t device) {
-    if (unlinkat(directory, name, 0) == 0 || errno == ENOENT) return MS_OK;
-    int error = errno; /* EISDIR is Linux's word for it; EPERM is a file that may not be removed */
-    char *path = ms_path_join(shown, name);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", shown);
-    ms_status status = error == EISDIR ? remove_tree(directory, name, path, device)
-                                       : ms_status_from_errno(error, "cannot remove", path);
-    free(path);
-    return status;
+/* A tree is removed where the directory itself is on `device`. */
+static ms_status remove_entry(int parent, const char *name, const char *shown, dev_t device) {
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return MS_OK;
+    /* EISDIR is Linux's word for a directory; EPERM is a file that may not be removed. */
+    return errno == EISDIR ? remove_tree(parent, name, shown, device)
+                           : ms_status_from_errno(errno, "cannot remove", shown);
 }
 
-/* Empties an open directory, which it closes. */
-static ms_status empty(int descriptor, const char *shown, dev_t device) {
-    DIR *directory = fdopendir(descriptor);
-    if (!directory) {
-        ms_status status = ms_status_from_errno(errno, "cannot open directory", shown);
-        close(descriptor);
-        return status;
-    }
+static ms_status empty(int directory, const char *shown, dev_t device) {
+    ms_listing names;
+    MS_TRY(ms_listing_read_opened(directory, shown, &names));
     ms_status status = MS_OK;
-    for (struct dirent *entry; status == MS_OK && (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            status = remove_child(descriptor, entry->d_name, shown, device);
-    closedir(directory);
+    for (size_t i = 0; status == MS_OK && i < names.n; i++) {
+        char *path = ms_path_join(shown, names.names[i]);
+        status = path ? remove_entry(directory, names.names[i], path, device)
+                      : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", shown);
+        free(path);
+    }
+    ms_listing_finish(&names);
     return status;
 }
 
 static ms_status remove_tree(int parent, const char *name, const char *shown, dev_t device) {
-    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (descriptor < 0) return ms_status_from_errno(errno, "cannot remove", shown);
+    int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0) return ms_status_from_errno(errno, "cannot remove", shown);
     struct stat information;
-    if (fstat(descriptor, &information) != 0 || information.st_dev != device) {
-        close(descriptor);
-        return MS_FAIL(MS_IO, "cannot remove %s: another file system is mounted there", shown);
-    }
-    MS_TRY(empty(descriptor, shown, device));
+    bool is_there = fstat(directory, &information) == 0 && information.st_dev == device;
+    ms_status status = is_there ? empty(directory, shown, device)
+                                : MS_FAIL(MS_IO, "cannot remove %s: another file system is mounted there", shown);
+    close(directory);
+    MS_TRY(status);
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOENT)
         return ms_status_from_errno(errno, "cannot remove directory", shown);
     return MS_OK;
 }
 
 ms_status ms_directory_remove_entry(int parent, const char *name, const char *shown) {
-    struct stat information, beside;
-    if (fstatat(parent, name, &information, AT_SYMLINK_NOFOLLOW) != 0)
-        return errno == ENOENT ? MS_OK : ms_status_from_errno(errno, "cannot remove", shown);
-    if (S_ISDIR(information.st_mode)) {
-        if (fstat(parent, &beside) != 0) return ms_status_from_errno(errno, "cannot remove", shown);
-        return remove_tree(parent, name, shown, beside.st_dev);
-    }
-    if (unlinkat(parent, name, 0) != 0 && errno != ENOENT) return ms_status_from_errno(errno, "cannot remove", shown);
-    return MS_OK;
+    struct stat information;
+    if (fstat(parent, &information) != 0) return ms_status_from_errno(errno, "cannot remove", shown);
+    return remove_entry(parent, name, shown, information.st_dev);
 }
 
 ms_status ms_directory_remove(const char *path) {

@@ -1,6 +1,5 @@
 #include "platform/temporary.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -67,27 +66,24 @@ static ms_status create_locked(int parent, const char *name, bool folder, const 
     return MS_OK;
 }
 
-/* Removes the leftovers of `stem` but `own`.  *out_busy: one of them is locked, that is, being written. */
-static ms_status sweep(int parent, const char *stem, const char *own, bool *out_busy) {
+/* Removes the leftovers of `stem` but `own`; `path` is for messages.  *out_busy: one of them is locked, that is, being
+   written. */
+static ms_status sweep(int parent, const char *stem, const char *own, const char *path, bool *out_busy) {
     *out_busy = false;
-    int again = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = again >= 0 ? fdopendir(again) : NULL;
-    if (!directory) {
-        ms_status status = ms_status_from_errno(errno, "cannot read the directory of", stem);
-        if (again >= 0) close(again);
-        return status;
-    }
-    for (struct dirent *entry; (entry = readdir(directory));) {
-        if (!ms_temporary_is_of(entry->d_name, stem) || strcmp(entry->d_name, own) == 0) continue;
-        int file = openat(parent, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    ms_listing names;
+    MS_TRY_NOTE(ms_listing_read_opened(parent, "its folder", &names), "cannot write %s", path);
+    for (size_t i = 0; i < names.n; i++) {
+        const char *name = names.names[i];
+        if (!ms_temporary_is_of(name, stem) || strcmp(name, own) == 0) continue;
+        int file = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         if (file < 0) continue;
         if (flock(file, LOCK_EX | LOCK_NB) == 0)
-            (void)ms_directory_remove_entry(parent, entry->d_name, entry->d_name);
+            (void)ms_directory_remove_entry(parent, name, name);
         else if (errno == EWOULDBLOCK)
             *out_busy = true;
         close(file);
     }
-    closedir(directory);
+    ms_listing_finish(&names);
     return MS_OK;
 }
 
@@ -100,7 +96,7 @@ static ms_status create_in(int parent, const char *stem, bool folder, const char
     }
     if (*out < 0) return MS_FAIL(MS_IO, "cannot write %s: %d temporary names were taken", path, (int)MAX_TRIES);
     bool busy;
-    ms_status status = sweep(parent, stem, name, &busy);
+    ms_status status = sweep(parent, stem, name, path, &busy);
     if (status == MS_OK && busy) status = MS_FAIL(MS_IO, "cannot write %s: another writer is at work on it", path);
     if (status == MS_OK) return MS_OK;
     unlinkat(parent, name, folder ? AT_REMOVEDIR : 0);

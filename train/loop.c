@@ -338,9 +338,8 @@ ms_status ms_run_train(ms_run *run) {
 ms_status ms_run_sample(ms_run *run, FILE *stream) {
     bool is_control = run->options.trainer.control != MS_CONTROL_NONE;
     if (!run->tokenizer || run->options.sample.n_tokens < 1 || is_control) return MS_OK;
-    int32_t end_of_text = ms_dataset_end_of_text(run->train);
-    if (end_of_text < 0) end_of_text = ms_tokenizer_end_of_text(run->tokenizer);
-    ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer, end_of_text};
+    ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer, -1};
+    MS_TRY(ms_text_find_end(run->folder.path, run->tokenizer, &source.end_of_text));
     ms_trainer_release(run->trainer);
     return ms_generate_from_run(run->device, &source, &run->options.sample, stream);
 }

@@ -1,11 +1,28 @@
 #include "train/text.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/checkpoint/checkpoint.h"
+#include "model/data/dataset_sidecar.h"
+#include "platform/file.h"
 #include "platform/output.h"
 #include "platform/signals.h"
+
+ms_status ms_text_find_end(const char *run_folder, const ms_tokenizer *tokenizer, int32_t *out) {
+    *out = ms_tokenizer_end_of_text(tokenizer);
+    char *path = ms_path_join(run_folder, MS_SIDECAR_NAME);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
+    bool has_copy = ms_file_exists(path);
+    free(path);
+    if (!has_copy) return MS_OK;
+    ms_sidecar sidecar;
+    MS_TRY_NOTE(ms_sidecar_read(run_folder, &sidecar), "generate");
+    *out = sidecar.end_of_text;
+    ms_sidecar_finish(&sidecar);
+    return MS_OK;
+}
 
 /* What the prompt becomes; an empty one begins a document, which the corpus does with the end-of-text token. */
 static ms_status encode_prompt(const ms_text_source *source, const char *prompt, ms_tokens *out) {

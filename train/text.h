@@ -22,6 +22,10 @@ typedef struct ms_text_source {
     int32_t end_of_text;     /* id of the token before each document, where text begins and ends; -1: none */
 } ms_text_source;
 
+/* The token before each document of a run's data: as the run's copy of dataset.json has it; the tokenizer's own, -1 for
+   none, where the run has no copy: its shards had none, or an older version made it.  Errors of ms_sidecar_read. */
+ms_status ms_text_find_end(const char *run_folder, const ms_tokenizer *tokenizer, int32_t *out);
+
 /* Loads the weights onto an open device, writes prompt and continuation to `stream` as they are drawn, with a line
    break at the end, and gives the device's memory back.  The model may have more ids than the tokenizer: those are
    never drawn.  MS_MISMATCH: it has fewer.  MS_INTERRUPTED: a signal that ms_signals_catch catches came; the line is

@@ -2,8 +2,9 @@
 
 #include <ctype.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "model/data/text_normalize.h"
 
 /* Unicode's White_Space; PCRE2's own \s has U+180E as well. */
 #define SPACE                                                                                                          \
@@ -18,25 +19,12 @@
 typedef struct translation {
     const char *pattern;
     size_t at; /* byte being read */
-    char *out;
-    size_t n, capacity;
-    bool out_of_memory;
+    ms_text out;
+    ms_status status; /* of writing */
 } translation;
 
 static void put_bytes(translation *t, const char *text, size_t n) {
-    if (t->n + n + 1 > t->capacity) {
-        size_t capacity = 2 * (t->n + n + 1);
-        char *larger = t->out_of_memory ? NULL : realloc(t->out, capacity);
-        if (!larger) {
-            t->out_of_memory = true;
-            return;
-        }
-        t->out = larger;
-        t->capacity = capacity;
-    }
-    memcpy(t->out + t->n, text, n);
-    t->n += n;
-    t->out[t->n] = '\0';
+    if (t->status == MS_OK) t->status = ms_text_append(&t->out, text, n);
 }
 
 static void put(translation *t, const char *text) { put_bytes(t, text, strlen(text)); }
@@ -261,13 +249,12 @@ static ms_status translate(translation *t) {
 ms_status ms_bpe_pattern(const char *pattern, char **out) {
     *out = NULL;
     translation t = {.pattern = pattern};
-    put(&t, "");
     ms_status status = translate(&t);
-    if (status == MS_OK && t.out_of_memory) status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a pattern");
-    if (status == MS_OK) {
-        *out = t.out;
-    } else {
-        free(t.out);
-    }
+    put_bytes(&t, "", 1);
+    if (status == MS_OK) status = t.status;
+    if (status == MS_OK)
+        *out = t.out.bytes;
+    else
+        ms_text_finish(&t.out);
     return status;
 }

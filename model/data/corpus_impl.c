@@ -34,11 +34,10 @@ bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out) {
 }
 
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out) {
-    static const char *const on_error_names[] = {"stop", "skip", "replace", NULL};
     *out = NULL;
     MS_TRY(ms_choice_check("corpus: documents", (int)options->documents, documents_names));
     MS_TRY(ms_choice_check("corpus: format", (int)options->format, format_names));
-    MS_TRY(ms_choice_check("corpus: on_error", (int)options->on_error, on_error_names));
+    MS_TRY(ms_choice_check("corpus: on_error", (int)options->on_error, ms_on_error_names));
     if (options->chunk_bytes != 0 && options->chunk_bytes < 64)
         return MS_FAIL(MS_INVALID, "documents of %zu bytes: at least 64 are needed", options->chunk_bytes);
     ms_corpus *corpus = calloc(1, sizeof *corpus);

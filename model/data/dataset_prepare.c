@@ -12,7 +12,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/json.h"
-#include "platform/sha256.h"
+#include "platform/reader.h"
 #include "platform/temporary.h"
 
 enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
@@ -118,12 +118,12 @@ static ms_status close_shard(preparation *work, int split) {
     MS_TRY(ms_shard_writer_commit(&work->writers[split]));
     char *path = ms_path_join(work->directory, name);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
-    ms_map map;
-    ms_status status = ms_map_open(path, &map);
+    ms_reader reader;
+    ms_status status = ms_reader_open(path, &reader);
     free(path);
     MS_TRY(status);
-    status = ms_sha256_bytes(map.data, map.size_bytes, sha256);
-    ms_map_close(&map);
+    status = ms_reader_sha256(&reader, sha256);
+    ms_reader_close(&reader);
     MS_TRY(status);
     return ms_sidecar_add_shard(work->sidecar, split, name, n_tokens, sha256);
 }

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const on_error_names[] = {"stop", "skip", "replace", NULL};
+const char *const ms_on_error_names[] = {"stop", "skip", "replace", NULL};
 
 const char *ms_record_fault_name(ms_record_fault fault) {
     static const char *const names[MS_N_RECORD_FAULTS] = {"not_utf8", "lone_surrogate", "not_json",
@@ -11,12 +11,12 @@ const char *ms_record_fault_name(ms_record_fault fault) {
     return names[fault];
 }
 
-const char *ms_on_error_name(ms_on_error on_error) { return on_error_names[on_error]; }
+const char *ms_on_error_name(ms_on_error on_error) { return ms_on_error_names[on_error]; }
 
 bool ms_on_error_from_name(const char *name, ms_on_error *out) {
     *out = MS_ON_ERROR_STOP;
-    for (int i = 0; on_error_names[i]; i++) {
-        if (strcmp(on_error_names[i], name) != 0) continue;
+    for (int i = 0; ms_on_error_names[i]; i++) {
+        if (strcmp(ms_on_error_names[i], name) != 0) continue;
         *out = (ms_on_error)i;
         return true;
     }

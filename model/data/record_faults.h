@@ -36,6 +36,7 @@ typedef struct ms_record_counts {
 /* Names in files and output: "not_utf8", ...; "stop", "skip", "replace".  Borrowed, static. */
 const char *ms_record_fault_name(ms_record_fault fault);
 const char *ms_on_error_name(ms_on_error on_error);
+extern const char *const ms_on_error_names[]; /* by value; ends with NULL */
 
 /* False: no such name. */
 bool ms_on_error_from_name(const char *name, ms_on_error *out);

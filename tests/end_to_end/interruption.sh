@@ -28,13 +28,6 @@ finish() {
     }
 }
 
-same_as_whole() {
-    hashes >hashes.of.this
-    cmp whole.hashes hashes.of.this || fail "$1 ends with other weights or state"
-    record "$1" >record.of.this
-    cmp whole.record record.of.this || fail "$1 recorded other metrics or spectra"
-}
-
 must micro --run whole --threads 1 $options
 hashes >whole.hashes
 record whole >whole.record
@@ -50,7 +43,7 @@ kill -KILL "$process"
 finish 137
 must resume killed --threads 1
 grep -q '^resumed killed at step [0-9]*0$' err || fail "did not say from where it resumed: $(cat err)"
-same_as_whole killed
+same_as killed whole
 
 # Asked to stop: finishes the step, saves, says so, ends with 128 + 15.
 stop_after=50
@@ -62,7 +55,7 @@ saved=$(sed -n 's/^SIGTERM: stopped after step \([0-9]*\) of '"$steps"', everyth
 [ -d "asked/checkpoints/step_$(printf %08d "$saved")" ] || fail "no checkpoint of step $saved: $(ls asked/checkpoints)"
 must resume asked
 grep -q "^resumed asked at step $saved\$" err || fail "did not resume at $saved: $(cat err)"
-same_as_whole asked
+same_as asked whole
 
 # Storage in bf16 is f32 in the checkpoint: the same holds, and a resumed run cannot change to it.
 bf16="--threads 1 --train.storage=bf16 $options"
@@ -76,7 +69,7 @@ start asked_bf16 "$muonscope" train --preset micro --numerics exact --run asked_
 kill -USR1 "$process"
 finish 138
 must resume asked_bf16 --threads 2
-same_as_whole asked_bf16
+same_as asked_bf16 whole
 refuse 1 "train.storage" "$muonscope" train --resume whole_bf16 --train.storage=f32
 
 # A second process keeps off a run that is being written.
@@ -97,7 +90,7 @@ start piped sh -c 'exec "$@" >pipe' - "$muonscope" train --preset micro --numeri
 kill -TERM "$process"
 finish 143
 must resume piped
-same_as_whole piped
+same_as piped whole
 
 # A validation of minutes ends with its batch; a second signal is answered, and waits for the checkpoint.
 "$muonscope" train --preset micro --numerics exact --run long --threads 1 $options --validation.sequences=1000000 >out 2>err &

@@ -20,12 +20,9 @@ line() {
     echo "train --preset micro --numerics exact --run $name --resume $name $options $*"
 }
 
-# same_as RUN REFERENCE: the last run printed the hashes of the reference, and recorded its lines.
-same_as() {
-    hashes >hashes.of.this
-    cmp "$2.hashes" hashes.of.this || fail "$1 ends with other weights or state"
-    record "$1" >record.of.this
-    cmp "$2.record" record.of.this || fail "$1 recorded other metrics or spectra"
+# same_files RUN REFERENCE: same_as, with the same checkpoints and nothing unfinished.
+same_files() {
+    same_as "$1" "$2"
     [ "$(ls "$1/checkpoints")" = "$(ls "$2/checkpoints")" ] || fail "$1 has other checkpoints: $(ls "$1/checkpoints")"
     leftovers=$(find "$1" -name '*.tmp')
     [ -z "$leftovers" ] || fail "$1 keeps what was not finished: $leftovers"
@@ -65,7 +62,7 @@ while [ "$n_kills" -lt "$kills" ]; do
         }
         n_kills=$((n_kills + 1))
     done
-    same_as killed long
+    same_files killed long
 done
 echo "$n_kills kills at any moment in $n_runs runs, one end"
 [ "$stride" -gt 0 ] || exit 0
@@ -102,7 +99,7 @@ at_calls() {
             "$muonscope" $(line killed "$@") >out 2>err || status=$?
         [ "$status" -eq 137 ] || fail "exit status $status of a run that is killed at $call"
         must program $(line killed "$@")
-        same_as killed "$of"
+        same_files killed "$of"
         n=$((n + 1))
     done
     [ "$n" -gt 0 ] || fail "no call of $what"

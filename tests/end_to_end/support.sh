@@ -51,6 +51,14 @@ record() {
     cat "$1/spectra.jsonl" "$1/probes.jsonl"
 }
 
+# same_as RUN REFERENCE: the last run, RUN, printed the hashes in REFERENCE.hashes, and its record is REFERENCE.record.
+same_as() {
+    hashes >hashes.of.this
+    cmp "$2.hashes" hashes.of.this || fail "$1 ends with other weights or state"
+    record "$1" >record.of.this
+    cmp "$2.record" record.of.this || fail "$1 recorded other metrics or spectra"
+}
+
 # refuse STATUS PATTERN COMMAND...: it ends with this exit status, and the last line on stderr, the only one that begins with
 # "muonscope: ", contains the pattern (grep -E).
 refuse() {

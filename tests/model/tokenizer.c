@@ -283,6 +283,31 @@ START_TEST(long_runs) {
 }
 END_TEST
 
+/* A pattern that goes back over all ways to part a piece would take for ever. */
+START_TEST(a_pattern_without_end_is_ended) {
+    static const char split[] =
+        "{\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+        "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?:a+)+[bc]\"},\"behavior\":\"Isolated\"},"
+        "{\"type\":\"ByteLevel\",\"use_regex\":false}]}}";
+    data_folder_create();
+    json_t *changes = json_loads(split, 0, NULL);
+    ck_assert_ptr_nonnull(changes);
+    ms_tokenizer *tokenizer = open_tokenizer(write_changed(changes));
+    json_decref(changes);
+    char text[64] = "xy ";
+    memset(text + 3, 'a', 50);
+    ms_tokens tokens = {0};
+    data_check_error(ms_tokenizer_encode(tokenizer, text, 53, MS_SPECIAL_PARSE, &tokens), MS_UNSUPPORTED,
+                     "step 0 of pre-tokenisation, byte 0 of the text: match limit exceeded");
+    memcpy(text + 12, "b", 1); /* the next text is cut as ever */
+    ms_must(ms_tokenizer_encode(tokenizer, text, 20, MS_SPECIAL_PARSE, &tokens));
+    ck_assert_uint_gt(tokens.n, 0);
+    ms_tokens_finish(&tokens);
+    ms_tokenizer_close(tokenizer);
+    data_folder_remove();
+}
+END_TEST
+
 /* A quadratic merge would need 10^12 steps here, far beyond the test's time limit. */
 START_TEST(long_piece) {
     ms_tokenizer *tokenizer = train_on_corpus(true);
@@ -523,6 +548,7 @@ int main(void) {
     tcase_add_test(all, special_tokens);
     tcase_add_test(all, long_piece);
     tcase_add_test(all, long_runs);
+    tcase_add_test(all, a_pattern_without_end_is_ended);
     tcase_add_test(all, utf8);
     tcase_add_test(all, byte_alphabet);
     tcase_add_test(all, bad_text_and_ids);

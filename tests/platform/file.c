@@ -3,6 +3,8 @@
 #include "platform/file.h"
 
 #include <check.h>
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,6 +208,32 @@ START_TEST(a_log_without_its_name_is_found) {
 }
 END_TEST
 
+/* A folder that cannot be read to its end. */
+static bool reading_fails;
+struct dirent *__real_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory);
+struct dirent *__wrap_readdir(DIR *directory) {
+    if (!reading_fails) return __real_readdir(directory);
+    errno = EIO;
+    return NULL;
+}
+
+START_TEST(a_folder_that_cannot_be_read_is_not_empty) {
+    ms_writer writer;
+    ms_listing names;
+    ms_must(ms_directory_create(below("full/of/folders")));
+    reading_fails = true;
+    ms_status listed = ms_listing_read(below("full"), &names), opened = ms_writer_open(below("file"), &writer);
+    expect(opened, MS_IO, "Input/output error");
+    expect(ms_directory_remove(below("full")), MS_IO, "cannot read directory");
+    reading_fails = false;
+    ck_assert_int_eq(listed, MS_IO);
+    ms_must(ms_directory_remove(below("full")));
+    ms_must(ms_writer_open(below("file"), &writer)); /* nothing stayed behind */
+    ms_writer_abort(&writer);
+}
+END_TEST
+
 START_TEST(temporary_names_cannot_be_foreseen) {
     ms_writer writer;
     char *names[2];
@@ -369,6 +397,7 @@ int main(void) {
     tcase = tcase_create("hostile");
     tcase_add_checked_fixture(tcase, create_folder, remove_folder);
     tcase_add_test(tcase, links_lead_nobody_astray);
+    tcase_add_test(tcase, a_folder_that_cannot_be_read_is_not_empty);
     tcase_add_test(tcase, temporary_names_cannot_be_foreseen);
     tcase_add_test(tcase, a_writer_stays_in_its_folder);
     tcase_add_test(tcase, a_log_without_its_name_is_found);
