@@ -8,6 +8,29 @@ static const ms_metric metrics[] = {
 #include "tracker/metrics.def"
 };
 
+static const ms_metric probe_keys[] = {
+#define ABOUT(key, ...) {MS_METRIC_ABOUT, #key, __VA_ARGS__},
+#define HEAD(key, part, field, ...) {MS_METRIC_LIST, #key, __VA_ARGS__},
+#define HEAD_TOP(key, part, ...) {MS_METRIC_LIST, #key, __VA_ARGS__},
+#define LAYER(key, part, field, ...) {MS_METRIC_SCALAR, #key, __VA_ARGS__},
+#include "tracker/probe.def"
+};
+
+static const ms_metric run_keys[] = {
+#define KEY(kind, key, ...) {MS_METRIC_##kind, #key, __VA_ARGS__},
+#include "tracker/run_metrics.def"
+};
+
+const ms_metric_file *ms_metric_files(size_t *out_n) {
+    static const ms_metric_file files[] = {
+        {"spectra.jsonl", metrics, sizeof metrics / sizeof *metrics},
+        {"probes.jsonl", probe_keys, sizeof probe_keys / sizeof *probe_keys},
+        {"metrics.jsonl", run_keys, sizeof run_keys / sizeof *run_keys},
+    };
+    *out_n = sizeof files / sizeof *files;
+    return files;
+}
+
 const ms_metric *ms_metrics(size_t *out_n) {
     *out_n = sizeof metrics / sizeof *metrics;
     return metrics;

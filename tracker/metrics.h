@@ -1,4 +1,5 @@
-/* What every key of a line of spectra.jsonl is: the rows of tracker/metrics.def as a table. */
+/* What every key of a line of a run's files is: the rows of tracker/metrics.def (spectra.jsonl), tracker/probe.def
+   (probes.jsonl) and tracker/run_metrics.def (metrics.jsonl) as tables. */
 #ifndef MS_TRACKER_METRICS_H
 #define MS_TRACKER_METRICS_H
 
@@ -21,7 +22,17 @@ typedef struct ms_metric {
     const char *key, *unit, *text, *null_when, *source;
 } ms_metric;
 
-/* All of them, in the order of a line; *out_n: how many.  Static.  Thread-safe. */
+/* The keys of one file, in the order of a line. */
+typedef struct ms_metric_file {
+    const char *name;
+    const ms_metric *keys;
+    size_t n_keys;
+} ms_metric_file;
+
+/* The files; *out_n: how many.  Static.  Thread-safe. */
+const ms_metric_file *ms_metric_files(size_t *out_n);
+
+/* Those of spectra.jsonl, in the order of a line; *out_n: how many.  Static.  Thread-safe. */
 const ms_metric *ms_metrics(size_t *out_n);
 
 #ifdef __cplusplus

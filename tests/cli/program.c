@@ -135,13 +135,19 @@ END_TEST
 
 START_TEST(keys_are_described) {
     ck_assert_int_eq(RUN("tracker", "describe", "condition"), 0);
-    ck_assert_str_eq(standard_output,
-                     "condition\n    s1 / sr\n    null: sr below 1e-7 s1, which f32 does not determine\n");
+    ck_assert_str_eq(
+        standard_output,
+        "spectra.jsonl:\ncondition\n    s1 / sr\n    null: sr below 1e-7 s1, which f32 does not determine\n");
     ck_assert_int_eq(RUN("tracker", "describe"), 0);
-    ck_assert_int_eq(strncmp(standard_output, "step (steps)\n    ", 16), 0);
+    ck_assert_int_eq(strncmp(standard_output, "spectra.jsonl:\nstep (steps)\n    ", 31), 0);
     ck_assert_ptr_nonnull(strstr(standard_output, "\nupdate_norm_max\n    "));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\n\nprobes.jsonl:\nstep (steps)\n    "));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\nattention_entropy (in [0, 1])\n    array: mean over"));
+    ck_assert_ptr_nonnull(strstr(standard_output, "\nloss_by_frequency (nats)\n    array: validation loss"));
+    ck_assert_int_eq(RUN("tracker", "describe", "qk_rank"), 0);
+    ck_assert_int_eq(strncmp(standard_output, "probes.jsonl:\nqk_rank\n    ", 26), 0);
     ck_assert_int_eq(RUN("tracker", "describe", "alignment_lefd"), 2);
-    expect_message("muonscope: spectra.jsonl has no key 'alignment_lefd'; did you mean 'alignment_left'?\n");
+    expect_message("muonscope: no file of a run has the key 'alignment_lefd'; did you mean 'alignment_left'?\n");
     ck_assert_int_eq(RUN("tracker", "draw"), 2);
     expect_message("muonscope: tracker 'draw': must be describe\n");
     ck_assert_int_eq(RUN("tracker", "describe", "--help"), 0);
