@@ -3,39 +3,66 @@
 #include <stdlib.h>
 
 #include "model/model.h"
+#include "model/spectral_norm.h"
 #include "platform/random.h"
 
-static double layer_deviation(const ms_model_config *config, int layer) {
+/* By which the scheme multiplies the first layer's deviation. */
+static double depth_factor(const ms_model_config *config, int layer) {
     double t = config->layers > 1 ? (double)layer / (config->layers - 1) : 0;
     switch (config->init_scheme) {
     case MS_INIT_SLOPE:
-        return config->init_std * (1 + (config->init_depth_factor - 1) * t);
+        return 1 + (config->init_depth_factor - 1) * t;
     case MS_INIT_STRETCHED:
-        return config->init_std * pow(config->init_depth_factor, t);
+        return pow(config->init_depth_factor, t);
     case MS_INIT_NORMAL:
         break;
     }
-    return config->init_std;
+    return 1;
+}
+
+/* What standard normal numbers [rows,columns] of a projection are multiplied by: the deviation, or what gives them the
+   largest singular value that is asked for. */
+static ms_status projection_factor(const ms_model_config *config, const char *projection, const float *values,
+                                   ms_shape shape, double *io_factor) {
+    double norm, wanted = (double)config->init_sigma[ms_projection_find(projection, -1)];
+    if (wanted == 0) {
+        *io_factor = config->init_std * *io_factor;
+        return MS_OK;
+    }
+    MS_TRY(ms_spectral_norm(values, shape.dim[0], shape.dim[1], &norm));
+    *io_factor = wanted * *io_factor / norm;
+    return MS_OK;
+}
+
+/* Every projection of every layer of a stack of matrices, from standard normal numbers. */
+static ms_status scale_matrices(const ms_model_config *config, const ms_parameter *parameter, const ms_shape *shape,
+                                float *values) {
+    for (int64_t layer = 0; layer < shape->dim[0]; layer++)
+        for (int group = 0; group < parameter->n_groups; group++) {
+            ms_shape projection = ms_shape_2(parameter->group_rows[group], shape->dim[2]);
+            double factor = depth_factor(config, (int)layer);
+            MS_TRY(projection_factor(config, parameter->group_names[group], values, projection, &factor));
+            int64_t count = ms_shape_count(&projection);
+            for (int64_t i = 0; i < count; i++) values[i] = (float)(factor * (double)values[i]);
+            values += count;
+        }
+    return MS_OK;
 }
 
 /* Values of a whole variable, computed on the host. */
-static void initial_values(const ms_model *model, const ms_parameter *parameter, uint64_t seed, int64_t count,
-                           float *out) {
+static ms_status initial_values(const ms_model *model, const ms_parameter *parameter, uint64_t seed, int64_t count,
+                                float *out) {
     const ms_model_config *config = &model->config;
     const ms_variable *variable = ms_variables_get(model->variables, parameter->variable);
     if (parameter->role == MS_ROLE_NORM || parameter->role == MS_ROLE_SCALE) {
         float value = parameter->role == MS_ROLE_NORM ? 1 : config->residual_scale_init;
         for (int64_t i = 0; i < count; i++) out[i] = value;
-        return;
+        return MS_OK;
     }
     ms_random_normal_fill(seed, ms_name_hash(variable->name), 1, (size_t)count, out);
-    int64_t layers = parameter->role == MS_ROLE_MATRIX ? variable->shape.dim[0] : 1;
-    for (int64_t layer = 0; layer < layers; layer++) {
-        double deviation =
-            parameter->role == MS_ROLE_MATRIX ? layer_deviation(config, (int)layer) : (double)config->init_std;
-        for (int64_t i = layer * (count / layers); i < (layer + 1) * (count / layers); i++)
-            out[i] = (float)(deviation * (double)out[i]);
-    }
+    if (parameter->role == MS_ROLE_MATRIX) return scale_matrices(config, parameter, &variable->shape, out);
+    for (int64_t i = 0; i < count; i++) out[i] = (float)((double)config->init_std * (double)out[i]);
+    return MS_OK;
 }
 
 ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store) {
@@ -46,8 +73,8 @@ ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store
         float *values = malloc((size_t)count * sizeof *values);
         if (!values)
             return MS_FAIL(MS_OUT_OF_MEMORY, "init: no memory for %lld values of %s", (long long)count, variable->name);
-        initial_values(model, parameter, seed, count, values);
-        ms_status status = ms_store_upload(store, parameter->variable, 0, count, values);
+        ms_status status = initial_values(model, parameter, seed, count, values);
+        if (status == MS_OK) status = ms_store_upload(store, parameter->variable, 0, count, values);
         free(values);
         MS_TRY(status);
     }

@@ -56,6 +56,10 @@ static ms_status check_config(const ms_model_config *c) {
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
         if (!(reals[i].value > 0) || !isfinite(reals[i].value))
             return MS_FAIL(MS_INVALID, "model: %s is %g, must be positive", reals[i].name, (double)reals[i].value);
+    for (int i = 0; i < MS_N_PROJECTIONS; i++)
+        if (!(c->init_sigma[i] >= 0) || !isfinite(c->init_sigma[i]))
+            return MS_FAIL(MS_INVALID, "model: init_sigma of %s is %g, must be 0 or positive", ms_projection_names[i],
+                           (double)c->init_sigma[i]);
     if (!(c->init_std >= 0) || !isfinite(c->init_std) || !isfinite(c->residual_scale_init))
         return MS_FAIL(MS_INVALID, "model: init std %g and residual scale %g must be finite, std not negative",
                        (double)c->init_std, (double)c->residual_scale_init);

@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "backend/exact_constants.h"
 #include "backend/ir/graph.h"
+#include "model/projections.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -58,6 +59,8 @@ typedef struct ms_model_config {
     ms_init_scheme init_scheme;
     float init_std;
     float init_depth_factor;
+    float init_sigma[MS_N_PROJECTIONS]; /* largest singular value of each projection at the first layer, in the order of
+                                           ms_projection_names; the scheme says what it is at others.  0: by init_std */
 } ms_model_config;
 
 typedef enum ms_parameter_role {

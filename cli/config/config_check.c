@@ -79,10 +79,31 @@ static double decay_of(const ms_config *config, const char **out_key) {
     }
 }
 
-/* About the largest singular value of a random matrix of the last or first layer. */
-static double first_sigma_max(const ms_config *config, double rows, double columns) {
+/* About the largest singular value of a projection at the start: of its first or last layer. */
+static double first_sigma_max(const ms_config *config, double sigma, int64_t rows, int64_t columns) {
     double last = config->init.scheme == MS_INIT_NORMAL || config->model.layers == 1 ? 1 : config->init.depth_factor;
-    return config->init.std * fmax(1, last) * (sqrt(rows) + sqrt(columns));
+    double first = sigma > 0 ? sigma : config->init.std * (sqrt((double)rows) + sqrt((double)columns));
+    return fmax(1, last) * first;
+}
+
+/* The largest and the smallest of those. */
+static void range_at_start(const ms_config *config, double *out_least, double *out_most) {
+    int64_t width = config->model.width, hidden = config->model.feed_forward;
+    int64_t queries = config->model.heads * config->model.head_size;
+    int64_t keys = config->model.kv_heads * config->model.head_size;
+    const double all[] = {first_sigma_max(config, config->init.sigma_q, queries, width),
+                          first_sigma_max(config, config->init.sigma_k, keys, width),
+                          first_sigma_max(config, config->init.sigma_v, keys, width),
+                          first_sigma_max(config, config->init.sigma_o, width, queries),
+                          first_sigma_max(config, config->init.sigma_up, hidden, width),
+                          first_sigma_max(config, config->init.sigma_down, width, hidden),
+                          first_sigma_max(config, config->init.sigma_gate, hidden, width)};
+    int n = config->model.activation == MS_ACTIVATION_SWIGLU ? 7 : 6;
+    *out_least = *out_most = all[0];
+    for (int i = 1; i < n; i++) {
+        *out_least = fmin(*out_least, all[i]);
+        *out_most = fmax(*out_most, all[i]);
+    }
 }
 
 static ms_status check_noise(const ms_config *config) {
@@ -122,21 +143,28 @@ static ms_status check_interventions(const ms_config *config) {
     if (config->intervention.sphere == MS_SPHERE_HYPERBALL && decay > 0)
         return MS_FAIL(MS_INVALID, "intervention.sphere hyperball and %s %g contradict: the sphere undoes the decay",
                        key, decay);
-    if (is_sphere && config->init.std == 0)
+    double least, most;
+    range_at_start(config, &least, &most);
+    if (is_sphere && least == 0)
         return MS_FAIL(MS_INVALID, "intervention.sphere %s keeps the first norm, which init.std 0 makes 0",
                        ms_sphere_names[config->intervention.sphere]);
-    double width = (double)config->model.width, hidden = (double)config->model.feed_forward;
-    double queries = (double)(config->model.heads * config->model.head_size);
-    double most = fmax(first_sigma_max(config, hidden, width), first_sigma_max(config, queries, width));
     if (cap > 0 && most > cap)
         return MS_FAIL(MS_INVALID,
                        "intervention.soft_cap %g is below the largest singular value at the start, about %.3g: raise "
-                       "the cap or lower init.std",
+                       "the cap or lower init.std or init.sigma_*",
                        cap, most);
     return MS_OK;
 }
 
+static ms_status check_init(const ms_config *config) {
+    if (config->init.sigma_gate > 0 && config->model.activation != MS_ACTIVATION_SWIGLU)
+        return MS_FAIL(MS_INVALID, "init.sigma_gate %g has no effect: only model.activation swiglu has a gate",
+                       config->init.sigma_gate);
+    return MS_OK;
+}
+
 ms_status ms_config_check(const ms_config *config) {
+    MS_TRY(check_init(config));
     MS_TRY(check_shapes(config));
     MS_TRY(check_pass(config));
     MS_TRY(check_length(config));

@@ -24,6 +24,9 @@ ms_model_config ms_model_config_from_config(const ms_config *config, int32_t voc
         .init_scheme = config->init.scheme,
         .init_std = (float)config->init.std,
         .init_depth_factor = (float)config->init.depth_factor,
+        .init_sigma = {(float)config->init.sigma_q, (float)config->init.sigma_k, (float)config->init.sigma_v,
+                       (float)config->init.sigma_o, (float)config->init.sigma_up, (float)config->init.sigma_gate,
+                       (float)config->init.sigma_down},
     };
 }
 

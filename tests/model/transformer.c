@@ -145,6 +145,63 @@ START_TEST(test_initial_deviation_by_scheme) {
 }
 END_TEST
 
+/* By plain power iteration, of rows [begin, begin + rows) of a layer of a stack of matrices with 64 columns. */
+static double sigma_max(const weights *w, const char *name, int layer, int begin, int rows) {
+    int index = ms_variables_find(w->variables, name);
+    int64_t at = ms_shape_count(&ms_variables_get(w->variables, index)->shape) / 5 * layer + 64 * begin;
+    float values[128 * 64];
+    double v[64], norm = 0;
+    ms_must(ms_store_download(w->store, index, at, 64 * rows, values));
+    for (int j = 0; j < 64; j++) v[j] = 1 + j % 3;
+    for (int turn = 0; turn < 1000; turn++) {
+        double next[64] = {0};
+        for (int i = 0; i < rows; i++) {
+            double u = 0;
+            for (int j = 0; j < 64; j++) u += (double)values[64 * i + j] * v[j];
+            for (int j = 0; j < 64; j++) next[j] += u * (double)values[64 * i + j];
+        }
+        norm = 0;
+        for (int j = 0; j < 64; j++) norm += next[j] * next[j];
+        norm = sqrt(norm);
+        for (int j = 0; j < 64; j++) v[j] = next[j] / norm;
+    }
+    return sqrt(norm);
+}
+
+/* q and up as asked, deeper by the scheme; k as before. */
+START_TEST(test_initial_largest_singular_values) {
+    static const double expected[5] = {1, 1.5, 2, 2.5, 3};
+    ms_model_config config = small(), plain = small();
+    config.init_scheme = plain.init_scheme = MS_INIT_SLOPE;
+    config.init_depth_factor = plain.init_depth_factor = 3;
+    config.init_sigma[ms_projection_find("q", -1)] = 1.5f;
+    config.init_sigma[ms_projection_find("up", -1)] = 0.25f;
+    weights w = make_weights(config, 7), other = make_weights(plain, 7);
+    for (int layer = 0; layer < 5; layer++) {
+        double q = sigma_max(&w, "blocks.attention.qkvo.weight", layer, 0, 64);
+        double up = sigma_max(&w, "blocks.feed_forward.up.weight", layer, 0, 128);
+        ck_assert_double_eq_tol(q, 1.5 * expected[layer], 1e-5);
+        ck_assert_double_eq_tol(up, 0.25 * expected[layer], 1e-6);
+        ck_assert_double_eq(sigma_max(&w, "blocks.attention.qkvo.weight", layer, 64, 32),
+                            sigma_max(&other, "blocks.attention.qkvo.weight", layer, 64, 32));
+    }
+    free_weights(&w);
+    free_weights(&other);
+}
+END_TEST
+
+START_TEST(test_projections_by_name) {
+    uint32_t bits;
+    ms_must(ms_projections_parse("q, down", &bits));
+    ck_assert_uint_eq(bits, 1u | 1u << 6);
+    ms_must(ms_projections_parse("all", &bits));
+    ck_assert_uint_eq(bits, 127);
+    ck_assert_int_eq(ms_projections_parse("q,qk", &bits), MS_INVALID);
+    ck_assert_str_eq(ms_status_message(), "'qk' is no projection; there are all, q, k, v, o, up, gate and down");
+    ck_assert_int_eq(ms_projections_parse(" ", &bits), MS_INVALID);
+}
+END_TEST
+
 START_TEST(test_seed_and_name_decide_the_values) {
     weights a = make_weights(small(), 7), b = make_weights(small(), 7), c = make_weights(small(), 8);
     const char *up = "blocks.feed_forward.up.weight", *down = "blocks.feed_forward.down.weight";
@@ -259,6 +316,8 @@ int main(void) {
     tcase_add_test(tcase, test_blueberry_has_its_published_size);
     tcase_add_test(tcase, test_contradictions_name_their_numbers);
     tcase_add_test(tcase, test_initial_deviation_by_scheme);
+    tcase_add_test(tcase, test_initial_largest_singular_values);
+    tcase_add_test(tcase, test_projections_by_name);
     tcase_add_test(tcase, test_seed_and_name_decide_the_values);
     tcase_add_test(tcase, test_bf16_converts_each_matrix_once);
     tcase_add_test(tcase, test_bf16_logits_are_f32_sums_of_bf16_products);
