@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "train/matrices.h"
+#include "train/noise_null.h"
 
 struct ms_tracking {
     ms_trainer *trainer; /* borrowed */
@@ -12,6 +13,8 @@ struct ms_tracking {
     ms_weight_matrix *matrices;
     ms_store_part *parts; /* the same, in the store */
     ms_norms *maxima;     /* since the last snapshot */
+    ms_noise_null noise_null;
+    double coming_lr; /* of layer matrices, of the step whose gradients are made */
     int n_matrices;
     bool want_snapshot;
     ms_tracker_slot *slot;          /* being filled, or NULL */
@@ -61,6 +64,7 @@ static void free_tracking(ms_tracking *tracking) {
     free(tracking->matrices);
     free(tracking->parts);
     free(tracking->maxima);
+    ms_noise_null_finish(&tracking->noise_null);
     free(tracking);
 }
 
@@ -74,7 +78,7 @@ static ms_status list_matrices(ms_tracking *tracking) {
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
     ms_weight_matrices(tracking->trainer, tracking->matrices, (int)n);
     for (size_t i = 0; i < n; i++) tracking->parts[i] = tracking->matrices[i].part;
-    return MS_OK;
+    return ms_noise_null_init(tracking->trainer, tracking->matrices, (int)n, &tracking->noise_null);
 }
 
 static ms_status create_tracker(ms_tracking *tracking, const ms_tracking_options *wanted, const char *path,
@@ -141,7 +145,8 @@ static ms_status before_work(void *context, ms_trainer *trainer) {
 
 static ms_status while_working(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
-    (void)trainer; /* the same as tracking->trainer */
+    double others_lr;
+    MS_TRY(ms_trainer_next_rates(trainer, &tracking->coming_lr, &others_lr)); /* the same as tracking->trainer */
     MS_TRY(complete_snapshot(tracking));
     if (!tracking->want_snapshot) return MS_OK;
     MS_TRY(ms_tracker_acquire(tracking->tracker, &tracking->slot));
@@ -158,6 +163,7 @@ static double larger(double a, double b) { return a > b ? a : b; }
 
 void ms_tracking_after_update(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
+    ms_noise_null_advance(&tracking->noise_null, tracking->trainer, tracking->coming_lr);
     for (int i = 0; i < tracking->n_matrices; i++) {
         const ms_weight_matrix *matrix = &tracking->matrices[i];
         ms_norms now = ms_trainer_norms(tracking->trainer, matrix->i_parameter, matrix->layer, matrix->group);
@@ -170,6 +176,7 @@ void ms_tracking_after_update(ms_tracking *tracking) {
         slot->grad_norm_max[i] = most->gradient;
         slot->weight_norm_max[i] = most->weight;
         slot->update_norm_max[i] = most->update;
+        slot->noise_null[i] = ms_noise_null_sigma(&tracking->noise_null, i);
     }
     if (!slot) return;
     tracking->slot_step = tracking->trainer->step;
@@ -190,9 +197,9 @@ ms_status ms_tracking_check_file(const ms_tracking *tracking) { return ms_tracke
 
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 
-/* "n g w u g w u ...", numbers as hexadecimal floats: exact and independent of the locale's rounding. */
+/* "n g w u g w u ... null ...", numbers as hexadecimal floats: exact and independent of the locale's rounding. */
 ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text) {
-    size_t size = 32 + (size_t)tracking->n_matrices * 3 * 32, used = 0;
+    size_t size = 32 + (size_t)tracking->n_matrices * 3 * 32 + MS_NOISE_NULL_TEXT, used = 0;
     char *text = malloc(size);
     *out_text = text;
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for its state");
@@ -200,6 +207,8 @@ ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text) {
     for (int i = 0; i < tracking->n_matrices; i++)
         used += (size_t)snprintf(text + used, size - used, " %a %a %a", tracking->maxima[i].gradient,
                                  tracking->maxima[i].weight, tracking->maxima[i].update);
+    text[used++] = ' ';
+    ms_noise_null_print(&tracking->noise_null, text + used);
     return MS_OK;
 }
 
@@ -218,5 +227,6 @@ ms_status ms_tracking_restore(ms_tracking *tracking, const char *text) {
             cursor = end;
         }
     }
-    return MS_OK;
+    /* A checkpoint of an older version ends here: the null is then not known. */
+    return *cursor == ' ' ? ms_noise_null_read(&tracking->noise_null, tracking->trainer, cursor + 1) : MS_OK;
 }

@@ -30,8 +30,9 @@ ms_status ms_tracking_close(ms_tracking *tracking);
 /* For the coming step: fetches what the snapshot of the last step still lacks, and the old weights when the coming one
    is to be captured. */
 ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot);
-/* After the update: folds the step's norms into the maxima.  A snapshot that was begun is complete but for the new
-   weights, which are fetched while the next step's gradients are made, or by ms_tracking_drain. */
+/* After the update: folds the step's norms into the maxima, and its rate into the noise null.  A snapshot that was
+   begun is complete but for the new weights, which are fetched while the next step's gradients are made, or by
+   ms_tracking_drain. */
 void ms_tracking_after_update(ms_tracking *tracking);
 /* Completes the last snapshot and waits until all are in the file. */
 ms_status ms_tracking_drain(ms_tracking *tracking);
@@ -41,7 +42,7 @@ ms_status ms_tracking_check_file(const ms_tracking *tracking);
 const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking);
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking);
 
-/* The maxima since the last snapshot as text, for a checkpoint; malloc'ed, the caller frees it. */
+/* The maxima since the last snapshot, and the noise null, as text, for a checkpoint; malloc'ed, the caller frees it. */
 ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text);
 /* MS_CORRUPT: not such a text. */
 ms_status ms_tracking_restore(ms_tracking *tracking, const char *text);
