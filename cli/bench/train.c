@@ -286,6 +286,10 @@ static ms_status measure(bench *b) {
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out) {
     if (n_steps < 1 || n_steps > MAX_STEPS)
         return MS_FAIL(MS_INVALID, "bench train: %d timed steps, must be 1 to %d", n_steps, MAX_STEPS);
+    if (config->train.control == MS_CONTROL_NOISE)
+        return MS_FAIL(MS_INVALID,
+                       "bench train: train.control noise does none of the model's arithmetic, which speed is "
+                       "measured by; leave it out");
     bench b = {.config = config, .n_steps = n_steps, .compare_adamw = compare_adamw, .out = out};
     ms_status status = measure(&b);
     close_contender(&b.main_one);

@@ -11,7 +11,8 @@
    of cli/bench/meter.h measured before and after, dispatches, barriers and bytes beside what the graph needs, planned
    and measured memory, what a snapshot of the weights adds to a step
    (not on the CPU), time per op, and the time of a Muon step over an
-   AdamW step. Medians throughout.  Limits are printed beside the figures, not enforced.  Not thread-safe. */
+   AdamW step. Medians throughout.  Limits are printed beside the figures, not enforced.
+   MS_INVALID: n_steps out of range; a control that does not run the model.  Not thread-safe. */
 ms_status ms_bench_train(const ms_config *config, int n_steps, bool compare_adamw, FILE *out);
 
 #endif
