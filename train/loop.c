@@ -280,8 +280,11 @@ static ms_status validate_late(ms_run *run, ms_progress *progress) {
 static void say_when_nothing_is_to_do(ms_run *run) {
     long long step = (long long)run->resumed_step, n_steps = (long long)run->options.n_steps;
     if (step < n_steps) return;
-    ms_logger_write(run->logger, step > n_steps ? MS_LOG_WARNING : MS_LOG_INFO,
-                    "nothing to do: %s has made %lld steps, and %lld are asked for", run->folder.path, step, n_steps);
+    ms_logger_write(
+        run->logger, step > n_steps ? MS_LOG_WARNING : MS_LOG_INFO,
+        "nothing to do: %s has made %lld steps, and %lld are asked for; more with --steps, fewer from an older "
+        "checkpoint with --step",
+        run->folder.path, step, n_steps);
 }
 
 /* Before the first step: what is known of the weights as they are. */

@@ -12,11 +12,6 @@
 
 static const char *device_name;
 
-static void expect(ms_status status, ms_status want, const char *part) {
-    ck_assert_msg(status == want, "status %s: %s", ms_status_text(status), ms_status_message());
-    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message: %s", ms_status_message());
-}
-
 static ms_device *open_device(void) {
     ms_device_options options = {.name = device_name, .numerics = MS_NUMERICS_EXACT};
     ms_device *device;
@@ -194,8 +189,8 @@ START_TEST(test_too_large) {
     int index;
     ms_must(ms_variables_create(&variables));
     ms_must(ms_variables_add(variables, "huge", MS_VARIABLE_STATE, MS_DTYPE_F32, ms_shape_2(1 << 20, 1 << 20), &index));
-    expect(ms_store_create(device, variables, &store), MS_OUT_OF_MEMORY, "variable huge");
-    expect(MS_OUT_OF_MEMORY, MS_OUT_OF_MEMORY, "no memory for 4398046511104 bytes");
+    ms_expect(ms_store_create(device, variables, &store), MS_OUT_OF_MEMORY, "variable huge");
+    ms_expect(MS_OUT_OF_MEMORY, MS_OUT_OF_MEMORY, "no memory for 4398046511104 bytes");
     ck_assert_ptr_null(store);
     ms_variables_destroy(variables);
     ms_device_close(device);
@@ -230,8 +225,8 @@ START_TEST(test_fault) {
     /* What is freed waits for the device, and must not swallow what there is to tell. */
     ms_program_destroy(other_program);
     ms_store_destroy(other);
-    expect(ms_device_wait(device), MS_INVALID, "embed (node 0");
-    expect(MS_INVALID, MS_INVALID, "value 4711 is outside of [0, 10)");
+    ms_expect(ms_device_wait(device), MS_INVALID, "embed (node 0");
+    ms_expect(MS_INVALID, MS_INVALID, "value 4711 is outside of [0, 10)");
     ms_must(ms_store_upload(store, index, 0, 5, good));
     ms_must(ms_program_run(program));
     ms_must(ms_device_wait(device));

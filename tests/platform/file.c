@@ -136,11 +136,6 @@ static const char *below(const char *name) {
     return joined[i];
 }
 
-static void expect(ms_status got, ms_status status, const char *part) {
-    ck_assert_msg(got == status, "status %s (%s)", ms_status_text(got), ms_status_message());
-    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message '%s' lacks '%s'", ms_status_message(), part);
-}
-
 /* A writer goes through no link, whatever name it has: the target stays, and the link is replaced. */
 START_TEST(links_lead_nobody_astray) {
     ms_must(ms_file_write(below("target"), "precious", 8));
@@ -152,8 +147,8 @@ START_TEST(links_lead_nobody_astray) {
     ck_assert(!ms_is_link(path));
     FILE *stream;
     ck_assert_int_eq(symlink("target", below("log")), 0);
-    expect(ms_file_open_log(below("log"), true, &stream), MS_IO, "log: it is a symbolic link");
-    expect(ms_file_open_log(below("log"), false, &stream), MS_IO, "log: it is a symbolic link");
+    ms_expect(ms_file_open_log(below("log"), true, &stream), MS_IO, "log: it is a symbolic link");
+    ms_expect(ms_file_open_log(below("log"), false, &stream), MS_IO, "log: it is a symbolic link");
     char *data;
     size_t size;
     ms_must(ms_file_read(below("log"), &data, &size)); /* reading follows links */
@@ -175,12 +170,12 @@ START_TEST(a_writer_stays_in_its_folder) {
     ms_must(ms_writer_commit(&writer));
     ck_assert(ms_file_exists(below("moved/file")) && !ms_file_exists(below("elsewhere/file")));
     ms_writer_abort(&writer);
-    expect(ms_directory_open(below("folder"), &opened), MS_IO, "folder: a symbolic link is in the way");
+    ms_expect(ms_directory_open(below("folder"), &opened), MS_IO, "folder: a symbolic link is in the way");
     ck_assert_int_eq(opened, -1);
     ms_must(ms_directory_open(below("moved/"), &opened));
     ms_map map;
     ck_assert_int_eq(symlink("file", below("moved/link")), 0);
-    expect(ms_map_open_entry(opened, "link", "moved/link", &map), MS_IO, "moved/link: it is a symbolic link");
+    ms_expect(ms_map_open_entry(opened, "link", "moved/link", &map), MS_IO, "moved/link: it is a symbolic link");
     ms_must(ms_map_open_entry(opened, "file", "moved/file", &map));
     ck_assert_uint_eq(map.size_bytes, 1);
     ms_map_close(&map);
@@ -198,12 +193,12 @@ START_TEST(a_log_without_its_name_is_found) {
     ms_must(ms_file_open_log(below("log"), true, &stream));
     ms_must(ms_file_check_log(stream, below("log")));
     ck_assert_int_eq(rename(below("log"), below("old")), 0);
-    expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
+    ms_expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
     ck_assert_int_eq(symlink("old", below("log")), 0);
-    expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
+    ms_expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
     ck_assert_int_eq(unlink(below("log")), 0);
     ms_must(ms_file_write(below("log"), "x", 1));
-    expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
+    ms_expect(ms_file_check_log(stream, below("log")), MS_IO, "log was removed, renamed or replaced");
     fclose(stream);
 }
 END_TEST
@@ -224,8 +219,8 @@ START_TEST(a_folder_that_cannot_be_read_is_not_empty) {
     ms_must(ms_directory_create(below("full/of/folders")));
     reading_fails = true;
     ms_status listed = ms_listing_read(below("full"), &names), opened = ms_writer_open(below("file"), &writer);
-    expect(opened, MS_IO, "Input/output error");
-    expect(ms_directory_remove(below("full")), MS_IO, "cannot read directory");
+    ms_expect(opened, MS_IO, "Input/output error");
+    ms_expect(ms_directory_remove(below("full")), MS_IO, "cannot read directory");
     reading_fails = false;
     ck_assert_int_eq(listed, MS_IO);
     ms_must(ms_directory_remove(below("full")));
@@ -263,13 +258,13 @@ START_TEST(only_regular_files_are_read_and_written) {
     ms_map map;
     FILE *stream;
     ck_assert_int_eq(mkfifo(below("pipe"), 0600), 0);
-    expect(ms_file_read(below("pipe"), &data, &size), MS_IO, "pipe: it is a pipe, not a regular file");
-    expect(ms_map_open(below("pipe"), &map), MS_IO, "it is a pipe");
-    expect(ms_file_open_log(below("pipe"), true, &stream), MS_IO, "not a regular file");
-    expect(ms_file_write(below("pipe"), "x", 1), MS_IO, "it is a pipe");
-    expect(ms_file_read("/dev/zero", &data, &size), MS_IO, "/dev/zero: it is a device");
-    expect(ms_file_write("/dev/null", "x", 1), MS_IO, "/dev/null: it is a device");
-    expect(ms_file_read(folder, &data, &size), MS_IO, "it is a directory");
+    ms_expect(ms_file_read(below("pipe"), &data, &size), MS_IO, "pipe: it is a pipe, not a regular file");
+    ms_expect(ms_map_open(below("pipe"), &map), MS_IO, "it is a pipe");
+    ms_expect(ms_file_open_log(below("pipe"), true, &stream), MS_IO, "not a regular file");
+    ms_expect(ms_file_write(below("pipe"), "x", 1), MS_IO, "it is a pipe");
+    ms_expect(ms_file_read("/dev/zero", &data, &size), MS_IO, "/dev/zero: it is a device");
+    ms_expect(ms_file_write("/dev/null", "x", 1), MS_IO, "/dev/null: it is a device");
+    ms_expect(ms_file_read(folder, &data, &size), MS_IO, "it is a directory");
     static const char *const targets[][2] = {{"/dev/null", "it is a link to a device"},
                                              {"pipe", "it is a link to a pipe"},
                                              {".", "it is a link to a directory"},
@@ -282,15 +277,15 @@ START_TEST(only_regular_files_are_read_and_written) {
     ck_assert_int_eq(symlink("regular", below("first")), 0);
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
         ck_assert_int_eq(symlink(targets[i][0], below("link")), 0);
-        expect(ms_file_write(below("link"), "x", 1), MS_IO, targets[i][1]);
+        ms_expect(ms_file_write(below("link"), "x", 1), MS_IO, targets[i][1]);
         ck_assert(ms_is_link(below("link")));
         ck_assert_int_eq(unlink(below("link")), 0);
     }
     snprintf(name, sizeof name, "/dev/fd/%d", descriptor);
-    expect(ms_file_write(name, "x", 1), MS_IO, "it is a link to a descriptor");
+    ms_expect(ms_file_write(name, "x", 1), MS_IO, "it is a link to a descriptor");
     ck_assert_int_eq(close(descriptor), 0);
     ck_assert_int_eq(count_temporaries(), 0);
-    expect(ms_file_read(below("none"), &data, &size), MS_NOT_FOUND, "none");
+    ms_expect(ms_file_read(below("none"), &data, &size), MS_NOT_FOUND, "none");
 }
 END_TEST
 
@@ -304,20 +299,20 @@ START_TEST(no_path_is_refused) {
     ms_writer writer;
     ms_listing names;
     ms_directory_locked locked;
-    expect(ms_file_open(NULL, &descriptor), MS_INVALID, part);
+    ms_expect(ms_file_open(NULL, &descriptor), MS_INVALID, part);
     ck_assert_int_eq(descriptor, -1);
-    expect(ms_map_open(NULL, &map), MS_INVALID, part);
-    expect(ms_file_read(NULL, &data, &size), MS_INVALID, part);
+    ms_expect(ms_map_open(NULL, &map), MS_INVALID, part);
+    ms_expect(ms_file_read(NULL, &data, &size), MS_INVALID, part);
     ck_assert_ptr_null(data);
-    expect(ms_file_open_log(NULL, true, &stream), MS_INVALID, part);
-    expect(ms_writer_open(NULL, &writer), MS_INVALID, part);
-    expect(ms_file_write(NULL, "x", 1), MS_INVALID, part);
-    expect(ms_path_open_parent(NULL, &descriptor, &name), MS_INVALID, part);
-    expect(ms_listing_read(NULL, &names), MS_INVALID, part);
-    expect(ms_directory_create(NULL), MS_INVALID, part);
-    expect(ms_directory_require(NULL), MS_INVALID, part);
-    expect(ms_directory_remove(NULL), MS_INVALID, part);
-    expect(ms_directory_lock(NULL, &locked), MS_INVALID, part);
+    ms_expect(ms_file_open_log(NULL, true, &stream), MS_INVALID, part);
+    ms_expect(ms_writer_open(NULL, &writer), MS_INVALID, part);
+    ms_expect(ms_file_write(NULL, "x", 1), MS_INVALID, part);
+    ms_expect(ms_path_open_parent(NULL, &descriptor, &name), MS_INVALID, part);
+    ms_expect(ms_listing_read(NULL, &names), MS_INVALID, part);
+    ms_expect(ms_directory_create(NULL), MS_INVALID, part);
+    ms_expect(ms_directory_require(NULL), MS_INVALID, part);
+    ms_expect(ms_directory_remove(NULL), MS_INVALID, part);
+    ms_expect(ms_directory_lock(NULL, &locked), MS_INVALID, part);
 }
 END_TEST
 
@@ -335,9 +330,9 @@ START_TEST(removal_never_leaves_its_folder) {
     ck_assert(!ms_is_link(below("tree")));
     ck_assert(ms_file_exists(below("elsewhere/deep/precious")));
     ms_must(ms_directory_remove(below("none")));
-    expect(ms_directory_remove(below("elsewhere/deep/precious")), MS_IO, "it is a file");
+    ms_expect(ms_directory_remove(below("elsewhere/deep/precious")), MS_IO, "it is a file");
     ck_assert_int_eq(symlink("elsewhere", below("tree")), 0);
-    expect(ms_directory_require(below("tree")), MS_IO, "tree: a symbolic link is in the way");
+    ms_expect(ms_directory_require(below("tree")), MS_IO, "tree: a symbolic link is in the way");
     ms_must(ms_directory_require(below("elsewhere")));
 }
 END_TEST
@@ -350,7 +345,7 @@ START_TEST(folders_of_killed_writers_go) {
     char inside[160];
     snprintf(inside, sizeof inside, "%s/shard", first_path);
     ms_must(ms_file_write(inside, "x", 1));
-    expect(ms_temporary_directory(below("set"), &second, &second_path), MS_IO, "another writer is at work on it");
+    ms_expect(ms_temporary_directory(below("set"), &second, &second_path), MS_IO, "another writer is at work on it");
     ck_assert_ptr_null(second_path);
     ck_assert_int_eq(count_temporaries(), 1);
     ms_descriptor_close(first); /* as the end of a process does */
@@ -372,7 +367,7 @@ START_TEST(folders_above_a_temporary_folder_are_made) {
     ms_descriptor_close(descriptor);
     free(made);
     ms_writer writer;
-    expect(ms_writer_open(below("absent/file"), &writer), MS_NOT_FOUND, "absent");
+    ms_expect(ms_writer_open(below("absent/file"), &writer), MS_NOT_FOUND, "absent");
 }
 END_TEST
 

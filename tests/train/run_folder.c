@@ -27,11 +27,6 @@ static const char *below(const char *name) {
     return path;
 }
 
-static void expect(ms_status got, ms_status status, const char *part) {
-    ck_assert_msg(got == status, "status %s (%s)", ms_status_text(got), ms_status_message());
-    ck_assert_msg(strstr(ms_status_message(), part) != NULL, "message '%s' lacks '%s'", ms_status_message(), part);
-}
-
 START_TEST(a_run_is_made_and_resumed) {
     ms_run_folder folder;
     ck_assert_msg(ms_run_folder_create(below("a/b"), config_text, &folder) == MS_OK, "%s", ms_status_message());
@@ -40,8 +35,8 @@ START_TEST(a_run_is_made_and_resumed) {
     ms_run_folder_close(&folder);
     ms_run_folder_close(&folder);
 
-    expect(ms_run_folder_create(below("a/b"), config_text, &folder), MS_INVALID, "exists and holds 3 entries");
-    expect(ms_run_folder_check_new(below("a/b")), MS_INVALID, "exists and holds 3 entries");
+    ms_expect(ms_run_folder_create(below("a/b"), config_text, &folder), MS_INVALID, "exists and holds 3 entries");
+    ms_expect(ms_run_folder_check_new(below("a/b")), MS_INVALID, "exists and holds 3 entries");
     ck_assert_int_eq(ms_run_folder_check_new(below("a/c")), MS_OK);
     ck_assert_msg(ms_run_folder_resume(below("a/b"), &folder) == MS_OK, "%s", ms_status_message());
     char *saved;
@@ -74,12 +69,12 @@ START_TEST(what_a_killed_creation_leaves_is_no_run) {
     for (size_t i = 0; i < sizeof left / sizeof *left; i++)
         ck_assert_int_eq(ms_file_write(below(left[i]), "", 0), MS_OK);
     ck_assert_int_eq(ms_run_folder_check_new(below("killed")), MS_OK);
-    expect(ms_run_folder_resume(below("killed"), &folder), MS_NOT_FOUND, "--run begins a run in it");
+    ms_expect(ms_run_folder_resume(below("killed"), &folder), MS_NOT_FOUND, "--run begins a run in it");
     static const char *const wanted[] = {"killed/checkpoints/x", "killed/plots/x", "killed/config.yaml",
                                          "killed/notes"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         ck_assert_int_eq(ms_file_write(below(wanted[i]), "", 0), MS_OK);
-        expect(ms_run_folder_check_new(below("killed")), MS_INVALID, "exists and holds");
+        ms_expect(ms_run_folder_check_new(below("killed")), MS_INVALID, "exists and holds");
         ck_assert_int_eq(unlink(below(wanted[i])), 0);
     }
     ck_assert_msg(ms_run_folder_create(below("killed"), config_text, &folder) == MS_OK, "%s", ms_status_message());
@@ -89,21 +84,21 @@ END_TEST
 
 START_TEST(what_is_no_run_is_refused) {
     ms_run_folder folder;
-    expect(ms_run_folder_resume(below("none"), &folder), MS_NOT_FOUND, "no run folder");
-    expect(ms_run_folder_open(below("none"), &folder), MS_NOT_FOUND, "no run folder");
+    ms_expect(ms_run_folder_resume(below("none"), &folder), MS_NOT_FOUND, "no run folder");
+    ms_expect(ms_run_folder_open(below("none"), &folder), MS_NOT_FOUND, "no run folder");
     ck_assert_int_eq(ms_directory_create(below("other")), MS_OK);
-    expect(ms_run_folder_open(below("other"), &folder), MS_NOT_FOUND, "has no config.yaml");
-    expect(ms_run_folder_create("", config_text, &folder), MS_INVALID, "name is empty");
-    expect(ms_run_folder_check_new(""), MS_INVALID, "name is empty");
+    ms_expect(ms_run_folder_open(below("other"), &folder), MS_NOT_FOUND, "has no config.yaml");
+    ms_expect(ms_run_folder_create("", config_text, &folder), MS_INVALID, "name is empty");
+    ms_expect(ms_run_folder_check_new(""), MS_INVALID, "name is empty");
     ck_assert_int_eq(ms_file_write(below("file"), "x", 1), MS_OK);
-    expect(ms_run_folder_create(below("file"), config_text, &folder), MS_IO, "a file is in the way");
+    ms_expect(ms_run_folder_create(below("file"), config_text, &folder), MS_IO, "a file is in the way");
 }
 END_TEST
 
 START_TEST(one_process_writes_a_run) {
     ms_run_folder folder, second;
     ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &folder), MS_OK);
-    expect(ms_run_folder_resume(below("run"), &second), MS_IO, "is being written by another process");
+    ms_expect(ms_run_folder_resume(below("run"), &second), MS_IO, "is being written by another process");
     pid_t child = fork();
     if (child == 0) {
         /* The child's own copy of the descriptor would keep the lock's owner alive, so it asks through a new open. */
@@ -121,10 +116,10 @@ END_TEST
 START_TEST(an_unwritable_place_is_named) {
     ms_run_folder folder;
     /* /proc refuses new folders even to the superuser. */
-    expect(ms_run_folder_create("/proc/muonscope/run", config_text, &folder), MS_NOT_FOUND, "/proc/muonscope");
+    ms_expect(ms_run_folder_create("/proc/muonscope/run", config_text, &folder), MS_NOT_FOUND, "/proc/muonscope");
     if (geteuid() == 0) return; /* the superuser may write anywhere else */
     ck_assert_int_eq(mkdir(below("closed"), 0555), 0);
-    expect(ms_run_folder_create(below("closed"), config_text, &folder), MS_IO, "cannot create directory");
+    ms_expect(ms_run_folder_create(below("closed"), config_text, &folder), MS_IO, "cannot create directory");
 }
 END_TEST
 
@@ -136,11 +131,11 @@ START_TEST(a_folder_that_is_gone_is_an_error) {
     ck_assert_int_eq(ms_directory_remove(folder.checkpoints), MS_OK);
     ck_assert_int_eq(symlink(base, folder.checkpoints),
                      0); /* in the place of the checkpoints: nothing goes through it */
-    expect(ms_run_folder_check(&folder), MS_IO, "checkpoints was removed, renamed or replaced");
+    ms_expect(ms_run_folder_check(&folder), MS_IO, "checkpoints was removed, renamed or replaced");
     ck_assert_int_eq(ms_directory_remove(below("run")), MS_OK);
-    expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
+    ms_expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
     ck_assert_int_eq(ms_run_folder_create(below("run"), config_text, &second), MS_OK);
-    expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
+    ms_expect(ms_run_folder_check(&folder), MS_IO, "was removed, renamed or replaced");
     ck_assert_int_eq(ms_run_folder_check(&second), MS_OK);
     ms_run_folder_close(&folder);
     ms_run_folder_close(&second);
@@ -155,7 +150,7 @@ START_TEST(no_file_is_the_lock) {
     ck_assert_int_eq(rmdir(below("run/plots")), 0);
     ck_assert_int_eq(rmdir(below("run/checkpoints")), 0);
     unlink(below("run/lock"));
-    expect(ms_run_folder_create(below("run"), config_text, &second), MS_IO, "is being written by another process");
+    ms_expect(ms_run_folder_create(below("run"), config_text, &second), MS_IO, "is being written by another process");
     ms_run_folder_close(&folder);
 }
 END_TEST
@@ -195,7 +190,7 @@ START_TEST(links_are_no_part_of_a_run) {
     ms_run_folder_close(&folder);
     ck_assert_int_eq(rmdir(below("run/checkpoints")), 0);
     ck_assert_int_eq(symlink("../elsewhere", below("run/checkpoints")), 0);
-    expect(ms_run_folder_resume(below("run"), &folder), MS_IO, "run/checkpoints: a symbolic link is in the way");
+    ms_expect(ms_run_folder_resume(below("run"), &folder), MS_IO, "run/checkpoints: a symbolic link is in the way");
 }
 END_TEST
 
