@@ -5,13 +5,17 @@
 #include "backend/ir/build.h"
 
 static ms_status check(const ms_model_config *model, int32_t sequences, int32_t length) {
-    if (sequences < 0) return MS_FAIL(MS_INVALID, "train: a probe of %d sequences, must be at least 0", sequences);
+    if (sequences < 0) return MS_FAIL(MS_INVALID, "train: probe_sequences is %d, must be at least 0", sequences);
     if (sequences > 0 && (length < 2 || length > model->sequence_length))
-        return MS_FAIL(
-            MS_INVALID,
-            "train: a probe of sequences of %d tokens: must be from 2, since a query that sees one key has no "
-            "attention entropy, to the model's sequence length, %d",
-            length, model->sequence_length);
+        return MS_FAIL(MS_INVALID,
+                       "train: probe_tokens is %d, must be from 2, since a query that sees one key has no attention "
+                       "entropy, to the model's sequence length, %d",
+                       length, model->sequence_length);
+    long long n = (long long)sequences * length;
+    if (n > MS_PASS_TOKENS_MAX)
+        return MS_FAIL(MS_INVALID,
+                       "train: probe_sequences %d x probe_tokens %d = %lld tokens of one pass, at most %d are possible",
+                       sequences, length, n, MS_PASS_TOKENS_MAX);
     return MS_OK;
 }
 

@@ -16,7 +16,8 @@ typedef struct ms_probe_variables {
 } ms_probe_variables;
 
 /* Adds the variables for `sequences` sequences of `length` tokens; 0 sequences: none.
-   MS_INVALID: sequences below 0; length not from 2 to the model's sequence length. */
+   MS_INVALID: sequences below 0; length not from 2 to the model's sequence length; more than MS_PASS_TOKENS_MAX
+   tokens. */
 ms_status ms_probe_variables_add(const ms_model_config *model, int32_t sequences, int32_t length,
                                  ms_variables *variables, ms_probe_variables *out);
 

@@ -214,15 +214,21 @@ START_TEST(sizes_that_do_not_fit_are_named) {
     expect_open(&options, "tracker.probe_sequences is 100000, the validation split has ");
     options.probe_sequences = 0;
     options.probe_tokens = 1;
-    expect_open(&options, "a probe of sequences of 1 tokens: must be from 2");
+    expect_open(&options, "probe_tokens is 1, must be from 2");
     options.probe_tokens = 17;
-    expect_open(&options, "a probe of sequences of 17 tokens");
+    expect_open(&options, "probe_tokens is 17, must be from 2");
     options.probe_tokens = 0;
     ms_run *run;
     ms_must(ms_run_open(runs_device, &options, &run));
     ck_assert_int_eq(run->trainer->options.probe_sequences, MS_PROBE_SEQUENCES);
     ck_assert_int_eq(run->trainer->options.probe_tokens, 16); /* all of the model's */
     ms_run_close(run);
+    ms_trainer_options many = runs_small(1).trainer;
+    ms_trainer *trainer;
+    many.model.sequence_length = many.probe_tokens = 1 << 16;
+    many.probe_sequences = 65;
+    ck_assert_int_eq(ms_trainer_open(runs_device, &many, &trainer), MS_INVALID);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "probe_sequences 65 x probe_tokens 65536 = 4259840 tokens"));
 }
 END_TEST
 
