@@ -11,22 +11,33 @@
 
 struct plot_arguments {
     ms_option_list only;
+    const char *projections, *layers; /* NULL: all */
+    ms_option_list formats;
 };
 
 static const ms_option options[] = {{"only", MS_OPTION_REPEATED, offsetof(struct plot_arguments, only), NULL, "NAME",
                                      "Draw only this plot; may be given several times"},
+                                    {"projections", MS_OPTION_STRING, offsetof(struct plot_arguments, projections),
+                                     NULL, "LIST", "Show only these projections, e.g. q,v"},
+                                    {"layers", MS_OPTION_STRING, offsetof(struct plot_arguments, layers), NULL, "LIST",
+                                     "Show only these layers: numbers and ranges, e.g. 0,5,18-21"},
+                                    {"format", MS_OPTION_REPEATED, offsetof(struct plot_arguments, formats), NULL,
+                                     "png|svg|pdf",
+                                     "Draw this format; may be given several times (default png and svg)"},
                                     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
     "plot",
     "RUN",
-    "Draws the plots of a run with gnuplot, as PNG and SVG, into RUN/plots.",
+    "Draws the plots of a run with gnuplot into RUN/plots.",
     options,
     1,
     1,
     NULL,
-    "Plots: loss, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth, singular_spectrum,\n"
-    "spectral_gap, update_alignment, entropy_heatmap, orthogonality_error.  `--only loss` needs no spectra.jsonl."};
+    "Plots: loss, loss_by_frequency, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth,\n"
+    "singular_spectrum, spectral_gap, update_alignment, alignment_heatmap, entropy_heatmap, entropy_l1, entropy_mri,\n"
+    "orthogonality_error.  A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp\n"
+    "has its data and draws it again."};
 
 static bool is_wanted(const struct plot_arguments *arguments, const char *name) {
     for (int i = 0; i < arguments->only.n_items; i++)
@@ -46,16 +57,57 @@ static ms_status check_name(const char *name, const ms_plot *plots, int n_plots)
                 : MS_FAIL(MS_USAGE, "--only: there is no plot '%s'; see muonscope plot --help", name);
 }
 
+static ms_status read_formats(const ms_option_list *list, unsigned *out) {
+    static const char *const names[] = {"png", "svg", "pdf"};
+    static const unsigned bits[] = {MS_PLOT_PNG, MS_PLOT_SVG, MS_PLOT_PDF};
+    *out = list->n_items == 0 ? MS_PLOT_PNG | MS_PLOT_SVG : 0;
+    for (int i = 0; i < list->n_items; i++) {
+        int k = 0;
+        while (k < 3 && strcmp(list->items[i], names[k]) != 0) k++;
+        if (k == 3) return MS_FAIL(MS_USAGE, "--format: '%s' is none of png, svg, pdf", list->items[i]);
+        *out |= bits[k];
+    }
+    return MS_OK;
+}
+
+/* "runs/mine/plots/loss.png, .svg" */
+static void print_drawn(const char *folder, const char *name, unsigned formats) {
+    char endings[32] = "";
+    if (formats & MS_PLOT_PNG) strcat(endings, ", .png");
+    if (formats & MS_PLOT_SVG) strcat(endings, ", .svg");
+    if (formats & MS_PLOT_PDF) strcat(endings, ", .pdf");
+    ms_print_line(stdout, "%s/%s%s", folder, name, endings + 2);
+}
+
+/* A plot without data does not keep the others from being drawn; one that was asked for by name fails the command. */
 static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data, const char *folder) {
     int n_plots;
+    unsigned formats;
+    char why[256];
     const ms_plot *plots = ms_plots(&n_plots);
+    MS_TRY(read_formats(&arguments->formats, &formats));
     MS_TRY(ms_directory_require(folder));
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
-        MS_TRY(ms_plot_draw(&plots[i], data, folder));
-        ms_print_line(stdout, "%s/%s.png, .svg", folder, plots[i].name);
+        if (arguments->only.n_items == 0 && ms_plot_lacks(&plots[i], data, why, sizeof why)) {
+            ms_print_line(stderr, "plot %s: not drawn: %s", plots[i].name, why);
+            continue;
+        }
+        MS_TRY(ms_plot_draw(&plots[i], data, formats, folder));
+        print_drawn(folder, plots[i].name, formats);
         MS_TRY(ms_output_flush());
     }
+    return MS_OK;
+}
+
+static ms_status select_spectra(const struct plot_arguments *arguments, ms_plot_data *data) {
+    if (data->n_spectra == 0) {
+        if (!arguments->projections && !arguments->layers) return MS_OK;
+        return MS_FAIL(MS_NOT_FOUND, "--%s: the plots that are asked for show no spectra",
+                       arguments->projections ? "projections" : "layers");
+    }
+    if (arguments->projections) MS_TRY(ms_plot_data_keep_projections(data, arguments->projections, "--projections"));
+    if (arguments->layers) MS_TRY(ms_plot_data_keep_layers(data, arguments->layers, "--layers"));
     return MS_OK;
 }
 
@@ -63,19 +115,22 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
     bool needs_spectra = false;
+    unsigned formats;
     for (int i = 0; i < arguments->only.n_items; i++) MS_TRY(check_name(arguments->only.items[i], plots, n_plots));
+    MS_TRY(read_formats(&arguments->formats, &formats));
     for (int i = 0; i < n_plots; i++)
-        if (is_wanted(arguments, plots[i].name) && plots[i].needs_spectra) needs_spectra = true;
+        if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_SPECTRA) needs_spectra = true;
     if (!ms_is_directory(run)) return MS_FAIL(MS_NOT_FOUND, "run folder %s does not exist", run);
 
     char *metrics = ms_path_join(run, "metrics.jsonl"), *spectra = ms_path_join(run, "spectra.jsonl");
     char *folder = ms_path_join(run, "plots");
     ms_plot_data data = {0};
     ms_status status = metrics && spectra && folder ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "plot: paths");
-    if (status == MS_OK && needs_spectra && !ms_file_exists(spectra))
-        status = MS_FAIL(MS_NOT_FOUND, "%s does not exist: train with --track_manifold true, or plot with --only loss",
-                         spectra);
-    if (status == MS_OK) status = ms_plot_data_init(metrics, needs_spectra ? spectra : NULL, &data);
+    if (status == MS_OK) {
+        needs_spectra = needs_spectra && ms_file_exists(spectra);
+        status = ms_plot_data_init(metrics, needs_spectra ? spectra : NULL, &data);
+    }
+    if (status == MS_OK) status = select_spectra(arguments, &data);
     if (status == MS_OK) status = draw(arguments, &data, folder);
     ms_plot_data_finish(&data);
     free(metrics);

@@ -11,7 +11,8 @@ static void write_scripts(const ms_plot_data *data) {
     int n;
     const ms_plot *plots = ms_plots(&n);
     for (int i = 0; i < n; i++) {
-        if (plots[i].needs_spectra && data->n_spectra == 0) continue;
+        char why[256];
+        if (ms_plot_lacks(&plots[i], data, why, sizeof why)) continue;
         char *text;
         size_t size_bytes;
         FILE *stream = open_memstream(&text, &size_bytes);

@@ -102,6 +102,10 @@ static void write_metrics(void) {
         if (step % 50 != 0) continue;
         line =
             json_pack("{s:i, s:i, s:f}", "step", step, "tokens", step * TOKENS_PER_STEP, "validation_loss", loss + 0.1);
+        json_t *deciles = json_array();
+        for (int k = 0; k < MS_PLOT_DECILES; k++)
+            json_array_append_new(deciles, k == 7 ? json_null() : json_real(loss * (0.5 + 0.1 * k)));
+        json_object_set_new(line, "loss_by_frequency", deciles);
         ck_assert_int_eq(ms_run_log_append(log, line), MS_OK);
         json_decref(line);
     }
@@ -116,6 +120,14 @@ static void check_picture(const char *name, const char *ending, const char *magi
     ck_assert_msg(ms_file_read(in_folder(file), &bytes, &size) == MS_OK, "%s", ms_status_message());
     ck_assert_msg(size > 5000 && memcmp(bytes, magic, n_magic) == 0, "%s: %zu bytes", file, size);
     free(bytes);
+}
+
+static const ms_plot *find_plot(const char *name) {
+    int n;
+    const ms_plot *plots = ms_plots(&n);
+    for (int i = 0; i < n; i++)
+        if (strcmp(plots[i].name, name) == 0) return &plots[i];
+    ck_abort_msg("no plot %s", name);
 }
 
 START_TEST(every_plot) {
@@ -133,13 +145,14 @@ START_TEST(every_plot) {
     ck_assert(isnan(data.spectra[0].values[MS_PLOT_alignment_left]));
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
-    ck_assert_int_eq(n_plots, 9);
+    ck_assert_int_eq(n_plots, 13);
     for (int i = 0; i < n_plots; i++) {
-        status = ms_plot_draw(&plots[i], &data, in_folder("plots"));
-        ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+        ms_must(ms_plot_draw(&plots[i], &data, MS_PLOT_PNG | MS_PLOT_SVG, in_folder("plots")));
         check_picture(plots[i].name, ".png", "\x89PNG", 4);
         check_picture(plots[i].name, ".svg", "<?xml", 5);
     }
+    ms_must(ms_plot_draw(find_plot("entropy_mri"), &data, MS_PLOT_PDF, in_folder("plots")));
+    check_picture("entropy_mri", ".pdf", "%PDF", 4);
     ms_plot_data_finish(&data);
 }
 END_TEST
@@ -151,19 +164,31 @@ END_TEST
     "\"alignment_margin\":null}\n"
 #define LOSS "{\"step\":0,\"tokens\":0,\"loss\":10.8}\n"
 
-/* One snapshot of one zero matrix, everything else undefined: every plot is still drawn. */
+/* Draws every plot that has data, which are n_drawn. */
+static void draw_all(const ms_plot_data *data, int n_drawn) {
+    int n_plots;
+    char why[256];
+    const ms_plot *plots = ms_plots(&n_plots);
+    for (int i = 0; i < n_plots; i++) {
+        if (ms_plot_lacks(&plots[i], data, why, sizeof why)) {
+            ck_assert_int_eq(ms_plot_draw(&plots[i], data, MS_PLOT_PNG, in_folder("plots")), MS_INVALID);
+            ck_assert_msg(strstr(ms_status_message(), why) != NULL, "%s", ms_status_message());
+            continue;
+        }
+        ms_must(ms_plot_draw(&plots[i], data, MS_PLOT_PNG, in_folder("plots")));
+        n_drawn--;
+    }
+    ck_assert_int_eq(n_drawn, 0);
+}
+
+/* One snapshot of one zero matrix, everything else undefined: what has a number is still drawn. */
 START_TEST(smallest_run) {
     ck_assert_int_eq(ms_file_write(in_folder("s"), SPECTRUM, strlen(SPECTRUM)), MS_OK);
     ck_assert_int_eq(ms_file_write(in_folder("m"), LOSS "{\"st", strlen(LOSS) + 4), MS_OK);
     ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
     ms_plot_data data;
     ck_assert_int_eq(ms_plot_data_init(in_folder("m"), in_folder("s"), &data), MS_OK);
-    int n_plots;
-    const ms_plot *plots = ms_plots(&n_plots);
-    for (int i = 0; i < n_plots; i++) {
-        ms_status status = ms_plot_draw(&plots[i], &data, in_folder("plots"));
-        ck_assert_msg(status == MS_OK, "%s", ms_status_message());
-    }
+    draw_all(&data, 5);
     ms_plot_data_finish(&data);
 }
 END_TEST
@@ -220,9 +245,7 @@ START_TEST(a_snapshot_that_is_cut_off) {
     ms_plot_data data;
     ms_must(ms_plot_data_init(in_folder("m"), in_folder("s"), &data));
     ck_assert_uint_eq(data.n_spectra, 2);
-    int n_plots;
-    const ms_plot *plots = ms_plots(&n_plots);
-    for (int i = 0; i < n_plots; i++) ms_must(ms_plot_draw(&plots[i], &data, in_folder("plots")));
+    draw_all(&data, 10); /* all but loss_by_frequency, and spectral_entropy's two, which these lines lack */
     ms_plot_data_finish(&data);
 }
 END_TEST
@@ -235,6 +258,8 @@ START_TEST(bad_files) {
     refuse(LOSS "{\"step\":1,\"tokens\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: neither");
     refuse(LOSS "{\"step\":1,\"loss\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: no integer \"tokens\"");
     refuse(LOSS "{\"step\":1,\"tokens\":1,\"loss\":\"x\"}\n", SPECTRUM, MS_CORRUPT, "no number \"loss\"");
+    refuse(LOSS "{\"step\":1,\"tokens\":1,\"validation_loss\":2,\"loss_by_frequency\":[1,2]}\n", SPECTRUM, MS_CORRUPT,
+           "/m line 2: \"loss_by_frequency\" is no array of 10 numbers");
     refuse(LOSS, SPECTRUM LOSS, MS_CORRUPT, "/s line 2: no integer \"layer\"");
     refuse(LOSS, SPECTRUM "{\"step\":0,\"tokens\":0,\"layer\":0,\"projection\":\"$x y\"}\n", MS_CORRUPT, "\"$x y\"");
     ms_plot_data data;
@@ -247,11 +272,9 @@ START_TEST(gnuplot_missing_or_failing) {
     ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
     ms_plot_data data;
     ck_assert_int_eq(ms_plot_data_init(in_folder("m"), NULL, &data), MS_OK);
-    int n_plots;
-    const ms_plot *plots = ms_plots(&n_plots);
-    ck_assert_int_eq(ms_plot_draw(&plots[1], &data, in_folder("plots")), MS_INVALID);
+    ck_assert_int_eq(ms_plot_draw(find_plot("norm_heatmap"), &data, MS_PLOT_PNG, in_folder("plots")), MS_INVALID);
     setenv("PATH", folder, 1); /* forked test: the change ends with it */
-    ck_assert_int_eq(ms_plot_draw(&plots[0], &data, in_folder("plots")), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, MS_PLOT_PNG, in_folder("plots")), MS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot is not installed"));
     FILE *fake = fopen(in_folder("gnuplot"), "w");
     fputs("#!/bin/sh\necho\necho 'no such terminal'\nexit 3\n", fake);
@@ -261,7 +284,7 @@ START_TEST(gnuplot_missing_or_failing) {
     int exit_status;
     ck_assert_int_eq(ms_process_run(chmod, -1, &text, &exit_status), MS_OK);
     free(text);
-    ck_assert_int_eq(ms_plot_draw(&plots[0], &data, in_folder("plots")), MS_IO);
+    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, MS_PLOT_PNG, in_folder("plots")), MS_IO);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot ended with 3: no such terminal"));
     ck_assert(!ms_file_exists(in_folder("plots/loss.png")));
     ms_plot_data_finish(&data);

@@ -19,13 +19,15 @@ static ms_status make_path(const char *folder, const char *name, const char *end
 
 static ms_status write_script(const ms_plot *plot, const ms_plot_data *data, const char *path) {
     ms_writer writer;
+    int width, height;
+    ms_plot_size(plot, data, &width, &height);
     MS_TRY(ms_writer_open(path, &writer));
     ms_status status = ms_writer_printf(
         &writer,
         "# Redraw: gnuplot -e \"set terminal pngcairo size %d,%d font 'sans,16'; set output '%s.png'\" %s.gp\n"
         "set encoding utf8\nset datafile missing 'NaN'\nset termoption noenhanced\n"
         "set grid lt 1 lc rgb '#dddddd' lw 0.8\nset border lc rgb '#404040'\nset tics textcolor rgb 'black'\n",
-        plot->width, plot->height, plot->name, plot->name);
+        width, height, plot->name, plot->name);
     if (status != MS_OK) {
         ms_writer_abort(&writer);
         return status;
@@ -45,36 +47,46 @@ static const char *first_message(char *text) {
     return "no message";
 }
 
-/* Runs the script for one terminal ("pngcairo" or "svg" with its options) in the open folder `work`, whose parent has
-   the script.  gnuplot interprets what it is given, names of files too: it gets names of ours alone.  -d: no start-up
-   files, which may hold any command. */
-static ms_status run_gnuplot(const ms_plot *plot, int work, const char *terminal, const char *ending) {
-    char script[PATH_SIZE], commands[512];
-    snprintf(script, sizeof script, "../%s.gp", plot->name);
-    snprintf(commands, sizeof commands, "set terminal %s size %d,%d font 'sans,16'; set output '%s%s'", terminal,
-             plot->width, plot->height, plot->name, ending);
+/* One format of pictures. */
+struct format {
+    unsigned bit;
+    const char *ending;
+    const char *terminal;   /* gnuplot's, with its options */
+    double pixels_per_inch; /* 0: sizes are pixels */
+};
+
+/* Runs the script in the open folder `work`, whose parent has the script.  gnuplot interprets what it is given, names
+   of files too: it gets names of ours alone.  -d: no start-up files, which may hold any command. */
+static ms_status run_gnuplot(const char *name, int work, const struct format *format, const int size[2]) {
+    char script[PATH_SIZE], commands[512], size_text[64];
+    double unit = format->pixels_per_inch;
+    snprintf(script, sizeof script, "../%s.gp", name);
+    snprintf(size_text, sizeof size_text, unit > 0 ? "%.3fin,%.3fin" : "%.0f,%.0f", unit > 0 ? size[0] / unit : size[0],
+             unit > 0 ? size[1] / unit : size[1]);
+    snprintf(commands, sizeof commands, "set terminal %s size %s font 'sans,16'; set output '%s%s'", format->terminal,
+             size_text, name, format->ending);
     const char *argv[] = {"gnuplot", "-d", "-e", commands, script, NULL};
     char *text, how[128];
     int exit_status;
-    MS_TRY_NOTE(ms_process_run(argv, work, &text, &exit_status), "plot %s", plot->name);
+    MS_TRY_NOTE(ms_process_run(argv, work, &text, &exit_status), "plot %s", name);
     ms_status status = MS_OK;
     if (exit_status != 0)
-        status = MS_FAIL(MS_IO, "plot %s: gnuplot %s: %s", plot->name, ms_process_ending(exit_status, how, sizeof how),
+        status = MS_FAIL(MS_IO, "plot %s: gnuplot %s: %s", name, ms_process_ending(exit_status, how, sizeof how),
                          first_message(text));
     free(text);
     return status;
 }
 
 /* The picture is renamed when it is complete. */
-static ms_status render(const ms_plot *plot, const char *folder, const char *terminal, const char *ending) {
+static ms_status render(const char *name, const char *folder, const struct format *format, const int size[2]) {
     char path[PATH_SIZE], drawn[PATH_SIZE + 512];
     char *work_path;
     int work;
-    MS_TRY(make_path(folder, plot->name, ending, path));
-    MS_TRY_NOTE(ms_temporary_directory(path, &work, &work_path), "plot %s", plot->name);
-    ms_status status = run_gnuplot(plot, work, terminal, ending);
+    MS_TRY(make_path(folder, name, format->ending, path));
+    MS_TRY_NOTE(ms_temporary_directory(path, &work, &work_path), "plot %s", name);
+    ms_status status = run_gnuplot(name, work, format, size);
     if (status == MS_OK) {
-        snprintf(drawn, sizeof drawn, "%s/%s%s", work_path, plot->name, ending);
+        snprintf(drawn, sizeof drawn, "%s/%s%s", work_path, name, format->ending);
         status = ms_rename(drawn, path);
     }
     status = ms_directory_clear_away(status, work_path);
@@ -83,12 +95,17 @@ static ms_status render(const ms_plot *plot, const char *folder, const char *ter
     return status;
 }
 
-ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const char *folder) {
-    if (plot->needs_spectra && data->n_spectra == 0)
-        return MS_FAIL(MS_INVALID, "plot %s: there are no spectra", plot->name);
-    char script[PATH_SIZE];
+ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, unsigned formats, const char *folder) {
+    static const struct format table[] = {{MS_PLOT_PNG, ".png", "pngcairo background rgb 'white'", 0},
+                                          {MS_PLOT_SVG, ".svg", "svg background rgb 'white'", 0},
+                                          {MS_PLOT_PDF, ".pdf", "pdfcairo background rgb 'white'", 96}};
+    char script[PATH_SIZE], why[256];
+    int size[2];
+    if (ms_plot_lacks(plot, data, why, sizeof why)) return MS_FAIL(MS_INVALID, "plot %s: %s", plot->name, why);
+    ms_plot_size(plot, data, &size[0], &size[1]);
     MS_TRY(make_path(folder, plot->name, ".gp", script));
     MS_TRY(write_script(plot, data, script));
-    MS_TRY(render(plot, folder, "pngcairo background rgb 'white'", ".png"));
-    return render(plot, folder, "svg background rgb 'white'", ".svg");
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (formats & table[i].bit) MS_TRY(render(plot->name, folder, &table[i], size));
+    return MS_OK;
 }

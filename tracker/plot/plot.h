@@ -1,5 +1,5 @@
 /* The plots of a run, drawn by gnuplot: for each a script NAME.gp (data included, so that it can be changed and redrawn
-   by hand), NAME.png and NAME.svg. */
+   by hand), and NAME.png, NAME.svg, NAME.pdf as asked. */
 #ifndef MS_TRACKER_PLOT_PLOT_H
 #define MS_TRACKER_PLOT_PLOT_H
 
@@ -13,21 +13,40 @@
 extern "C" {
 #endif
 
+/* What a plot shows. */
+typedef enum ms_plot_source {
+    MS_PLOT_OF_LOSSES,  /* metrics.jsonl */
+    MS_PLOT_OF_DECILES, /* loss_by_frequency of metrics.jsonl */
+    MS_PLOT_OF_SPECTRA  /* spectra.jsonl */
+} ms_plot_source;
+
 /* One kind of plot. */
 typedef struct ms_plot {
-    const char *name;                                      /* file name without its ending */
-    bool needs_spectra;                                    /* shows data of spectra.jsonl */
-    int width, height;                                     /* pixels */
+    const char *name; /* file name without its ending */
+    ms_plot_source source;
+    enum ms_plot_key key; /* of spectra: what it cannot do without */
+    int bands;            /* panels of each projection; 0: the picture is one panel; -1: a panel for each of
+                             ms_plot_slices */
     void (*write)(FILE *script, const ms_plot_data *data); /* writes data blocks and plot commands, but no terminal */
 } ms_plot;
+
+/* Formats of pictures: bits. */
+enum { MS_PLOT_PNG = 1, MS_PLOT_SVG = 2, MS_PLOT_PDF = 4 };
 
 /* All plots in the order they are drawn.  Static. */
 const ms_plot *ms_plots(int *out_n);
 
-/* Draws one plot into `folder`, which exists.  Each file appears complete or not at all.
+/* Whether the run has nothing that this plot could show, and why, in one line without the plot's name. */
+bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, size_t size);
+
+/* Of the picture, in pixels (of a PDF: in units of 1/96 inch). */
+void ms_plot_size(const ms_plot *plot, const ms_plot_data *data, int *out_width, int *out_height);
+
+/* Draws one plot into `folder`, which exists.  formats: MS_PLOT_PNG and so on, or-ed.  Each file appears complete or
+   not at all.
    MS_NOT_FOUND: gnuplot is not installed.  MS_IO: a file cannot be written, or gnuplot fails, with what it says.
-   MS_INVALID: the plot needs spectra and `data` has none.  Thread-safe on distinct folders. */
-ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const char *folder);
+   MS_INVALID: ms_plot_lacks says so.  Thread-safe on distinct folders. */
+ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, unsigned formats, const char *folder);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,12 @@
 
 #include "platform/file.h"
 
+const char *const ms_plot_key_names[MS_PLOT_N_KEYS] = {
+#define X(key) #key,
+    MS_PLOT_KEYS(X)
+#undef X
+};
+
 /* Where a line stands, for messages. */
 typedef struct line_place {
     const char *path;
@@ -41,17 +47,38 @@ static ms_status get_real(const line_place *place, const json_t *line, const cha
     return MS_OK;
 }
 
+/* The same of a key that lines of an older version lack: NaN too. */
+static ms_status get_optional(const line_place *place, const json_t *line, const char *key, double *out) {
+    *out = NAN;
+    return json_object_get(line, key) ? get_real(place, line, key, out) : MS_OK;
+}
+
+static ms_status get_deciles(const line_place *place, const json_t *line, ms_plot_loss *loss) {
+    const json_t *deciles = json_object_get(line, "loss_by_frequency");
+    if (!deciles) return MS_OK;
+    loss->has_deciles = true;
+    for (size_t k = 0; k < MS_PLOT_DECILES; k++) {
+        const json_t *value = json_array_get(deciles, k);
+        if (json_array_size(deciles) != MS_PLOT_DECILES || (!json_is_number(value) && !json_is_null(value)))
+            return MS_FAIL(MS_CORRUPT, "%s line %lld: \"loss_by_frequency\" is no array of %d numbers", place->path,
+                           place->i_line, MS_PLOT_DECILES);
+        loss->deciles[k] = json_is_null(value) ? NAN : json_number_value(value);
+    }
+    return MS_OK;
+}
+
 /* A line with "loss", with "validation_loss", or with both. */
 static ms_status read_metrics_line(const line_place *place, const json_t *line, ms_plot_data *data) {
     static const char *const keys[2] = {"loss", "validation_loss"};
     ms_plot_loss **lists[2] = {&data->training, &data->validation};
     size_t *counts[2] = {&data->n_training, &data->n_validation};
-    ms_plot_loss loss;
+    ms_plot_loss loss = {0};
     MS_TRY(get_integer(place, line, "step", &loss.step));
     MS_TRY(get_integer(place, line, "tokens", &loss.tokens));
     if (!json_object_get(line, keys[0]) && !json_object_get(line, keys[1]))
         return MS_FAIL(MS_CORRUPT, "%s line %lld: neither \"loss\" nor \"validation_loss\"", place->path,
                        place->i_line);
+    MS_TRY(get_deciles(place, line, &loss));
     for (int k = 0; k < 2; k++) {
         if (!json_object_get(line, keys[k])) continue;
         MS_TRY(get_real(place, line, keys[k], &loss.loss));
@@ -117,11 +144,6 @@ static ms_status get_top(const line_place *place, const json_t *line, ms_plot_sp
 }
 
 static ms_status read_spectrum_line(const line_place *place, const json_t *line, ms_plot_data *data) {
-    static const char *const keys[MS_PLOT_N_KEYS] = {
-#define X(key) #key,
-        MS_PLOT_KEYS(X)
-#undef X
-    };
     ms_plot_spectrum spectrum = {0};
     int64_t layer = 0;
     MS_TRY(get_integer(place, line, "step", &spectrum.step));
@@ -132,7 +154,8 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
                        (long long)layer, MS_PLOT_LAYERS);
     spectrum.layer = (int)layer;
     MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
-    for (int k = 0; k < MS_PLOT_N_KEYS; k++) MS_TRY(get_real(place, line, keys[k], &spectrum.values[k]));
+    for (int k = 0; k < MS_PLOT_N_KEYS; k++)
+        MS_TRY(get_optional(place, line, ms_plot_key_names[k], &spectrum.values[k]));
     MS_TRY(get_top(place, line, &spectrum));
     if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
@@ -184,6 +207,9 @@ static ms_status read_files(const char *metrics_path, const char *spectra_path, 
     MS_TRY(read_lines(spectra_path, read_spectrum_line, data));
     if (data->n_spectra == 0) return MS_FAIL(MS_NOT_FOUND, "%s has no complete line yet", spectra_path);
     drop_partial_snapshot(data);
+    data->layers = malloc(sizeof *data->layers * (size_t)data->n_layers);
+    if (!data->layers) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %d layers", data->n_layers);
+    for (int i = 0; i < data->n_layers; i++) data->layers[i] = i;
     return MS_OK;
 }
 
@@ -198,5 +224,6 @@ void ms_plot_data_finish(ms_plot_data *data) {
     free(data->training);
     free(data->validation);
     free(data->spectra);
+    free(data->layers);
     memset(data, 0, sizeof *data);
 }

@@ -12,18 +12,30 @@
 extern "C" {
 #endif
 
-enum { MS_PLOT_NAME_SIZE = 32, MS_PLOT_TOP = 10, MS_PLOT_PROJECTIONS = 16, MS_PLOT_LAYERS = 9999 };
+enum {
+    MS_PLOT_NAME_SIZE = 32,
+    MS_PLOT_TOP = 10,
+    MS_PLOT_PROJECTIONS = 16,
+    MS_PLOT_LAYERS = 9999,
+    MS_PLOT_DECILES = 10
+};
 
 /* A loss at a step. */
 typedef struct ms_plot_loss {
     int64_t step, tokens;
-    double loss; /* nats per token */
+    double loss;                     /* nats per token */
+    bool has_deciles;                /* the line has loss_by_frequency */
+    double deciles[MS_PLOT_DECILES]; /* loss by decile of the target's frequency, the most frequent first */
 } ms_plot_loss;
 
-/* X(key): the values of a line of spectra.jsonl that are drawn.  NaN where the line has null. */
+/* X(key): the numbers of a line of spectra.jsonl that are drawn.  NaN where the line has null, or lacks the key, as
+   that of an older version does. */
 #define MS_PLOT_KEYS(X)                                                                                                \
+    X(rows)                                                                                                            \
+    X(cols)                                                                                                            \
     X(sigma_max)                                                                                                       \
     X(gap)                                                                                                             \
+    X(spectral_entropy)                                                                                                \
     X(entropy_l1)                                                                                                      \
     X(orthogonality_error)                                                                                             \
     X(alignment_left)                                                                                                  \
@@ -36,6 +48,9 @@ enum ms_plot_key {
 #undef X
         MS_PLOT_N_KEYS
 };
+
+/* By enum ms_plot_key. */
+extern const char *const ms_plot_key_names[MS_PLOT_N_KEYS];
 
 /* One matrix in one snapshot. */
 typedef struct ms_plot_spectrum {
@@ -56,17 +71,30 @@ typedef struct ms_plot_data {
     size_t n_spectra;
     char projections[MS_PLOT_PROJECTIONS][MS_PLOT_NAME_SIZE]; /* in the order they first appear */
     int n_projections;
-    int n_layers;      /* largest layer + 1 */
+    int *layers; /* [n_layers], ascending */
+    int n_layers;
     size_t n_matrices; /* of a snapshot: the first n_matrices of spectra are the first snapshot */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
    running or killed training leaves it, is ignored, and so is a last snapshot that lacks matrices of the first.
    ms_plot_data_finish frees; `out` is zeroed on failure.
-   MS_NOT_FOUND: no such file, or not one usable line in it.  MS_CORRUPT: a line that is not JSON, lacks a key, or names
-   a matrix that the first snapshot has not, with file, line number and key.  MS_IO, MS_OUT_OF_MEMORY. */
+   MS_NOT_FOUND: no such file, or not one usable line in it.  MS_CORRUPT: a line that is not JSON, lacks what says where
+   it belongs, has no number where one should be, or names a matrix that the first snapshot has not, with file, line
+   number and key.  MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
+
+/* Whether the run has this matrix. */
+bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);
+
+/* Leaves the spectra of these projections: names between commas, "q,v".  The run's order stays.  MS_NOT_FOUND: the run
+   has none of that name, with the names that it has.  A message begins with `what`. */
+ms_status ms_plot_data_keep_projections(ms_plot_data *data, const char *names, const char *what);
+
+/* The same of layers: numbers and ranges between commas, "0,5,18-21".  MS_USAGE: neither number nor range.
+   MS_NOT_FOUND: the run has no such layer. */
+ms_status ms_plot_data_keep_layers(ms_plot_data *data, const char *ranges, const char *what);
 
 #ifdef __cplusplus
 }

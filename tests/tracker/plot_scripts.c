@@ -1,0 +1,263 @@
+/* What the scripts of plots hold: the data blocks and the ranges of a drawn run whose numbers are known, and the choice
+   of projections and layers. */
+#define _XOPEN_SOURCE 700
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/directory.h"
+#include "platform/file.h"
+#include "tests/support/suite.h"
+#include "tracker/plot/plot.h"
+#include "tracker/plot/script.h"
+
+enum { N_LAYERS = 3, N_SNAPSHOTS = 4, N_STEPS = 200 };
+
+static const char *const projections[] = {"q", "v", "up"};
+enum { N_PROJECTIONS = 3 };
+static const int steps[N_SNAPSHOTS] = {1, 25, 50, 75};
+
+static char folder[64];
+static ms_plot_data data;
+
+static const char *in_folder(const char *name) {
+    static char path[2][128];
+    static int i;
+    i = !i;
+    snprintf(path[i], sizeof path[i], "%s/%s", folder, name);
+    return path[i];
+}
+
+/* Values that tell where they are from. */
+static double value_of(int snapshot, int layer, int p) {
+    return 0.9900 + 0.0001 * snapshot + 0.001 * layer + 0.002 * p;
+}
+
+static void make_run(void) {
+    strcpy(folder, "/tmp/ms_scripts_XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    FILE *metrics = fopen(in_folder("metrics.jsonl"), "w"), *spectra = fopen(in_folder("spectra.jsonl"), "w");
+    for (int step = 1; step <= N_STEPS; step++)
+        fprintf(metrics, "{\"step\":%d,\"tokens\":%d,\"loss\":%d}\n", step, 1000 * step, step == 40 ? 9 : 4);
+    for (int s = 0; s < N_SNAPSHOTS; s++)
+        for (int layer = 0; layer < N_LAYERS; layer++)
+            for (int p = 0; p < N_PROJECTIONS; p++) {
+                double value = value_of(s, layer, p);
+                fprintf(spectra,
+                        "{\"step\":%d,\"tokens\":%d,\"layer\":%d,\"projection\":\"%s\",\"rows\":64,\"cols\":128,"
+                        "\"sigma_top\":[2,1],\"sigma_max\":%g,\"gap\":2,\"spectral_entropy\":%g,\"alignment_left\":%g,"
+                        "\"alignment_random\":0.25}\n",
+                        steps[s], 1000 * steps[s], layer, projections[p], 10 * value, value, value / 2);
+            }
+    ck_assert_int_eq(fclose(metrics) | fclose(spectra), 0);
+    ms_must(ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("spectra.jsonl"), &data));
+}
+
+static void remove_run(void) {
+    ms_plot_data_finish(&data);
+    ms_must(ms_directory_remove(folder));
+}
+
+/* The script of a plot; the caller frees. */
+static char *script_of(const char *name) {
+    int n;
+    const ms_plot *plots = ms_plots(&n);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(plots[i].name, name) != 0) continue;
+        char *text;
+        size_t size_bytes;
+        FILE *stream = open_memstream(&text, &size_bytes);
+        plots[i].write(stream, &data);
+        ck_assert_int_eq(fclose(stream), 0);
+        return text;
+    }
+    ck_abort_msg("no plot %s", name);
+}
+
+static int count(const char *text, const char *part) {
+    int n = 0;
+    for (const char *at = strstr(text, part); at; at = strstr(at + 1, part)) n++;
+    return n;
+}
+
+static void has(const char *text, const char *part) {
+    ck_assert_msg(strstr(text, part) != NULL, "no \"%s\" in:\n%s", part, text);
+}
+
+/* Every cell is there, and ends half-way to the next snapshot; at the edges it is as wide on both sides. */
+START_TEST(cells_of_a_heat_map) {
+    char *script = script_of("entropy_heatmap"), row[128];
+    double low[N_SNAPSHOTS] = {-11, 13, 37.5, 62.5}, high[N_SNAPSHOTS] = {13, 37.5, 62.5, 87.5};
+    for (int p = 0; p < N_PROJECTIONS; p++) {
+        snprintf(row, sizeof row, "$%s << EOD\n", projections[p]);
+        char *block = strstr(script, row);
+        ck_assert_ptr_nonnull(block);
+        block += strlen(row);
+        for (int s = 0; s < N_SNAPSHOTS; s++)
+            for (int layer = 0; layer < N_LAYERS; layer++) {
+                snprintf(row, sizeof row, "%d %d %.9g %.9g %.9g\n", steps[s], layer, value_of(s, layer, p), low[s],
+                         high[s]);
+                ck_assert_msg(strncmp(block, row, strlen(row)) == 0, "%.60s is not %s", block, row);
+                block += strlen(row);
+            }
+        ck_assert_int_eq(strncmp(block, "EOD\n", 4), 0);
+    }
+    free(script);
+}
+END_TEST
+
+/* All panels have one scale of colours, ticks tell neighbours apart, and the shape's random matrix stands at each. */
+START_TEST(one_scale_of_colours) {
+    char *script = script_of("entropy_heatmap"), range[64];
+    ck_assert_int_eq(count(script, "set cbrange"), 1);
+    double low, high;
+    ck_assert_int_eq(sscanf(strstr(script, "set cbrange"), "set cbrange [%lf:%lf]", &low, &high), 2);
+    ck_assert_double_eq_tol(low, value_of(0, 0, 0), 1e-12);
+    ck_assert_double_eq_tol(high, value_of(N_SNAPSHOTS - 1, N_LAYERS - 1, N_PROJECTIONS - 1), 1e-12);
+    has(script, "set cbtics 0.001\nset format cb '%.3f'\n");
+    ck_assert_int_eq(count(script, "set colorbox user"), 1);
+    ck_assert_int_eq(count(script, "unset colorbox"), 1);
+    for (int p = 0; p < N_PROJECTIONS; p++) {
+        snprintf(range, sizeof range, "set title '%s   (random: %.3f)'", projections[p],
+                 1 - 64 / (2.0 * 128) / log(64));
+        has(script, range);
+    }
+    free(script);
+    script = script_of("alignment_heatmap");
+    ck_assert_int_eq(count(script, "   (chance: 0.250)'"), N_PROJECTIONS);
+    free(script);
+}
+END_TEST
+
+/* Chosen snapshots, first and last among them; a row for each matrix. */
+START_TEST(slices) {
+    char *script = script_of("entropy_mri"), row[128];
+    for (int k = 0; k < 4; k++) {
+        snprintf(row, sizeof row, "set title 'step %d (%d k tokens)'", steps[k], steps[k]);
+        has(script, row);
+        snprintf(row, sizeof row, "$slice_%d << EOD\n0 0 %.9g\n1 0 %.9g\n2 0 %.9g\n0 1 ", k, value_of(k, 0, 0),
+                 value_of(k, 0, 1), value_of(k, 0, 2));
+        has(script, row);
+    }
+    free(script);
+}
+END_TEST
+
+/* A line for every layer in every panel, one range of values for all, one entry of the legend for each layer. */
+START_TEST(curves_of_every_layer) {
+    char *script = script_of("update_alignment"), part[128];
+    for (int layer = 0; layer < N_LAYERS; layer++)
+        for (int p = 0; p < N_PROJECTIONS; p++) {
+            snprintf(part, sizeof part, "$%s_%d << EOD\n1 %.9g 0.25 NaN\n25 %.9g 0.25 NaN\n", projections[p], layer,
+                     value_of(0, layer, p) / 2, value_of(1, layer, p) / 2);
+            has(script, part);
+            snprintf(part, sizeof part, "$%s_%d using 1:2 with linespoints", projections[p], layer);
+            ck_assert_int_eq(count(script, part), 1);
+        }
+    ck_assert_int_eq(count(script, "title 'layer 1'"), 1);
+    ck_assert_int_eq(count(script, "title 'chance'"), 1);
+    ck_assert_int_eq(count(script, "_0 using 1:3 with lines lc rgb 'black' dt 2"), N_PROJECTIONS);
+    free(script);
+    script = script_of("spectral_stretching_evolution");
+    double low, high;
+    ck_assert_int_eq(sscanf(strstr(script, "set yrange"), "set yrange [%lf:%lf]", &low, &high), 2);
+    ck_assert_double_gt(low, 9.8); /* values from 9.9 to 9.963: not from 0 */
+    ck_assert_double_lt(high, 10.1);
+    free(script);
+}
+END_TEST
+
+/* A single outlier lifts the mean around it, on both sides alike. */
+START_TEST(mean_that_does_not_lag) {
+    char *script = script_of("loss");
+    has(script, "37 4 4\n38 4 5\n39 4 5\n40 9 5\n41 4 5\n42 4 5\n43 4 4\n"); /* 2 lines around, of 200 */
+    has(script, "199 4 4\n200 4 4\nEOD");
+    free(script);
+}
+END_TEST
+
+START_TEST(chosen_projections_and_layers) {
+    ms_must(ms_plot_data_keep_projections(&data, "up,q", "--projections"));
+    ms_must(ms_plot_data_keep_layers(&data, "0,2", "--layers"));
+    ck_assert_int_eq(data.n_projections, 2);
+    ck_assert_str_eq(data.projections[0], "q");
+    ck_assert_str_eq(data.projections[1], "up");
+    ck_assert_int_eq(data.n_layers, 2);
+    ck_assert_uint_eq(data.n_matrices, 4);
+    ck_assert_uint_eq(data.n_spectra, 4 * N_SNAPSHOTS);
+    char *script = script_of("norm_heatmap");
+    ck_assert_ptr_null(strstr(script, "$v"));
+    has(script, "set ytics ('0' 0, '2' 1)");
+    free(script);
+    script = script_of("spectral_gap");
+    has(script, "title 'layer 2'");
+    ck_assert_ptr_null(strstr(script, "layer 1'"));
+    free(script);
+    script = script_of("entropy_mri");
+    char part[64];
+    snprintf(part, sizeof part, "\n1 1 %.9g\nEOD", value_of(0, 2, 2));
+    has(script, part);
+    free(script);
+    ms_must(ms_plot_data_keep_layers(&data, "2", "--layers"));
+    ck_assert_int_eq(data.layers[0], 2);
+}
+END_TEST
+
+static void refuse_layers(const char *text, ms_status expected, const char *message) {
+    ck_assert_int_eq(ms_plot_data_keep_layers(&data, text, "--layers"), expected);
+    ck_assert_msg(strstr(ms_status_message(), message) != NULL, "%s", ms_status_message());
+    ck_assert_uint_eq(data.n_spectra, N_LAYERS * N_PROJECTIONS * N_SNAPSHOTS);
+}
+
+START_TEST(choices_that_are_refused) {
+    refuse_layers("0,3", MS_NOT_FOUND, "--layers: the run has no layer 3; it has 0 to 2");
+    refuse_layers("0-9", MS_NOT_FOUND, "the run has no layer 3");
+    refuse_layers("", MS_USAGE, "'' is no layer and no range");
+    refuse_layers("0,,1", MS_USAGE, "'' is no layer");
+    refuse_layers("2-1", MS_USAGE, "'2-1' is no layer");
+    refuse_layers("-1", MS_USAGE, "'-1' is no layer");
+    refuse_layers("1 ", MS_USAGE, "'1 ' is no layer");
+    refuse_layers("00001", MS_USAGE, "'00001' is no layer");
+    ck_assert_int_eq(ms_plot_data_keep_projections(&data, "q,w", "--projections"), MS_NOT_FOUND);
+    has(ms_status_message(), "--projections: the run has no projection 'w'; it has q, v, up");
+    ck_assert_int_eq(ms_plot_data_keep_projections(&data, "u", "--projections"), MS_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(labels_tell_ticks_apart) {
+    static const struct {
+        double low, high;
+        const char *text;
+    } cases[] = {{0.9931, 0.9934, "set ytics 0.0001\nset format y '%.4f'\n"},
+                 {0, 1, "set ytics 0.2\nset format y '%.1f'\n"},
+                 {3, 40, "set ytics 10\nset format y '%.0f'\n"},
+                 {0, 3e9, "set ytics 1e+09\nset format y '%.4g'\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text;
+        size_t size_bytes;
+        FILE *stream = open_memstream(&text, &size_bytes);
+        ms_script_value_axis(stream, "y", (ms_range){cases[i].low, cases[i].high}, 5, true);
+        fclose(stream);
+        has(text, cases[i].text);
+        free(text);
+    }
+}
+END_TEST
+
+int main(void) {
+    TCase *tests = tcase_create("plot_scripts");
+    tcase_add_checked_fixture(tests, make_run, remove_run);
+    tcase_add_test(tests, cells_of_a_heat_map);
+    tcase_add_test(tests, one_scale_of_colours);
+    tcase_add_test(tests, slices);
+    tcase_add_test(tests, curves_of_every_layer);
+    tcase_add_test(tests, mean_that_does_not_lag);
+    tcase_add_test(tests, chosen_projections_and_layers);
+    tcase_add_test(tests, choices_that_are_refused);
+    tcase_add_test(tests, labels_tell_ticks_apart);
+    Suite *suite = suite_create("tracker/plot_scripts");
+    suite_add_tcase(suite, tests);
+    return ms_suite_run(suite);
+}

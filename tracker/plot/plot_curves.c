@@ -1,0 +1,149 @@
+/* Curves over steps: a panel for each projection, a line for each layer, dark for the first, light for the last. */
+#include <math.h>
+#include <string.h>
+
+#include "tracker/plot/plots.h"
+#include "tracker/plot/script.h"
+
+enum { MAX_CHANCE = 2, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
+
+/* One panel of a projection. */
+typedef struct curve_band {
+    enum ms_plot_key key;
+    const char *label;                    /* of the y axis */
+    int n_chance;                         /* levels drawn beside the measurement */
+    enum ms_plot_key chance[MAX_CHANCE];  /* the same for every layer */
+    const char *chance_names[MAX_CHANCE]; /* in the legend */
+} curve_band;
+
+typedef struct curve_set {
+    const ms_plot_data *data;
+    const curve_band *bands;
+    ms_panels panels;
+    bool marked; /* few enough snapshots for a mark at each */
+} curve_set;
+
+static void write_value(FILE *out, double value) {
+    if (isfinite(value))
+        fprintf(out, " %.9g", value);
+    else
+        fprintf(out, " NaN");
+}
+
+/* Data block $PROJECTION_LAYER: step; then the key and the chance levels of each band; one row a snapshot. */
+static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
+    const ms_plot_data *data = curves->data;
+    fprintf(out, "$%s_%d << EOD\n", data->projections[p], layer);
+    for (size_t i = 0; i < data->n_spectra; i++) {
+        const ms_plot_spectrum *spectrum = &data->spectra[i];
+        if (spectrum->i_projection != p || spectrum->layer != layer) continue;
+        fprintf(out, "%lld", (long long)spectrum->step);
+        for (int b = 0; b < curves->panels.bands; b++) {
+            const curve_band *band = &curves->bands[b];
+            write_value(out, spectrum->values[band->key]);
+            for (int k = 0; k < band->n_chance; k++) write_value(out, spectrum->values[band->chance[k]]);
+        }
+        fprintf(out, "\n");
+    }
+    fprintf(out, "EOD\n");
+}
+
+/* Column of a band's key in the data blocks; its chance levels follow it. */
+static int column_of(const curve_set *curves, int b) {
+    int column = 2;
+    for (int i = 0; i < b; i++) column += 1 + curves->bands[i].n_chance;
+    return column;
+}
+
+static ms_range band_range(const curve_set *curves, int b) {
+    const curve_band *band = &curves->bands[b];
+    ms_range range = MS_NO_RANGE;
+    for (size_t i = 0; i < curves->data->n_spectra; i++) {
+        const double *values = curves->data->spectra[i].values;
+        ms_range_add(&range, values[band->key]);
+        for (int k = 0; k < band->n_chance; k++) ms_range_add(&range, values[band->chance[k]]);
+    }
+    return ms_range_widened(range);
+}
+
+/* Every layer has its entry in the legend, or every second, and so on, as fits. */
+static bool is_named(const ms_plot_data *data, int i_layer) {
+    return i_layer % ((data->n_layers + MAX_NAMED_LAYERS - 1) / MAX_NAMED_LAYERS) == 0;
+}
+
+static void write_legend(FILE *out, const curve_set *curves) {
+    const ms_plot_data *data = curves->data;
+    char color[MS_COLOR_SIZE];
+    for (int i = 0; i < data->n_layers; i++)
+        if (is_named(data, i))
+            fprintf(out, ", NaN with lines lc rgb '%s' lw 3 title 'layer %d'",
+                    ms_script_layer_color(i, data->n_layers, color), data->layers[i]);
+    for (int b = 0; b < curves->panels.bands; b++)
+        for (int k = 0; k < curves->bands[b].n_chance; k++)
+            fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", k == 0 ? 2 : 3,
+                    curves->bands[b].chance_names[k]);
+}
+
+static void write_panel(FILE *out, const curve_set *curves, const ms_panel *panel) {
+    const ms_plot_data *data = curves->data;
+    const curve_band *band = &curves->bands[panel->band];
+    const char *projection = data->projections[panel->item];
+    int column = column_of(curves, panel->band), chance_layer = -1;
+    char color[MS_COLOR_SIZE];
+    if (panel->last) ms_panels_key(out, &curves->panels);
+    fprintf(out, "set title '%s' offset 0,-0.4 font ',18'\nplot NaN notitle", projection);
+    for (int i = 0; i < data->n_layers; i++) {
+        if (!ms_plot_data_has(data, panel->item, data->layers[i])) continue;
+        if (chance_layer < 0) chance_layer = data->layers[i];
+        fprintf(out, ", $%s_%d using 1:%d with %s lc rgb '%s' lw 1.8 notitle", projection, data->layers[i], column,
+                curves->marked ? "linespoints pt 7 ps 0.5" : "lines", ms_script_layer_color(i, data->n_layers, color));
+    }
+    for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
+        fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
+                column + 1 + k, k == 0 ? 2 : 3);
+    if (panel->last) write_legend(out, curves);
+    fprintf(out, "\n");
+}
+
+static void write_curves(FILE *out, const ms_plot_data *data, const char *title, const curve_band *bands, int n_bands) {
+    curve_set curves = {data, bands, ms_panels_make(data->n_projections, n_bands), false};
+    size_t n_snapshots = data->n_spectra / (data->n_matrices ? data->n_matrices : 1);
+    curves.marked = n_snapshots <= MAX_MARKED_SNAPSHOTS;
+    for (int p = 0; p < data->n_projections; p++)
+        for (int i = 0; i < data->n_layers; i++)
+            if (ms_plot_data_has(data, p, data->layers[i])) write_series(out, &curves, p, data->layers[i]);
+    ms_range steps = {(double)data->spectra[0].step, (double)data->spectra[data->n_spectra - 1].step};
+    steps = ms_range_widened(steps); /* labels at the edges of two panels do not touch */
+    ms_panels_begin(out, &curves.panels, title);
+    for (int cell = 0; cell < curves.panels.rows * curves.panels.columns; cell++) {
+        ms_panel panel;
+        if (!ms_panels_cell(out, &curves.panels, cell, &panel)) continue;
+        ms_script_step_axis(out, data, &(ms_step_axis){steps, 4, panel.bottom, panel.top});
+        ms_script_value_axis(out, "y", band_range(&curves, panel.band), 6, panel.left);
+        fprintf(out, "set ylabel '%s' font ',14'\n", panel.left ? bands[panel.band].label : "");
+        write_panel(out, &curves, &panel);
+    }
+    ms_panels_end(out);
+}
+
+void ms_plot_stretching_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band band = {MS_PLOT_sigma_max, "largest singular value s1", 0, {0}, {0}};
+    write_curves(out, data, "Spectral stretching: s1 of every layer", &band, 1);
+}
+
+void ms_plot_gap_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band band = {MS_PLOT_gap, "gap s1 / s2 (ratio)", 0, {0}, {0}};
+    write_curves(out, data, "Spectral gap of the weights", &band, 1);
+}
+
+void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band band = {MS_PLOT_orthogonality_error, "|Wn^T Wn − I| / √r,  Wn = W / s1", 0, {0}, {0}};
+    write_curves(out, data, "Orthogonality error of the weights (0: all singular values equal)", &band, 1);
+}
+
+void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band bands[2] = {
+        {MS_PLOT_alignment_left, "mean cosine, left top 5", 1, {MS_PLOT_alignment_random}, {"chance"}},
+        {MS_PLOT_alignment_margin, "(s5 − s6) / s1 of dW", 0, {0}, {0}}};
+    write_curves(out, data, "Alignment of the update dW with the weights W; a margin near 0 makes it noise", bands, 2);
+}

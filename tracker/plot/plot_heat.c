@@ -1,0 +1,210 @@
+/* Heat maps: layers upwards; to the right steps, or projections.  One scale of colours for all panels of a picture. */
+#include <math.h>
+#include <string.h>
+
+#include "tracker/plot/plots.h"
+#include "tracker/plot/script.h"
+
+typedef struct heat_map {
+    enum ms_plot_key key;
+    const char *title, *label; /* label: of the colour bar */
+    /* What a random matrix, or chance, gives for this projection's shape; NaN where that is not known.  NULL: none. */
+    double (*chance)(const ms_plot_spectrum *spectrum);
+    const char *chance_name;
+} heat_map;
+
+static double random_entropy(const ms_plot_spectrum *spectrum) {
+    double rows = spectrum->values[MS_PLOT_rows], cols = spectrum->values[MS_PLOT_cols];
+    double rank = fmin(rows, cols);
+    return rank > 1 ? 1 - rank / (2 * fmax(rows, cols)) / log(rank) : NAN;
+}
+
+static double alignment_chance(const ms_plot_spectrum *spectrum) { return spectrum->values[MS_PLOT_alignment_random]; }
+
+/* First line of a projection: all its matrices have one shape. */
+static const ms_plot_spectrum *find_spectrum(const ms_plot_data *data, int p) {
+    for (size_t i = 0; i < data->n_spectra; i++)
+        if (data->spectra[i].i_projection == p) return &data->spectra[i];
+    return &data->spectra[0];
+}
+
+static ms_range key_range(const ms_plot_data *data, enum ms_plot_key key) {
+    ms_range range = MS_NO_RANGE;
+    for (size_t i = 0; i < data->n_spectra; i++) ms_range_add(&range, data->spectra[i].values[key]);
+    if (range.low > range.high) return (ms_range){0, 1};
+    if (range.low == range.high) return ms_range_widened(range);
+    return range;
+}
+
+static int layer_row(const ms_plot_data *data, int layer) {
+    int row = 0;
+    while (data->layers[row] != layer) row++;
+    return row;
+}
+
+/* Layers are rows of equal height, whichever were chosen. */
+static void layer_axis(FILE *out, const ms_plot_data *data, bool labelled) {
+    int stride = 1 + data->n_layers / 12;
+    fprintf(out, "set yrange [-0.5:%g]\nset format y '%%.0f'\nset ytics (", data->n_layers - 0.5);
+    for (int i = 0; i < data->n_layers; i += stride)
+        if (labelled)
+            fprintf(out, "%s'%d' %d", i ? ", " : "", data->layers[i], i);
+        else
+            fprintf(out, "%s'' %d", i ? ", " : "", i);
+    fprintf(out, ")\nset ylabel '%s'\n", labelled ? "layer" : "");
+}
+
+/* --- over steps --- */
+
+/* Steps of the snapshots before and after that of line i, by which a cell ends half-way; a cell at an edge is as wide
+   on both sides. */
+static void cell_edges(const ms_plot_data *data, size_t i, double *low, double *high) {
+    int64_t step = data->spectra[i].step;
+    size_t begin = i, end = i;
+    while (begin > 0 && data->spectra[begin - 1].step == step) begin--;
+    while (end < data->n_spectra && data->spectra[end].step == step) end++;
+    double before = begin > 0 ? (double)(step - data->spectra[begin - 1].step) : 0;
+    double after = end < data->n_spectra ? (double)(data->spectra[end].step - step) : 0;
+    if (begin == 0) before = after > 0 ? after : 1;
+    if (end == data->n_spectra) after = before;
+    *low = (double)step - before / 2;
+    *high = (double)step + after / 2;
+}
+
+/* Data block of one projection: step, row of the layer, value, edges of the cell. */
+static void write_cells(FILE *out, const ms_plot_data *data, int p, enum ms_plot_key key) {
+    fprintf(out, "$%s << EOD\n", data->projections[p]);
+    for (size_t i = 0; i < data->n_spectra; i++) {
+        const ms_plot_spectrum *spectrum = &data->spectra[i];
+        double low, high;
+        if (spectrum->i_projection != p || !isfinite(spectrum->values[key])) continue;
+        cell_edges(data, i, &low, &high);
+        fprintf(out, "%lld %d %.9g %.9g %.9g\n", (long long)spectrum->step, layer_row(data, spectrum->layer),
+                spectrum->values[key], low, high);
+    }
+    fprintf(out, "EOD\n");
+}
+
+static void panel_title(FILE *out, const ms_plot_data *data, int p, const heat_map *map) {
+    double chance = map->chance ? map->chance(find_spectrum(data, p)) : NAN;
+    fprintf(out, "set title '%s", data->projections[p]);
+    if (isfinite(chance)) fprintf(out, "   (%s: %.3f)", map->chance_name, chance);
+    fprintf(out, "' offset 0,-0.4 font ',17'\n");
+}
+
+static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) {
+    ms_range steps = MS_NO_RANGE, values = key_range(data, map->key);
+    size_t edges[2] = {0, data->n_spectra - 1};
+    for (int k = 0; k < 2; k++) {
+        double low, high;
+        cell_edges(data, edges[k], &low, &high);
+        ms_range_add(&steps, low);
+        ms_range_add(&steps, high);
+    }
+    for (int p = 0; p < data->n_projections; p++) write_cells(out, data, p, map->key);
+    ms_panels panels = ms_panels_make(data->n_projections, 1);
+    ms_panels_begin(out, &panels, map->title);
+    ms_script_palette(out);
+    fprintf(out, "unset grid\n");
+    ms_script_value_axis(out, "cb", values, 8, true);
+    for (int cell = 0; cell < panels.rows * panels.columns; cell++) {
+        ms_panel panel;
+        if (!ms_panels_cell(out, &panels, cell, &panel)) continue;
+        ms_script_step_axis(out, data, &(ms_step_axis){steps, 4, panel.bottom, panel.top});
+        layer_axis(out, data, panel.left);
+        panel_title(out, data, panel.item, map);
+        if (panel.last) ms_panels_color_bar(out, &panels, map->label);
+        fprintf(out,
+                "plot NaN notitle, $%s using 1:2:4:5:($2-0.5):($2+0.5):3 with boxxyerror fs solid noborder fc palette "
+                "notitle\n",
+                data->projections[panel.item]);
+    }
+    ms_panels_end(out);
+}
+
+void ms_plot_norm_map_write(FILE *out, const ms_plot_data *data) {
+    static const heat_map map = {MS_PLOT_sigma_max, "Largest singular value s1 of each layer", "s1", NULL, NULL};
+    write_map(out, data, &map);
+}
+
+void ms_plot_alignment_map_write(FILE *out, const ms_plot_data *data) {
+    static const heat_map map = {MS_PLOT_alignment_left, "Alignment of the update dW with the weights W, left top 5",
+                                 "mean cosine", alignment_chance, "chance"};
+    write_map(out, data, &map);
+}
+
+void ms_plot_entropy_map_write(FILE *out, const ms_plot_data *data) {
+    static const heat_map map = {MS_PLOT_spectral_entropy,
+                                 "Spectral entropy of each layer, p = s² / ∑ s² (1: all singular values equal)",
+                                 "entropy / log r", random_entropy, "random"};
+    write_map(out, data, &map);
+}
+
+void ms_plot_entropy_l1_map_write(FILE *out, const ms_plot_data *data) {
+    static const heat_map map = {MS_PLOT_entropy_l1,
+                                 "entropy_l1 of each layer, p = s / ∑ s (1: all singular values equal)",
+                                 "entropy / log r", NULL, NULL};
+    write_map(out, data, &map);
+}
+
+/* --- layers over projections, at chosen steps --- */
+
+enum { MAX_SLICES = 4 };
+
+/* At most MAX_SLICES snapshots, evenly over the run, the first and the last among them: their first lines.  Returns
+   their number. */
+static int choose_snapshots(const ms_plot_data *data, size_t *out_lines) {
+    int n_snapshots = 0;
+    for (size_t i = 0; i < data->n_spectra; i++)
+        if (i == 0 || data->spectra[i].step != data->spectra[i - 1].step) n_snapshots++;
+    int n = n_snapshots < MAX_SLICES ? n_snapshots : MAX_SLICES, chosen = 0, snapshot = 0;
+    for (size_t i = 0; i < data->n_spectra && chosen < n; i++) {
+        if (i > 0 && data->spectra[i].step == data->spectra[i - 1].step) continue;
+        if (n == 1 || snapshot == (int)lround((double)chosen * (n_snapshots - 1) / (n - 1))) out_lines[chosen++] = i;
+        snapshot++;
+    }
+    return chosen;
+}
+
+int ms_plot_slices(const ms_plot_data *data) {
+    size_t lines[MAX_SLICES];
+    return choose_snapshots(data, lines);
+}
+
+void ms_plot_mri_write(FILE *out, const ms_plot_data *data) {
+    size_t lines[MAX_SLICES];
+    int n = choose_snapshots(data, lines);
+    for (int k = 0; k < n; k++) {
+        fprintf(out, "$slice_%d << EOD\n", k);
+        for (size_t i = lines[k]; i < data->n_spectra && data->spectra[i].step == data->spectra[lines[k]].step; i++) {
+            const ms_plot_spectrum *spectrum = &data->spectra[i];
+            if (isfinite(spectrum->values[MS_PLOT_spectral_entropy]))
+                fprintf(out, "%d %d %.9g\n", spectrum->i_projection, layer_row(data, spectrum->layer),
+                        spectrum->values[MS_PLOT_spectral_entropy]);
+        }
+        fprintf(out, "EOD\n");
+    }
+    ms_panels panels = ms_panels_make(n, 1);
+    ms_panels_begin(out, &panels, "Spectral entropy of every matrix (1: all singular values equal)");
+    ms_script_palette(out);
+    fprintf(out, "unset grid\nset xrange [-0.5:%g]\n", data->n_projections - 0.5);
+    ms_script_value_axis(out, "cb", key_range(data, MS_PLOT_spectral_entropy), 8, true);
+    for (int cell = 0; cell < panels.rows * panels.columns; cell++) {
+        ms_panel panel;
+        char tokens[MS_COUNT_TEXT_SIZE];
+        if (!ms_panels_cell(out, &panels, cell, &panel)) continue;
+        const ms_plot_spectrum *first = &data->spectra[lines[panel.item]];
+        fprintf(out, "set xtics (");
+        for (int p = 0; p < data->n_projections; p++)
+            fprintf(out, "%s'%s' %d", p ? ", " : "", panel.bottom ? data->projections[p] : "", p);
+        fprintf(out, ")\nset title 'step %lld (%s tokens)' offset 0,-0.4 font ',17'\n", (long long)first->step,
+                ms_script_count((double)first->tokens, tokens));
+        layer_axis(out, data, panel.left);
+        if (panel.last) ms_panels_color_bar(out, &panels, "entropy / log r");
+        fprintf(out,
+                "plot NaN notitle, $slice_%d using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):3 with boxxyerror fs solid "
+                "border lc rgb 'white' fc palette notitle\n",
+                panel.item);
+    }
+    ms_panels_end(out);
+}

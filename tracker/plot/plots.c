@@ -1,0 +1,60 @@
+/* The table of plots, and what each lacks. */
+#include "tracker/plot/plots.h"
+
+#include <math.h>
+
+#include "tracker/plot/plot.h"
+#include "tracker/plot/script.h"
+
+/* A picture's size, where it does not follow from the projections. */
+enum { WIDTH = 1200, HEIGHT = 750 };
+
+const ms_plot *ms_plots(int *out_n) {
+    static const ms_plot plots[] = {
+        {"loss", MS_PLOT_OF_LOSSES, 0, 0, ms_plot_loss_write},
+        {"loss_by_frequency", MS_PLOT_OF_DECILES, 0, 0, ms_plot_frequency_write},
+        {"spectral_stretching_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_stretching_write},
+        {"norm_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_norm_map_write},
+        {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 0, ms_plot_depth_write},
+        {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_singular_write},
+        {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
+        {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
+        {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 1, ms_plot_alignment_map_write},
+        {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, 1, ms_plot_entropy_map_write},
+        {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, 1, ms_plot_entropy_l1_map_write},
+        {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, -1, ms_plot_mri_write},
+        {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, 1, ms_plot_orthogonality_write}};
+    *out_n = sizeof plots / sizeof *plots;
+    return plots;
+}
+
+void ms_plot_size(const ms_plot *plot, const ms_plot_data *data, int *out_width, int *out_height) {
+    *out_width = WIDTH;
+    *out_height = HEIGHT;
+    if (plot->bands == 0) return;
+    ms_panels panels =
+        plot->bands > 0 ? ms_panels_make(data->n_projections, plot->bands) : ms_panels_make(ms_plot_slices(data), 1);
+    *out_width = panels.width;
+    *out_height = panels.height;
+}
+
+bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, size_t size) {
+    bool there = false;
+    switch (plot->source) {
+    case MS_PLOT_OF_LOSSES:
+        return false;
+    case MS_PLOT_OF_DECILES:
+        for (size_t i = 0; i < data->n_validation; i++)
+            if (data->validation[i].has_deciles) return false;
+        snprintf(why, size, "no validation has \"loss_by_frequency\"");
+        return true;
+    case MS_PLOT_OF_SPECTRA:
+        break;
+    }
+    for (size_t i = 0; i < data->n_spectra && !there; i++) there = isfinite(data->spectra[i].values[plot->key]);
+    if (data->n_spectra == 0)
+        snprintf(why, size, "there are no spectra (train with --track_manifold true)");
+    else if (!there)
+        snprintf(why, size, "no line of spectra.jsonl has a number \"%s\"", ms_plot_key_names[plot->key]);
+    return !there;
+}

@@ -1,0 +1,195 @@
+#include "tracker/plot/script.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- colours --- */
+
+const char *ms_script_color(int i) {
+    /* Okabe & Ito's colours, which colour-blind readers tell apart, without their yellow; then two more. */
+    static const char *const colors[] = {"#0072b2", "#e69f00", "#009e73", "#d55e00",
+                                         "#cc79a7", "#56b4e9", "#000000", "#8c6d31"};
+    return colors[i % (int)(sizeof colors / sizeof *colors)];
+}
+
+enum { N_VIRIDIS = 5 };
+static const unsigned char viridis[N_VIRIDIS][3] = {
+    {0x44, 0x01, 0x54}, {0x3b, 0x52, 0x8b}, {0x21, 0x91, 0x8c}, {0x5e, 0xc9, 0x62}, {0xfd, 0xe7, 0x25}};
+
+void ms_script_palette(FILE *out) {
+    fprintf(out, "set palette defined (");
+    for (int i = 0; i < N_VIRIDIS; i++)
+        fprintf(out, "%s%g '#%02x%02x%02x'", i ? ", " : "", i / (N_VIRIDIS - 1.0), viridis[i][0], viridis[i][1],
+                viridis[i][2]);
+    fprintf(out, ")\n");
+}
+
+const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]) {
+    double place = n > 1 ? 0.85 * i / (n - 1) * (N_VIRIDIS - 1) : 0; /* the yellow end is hard to see on white */
+    int from = (int)place;
+    int rgb[3];
+    for (int c = 0; c < 3; c++)
+        rgb[c] = (int)lround(viridis[from][c] + (place - from) * (viridis[from + 1][c] - viridis[from][c]));
+    snprintf(out, MS_COLOR_SIZE, "#%02x%02x%02x", (unsigned)rgb[0] & 255, (unsigned)rgb[1] & 255,
+             (unsigned)rgb[2] & 255);
+    return out;
+}
+
+/* --- ranges and axes --- */
+
+const char *ms_script_count(double count, char out[MS_COUNT_TEXT_SIZE]) {
+    const char *units[] = {"", " k", " M", " B", " T"};
+    int i = 0;
+    for (; count >= 1000 && i < 4; i++) count /= 1000;
+    snprintf(out, MS_COUNT_TEXT_SIZE, "%.3g%s", count, units[i]);
+    return out;
+}
+
+void ms_range_add(ms_range *range, double value) {
+    if (!isfinite(value)) return;
+    bool empty = range->low > range->high;
+    range->low = empty ? value : fmin(range->low, value);
+    range->high = empty ? value : fmax(range->high, value);
+}
+
+ms_range ms_range_widened(ms_range range) {
+    if (range.low > range.high) return (ms_range){0, 1};
+    double margin = fmax(0.04 * (range.high - range.low), fmax(1e-6 * fabs(range.high), 1e-9));
+    return (ms_range){range.low - margin, range.high + margin};
+}
+
+/* The smallest 1, 2 or 5 times a power of ten that cuts `range` into at most n_ticks pieces. */
+static double round_interval(double range, int n_ticks) {
+    double decade = pow(10, floor(log10(range / n_ticks)));
+    static const double multiples[] = {1, 2, 5, 10};
+    int i = 0;
+    while (i < 3 && range / (decade * multiples[i]) > n_ticks) i++;
+    return decade * multiples[i];
+}
+
+void ms_script_value_axis(FILE *out, const char *axis, ms_range range, int n_ticks, bool labelled) {
+    double interval = round_interval(range.high - range.low, n_ticks);
+    double decimals = fmax(0, -floor(log10(interval) + 1e-9));
+    fprintf(out, "set %srange [%.17g:%.17g]\nset %stics %.9g\n", axis, range.low, range.high, axis, interval);
+    if (!labelled)
+        fprintf(out, "set format %s ''\n", axis);
+    else if (decimals > 8 || fmax(fabs(range.low), fabs(range.high)) >= 1e7)
+        fprintf(out, "set format %s '%%.4g'\n", axis);
+    else
+        fprintf(out, "set format %s '%%.%.0ff'\n", axis, decimals);
+}
+
+/* One of the lines of the log that has steps and tokens. */
+static const ms_plot_loss *log_lines(const ms_plot_data *data, size_t *out_n) {
+    *out_n = data->n_training ? data->n_training : data->n_validation;
+    return data->n_training ? data->training : data->validation;
+}
+
+/* The step at which a number of tokens was reached: linear between the lines of the log, from (0, 0) on. */
+static double step_of_tokens(const ms_plot_data *data, double tokens) {
+    size_t n;
+    const ms_plot_loss *list = log_lines(data, &n);
+    double step = 0, reached = 0;
+    for (size_t i = 0; i < n; i++) {
+        double next_step = (double)list[i].step, next = (double)list[i].tokens;
+        if (next >= tokens && next > reached) return step + (tokens - reached) / (next - reached) * (next_step - step);
+        if (next > reached) {
+            step = next_step;
+            reached = next;
+        }
+    }
+    return reached > 0 ? step * tokens / reached : 0; /* beyond the log: at its mean rate */
+}
+
+/* Tokens at a step, the same the other way round. */
+static double tokens_of_step(const ms_plot_data *data, double step) {
+    size_t n;
+    const ms_plot_loss *list = log_lines(data, &n);
+    double before = 0, tokens = 0;
+    for (size_t i = 0; i < n; i++) {
+        double next = (double)list[i].step, next_tokens = (double)list[i].tokens;
+        if (next >= step && next > before) return tokens + (step - before) / (next - before) * (next_tokens - tokens);
+        if (next > before) {
+            before = next;
+            tokens = next_tokens;
+        }
+    }
+    return before > 0 ? tokens * step / before : 0;
+}
+
+void ms_script_step_axis(FILE *out, const ms_plot_data *data, const ms_step_axis *axis) {
+    double low = axis->steps.low, high = axis->steps.high;
+    if (!(high > low)) high = low + 1;
+    fprintf(out, "set xrange [%.17g:%.17g]\nset x2range [%.17g:%.17g]\nset xlabel '%s' offset 0,0.3\n", low, high, low,
+            high, axis->bottom ? "step" : "");
+    fprintf(out, "set xtics nomirror %.17g\nset format x '%s'\n", fmax(1, round_interval(high - low, axis->n_ticks)),
+            axis->bottom ? "%.0f" : "");
+    if (!axis->top) {
+        fprintf(out, "set x2label ''\nunset x2tics\n");
+        return;
+    }
+    fprintf(out, "set x2label 'tokens' offset 0,-0.3\nset x2tics (");
+    double first = tokens_of_step(data, fmax(low, 0)), last = tokens_of_step(data, high);
+    double interval = last > first ? round_interval(last - first, axis->n_ticks) : 1;
+    const char *separator = "";
+    for (double i = ceil(first / interval); i * interval <= last * (1 + 1e-9) && last > first; i++) {
+        char text[MS_COUNT_TEXT_SIZE];
+        fprintf(out, "%s'%s' %.17g", separator, ms_script_count(i * interval, text),
+                step_of_tokens(data, i * interval));
+        separator = ", ";
+    }
+    fprintf(out, ")\n");
+}
+
+/* --- panels --- */
+
+/* Pixels around and between the panels. */
+enum { LEFT = 105, RIGHT = 175, TOP = 150, BOTTOM = 82, GAP_X = 28, GAP_Y = 50 };
+
+ms_panels ms_panels_make(int n, int bands) {
+    int columns = n <= 3 ? n : n == 4 ? 2 : n <= 6 ? 3 : 4;
+    int wide = columns == 1 ? 900 : columns == 2 ? 560 : columns == 3 ? 420 : 380;
+    int high = columns == 1 && bands == 1 ? 500 : columns == 2 ? 320 : 270;
+    ms_panels panels = {n, bands, columns, (n + columns - 1) / columns * bands, 0, 0};
+    panels.width = LEFT + columns * wide + (columns - 1) * GAP_X + RIGHT;
+    panels.height = TOP + panels.rows * high + (panels.rows - 1) * GAP_Y + BOTTOM;
+    return panels;
+}
+
+void ms_panels_begin(FILE *out, const ms_panels *panels, const char *title) {
+    double width = panels->width, height = panels->height;
+    fprintf(out,
+            "set multiplot layout %d,%d title '%s' font ',22' margins screen %.5f,%.5f,%.5f,%.5f spacing screen "
+            "%.5f,%.5f\nunset key\nunset colorbox\n",
+            panels->rows, panels->columns, title, LEFT / width, 1 - RIGHT / width, BOTTOM / height, 1 - TOP / height,
+            GAP_X / width, GAP_Y / height);
+}
+
+void ms_panels_end(FILE *out) { fprintf(out, "unset multiplot\n"); }
+
+bool ms_panels_cell(FILE *out, const ms_panels *panels, int cell, ms_panel *panel) {
+    int row = cell / panels->columns, column = cell % panels->columns;
+    panel->band = row % panels->bands;
+    panel->item = row / panels->bands * panels->columns + column;
+    panel->left = column == 0;
+    panel->top = row == 0;
+    panel->bottom = panel->band == panels->bands - 1 && panel->item + panels->columns >= panels->n;
+    panel->last = panel->band == panels->bands - 1 && panel->item == panels->n - 1;
+    if (panel->item < panels->n) return true;
+    fprintf(out, "set multiplot next\n");
+    return false;
+}
+
+void ms_panels_key(FILE *out, const ms_panels *panels) {
+    fprintf(out, "set key at screen %.5f,%.5f left top vertical Left reverse samplen 1.6 spacing 1.1 font ',14'\n",
+            1 - (RIGHT - 12.0) / panels->width, 1 - (TOP - 10.0) / panels->height);
+}
+
+void ms_panels_color_bar(FILE *out, const ms_panels *panels, const char *label) {
+    double width = panels->width, height = panels->height;
+    fprintf(out,
+            "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\nset cbtics font ',14'\n"
+            "set label 100 '%s' at screen %.5f,%.5f right font ',15'\n",
+            1 - (RIGHT - 28) / width, BOTTOM / height, 24 / width, 1 - (TOP + BOTTOM) / height, label, 1 - 12 / width,
+            1 - (TOP - 90) / height);
+}
