@@ -36,7 +36,8 @@ static const ms_command command = {
     NULL,
     "Plots: loss, loss_by_frequency, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth,\n"
     "singular_spectrum, spectral_gap, update_alignment, alignment_heatmap, entropy_heatmap, entropy_l1, entropy_mri,\n"
-    "orthogonality_error.  A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp\n"
+    "orthogonality_error, attention_entropy.  A plot that the run has no data for is named and left out.  Beside each "
+    "picture, NAME.gp\n"
     "has its data and draws it again."};
 
 static bool is_wanted(const struct plot_arguments *arguments, const char *name) {
@@ -101,7 +102,7 @@ static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data
 }
 
 static ms_status select_spectra(const struct plot_arguments *arguments, ms_plot_data *data) {
-    if (data->n_spectra == 0) {
+    if (data->n_spectra == 0) { /* layers are chosen of those that the spectra have */
         if (!arguments->projections && !arguments->layers) return MS_OK;
         return MS_FAIL(MS_NOT_FOUND, "--%s: the plots that are asked for show no spectra",
                        arguments->projections ? "projections" : "layers");
@@ -114,27 +115,31 @@ static ms_status select_spectra(const struct plot_arguments *arguments, ms_plot_
 static ms_status work(const struct plot_arguments *arguments, const char *run) {
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
-    bool needs_spectra = false;
+    bool needs_spectra = false, needs_probes = false;
     unsigned formats;
     for (int i = 0; i < arguments->only.n_items; i++) MS_TRY(check_name(arguments->only.items[i], plots, n_plots));
     MS_TRY(read_formats(&arguments->formats, &formats));
     for (int i = 0; i < n_plots; i++)
         if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_SPECTRA) needs_spectra = true;
+    for (int i = 0; i < n_plots; i++)
+        if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_PROBES) needs_probes = true;
     if (!ms_is_directory(run)) return MS_FAIL(MS_NOT_FOUND, "run folder %s does not exist", run);
 
     char *metrics = ms_path_join(run, "metrics.jsonl"), *spectra = ms_path_join(run, "spectra.jsonl");
-    char *folder = ms_path_join(run, "plots");
+    char *folder = ms_path_join(run, "plots"), *probes = ms_path_join(run, "probes.jsonl");
     ms_plot_data data = {0};
-    ms_status status = metrics && spectra && folder ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "plot: paths");
+    ms_status status = metrics && spectra && probes && folder ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "plot: paths");
     if (status == MS_OK) {
         needs_spectra = needs_spectra && ms_file_exists(spectra);
         status = ms_plot_data_init(metrics, needs_spectra ? spectra : NULL, &data);
     }
+    if (status == MS_OK && needs_probes && ms_file_exists(probes)) status = ms_plot_data_read_probes(&data, probes);
     if (status == MS_OK) status = select_spectra(arguments, &data);
     if (status == MS_OK) status = draw(arguments, &data, folder);
     ms_plot_data_finish(&data);
     free(metrics);
     free(spectra);
+    free(probes);
     free(folder);
     return status;
 }

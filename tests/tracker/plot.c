@@ -112,6 +112,18 @@ static void write_metrics(void) {
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
 }
 
+static void write_probes(void) {
+    FILE *probes = fopen(in_folder("probes.jsonl"), "w");
+    for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++)
+        for (int layer = 0; layer < N_LAYERS; layer++) {
+            int step = snapshot * STEPS_BETWEEN;
+            double entropy = 1 - 0.05 * snapshot / (1 + layer);
+            fprintf(probes, "{\"step\":%d,\"tokens\":%d,\"layer\":%d,\"attention_entropy\":[%g,%g,%g,null]}\n", step,
+                    step * TOKENS_PER_STEP, layer, entropy, 0.9 * entropy, 0.8 * entropy);
+        }
+    ck_assert_int_eq(fclose(probes), 0);
+}
+
 static void check_picture(const char *name, const char *ending, const char *magic, size_t n_magic) {
     char file[96];
     snprintf(file, sizeof file, "plots/%s%s", name, ending);
@@ -133,10 +145,12 @@ static const ms_plot *find_plot(const char *name) {
 START_TEST(every_plot) {
     write_spectra();
     write_metrics();
+    write_probes();
     ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
     ms_plot_data data;
     ms_status status = ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("spectra.jsonl"), &data);
     ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    ms_must(ms_plot_data_read_probes(&data, in_folder("probes.jsonl")));
     ck_assert_int_eq(data.n_layers, N_LAYERS);
     ck_assert_int_eq(data.n_projections, N_PROJECTIONS);
     ck_assert_uint_eq(data.n_spectra, (size_t)(N_MATRICES * N_SNAPSHOTS));
@@ -145,7 +159,7 @@ START_TEST(every_plot) {
     ck_assert(isnan(data.spectra[0].values[MS_PLOT_alignment_left]));
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
-    ck_assert_int_eq(n_plots, 13);
+    ck_assert_int_eq(n_plots, 14);
     for (int i = 0; i < n_plots; i++) {
         ms_must(ms_plot_draw(&plots[i], &data, MS_PLOT_PNG | MS_PLOT_SVG, in_folder("plots")));
         check_picture(plots[i].name, ".png", "\x89PNG", 4);

@@ -48,7 +48,7 @@ static void make_run(void) {
                 fprintf(spectra,
                         "{\"step\":%d,\"tokens\":%d,\"layer\":%d,\"projection\":\"%s\",\"rows\":64,\"cols\":128,"
                         "\"sigma_top\":[2,1],\"sigma_max\":%g,\"gap\":2,\"spectral_entropy\":%g,\"alignment_left\":%g,"
-                        "\"alignment_random\":0.25}\n",
+                        "\"alignment_random\":0.25,\"alignment_random_p95\":0.4968}\n",
                         steps[s], 1000 * steps[s], layer, projections[p], 10 * value, value, value / 2);
             }
     ck_assert_int_eq(fclose(metrics) | fclose(spectra), 0);
@@ -127,6 +127,10 @@ START_TEST(one_scale_of_colours) {
     free(script);
     script = script_of("alignment_heatmap");
     ck_assert_int_eq(count(script, "   (chance: 0.250)'"), N_PROJECTIONS);
+    /* values / 2 above .4968: layer 2 of v, all of up */
+    has(script, "$q_above << EOD\nEOD\n");
+    has(script, "$v_above << EOD\n1 2\n25 2\n50 2\n75 2\nEOD\n");
+    has(script, "$up_above << EOD\n1 0\n1 1\n1 2\n25 0\n");
     free(script);
 }
 END_TEST
@@ -150,15 +154,17 @@ START_TEST(curves_of_every_layer) {
     char *script = script_of("update_alignment"), part[128];
     for (int layer = 0; layer < N_LAYERS; layer++)
         for (int p = 0; p < N_PROJECTIONS; p++) {
-            snprintf(part, sizeof part, "$%s_%d << EOD\n1 %.9g 0.25 NaN\n25 %.9g 0.25 NaN\n", projections[p], layer,
-                     value_of(0, layer, p) / 2, value_of(1, layer, p) / 2);
+            snprintf(part, sizeof part, "$%s_%d << EOD\n1 %.9g 0.25 0.4968 NaN\n25 %.9g 0.25 0.4968 NaN\n",
+                     projections[p], layer, value_of(0, layer, p) / 2, value_of(1, layer, p) / 2);
             has(script, part);
             snprintf(part, sizeof part, "$%s_%d using 1:2 with linespoints", projections[p], layer);
             ck_assert_int_eq(count(script, part), 1);
         }
     ck_assert_int_eq(count(script, "title 'layer 1'"), 1);
     ck_assert_int_eq(count(script, "title 'chance'"), 1);
+    ck_assert_int_eq(count(script, "title 'chance, 95 %'"), 1);
     ck_assert_int_eq(count(script, "_0 using 1:3 with lines lc rgb 'black' dt 2"), N_PROJECTIONS);
+    ck_assert_int_eq(count(script, "_0 using 1:4 with lines lc rgb 'black' dt 3"), N_PROJECTIONS);
     free(script);
     script = script_of("spectral_stretching_evolution");
     double low, high;
@@ -166,6 +172,46 @@ START_TEST(curves_of_every_layer) {
     ck_assert_double_gt(low, 9.8); /* values from 9.9 to 9.963: not from 0 */
     ck_assert_double_lt(high, 10.1);
     free(script);
+}
+END_TEST
+
+static void write_probes(const char *text) { ms_must(ms_file_write(in_folder("probes.jsonl"), text, strlen(text))); }
+
+#define PROBE(step, layer, entropy)                                                                                    \
+    "{\"step\":" #step ",\"tokens\":" #step ",\"layer\":" #layer ",\"attention_entropy\":" entropy "}\n"
+
+/* Means over the heads that have a value, then the heads of the last whole snapshot; chosen layers. */
+START_TEST(entropy_of_attention) {
+    write_probes(PROBE(0, 0, "[1,0.5]") PROBE(0, 1, "[1,1]") PROBE(50, 0, "[0.25,null]") PROBE(50, 1, "[0.5,0.25]")
+                     PROBE(75, 0, "[0,0]"));
+    ms_must(ms_plot_data_read_probes(&data, in_folder("probes.jsonl")));
+    char *script = script_of("attention_entropy");
+    has(script, "$layers << EOD\n0 0 0.75 -25 25\n0 1 1 -25 25\n50 0 0.25 25 75\n50 1 0.375 25 75\nEOD\n");
+    has(script, "$heads << EOD\n0 0 0.25\n0 1 0.5\n1 1 0.25\nEOD\n");
+    has(script, "set cbrange [0.25:1]");
+    free(script);
+    ms_must(ms_plot_data_keep_layers(&data, "1,2", "--layers"));
+    script = script_of("attention_entropy");
+    has(script, "$layers << EOD\n0 0 1 -25 25\n50 0 0.375 25 75\nEOD\n");
+    has(script, "set ytics ('1' 0)");
+    free(script);
+}
+END_TEST
+
+START_TEST(probes_that_are_refused) {
+    static const char *const bad[][2] = {
+        {PROBE(0, 0, "[]"), "line 1: \"attention_entropy\" is no array of 1 to 128 numbers"},
+        {PROBE(0, 0, "[1]") PROBE(0, 0, "[1]"), "line 2: layer 0 after layer 0"},
+        {PROBE(5, 0, "[1]") PROBE(4, 0, "[1]"), "line 2: step 4 after step 5"},
+        {PROBE(0, 0, "[1,\"x\"]"), "line 1: entry 2 of \"attention_entropy\" is no number"},
+        {PROBE(0, 10000, "[1]"), "line 1: \"layer\" 10000 is above 9999"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ms_plot_data only = {0};
+        write_probes(bad[i][0]);
+        ck_assert_int_eq(ms_plot_data_read_probes(&only, in_folder("probes.jsonl")), MS_CORRUPT);
+        has(ms_status_message(), bad[i][1]);
+        ms_plot_data_finish(&only);
+    }
 }
 END_TEST
 
@@ -253,6 +299,8 @@ int main(void) {
     tcase_add_test(tests, one_scale_of_colours);
     tcase_add_test(tests, slices);
     tcase_add_test(tests, curves_of_every_layer);
+    tcase_add_test(tests, entropy_of_attention);
+    tcase_add_test(tests, probes_that_are_refused);
     tcase_add_test(tests, mean_that_does_not_lag);
     tcase_add_test(tests, chosen_projections_and_layers);
     tcase_add_test(tests, choices_that_are_refused);

@@ -17,16 +17,19 @@ extern "C" {
 typedef enum ms_plot_source {
     MS_PLOT_OF_LOSSES,  /* metrics.jsonl */
     MS_PLOT_OF_DECILES, /* loss_by_frequency of metrics.jsonl */
+    MS_PLOT_OF_PROBES,  /* probes.jsonl */
     MS_PLOT_OF_SPECTRA  /* spectra.jsonl */
 } ms_plot_source;
+
+/* Panels that do not go by projection. */
+enum { MS_PLOT_ONE_PANEL = 0, MS_PLOT_TWO_PANELS = -1, MS_PLOT_SLICE_PANELS = -2 /* ms_plot_slices */ };
 
 /* One kind of plot. */
 typedef struct ms_plot {
     const char *name; /* file name without its ending */
     ms_plot_source source;
     enum ms_plot_key key; /* of spectra: what it cannot do without */
-    int bands;            /* panels of each projection; 0: the picture is one panel; -1: a panel for each of
-                             ms_plot_slices */
+    int bands;            /* panels of each projection, or one of the constants above */
     void (*write)(FILE *script, const ms_plot_data *data); /* writes data blocks and plot commands, but no terminal */
 } ms_plot;
 

@@ -142,8 +142,11 @@ void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
 }
 
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {
-        {MS_PLOT_alignment_left, "mean cosine, left top 5", 1, {MS_PLOT_alignment_random}, {"chance"}},
-        {MS_PLOT_alignment_margin, "(s5 − s6) / s1 of dW", 0, {0}, {0}}};
+    static const curve_band bands[2] = {{MS_PLOT_alignment_left,
+                                         "mean cosine, left top 5",
+                                         2,
+                                         {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
+                                         {"chance", "chance, 95 %"}},
+                                        {MS_PLOT_alignment_margin, "(s5 − s6) / s1 of dW", 0, {0}, {0}}};
     write_curves(out, data, "Alignment of the update dW with the weights W; a margin near 0 makes it noise", bands, 2);
 }

@@ -213,6 +213,66 @@ static ms_status read_files(const char *metrics_path, const char *spectra_path, 
     return MS_OK;
 }
 
+/* --- probes --- */
+
+static ms_status read_probe_line(const line_place *place, const json_t *line, ms_plot_data *data) {
+    ms_plot_probe probe = {0};
+    int64_t layer = 0;
+    const json_t *entropy = json_object_get(line, "attention_entropy");
+    MS_TRY(get_integer(place, line, "step", &probe.step));
+    MS_TRY(get_integer(place, line, "tokens", &probe.tokens));
+    MS_TRY(get_integer(place, line, "layer", &layer));
+    if (layer > MS_PLOT_LAYERS)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %lld is above %d", place->path, place->i_line,
+                       (long long)layer, MS_PLOT_LAYERS);
+    probe.layer = (int)layer;
+    if (!json_is_array(entropy) || json_array_size(entropy) < 1 || json_array_size(entropy) > MS_PLOT_HEADS)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"attention_entropy\" is no array of 1 to %d numbers", place->path,
+                       place->i_line, MS_PLOT_HEADS);
+    for (size_t h = 0; h < json_array_size(entropy); h++) {
+        const json_t *value = json_array_get(entropy, h);
+        if (!json_is_number(value) && !json_is_null(value))
+            return MS_FAIL(MS_CORRUPT, "%s line %lld: entry %zu of \"attention_entropy\" is no number", place->path,
+                           place->i_line, h + 1);
+        probe.entropy[probe.n_heads++] = json_is_null(value) ? NAN : json_number_value(value);
+    }
+    if (data->n_probes > 0 && probe.step < data->probes[data->n_probes - 1].step)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
+                       (long long)probe.step, (long long)data->probes[data->n_probes - 1].step);
+    if (data->n_probes > 0 && probe.step == data->probes[data->n_probes - 1].step &&
+        probe.layer <= data->probes[data->n_probes - 1].layer)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %d after layer %d", place->path, place->i_line, probe.layer,
+                       data->probes[data->n_probes - 1].layer);
+    void *list = data->probes;
+    MS_TRY(grow(&list, data->n_probes, sizeof probe));
+    data->probes = list;
+    data->probes[data->n_probes++] = probe;
+    return MS_OK;
+}
+
+/* Leaves the snapshots whose layers are those of the first one, in the same order. */
+static void keep_whole_probes(ms_plot_data *data) {
+    ms_plot_probe *probes = data->probes;
+    size_t n = 0, n_layers = 0;
+    while (n_layers < data->n_probes && probes[n_layers].step == probes[0].step) n_layers++;
+    for (size_t begin = 0, end; begin < data->n_probes; begin = end) {
+        bool whole = true;
+        for (end = begin; end < data->n_probes && probes[end].step == probes[begin].step; end++)
+            if (end - begin >= n_layers || probes[end].layer != probes[end - begin].layer) whole = false;
+        if (!whole || end - begin != n_layers) continue;
+        memmove(&probes[n], &probes[begin], n_layers * sizeof *probes);
+        n += n_layers;
+    }
+    data->n_probes = n;
+    data->n_probe_layers = n_layers;
+}
+
+ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path) {
+    MS_TRY(read_lines(path, read_probe_line, data));
+    keep_whole_probes(data);
+    return MS_OK;
+}
+
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out) {
     memset(out, 0, sizeof *out);
     ms_status status = read_files(metrics_path, spectra_path, out);
@@ -225,5 +285,6 @@ void ms_plot_data_finish(ms_plot_data *data) {
     free(data->validation);
     free(data->spectra);
     free(data->layers);
+    free(data->probes);
     memset(data, 0, sizeof *data);
 }

@@ -17,7 +17,8 @@ enum {
     MS_PLOT_TOP = 10,
     MS_PLOT_PROJECTIONS = 16,
     MS_PLOT_LAYERS = 9999,
-    MS_PLOT_DECILES = 10
+    MS_PLOT_DECILES = 10,
+    MS_PLOT_HEADS = 128
 };
 
 /* A loss at a step. */
@@ -40,6 +41,7 @@ typedef struct ms_plot_loss {
     X(orthogonality_error)                                                                                             \
     X(alignment_left)                                                                                                  \
     X(alignment_random)                                                                                                \
+    X(alignment_random_p95)                                                                                            \
     X(alignment_margin)
 
 enum ms_plot_key {
@@ -62,6 +64,13 @@ typedef struct ms_plot_spectrum {
     double top[MS_PLOT_TOP];       /* leading singular values */
 } ms_plot_spectrum;
 
+/* What the heads of one layer look at, in one snapshot of the probe. */
+typedef struct ms_plot_probe {
+    int64_t step, tokens;
+    int layer, n_heads;
+    double entropy[MS_PLOT_HEADS]; /* attention_entropy: 0 one key, 1 all visible keys alike; NaN where undefined */
+} ms_plot_probe;
+
 typedef struct ms_plot_data {
     ms_plot_loss *training; /* in the order of the file */
     size_t n_training;
@@ -73,7 +82,10 @@ typedef struct ms_plot_data {
     int n_projections;
     int *layers; /* [n_layers], ascending */
     int n_layers;
-    size_t n_matrices; /* of a snapshot: the first n_matrices of spectra are the first snapshot */
+    ms_plot_probe *probes; /* whole snapshots, by step; NULL: the run has none */
+    size_t n_probes;
+    size_t n_probe_layers; /* of a snapshot: the first n_probe_layers of probes are the first snapshot */
+    size_t n_matrices;     /* of a snapshot: the first n_matrices of spectra are the first snapshot */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
@@ -84,6 +96,10 @@ typedef struct ms_plot_data {
    number and key.  MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
+
+/* Adds what probes.jsonl at `path` says; snapshots that are cut off or have other layers than the first are left out.
+   Errors as above, but a file without a usable line is none. */
+ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path);
 
 /* Whether the run has this matrix. */
 bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);

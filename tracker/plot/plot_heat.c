@@ -11,6 +11,7 @@ typedef struct heat_map {
     /* What a random matrix, or chance, gives for this projection's shape; NaN where that is not known.  NULL: none. */
     double (*chance)(const ms_plot_spectrum *spectrum);
     const char *chance_name;
+    bool marks_above_p95; /* a dot where the value exceeds what chance exceeds in 5 % */
 } heat_map;
 
 static double random_entropy(const ms_plot_spectrum *spectrum) {
@@ -42,33 +43,16 @@ static int layer_row(const ms_plot_data *data, int layer) {
     return row;
 }
 
-/* Layers are rows of equal height, whichever were chosen. */
-static void layer_axis(FILE *out, const ms_plot_data *data, bool labelled) {
-    int stride = 1 + data->n_layers / 12;
-    fprintf(out, "set yrange [-0.5:%g]\nset format y '%%.0f'\nset ytics (", data->n_layers - 0.5);
-    for (int i = 0; i < data->n_layers; i += stride)
-        if (labelled)
-            fprintf(out, "%s'%d' %d", i ? ", " : "", data->layers[i], i);
-        else
-            fprintf(out, "%s'' %d", i ? ", " : "", i);
-    fprintf(out, ")\nset ylabel '%s'\n", labelled ? "layer" : "");
-}
-
 /* --- over steps --- */
 
-/* Steps of the snapshots before and after that of line i, by which a cell ends half-way; a cell at an edge is as wide
-   on both sides. */
-static void cell_edges(const ms_plot_data *data, size_t i, double *low, double *high) {
+/* Edges of the cells of line i. */
+static ms_range cell_of(const ms_plot_data *data, size_t i) {
     int64_t step = data->spectra[i].step;
     size_t begin = i, end = i;
     while (begin > 0 && data->spectra[begin - 1].step == step) begin--;
     while (end < data->n_spectra && data->spectra[end].step == step) end++;
-    double before = begin > 0 ? (double)(step - data->spectra[begin - 1].step) : 0;
-    double after = end < data->n_spectra ? (double)(data->spectra[end].step - step) : 0;
-    if (begin == 0) before = after > 0 ? after : 1;
-    if (end == data->n_spectra) after = before;
-    *low = (double)step - before / 2;
-    *high = (double)step + after / 2;
+    return ms_script_cell(begin > 0 ? data->spectra[begin - 1].step : -1, step,
+                          end < data->n_spectra ? data->spectra[end].step : -1);
 }
 
 /* Data block of one projection: step, row of the layer, value, edges of the cell. */
@@ -76,11 +60,21 @@ static void write_cells(FILE *out, const ms_plot_data *data, int p, enum ms_plot
     fprintf(out, "$%s << EOD\n", data->projections[p]);
     for (size_t i = 0; i < data->n_spectra; i++) {
         const ms_plot_spectrum *spectrum = &data->spectra[i];
-        double low, high;
         if (spectrum->i_projection != p || !isfinite(spectrum->values[key])) continue;
-        cell_edges(data, i, &low, &high);
+        ms_range cell = cell_of(data, i);
         fprintf(out, "%lld %d %.9g %.9g %.9g\n", (long long)spectrum->step, layer_row(data, spectrum->layer),
-                spectrum->values[key], low, high);
+                spectrum->values[key], cell.low, cell.high);
+    }
+    fprintf(out, "EOD\n");
+}
+
+/* Data block $PROJECTION_above: step and row of the layer. */
+static void write_marks(FILE *out, const ms_plot_data *data, int p, enum ms_plot_key key) {
+    fprintf(out, "$%s_above << EOD\n", data->projections[p]);
+    for (size_t i = 0; i < data->n_spectra; i++) {
+        const ms_plot_spectrum *spectrum = &data->spectra[i];
+        if (spectrum->i_projection == p && spectrum->values[key] > spectrum->values[MS_PLOT_alignment_random_p95])
+            fprintf(out, "%lld %d\n", (long long)spectrum->step, layer_row(data, spectrum->layer));
     }
     fprintf(out, "EOD\n");
 }
@@ -96,12 +90,12 @@ static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) 
     ms_range steps = MS_NO_RANGE, values = key_range(data, map->key);
     size_t edges[2] = {0, data->n_spectra - 1};
     for (int k = 0; k < 2; k++) {
-        double low, high;
-        cell_edges(data, edges[k], &low, &high);
-        ms_range_add(&steps, low);
-        ms_range_add(&steps, high);
+        ms_range cell = cell_of(data, edges[k]);
+        ms_range_add(&steps, cell.low);
+        ms_range_add(&steps, cell.high);
     }
     for (int p = 0; p < data->n_projections; p++) write_cells(out, data, p, map->key);
+    for (int p = 0; p < data->n_projections && map->marks_above_p95; p++) write_marks(out, data, p, map->key);
     ms_panels panels = ms_panels_make(data->n_projections, 1);
     ms_panels_begin(out, &panels, map->title);
     ms_script_palette(out);
@@ -111,39 +105,57 @@ static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) 
         ms_panel panel;
         if (!ms_panels_cell(out, &panels, cell, &panel)) continue;
         ms_script_step_axis(out, data, &(ms_step_axis){steps, 4, panel.bottom, panel.top});
-        layer_axis(out, data, panel.left);
+        ms_script_layer_axis(out, data->layers, data->n_layers, panel.left);
         panel_title(out, data, panel.item, map);
         if (panel.last) ms_panels_color_bar(out, &panels, map->label);
+        const char *name = data->projections[panel.item];
         fprintf(out,
                 "plot NaN notitle, $%s using 1:2:4:5:($2-0.5):($2+0.5):3 with boxxyerror fs solid noborder fc palette "
-                "notitle\n",
-                data->projections[panel.item]);
+                "notitle",
+                name);
+        if (map->marks_above_p95)
+            fprintf(out,
+                    ", $%s_above using 1:2 with points pt 7 ps 0.7 lc rgb 'black' notitle"
+                    ", $%s_above using 1:2 with points pt 7 ps 0.4 lc rgb 'white' notitle",
+                    name, name);
+        fprintf(out, "\n");
     }
     ms_panels_end(out);
 }
 
 void ms_plot_norm_map_write(FILE *out, const ms_plot_data *data) {
-    static const heat_map map = {MS_PLOT_sigma_max, "Largest singular value s1 of each layer", "s1", NULL, NULL};
+    static const heat_map map = {MS_PLOT_sigma_max, "Largest singular value s1 of each layer", "s1", NULL, NULL, false};
     write_map(out, data, &map);
 }
 
 void ms_plot_alignment_map_write(FILE *out, const ms_plot_data *data) {
-    static const heat_map map = {MS_PLOT_alignment_left, "Alignment of the update dW with the weights W, left top 5",
-                                 "mean cosine", alignment_chance, "chance"};
+    static const heat_map map = {
+        MS_PLOT_alignment_left,
+        "Alignment of the update dW with the weights W, left top 5 (dot: above the 95 % of chance)",
+        "mean cosine",
+        alignment_chance,
+        "chance",
+        true};
     write_map(out, data, &map);
 }
 
 void ms_plot_entropy_map_write(FILE *out, const ms_plot_data *data) {
     static const heat_map map = {MS_PLOT_spectral_entropy,
                                  "Spectral entropy of each layer, p = s² / ∑ s² (1: all singular values equal)",
-                                 "entropy / log r", random_entropy, "random"};
+                                 "entropy / log r",
+                                 random_entropy,
+                                 "random",
+                                 false};
     write_map(out, data, &map);
 }
 
 void ms_plot_entropy_l1_map_write(FILE *out, const ms_plot_data *data) {
     static const heat_map map = {MS_PLOT_entropy_l1,
                                  "entropy_l1 of each layer, p = s / ∑ s (1: all singular values equal)",
-                                 "entropy / log r", NULL, NULL};
+                                 "entropy / log r",
+                                 NULL,
+                                 NULL,
+                                 false};
     write_map(out, data, &map);
 }
 
@@ -199,7 +211,7 @@ void ms_plot_mri_write(FILE *out, const ms_plot_data *data) {
             fprintf(out, "%s'%s' %d", p ? ", " : "", panel.bottom ? data->projections[p] : "", p);
         fprintf(out, ")\nset title 'step %lld (%s tokens)' offset 0,-0.4 font ',17'\n", (long long)first->step,
                 ms_script_count((double)first->tokens, tokens));
-        layer_axis(out, data, panel.left);
+        ms_script_layer_axis(out, data->layers, data->n_layers, panel.left);
         if (panel.last) ms_panels_color_bar(out, &panels, "entropy / log r");
         fprintf(out,
                 "plot NaN notitle, $slice_%d using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):3 with boxxyerror fs solid "

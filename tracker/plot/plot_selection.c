@@ -34,6 +34,15 @@ static void keep(ms_plot_data *data, const bool *projections, const bool *layers
     }
     data->n_projections = n_projections;
     for (size_t i = 0; i < n; i++) data->spectra[i].i_projection = new_index[data->spectra[i].i_projection];
+    size_t n_probes = 0;
+    for (size_t i = 0; i < data->n_probes; i++) {
+        int k = find_layer(data, data->probes[i].layer);
+        if (k >= 0 && layers[k]) data->probes[n_probes++] = data->probes[i];
+    }
+    data->n_probes = n_probes;
+    data->n_probe_layers = 0;
+    while (data->n_probe_layers < n_probes && data->probes[data->n_probe_layers].step == data->probes[0].step)
+        data->n_probe_layers++;
     for (int k = 0; k < data->n_layers; k++)
         if (layers[k]) data->layers[n_layers++] = data->layers[k];
     data->n_layers = n_layers;

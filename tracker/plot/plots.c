@@ -11,19 +11,20 @@ enum { WIDTH = 1200, HEIGHT = 750 };
 
 const ms_plot *ms_plots(int *out_n) {
     static const ms_plot plots[] = {
-        {"loss", MS_PLOT_OF_LOSSES, 0, 0, ms_plot_loss_write},
-        {"loss_by_frequency", MS_PLOT_OF_DECILES, 0, 0, ms_plot_frequency_write},
+        {"loss", MS_PLOT_OF_LOSSES, 0, MS_PLOT_ONE_PANEL, ms_plot_loss_write},
+        {"loss_by_frequency", MS_PLOT_OF_DECILES, 0, MS_PLOT_ONE_PANEL, ms_plot_frequency_write},
         {"spectral_stretching_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_stretching_write},
         {"norm_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_norm_map_write},
-        {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 0, ms_plot_depth_write},
+        {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, MS_PLOT_ONE_PANEL, ms_plot_depth_write},
         {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_singular_write},
         {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
         {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
         {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 1, ms_plot_alignment_map_write},
         {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, 1, ms_plot_entropy_map_write},
         {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, 1, ms_plot_entropy_l1_map_write},
-        {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, -1, ms_plot_mri_write},
-        {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, 1, ms_plot_orthogonality_write}};
+        {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, MS_PLOT_SLICE_PANELS, ms_plot_mri_write},
+        {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, 1, ms_plot_orthogonality_write},
+        {"attention_entropy", MS_PLOT_OF_PROBES, 0, MS_PLOT_TWO_PANELS, ms_plot_attention_write}};
     *out_n = sizeof plots / sizeof *plots;
     return plots;
 }
@@ -31,9 +32,11 @@ const ms_plot *ms_plots(int *out_n) {
 void ms_plot_size(const ms_plot *plot, const ms_plot_data *data, int *out_width, int *out_height) {
     *out_width = WIDTH;
     *out_height = HEIGHT;
-    if (plot->bands == 0) return;
-    ms_panels panels =
-        plot->bands > 0 ? ms_panels_make(data->n_projections, plot->bands) : ms_panels_make(ms_plot_slices(data), 1);
+    if (plot->bands == MS_PLOT_ONE_PANEL) return;
+    int n = plot->bands == MS_PLOT_TWO_PANELS     ? 2
+            : plot->bands == MS_PLOT_SLICE_PANELS ? ms_plot_slices(data)
+                                                  : data->n_projections;
+    ms_panels panels = ms_panels_make(n, plot->bands > 0 ? plot->bands : 1);
     *out_width = panels.width;
     *out_height = panels.height;
 }
@@ -47,6 +50,12 @@ bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, siz
         for (size_t i = 0; i < data->n_validation; i++)
             if (data->validation[i].has_deciles) return false;
         snprintf(why, size, "no validation has \"loss_by_frequency\"");
+        return true;
+    case MS_PLOT_OF_PROBES:
+        for (size_t i = 0; i < data->n_probes; i++)
+            for (int h = 0; h < data->probes[i].n_heads; h++)
+                if (isfinite(data->probes[i].entropy[h])) return false;
+        snprintf(why, size, "there are no probes (probes.jsonl: train with --track_manifold true)");
         return true;
     case MS_PLOT_OF_SPECTRA:
         break;

@@ -29,4 +29,7 @@ void ms_plot_mri_write(FILE *out, const ms_plot_data *data);
 /* Panels of the last one: chosen snapshots. */
 int ms_plot_slices(const ms_plot_data *data);
 
+/* plot_attention.c */
+void ms_plot_attention_write(FILE *out, const ms_plot_data *data);
+
 #endif

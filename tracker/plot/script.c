@@ -141,6 +141,22 @@ void ms_script_step_axis(FILE *out, const ms_plot_data *data, const ms_step_axis
     fprintf(out, ")\n");
 }
 
+ms_range ms_script_cell(int64_t before, int64_t step, int64_t after) {
+    double left = before >= 0 ? (double)(step - before) : after >= 0 ? (double)(after - step) : 1;
+    double right = after >= 0 ? (double)(after - step) : left;
+    return (ms_range){(double)step - left / 2, (double)step + right / 2};
+}
+
+void ms_script_layer_axis(FILE *out, const int *layers, int n, bool labelled) {
+    fprintf(out, "set yrange [-0.5:%g]\nset format y '%%.0f'\nset ytics (", n - 0.5);
+    for (int i = 0; i < n; i += 1 + n / 12)
+        if (labelled)
+            fprintf(out, "%s'%d' %d", i ? ", " : "", layers[i], i);
+        else
+            fprintf(out, "%s'' %d", i ? ", " : "", i);
+    fprintf(out, ")\nset ylabel '%s'\n", labelled ? "layer" : "");
+}
+
 /* --- panels --- */
 
 /* Pixels around and between the panels. */

@@ -48,6 +48,13 @@ typedef struct ms_step_axis {
 
 void ms_script_step_axis(FILE *out, const ms_plot_data *data, const ms_step_axis *axis);
 
+/* Edges of the cell of a snapshot in a heat map: half-way to its neighbours, and at the ends of the run as wide on both
+   sides.  before, after: steps of the neighbours; -1: there is none. */
+ms_range ms_script_cell(int64_t before, int64_t step, int64_t after);
+
+/* y: rows of these layers, 0 the lowest. */
+void ms_script_layer_axis(FILE *out, const int *layers, int n, bool labelled);
+
 /* A grid of panels, all of one size, with room for a legend at the right.  Each of n items has `bands` panels, one
    below the other. */
 typedef struct ms_panels {
