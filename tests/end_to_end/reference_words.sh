@@ -59,9 +59,7 @@ refused plot metrics_file "muonscope plot RUN"
 # plot.py
 refused plot experiment "muonscope plot RUN"
 refused plot metric "--only NAME"
-for word in proj layers; do # of plot, where it has no such option
-    refused plot $word "--only NAME"
-done
+refuse 1 "run folder none does not exist" program plot --proj q --layers 0 none
 
 # A wrong value is said of the word and of the key that it means.
 refuse 2 "--batch_size: train.batch_sequences: 0 is out of range" program train --batch_size 0
