@@ -123,6 +123,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
         if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_SPECTRA) needs_spectra = true;
     for (int i = 0; i < n_plots; i++)
         if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_PROBES) needs_probes = true;
+    if (needs_probes && (arguments->projections || arguments->layers)) needs_spectra = true; /* which have their list */
     if (!ms_is_directory(run)) return MS_FAIL(MS_NOT_FOUND, "run folder %s does not exist", run);
 
     char *metrics = ms_path_join(run, "metrics.jsonl"), *spectra = ms_path_join(run, "spectra.jsonl");

@@ -47,7 +47,8 @@ static void make_run(void) {
                 double value = value_of(s, layer, p);
                 fprintf(spectra,
                         "{\"step\":%d,\"tokens\":%d,\"layer\":%d,\"projection\":\"%s\",\"rows\":64,\"cols\":128,"
-                        "\"sigma_top\":[2,1],\"sigma_max\":%g,\"gap\":2,\"spectral_entropy\":%g,\"alignment_left\":%g,"
+                        "\"sigma_top\":[2,1],\"sigma_max\":%g,\"noise_null\":9.95,\"gap\":2,\"spectral_entropy\":%g,"
+                        "\"alignment_left\":%g,"
                         "\"alignment_random\":0.25,\"alignment_random_p95\":0.4968}\n",
                         steps[s], 1000 * steps[s], layer, projections[p], 10 * value, value, value / 2);
             }
@@ -171,6 +172,8 @@ START_TEST(curves_of_every_layer) {
     ck_assert_int_eq(sscanf(strstr(script, "set yrange"), "set yrange [%lf:%lf]", &low, &high), 2);
     ck_assert_double_gt(low, 9.8); /* values from 9.9 to 9.963: not from 0 */
     ck_assert_double_lt(high, 10.1);
+    has(script, "$v_2 << EOD\n1 9.94 9.95\n");
+    ck_assert_int_eq(count(script, "title 'noise alone'"), 1);
     free(script);
 }
 END_TEST

@@ -127,7 +127,8 @@ static void write_curves(FILE *out, const ms_plot_data *data, const char *title,
 }
 
 void ms_plot_stretching_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_sigma_max, "largest singular value s1", 0, {0}, {0}};
+    static const curve_band band = {
+        MS_PLOT_sigma_max, "largest singular value s1", 1, {MS_PLOT_noise_null}, {"noise alone"}};
     write_curves(out, data, "Spectral stretching: s1 of every layer", &band, 1);
 }
 

@@ -35,6 +35,7 @@ typedef struct ms_plot_loss {
     X(rows)                                                                                                            \
     X(cols)                                                                                                            \
     X(sigma_max)                                                                                                       \
+    X(noise_null)                                                                                                      \
     X(gap)                                                                                                             \
     X(spectral_entropy)                                                                                                \
     X(entropy_l1)                                                                                                      \
