@@ -14,6 +14,34 @@ void ms_run_device(const ms_run *run, char *out, size_t size) {
                  info->uuid[0] ? "UUID " : "", info->uuid[0] ? info->uuid : "no UUID");
 }
 
+/* One line, when there are any. */
+static void print_interventions(const ms_interventions *x, int n_layers, FILE *stream) {
+    const char *between = "interventions ";
+    if (x->noise != 0) {
+        int last = x->noise_last_layer < 0 ? n_layers - 1 : x->noise_last_layer;
+        fprintf(stream, "%snoise %g %s orthogonalisation, layers %d to %d", between, (double)x->noise,
+                ms_noise_place_names[x->noise_place], x->noise_first_layer, last);
+        between = ", ";
+    }
+    if (x->cautious_decay) {
+        fprintf(stream, "%scautious decay", between);
+        between = ", ";
+    }
+    if (x->sphere != MS_SPHERE_NONE) {
+        fprintf(stream, "%ssphere (%s)", between, ms_sphere_names[x->sphere]);
+        between = ", ";
+    }
+    if (x->soft_cap != 0) {
+        fprintf(stream, "%ssoft cap %g", between, (double)x->soft_cap);
+        between = ", ";
+    }
+    if (x->spectral_decay != 0) {
+        fprintf(stream, "%sspectral decay %g", between, (double)x->spectral_decay);
+        between = ", ";
+    }
+    if (between[0] == ',') fprintf(stream, "\n");
+}
+
 static void print_model(const ms_run *run, FILE *stream) {
     const ms_model_config *model = &run->trainer->options.model;
     fprintf(stream,
@@ -40,6 +68,7 @@ static void print_model(const ms_run *run, FILE *stream) {
         fprintf(stream, " (%s, %s)", ms_coefficients_names[muon->coefficients], ms_muon_split_names[muon->split]);
     if (optimizer->n_rules > 1) fprintf(stream, " on the matrices, %s on the rest", optimizer->rules[1].use.rule->name);
     fprintf(stream, "\n");
+    print_interventions(&optimizer->config.interventions, model->layers, stream);
 }
 
 static void print_control(const ms_run *run, FILE *stream) {
