@@ -36,6 +36,10 @@ static ms_status check(const void *settings, const ms_optimizer_parameter *param
     return MS_OK;
 }
 
+static double decay_share(const void *settings, double rate) {
+    return rate * ((const ms_adamw_settings *)settings)->matrix_decay;
+}
+
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     const ms_adamw_settings *settings = inputs->settings;
     ms_adamw_attributes attributes;
@@ -73,4 +77,5 @@ const ms_optimizer_rule ms_adamw_rule = {
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,
+    .decay_share = decay_share,
 };

@@ -85,6 +85,7 @@ typedef struct maker {
     ms_graph *graph;
     const ms_optimizer_parameter *parameter;
     const ms_muon_piece_change *change; /* or NULL */
+    ms_tensor *orthogonal;              /* where O [L,R,C] is gathered, from u on; NULL: it is not wanted */
 } maker;
 
 /* Orthogonalises rows [begin, begin + rows of rows_of_u) of u alone, in pieces of piece_rows, and scales each. */
@@ -95,6 +96,11 @@ static ms_tensor direction_of_group(const maker *m, ms_tensor rows_of_u, int64_t
     int64_t pieces = shape.dim[1] / piece_rows;
     ms_tensor u = ms_reshape(graph, rows_of_u, ms_shape_3(shape.dim[0] * pieces, piece_rows, shape.dim[2]));
     ms_tensor o = ms_spectral_power(graph, u, m->settings->exponent, m->settings->coefficients);
+    if (m->orthogonal) {
+        ms_tensor rows = ms_reshape(graph, o, shape);
+        bool is_all = m->parameter->n_groups == 1 || m->settings->split == MS_SPLIT_MERGED;
+        *m->orthogonal = is_all ? rows : ms_insert(graph, *m->orthogonal, rows, begin);
+    }
     if (m->change) o = m->change->apply(m->change->context, graph, o, begin, shape.dim[1]);
     double scale = ms_muon_scale(m->settings->scaling, piece_rows, shape.dim[2]);
     o = ms_axpby(graph, ms_constant((float)scale), o, ms_constant(0), MS_NO_TENSOR);
@@ -127,7 +133,7 @@ static ms_tensor direction_of(const maker *m, ms_tensor u) {
 
 ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const ms_rule_inputs *inputs,
                         const ms_muon_piece_change *change) {
-    const maker m = {settings, graph, inputs->parameter, change};
+    maker m = {settings, graph, inputs->parameter, change, NULL};
     int lr_scalar = inputs->first_scalar + LR;
     ms_ema_nesterov_attributes attributes;
     memset(&attributes, 0, sizeof attributes);
@@ -137,6 +143,10 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
     ms_ema_nesterov(graph, (const ms_tensor[]){state, inputs->gradient, inputs->clip}, &attributes, &new_momentum, &u);
     ms_assign(graph, new_momentum, state);
     u = ms_rule_with_noise(graph, inputs, true, u);
+    if (inputs->captured) {
+        inputs->captured[MS_CAPTURE_MOMENTUM] = inputs->captured[MS_CAPTURE_ORTHOGONAL] = u;
+        m.orthogonal = &inputs->captured[MS_CAPTURE_ORTHOGONAL];
+    }
     ms_tensor direction = ms_rule_with_noise(graph, inputs, false, direction_of(&m, u));
     bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
     bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
@@ -145,6 +155,13 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
     ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, direction);
     return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), decayed);
 }
+
+double ms_muon_decay_share(const ms_muon_settings *settings, double rate) {
+    bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
+    return on_weight ? rate * settings->decay : 0;
+}
+
+static double decay_share(const void *settings, double rate) { return ms_muon_decay_share(settings, rate); }
 
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     return ms_muon_delta(inputs->settings, graph, inputs, NULL);
@@ -161,4 +178,6 @@ const ms_optimizer_rule ms_muon_rule = {
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,
+    .captures = {[MS_CAPTURE_MOMENTUM] = true, [MS_CAPTURE_ORTHOGONAL] = true},
+    .decay_share = decay_share,
 };

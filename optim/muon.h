@@ -63,6 +63,8 @@ ms_status ms_muon_check(const ms_muon_settings *settings, const ms_optimizer_par
                         const ms_variable *variable);
 ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const ms_rule_inputs *inputs,
                         const ms_muon_piece_change *change);
+/* ms_optimizer_rule.decay_share of Muon. */
+double ms_muon_decay_share(const ms_muon_settings *settings, double rate);
 
 /* The largest singular value that row group i_group of a parameter [L,R,C] can get in the delta, over the learning
    rate, without decay of the weights. */

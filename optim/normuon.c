@@ -47,6 +47,10 @@ static ms_tensor normalise(void *context, ms_graph *graph, ms_tensor o, int64_t 
     return ms_with_norms(graph, ms_reshape(graph, normalised, shape), old_norms);
 }
 
+static double decay_share(const void *settings, double rate) {
+    return ms_muon_decay_share(&((const ms_normuon_settings *)settings)->muon, rate);
+}
+
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     const ms_normuon_settings *settings = inputs->settings;
     ms_tensor state = inputs->states[SECOND_MOMENT];
@@ -68,4 +72,6 @@ const ms_optimizer_rule ms_normuon_rule = {
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,
+    .captures = {[MS_CAPTURE_MOMENTUM] = true, [MS_CAPTURE_ORTHOGONAL] = true},
+    .decay_share = decay_share,
 };

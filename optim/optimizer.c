@@ -104,6 +104,26 @@ static ms_status add_states(ms_optimizer *optimizer, const ms_optimizer_rule *ru
     return MS_OK;
 }
 
+bool ms_optimizer_captures(const ms_optimizer *optimizer, ms_capture capture) {
+    return optimizer->config.captures && optimizer->rules[0].use.rule->captures[capture];
+}
+
+static ms_status add_captures(ms_optimizer *optimizer, ms_optimizer_entry *entry) {
+    static const char *const names[] = {[MS_CAPTURE_MOMENTUM] = "momentum", [MS_CAPTURE_ORTHOGONAL] = "orthogonal"};
+    for (int i = 0; i < MS_CAPTURE_COUNT; i++) {
+        entry->captures[i] = -1;
+        if (!entry->parameter.is_matrix || !ms_optimizer_captures(optimizer, (ms_capture)i)) continue;
+        const ms_variable *of = ms_variables_get(optimizer->variables, entry->parameter.variable);
+        char name[128];
+        int index;
+        snprintf(name, sizeof name, "captured_%s.%s", names[i], of->name);
+        ms_shape shape = of->shape;
+        MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_OUTPUT, MS_DTYPE_F32, shape, &index));
+        entry->captures[i] = index;
+    }
+    return MS_OK;
+}
+
 static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_parameter *parameter) {
     ms_optimizer_entry *entry = &optimizer->parameters[optimizer->n_parameters++];
     entry->parameter = *parameter;
@@ -117,6 +137,7 @@ static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_param
     entry->first_norm = optimizer->n_norms;
     entry->n_norms = parameter->is_matrix ? (int32_t)variable->shape.dim[0] * parameter->n_groups : 1;
     optimizer->n_norms += entry->n_norms;
+    MS_TRY(add_captures(optimizer, entry));
     return add_states(optimizer, use->rule, entry);
 }
 
@@ -207,9 +228,15 @@ static ms_noise noise_of(const ms_optimizer *optimizer, const ms_optimizer_entry
                       .step_scalar = optimizer->first_intervention + MS_INTERVENTION_STEP};
 }
 
+static bool parameter_is_captured(const ms_optimizer_entry *entry) {
+    for (int i = 0; i < MS_CAPTURE_COUNT; i++)
+        if (entry->captures[i] >= 0) return true;
+    return false;
+}
+
 /* clip: MS_NO_TENSOR when clipping is off. */
 static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
-                             ms_tensor clip) {
+                             ms_tensor clip, bool capture) {
     const ms_optimizer_rule_in_use *in_use = &optimizer->rules[entry->i_rule];
     const ms_optimizer_rule *rule = in_use->use.rule;
     const ms_interventions *interventions = &optimizer->config.interventions;
@@ -225,7 +252,13 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
                              .first_scalar = in_use->first_scalar};
     store_squares(graph, entry, inputs.weight, optimizer->weight_squares);
     for (int i = 0; i < rule->n_states; i++) inputs.states[i] = ms_view_all(graph, entry->states[i]);
+    ms_tensor captured[MS_CAPTURE_COUNT];
+    for (int i = 0; i < MS_CAPTURE_COUNT; i++) captured[i] = MS_NO_TENSOR;
+    if (capture && parameter_is_captured(entry)) inputs.captured = captured;
     ms_tensor delta = rule->delta(graph, &inputs);
+    for (int i = 0; i < MS_CAPTURE_COUNT; i++)
+        if (inputs.captured && entry->captures[i] >= 0)
+            ms_assign(graph, captured[i], ms_view_all(graph, entry->captures[i]));
     bool intervenes = entry->parameter.is_matrix && ms_interventions_on_weights(interventions);
     bool rounds = optimizer->config.master == MS_DTYPE_BF16;
     if (intervenes || rounds) {
@@ -240,7 +273,7 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
     ms_assign(graph, ms_axpby(graph, ms_constant(1), inputs.weight, ms_constant(-1), delta), inputs.weight);
 }
 
-ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph) {
+static ms_status update(const ms_optimizer *optimizer, ms_graph *graph, bool capture) {
     const ms_optimizer_config *config = &optimizer->config;
     for (int i = 0; i < optimizer->n_parameters; i++) {
         const ms_optimizer_entry *entry = &optimizer->parameters[i];
@@ -252,8 +285,16 @@ ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph) {
     ms_assign(graph, clip, ms_view_all(graph, optimizer->clip));
     ms_tensor used_clip = config->gradient_clip > 0 ? clip : MS_NO_TENSOR;
     for (int i = 0; i < optimizer->n_parameters; i++)
-        update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip);
+        update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip, capture);
     return ms_graph_status(graph);
+}
+
+ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph) {
+    return update(optimizer, graph, false);
+}
+
+ms_status ms_optimizer_update_captured(const ms_optimizer *optimizer, ms_graph *graph) {
+    return update(optimizer, graph, true);
 }
 
 ms_status ms_optimizer_round(const ms_optimizer *optimizer, ms_graph *graph) {

@@ -27,6 +27,7 @@ typedef struct ms_optimizer_config {
     ms_optimizer_kind kind;    /* rule of the layer matrices; everything else has AdamW */
     ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
+    bool captures;             /* make variables and the graph that show what the rule of layer matrices captures */
     float gradient_clip;       /* of the norm of all gradients together; 0: off */
     ms_dtype master; /* of weights and states, which lie in f32 either way.  MS_DTYPE_BF16: every new weight and state
                         is rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
@@ -55,6 +56,7 @@ typedef struct ms_optimizer_entry {
     ms_optimizer_parameter parameter;
     int32_t i_rule;                          /* index in ms_optimizer.rules */
     int32_t states[MS_MAX_RULE_STATES];      /* variables, in the rule's order */
+    int32_t captures[MS_CAPTURE_COUNT];      /* OUTPUT variables of the parameter's shape; -1: it has none */
     int32_t initial_squares, top_directions; /* variables of the interventions, -1: none */
     int32_t first_cap;                       /* step scalar of its row group 0, under a soft cap */
     int32_t first_norm; /* index of its first sum of squares within ms_optimizer.gradient_squares */
@@ -89,6 +91,10 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
 
 /* Adds the whole update to a graph made with this optimizer's step scalars. */
 ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph);
+/* The same update, which also leaves what is captured in the variables for it. */
+ms_status ms_optimizer_update_captured(const ms_optimizer *optimizer, ms_graph *graph);
+/* Whether layer matrices have a capture: config.captures is on and their rule makes it. */
+bool ms_optimizer_captures(const ms_optimizer *optimizer, ms_capture capture);
 
 /* Adds the rounding of all weights to `master`, for weights that come from elsewhere. */
 ms_status ms_optimizer_round(const ms_optimizer *optimizer, ms_graph *graph);

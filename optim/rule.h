@@ -35,6 +35,13 @@ typedef struct ms_rule_scalar {
     double (*value)(const void *settings, int64_t step, double rate);
 } ms_rule_scalar;
 
+/* What a rule can show of an update beside its delta, for analysis: tensors of the parameter's shape. */
+typedef enum ms_capture {
+    MS_CAPTURE_MOMENTUM,   /* u: what is applied, or enters the orthogonalisation */
+    MS_CAPTURE_ORTHOGONAL, /* O: what the orthogonalisation gives, before anything is done to it */
+    MS_CAPTURE_COUNT
+} ms_capture;
+
 /* What a rule builds a delta from: views of whole variables, and where its step scalars begin. */
 typedef struct ms_rule_inputs {
     const void *settings;
@@ -47,6 +54,7 @@ typedef struct ms_rule_inputs {
     bool cautious_decay;          /* decay only where the update has the weight's sign: ms_rule_decayed_weight */
     const struct ms_noise *noise; /* in the update: ms_rule_with_noise */
     int32_t first_scalar; /* index of the rule's scalar 0: scalar i is ms_step_scalar(constant, first_scalar + i) */
+    ms_tensor *captured;  /* [MS_CAPTURE_COUNT], where the rule puts what it shows; NULL: nothing is wanted */
 } ms_rule_inputs;
 
 /* A rule is static and never changes.  `settings` is always the rule's own settings struct. */
@@ -65,6 +73,10 @@ typedef struct ms_optimizer_rule {
     /* Assigns the new states, and returns what is to be subtracted from the weights.  Errors as in
        backend/ir/graph.h: MS_NO_TENSOR and a status in the graph. */
     ms_tensor (*delta)(ms_graph *graph, const ms_rule_inputs *inputs);
+    bool captures[MS_CAPTURE_COUNT]; /* what delta puts into inputs->captured */
+    /* The share of a layer matrix that decay takes away in a step at this rate, apart from what the rule does to its
+       update.  NULL: decay is not of this form; the analysis leaves out what would tell it apart. */
+    double (*decay_share)(const void *settings, double rate);
 } ms_optimizer_rule;
 
 /* A rule with its settings; both are borrowed. */

@@ -23,6 +23,10 @@ static ms_status check(const void *settings, const ms_optimizer_parameter *param
     return MS_OK;
 }
 
+static double decay_share(const void *settings, double rate) {
+    return rate * ((const ms_sgd_settings *)settings)->decay;
+}
+
 static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     const ms_sgd_settings *settings = inputs->settings;
     ms_coefficient rate = ms_step_scalar(1, inputs->first_scalar + LR);
@@ -33,6 +37,7 @@ static ms_tensor delta(ms_graph *graph, const ms_rule_inputs *inputs) {
     ms_tensor u = settings->nesterov ? ms_axpby(graph, ms_constant(1), gradient, momentum_now, buffer) : buffer;
     u = ms_rule_with_noise(graph, inputs, false, u);
     ms_assign(graph, buffer, state);
+    if (inputs->captured) inputs->captured[MS_CAPTURE_MOMENTUM] = u;
     if (settings->decay == 0) return ms_axpby(graph, rate, u, ms_constant(0), MS_NO_TENSOR);
     ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, u);
     return ms_axpby(graph, rate, u, ms_step_scalar(settings->decay, inputs->first_scalar + LR), decayed);
@@ -48,4 +53,6 @@ const ms_optimizer_rule ms_sgd_rule = {
     .peak_rate = peak_rate,
     .check = check,
     .delta = delta,
+    .captures = {[MS_CAPTURE_MOMENTUM] = true},
+    .decay_share = decay_share,
 };

@@ -13,9 +13,9 @@
 enum { TOP = MS_SPECTRUM_TOP, ALIGN = MS_SPECTRUM_ALIGN };
 
 /* The decompositions of one matrix, and how many vectors each keeps. */
-enum { WEIGHT, BEFORE, UPDATE, N_DECOMPOSITIONS };
-static const int n_kept[N_DECOMPOSITIONS] = {[WEIGHT] = TOP, [BEFORE] = ALIGN, [UPDATE] = ALIGN};
-enum { N_KEPT = TOP + 2 * ALIGN };
+enum { WEIGHT, BEFORE, UPDATE, MOMENTUM, VALUES_ONLY, N_DECOMPOSITIONS };
+static const int n_kept[N_DECOMPOSITIONS] = {[WEIGHT] = TOP, [BEFORE] = ALIGN, [UPDATE] = ALIGN, [MOMENTUM] = ALIGN};
+enum { N_KEPT = TOP + 3 * ALIGN };
 
 struct ms_spectrum_scratch {
     ms_decompose_scratch *decompose;
@@ -78,6 +78,13 @@ typedef struct spectrum_work {
     ms_decomposition parts[N_DECOMPOSITIONS];
 } spectrum_work;
 
+static spectrum_work begin(ms_spectrum_scratch *scratch, const ms_spectrum_input *input) {
+    bool wide = input->rows <= input->cols;
+    ms_blas_this_thread();
+    return (spectrum_work){scratch, input, wide ? input->rows : input->cols, wide ? input->cols : input->rows,
+                           wide,    {{0}}};
+}
+
 static ms_status decompose(spectrum_work *work, int part, const ms_decompose_source *source,
                            const ms_decompose_request *request) {
     ms_spectrum_scratch *scratch = work->scratch;
@@ -104,6 +111,10 @@ static ms_status check_lapack(lapack_int info, const char *routine, const spectr
     return MS_FAIL(MS_INTERNAL, "spectrum of %s [%d, %d]: %s returned %d", work->input->name, work->input->rows,
                    work->input->cols, routine, (int)info);
 }
+
+/* The quantiles that are reported, in percent. */
+static const int percents[] = {1, 10, 50, 90};
+enum { N_PERCENTS = sizeof percents / sizeof *percents };
 
 /* --- W alone --- */
 
@@ -145,13 +156,12 @@ static double orthogonality_error(const double *values, int r) {
 }
 
 static void describe_values(const ms_decomposition *weight, ms_spectrum *out) {
-    static const int percents[] = {1, 10, 50, 90};
     int r = weight->n_values;
     const double *s = weight->values;
     out->n_sigma_top = r < TOP ? r : TOP;
     memcpy(out->sigma_top, s, sizeof(double) * out->n_sigma_top);
-    out->n_sigma_quantiles = 4;
-    for (int i = 0; i < 4; i++) out->sigma_quantiles[i] = quantile(weight, percents[i], 0);
+    out->n_sigma_quantiles = N_PERCENTS;
+    for (int i = 0; i < N_PERCENTS; i++) out->sigma_quantiles[i] = quantile(weight, percents[i], 0);
     out->sigma_max = s[0];
     out->sigma_min = s[r - 1];
     if (s[r - 1] > 0 && s[r - 1] >= weight->floor) out->condition = s[0] / s[r - 1];
@@ -242,6 +252,74 @@ static void describe_velocities(const spectrum_work *work, ms_spectrum *out) {
                 cblas_ddot(l, work->scratch->product + (size_t)k * l, 1, weight->long_vectors + (size_t)k * l, 1);
 }
 
+/* --- u and O --- */
+
+/* A quantile below this is not reported; the same whether or not a direct SVD was made. */
+static double least(const ms_decomposition *of) { return fmax(of->floor, MS_DECOMPOSE_FLOOR * of->values[0]); }
+
+static void describe_momentum(const ms_decomposition *momentum, ms_update_quality *out) {
+    const double *s = momentum->values;
+    int r = momentum->n_values, n_small = 0;
+    double norm = sqrt(momentum->squares), sum = 0;
+    if (!(norm > 0)) return;
+    for (int i = 0; i < r; i++) {
+        sum += s[i];
+        n_small += s[i] < 1e-3 * norm;
+    }
+    for (int i = 0; i < N_PERCENTS; i++)
+        out->momentum_quantiles[i] = quantile(momentum, percents[i], least(momentum)) / norm;
+    out->momentum_small_share = (double)n_small / r;
+    out->update_rank = exp(entropy(s, r, false, sum));
+}
+
+static ms_decompose_source captured(const spectrum_work *work, const float *matrix, const char *what) {
+    const ms_spectrum_input *input = work->input;
+    return (ms_decompose_source){
+        .name = input->name, .plus = matrix, .plus_is = what, .rows = input->rows, .cols = input->cols};
+}
+
+static ms_status compute_quality(spectrum_work *work, int n_vectors, ms_update_quality *out) {
+    for (int i = 0; i < N_PERCENTS; i++) out->momentum_quantiles[i] = NAN;
+    for (int i = 0; i < N_PERCENTS + 2; i++) out->orthogonality_of_update[i] = NAN;
+    out->momentum_small_share = out->update_rank = NAN;
+    if (work->input->momentum) {
+        ms_decompose_source source = captured(work, work->input->momentum, " of the momentum");
+        MS_TRY(decompose(work, MOMENTUM, &source,
+                         &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = n_vectors}));
+        describe_momentum(&work->parts[MOMENTUM], out);
+    }
+    if (!work->input->orthogonal) return MS_OK;
+    ms_decompose_source source = captured(work, work->input->orthogonal, " of the orthogonalised update");
+    MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
+    const ms_decomposition *of = &work->parts[VALUES_ONLY];
+    double smallest = of->values[of->n_values - 1];
+    out->orthogonality_of_update[0] = smallest >= least(of) ? smallest : NAN;
+    for (int i = 0; i < N_PERCENTS; i++) out->orthogonality_of_update[1 + i] = quantile(of, percents[i], least(of));
+    out->orthogonality_of_update[1 + N_PERCENTS] = of->values[0];
+    return MS_OK;
+}
+
+/* The spectrum of dW + c W0. */
+static ms_status describe_without_decay(spectrum_work *work, ms_spectrum *out) {
+    double share = work->input->decay_share;
+    const ms_decomposition *of = &work->parts[UPDATE];
+    if (isnan(share)) return MS_OK;
+    if (work->parts[BEFORE].squares > 0) out->decay_norm = fabs(share) * sqrt(work->parts[BEFORE].squares);
+    if (share != 0) {
+        ms_decompose_source source = weights(work, false);
+        source.minus = work->input->before;
+        source.minus_is = " before the update";
+        source.factor = 1 - share;
+        MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
+        of = &work->parts[VALUES_ONLY];
+    }
+    /* Below it a Gram matrix does not give a value to 1e-12 s1, and only a few are made anew. */
+    for (int i = 0; i < out->n_sigma_top; i++)
+        if (of->values[i] >= 1e-3 * of->values[0]) out->update_sigma[i] = of->values[i];
+    for (int i = 0; i < N_PERCENTS; i++) out->update_sigma_quantiles[i] = quantile(of, percents[i], least(of));
+    return MS_OK;
+}
+
 static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
     const ms_decomposition *weight = &work->parts[WEIGHT], *before = &work->parts[BEFORE],
                            *update = &work->parts[UPDATE];
@@ -252,7 +330,8 @@ static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
     source.minus_is = " before the update";
     source.factor = 1;
     MS_TRY(decompose(work, UPDATE, &source,
-                     &(ms_decompose_request){.n_vectors = ALIGN,
+                     &(ms_decompose_request){.all_values = work->input->decay_share == 0,
+                                             .n_vectors = ALIGN,
                                              .also = weight->small_vectors,
                                              .n_also = weight->n_vectors,
                                              .also_product = work->scratch->product}));
@@ -263,7 +342,30 @@ static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
     out->alignment_margin = margin(update);
     out->alignment_margin_weight = margin(before);
     MS_TRY(align(work, WEIGHT, UPDATE, &out->alignment_published_left, &out->alignment_published_right));
-    return align(work, BEFORE, UPDATE, &out->alignment_left, &out->alignment_right);
+    MS_TRY(align(work, BEFORE, UPDATE, &out->alignment_left, &out->alignment_right));
+    MS_TRY(describe_without_decay(work, out));
+    ms_update_quality quality;
+    MS_TRY(compute_quality(work, ALIGN, &quality));
+    memcpy(out->momentum_quantiles, quality.momentum_quantiles, sizeof out->momentum_quantiles);
+    memcpy(out->orthogonality_of_update, quality.orthogonality_of_update, sizeof out->orthogonality_of_update);
+    out->momentum_small_share = quality.momentum_small_share;
+    out->update_rank = quality.update_rank;
+    if (!work->input->momentum) return MS_OK;
+    out->alignment_margin_momentum = margin(&work->parts[MOMENTUM]);
+    return align(work, BEFORE, MOMENTUM, &out->alignment_momentum_left, &out->alignment_momentum_right);
+}
+
+ms_status ms_spectrum_quality(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_update_quality *out) {
+    spectrum_work work = begin(scratch, input);
+    return compute_quality(&work, 0, out);
+}
+
+void ms_spectrum_set_merged(const ms_update_quality *whole, ms_spectrum *spectrum) {
+    memcpy(spectrum->momentum_quantiles_merged, whole->momentum_quantiles, sizeof whole->momentum_quantiles);
+    memcpy(spectrum->orthogonality_of_update_merged, whole->orthogonality_of_update,
+           sizeof whole->orthogonality_of_update);
+    spectrum->momentum_small_share_merged = whole->momentum_small_share;
+    spectrum->update_rank_merged = whole->update_rank;
 }
 
 /* --- the whole --- */
@@ -280,15 +382,14 @@ static void fill_with_nan(ms_spectrum *out) {
 
 ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_spectrum *out) {
     fill_with_nan(out);
-    bool wide = input->rows <= input->cols;
-    spectrum_work work = {scratch, input, wide ? input->rows : input->cols, wide ? input->cols : input->rows,
-                          wide,    {{0}}};
-    ms_blas_this_thread();
+    spectrum_work work = begin(scratch, input);
     ms_decompose_source source = weights(&work, false);
     MS_TRY(decompose(&work, WEIGHT, &source,
                      &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = TOP}));
     describe_weight(&work.parts[WEIGHT], out);
-    out->n_velocity_top = out->n_sigma_top;
+    out->n_velocity_top = out->n_update_sigma = out->n_sigma_top;
+    out->n_update_sigma_quantiles = out->n_momentum_quantiles = out->n_momentum_quantiles_merged = N_PERCENTS;
+    out->n_orthogonality_of_update = out->n_orthogonality_of_update_merged = N_PERCENTS + 2;
     out->alignment_random = ms_alignment_random(input->rows);
     out->alignment_random_p95 = ms_alignment_random_p95(input->rows);
     out->alignment_random_right = ms_alignment_random(input->cols);

@@ -39,7 +39,17 @@ typedef struct ms_spectrum_input {
     const float *before; /* W0 [rows, cols]; NULL: there is no update */
     const float *after;  /* W [rows, cols] */
     int rows, cols;      /* >= 1 */
+    /* Only with an update: */
+    const float *momentum;   /* u [rows, cols], what entered the orthogonalisation; NULL: not known */
+    const float *orthogonal; /* O [rows, cols], what it gave, before any scale; NULL: not known */
+    double decay_share;      /* c: dW = the optimizer's update - c W0; NaN: not known */
 } ms_spectrum_input;
+
+/* How well an update is conditioned and orthogonalised: the keys of these names in tracker/metrics.def. */
+typedef struct ms_update_quality {
+    double momentum_quantiles[4], momentum_small_share, update_rank;
+    double orthogonality_of_update[6];
+} ms_update_quality;
 
 /* Scratch memory of one thread, sized for the largest matrix it will see. */
 typedef struct ms_spectrum_scratch ms_spectrum_scratch;
@@ -59,6 +69,12 @@ void ms_spectrum_scratch_destroy(ms_spectrum_scratch *scratch);
    MS_OUT_OF_MEMORY (direct SVD only).  MS_INTERNAL: LAPACK did not converge.
    Thread-safe with one scratch per thread. */
 ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_spectrum *out);
+
+/* The quality of an update alone, e.g. of a whole stored matrix of which each input of ms_spectrum_compute is a part:
+   needs name, rows, cols, momentum and orthogonal.  What is not given is NaN.  Errors of ms_spectrum_compute. */
+ms_status ms_spectrum_quality(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_update_quality *out);
+/* Puts it into the keys that end with _merged. */
+void ms_spectrum_set_merged(const ms_update_quality *whole, ms_spectrum *spectrum);
 
 /* The SCALAR rows of tracker/metrics.def, in their order. */
 enum {

@@ -1,6 +1,7 @@
 #include "tracker/tracker.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +29,8 @@ enum { NAME_SIZE = 64 };
 typedef struct snapshot {
     ms_tracker_slot slot;
     int64_t step, tokens;
-    float *weights;  /* the storage of all matrices, before and after */
-    float **places;  /* [2 * n_matrices] */
+    float *weights;  /* the storage of all matrices: before, after, momentum, orthogonal */
+    float **places;  /* [n_kinds * n_matrices] */
     double *numbers; /* [N_NUMBERS * n_matrices] */
 } snapshot;
 
@@ -40,7 +41,18 @@ typedef struct result {
     char message[1024];
 } result;
 
+/* A stored matrix of several row groups, each of which is a tracked matrix. */
+typedef struct whole {
+    int first, n; /* its matrices */
+    int rows;     /* of all of them */
+    ms_update_quality quality;
+    ms_status status;
+    char message[1024];
+} whole;
+
 struct ms_tracker {
+    whole *wholes; /* [n_wholes]; none where snapshots have nothing but weights */
+    int n_wholes;
     ms_tracked_matrix *matrices;
     char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
     int *order;               /* matrices by size, largest first, so that no thread ends with a big one */
@@ -65,10 +77,26 @@ struct ms_tracker {
 
 static size_t elements(const ms_tracked_matrix *matrix) { return (size_t)matrix->rows * (size_t)matrix->cols; }
 
+static bool has_captures(const ms_tracker_options *options) { return options->has_momentum || options->has_orthogonal; }
+
+/* Arrays of a matrix in a snapshot. */
+static size_t n_kinds(const ms_tracker_options *options) {
+    return 2 + (options->has_momentum ? 1 : 0) + (options->has_orthogonal ? 1 : 0);
+}
+
+/* Rows of matrix i and of those after it that are groups of the same stored matrix. */
+static int whole_rows(const ms_tracker_options *options, int i) {
+    int id = options->matrices[i].whole, rows = options->matrices[i].rows;
+    for (i++; id != 0 && i < options->n_matrices && options->matrices[i].whole == id; i++)
+        rows += options->matrices[i].rows;
+    return rows;
+}
+
 static void largest_sides(const ms_tracker_options *options, int *out_smaller, int *out_longer) {
     *out_smaller = *out_longer = 0;
     for (int i = 0; i < options->n_matrices; i++) {
-        int rows = options->matrices[i].rows, cols = options->matrices[i].cols;
+        int cols = options->matrices[i].cols;
+        int rows = has_captures(options) ? whole_rows(options, i) : options->matrices[i].rows;
         int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
         if (smaller > *out_smaller) *out_smaller = smaller;
         if (longer > *out_longer) *out_longer = longer;
@@ -85,10 +113,10 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
     size_t n = (size_t)options->n_matrices;
-    size_t per_slot =
-        2 * sizeof(float) * all_elements(options) + n * (2 * sizeof(float *) + N_NUMBERS * sizeof(double));
+    size_t per_slot = n_kinds(options) * sizeof(float) * all_elements(options) +
+                      n * (n_kinds(options) * sizeof(float *) + N_NUMBERS * sizeof(double));
     return sizeof(ms_tracker) + (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
-           n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result)) +
+           n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result) + sizeof(whole)) +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
 }
 
@@ -99,15 +127,42 @@ typedef struct computation {
     const snapshot *snapshot;
 } computation;
 
-static void compute_matrix(void *context, int64_t i_task, int i_thread) {
+static void compute_whole(const computation *work, whole *of, int i_thread) {
+    const ms_tracker *tracker = work->tracker;
+    const ms_tracker_slot *slot = &work->snapshot->slot;
+    char name[NAME_SIZE + 32];
+    snprintf(name, sizeof name, "%s and what is stored with it", tracker->names[of->first]);
+    ms_spectrum_input input = {.name = name,
+                               .momentum = slot->momentum ? slot->momentum[of->first] : NULL,
+                               .orthogonal = slot->orthogonal ? slot->orthogonal[of->first] : NULL,
+                               .rows = of->rows,
+                               .cols = tracker->matrices[of->first].cols};
+    of->status = ms_spectrum_quality(tracker->scratch[i_thread], &input, &of->quality);
+    if (of->status != MS_OK) strncpy(of->message, ms_status_message(), sizeof of->message - 1);
+}
+
+static int wholes_of(const ms_tracker *tracker, const snapshot *shot) {
+    return shot->slot.has_update ? tracker->n_wholes : 0;
+}
+
+/* First the wholes, which are the largest, then the matrices by size. */
+static void compute_task(void *context, int64_t i_task, int i_thread) {
     const computation *work = context;
     ms_tracker *tracker = work->tracker;
-    int i = tracker->order[i_task];
+    int n_wholes = wholes_of(tracker, work->snapshot);
+    if (i_task < n_wholes) {
+        compute_whole(work, &tracker->wholes[i_task], i_thread);
+        return;
+    }
+    int i = tracker->order[i_task - n_wholes];
     result *out = &tracker->results[i];
     const ms_tracker_slot *slot = &work->snapshot->slot;
     ms_spectrum_input input = {.name = tracker->names[i],
                                .before = slot->has_update ? slot->weight_before[i] : NULL,
                                .after = slot->weight_after[i],
+                               .momentum = slot->has_update && slot->momentum ? slot->momentum[i] : NULL,
+                               .orthogonal = slot->has_update && slot->orthogonal ? slot->orthogonal[i] : NULL,
+                               .decay_share = slot->decay_share,
                                .rows = tracker->matrices[i].rows,
                                .cols = tracker->matrices[i].cols};
     out->status = ms_spectrum_compute(tracker->scratch[i_thread], &input, &out->spectrum);
@@ -151,9 +206,16 @@ static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int 
 
 static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     computation work = {tracker, shot};
-    ms_pool_run(tracker->pool, tracker->n_matrices, compute_matrix, &work);
+    int n_wholes = wholes_of(tracker, shot);
+    ms_pool_run(tracker->pool, n_wholes + tracker->n_matrices, compute_task, &work);
     json_t *lines = json_array();
     ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra lines");
+    for (int k = 0; k < n_wholes && status == MS_OK; k++) {
+        const whole *of = &tracker->wholes[k];
+        if (of->status != MS_OK) status = MS_FAIL(of->status, "%s", of->message);
+        for (int i = of->first; i < of->first + of->n; i++)
+            ms_spectrum_set_merged(&of->quality, &tracker->results[i].spectrum);
+    }
     for (int i = 0; i < tracker->n_matrices && status == MS_OK; i++) {
         if (tracker->results[i].status != MS_OK)
             status = MS_FAIL(tracker->results[i].status, "%s", tracker->results[i].message);
@@ -208,26 +270,33 @@ static ms_status check_options(const ms_tracker_options *options) {
         if (matrix->rows < 1 || matrix->cols < 1)
             return MS_FAIL(MS_INVALID, "tracker: matrix %d, layer %d %s: shape [%d, %d]", i, matrix->layer,
                            matrix->projection, matrix->rows, matrix->cols);
+        const ms_tracked_matrix *last = i > 0 ? matrix - 1 : NULL;
+        if (last && matrix->whole != 0 && last->whole == matrix->whole && last->cols != matrix->cols)
+            return MS_FAIL(MS_INVALID, "tracker: layer %d %s and %s: one stored matrix, but %d and %d columns",
+                           matrix->layer, last->projection, matrix->projection, last->cols, matrix->cols);
     }
     return MS_OK;
 }
 
-static ms_status create_snapshot(const ms_tracker *tracker, size_t n_elements, snapshot *out) {
-    size_t n = (size_t)tracker->n_matrices;
-    out->weights = malloc(2 * sizeof(float) * n_elements);
-    out->places = malloc(2 * sizeof(float *) * n);
+static ms_status create_snapshot(const ms_tracker *tracker, const ms_tracker_options *options, snapshot *out) {
+    size_t n = (size_t)tracker->n_matrices, kinds = n_kinds(options);
+    size_t size_bytes = kinds * sizeof(float) * all_elements(options);
+    out->weights = malloc(size_bytes);
+    out->places = malloc(kinds * sizeof(float *) * n);
     out->numbers = calloc(N_NUMBERS * n, sizeof(double));
     if (!out->weights || !out->places || !out->numbers)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: a snapshot of %zu bytes", 2 * sizeof(float) * n_elements);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: a snapshot of %zu bytes", size_bytes);
     /* The system gives pages when they are first written: here, not within the step of the first snapshot. */
-    memset(out->weights, 0, 2 * sizeof(float) * n_elements);
+    memset(out->weights, 0, size_bytes);
     float *place = out->weights;
-    for (size_t i = 0; i < 2 * n; i++) {
+    for (size_t i = 0; i < kinds * n; i++) {
         out->places[i] = place;
         place += elements(&tracker->matrices[i % n]);
     }
     out->slot.weight_before = out->places;
     out->slot.weight_after = out->places + n;
+    if (options->has_momentum) out->slot.momentum = out->places + 2 * n;
+    if (options->has_orthogonal) out->slot.orthogonal = out->places + (kinds - 1) * n;
 #define ABOUT(key, ...)
 #define LIST(key, ...)
 #define SCALAR(key, ...)
@@ -261,8 +330,21 @@ static ms_status copy_matrices(const ms_tracker_options *options, ms_tracker *tr
     return MS_OK;
 }
 
+static ms_status find_wholes(const ms_tracker_options *options, ms_tracker *tracker) {
+    tracker->wholes = calloc((size_t)options->n_matrices, sizeof *tracker->wholes);
+    if (!tracker->wholes) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", options->n_matrices);
+    if (!has_captures(options)) return MS_OK;
+    for (int i = 0, n; i < options->n_matrices; i += n) {
+        int id = options->matrices[i].whole;
+        for (n = 1; id != 0 && i + n < options->n_matrices && options->matrices[i + n].whole == id;) n++;
+        if (n > 1) tracker->wholes[tracker->n_wholes++] = (whole){.first = i, .n = n, .rows = whole_rows(options, i)};
+    }
+    return MS_OK;
+}
+
 static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {
     MS_TRY(copy_matrices(options, tracker));
+    MS_TRY(find_wholes(options, tracker));
     tracker->snapshots = calloc((size_t)options->n_slots, sizeof *tracker->snapshots);
     tracker->scratch = calloc((size_t)options->n_threads, sizeof *tracker->scratch);
     if (!tracker->snapshots || !tracker->scratch)
@@ -270,8 +352,7 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     tracker->n_slots = options->n_slots;
     tracker->n_threads = options->n_threads;
     tracker->when_behind = options->when_behind;
-    for (int i = 0; i < options->n_slots; i++)
-        MS_TRY(create_snapshot(tracker, all_elements(options), &tracker->snapshots[i]));
+    for (int i = 0; i < options->n_slots; i++) MS_TRY(create_snapshot(tracker, options, &tracker->snapshots[i]));
     MS_TRY(ms_pool_create(options->n_threads, &tracker->pool));
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
@@ -300,6 +381,7 @@ static void destroy(ms_tracker *tracker) {
     free(tracker->names);
     free(tracker->order);
     free(tracker->results);
+    free(tracker->wholes);
     pthread_mutex_destroy(&tracker->mutex);
     pthread_cond_destroy(&tracker->changed);
     free(tracker);
@@ -346,6 +428,7 @@ ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot) {
     snapshot *shot = &tracker->snapshots[i_snapshot % tracker->n_slots];
     memset(shot->numbers, 0, sizeof(double) * N_NUMBERS * (size_t)tracker->n_matrices);
     shot->slot.has_update = true;
+    shot->slot.decay_share = NAN;
     tracker->acquired = shot;
     *out_slot = &shot->slot;
     return MS_OK;

@@ -29,6 +29,8 @@ typedef struct ms_tracked_matrix {
     const char *projection; /* "q", "k", "v", "o", "up", "gate", "down", "embedding"; copied */
     int layer;              /* from 0 */
     int rows, cols;         /* >= 1 */
+    int whole;              /* 0: stored alone; else the same number for those that are row groups of one stored matrix,
+                               which follow each other and have the same columns */
 } ms_tracked_matrix;
 
 /* What happens to a snapshot when no slot is free. */
@@ -49,6 +51,7 @@ typedef struct ms_tracker_options {
     int64_t resume_after_step; /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
     int64_t planned_every;     /* steps between the snapshots up to resume_after_step; 0: not known.  Lines that are
                                   missing are counted by it (ms_tracker_mending) */
+    bool has_momentum, has_orthogonal; /* snapshots have them */
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
@@ -56,7 +59,11 @@ typedef struct ms_tracker_options {
 typedef struct ms_tracker_slot {
     bool has_update;       /* true when acquired; false: the state before any update, weight_before does not count */
     float **weight_before; /* [n_matrices] -> [rows, cols], row-major */
-    float **weight_after;  /* the same, after the update */
+    float **weight_after;  /* the same, after the update; what follows lies behind it, so that weight_after[n_matrices]
+                              is the first of momentum, or of orthogonal where that is all there is */
+    float **momentum;      /* u, what entered the orthogonalisation; NULL unless options.has_momentum */
+    float **orthogonal;    /* O, what it gave, before any scale; NULL unless options.has_orthogonal */
+    double decay_share;    /* of the matrix that decay took away in this step; NaN (as acquired): not known */
 /* The SLOT rows of tracker/metrics.def, [n_matrices] each: reported as given (null where not finite), 0 when
    acquired. */
 #define ABOUT(key, ...)

@@ -82,6 +82,7 @@ static ms_status open_run(ms_run *run) {
     MS_TRY(check_options(&run->options));
     MS_TRY(open_data(run));
     MS_TRY(open_probe_data(run));
+    trainer->optimizer.captures = run->options.tracker_every > 0;
     if (trainer->model.vocabulary == 0) trainer->model.vocabulary = ms_dataset_vocab_size(run->train);
     if (trainer->schedule.total_steps == 0) trainer->schedule.total_steps = run->options.n_steps;
     const char *fixed_text = run->options.fixed_text ? run->options.fixed_text : "";

@@ -11,7 +11,8 @@ struct ms_tracking {
     ms_trainer *trainer; /* borrowed */
     ms_tracker *tracker;
     ms_weight_matrix *matrices;
-    ms_store_part *parts; /* the same, in the store */
+    ms_store_part *parts; /* [1 + MS_CAPTURE_COUNT][n_matrices]: the same in the store, then what is captured of each */
+    int n_parts;          /* with what is captured */
     ms_norms *maxima;     /* since the last snapshot */
     ms_noise_null noise_null;
     double coming_lr; /* of layer matrices, of the step whose gradients are made */
@@ -20,6 +21,13 @@ struct ms_tracking {
     ms_tracker_slot *slot;          /* being filled, or NULL */
     int64_t slot_step, slot_tokens; /* of the update that the slot shows; -1: it has not been made */
 };
+
+/* A number for the matrices that share one stored matrix of one layer; 0: it is stored alone. */
+static int whole_of(const ms_trainer *trainer, const ms_weight_matrix *matrix) {
+    const ms_model *model = &trainer->model;
+    if (model->parameters[matrix->i_parameter].n_groups < 2) return 0;
+    return 1 + matrix->layer * model->n_parameters + matrix->i_parameter;
+}
 
 /* The options of the tracker but for file and resumption, and the matrices as it sees them; the caller frees those. */
 static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *wanted, ms_tracker_options *out,
@@ -31,7 +39,11 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
     if (from && to) {
         ms_weight_matrices(trainer, from, n);
         for (int i = 0; i < n; i++)
-            to[i] = (ms_tracked_matrix){from[i].projection, from[i].layer, (int)from[i].rows, (int)from[i].columns};
+            to[i] = (ms_tracked_matrix){.projection = from[i].projection,
+                                        .layer = from[i].layer,
+                                        .rows = (int)from[i].rows,
+                                        .cols = (int)from[i].columns,
+                                        .whole = whole_of(trainer, &from[i])};
     }
     free(from);
     if (!from || !to) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %d matrices", n);
@@ -42,6 +54,8 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
                                 .n_slots = wanted->n_slots ? wanted->n_slots : 2,
                                 .n_threads = threads > 0 ? threads : 1,
                                 .when_behind = wanted->when_behind,
+                                .has_momentum = ms_optimizer_captures(&trainer->optimizer, MS_CAPTURE_MOMENTUM),
+                                .has_orthogonal = ms_optimizer_captures(&trainer->optimizer, MS_CAPTURE_ORTHOGONAL),
                                 .planned_every = wanted->planned_every,
                                 .resume_after_step = -1};
     return MS_OK;
@@ -53,8 +67,9 @@ size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_op
     size_t bytes = 0;
     if (describe(trainer, wanted, &options, &matrices) == MS_OK) {
         bytes = ms_tracker_planned_bytes(&options);
+        size_t copies = 1 + (options.has_momentum ? 1 : 0) + (options.has_orthogonal ? 1 : 0);
         for (int i = 0; i < options.n_matrices && ms_device_copies_announced(trainer->device); i++)
-            bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * sizeof(float);
+            bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * copies * sizeof(float);
     }
     free(matrices);
     return bytes;
@@ -72,12 +87,22 @@ static ms_status list_matrices(ms_tracking *tracking) {
     size_t n = (size_t)ms_weight_matrices(tracking->trainer, NULL, 0);
     tracking->n_matrices = (int)n;
     tracking->matrices = calloc(n + 1, sizeof *tracking->matrices);
-    tracking->parts = calloc(n + 1, sizeof *tracking->parts);
+    tracking->parts = calloc((1 + MS_CAPTURE_COUNT) * n + 1, sizeof *tracking->parts);
     tracking->maxima = calloc(n + 1, sizeof *tracking->maxima);
     if (!tracking->matrices || !tracking->parts || !tracking->maxima)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
     ms_weight_matrices(tracking->trainer, tracking->matrices, (int)n);
     for (size_t i = 0; i < n; i++) tracking->parts[i] = tracking->matrices[i].part;
+    tracking->n_parts = (int)n;
+    const ms_optimizer *optimizer = &tracking->trainer->optimizer;
+    for (int capture = 0; capture < MS_CAPTURE_COUNT; capture++) {
+        if (!ms_optimizer_captures(optimizer, (ms_capture)capture)) continue;
+        for (size_t i = 0; i < n; i++) {
+            ms_store_part *part = &tracking->parts[tracking->n_parts++];
+            *part = tracking->matrices[i].part;
+            part->variable = optimizer->parameters[tracking->matrices[i].i_parameter].captures[capture];
+        }
+    }
     return ms_noise_null_init(tracking->trainer, tracking->matrices, (int)n, &tracking->noise_null);
 }
 
@@ -101,7 +126,7 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wante
     tracking->trainer = trainer;
     ms_status status = list_matrices(tracking);
     /* Memory for copies is taken now, and not in the middle of the run. */
-    if (status == MS_OK) status = ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
+    if (status == MS_OK) status = ms_store_announce(trainer->store, tracking->parts, tracking->n_parts);
     if (status == MS_OK) status = create_tracker(tracking, wanted, path, resume_after_step);
     if (status != MS_OK) {
         free_tracking(tracking);
@@ -111,21 +136,21 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wante
     return MS_OK;
 }
 
-static ms_status download_weights(ms_tracking *tracking, float **buffers) {
-    return ms_store_download_parts(tracking->trainer->store, tracking->parts, tracking->n_matrices,
-                                   (void *const *)buffers);
+/* n_parts: only the weights, or what is captured too.  buffers: one each. */
+static ms_status download(ms_tracking *tracking, int n_parts, float **buffers) {
+    return ms_store_download_parts(tracking->trainer->store, tracking->parts, n_parts, (void *const *)buffers);
 }
 
 /* A snapshot was begun, and its update has been made. */
 static bool has_new_weights_to_fetch(const ms_tracking *tracking) { return tracking->slot && tracking->slot_step >= 0; }
 
-/* Fetches the new weights of a snapshot, and hands it to the tracker.  The slot of a step that failed before its update
-   is left: closing the tracker drops it. */
+/* Fetches the new weights of a snapshot and what was captured of its update, and hands it to the tracker.  The slot of
+   a step that failed before its update is left: closing the tracker drops it. */
 static ms_status complete_snapshot(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
     if (!has_new_weights_to_fetch(tracking)) return MS_OK;
     tracking->slot = NULL;
-    MS_TRY(download_weights(tracking, slot->weight_after));
+    MS_TRY(download(tracking, tracking->n_parts, slot->weight_after)); /* momentum and orthogonal follow it */
     return ms_tracker_submit(tracking->tracker, slot, tracking->slot_step, tracking->slot_tokens);
 }
 
@@ -140,7 +165,8 @@ ms_status ms_tracking_close(ms_tracking *tracking) {
 static ms_status before_work(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
     if (!tracking->want_snapshot && !has_new_weights_to_fetch(tracking)) return MS_OK;
-    return ms_store_announce(trainer->store, tracking->parts, tracking->n_matrices);
+    int n_parts = has_new_weights_to_fetch(tracking) ? tracking->n_parts : tracking->n_matrices;
+    return ms_store_announce(trainer->store, tracking->parts, n_parts);
 }
 
 static ms_status while_working(void *context, ms_trainer *trainer) {
@@ -151,7 +177,8 @@ static ms_status while_working(void *context, ms_trainer *trainer) {
     if (!tracking->want_snapshot) return MS_OK;
     MS_TRY(ms_tracker_acquire(tracking->tracker, &tracking->slot));
     tracking->slot_step = -1;
-    return tracking->slot ? download_weights(tracking, tracking->slot->weight_before) : MS_OK;
+    trainer->capture_next = tracking->slot != NULL;
+    return tracking->slot ? download(tracking, tracking->n_matrices, tracking->slot->weight_before) : MS_OK;
 }
 
 ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot) {
@@ -179,6 +206,11 @@ void ms_tracking_after_update(ms_tracking *tracking) {
         slot->noise_null[i] = ms_noise_null_sigma(&tracking->noise_null, i);
     }
     if (!slot) return;
+    const ms_optimizer_rule_in_use *in_use = &tracking->trainer->optimizer.rules[0];
+    const ms_interventions *interventions = &tracking->trainer->optimizer.config.interventions;
+    bool is_plain = !interventions->cautious_decay && !ms_interventions_on_weights(interventions);
+    if (is_plain && in_use->use.rule->decay_share)
+        slot->decay_share = in_use->use.rule->decay_share(in_use->use.settings, tracking->trainer->last_rate);
     tracking->slot_step = tracking->trainer->step;
     tracking->slot_tokens = tracking->trainer->tokens_seen;
     memset(tracking->maxima, 0, (size_t)tracking->n_matrices * sizeof *tracking->maxima);

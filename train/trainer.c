@@ -46,11 +46,19 @@ static ms_status build_optimizer(ms_trainer *trainer) {
 }
 
 /* Which graph of a step. */
-typedef enum step_graph { GRAPH_FIRST, GRAPH_NEXT, GRAPH_UPDATE, GRAPH_EVALUATE, GRAPH_PROBE } step_graph;
+typedef enum step_graph {
+    GRAPH_FIRST,
+    GRAPH_NEXT,
+    GRAPH_UPDATE,
+    GRAPH_CAPTURED,
+    GRAPH_EVALUATE,
+    GRAPH_PROBE
+} step_graph;
 
 static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
     const ms_trainer_options *options = &trainer->options;
     if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
+    if (kind == GRAPH_CAPTURED) return ms_optimizer_update_captured(&trainer->optimizer, graph);
     if (kind == GRAPH_PROBE) return ms_probe_graph_fill(&trainer->model, &trainer->probe, graph);
     if (kind != GRAPH_EVALUATE && options->control == MS_CONTROL_NOISE) {
         ms_control_add_noise(&trainer->model, options->seed, graph);
@@ -113,11 +121,9 @@ static ms_status estimate(ms_trainer *trainer) {
     const struct {
         const ms_graph *graph;
         double runs;
-    } programs[] = {{trainer->first_graph, 1},
-                    {trainer->next_graph, options->accumulation - 1},
-                    {trainer->update_graph, 1},
-                    {trainer->evaluate_graph, 0},
-                    {trainer->probe_graph, 0}};
+    } programs[] = {{trainer->first_graph, 1},    {trainer->next_graph, options->accumulation - 1},
+                    {trainer->update_graph, 1},   {trainer->captured_graph, 0},
+                    {trainer->evaluate_graph, 0}, {trainer->probe_graph, 0}};
     int64_t micro_tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
     facts->parameters = trainer->model.parameter_count;
     facts->tokens_per_step = micro_tokens * options->accumulation;
@@ -161,6 +167,9 @@ static ms_status build(ms_trainer *trainer) {
     MS_TRY(build_graph(trainer, GRAPH_FIRST, &trainer->first_graph));
     if (options->accumulation > 1 && !noise) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
     MS_TRY(build_graph(trainer, GRAPH_UPDATE, &trainer->update_graph));
+    bool captures = false;
+    for (int i = 0; i < MS_CAPTURE_COUNT; i++) captures |= ms_optimizer_captures(&trainer->optimizer, (ms_capture)i);
+    if (captures) MS_TRY(build_graph(trainer, GRAPH_CAPTURED, &trainer->captured_graph));
     MS_TRY(build_graph(trainer, GRAPH_EVALUATE, &trainer->evaluate_graph));
     if (options->probe_sequences > 0) MS_TRY(build_graph(trainer, GRAPH_PROBE, &trainer->probe_graph));
     return estimate(trainer);
@@ -203,6 +212,8 @@ static ms_status compile(ms_trainer *trainer) {
     MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
     if (trainer->next_graph) MS_TRY(ms_program_compile(trainer->store, trainer->next_graph, &trainer->next));
     MS_TRY(ms_program_compile(trainer->store, trainer->update_graph, &trainer->update));
+    if (trainer->captured_graph)
+        MS_TRY(ms_program_compile(trainer->store, trainer->captured_graph, &trainer->captured));
     if (trainer->probe_graph) MS_TRY(ms_program_compile(trainer->store, trainer->probe_graph, &trainer->probe_program));
     return ms_program_compile(trainer->store, trainer->evaluate_graph, &trainer->evaluate);
 }
@@ -235,8 +246,8 @@ ms_status ms_trainer_allocate(ms_trainer *trainer) {
 }
 
 void ms_trainer_release(ms_trainer *trainer) {
-    ms_program **programs[] = {&trainer->first, &trainer->next, &trainer->update, &trainer->evaluate,
-                               &trainer->probe_program};
+    ms_program **programs[] = {&trainer->first,    &trainer->next,     &trainer->update,
+                               &trainer->captured, &trainer->evaluate, &trainer->probe_program};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         ms_program_destroy(*programs[i]);
         *programs[i] = NULL;
@@ -279,6 +290,7 @@ void ms_trainer_close(ms_trainer *trainer) {
     ms_graph_destroy(trainer->first_graph);
     ms_graph_destroy(trainer->next_graph);
     ms_graph_destroy(trainer->update_graph);
+    ms_graph_destroy(trainer->captured_graph);
     ms_graph_destroy(trainer->evaluate_graph);
     ms_graph_destroy(trainer->probe_graph);
     ms_variables_destroy(trainer->variables);

@@ -76,13 +76,16 @@ typedef struct ms_trainer {
     int32_t noise_step;            /* the step that noise is keyed by; only of MS_CONTROL_NOISE */
     int32_t token_losses;          /* the loss of each token of an evaluated batch, [batch * T] */
     ms_graph *first_graph, *next_graph, *update_graph,
+        *captured_graph, /* the update that shows what the optimizer captures; NULL: it captures nothing */
         *evaluate_graph; /* finished; next_graph NULL without accumulation, and under MS_CONTROL_NOISE */
     ms_probe_variables probe;
     ms_graph *probe_graph; /* NULL without one */
     ms_trainer_facts facts;
     /* Below: only after ms_trainer_allocate. */
     ms_store *store;
-    ms_program *first, *next, *update, *evaluate, *probe_program;
+    ms_program *first, *next, *update, *captured, *evaluate, *probe_program;
+    bool capture_next; /* the next update is to be the captured one, if there is one; steps reset it */
+    double last_rate;  /* of the layer matrices, at the last step */
     int32_t *token_buffer, *target_buffer; /* one micro-step, [batch, T] */
     double *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
     int64_t step;        /* steps done */

@@ -104,7 +104,7 @@ static ms_status upload_scalars(ms_trainer *trainer, ms_step_result *result) {
     const ms_optimizer *optimizer = &trainer->optimizer;
     ms_optimizer_step step;
     MS_TRY(next_step(trainer, &step));
-    result->lr = step.matrices_lr;
+    result->lr = trainer->last_rate = step.matrices_lr;
     result->adamw_lr = step.others_lr;
     return ms_store_upload(trainer->store, optimizer->step_scalars, 0, optimizer->n_step_scalars, step.scalars);
 }
@@ -166,7 +166,9 @@ ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_
     if (!isfinite(out->loss) && trainer->options.control != MS_CONTROL_NOISE)
         return fail_non_finite(trainer, out->loss, NAN);
     MS_TRY(upload_scalars(trainer, out));
-    MS_TRY_NOTE(ms_program_run(trainer->update), "step %lld", (long long)trainer->step + 1);
+    ms_program *update = trainer->capture_next && trainer->captured ? trainer->captured : trainer->update;
+    trainer->capture_next = false;
+    MS_TRY_NOTE(ms_program_run(update), "step %lld", (long long)trainer->step + 1);
     MS_TRY_NOTE(download_norms(trainer, &out->gradient_norm), "step %lld", (long long)trainer->step + 1);
     if (!isfinite(out->gradient_norm)) return fail_non_finite(trainer, out->loss, out->gradient_norm);
     trainer->step++;

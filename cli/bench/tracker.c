@@ -18,9 +18,9 @@
 
 enum { N_PER_LAYER = 6, N_SPIKES = 8 };
 
-static const ms_tracked_matrix layer_matrices[N_PER_LAYER] = {{"q", 0, 512, 512},   {"k", 0, 256, 512},
-                                                              {"v", 0, 256, 512},   {"o", 0, 512, 512},
-                                                              {"up", 0, 2048, 512}, {"down", 0, 512, 2048}};
+static const ms_tracked_matrix layer_matrices[N_PER_LAYER] = {{"q", 0, 512, 512, 0},   {"k", 0, 256, 512, 0},
+                                                              {"v", 0, 256, 512, 0},   {"o", 0, 512, 512, 0},
+                                                              {"up", 0, 2048, 512, 0}, {"down", 0, 512, 2048, 0}};
 
 typedef struct bench {
     int n_matrices, n_threads;
@@ -168,7 +168,7 @@ static ms_status time_reference(const bench *b, double *out_s) {
 }
 
 static ms_status time_ours(const bench *b, double *out_s) {
-    ms_tracker_options options = {b->path, b->matrices, b->n_matrices, 1, b->n_threads, false, -1, 0};
+    ms_tracker_options options = {b->path, b->matrices, b->n_matrices, 1, b->n_threads, false, -1, 0, false, false};
     ms_tracker *tracker;
     MS_TRY(ms_tracker_create(&options, &tracker));
     ms_tracker_slot *slot;

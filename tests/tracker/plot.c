@@ -65,12 +65,12 @@ static void write_spectra(void) {
     uint64_t state = 7;
     for (int i = 0; i < N_MATRICES; i++) {
         int p = i % N_PROJECTIONS;
-        matrices[i] = (ms_tracked_matrix){names[p], i / N_PROJECTIONS, shapes[p][0], shapes[p][1]};
+        matrices[i] = (ms_tracked_matrix){names[p], i / N_PROJECTIONS, shapes[p][0], shapes[p][1], 0};
         size_t n = (size_t)(matrices[i].rows * matrices[i].cols);
         weights[i] = malloc(sizeof(float) * n);
         for (size_t j = 0; j < n; j++) weights[i][j] = 0.1f * noise(&state);
     }
-    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0};
+    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0, false, false};
     ms_tracker *tracker;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_OK);
     for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++) {

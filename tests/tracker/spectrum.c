@@ -84,14 +84,42 @@ static void make_matrices(const json_t *golden, float *before, float *after) {
     free(change);
 }
 
-static void compute(const char *name, const float *before, const float *after, int rows, int cols, ms_spectrum *out) {
+/* captured() of make_spectra.py; the caller frees both. */
+static void make_captured(const json_t *golden, size_t index, ms_spectrum_input *input, float **out_both) {
+    int rows = input->rows, cols = input->cols, r = rows < cols ? rows : cols;
+    const char *kind = json_string_value(json_object_get(golden, "kind"));
+    uint64_t seed = (uint64_t)integer(golden, "seed") + 5;
+    size_t n = (size_t)rows * cols;
+    double scale = strcmp(kind, "large") == 0 ? 0x1p60 : strcmp(kind, "denormal") == 0 ? 0x1p-140 : 1;
+    if (strcmp(kind, "zero") == 0) scale = 0;
+    double *noise = uniform(seed, n), *part = planted(seed + 1, rows, cols, r < 12 ? r : 12, 0.6);
+    double *flat = uniform(seed + 3, n);
+    float *momentum = malloc(2 * sizeof(float) * n), *orthogonal = momentum + n;
+    for (size_t k = 0; k < n; k++) {
+        momentum[k] = (float)(scale * (1e-3 * noise[k] + part[k]));
+        orthogonal[k] = (float)(flat[k] * sqrt(3.0 / (rows > cols ? rows : cols)));
+    }
+    input->momentum = *out_both = momentum;
+    input->orthogonal = orthogonal;
+    input->decay_share = index % 2 ? 0 : 0.0625;
+    free(noise);
+    free(part);
+    free(flat);
+}
+
+static void compute_input(const ms_spectrum_input *input, ms_spectrum *out) {
     ms_spectrum_scratch *scratch;
-    int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
+    int smaller = input->rows < input->cols ? input->rows : input->cols, longer = input->rows + input->cols - smaller;
     ck_assert_int_eq(ms_spectrum_scratch_create(smaller, longer, &scratch), MS_OK);
-    ms_spectrum_input input = {.name = name, .before = before, .after = after, .rows = rows, .cols = cols};
-    ms_status status = ms_spectrum_compute(scratch, &input, out);
-    ck_assert_msg(status == MS_OK, "%s: %s", name, ms_status_message());
+    ms_status status = ms_spectrum_compute(scratch, input, out);
+    ck_assert_msg(status == MS_OK, "%s: %s", input->name, ms_status_message());
     ms_spectrum_scratch_destroy(scratch);
+}
+
+static void compute(const char *name, const float *before, const float *after, int rows, int cols, ms_spectrum *out) {
+    const ms_spectrum_input input = {
+        .name = name, .before = before, .after = after, .rows = rows, .cols = cols, .decay_share = NAN};
+    compute_input(&input, out);
 }
 
 /* What one golden matrix is compared with. */
@@ -114,19 +142,20 @@ static void check_within(const expectation *of, const char *key, double actual, 
                   key, actual, value, fabs(actual - value), absolute);
 }
 
-static void check_values(const expectation *of, const char *key, const double *actual, int n) {
+static void check_values(const expectation *of, const char *key, const double *actual, int n, double scale) {
     const json_t *expected = json_object_get(of->metrics, key);
     ck_assert_int_eq(n, (int)json_array_size(expected));
-    for (int k = 0; k < n; k++)
-        check_within(of, key, actual[k], json_array_get(expected, (size_t)k), 1e-12 * of->sigma_max);
+    for (int k = 0; k < n; k++) check_within(of, key, actual[k], json_array_get(expected, (size_t)k), 1e-12 * scale);
 }
 
 /* The margin that flags a metric of subspaces: the smaller of both matrices'; 1 for any other metric. */
 static double margin_of(const expectation *of, const char *key) {
     bool has_weight = strncmp(key, "alignment_published", 19) == 0;
-    if (!has_weight && strcmp(key, "alignment_left") != 0 && strcmp(key, "alignment_right") != 0) return 1;
+    bool has_momentum = strncmp(key, "alignment_momentum", 18) == 0;
+    if (!has_weight && !has_momentum && strcmp(key, "alignment_left") != 0 && strcmp(key, "alignment_right") != 0)
+        return 1;
     const json_t *one = json_object_get(of->metrics, has_weight ? "margin_after" : "alignment_margin_weight");
-    const json_t *other = json_object_get(of->metrics, "alignment_margin");
+    const json_t *other = json_object_get(of->metrics, has_momentum ? "alignment_margin_momentum" : "alignment_margin");
     if (!json_is_number(one) || !json_is_number(other)) return 1;
     return fmin(json_number_value(one), json_number_value(other));
 }
@@ -135,12 +164,13 @@ static double margin_of(const expectation *of, const char *key) {
    it says nothing. */
 static void check_scalar(const expectation *of, const char *key, double actual) {
     if (strncmp(key, "alignment_random", 16) == 0) return; /* tests/tracker/chance.c */
+    if (strstr(key, "_merged")) return;                    /* ms_spectrum_set_merged */
     const json_t *expected = json_object_get(of->metrics, key);
     double margin = margin_of(of, key);
     if (margin < 1e-6) return;
     double absolute = margin < 1e-4 ? 1e-12 / margin : 1e-8 * fmax(1, fabs(json_number_value(expected)));
     if (strncmp(key, "sigma_", 6) == 0) absolute = 1e-12 * of->sigma_max;
-    if (strcmp(key, "frobenius") == 0 || strcmp(key, "weight_norm") == 0) absolute = 1e-8 * of->sigma_max;
+    if (strcmp(key, "frobenius") == 0 || strstr(key, "_norm")) absolute = 1e-8 * of->sigma_max;
     check_within(of, key, actual, expected, absolute);
 }
 
@@ -156,6 +186,49 @@ static void check_velocities(const expectation *of, const ms_spectrum *actual, d
     }
 }
 
+static void check_captured(const expectation *of, const ms_spectrum *actual) {
+    const json_t *scales = json_object_get(of->metrics, "captured_scales");
+    double orthogonal = json_number_value(json_array_get(scales, 1));
+    double update = json_number_value(json_array_get(json_object_get(of->metrics, "update_sigma"), 0));
+    check_values(of, "update_sigma", actual->update_sigma, actual->n_update_sigma, update);
+    check_values(of, "update_sigma_quantiles", actual->update_sigma_quantiles, actual->n_update_sigma_quantiles,
+                 update);
+    check_values(of, "momentum_quantiles", actual->momentum_quantiles, actual->n_momentum_quantiles, 1);
+    check_values(of, "orthogonality_of_update", actual->orthogonality_of_update, actual->n_orthogonality_of_update,
+                 orthogonal);
+}
+
+/* The quality alone is that of the whole spectrum, and goes to the keys of the merged matrix. */
+START_TEST(quality) {
+    float weights[2][9 * 7], captured[2][9 * 7];
+    for (int i = 0; i < 63; i++) {
+        weights[0][i] = (float)sin(i * i + 1);
+        weights[1][i] = (float)sin(i * i + 2);
+        captured[0][i] = (float)cos(i * i + 1);
+        captured[1][i] = (float)cos(3 * i * i + 1);
+    }
+    ms_spectrum_input input = {"some", weights[0], weights[1], 9, 7, captured[0], captured[1], NAN};
+    ms_spectrum out;
+    compute_input(&input, &out);
+    ck_assert(isnan(out.update_rank_merged) && isnan(out.orthogonality_of_update_merged[5]));
+    ck_assert(isnan(out.decay_norm) && isnan(out.update_sigma[0]));
+    ms_spectrum_scratch *scratch;
+    ms_update_quality alone;
+    ms_must(ms_spectrum_scratch_create(7, 9, &scratch));
+    ms_must(ms_spectrum_quality(scratch, &input, &alone));
+    ms_spectrum_set_merged(&alone, &out);
+    ck_assert_double_eq(out.update_rank_merged, out.update_rank);
+    ck_assert_double_eq(out.momentum_small_share_merged, out.momentum_small_share);
+    for (int i = 0; i < 6; i++)
+        ck_assert_double_eq(out.orthogonality_of_update_merged[i], out.orthogonality_of_update[i]);
+    for (int i = 0; i < 4; i++) ck_assert_double_eq(out.momentum_quantiles_merged[i], out.momentum_quantiles[i]);
+    captured[1][9] = NAN;
+    ck_assert_int_eq(ms_spectrum_quality(scratch, &input, &alone), MS_NUMERIC);
+    ck_assert_ptr_nonnull(strstr(ms_status_message(), "element (1, 2) of the orthogonalised update is nan"));
+    ms_spectrum_scratch_destroy(scratch);
+}
+END_TEST
+
 START_TEST(goldens) {
     json_error_t error;
     json_t *file = json_load_file("tests/golden/spectra/spectra.json", 0, &error);
@@ -170,17 +243,22 @@ START_TEST(goldens) {
         ms_spectrum actual;
         expectation of = {json_string_value(json_object_get(golden, "name")), json_object_get(golden, "metrics"), 0};
         of.sigma_max = number(of.metrics, "sigma_max");
-        compute(of.name, before, after, rows, cols, &actual);
+        ms_spectrum_input input = {.name = of.name, .before = before, .after = after, .rows = rows, .cols = cols};
+        float *captured;
+        make_captured(golden, i, &input, &captured);
+        compute_input(&input, &actual);
 #define ABOUT(key, ...)
 #define LIST(key, ...)
 #define SCALAR(key, ...) check_scalar(&of, #key, actual.key);
 #define SLOT(key, ...)
 #include "tracker/metrics.def"
-        check_values(&of, "sigma_top", actual.sigma_top, actual.n_sigma_top);
-        check_values(&of, "sigma_quantiles", actual.sigma_quantiles, actual.n_sigma_quantiles);
+        check_values(&of, "sigma_top", actual.sigma_top, actual.n_sigma_top, of.sigma_max);
+        check_values(&of, "sigma_quantiles", actual.sigma_quantiles, actual.n_sigma_quantiles, of.sigma_max);
+        check_captured(&of, &actual);
         double update_norm = 0;
         for (int k = 0; k < rows * cols; k++) update_norm = hypot(update_norm, (double)after[k] - before[k]);
         check_velocities(&of, &actual, update_norm);
+        free(captured);
         free(before);
         free(after);
     }
@@ -417,6 +495,7 @@ int main(void) {
     tcase_add_test(tests, scratch_of_sides_that_are_none);
     tcase_add_test(tests, extreme_scales);
     tcase_add_test(tests, without_update);
+    tcase_add_test(tests, quality);
     tcase_add_test(tests, small_values);
     tcase_add_test(tests, of_matrix);
     Suite *suite = suite_create("tracker/spectrum");

@@ -12,11 +12,12 @@
 #include "platform/file.h"
 #include "tests/support/suite.h"
 #include "tracker/metrics.h"
+#include "tracker/spectrum.h"
 
 enum { N_MATRICES = 5 };
 
 static const ms_tracked_matrix matrices[N_MATRICES] = {
-    {"q", 0, 24, 24}, {"v", 0, 12, 24}, {"up", 0, 48, 24}, {"down", 0, 24, 48}, {"q", 1, 24, 24}};
+    {"q", 0, 24, 24, 1}, {"v", 0, 12, 24, 1}, {"up", 0, 48, 24, 0}, {"down", 0, 24, 48, 0}, {"q", 1, 24, 24, 0}};
 static char folder[32];
 static char path[64];
 
@@ -29,7 +30,8 @@ static void make_folder(void) {
 static void remove_folder(void) { ck_assert_int_eq(ms_directory_remove(folder), MS_OK); }
 
 static ms_tracker *create(int n_slots, int n_threads, bool skip, int64_t resume_after_step) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, n_slots, n_threads, skip, resume_after_step, 0};
+    ms_tracker_options options = {path, matrices,          N_MATRICES, n_slots, n_threads,
+                                  skip, resume_after_step, 0,          false,   false};
     ms_tracker *tracker;
     ms_status status = ms_tracker_create(&options, &tracker);
     ck_assert_msg(status == MS_OK, "%s", ms_status_message());
@@ -103,6 +105,50 @@ START_TEST(lines) {
             line = end + 1;
         }
     ck_assert_int_eq(*line, '\0');
+    free(text);
+}
+END_TEST
+
+/* Arrays of momentum and O come into the lines: of a matrix alone, and of q and v together, which are stored as one. */
+START_TEST(captures) {
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 2, false, -1, 0, true, true};
+    ms_tracker *tracker;
+    ms_tracker_slot *slot;
+    float whole[2][36 * 24];
+    ms_must(ms_tracker_create(&options, &tracker));
+    ms_must(ms_tracker_acquire(tracker, &slot));
+    fill(slot, 3);
+    ck_assert(isnan(slot->decay_share));
+    slot->decay_share = 0;
+    for (int i = 0; i < N_MATRICES; i++)
+        for (int j = 0; j < matrices[i].rows * matrices[i].cols; j++) {
+            slot->momentum[i][j] = (float)sin(0.9 * j * j + i);
+            slot->orthogonal[i][j] = (float)sin(1.1 * j * j + i);
+            if (i < 2) whole[0][(i == 1) * 24 * 24 + j] = slot->momentum[i][j];
+            if (i < 2) whole[1][(i == 1) * 24 * 24 + j] = slot->orthogonal[i][j];
+        }
+    ck_assert_ptr_eq(slot->momentum[0], slot->weight_after[N_MATRICES]);
+    ms_must(ms_tracker_submit(tracker, slot, 1, 1));
+    ms_must(ms_tracker_close(tracker));
+
+    ms_spectrum_scratch *scratch;
+    ms_update_quality merged;
+    ms_spectrum_input input = {.name = "both", .rows = 36, .cols = 24, .momentum = whole[0], .orthogonal = whole[1]};
+    ms_must(ms_spectrum_scratch_create(24, 36, &scratch));
+    ms_must(ms_spectrum_quality(scratch, &input, &merged));
+    ms_spectrum_scratch_destroy(scratch);
+    char *text = contents(), *line = text;
+    for (int i = 0; i < N_MATRICES; i++, line = strchr(line, '\n') + 1) {
+        json_t *object = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+        const json_t *rank = json_object_get(object, "update_rank_merged");
+        const json_t *largest = json_array_get(json_object_get(object, "orthogonality_of_update_merged"), 5);
+        ck_assert(json_is_real(json_object_get(object, "update_rank")));
+        ck_assert(json_is_real(json_array_get(json_object_get(object, "update_sigma"), 9)));
+        if (i < 2) ck_assert_double_eq(json_real_value(rank), merged.update_rank);
+        if (i < 2) ck_assert_double_eq(json_real_value(largest), merged.orthogonality_of_update[5]);
+        ck_assert(i < 2 || (json_is_null(rank) && json_is_null(largest)));
+        json_decref(object);
+    }
     free(text);
 }
 END_TEST
@@ -193,7 +239,7 @@ START_TEST(resumes) {
 END_TEST
 
 START_TEST(misuse) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false};
     ms_tracker *tracker;
     options.n_slots = 0;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
@@ -201,7 +247,7 @@ START_TEST(misuse) {
     options.planned_every = -1;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
     options.planned_every = 0;
-    ms_tracked_matrix unnamable = {"q\xff", 0, 2, 2};
+    ms_tracked_matrix unnamable = {"q\xff", 0, 2, 2, 0};
     options.matrices = &unnamable;
     options.n_matrices = 1;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
@@ -210,7 +256,7 @@ START_TEST(misuse) {
     options.n_matrices = N_MATRICES;
     options.n_slots = 0;
     ck_assert_ptr_null(tracker);
-    ms_tracked_matrix flat = {"k", 3, 0, 5};
+    ms_tracked_matrix flat = {"k", 3, 0, 5, 0};
     options.n_slots = 1;
     options.matrices = &flat;
     options.n_matrices = 1;
@@ -231,7 +277,7 @@ START_TEST(misuse) {
 END_TEST
 
 START_TEST(planned_bytes) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false};
     size_t one = ms_tracker_planned_bytes(&options);
     options.n_slots = 3;
     size_t weights = 2 * sizeof(float) * (2 * 24 * 24 + 12 * 24 + 2 * 24 * 48); /* before and after */
@@ -244,6 +290,7 @@ int main(void) {
     TCase *tests = tcase_create("tracker");
     tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_test(tests, lines);
+    tcase_add_test(tests, captures);
     tcase_add_test(tests, independent_of_threads);
     tcase_add_test(tests, drained_is_on_disk);
     tcase_add_test(tests, skips_when_behind);

@@ -195,7 +195,7 @@ START_TEST(test_checkpoint_and_tracker_refuse) {
     expect(ms_checkpoint_write(folder, &info, &tensor, 1, NULL, 0), wanted);
 
     ms_tracker *tracker;
-    const ms_tracked_matrix matrix = {"q", 0, 2, 2};
+    const ms_tracked_matrix matrix = {"q", 0, 2, 2, 0};
     const ms_tracker_options options = {.path = "/nowhere",
                                         .matrices = &matrix,
                                         .n_matrices = 1,

@@ -118,6 +118,18 @@ def matrices(index, case):
     return before, (before + update * change).astype(np.float32)
 
 
+def captured(index, case):
+    """u and O of a case, and the share of W0 that decay takes: 0 for every second case."""
+    _, kind, rows, cols, _, rank, decay, _, _ = case
+    seed, r = 1000 * (index + 1) + 5, min(rows, cols)
+    scale = {"large": 2.0**60, "denormal": 2.0**-140}.get(kind, 1.0)
+    momentum = scale * (1e-3 * factor(seed, rows, cols) + planted(seed + 1, rows, cols, min(r, 12), 0.6))
+    if kind == "zero":
+        momentum = np.zeros((rows, cols))
+    orthogonal = factor(seed + 3, rows, cols) * math.sqrt(3 / max(rows, cols))
+    return momentum.astype(np.float32), orthogonal.astype(np.float32), 0.0 if index % 2 else 0.0625
+
+
 def tolerance(matrix, s):
     """Below it a value is 0 to rounding: numpy.linalg.matrix_rank."""
     return max(matrix.shape) * np.finfo(np.float64).eps * s[0]
@@ -171,7 +183,40 @@ def margin(s):
     return (s[4] - s[5]) / s[0] if len(s) > 5 and s[0] > 0 else None
 
 
-def metrics(before, after):
+def quantiles(s, floor):
+    """None where a value that takes part is below floor; and what takes part follows NumPy's linear rule."""
+    out = []
+    ascending = np.sort(s)
+    for q in (1, 10, 50, 90):
+        place, rest = divmod((len(s) - 1) * q, 100)
+        used = ascending[place : place + (2 if rest else 1)]
+        out.append(None if used.min() < floor else float(np.quantile(s, q / 100)))
+    return out
+
+
+def of_update(old, delta, momentum, orthogonal, share, out):
+    """What is captured of an update."""
+    u, without = momentum.astype(np.float64), delta + share * old
+    s, top = np.linalg.svd(without, compute_uv=False), min(10, min(old.shape))
+    out["decay_norm"] = share * np.linalg.norm(old) if np.linalg.norm(old) > 0 else None
+    out["update_sigma"] = [float(x) if x >= 1e-3 * s[0] else None for x in s[:top]]
+    out["update_sigma_quantiles"] = quantiles(s, 1e-5 * s[0])
+    parts = np.linalg.svd(u, full_matrices=False)
+    norm, s = np.linalg.norm(u), parts[1]
+    zero = norm == 0
+    out["momentum_quantiles"] = [None] * 4 if zero else [x if x is None else x / norm for x in quantiles(s, 1e-5 * s[0])]
+    out["momentum_small_share"] = None if zero else float((s < 1e-3 * norm).mean())
+    out["update_rank"] = None if zero else math.exp(entropy(s))
+    out["alignment_margin_momentum"] = margin(s)
+    w0 = np.linalg.svd(old, full_matrices=False)
+    out["alignment_momentum_left"] = overlap(w0, parts, old, 0)
+    out["alignment_momentum_right"] = overlap(w0, parts, old, 1)
+    s = np.linalg.svd(orthogonal.astype(np.float64), compute_uv=False)
+    out["orthogonality_of_update"] = [float(s[-1]), *quantiles(s, 1e-5 * s[0]), float(s[0])]
+    out["captured_scales"] = [float(np.linalg.norm(u)), float(s[0])]
+
+
+def metrics(before, after, extra):
     old, weight = before.astype(np.float64), after.astype(np.float64)
     delta = weight - old
     r = min(weight.shape)
@@ -185,7 +230,8 @@ def metrics(before, after):
     norms = np.linalg.norm(old), np.linalg.norm(delta)
     out["cosine"] = (old * delta).sum() / norms[0] / norms[1] if norms[0] > 0 and norms[1] > 0 else None
     out["update_ratio"] = norms[1] / norms[0] if norms[0] > 0 else None
-    out = {key: None if value is None else float(value) for key, value in out.items()}
+    of_update(old, delta, *extra, out)
+    out = {key: value if value is None or isinstance(value, list) else float(value) for key, value in out.items()}
     out["sigma_quantiles"] = [float(x) for x in np.quantile(s, [0.01, 0.1, 0.5, 0.9])]
     top = min(r, 10)
     out["sigma_top"] = [float(x) for x in s[:top]]
@@ -211,7 +257,7 @@ def main():
         entry = dict(zip(keys, case))
         entry["seed"] = 1000 * (index + 1)
         entry["sum_after"] = float(after.astype(np.float64).sum())
-        entry["metrics"] = metrics(before, after)
+        entry["metrics"] = metrics(before, after, captured(index, case))
         cases.append(entry)
     json.dump({"numpy": np.__version__, "python": sys.version.split()[0], "cases": cases}, sys.stdout, indent=1)
     print()
