@@ -7,7 +7,7 @@ set(ms_headers
     model/data/shard.h model/data/tokenizer.h
     model/checkpoint/checkpoint.h model/checkpoint/named_tensors.h model/checkpoint/safetensors.h
     optim/optimizer.h optim/orthogonalise.h optim/schedule.h
-    tracker/spectrum.h tracker/tracker.h tracker/plot/plot.h
+    tracker/null.h tracker/phases.h tracker/power.h tracker/spectrum.h tracker/tracker.h tracker/plot/plot.h
     train/generator.h train/matrices.h train/trainer.h)
 
 function(ms_public_headers out)
