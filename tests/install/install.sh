@@ -150,7 +150,7 @@ completes() {
     _muonscope || true # of compgen: no word fits
     expect "completion of '$*'" "$wanted" "${COMPREPLY[*]}"
 }
-completes train muonscope tra
+completes "train tracker" muonscope tra
 completes "train encode decode" muonscope tokenizer ""
 completes "--tokenizer --text" muonscope tokenizer encode --t
 completes --without_adamw muonscope bench train --wi
