@@ -77,7 +77,7 @@ static void put_keys(FILE *stream) {
         put(key->doc, stream);
         fputs("\nDefault: ", stream);
         put(ms_config_value_text(&config, key, text, sizeof text), stream);
-        fputs(key->fixed ? ".\nA resumed run cannot change it.\n" : ".\n", stream);
+        fputs(key->resume != MS_CONFIG_FREE ? ".\nA resumed run cannot change it.\n" : ".\n", stream);
     }
 }
 

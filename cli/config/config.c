@@ -7,7 +7,9 @@
 #include "cli/options/suggest.h"
 #include "train/defaults.h"
 
-enum { FREE = 0, FIXED = 1 };
+#define FREE MS_CONFIG_FREE
+#define FIXED MS_CONFIG_FIXED
+#define ADDED MS_CONFIG_ADDED
 
 static const ms_config_key keys[] = {
 #define SECTION(name, doc)
@@ -309,22 +311,13 @@ int ms_config_difference(const ms_config *a, const ms_config *b, const ms_config
 
 ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted) {
     for (int i = 0; i < N_KEYS; i++) {
-        if (!keys[i].fixed || same_value(saved, wanted, &keys[i])) continue;
+        if (keys[i].resume == MS_CONFIG_FREE || same_value(saved, wanted, &keys[i])) continue;
         char before[MS_CONFIG_STRING_SIZE], after[MS_CONFIG_STRING_SIZE];
         return MS_FAIL(MS_MISMATCH, "cannot resume: %s is %s in the run and %s now", keys[i].full_name,
                        ms_config_value_text(saved, &keys[i], before, sizeof before),
                        ms_config_value_text(wanted, &keys[i], after, sizeof after));
     }
     return MS_OK;
-}
-
-/* Fixed keys that came when runs existed: at their defaults they are left out, so that what identifies a run is what
-   its checkpoints have. */
-static bool came_later(const ms_config_key *key) {
-    static const char *const names[] = {"init.seed", "train.control", "train.master"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i], key->full_name) == 0) return true;
-    return false;
 }
 
 ms_status ms_config_fixed_text(const ms_config *config, char **out_text) {
@@ -338,8 +331,8 @@ ms_status ms_config_fixed_text(const ms_config *config, char **out_text) {
     for (int i = 0; i < N_KEYS; i++) {
         char value[MS_CONFIG_STRING_SIZE];
         /* The folder of the data may move; that it is the same data shows in the tokenizer's hash. */
-        if (!keys[i].fixed || strcmp(keys[i].full_name, "data.directory") == 0) continue;
-        if (came_later(&keys[i]) && same_value(config, &defaults, &keys[i])) continue;
+        if (keys[i].resume == MS_CONFIG_FREE || strcmp(keys[i].full_name, "data.directory") == 0) continue;
+        if (keys[i].resume == MS_CONFIG_ADDED && same_value(config, &defaults, &keys[i])) continue;
         ms_config_value_text(config, &keys[i], value, sizeof value);
         used += (size_t)snprintf(text + used, size - used, "%s=%s\n", keys[i].full_name, value);
     }

@@ -49,6 +49,13 @@ typedef enum ms_config_type {
     MS_CONFIG_STRING
 } ms_config_type;
 
+/* What a key means to a run that is resumed. */
+typedef enum ms_config_resume {
+    MS_CONFIG_FREE,  /* may change */
+    MS_CONFIG_FIXED, /* must not change, and is part of the run's identity (ms_config_fixed_text) */
+    MS_CONFIG_ADDED  /* the same, but no part of it at its default: checkpoints that are older than the key go on */
+} ms_config_resume;
+
 /* One row of the table. */
 typedef struct ms_config_key {
     const char *section;
@@ -60,7 +67,7 @@ typedef struct ms_config_key {
     double initial;             /* default of a number, bool (0, 1) or choice (its index) */
     const char *initial_string; /* default of a string, else NULL */
     const char *const *choices; /* MS_CONFIG_CHOICE: names by value, ends with NULL; else NULL */
-    bool fixed;                 /* must not change when a run is resumed */
+    ms_config_resume resume;
     const char *doc;
 } ms_config_key;
 

@@ -266,6 +266,7 @@ void ms_config_print_help(const ms_config *config, FILE *stream) {
         bool quote = key->type == MS_CONFIG_STRING;
         fprintf(stream, "  %s = %s%s%s  (%s)%s\n      %s\n", key->full_name, quote ? "\"" : "",
                 ms_escape(value, shown, sizeof shown), quote ? "\"" : "",
-                ms_config_allowed_text(key, allowed, sizeof allowed), key->fixed ? "  fixed on resume" : "", key->doc);
+                ms_config_allowed_text(key, allowed, sizeof allowed),
+                key->resume != MS_CONFIG_FREE ? "  fixed on resume" : "", key->doc);
     }
 }

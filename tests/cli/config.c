@@ -240,6 +240,25 @@ START_TEST(tokens_are_whole_steps) {
 }
 END_TEST
 
+/* A key more here, and no checkpoint that exists could be resumed: a new key is ADDED in config.def. */
+START_TEST(identity_has_the_keys_of_older_checkpoints) {
+    static const char names[] =
+        "model.layers model.width model.heads model.kv_heads model.head_size model.feed_forward "
+        "model.vocabulary model.sequence_length model.activation model.tied_head model.norm_epsilon "
+        "model.residual_scale model.residual_scale_init attention.merged attention.qk_norm "
+        "attention.rope_base attention.rope_layout init.scheme init.std init.depth_factor "
+        "optimizer.name train.storage train.seed train.batch_sequences train.accumulation";
+    char found[sizeof names + 1024] = "", *text;
+    ck_assert_int_eq(ms_config_fixed_text(&config, &text), MS_OK);
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+        ck_assert_uint_lt(strlen(found) + 64, sizeof found);
+        sprintf(found + strlen(found), "%s%.*s", *found ? " " : "", (int)strcspn(line, "="), line);
+    }
+    ck_assert_str_eq(found, names);
+    free(text);
+}
+END_TEST
+
 /* Checkpoints of runs that are older than a fixed key go on. */
 START_TEST(later_keys_identify_a_run_only_when_set) {
     char *plain, *noise;
@@ -492,6 +511,7 @@ int main(void) {
     tcase_add_test(tests, warmup_and_decay_fit_the_run);
     tcase_add_test(tests, tokens_are_whole_steps);
     tcase_add_test(tests, trapezoid_is_wsd);
+    tcase_add_test(tests, identity_has_the_keys_of_older_checkpoints);
     tcase_add_test(tests, later_keys_identify_a_run_only_when_set);
     tcase_add_test(tests, choices_have_their_own_place);
     tcase_add_test(tests, defaults_are_the_trainers);
