@@ -175,6 +175,10 @@ START_TEST(curves_of_every_layer) {
     has(script, "$v_2 << EOD\n1 9.94 9.95\n");
     ck_assert_int_eq(count(script, "title 'noise alone'"), 1);
     free(script);
+    for (size_t i = 0; i < data.n_spectra; i++) data.spectra[i].values[MS_PLOT_noise_null] = NAN;
+    script = script_of("spectral_stretching_evolution");
+    ck_assert_ptr_null(strstr(script, "noise alone"));
+    free(script);
 }
 END_TEST
 

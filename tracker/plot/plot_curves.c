@@ -66,6 +66,13 @@ static ms_range band_range(const curve_set *curves, int b) {
     return ms_range_widened(range);
 }
 
+/* A level that older runs, or other optimizers, lack is not in the legend. */
+static bool is_known(const ms_plot_data *data, enum ms_plot_key key) {
+    for (size_t i = 0; i < data->n_spectra; i++)
+        if (isfinite(data->spectra[i].values[key])) return true;
+    return false;
+}
+
 /* Every layer has its entry in the legend, or every second, and so on, as fits. */
 static bool is_named(const ms_plot_data *data, int i_layer) {
     return i_layer % ((data->n_layers + MAX_NAMED_LAYERS - 1) / MAX_NAMED_LAYERS) == 0;
@@ -80,8 +87,9 @@ static void write_legend(FILE *out, const curve_set *curves) {
                     ms_script_layer_color(i, data->n_layers, color), data->layers[i]);
     for (int b = 0; b < curves->panels.bands; b++)
         for (int k = 0; k < curves->bands[b].n_chance; k++)
-            fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", k == 0 ? 2 : 3,
-                    curves->bands[b].chance_names[k]);
+            if (is_known(data, curves->bands[b].chance[k]))
+                fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", k == 0 ? 2 : 3,
+                        curves->bands[b].chance_names[k]);
 }
 
 static void write_panel(FILE *out, const curve_set *curves, const ms_panel *panel) {
