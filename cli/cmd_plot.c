@@ -35,10 +35,11 @@ static const ms_command command = {
     1,
     NULL,
     "Plots: loss, loss_by_frequency, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth,\n"
-    "singular_spectrum, spectral_gap, update_alignment, alignment_heatmap, entropy_heatmap, entropy_l1, entropy_mri,\n"
-    "orthogonality_error, attention_entropy.  A plot that the run has no data for is named and left out.  Beside each "
-    "picture, NAME.gp\n"
-    "has its data and draws it again."};
+    "singular_spectrum, spectral_gap, update_alignment, momentum_alignment, alignment_heatmap, entropy_heatmap,\n"
+    "entropy_l1, entropy_mri, orthogonality_error, update_quality, update_rank_evolution, attention_entropy.\n"
+    "A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp has its data and draws "
+    "it\n"
+    "again."};
 
 static bool is_wanted(const struct plot_arguments *arguments, const char *name) {
     for (int i = 0; i < arguments->only.n_items; i++)

@@ -182,6 +182,41 @@ START_TEST(curves_of_every_layer) {
 }
 END_TEST
 
+/* A line of spectra.jsonl whose orthogonality_of_update is `list`. */
+static ms_status read_update(const char *list, ms_plot_data *out) {
+    char line[512];
+    snprintf(line, sizeof line,
+             "{\"step\":1,\"tokens\":1,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[2,1],"
+             "\"orthogonality_of_update\":%s,\"momentum_small_share\":0.25,\"update_rank\":7}\n",
+             list);
+    ms_must(ms_file_write(in_folder("update.jsonl"), line, strlen(line)));
+    return ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("update.jsonl"), out);
+}
+
+START_TEST(quality_of_updates) {
+    ms_plot_data_finish(&data);
+    ms_must(read_update("[0.5,0.625,0.75,0.8,1.1,1.2]", &data));
+    char *script = script_of("update_quality");
+    has(script, "$q_0 << EOD\n1 0.625 0.25\nEOD\n");
+    free(script);
+    script = script_of("update_rank_evolution");
+    has(script, "$q_0 << EOD\n1 7\nEOD\n");
+    free(script);
+    ms_plot_data_finish(&data);
+    ms_must(read_update("null", &data));
+    ck_assert(isnan(data.spectra[0].values[MS_PLOT_orthogonality_of_update]));
+    ms_plot_data_finish(&data);
+    ms_must(read_update("[1,null,1,1,1,1]", &data));
+    ck_assert(isnan(data.spectra[0].values[MS_PLOT_orthogonality_of_update]));
+    ms_plot_data_finish(&data);
+    const char *const bad[] = {"[1]", "5", "[1,\"x\",1,1,1,1]"};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(read_update(bad[i], &data), MS_CORRUPT);
+        has(ms_status_message(), "line 1: \"orthogonality_of_update\" is no array of 6 numbers");
+    }
+}
+END_TEST
+
 static void write_probes(const char *text) { ms_must(ms_file_write(in_folder("probes.jsonl"), text, strlen(text))); }
 
 #define PROBE(step, layer, entropy)                                                                                    \
@@ -306,6 +341,7 @@ int main(void) {
     tcase_add_test(tests, one_scale_of_colours);
     tcase_add_test(tests, slices);
     tcase_add_test(tests, curves_of_every_layer);
+    tcase_add_test(tests, quality_of_updates);
     tcase_add_test(tests, entropy_of_attention);
     tcase_add_test(tests, probes_that_are_refused);
     tcase_add_test(tests, mean_that_does_not_lag);

@@ -159,3 +159,24 @@ void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
                                         {MS_PLOT_alignment_margin, "(s5 − s6) / s1 of dW", 0, {0}, {0}}};
     write_curves(out, data, "Alignment of the update dW with the weights W; a margin near 0 makes it noise", bands, 2);
 }
+
+void ms_plot_momentum_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band band = {MS_PLOT_alignment_momentum_left,
+                                    "mean cosine, left top 5",
+                                    2,
+                                    {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
+                                    {"chance", "chance, 95 %"}};
+    write_curves(out, data, "Alignment of the momentum with the weights W (what can compare optimizers)", &band, 1);
+}
+
+void ms_plot_quality_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band bands[2] = {{MS_PLOT_orthogonality_of_update, "1 % quantile of s(O)", 0, {0}, {0}},
+                                        {MS_PLOT_momentum_small_share, "share below 0.001", 0, {0}, {0}}};
+    write_curves(out, data, "Quality of the update: O (1: orthogonal), and momentum too small to be brought up", bands,
+                 2);
+}
+
+void ms_plot_rank_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band band = {MS_PLOT_update_rank, "effective rank", 0, {0}, {0}};
+    write_curves(out, data, "Effective rank of the momentum that is orthogonalised", &band, 1);
+}

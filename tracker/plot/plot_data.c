@@ -53,6 +53,19 @@ static ms_status get_optional(const line_place *place, const json_t *line, const
     return json_object_get(line, key) ? get_real(place, line, key, out) : MS_OK;
 }
 
+/* One entry of an array of numbers; null in place of the array or of the entry gives NaN. */
+static ms_status get_entry(const line_place *place, const json_t *line, enum ms_plot_key key, double *out) {
+    const char *name = ms_plot_key_names[key];
+    const json_t *list = json_object_get(line, name), *value = json_array_get(list, MS_PLOT_O_QUANTILE);
+    *out = NAN;
+    if (!list || json_is_null(list)) return MS_OK;
+    if (json_array_size(list) != MS_PLOT_O_ENTRIES || (!json_is_number(value) && !json_is_null(value)))
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"%s\" is no array of %d numbers", place->path, place->i_line, name,
+                       MS_PLOT_O_ENTRIES);
+    if (json_is_number(value)) *out = json_number_value(value);
+    return MS_OK;
+}
+
 static ms_status get_deciles(const line_place *place, const json_t *line, ms_plot_loss *loss) {
     const json_t *deciles = json_object_get(line, "loss_by_frequency");
     if (!deciles) return MS_OK;
@@ -155,7 +168,9 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
     spectrum.layer = (int)layer;
     MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
     for (int k = 0; k < MS_PLOT_N_KEYS; k++)
-        MS_TRY(get_optional(place, line, ms_plot_key_names[k], &spectrum.values[k]));
+        if (k != MS_PLOT_orthogonality_of_update)
+            MS_TRY(get_optional(place, line, ms_plot_key_names[k], &spectrum.values[k]));
+    MS_TRY(get_entry(place, line, MS_PLOT_orthogonality_of_update, &spectrum.values[MS_PLOT_orthogonality_of_update]));
     MS_TRY(get_top(place, line, &spectrum));
     if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,

@@ -43,7 +43,15 @@ typedef struct ms_plot_loss {
     X(alignment_left)                                                                                                  \
     X(alignment_random)                                                                                                \
     X(alignment_random_p95)                                                                                            \
-    X(alignment_margin)
+    X(alignment_margin)                                                                                                \
+    X(alignment_momentum_left)                                                                                         \
+    X(momentum_small_share)                                                                                            \
+    X(update_rank)                                                                                                     \
+    X(orthogonality_of_update)
+
+/* What is drawn of lists: orthogonality_of_update is the 1 % quantile of the singular values of O, the second of the
+   line's six. */
+enum { MS_PLOT_O_ENTRIES = 6, MS_PLOT_O_QUANTILE = 1 };
 
 enum ms_plot_key {
 #define X(key) MS_PLOT_##key,

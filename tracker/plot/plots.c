@@ -19,11 +19,14 @@ const ms_plot *ms_plots(int *out_n) {
         {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_singular_write},
         {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
         {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
+        {"momentum_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_momentum_left, 1, ms_plot_momentum_write},
         {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 1, ms_plot_alignment_map_write},
         {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, 1, ms_plot_entropy_map_write},
         {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, 1, ms_plot_entropy_l1_map_write},
         {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, MS_PLOT_SLICE_PANELS, ms_plot_mri_write},
         {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, 1, ms_plot_orthogonality_write},
+        {"update_quality", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_of_update, 2, ms_plot_quality_write},
+        {"update_rank_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_update_rank, 1, ms_plot_rank_write},
         {"attention_entropy", MS_PLOT_OF_PROBES, 0, MS_PLOT_TWO_PANELS, ms_plot_attention_write}};
     *out_n = sizeof plots / sizeof *plots;
     return plots;

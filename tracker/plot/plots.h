@@ -14,7 +14,10 @@ void ms_plot_frequency_write(FILE *out, const ms_plot_data *data);
 void ms_plot_stretching_write(FILE *out, const ms_plot_data *data);
 void ms_plot_gap_write(FILE *out, const ms_plot_data *data);
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data);
+void ms_plot_momentum_write(FILE *out, const ms_plot_data *data);
 void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data);
+void ms_plot_quality_write(FILE *out, const ms_plot_data *data);
+void ms_plot_rank_write(FILE *out, const ms_plot_data *data);
 
 /* plot_depth.c: layers to the right, or indices of singular values */
 void ms_plot_depth_write(FILE *out, const ms_plot_data *data);
