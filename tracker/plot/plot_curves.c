@@ -172,8 +172,8 @@ void ms_plot_momentum_write(FILE *out, const ms_plot_data *data) {
 void ms_plot_quality_write(FILE *out, const ms_plot_data *data) {
     static const curve_band bands[2] = {{MS_PLOT_orthogonality_of_update, "1 % quantile of s(O)", 0, {0}, {0}},
                                         {MS_PLOT_momentum_small_share, "share below 0.001", 0, {0}, {0}}};
-    write_curves(out, data, "Quality of the update: O (1: orthogonal), and momentum too small to be brought up", bands,
-                 2);
+    write_curves(out, data, "Rows of O, projection by projection (1: orthogonal); momentum too small to bring up",
+                 bands, 2);
 }
 
 void ms_plot_rank_write(FILE *out, const ms_plot_data *data) {
