@@ -299,6 +299,7 @@ static ms_status begin(ms_run *run, ms_progress *progress) {
     /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
     if (run->validation) MS_TRY(validate(run, progress));
     if (run->probe) MS_TRY(ms_probe_take(run->probe));
+    if (run->tracking) MS_TRY(ms_tracking_take_first(run->tracking));
     return save(run);
 }
 

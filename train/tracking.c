@@ -1,5 +1,6 @@
 #include "train/tracking.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,20 @@ static ms_status while_working(void *context, ms_trainer *trainer) {
     tracking->slot_step = -1;
     trainer->capture_next = tracking->slot != NULL;
     return tracking->slot ? download(tracking, tracking->n_matrices, tracking->slot->weight_before) : MS_OK;
+}
+
+ms_status ms_tracking_take_first(ms_tracking *tracking) {
+    ms_tracker_slot *slot;
+    MS_TRY(ms_tracker_acquire(tracking->tracker, &slot)); /* all slots are free */
+    slot->has_update = false;
+#define ABOUT(key, ...)
+#define LIST(key, ...)
+#define SCALAR(key, ...)
+#define SLOT(key, ...)                                                                                                 \
+    for (int i = 0; i < tracking->n_matrices; i++) slot->key[i] = NAN;
+#include "tracker/metrics.def"
+    MS_TRY(download(tracking, tracking->n_matrices, slot->weight_after));
+    return ms_tracker_submit(tracking->tracker, slot, tracking->trainer->step, tracking->trainer->tokens_seen);
 }
 
 ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot) {

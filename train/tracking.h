@@ -27,6 +27,9 @@ size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_op
 /* Completes the last snapshot, waits for the background work and closes the file; its first error.  NULL is fine. */
 ms_status ms_tracking_close(ms_tracking *tracking);
 
+/* Hands the weights as they are, before any update, to the tracker: the lines of step 0.  Before the first step. */
+ms_status ms_tracking_take_first(ms_tracking *tracking);
+
 /* For the coming step: fetches what the snapshot of the last step still lacks, and the old weights when the coming one
    is to be captured. */
 ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot);

@@ -53,8 +53,11 @@ START_TEST(a_resumed_run_has_the_bits_of_a_whole_one) {
     ck_assert_str_eq(half->weights_sha256, whole->weights_sha256);
     ck_assert_str_eq(half->state_sha256, whole->state_sha256);
     ck_assert_int_eq(runs_count(whole->folder.metrics, "\"loss\""), 6);
-    /* Snapshots at steps 1, 2, 4, 6 of four matrices a layer: qkvo counts as q, k, v and o. */
-    ck_assert_int_eq(runs_count(whole->folder.spectra, "\"sigma_top\""), 4 * 2 * 6);
+    /* Snapshots at steps 0, 1, 2, 4, 6 of four matrices a layer: qkvo counts as q, k, v and o. */
+    ck_assert_int_eq(runs_count(whole->folder.spectra, "\"sigma_top\""), 5 * 2 * 6);
+    ck_assert_int_eq(runs_count(whole->folder.spectra, "{\"step\":0,\"tokens\":0,"), 2 * 6);
+    ck_assert_int_eq(runs_count(whole->folder.spectra, "\"update_ratio\":null"), 2 * 6);
+    ck_assert_int_eq(runs_count(whole->folder.spectra, "\"grad_norm\":null"), 2 * 6);
     ms_run_close(half);
     ms_run_close(whole);
 }
