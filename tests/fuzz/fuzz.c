@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* memmem */
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
@@ -36,6 +37,19 @@ const char *ms_fuzz_file(const char *name, const void *data, size_t size_bytes) 
     MS_FUZZ_CLAIM(size_bytes == 0 || write(file, data, size_bytes) == (ssize_t)size_bytes);
     MS_FUZZ_CLAIM(close(file) == 0);
     return path;
+}
+
+void ms_fuzz_files(const uint8_t *data, size_t size_bytes, const char *const *names, int n, const char **out_paths) {
+    static const char between[] = "\n==\n";
+    for (int i = 0; i < n; i++) {
+        out_paths[i] = NULL;
+        if (!data) continue;
+        const uint8_t *cut = i + 1 < n ? memmem(data, size_bytes, between, sizeof between - 1) : NULL;
+        size_t this_bytes = cut ? (size_t)(cut - data) + 1 : size_bytes;
+        out_paths[i] = ms_fuzz_file(names[i], data, this_bytes);
+        size_bytes -= cut ? this_bytes + sizeof between - 2 : size_bytes;
+        data = cut ? cut + sizeof between - 1 : NULL;
+    }
 }
 
 void ms_fuzz_fail(const char *file, int line, const char *claim) {

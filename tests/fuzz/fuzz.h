@@ -20,6 +20,9 @@ const char *ms_fuzz_path(const char *name);
 /* Writes the bytes to ms_fuzz_path(name), which it returns. */
 const char *ms_fuzz_file(const char *name, const void *data, size_t size_bytes);
 
+/* Writes what lies between lines "==" to files of these n names; paths of those that the input lacks are NULL. */
+void ms_fuzz_files(const uint8_t *data, size_t size_bytes, const char *const *names, int n, const char **out_paths);
+
 /* Prints the claim, the thread's message and the place, and aborts. */
 _Noreturn void ms_fuzz_fail(const char *file, int line, const char *claim);
 

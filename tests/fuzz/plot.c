@@ -1,5 +1,4 @@
-/* metrics.jsonl, a line with nothing but "==", spectra.jsonl: what is accepted gives a script for every plot. */
-#define _GNU_SOURCE /* memmem */
+/* metrics.jsonl, spectra.jsonl and probes.jsonl, "==" between them: what is accepted gives a script for every plot. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +23,20 @@ static void write_scripts(const ms_plot_data *data) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
-    static const char between[] = "\n==\n";
-    const uint8_t *cut = memmem(data, size_bytes, between, sizeof between - 1);
-    size_t metrics_bytes = cut ? (size_t)(cut - data) + 1 : size_bytes;
-    const char *metrics = ms_fuzz_file("metrics.jsonl", data, metrics_bytes), *spectra = NULL;
-    if (cut) spectra = ms_fuzz_file("spectra.jsonl", data + metrics_bytes + 3, size_bytes - metrics_bytes - 3);
+    static const char *const names[] = {"metrics.jsonl", "spectra.jsonl", "probes.jsonl"};
+    const char *paths[3];
+    ms_fuzz_files(data, size_bytes, names, 3, paths);
     ms_plot_data plot_data;
-    ms_status status = ms_plot_data_init(metrics, spectra, &plot_data);
+    ms_status status = ms_plot_data_init(paths[0], paths[1], &plot_data);
     if (status != MS_OK) {
         ms_fuzz_refused(status);
         return 0;
     }
-    write_scripts(&plot_data);
+    if (paths[2]) status = ms_plot_data_read_probes(&plot_data, paths[2]);
+    if (status == MS_OK)
+        write_scripts(&plot_data);
+    else
+        ms_fuzz_refused(status);
     ms_plot_data_finish(&plot_data);
     return 0;
 }

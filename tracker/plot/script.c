@@ -132,10 +132,12 @@ void ms_script_step_axis(FILE *out, const ms_plot_data *data, const ms_step_axis
     double first = tokens_of_step(data, fmax(low, 0)), last = tokens_of_step(data, high);
     double interval = last > first ? round_interval(last - first, axis->n_ticks) : 1;
     const char *separator = "";
-    for (double i = ceil(first / interval); i * interval <= last * (1 + 1e-9) && last > first; i++) {
+    /* No more than that many: where tokens are so large that they round, adding an interval may change nothing. */
+    for (int i = 0; i <= 2 * axis->n_ticks && last > first; i++) {
+        double tokens = (ceil(first / interval) + i) * interval;
+        if (!(tokens <= last * (1 + 1e-9))) break;
         char text[MS_COUNT_TEXT_SIZE];
-        fprintf(out, "%s'%s' %.17g", separator, ms_script_count(i * interval, text),
-                step_of_tokens(data, i * interval));
+        fprintf(out, "%s'%s' %.17g", separator, ms_script_count(tokens, text), step_of_tokens(data, tokens));
         separator = ", ";
     }
     fprintf(out, ")\n");
