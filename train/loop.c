@@ -120,7 +120,7 @@ static ms_status save(ms_run *run) {
     }
     ms_status status = run->probe ? ms_probe_drain(run->probe) : MS_OK;
     if (status == MS_OK) status = fill_entries(run, tracker_state, entries, &n);
-    ms_save_request request = {run->train, run->config_hash, entries, n};
+    ms_save_request request = {run->train, run->config_hash, entries, n, .folder_exists = true};
     if (status == MS_OK)
         status =
             ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);

@@ -173,12 +173,14 @@ typedef struct ms_save_request {
     const char *config_hash;            /* any text */
     const ms_checkpoint_entry *entries; /* at most MS_MAX_SAVE_ENTRIES, beside the trainer's own */
     size_t n_entries;
+    bool folder_exists; /* a folder of checkpoints that is gone is not made again */
 } ms_save_request;
 enum { MS_MAX_SAVE_ENTRIES = 12 };
 
 /* Writes a checkpoint below the folder `checkpoints`, with the data's position, and gives the hashes of what it holds.
-   The folder is made where it is missing, with its parents.  Needs host memory for a copy of parameters and state.
-   MS_INVALID: the trainer is not allocated.  MS_UNSUPPORTED: oracle.  Errors of ms_checkpoint_write. */
+   The folder is made where it is missing, with its parents, unless the request says that it exists.  Needs host memory
+   for a copy of parameters and state. MS_INVALID: the trainer is not allocated.  MS_UNSUPPORTED: oracle.  Errors of
+   ms_checkpoint_write. */
 ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms_save_request *request,
                           char out_weights[65], char out_state[65]);
 /* Restores weights, state, step, tokens and the dataset's position.

@@ -48,7 +48,8 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
                                    .adamw_step = trainer->step,
                                    .config_hash = request->config_hash,
                                    .entries = entries,
-                                   .n_entries = 4 + request->n_entries};
+                                   .n_entries = 4 + request->n_entries,
+                                   .folder_exists = request->folder_exists};
         status =
             ms_checkpoint_write(checkpoints, &info, model.tensors, model.n_tensors, state.tensors, state.n_tensors);
     }

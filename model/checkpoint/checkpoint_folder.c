@@ -117,7 +117,7 @@ ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info 
     if (info->step < 0) return MS_FAIL(MS_INVALID, "checkpoint: step is %lld", (long long)info->step);
     const struct contents contents = {info, {model, optimizer}, {n_model, n_optimizer}};
     open_folder folder = {-1, checkpoints};
-    MS_TRY(ms_directory_create(checkpoints));
+    if (!info->folder_exists) MS_TRY(ms_directory_create(checkpoints));
     MS_TRY(ms_directory_open(checkpoints, &folder.descriptor));
     ms_status status = write_checkpoint(&folder, &contents);
     ms_descriptor_close(folder.descriptor);

@@ -2,6 +2,7 @@
 #ifndef MS_MODEL_CHECKPOINT_CHECKPOINT_INFO_H
 #define MS_MODEL_CHECKPOINT_CHECKPOINT_INFO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ typedef struct ms_checkpoint_info {
     const char *config_hash;            /* any text: the caller compares it */
     const ms_checkpoint_entry *entries; /* [n_entries] */
     size_t n_entries;                   /* 0: entries may be NULL */
+    bool folder_exists;                 /* when writing: a folder of checkpoints that is gone is not made again */
 } ms_checkpoint_info;
 
 #ifdef __cplusplus

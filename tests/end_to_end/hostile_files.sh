@@ -100,7 +100,7 @@ for how in removed renamed replaced; do
     wait_for $how
     mv $how $how.elsewhere
     case $how in
-    removed) rm -r $how.elsewhere ;;
+    removed) rm -rf $how.elsewhere || true ;; # a save may be at work
     replaced) cp -r r $how ;;
     esac
     status=0

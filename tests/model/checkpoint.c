@@ -45,7 +45,7 @@ static ms_status write_step(const char *checkpoints, int64_t step) {
     const ms_safetensor model = {"w", "F32", 2, {N_VALUES / 10, 10}, values, sizeof values};
     const ms_safetensor optimizer[2] = {{"momentum.w", "F32", 2, {N_VALUES / 10, 10}, values, sizeof values},
                                         {"second.w", "F32", 1, {N_VALUES}, values, sizeof values}};
-    const ms_checkpoint_info info = {step, 16 * step, 3 * step, 42, step, "abc", NULL, 0};
+    const ms_checkpoint_info info = {step, 16 * step, 3 * step, 42, step, "abc", NULL, 0, false};
     return ms_checkpoint_write(checkpoints, &info, &model, 1, optimizer, 2);
 }
 
@@ -92,10 +92,14 @@ START_TEST(round_trip) {
     const double scalar = 0.25;
     const ms_safetensor model[2] = {{"x", "I32", 4, {1, 2, 1, 2}, tokens, sizeof tokens},
                                     {"s", "F64", 0, {0}, &scalar, sizeof scalar}};
-    const ms_checkpoint_info info = {7, 8, 9, -10, 11, "hash", entries, n_entries};
+    const ms_checkpoint_info info = {7, 8, 9, -10, 11, "hash", entries, n_entries, false};
     ck_assert_msg(ms_checkpoint_write(below("new/er"), &info, model, 2, NULL, 0) == MS_OK, "%s", ms_status_message());
+    ms_checkpoint_info into_existing = info;
+    into_existing.folder_exists = true;
+    ck_assert_int_eq(ms_checkpoint_write(below("gone"), &into_existing, model, 2, NULL, 0), MS_NOT_FOUND);
+    ck_assert_int_ne(access(path, F_OK), 0);
     ms_checkpoint *checkpoint;
-    ck_assert_msg(ms_checkpoint_open(path, 7, &checkpoint) == MS_OK, "%s", ms_status_message());
+    ck_assert_msg(ms_checkpoint_open(below("new/er"), 7, &checkpoint) == MS_OK, "%s", ms_status_message());
     const ms_checkpoint_info *read = ms_checkpoint_get_info(checkpoint);
     ck_assert_int_eq(read->step, 7);
     ck_assert_int_eq(read->tokens, 8);
@@ -208,7 +212,7 @@ START_TEST(replaces_the_same_step) {
     ck_assert_int_eq(write_step(folder, 4), MS_OK);
     const float value = 1;
     const ms_safetensor model = {"other", "F32", 0, {0}, &value, 4};
-    const ms_checkpoint_info info = {4, 0, 0, 0, 0, "second", NULL, 0};
+    const ms_checkpoint_info info = {4, 0, 0, 0, 0, "second", NULL, 0, false};
     ck_assert_msg(ms_checkpoint_write(folder, &info, &model, 1, NULL, 0) == MS_OK, "%s", ms_status_message());
     ms_checkpoint *checkpoint;
     ck_assert_int_eq(ms_checkpoint_open(folder, 4, &checkpoint), MS_OK);
@@ -357,16 +361,16 @@ START_TEST(bad_arguments_change_nothing) {
         const ms_safetensor *model;
         const char *message;
     } cases[] = {
-        {{2, 0, 0, 0, 0, "h", NULL, 0}, &bad, "tensor x: the shape takes 8 bytes, 4 were given"},
-        {{-2, 0, 0, 0, 0, "h", NULL, 0}, &good, "step is -2"},
-        {{2, -3, 0, 0, 0, "h", NULL, 0}, &good, "tokens is -3"},
-        {{2, 0, -4, 0, 0, "h", NULL, 0}, &good, "data_position is -4"},
-        {{2, 0, 0, 0, -5, "h", NULL, 0}, &good, "adamw_step is -5"},
-        {{2, 0, 0, 0, 0, NULL, NULL, 0}, &good, "no config_hash"},
-        {{2, 0, 0, 0, 0, "\xff", NULL, 0}, &good, "config_hash \"\\xFF\" is not UTF-8"},
-        {{2, 0, 0, 0, 0, "h", twice, 2}, &good, "entry a is given twice"},
-        {{2, 0, 0, 0, 0, "h", &infinite, 1}, &good, "entry a is inf, not a finite number"},
-        {{2, 0, 0, 0, 0, "h", &binary, 1}, &good, "a \"\\xFF\" is not UTF-8"},
+        {{2, 0, 0, 0, 0, "h", NULL, 0, false}, &bad, "tensor x: the shape takes 8 bytes, 4 were given"},
+        {{-2, 0, 0, 0, 0, "h", NULL, 0, false}, &good, "step is -2"},
+        {{2, -3, 0, 0, 0, "h", NULL, 0, false}, &good, "tokens is -3"},
+        {{2, 0, -4, 0, 0, "h", NULL, 0, false}, &good, "data_position is -4"},
+        {{2, 0, 0, 0, -5, "h", NULL, 0, false}, &good, "adamw_step is -5"},
+        {{2, 0, 0, 0, 0, NULL, NULL, 0, false}, &good, "no config_hash"},
+        {{2, 0, 0, 0, 0, "\xff", NULL, 0, false}, &good, "config_hash \"\\xFF\" is not UTF-8"},
+        {{2, 0, 0, 0, 0, "h", twice, 2, false}, &good, "entry a is given twice"},
+        {{2, 0, 0, 0, 0, "h", &infinite, 1, false}, &good, "entry a is inf, not a finite number"},
+        {{2, 0, 0, 0, 0, "h", &binary, 1, false}, &good, "a \"\\xFF\" is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_int_eq(ms_checkpoint_write(folder, &cases[i].info, cases[i].model, 1, NULL, 0), MS_INVALID);

@@ -103,7 +103,7 @@ START_TEST(test_a_trainer_that_is_not_allocated) {
     char weights[65], state[65];
     double loss;
     ms_step_result result;
-    const ms_save_request request = {j.data, "none", NULL, 0};
+    const ms_save_request request = {j.data, "none", NULL, 0, false};
     ms_batch_source source = ms_dataset_source(j.data);
 #define NOT_ALLOCATED ": the trainer is not allocated, call ms_trainer_allocate first"
     expect(ms_trainer_hashes(j.trainer, weights, state), "train: hashes" NOT_ALLOCATED);
@@ -124,7 +124,7 @@ START_TEST(test_saving_makes_parents) {
     snprintf(checkpoints, sizeof checkpoints, "%s/none/x", base);
     ms_must(ms_trainer_allocate(j.trainer));
     ms_must(ms_trainer_initialise(j.trainer));
-    const ms_save_request request = {j.data, "none", NULL, 0};
+    const ms_save_request request = {j.data, "none", NULL, 0, false};
     ms_must(ms_trainer_save(j.trainer, checkpoints, &request, weights, state));
     ms_checkpoint *checkpoint;
     ms_must(ms_checkpoint_open(checkpoints, 0, &checkpoint));

@@ -68,7 +68,7 @@ START_TEST(test_trains_and_goes_on_from_a_checkpoint) {
     double first_loss = train(&first, 1), last_loss = train(&first, N_STEPS - 1);
     /* 4.58 to 4.17; with the rate of the rule 0 it ends at 4.40. */
     ck_assert_msg(last_loss < 0.93 * first_loss, "loss %g after %d steps, %g before", last_loss, N_STEPS, first_loss);
-    const ms_save_request request = {first.data, "none", NULL, 0};
+    const ms_save_request request = {first.data, "none", NULL, 0, false};
     ms_must(ms_trainer_save(first.trainer, base, &request, saved[0], saved[1]));
     train(&first, N_MORE);
 
