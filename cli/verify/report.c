@@ -164,6 +164,7 @@ ms_status ms_verify_report_finish(ms_verify_report *report, ms_verify_totals *ou
                         (json_int_t)t->rows, "passed", (json_int_t)t->passed, "failed", (json_int_t)t->failed,
                         "unsupported", (json_int_t)t->unsupported, "not_run", (json_int_t)t->not_run, "planted",
                         (json_int_t)t->planted, "found", (json_int_t)t->found));
+    MS_TRY(write_line(report, object));
     report->has_json = false;
     return ms_writer_commit(&report->json);
 }
