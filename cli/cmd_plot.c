@@ -149,6 +149,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
 const ms_command *const ms_commands_plot[] = {&command, NULL};
 
 int ms_cmd_plot(int argc, char **argv) {
+    (void)unsetenv("GNUTERM"); /* gnuplot ends where it names a terminal that is not there; ours is in the script */
     struct plot_arguments arguments = {0};
     ms_positionals run;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &run);

@@ -72,13 +72,12 @@ ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
     *out = NULL;
     MS_TRY(ms_path_check(path));
     int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
-    int file = open(path, flags | (append ? O_APPEND : O_TRUNC), 0666);
+    int file = open(path, flags | O_APPEND | (append ? 0 : O_TRUNC), 0666);
     if (file < 0 && errno == ELOOP) return MS_FAIL(MS_IO, "%s %s: it is a symbolic link; remove it", what, path);
     if (file < 0 && errno == ENXIO) return MS_FAIL(MS_IO, "%s %s: it is not a regular file", what, path);
     if (file < 0) return ms_status_from_errno(errno, what, path);
     ms_status status = check_regular(file, what, path);
-    if (status == MS_OK && !(*out = fdopen(file, append ? "ab" : "wb")))
-        status = ms_status_from_errno(errno, what, path);
+    if (status == MS_OK && !(*out = fdopen(file, "ab"))) status = ms_status_from_errno(errno, what, path);
     if (status != MS_OK) close(file);
     return status;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "platform/file.h"
 #include "platform/hash.h"
@@ -13,6 +14,7 @@ struct ms_run_log {
     char *path;
     ms_status failed; /* first write error, which later appends repeat */
     int failed_errno;
+    int64_t size_bytes; /* of what is in the file, if nobody cut it */
     ms_run_log_mending mending;
 };
 
@@ -215,6 +217,8 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_
     }
     log->path = copy;
     log->mending = mending;
+    struct stat information;
+    if (fstat(fileno(log->stream), &information) == 0) log->size_bytes = information.st_size;
     *out = log;
     return MS_OK;
 }
@@ -265,6 +269,7 @@ static ms_status put_line(ms_run_log *log, const json_t *object) {
     errno = 0;
     bool written = fputs(text, log->stream) != EOF && fputc('\n', log->stream) != EOF;
     int error = errno;
+    log->size_bytes += (int64_t)strlen(text) + 1;
     free(text);
     return written ? MS_OK : write_failed(log, error);
 }
@@ -281,7 +286,12 @@ ms_status ms_run_log_append_all(ms_run_log *log, const json_t *array) {
     return flush(log);
 }
 
-ms_status ms_run_log_check(const ms_run_log *log) { return ms_file_check_log(log->stream, log->path); }
+ms_status ms_run_log_check(const ms_run_log *log) {
+    MS_TRY(ms_file_check_log(log->stream, log->path));
+    struct stat information;
+    if (fstat(fileno(log->stream), &information) == 0 && information.st_size >= log->size_bytes) return MS_OK;
+    return MS_FAIL(MS_IO, "%s was cut while it was being written: it has lost lines", log->path);
+}
 
 ms_status ms_run_log_close(ms_run_log *log) {
     if (!log) return MS_OK;

@@ -50,7 +50,8 @@ ms_status ms_run_log_append(ms_run_log *log, const json_t *object);
 /* As ms_run_log_append for each object of an array, written with one flush. */
 ms_status ms_run_log_append_all(ms_run_log *log, const json_t *array);
 
-/* MS_IO: the file is no longer at its path: it was removed, renamed or replaced, and what is appended is lost. */
+/* MS_IO: the file is no longer at its path: it was removed, renamed or replaced, and what is appended is lost; or it is
+   shorter than what was written. */
 ms_status ms_run_log_check(const ms_run_log *log);
 
 /* Flushes and closes; NULL is fine.  MS_NO_SPACE, MS_IO; the log is gone either way. */

@@ -196,17 +196,29 @@ static void describe_weight(const ms_decomposition *weight, ms_spectrum *out) {
 
 /* --- subspaces --- */
 
-/* Mean cosine of the principal angles between the spans of two orthonormal sets of ALIGN columns. */
-static ms_status mean_cosine(const spectrum_work *work, const double *x, const double *y, int length, double *out) {
-    double overlap[ALIGN * ALIGN], cosines[ALIGN], unused[ALIGN];
+/* Cosines of the principal angles between the spans of two orthonormal sets of ALIGN columns (Bjorck & Golub 1973). */
+static ms_status principal_cosines(const spectrum_work *work, const double *x, const double *y, int length,
+                                   double cosines[ALIGN]) {
+    double overlap[ALIGN * ALIGN], unused[ALIGN];
     cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, ALIGN, ALIGN, length, 1, x, length, y, length, 0, overlap,
                 ALIGN);
     MS_TRY(check_lapack(LAPACKE_dgesvd(LAPACK_COL_MAJOR, 'N', 'N', ALIGN, ALIGN, overlap, ALIGN, cosines, NULL, ALIGN,
                                        NULL, ALIGN, unused),
                         "DGESVD", work));
+    for (int k = 0; k < ALIGN; k++) cosines[k] = fmin(cosines[k], 1);
+    return MS_OK;
+}
+
+static double mean(const double values[ALIGN]) {
     double sum = 0;
-    for (int k = 0; k < ALIGN; k++) sum += fmin(cosines[k], 1);
-    *out = sum / ALIGN;
+    for (int k = 0; k < ALIGN; k++) sum += values[k];
+    return sum / ALIGN;
+}
+
+static ms_status mean_cosine(const spectrum_work *work, const double *x, const double *y, int length, double *out) {
+    double cosines[ALIGN];
+    MS_TRY(principal_cosines(work, x, y, length, cosines));
+    *out = mean(cosines);
     return MS_OK;
 }
 
@@ -368,6 +380,36 @@ void ms_spectrum_set_merged(const ms_update_quality *whole, ms_spectrum *spectru
     spectrum->update_rank_merged = whole->update_rank;
 }
 
+/* --- W and what it was at the last snapshot --- */
+
+static ms_status describe_change(const spectrum_work *work, const double *left, const double *right, ms_spectrum *out) {
+    const ms_last_matrix *last = work->input->last;
+    double cosines[2][ALIGN], angles[ALIGN];
+    out->growth = work->parts[WEIGHT].values[0] - last->sigma_max;
+    if (!last->has_vectors || !has_subspace(&work->parts[WEIGHT])) return MS_OK;
+    MS_TRY(principal_cosines(work, last->left, left, last->rows, cosines[0]));
+    MS_TRY(principal_cosines(work, last->right, right, last->cols, cosines[1]));
+    out->persistence_left = mean(cosines[0]);
+    out->persistence_right = mean(cosines[1]);
+    for (int k = 0; k < ALIGN; k++) angles[k] = (acos(cosines[0][k]) + acos(cosines[1][k])) / 2;
+    out->rotation_per_step = mean(angles) / (double)work->input->steps_since_last;
+    return MS_OK;
+}
+
+static ms_status compare_with_last(const spectrum_work *work, ms_spectrum *out) {
+    ms_last_matrix *last = work->input->last;
+    const ms_decomposition *now = &work->parts[WEIGHT];
+    const double *left = work->wide ? now->small_vectors : now->long_vectors;
+    const double *right = work->wide ? now->long_vectors : now->small_vectors;
+    if (work->input->steps_since_last > 0) MS_TRY(describe_change(work, left, right, out));
+    last->sigma_max = now->values[0];
+    last->has_vectors = has_subspace(now);
+    if (!last->has_vectors) return MS_OK;
+    memcpy(last->left, left, sizeof(double) * ALIGN * (size_t)last->rows);
+    memcpy(last->right, right, sizeof(double) * ALIGN * (size_t)last->cols);
+    return MS_OK;
+}
+
 /* --- the whole --- */
 
 static void fill_with_nan(ms_spectrum *out) {
@@ -394,7 +436,8 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     out->alignment_random_p95 = ms_alignment_random_p95(input->rows);
     out->alignment_random_right = ms_alignment_random(input->cols);
     out->alignment_random_right_p95 = ms_alignment_random_p95(input->cols);
-    return input->before ? describe_update(&work, out) : MS_OK;
+    if (input->before) MS_TRY(describe_update(&work, out));
+    return input->last ? compare_with_last(&work, out) : MS_OK;
 }
 
 const char *ms_spectrum_scalar_name(int i) {

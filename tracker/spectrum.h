@@ -14,13 +14,14 @@
 
 #include "platform/status.h"
 #include "tracker/chance.h"
+#include "tracker/last.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /* Leading singular values and velocities that are reported; dimension of the aligned subspaces. */
-enum { MS_SPECTRUM_TOP = 10, MS_SPECTRUM_ALIGN = 5 };
+enum { MS_SPECTRUM_TOP = 10, MS_SPECTRUM_ALIGN = MS_LAST_VECTORS };
 
 /* A LIST has n_<key> valid entries, a SCALAR is one number: tracker/metrics.def says which. */
 typedef struct ms_spectrum {
@@ -43,6 +44,9 @@ typedef struct ms_spectrum_input {
     const float *momentum;   /* u [rows, cols], what entered the orthogonalisation; NULL: not known */
     const float *orthogonal; /* O [rows, cols], what it gave, before any scale; NULL: not known */
     double decay_share;      /* c: dW = the optimizer's update - c W0; NaN: not known */
+    /* With an update or without: */
+    ms_last_matrix *last;     /* the same matrix at the last snapshot, which is overwritten by W; NULL: not kept */
+    int64_t steps_since_last; /* steps from there to W; 0: there is no last snapshot */
 } ms_spectrum_input;
 
 /* How well an update is conditioned and orthogonalised: the keys of these names in tracker/metrics.def. */

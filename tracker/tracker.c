@@ -62,6 +62,7 @@ struct ms_tracker {
     snapshot *snapshots;           /* ring; snapshot i uses entry i % n_slots */
     snapshot *acquired;            /* entry that the caller is filling, or NULL */
     result *results;               /* [n_matrices], of the snapshot in work */
+    ms_last_snapshot last;         /* the background thread's; quiescent after ms_tracker_drain */
     ms_spectrum_scratch **scratch; /* one per thread */
     ms_pool *pool;
     ms_run_log *log;
@@ -112,11 +113,14 @@ static size_t all_elements(const ms_tracker_options *options) {
 size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
-    size_t n = (size_t)options->n_matrices;
+    size_t n = (size_t)options->n_matrices, vectors = 0;
+    for (size_t i = 0; i < n; i++)
+        vectors += ms_last_matrix_bytes(options->matrices[i].rows, options->matrices[i].cols);
     size_t per_slot = n_kinds(options) * sizeof(float) * all_elements(options) +
                       n * (n_kinds(options) * sizeof(float *) + N_NUMBERS * sizeof(double));
     return sizeof(ms_tracker) + (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
            n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result) + sizeof(whole)) +
+           n * sizeof(ms_last_matrix) + vectors +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
 }
 
@@ -157,7 +161,10 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
     int i = tracker->order[i_task - n_wholes];
     result *out = &tracker->results[i];
     const ms_tracker_slot *slot = &work->snapshot->slot;
+    int64_t last_step = tracker->last.step;
     ms_spectrum_input input = {.name = tracker->names[i],
+                               .last = &tracker->last.matrices[i],
+                               .steps_since_last = last_step < 0 ? 0 : work->snapshot->step - last_step,
                                .before = slot->has_update ? slot->weight_before[i] : NULL,
                                .after = slot->weight_after[i],
                                .momentum = slot->has_update && slot->momentum ? slot->momentum[i] : NULL,
@@ -222,6 +229,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
         else
             status = make_line(tracker, shot, i, lines);
     }
+    tracker->last.step = shot->step; /* where a matrix failed, nothing is computed any more */
     if (status == MS_OK) status = ms_run_log_append_all(tracker->log, lines);
     json_decref(lines);
     return status == MS_OK ? MS_OK : ms_status_note(status, "tracker, step %lld", (long long)shot->step);
@@ -342,8 +350,22 @@ static ms_status find_wholes(const ms_tracker_options *options, ms_tracker *trac
     return MS_OK;
 }
 
+static ms_status create_last(const ms_tracker_options *options, ms_tracker *tracker) {
+    int n = options->n_matrices;
+    int *shapes = malloc(2 * sizeof(int) * (size_t)n);
+    if (!shapes) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", n);
+    for (int i = 0; i < n; i++) {
+        shapes[i] = options->matrices[i].rows;
+        shapes[n + i] = options->matrices[i].cols;
+    }
+    ms_status status = ms_last_snapshot_init(shapes, shapes + n, n, &tracker->last);
+    free(shapes);
+    return status;
+}
+
 static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {
     MS_TRY(copy_matrices(options, tracker));
+    MS_TRY(create_last(options, tracker));
     MS_TRY(find_wholes(options, tracker));
     tracker->snapshots = calloc((size_t)options->n_slots, sizeof *tracker->snapshots);
     tracker->scratch = calloc((size_t)options->n_threads, sizeof *tracker->scratch);
@@ -382,6 +404,7 @@ static void destroy(ms_tracker *tracker) {
     free(tracker->order);
     free(tracker->results);
     free(tracker->wholes);
+    ms_last_snapshot_finish(&tracker->last);
     pthread_mutex_destroy(&tracker->mutex);
     pthread_cond_destroy(&tracker->changed);
     free(tracker);
@@ -454,6 +477,17 @@ ms_status ms_tracker_drain(ms_tracker *tracker) {
     ms_status status = background_status(tracker);
     pthread_mutex_unlock(&tracker->mutex);
     return status;
+}
+
+ms_status ms_tracker_state(ms_tracker *tracker, char **out_text) {
+    *out_text = NULL;
+    MS_TRY(ms_tracker_drain(tracker));
+    return ms_last_snapshot_print(&tracker->last, out_text);
+}
+
+ms_status ms_tracker_restore(ms_tracker *tracker, const char *text, int64_t latest_step) {
+    MS_TRY(ms_tracker_drain(tracker));
+    return ms_last_snapshot_read(text, latest_step, &tracker->last);
 }
 
 const ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker) { return ms_run_log_get_mending(tracker->log); }

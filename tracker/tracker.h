@@ -95,6 +95,13 @@ ms_status ms_tracker_submit(ms_tracker *tracker, ms_tracker_slot *slot, int64_t 
    checkpoint then has all lines up to its step.  Errors of the background thread as in ms_tracker_acquire. */
 ms_status ms_tracker_drain(ms_tracker *tracker);
 
+/* What the next snapshot is compared with (tracker/last.h), as text for a checkpoint, after all submitted snapshots are
+   in the file.  malloc'ed, the caller frees it.  MS_OUT_OF_MEMORY; errors of ms_tracker_drain. */
+ms_status ms_tracker_state(ms_tracker *tracker, char **out_text);
+/* And back, before the first snapshot of a resumed run, which stands at latest_step.  MS_CORRUPT: not such a text, or
+   of other matrices; the next snapshot is then compared with nothing. */
+ms_status ms_tracker_restore(ms_tracker *tracker, const char *text, int64_t latest_step);
+
 /* What opening the file found (ms_run_log_get_mending of tracker/run_log.h).  Lines are missing when a snapshot
    lacks a matrix, or is missing as a whole and planned_every says so.  Borrowed. */
 const struct ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);

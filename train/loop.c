@@ -2,13 +2,16 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "platform/clock.h"
+#include "platform/file.h"
 #include "platform/progress.h"
 #include "platform/shell.h"
 #include "platform/signals.h"
 #include "train/peak.h"
 #include "train/run.h"
+#include "train/settings.h"
 
 /* Appends one object and drops it. */
 static ms_status append(ms_run *run, json_t *object) {
@@ -73,13 +76,19 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
     return log_validation(run, bpb, &by_frequency);
 }
 
-/* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker_state`. */
-static ms_status fill_entries(const ms_run *run, const char *tracker_state, ms_checkpoint_entry *entries,
+/* The tracker's texts in a checkpoint; NULL: not tracked. */
+typedef struct tracker_texts {
+    char *norms, *last;
+} tracker_texts;
+
+/* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker`. */
+static ms_status fill_entries(const ms_run *run, const tracker_texts *tracker, ms_checkpoint_entry *entries,
                               size_t *out_n) {
     const ms_run_options *options = &run->options;
     const struct {
         const char *key, *text;
-    } texts[] = {{"tracker_norms", tracker_state},
+    } texts[] = {{"tracker_norms", tracker->norms},
+                 {"tracker_last", tracker->last},
                  {"tokenizer_sha256", run->tokenizer ? ms_tokenizer_sha256(run->tokenizer) : NULL},
                  {"train_sha256", run->train_sha256},
                  {"validation_sha256", run->validation_sha256[0] ? run->validation_sha256 : NULL},
@@ -98,9 +107,24 @@ static ms_status fill_entries(const ms_run *run, const char *tracker_state, ms_c
     return MS_OK;
 }
 
+/* config.yaml is what a resumption begins with. */
+static ms_status check_config(const ms_run *run) {
+    char *wanted, *found = NULL;
+    size_t size;
+    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", run->history ? run->history : "",
+                            &wanted));
+    ms_status status = ms_file_read(run->folder.config, &found, &size);
+    if (status != MS_OK || strcmp(found, wanted) != 0)
+        status = MS_FAIL(MS_IO, "%s was changed or replaced while the run was being written", run->folder.config);
+    free(wanted);
+    free(found);
+    return status;
+}
+
 /* Lines that were appended to a file without a name are lost. */
 static ms_status check_files(const ms_run *run) {
     MS_TRY(ms_run_folder_check(&run->folder));
+    MS_TRY(check_config(run));
     MS_TRY(ms_logger_check_file(run->logger));
     MS_TRY(ms_run_log_check(run->metrics));
     if (run->tracking) MS_TRY(ms_tracking_check_file(run->tracking));
@@ -112,19 +136,21 @@ static ms_status check_files(const ms_run *run) {
 static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
-    char *tracker_state = NULL;
+    tracker_texts tracker = {NULL, NULL};
+    ms_status status = MS_OK;
     MS_TRY(ms_run_folder_check(&run->folder));
     if (run->tracking) {
         MS_TRY(ms_tracking_drain(run->tracking));
-        MS_TRY(ms_tracking_state(run->tracking, &tracker_state));
+        status = ms_tracking_state(run->tracking, &tracker.norms, &tracker.last);
     }
-    ms_status status = run->probe ? ms_probe_drain(run->probe) : MS_OK;
-    if (status == MS_OK) status = fill_entries(run, tracker_state, entries, &n);
+    if (status == MS_OK && run->probe) status = ms_probe_drain(run->probe);
+    if (status == MS_OK) status = fill_entries(run, &tracker, entries, &n);
     ms_save_request request = {run->train, run->config_hash, entries, n, .folder_exists = true};
     if (status == MS_OK)
         status =
             ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
-    free(tracker_state);
+    free(tracker.norms);
+    free(tracker.last);
     /* Looked at again: a folder that is gone is why saving failed, and in another nothing is removed. */
     ms_status there = ms_run_folder_check(&run->folder);
     if (there != MS_OK) status = there;
@@ -174,14 +200,16 @@ static double mfu(const ms_run *run, double seconds) {
 /* Says, once each, that a run learns nothing. */
 static void watch(ms_run *run, const ms_step_result *result) {
     enum { ENOUGH = 10, FEW = 3 };
+    if (result->gradient_norm == 0 && !run->is_dead) {
+        run->is_dead = true;
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "step %lld: the gradient of every weight is 0: nothing is learned%s",
+                        (long long)run->trainer->step, run->n_watched == 0 ? " (initial weights of 0?)" : " any more");
+    }
     if (run->n_watched == ENOUGH) return;
     if (run->n_watched++ == 0) {
         run->watched_loss = result->loss;
         run->rates_are_0 = true;
-        if (result->gradient_norm == 0)
-            ms_logger_write(run->logger, MS_LOG_WARNING,
-                            "step %lld: the gradient of every weight is 0: nothing is learned (initial weights of 0?)",
-                            (long long)run->trainer->step);
     }
     run->loss_moves |= fabs(result->loss - run->watched_loss) > 1e-6 * fabs(run->watched_loss);
     run->rates_are_0 &= result->lr == 0 && result->adamw_lr == 0;

@@ -75,7 +75,7 @@ typedef struct ms_run {
     /* The first steps of this process, watched for signs that nothing is learned. */
     int n_watched;
     double watched_loss; /* of the first */
-    bool loss_moves, rates_are_0;
+    bool loss_moves, rates_are_0, is_dead;
     bool stopped;        /* by a signal, with everything saved */
     bool validation_cut; /* the last validation was ended by a signal, and has no line */
     bool finished;       /* the last step is made, validated where that is due, and saved */

@@ -154,9 +154,10 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     say_changes(run, run->history + n_old);
     MS_TRY(warn_of_rates(run, checkpoint));
     if (!run->tracking) return MS_OK;
-    const char *norms;
+    const char *norms, *last; /* "": tracking was off until now */
     MS_TRY(find_text(checkpoint, "tracker_norms", "", &norms));
-    return *norms ? ms_tracking_restore(run->tracking, norms) : MS_OK; /* "": tracking was off until now */
+    MS_TRY(find_text(checkpoint, "tracker_last", "", &last));
+    return ms_tracking_restore(run->tracking, norms, last);
 }
 
 /* The process was killed before the first checkpoint: all that the run has is its configuration. */

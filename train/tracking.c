@@ -245,7 +245,7 @@ ms_status ms_tracking_check_file(const ms_tracking *tracking) { return ms_tracke
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 
 /* "n g w u g w u ... null ...", numbers as hexadecimal floats: exact and independent of the locale's rounding. */
-ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text) {
+static ms_status print_norms(const ms_tracking *tracking, char **out_text) {
     size_t size = 32 + (size_t)tracking->n_matrices * 3 * 32 + MS_NOISE_NULL_TEXT, used = 0;
     char *text = malloc(size);
     *out_text = text;
@@ -259,7 +259,13 @@ ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text) {
     return MS_OK;
 }
 
-ms_status ms_tracking_restore(ms_tracking *tracking, const char *text) {
+ms_status ms_tracking_state(const ms_tracking *tracking, char **out_norms, char **out_last) {
+    *out_last = NULL;
+    MS_TRY(print_norms(tracking, out_norms));
+    return ms_tracker_state(tracking->tracker, out_last);
+}
+
+static ms_status restore_norms(ms_tracking *tracking, const char *text) {
     char *cursor;
     long n = strtol(text, &cursor, 10);
     if (cursor == text || n != tracking->n_matrices)
@@ -276,4 +282,9 @@ ms_status ms_tracking_restore(ms_tracking *tracking, const char *text) {
     }
     /* A checkpoint of an older version ends here: the null is then not known. */
     return *cursor == ' ' ? ms_noise_null_read(&tracking->noise_null, tracking->trainer, cursor + 1) : MS_OK;
+}
+
+ms_status ms_tracking_restore(ms_tracking *tracking, const char *norms, const char *last) {
+    if (*norms) MS_TRY(restore_norms(tracking, norms));
+    return *last ? ms_tracker_restore(tracking->tracker, last, tracking->trainer->step) : MS_OK;
 }

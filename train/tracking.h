@@ -45,9 +45,10 @@ ms_status ms_tracking_check_file(const ms_tracking *tracking);
 const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking);
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking);
 
-/* The maxima since the last snapshot, and the noise null, as text, for a checkpoint; malloc'ed, the caller frees it. */
-ms_status ms_tracking_state(const ms_tracking *tracking, char **out_text);
-/* MS_CORRUPT: not such a text. */
-ms_status ms_tracking_restore(ms_tracking *tracking, const char *text);
+/* State for a checkpoint, as text: the maxima since the last snapshot and the noise null; and what the next snapshot is
+   compared with (ms_tracker_state).  malloc'ed, the caller frees both, also after an error. */
+ms_status ms_tracking_state(const ms_tracking *tracking, char **out_norms, char **out_last);
+/* MS_CORRUPT: not such texts.  An empty one, of a checkpoint that lacks it, restores nothing. */
+ms_status ms_tracking_restore(ms_tracking *tracking, const char *norms, const char *last);
 
 #endif

@@ -233,8 +233,8 @@ static const known_format formats[] = {
      "ELF",
      "a program (ELF)", "name a text"},
     {5, 5, "\0\0\0{\"", "safetensors (weights of a model)", "name a text"},
-    {0, 4, "\x98\xd8\x34\x01", SHARD}, /* MS_SHARD_MAGIC */
-    {0, 4, "\xb1\xd9\x34\x01", SHARD}, /* MS_SHARD_MAGIC_32 */
+    {0, 4, "\x88\xd8\x34\x01", SHARD}, /* MS_SHARD_MAGIC */
+    {0, 4, "\xa1\xd9\x34\x01", SHARD}, /* MS_SHARD_MAGIC_32 */
     {0, 4, "\xff\xfe\x00\x00", "UTF-32", PIPE("iconv -f UTF-32 -t UTF-8")},
     {0, 2, "\xff\xfe", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},
     {0, 2, "\xfe\xff", "UTF-16", PIPE("iconv -f UTF-16 -t UTF-8")},

@@ -69,7 +69,7 @@ for name in "|touch ran;" "<touch ran;" "it's" "it\"s \`touch ran\`" "-e" "-dash
 b"; do
     mkdir -p "names/$name"
     cp -r r/* "names/$name/"
-    (cd names && HOME=$scratch/home must program plot --only loss -- "$name")
+    (cd names && HOME=$scratch/home GNUTERM=nothing must program plot --only loss -- "$name")
     [ -s "names/$name/plots/loss.png" ] && [ -s "names/$name/plots/loss.svg" ] || fail "no picture in: $name"
 done
 [ -z "$(find . -name ran)" ] || fail "gnuplot ran the name of a folder"
@@ -79,7 +79,7 @@ done
 echo "-- one writer, in the folder that it began in"
 # wait_for RUN: until it has logged steps.
 wait_for() {
-    for _ in $(seq 600); do
+    for _ in $(seq 2400); do # beside others that sync, the first checkpoint can take long
         [ ! -e "$1/metrics.jsonl" ] || [ "$(wc -l <"$1/metrics.jsonl")" -lt 20 ] || return 0
         sleep 0.05
     done
@@ -153,6 +153,16 @@ for log in run.log metrics.jsonl spectra.jsonl; do
     interfered "no_$log" "no_$log/$log was removed" rm "no_$log/$log"
 done
 interfered no_config "no_config/config.yaml was removed" rm no_config/config.yaml
+replace_config() {
+    ln -s /dev/null null_config/new
+    mv null_config/new null_config/config.yaml
+}
+interfered null_config "null_config/config.yaml was changed or replaced" replace_config
+empty() { : >"$1"; }
+interfered empty_config "empty_config/config.yaml was changed or replaced" empty empty_config/config.yaml
+for log in metrics.jsonl spectra.jsonl; do
+    interfered "cut_$log" "cut_$log/$log was cut while it was being written" empty "cut_$log/$log"
+done
 
 echo "-- files and pipes with the names of checkpoints, and pipes in checkpoints"
 cp -r r stray

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A run on noise has the largest singular values that `noise_null` expects, and a resumed run the same lines as a straight one.
+# A run on noise has the largest singular values that `noise_null` expects, and a resumed run the same lines as a straight one, with what
+# compares a snapshot with the one before the checkpoint.
 . "$(dirname "$0")/support.sh"
 
 noise="--train.control noise --init.std 0 --tracker.enabled true --tracker.every 50 --validation.every 0 --muon.decay_mode decoupled --muon.decay 0.2"
@@ -11,6 +12,12 @@ grep '"step":300,' straight/spectra.jsonl | sed 's/.*"sigma_max":\([^,]*\),.*"no
 cp -r straight parts
 must resume parts --step 280
 cmp straight/spectra.jsonl parts/spectra.jsonl || fail "the spectra of the resumed run are others"
+grep '"step":0,' straight/spectra.jsonl | grep -v '"persistence_left":null,"persistence_right":null,"rotation_per_step":null,"growth":null,' &&
+    fail "step 0 is compared with something"
+grep -v '"step":0,' straight/spectra.jsonl | grep -E '"(growth|persistence_left)":null' >nulls || true
+# From weights of zero there is nothing to turn, but s1 grows.
+grep -v '"step":1,' nulls && fail "a snapshot is not compared with the last one"
+grep '"step":300,' straight/spectra.jsonl | grep -E '"(growth|persistence_right|rotation_per_step)":null' && fail "step 300 lacks a comparison"
 # Of another rule it is not defined.
 must micro $noise --steps 2 --optimizer adamw --run adamw
 grep -q '"noise_null":null' adamw/spectra.jsonl || fail "AdamW has a noise null"

@@ -17,11 +17,13 @@ export TMPDIR="$work"
 same_addresses=
 export ASAN_OPTIONS=quarantine_size_mb=32:detect_leaks=1
 
-# fuzz TARGET OPTION...: libFuzzer's output goes to $work/log.
+# fuzz TARGET OPTION...: libFuzzer's output goes to $work/log.  Whatever hangs is ended after $limit seconds, and fails: libFuzzer's own limit
+# does not see the address sanitizer, which at times waits for ever where it lists the memory of a process that took too much.
+limit=60
 fuzz() {
     target=$1
     shift
-    $same_addresses "$programs/fuzz_$target" -rss_limit_mb=512 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/ "$@" >"$work/log" 2>&1
+    timeout --foreground -s KILL $limit $same_addresses "$programs/fuzz_$target" -rss_limit_mb=512 -timeout=10 -print_final_stats=1 -artifact_prefix=build/fuzz/ "$@" >"$work/log" 2>&1
 }
 
 number() { sed -n "s/^stat::$1: *//p" "$work/log"; }
@@ -55,6 +57,7 @@ if [ "${1:-}" = self-test ]; then
     plant 'does not hold' c
     plant 'signed integer overflow' i
     plant 'ERROR: libFuzzer: timeout' h -timeout=1
+    limit=15
     plant 'ERROR: libFuzzer: out-of-memory' m
     echo "run.sh self-test: what was planted was found"
     exit
@@ -83,6 +86,7 @@ if [ "${1:-}" = fixed ]; then
             echo "run.sh: no row for $name in tests/fuzz/executions.txt" >&2
             exit 1
         }
+        limit=$((600 * ${2:-1}))
         fuzz_whole "$name" -seed=1 -runs=$((executions * ${2:-1}))
     done
     exit
@@ -92,4 +96,5 @@ shift
 [ $# -gt 0 ] || set -- $targets
 each=$((seconds / $#))
 [ "$each" -gt 0 ] || each=1
+limit=$((each + 120))
 for name; do fuzz_whole "$name" -max_total_time="$each"; done

@@ -116,6 +116,26 @@ static void compute_input(const ms_spectrum_input *input, ms_spectrum *out) {
     ms_spectrum_scratch_destroy(scratch);
 }
 
+/* As if W0 were the last snapshot, so many steps before. */
+static void compute_after(int64_t steps, const ms_spectrum_input *input, ms_spectrum *out) {
+    ms_last_snapshot last;
+    ms_must(ms_last_snapshot_init(&input->rows, &input->cols, 1, &last));
+    ms_spectrum_input old = {.name = input->name,
+                             .after = input->before,
+                             .rows = input->rows,
+                             .cols = input->cols,
+                             .last = &last.matrices[0]};
+    ms_spectrum_input now = *input;
+    compute_input(&old, out);
+    ck_assert(isnan(out->persistence_left) && isnan(out->persistence_right));
+    ck_assert(isnan(out->rotation_per_step) && isnan(out->growth));
+    now.last = old.last;
+    now.steps_since_last = steps;
+    compute_input(&now, out);
+    ck_assert_double_eq(last.matrices[0].sigma_max, out->sigma_max);
+    ms_last_snapshot_finish(&last);
+}
+
 static void compute(const char *name, const float *before, const float *after, int rows, int cols, ms_spectrum *out) {
     const ms_spectrum_input input = {
         .name = name, .before = before, .after = after, .rows = rows, .cols = cols, .decay_share = NAN};
@@ -152,10 +172,14 @@ static void check_values(const expectation *of, const char *key, const double *a
 static double margin_of(const expectation *of, const char *key) {
     bool has_weight = strncmp(key, "alignment_published", 19) == 0;
     bool has_momentum = strncmp(key, "alignment_momentum", 18) == 0;
-    if (!has_weight && !has_momentum && strcmp(key, "alignment_left") != 0 && strcmp(key, "alignment_right") != 0)
+    bool has_last = strncmp(key, "persistence_", 12) == 0 || strcmp(key, "rotation_per_step") == 0;
+    if (!has_weight && !has_momentum && !has_last && strcmp(key, "alignment_left") != 0 &&
+        strcmp(key, "alignment_right") != 0)
         return 1;
     const json_t *one = json_object_get(of->metrics, has_weight ? "margin_after" : "alignment_margin_weight");
-    const json_t *other = json_object_get(of->metrics, has_momentum ? "alignment_margin_momentum" : "alignment_margin");
+    const json_t *other = json_object_get(of->metrics, has_momentum ? "alignment_margin_momentum"
+                                                       : has_last   ? "margin_after"
+                                                                    : "alignment_margin");
     if (!json_is_number(one) || !json_is_number(other)) return 1;
     return fmin(json_number_value(one), json_number_value(other));
 }
@@ -169,6 +193,8 @@ static void check_scalar(const expectation *of, const char *key, double actual) 
     double margin = margin_of(of, key);
     if (margin < 1e-6) return;
     double absolute = margin < 1e-4 ? 1e-12 / margin : 1e-8 * fmax(1, fabs(json_number_value(expected)));
+    if (strcmp(key, "rotation_per_step") == 0) absolute = fmax(absolute, 1e-7); /* made from cosines */
+    if (strcmp(key, "growth") == 0) absolute = 1e-12 * (of->sigma_max + fabs(json_number_value(expected)));
     if (strncmp(key, "sigma_", 6) == 0) absolute = 1e-12 * of->sigma_max;
     if (strcmp(key, "frobenius") == 0 || strstr(key, "_norm")) absolute = 1e-8 * of->sigma_max;
     check_within(of, key, actual, expected, absolute);
@@ -207,7 +233,14 @@ START_TEST(quality) {
         captured[0][i] = (float)cos(i * i + 1);
         captured[1][i] = (float)cos(3 * i * i + 1);
     }
-    ms_spectrum_input input = {"some", weights[0], weights[1], 9, 7, captured[0], captured[1], NAN};
+    ms_spectrum_input input = {.name = "some",
+                               .before = weights[0],
+                               .after = weights[1],
+                               .rows = 9,
+                               .cols = 7,
+                               .momentum = captured[0],
+                               .orthogonal = captured[1],
+                               .decay_share = NAN};
     ms_spectrum out;
     compute_input(&input, &out);
     ck_assert(isnan(out.update_rank_merged) && isnan(out.orthogonality_of_update_merged[5]));
@@ -246,7 +279,7 @@ START_TEST(goldens) {
         ms_spectrum_input input = {.name = of.name, .before = before, .after = after, .rows = rows, .cols = cols};
         float *captured;
         make_captured(golden, i, &input, &captured);
-        compute_input(&input, &actual);
+        compute_after(3, &input, &actual);
 #define ABOUT(key, ...)
 #define LIST(key, ...)
 #define SCALAR(key, ...) check_scalar(&of, #key, actual.key);
@@ -321,6 +354,52 @@ START_TEST(without_update) {
     for (int k = 0; k < 7; k++) ck_assert(isnan(out.velocity_top[k]));
     ck_assert(isnan(out.update_ratio) && isnan(out.cosine) && isnan(out.alignment_margin_weight));
     ck_assert(isnan(out.alignment_published_left));
+}
+END_TEST
+
+/* The fifth left vector turns by a known angle. */
+START_TEST(known_rotation) {
+    enum { ROWS = 16, COLS = 32, STEPS = 25 };
+    const double angle = 0.3;
+    static const double values[] = {10, 9, 8, 7, 6, 1};
+    float before[ROWS * COLS] = {0}, after[ROWS * COLS] = {0}, *sides[2] = {before, after};
+    for (int wide = 1; wide >= 0; wide--) {
+        int rows = wide ? ROWS : COLS, cols = ROWS + COLS - rows;
+        for (int k = 0; k < 2; k++) memset(sides[k], 0, sizeof before);
+        for (int i = 0; i < 6; i++) before[i * cols + i] = after[i * cols + i] = (float)values[i];
+        after[0] = 12.5f;
+        /* U5 turns by `angle` towards U6; the right vectors stay. */
+        after[4 * cols + 4] = (float)(6 * cos(angle));
+        after[5 * cols + 4] = (float)(6 * sin(angle));
+        after[4 * cols + 5] = (float)(-sin(angle));
+        after[5 * cols + 5] = (float)cos(angle);
+        ms_spectrum out;
+        ms_spectrum_input input = {
+            .name = "turned", .before = before, .after = after, .rows = rows, .cols = cols, .decay_share = NAN};
+        compute_after(STEPS, &input, &out);
+        ck_assert_double_eq_tol(out.persistence_left, (4 + cos(angle)) / 5, 1e-7); /* f32 weights */
+        ck_assert_double_eq_tol(out.persistence_right, 1, 1e-7);
+        ck_assert_double_eq_tol(out.rotation_per_step, angle / 10 / STEPS, 1e-7);
+        ck_assert_double_eq(out.growth, 2.5);
+    }
+}
+END_TEST
+
+/* Growth is there where the top-5 subspace is not, and a later snapshot is compared with the one before it. */
+START_TEST(low_rank_at_last) {
+    float low[9 * 7] = {0}, full[9 * 7];
+    for (int i = 0; i < 4; i++) low[i * 8] = 2;
+    for (int i = 0; i < 63; i++) full[i] = (float)sin(i * i + 1);
+    ms_spectrum out;
+    ms_spectrum_input input = {.name = "low", .before = low, .after = full, .rows = 9, .cols = 7, .decay_share = NAN};
+    compute_after(1, &input, &out);
+    ck_assert_double_eq(out.growth, out.sigma_max - 2);
+    ck_assert(isnan(out.persistence_left) && isnan(out.persistence_right) && isnan(out.rotation_per_step));
+    input.before = full;
+    input.after = low;
+    compute_after(1, &input, &out);
+    ck_assert_double_lt(out.growth, 0);
+    ck_assert(isnan(out.persistence_left) && isnan(out.persistence_right) && isnan(out.rotation_per_step));
 }
 END_TEST
 
@@ -497,6 +576,8 @@ int main(void) {
     tcase_add_test(tests, without_update);
     tcase_add_test(tests, quality);
     tcase_add_test(tests, small_values);
+    tcase_add_test(tests, known_rotation);
+    tcase_add_test(tests, low_rank_at_last);
     tcase_add_test(tests, of_matrix);
     Suite *suite = suite_create("tracker/spectrum");
     suite_add_tcase(suite, tests);

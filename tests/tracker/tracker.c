@@ -222,19 +222,61 @@ START_TEST(background_error_is_handed_over) {
 }
 END_TEST
 
+/* The number of a key in the line of matrix 0 at a step; NaN for null. */
+static double first_number(const char *text, int step, const char *key) {
+    for (int i = 0; i < step * N_MATRICES; i++) text = strchr(text, '\n') + 1;
+    json_t *line = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
+    ck_assert_int_eq((int)json_integer_value(json_object_get(line, "step")), step);
+    const json_t *value = json_object_get(line, key);
+    double number = json_is_null(value) ? NAN : json_real_value(value);
+    json_decref(line);
+    return number;
+}
+
 START_TEST(resumes) {
-    char *whole = run(2, 2);
+    ms_tracker *whole_run = create(2, 2, false, -1);
+    char *states[3];
+    take(whole_run, 0);
+    take(whole_run, 1);
+    ms_must(ms_tracker_state(whole_run, &states[0])); /* drains */
+    take(whole_run, 2);
+    take(whole_run, 3);
+    ck_assert_int_eq(ms_tracker_close(whole_run), MS_OK);
+    char *whole = contents();
+    ck_assert(isnan(first_number(whole, 0, "growth")) && isnan(first_number(whole, 0, "persistence_left")));
+    for (int step = 1; step < 4; step++) {
+        double growth = first_number(whole, step, "sigma_max") - first_number(whole, step - 1, "sigma_max");
+        ck_assert_double_eq(first_number(whole, step, "growth"), growth);
+        ck_assert(first_number(whole, step, "persistence_right") > 0 &&
+                  first_number(whole, step, "rotation_per_step") > 0);
+    }
     FILE *file = fopen(path, "ab");
     fputs("{\"step\":4,\"tok", file); /* a crash in the middle of a line */
     fclose(file);
     ms_tracker *tracker = create(2, 1, false, 1);
+    ms_must(ms_tracker_restore(tracker, states[0], 1));
+    ms_must(ms_tracker_state(tracker, &states[1]));
+    ck_assert(strcmp(states[0], states[1]) == 0);
     take(tracker, 2);
     take(tracker, 3);
     ck_assert_int_eq(ms_tracker_close(tracker), MS_OK);
     char *resumed = contents();
-    ck_assert_str_eq(resumed, whole);
+    ck_assert(strcmp(resumed, whole) == 0);
+    free(resumed);
+    /* From a checkpoint without the state: nothing is known of the last snapshot. */
+    tracker = create(2, 1, false, 1);
+    ms_must(ms_tracker_state(tracker, &states[2]));
+    ck_assert_str_eq(states[2], "-1 0");
+    ms_must(ms_tracker_restore(tracker, states[2], 1));
+    take(tracker, 2);
+    take(tracker, 3);
+    ck_assert_int_eq(ms_tracker_close(tracker), MS_OK);
+    resumed = contents();
+    ck_assert(isnan(first_number(resumed, 2, "growth")) && isnan(first_number(resumed, 2, "rotation_per_step")));
+    ck_assert_double_eq(first_number(resumed, 3, "growth"), first_number(whole, 3, "growth"));
     free(resumed);
     free(whole);
+    for (int i = 0; i < 3; i++) free(states[i]);
 }
 END_TEST
 

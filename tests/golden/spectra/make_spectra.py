@@ -179,6 +179,25 @@ def overlap(x, y, of, axis):
     return np.minimum(cosines, 1).mean()
 
 
+STEPS_SINCE_LAST = 3
+
+
+def since_last(old, weight, w0, w):
+    """The change from W0 to W, as if W0 were the last snapshot, STEPS_SINCE_LAST before.  Angles by their sines, too,
+    since a cosine does not tell those below 1e-8."""
+    out = {"persistence_left": overlap(w0, w, weight, 0), "persistence_right": overlap(w0, w, weight, 1)}
+    out["growth"], out["rotation_per_step"] = w[1][0] - w0[1][0], None
+    if out["persistence_left"] is None:
+        return out
+    angles = []
+    for x, y in ((w0[0][:, :5], w[0][:, :5]), (w0[2][:5].T, w[2][:5].T)):
+        cosines = np.linalg.svd(x.T @ y, compute_uv=False)
+        sines = np.linalg.svd(y - x @ (x.T @ y), compute_uv=False)[:5]
+        angles.append(np.arctan2(np.sort(sines), np.sort(cosines)[::-1]).mean())
+    out["rotation_per_step"] = (angles[0] + angles[1]) / 2 / STEPS_SINCE_LAST
+    return out
+
+
 def margin(s):
     return (s[4] - s[5]) / s[0] if len(s) > 5 and s[0] > 0 else None
 
@@ -227,6 +246,7 @@ def metrics(before, after, extra):
     out["alignment_left"], out["alignment_right"] = overlap(w0, d, weight, 0), overlap(w0, d, weight, 1)
     out["alignment_published_left"] = overlap(w, d, weight, 0)
     out["alignment_published_right"] = overlap(w, d, weight, 1)
+    out.update(since_last(old, weight, w0, w))
     norms = np.linalg.norm(old), np.linalg.norm(delta)
     out["cosine"] = (old * delta).sum() / norms[0] / norms[1] if norms[0] > 0 and norms[1] > 0 else None
     out["update_ratio"] = norms[1] / norms[0] if norms[0] > 0 else None
