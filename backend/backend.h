@@ -76,8 +76,9 @@ int ms_device_threads(const ms_device *device);
 /* Whether matmuls on this device are compared with those of a library: OpenBLAS's sgemm on the CPU, at the device's
    threads.  Else the device's own matmul is what there is. */
 bool ms_device_has_peak(const ms_device *device);
-/* FLOP/s of that library on a matmul of two squares, in f32: the median of nine calls after a warm-up.  Takes at most
-   most_bytes of the device's memory meanwhile (0: no limit, 27 MiB), or 1.7 MiB where that is less, and gives it back.
+/* FLOP/s of that library, all threads of the device together, on matmuls of two squares, in f32: the fastest of nine
+   rounds after a warm-up.  Takes at most most_bytes of memory meanwhile (0: no limit, 8 MiB and 4 for each thread), or
+   what the smallest squares take where that is more (1.1 MiB and 0.6 for each thread), and gives it back.
    *out_flops is 0 after an error.  Not thread-safe.  MS_OUT_OF_MEMORY.  MS_UNSUPPORTED: there is none. */
 ms_status ms_device_measure_peak(ms_device *device, size_t most_bytes, double *out_flops);
 /* Bytes of an element in a store of this device: those of its type, but 8 for f32 on an oracle device. */

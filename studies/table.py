@@ -73,7 +73,8 @@ def main():
     parser.add_argument("groups", nargs="+", metavar="GROUP=RUN[,RUN...]")
     options = parser.parse_args()
     title = f"{options.key} over {options.over}" if options.over else options.key
-    print(f"{title}, mean over layers and snapshots of steps {options.first} to {min(options.last, 10**9)}")
+    until = "on" if options.last == sys.maxsize else f"to {options.last}"
+    print(f"{title}, mean over layers and snapshots of steps {options.first} {until}")
     for group in options.groups:
         name, equals, runs = group.partition("=")
         if not equals:

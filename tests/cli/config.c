@@ -476,6 +476,9 @@ START_TEST(resume_refuses_another_shape) {
     ck_assert_int_eq(ms_config_difference(&config, &other, differing, 0), 2);
     other.model.layers = 7;
     expect(ms_config_check_resume(&config, &other), MS_MISMATCH, "model.layers is 6 in the run and 7 now");
+    other = config;
+    other.intervention.soft_cap = 1; /* ADDED is as fixed */
+    expect(ms_config_check_resume(&config, &other), MS_MISMATCH, "intervention.soft_cap is 0 in the run and 1 now");
 }
 END_TEST
 

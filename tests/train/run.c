@@ -169,6 +169,12 @@ START_TEST(a_dead_run_is_said) {
     ck_assert_int_eq(runs_count(run->folder.log, "the loss has not moved"), 1);
     ck_assert_int_eq(runs_count(run->folder.log, " warning "), 2);
     ms_run_close(run);
+    options = runs_small(20); /* alive at first */
+    options.trainer.optimizer.interventions.spectral_decay = 1000;
+    run = runs_new(&options, "later");
+    ck_assert_int_eq(runs_count(run->folder.log, "step 1: the gradient of every weight is 0"), 0);
+    ck_assert_int_eq(runs_count(run->folder.log, "the gradient of every weight is 0: nothing is learned any more"), 1);
+    ms_run_close(run);
     options = runs_small(4); /* shorter than the watch is */
     options.trainer.optimizer.muon.lr = options.trainer.optimizer.adamw.lr = 0;
     run = runs_new(&options, "slow");
