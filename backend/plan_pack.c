@@ -121,18 +121,18 @@ static bool pass(const tree *t, const ms_plan_storage *storage, int64_t piece, i
 static int64_t lowest_offset(const packing *placed, const ms_plan_storage *storage) {
     int64_t offset = 0;
     int n_agreed = 0;
-    for (int i = N_CLASSES - 1; n_agreed<N_CLASSES; i = i> 0 ? i - 1 : N_CLASSES - 1) {
+    for (int i = 0; n_agreed < N_CLASSES; i++) {
         int64_t before = offset;
-        (void)pass(placed->classes[i], storage, placed->piece, &offset);
+        (void)pass(placed->classes[N_CLASSES - 1 - i % N_CLASSES], storage, placed->piece, &offset);
         n_agreed = offset == before ? n_agreed + 1 : 1;
     }
     return offset;
 }
 
 static int class_of(const ms_plan_storage *storage) {
-    int class = 0;
-    for (int32_t length = storage->to - storage->from; length > 0; length >>= CLASS_BITS) class ++;
-    return class;
+    int i_class = 0;
+    for (int32_t length = storage->to - storage->from; length > 0; length >>= CLASS_BITS) i_class++;
+    return i_class;
 }
 
 ms_status ms_plan_pack(ms_plan_storage *storages, int32_t n_storages, int64_t piece_bytes, int64_t *out_bytes) {

@@ -108,7 +108,7 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     ms_status status = ms_options_parse(command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(command);
     if (status == MS_OK) status = parse_numerics(arguments.numerics, &numerics);
-    if (status == MS_OK && (arguments.n_threads < 0 || arguments.n_threads > 1024))
+    if (status == MS_OK && arguments.n_threads > 1024)
         status = MS_FAIL(MS_USAGE, "--threads %lld: must be 0 to 1024", (long long)arguments.n_threads);
     int n_threads = arguments.n_threads ? (int)arguments.n_threads : ms_processor_count();
     bool uses_threads = command != &ops_command || strcmp(arguments.device, "cpu") == 0;

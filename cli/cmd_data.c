@@ -31,7 +31,7 @@ static const ms_option prepare_options[] = {
     {"seed", MS_OPTION_COUNT, offsetof(struct prepare_arguments, seed), NULL, "N",
      "Chooses which documents those are (default 0)"},
     {"format", MS_OPTION_STRING, offsetof(struct prepare_arguments, format), NULL, "auto|text|jsonl",
-     "auto: JSONL when the first line is a JSON object, or by the name (default auto)"},
+     "auto: JSONL when the first line or most of the first are JSON objects, or by the name (default auto)"},
     {"key", MS_OPTION_STRING, offsetof(struct prepare_arguments, key), NULL, "KEY",
      "JSONL: the key of the text (default text)"},
     {"documents", MS_OPTION_STRING, offsetof(struct prepare_arguments, documents), NULL, "chunk|blank|file",

@@ -2,7 +2,6 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/commands.h"
 #include "platform/directory.h"
@@ -12,6 +11,7 @@
 #include "platform/output.h"
 #include "tracker/change_points.h"
 #include "tracker/phases.h"
+#include "tracker/run_log.h"
 
 struct phases_arguments {
     double penalty;
@@ -44,8 +44,7 @@ static void print_changes(const ms_phase_series *series) {
 
 static void print_series(const ms_phase_series *series) {
     if (series->n_changes == 0) return;
-    printf("  layer %-3d %-14s", series->layer, series->projection);
-    printf(" at step ");
+    printf("  layer %-3d %-14s at step ", series->layer, series->projection);
     print_changes(series);
     printf("\n");
 }
@@ -104,7 +103,7 @@ static ms_status print_text(const ms_phases *phases, const char *run) {
 static const char what[] = "phases --json";
 
 static ms_status set_real(json_t *object, const char *key, double value) {
-    return ms_json_set(object, what, key, isfinite(value) ? json_real(value) : json_null());
+    return ms_json_set(object, what, key, ms_run_log_real(value));
 }
 
 static ms_status add_series(const ms_phase_series *series, json_t *list) {

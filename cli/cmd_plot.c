@@ -59,15 +59,19 @@ static ms_status check_name(const char *name, const ms_plot *plots, int n_plots)
                 : MS_FAIL(MS_USAGE, "--only: there is no plot '%s'; see muonscope plot --help", name);
 }
 
+static const struct {
+    const char *ending;
+    unsigned bit;
+} all_formats[] = {{".png", MS_PLOT_PNG}, {".svg", MS_PLOT_SVG}, {".pdf", MS_PLOT_PDF}};
+enum { N_FORMATS = sizeof all_formats / sizeof *all_formats };
+
 static ms_status read_formats(const ms_option_list *list, unsigned *out) {
-    static const char *const names[] = {"png", "svg", "pdf"};
-    static const unsigned bits[] = {MS_PLOT_PNG, MS_PLOT_SVG, MS_PLOT_PDF};
     *out = list->n_items == 0 ? MS_PLOT_PNG | MS_PLOT_SVG : 0;
     for (int i = 0; i < list->n_items; i++) {
         int k = 0;
-        while (k < 3 && strcmp(list->items[i], names[k]) != 0) k++;
-        if (k == 3) return MS_FAIL(MS_USAGE, "--format: '%s' is none of png, svg, pdf", list->items[i]);
-        *out |= bits[k];
+        while (k < N_FORMATS && strcmp(list->items[i], all_formats[k].ending + 1) != 0) k++;
+        if (k == N_FORMATS) return MS_FAIL(MS_USAGE, "--format: '%s' is none of png, svg, pdf", list->items[i]);
+        *out |= all_formats[k].bit;
     }
     return MS_OK;
 }
@@ -75,19 +79,20 @@ static ms_status read_formats(const ms_option_list *list, unsigned *out) {
 /* "runs/mine/plots/loss.png, .svg" */
 static void print_drawn(const char *folder, const char *name, unsigned formats) {
     char endings[32] = "";
-    if (formats & MS_PLOT_PNG) strcat(endings, ", .png");
-    if (formats & MS_PLOT_SVG) strcat(endings, ", .svg");
-    if (formats & MS_PLOT_PDF) strcat(endings, ", .pdf");
-    ms_print_line(stdout, "%s/%s%s", folder, name, endings + 2);
+    for (int k = 0; k < N_FORMATS; k++) {
+        if (!(formats & all_formats[k].bit)) continue;
+        if (*endings) strcat(endings, ", ");
+        strcat(endings, all_formats[k].ending);
+    }
+    ms_print_line(stdout, "%s/%s%s", folder, name, endings);
 }
 
 /* A plot without data does not keep the others from being drawn; one that was asked for by name fails the command. */
-static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data, const char *folder) {
+static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data, unsigned formats,
+                      const char *folder) {
     int n_plots;
-    unsigned formats;
     char why[256];
     const ms_plot *plots = ms_plots(&n_plots);
-    MS_TRY(read_formats(&arguments->formats, &formats));
     MS_TRY(ms_directory_require(folder));
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
@@ -120,10 +125,11 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     unsigned formats;
     for (int i = 0; i < arguments->only.n_items; i++) MS_TRY(check_name(arguments->only.items[i], plots, n_plots));
     MS_TRY(read_formats(&arguments->formats, &formats));
-    for (int i = 0; i < n_plots; i++)
-        if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_SPECTRA) needs_spectra = true;
-    for (int i = 0; i < n_plots; i++)
-        if (is_wanted(arguments, plots[i].name) && plots[i].source == MS_PLOT_OF_PROBES) needs_probes = true;
+    for (int i = 0; i < n_plots; i++) {
+        if (!is_wanted(arguments, plots[i].name)) continue;
+        needs_spectra |= plots[i].source == MS_PLOT_OF_SPECTRA;
+        needs_probes |= plots[i].source == MS_PLOT_OF_PROBES;
+    }
     if (needs_probes && (arguments->projections || arguments->layers)) needs_spectra = true; /* which have their list */
     if (!ms_is_directory(run)) return MS_FAIL(MS_NOT_FOUND, "run folder %s does not exist", run);
 
@@ -137,7 +143,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     }
     if (status == MS_OK && needs_probes && ms_file_exists(probes)) status = ms_plot_data_read_probes(&data, probes);
     if (status == MS_OK) status = select_spectra(arguments, &data);
-    if (status == MS_OK) status = draw(arguments, &data, folder);
+    if (status == MS_OK) status = draw(arguments, &data, formats, folder);
     ms_plot_data_finish(&data);
     free(metrics);
     free(spectra);

@@ -34,7 +34,7 @@ static const ms_option train_options[] = {
     {"split_digits", MS_OPTION_BOOL, offsetof(struct train_arguments, split_digits), NULL, "BOOL",
      "Every digit a token of its own (default true)"},
     {"format", MS_OPTION_STRING, offsetof(struct train_arguments, format), NULL, "auto|text|jsonl",
-     "auto: JSONL when the first line is a JSON object, or by the name (default auto)"},
+     "auto: JSONL when the first line or most of the first are JSON objects, or by the name (default auto)"},
     {"key", MS_OPTION_STRING, offsetof(struct train_arguments, key), NULL, "KEY",
      "JSONL: the key of the text (default text)"},
     {"on_error", MS_OPTION_STRING, offsetof(struct train_arguments, on_error), NULL, "stop|skip|replace",

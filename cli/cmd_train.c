@@ -35,7 +35,8 @@ static const ms_option options[] = {MS_CONFIG_OPTIONS,
                                     {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
                                      "Print the plan (sizes, memory, costs) and stop"},
                                     {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
-                                     "Write the graphs of a step as text: gradients.ir, update.ir, evaluate.ir"},
+                                     "Write the graphs of a step as text: gradients.ir, update.ir, evaluate.ir; of a "
+                                     "snapshot update_captured.ir, probe.ir"},
                                     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {"train",
@@ -70,6 +71,7 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
     MS_TRY(dump_graph(directory, "gradients.ir", trainer->first_graph));
     MS_TRY(dump_graph(directory, "gradients_accumulate.ir", trainer->next_graph));
     MS_TRY(dump_graph(directory, "update.ir", trainer->update_graph));
+    MS_TRY(dump_graph(directory, "update_captured.ir", trainer->captured_graph));
     MS_TRY(dump_graph(directory, "probe.ir", trainer->probe_graph));
     return dump_graph(directory, "evaluate.ir", trainer->evaluate_graph);
 }

@@ -89,10 +89,14 @@ ms_status ms_interventions_check(const ms_interventions *interventions, const ms
                        "intervention: soft_cap %g needs the spectral exponent 0: with another one the largest singular "
                        "value of a step is not known",
                        (double)interventions->soft_cap);
+    if (interventions->soft_cap != 0 && interventions->cautious_decay)
+        return MS_FAIL(MS_INVALID,
+                       "intervention: cautious_decay and soft_cap %g contradict: decay of some weights alone may raise "
+                       "singular values",
+                       (double)interventions->soft_cap);
     const ms_optimizer_rule *rule = of_matrices->rule;
     if (interventions->cautious_decay && !rule->heeds_interventions)
-        return MS_FAIL(MS_INVALID, "intervention: cautious_decay: the rule %s has no decay that could be cautious",
-                       rule->name);
+        return MS_FAIL(MS_INVALID, "intervention: cautious_decay: the rule %s takes none", rule->name);
     return check_noise(interventions, rule);
 }
 

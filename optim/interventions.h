@@ -8,7 +8,8 @@
                       E = lr R D / norm(D), in which the rule's own rate cancels (Wen et al. 2025, arXiv 2606.16899).
                       R: norm(W) before the run's first update; norms of Frobenius
      soft_cap         X = W - D;  X = X - a X X^T X;  W' = X + a X X^T X: singular values of at most the cap stay so,
-                      with the least a that brings down the most that a step can add (arXiv 2507.13338)
+                      with the least a that brings down the most that a step can add (arXiv 2507.13338).  Not with
+                      cautious decay, which may add more
 
    Noise in the update: optim/noise.h.  Cautious decay (arXiv 2510.12402) is part of the rules: they decay only where
    the update has the weight's sign. */

@@ -35,14 +35,34 @@ double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns) {
     return NAN;
 }
 
+int64_t ms_muon_piece_rows(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group) {
+    int64_t all = 0;
+    if (settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[i_group]) return settings->head_size;
+    if (settings->split != MS_SPLIT_MERGED) return parameter->group_rows[i_group];
+    for (int i = 0; i < parameter->n_groups; i++) all += parameter->group_rows[i];
+    return all;
+}
+
+static bool decays_update(const ms_muon_settings *settings) {
+    return settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
+}
+
+static bool decays_weight(const ms_muon_settings *settings) {
+    return settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
+}
+
+double ms_muon_update_factor(const ms_muon_settings *settings) {
+    return decays_update(settings) ? 1 + (double)settings->decay : 1;
+}
+
+double ms_muon_decay_share(const ms_muon_settings *settings, double rate) {
+    return decays_weight(settings) ? rate * settings->decay : 0;
+}
+
 double ms_muon_largest_step(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group,
-                            const ms_shape *shape) {
-    int64_t rows = parameter->group_rows[i_group], piece = rows;
-    if (settings->split == MS_SPLIT_MERGED) piece = shape->dim[1];
-    if (settings->split == MS_SPLIT_PER_HEAD && parameter->per_head[i_group]) piece = settings->head_size;
-    bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
-    double step =
-        ms_muon_scale(settings->scaling, piece, shape->dim[2]) * (on_update ? 1 + (double)settings->decay : 1);
+                            int64_t columns) {
+    int64_t rows = parameter->group_rows[i_group], piece = ms_muon_piece_rows(settings, parameter, i_group);
+    double step = ms_muon_scale(settings->scaling, piece, columns) * ms_muon_update_factor(settings);
     double pieces = rows > piece ? (double)rows / (double)piece : 1; /* one below the other */
     return step * ms_coefficients_get(settings->coefficients)->highest * sqrt(pieces);
 }
@@ -124,8 +144,7 @@ static ms_tensor direction_of(const maker *m, ms_tensor u) {
     ms_tensor direction = u;
     begin = 0;
     for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++]) {
-        bool heads = split == MS_SPLIT_PER_HEAD && parameter->per_head[i];
-        int64_t piece = heads ? m->settings->head_size : parameter->group_rows[i];
+        int64_t piece = ms_muon_piece_rows(m->settings, parameter, i);
         direction = ms_insert(graph, direction, direction_of_group(m, groups[i], begin, piece), begin);
     }
     return direction;
@@ -148,17 +167,10 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
         m.orthogonal = &inputs->captured[MS_CAPTURE_ORTHOGONAL];
     }
     ms_tensor direction = ms_rule_with_noise(graph, inputs, false, direction_of(&m, u));
-    bool on_update = settings->decay_mode == MS_DECAY_UPDATE || settings->decay_mode == MS_DECAY_BOTH;
-    bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
-    ms_coefficient rate = ms_step_scalar(on_update ? 1 + settings->decay : 1, lr_scalar);
-    if (!on_weight) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
+    ms_coefficient rate = ms_step_scalar(decays_update(settings) ? 1 + settings->decay : 1, lr_scalar);
+    if (!decays_weight(settings)) return ms_axpby(graph, rate, direction, ms_constant(0), MS_NO_TENSOR);
     ms_tensor decayed = ms_rule_decayed_weight(graph, inputs, direction);
     return ms_axpby(graph, rate, direction, ms_step_scalar(settings->decay, lr_scalar), decayed);
-}
-
-double ms_muon_decay_share(const ms_muon_settings *settings, double rate) {
-    bool on_weight = settings->decay_mode == MS_DECAY_DECOUPLED || settings->decay_mode == MS_DECAY_BOTH;
-    return on_weight ? rate * settings->decay : 0;
 }
 
 static double decay_share(const void *settings, double rate) { return ms_muon_decay_share(settings, rate); }

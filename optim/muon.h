@@ -65,11 +65,16 @@ ms_tensor ms_muon_delta(const ms_muon_settings *settings, ms_graph *graph, const
                         const ms_muon_piece_change *change);
 /* ms_optimizer_rule.decay_share of Muon. */
 double ms_muon_decay_share(const ms_muon_settings *settings, double rate);
+/* By which decay of the update multiplies the rate: 1 + decay, or 1 without it. */
+double ms_muon_update_factor(const ms_muon_settings *settings);
 
-/* The largest singular value that row group i_group of a parameter [L,R,C] can get in the delta, over the learning
-   rate, without decay of the weights. */
+/* Rows of what is orthogonalised as one with rows of group i_group: of a head, the group, or the whole parameter. */
+int64_t ms_muon_piece_rows(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group);
+
+/* The largest singular value that row group i_group of a parameter with so many columns can get in the delta, over the
+   learning rate, without decay of the weights. */
 double ms_muon_largest_step(const ms_muon_settings *settings, const ms_optimizer_parameter *parameter, int i_group,
-                            const ms_shape *shape);
+                            int64_t columns);
 
 /* The scale of the orthogonalised update of a rows x columns matrix.  NAN: no such scaling. */
 double ms_muon_scale(ms_muon_scaling scaling, int64_t rows, int64_t columns);

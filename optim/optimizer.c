@@ -33,11 +33,24 @@ static ms_rule_use rule_of(const ms_optimizer_config *config, ms_optimizer_kind 
     return (ms_rule_use){table[kind].rule, (const char *)config + table[kind].settings};
 }
 
-static ms_status add_output(ms_optimizer *optimizer, const char *name, int64_t count, int32_t *out) {
+static ms_status add_variable(ms_optimizer *optimizer, const char *name, ms_variable_kind kind, ms_shape shape,
+                              int32_t *out) {
     int index;
-    MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_OUTPUT, MS_DTYPE_F32, ms_shape_1(count), &index));
+    MS_TRY(ms_variables_add(optimizer->variables, name, kind, MS_DTYPE_F32, shape, &index));
     *out = index;
     return MS_OK;
+}
+
+static ms_status add_output(ms_optimizer *optimizer, const char *name, int64_t count, int32_t *out) {
+    return add_variable(optimizer, name, MS_VARIABLE_OUTPUT, ms_shape_1(count), out);
+}
+
+/* "<prefix>.<name of the parameter>". */
+static ms_status add_beside(ms_optimizer *optimizer, const char *prefix, int parameter, ms_variable_kind kind,
+                            ms_shape shape, int32_t *out) {
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", prefix, ms_variables_get(optimizer->variables, parameter)->name);
+    return add_variable(optimizer, name, kind, shape, out);
 }
 
 static ms_status init_rules(ms_optimizer *optimizer) {
@@ -65,25 +78,17 @@ static ms_status init_rules(ms_optimizer *optimizer) {
 }
 
 static ms_status add_step_scalars(ms_optimizer *optimizer) {
-    int index;
     for (int i = 0; i < optimizer->n_parameters && optimizer->config.interventions.soft_cap != 0; i++) {
         ms_optimizer_entry *entry = &optimizer->parameters[i];
         entry->first_cap = optimizer->n_step_scalars;
         if (entry->parameter.is_matrix) optimizer->n_step_scalars += entry->parameter.n_groups;
     }
-    MS_TRY(ms_variables_add(optimizer->variables, "step_scalars", MS_VARIABLE_INPUT, MS_DTYPE_F32,
-                            ms_shape_1(optimizer->n_step_scalars), &index));
-    optimizer->step_scalars = index;
-    return MS_OK;
+    return add_variable(optimizer, "step_scalars", MS_VARIABLE_INPUT, ms_shape_1(optimizer->n_step_scalars),
+                        &optimizer->step_scalars);
 }
 
 static ms_status add_state(ms_optimizer *optimizer, const char *prefix, int parameter, ms_shape shape, int32_t *out) {
-    char name[128];
-    int index;
-    snprintf(name, sizeof name, "%s.%s", prefix, ms_variables_get(optimizer->variables, parameter)->name);
-    MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_STATE, MS_DTYPE_F32, shape, &index));
-    *out = index;
-    return MS_OK;
+    return add_beside(optimizer, prefix, parameter, MS_VARIABLE_STATE, shape, out);
 }
 
 static ms_status add_states(ms_optimizer *optimizer, const ms_optimizer_rule *rule, ms_optimizer_entry *entry) {
@@ -109,17 +114,14 @@ bool ms_optimizer_captures(const ms_optimizer *optimizer, ms_capture capture) {
 }
 
 static ms_status add_captures(ms_optimizer *optimizer, ms_optimizer_entry *entry) {
-    static const char *const names[] = {[MS_CAPTURE_MOMENTUM] = "momentum", [MS_CAPTURE_ORTHOGONAL] = "orthogonal"};
+    static const char *const prefixes[] = {
+        [MS_CAPTURE_MOMENTUM] = "captured_momentum", [MS_CAPTURE_ORTHOGONAL] = "captured_orthogonal"};
+    int parameter = entry->parameter.variable;
+    ms_shape shape = ms_variables_get(optimizer->variables, parameter)->shape;
     for (int i = 0; i < MS_CAPTURE_COUNT; i++) {
         entry->captures[i] = -1;
         if (!entry->parameter.is_matrix || !ms_optimizer_captures(optimizer, (ms_capture)i)) continue;
-        const ms_variable *of = ms_variables_get(optimizer->variables, entry->parameter.variable);
-        char name[128];
-        int index;
-        snprintf(name, sizeof name, "captured_%s.%s", names[i], of->name);
-        ms_shape shape = of->shape;
-        MS_TRY(ms_variables_add(optimizer->variables, name, MS_VARIABLE_OUTPUT, MS_DTYPE_F32, shape, &index));
-        entry->captures[i] = index;
+        MS_TRY(add_beside(optimizer, prefixes[i], parameter, MS_VARIABLE_OUTPUT, shape, &entry->captures[i]));
     }
     return MS_OK;
 }
@@ -313,9 +315,9 @@ static ms_status set_caps(const ms_optimizer *optimizer, double rate, float *sca
         const ms_optimizer_entry *entry = &optimizer->parameters[i];
         const ms_optimizer_parameter *parameter = &entry->parameter;
         if (!parameter->is_matrix) continue;
-        ms_shape shape = ms_variables_get(optimizer->variables, parameter->variable)->shape;
+        int64_t columns = ms_variables_get(optimizer->variables, parameter->variable)->shape.dim[2];
         for (int j = 0; j < parameter->n_groups; j++) {
-            double growth = rate * ms_muon_largest_step(muon, parameter, j, &shape);
+            double growth = rate * ms_muon_largest_step(muon, parameter, j, columns);
             MS_TRY(ms_soft_cap_strength(cap, growth, &strength));
             scalars[entry->first_cap + j] = (float)strength;
         }

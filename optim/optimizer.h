@@ -29,9 +29,9 @@ typedef struct ms_optimizer_config {
                                   NULL: kind counts.  Lives as long as the optimizer */
     bool captures;             /* make variables and the graph that show what the rule of layer matrices captures */
     float gradient_clip;       /* of the norm of all gradients together; 0: off */
-    ms_dtype master; /* of weights and states, which lie in f32 either way.  MS_DTYPE_BF16: every new weight and state
-                        is rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
-                        stored values */
+    ms_dtype master; /* of weights and the rules' states, which lie in f32 either way.  MS_DTYPE_BF16: each of them is
+                        rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
+                        stored values.  What interventions keep stays f32 */
     ms_interventions interventions; /* on layer matrices */
 /* Settings of each rule: `muon`, `adamw`, `normuon`, `sgd`. */
 #define RULE(upper, lower) ms_##lower##_settings lower;
@@ -72,7 +72,7 @@ typedef struct ms_optimizer {
     ms_adamw_settings matrices_adamw;  /* AdamW's settings for layer matrices that have their own rate */
     int32_t n_parameters;
     ms_optimizer_entry parameters[MS_MAX_OPTIMIZER_PARAMETERS];
-    int32_t first_intervention; /* step scalar, where there are interventions on weights */
+    int32_t first_intervention; /* step scalar, where interventions need some */
     int32_t step_scalars;       /* INPUT variable f32 [n_step_scalars] */
     int32_t n_step_scalars;
     int32_t n_norms;
@@ -85,7 +85,8 @@ typedef struct ms_optimizer {
 const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind);
 
 /* Adds the variables of the optimizer: step scalars, states, outputs.
-   MS_INVALID: too many parameters, settings out of range, or a parameter that its rule does not take. */
+   MS_INVALID: too many parameters, settings out of range, a parameter that its rule does not take, or interventions
+   that contradict each other or the rule (ms_interventions_check, ms_soft_cap_strength). */
 ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
                             const ms_optimizer_parameter *parameters, int n_parameters, ms_optimizer *out);
 

@@ -113,7 +113,10 @@ void ms_logger_file_only(ms_logger *logger, const char *format, ...) {
 }
 
 ms_status ms_logger_check_file(ms_logger *logger) {
-    return logger->file ? ms_file_check_log(logger->file, logger->path) : MS_OK;
+    pthread_mutex_lock(&logger->mutex);
+    ms_status status = logger->file ? ms_file_check_log(logger->file, logger->path) : MS_OK;
+    pthread_mutex_unlock(&logger->mutex);
+    return status;
 }
 
 ms_status ms_logger_file_status(ms_logger *logger) {

@@ -66,12 +66,23 @@ static ms_status create_locked(int parent, const char *name, bool folder, const 
     return MS_OK;
 }
 
+/* Bytes of `path` before its last part, with the slash between them; 0: it has one part. */
+static size_t parent_size(const char *path) {
+    size_t end = strlen(path);
+    while (end > 0 && path[end - 1] == '/') end--;
+    while (end > 0 && path[end - 1] != '/') end--;
+    return end;
+}
+
 /* Removes the leftovers of `stem` but `own`; `path` is for messages.  *out_busy: one of them is locked, that is, being
    written. */
 static ms_status sweep(int parent, const char *stem, const char *own, const char *path, bool *out_busy) {
     *out_busy = false;
     ms_listing names;
-    MS_TRY_NOTE(ms_listing_read_opened(parent, "its folder", &names), "cannot write %s", path);
+    char folder[1024] = "."; /* no message is longer */
+    size_t n_folder = parent_size(path);
+    if (n_folder > 0) snprintf(folder, sizeof folder, "%.*s", (int)n_folder, path);
+    MS_TRY_NOTE(ms_listing_read_opened(parent, folder, &names), "cannot write %s", path);
     for (size_t i = 0; i < names.n; i++) {
         const char *name = names.names[i];
         if (!ms_temporary_is_of(name, stem) || strcmp(name, own) == 0) continue;
@@ -133,9 +144,7 @@ static ms_status create(const char *path, int *out_descriptor, char **out_path) 
     char name[NAME_SIZE], *stem;
     int parent;
     MS_TRY_NOTE(ms_path_open_parent(path, &parent, &stem), "cannot write %s", path);
-    size_t n_end = strlen(path);
-    while (n_end > 0 && path[n_end - 1] == '/') n_end--;
-    size_t n_parent = n_end - strlen(stem);
+    size_t n_parent = parent_size(path);
     char *joined = malloc(n_parent + NAME_SIZE);
     ms_status status = joined ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
     if (status == MS_OK) status = create_in(parent, stem, true, path, name, out_descriptor);
@@ -153,11 +162,9 @@ static ms_status create(const char *path, int *out_descriptor, char **out_path) 
 
 /* Creates the folders above `path`. */
 static ms_status create_parents(const char *path) {
-    size_t end = strlen(path);
-    while (end > 0 && path[end - 1] == '/') end--;
-    while (end > 0 && path[end - 1] != '/') end--;
-    if (end == 0) return MS_OK;
-    char *parents = strndup(path, end);
+    size_t size = parent_size(path);
+    if (size == 0) return MS_OK;
+    char *parents = strndup(path, size);
     ms_status status =
         parents ? ms_directory_create(parents) : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
     free(parents);

@@ -1,7 +1,6 @@
 #include "tracker/change_points.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 

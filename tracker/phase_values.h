@@ -2,7 +2,6 @@
 #ifndef MS_TRACKER_PHASE_VALUES_H
 #define MS_TRACKER_PHASE_VALUES_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "platform/status.h"

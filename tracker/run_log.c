@@ -24,9 +24,15 @@ json_t *ms_run_log_real(double value) { return isfinite(value) ? json_real(value
 typedef struct log_line {
     const char *text; /* with its line break */
     size_t size_bytes;
-    json_t *object; /* NULL: no JSON object with an integer "step" */
+    json_t *object; /* NULL: is_line says no */
     int64_t step;
 } log_line;
+
+/* Whether it is an object with an integer "step" of at least 0, and something to tell of it. */
+static bool is_line(const json_t *value) {
+    const json_t *step = json_object_get(value, "step");
+    return json_is_integer(step) && json_integer_value(step) >= 0 && json_object_size(value) > 1;
+}
 
 /* Calls `visit` for every complete line of a file, until it fails. */
 static ms_status visit_lines(const char *path, ms_status (*visit)(void *context, const log_line *line), void *context) {
@@ -39,10 +45,9 @@ static ms_status visit_lines(const char *path, ms_status (*visit)(void *context,
         if (!end) break; /* the partial last line of a crash */
         log_line now = {data + at, (size_t)(end - (data + at)) + 1, NULL, 0};
         json_t *value = json_loadb(now.text, now.size_bytes - 1, 0, NULL);
-        const json_t *step = json_object_get(value, "step");
-        if (json_is_integer(step)) {
+        if (is_line(value)) {
             now.object = value;
-            now.step = json_integer_value(step);
+            now.step = json_integer_value(json_object_get(value, "step"));
         }
         status = visit(context, &now);
         json_decref(value);
@@ -262,8 +267,8 @@ static ms_status write_failed(ms_run_log *log, int error) {
 
 static ms_status put_line(ms_run_log *log, const json_t *object) {
     if (log->failed != MS_OK) return write_failed(log, log->failed_errno);
-    if (!json_is_integer(json_object_get(object, "step")))
-        return MS_FAIL(MS_INVALID, "%s: a line without an integer \"step\"", log->path);
+    if (!is_line(object))
+        return MS_FAIL(MS_INVALID, "%s: a line without an integer \"step\" of at least 0 and another key", log->path);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: a line", log->path);
     errno = 0;

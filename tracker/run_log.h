@@ -1,6 +1,7 @@
-/* An append-only JSON-lines file with one object per line, each with an integer key "step": metrics.jsonl and
-   spectra.jsonl of a run.  Lines are flushed to the operating system as they are appended, so that a crash at any
-   moment leaves at most one partial last line, which is dropped when the file is opened again. */
+/* An append-only JSON-lines file with one object per line, each with an integer key "step", 0 or more, and others:
+   metrics.jsonl, spectra.jsonl and probes.jsonl of a run.  Lines are flushed to the operating system as they are
+   appended, so that a crash at any moment leaves at most one partial last line, which is dropped when the file is
+   opened again. */
 #ifndef MS_TRACKER_RUN_LOG_H
 #define MS_TRACKER_RUN_LOG_H
 
@@ -20,7 +21,7 @@ typedef struct ms_run_log_plan {
 
 /* What opening a log for a resumed run found. */
 typedef struct ms_run_log_mending {
-    int64_t n_bad, first_bad_line;           /* complete lines that are no JSON object with an integer "step" */
+    int64_t n_bad, first_bad_line;           /* complete lines that are none as above */
     int64_t n_repeated, first_repeated_line; /* lines that say again what an earlier one says */
     int64_t n_missing, first_missing_step;   /* lines of the plan up to resume_after_step that are not there */
 } ms_run_log_mending;
@@ -43,7 +44,7 @@ ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool 
 ms_status ms_run_log_last_step(const char *path, int64_t *out_step);
 
 /* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip).
-   Borrows the object.  MS_INVALID: not an object with an integer "step".  MS_NO_SPACE, MS_IO: the line may be partial,
+   Borrows the object.  MS_INVALID: not an object as above.  MS_NO_SPACE, MS_IO: the line may be partial,
    and every later append returns the same error.  Not thread-safe on one log. */
 ms_status ms_run_log_append(ms_run_log *log, const json_t *object);
 

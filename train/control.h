@@ -23,9 +23,6 @@ typedef enum ms_control {
 /* Names by value; ends with NULL. */
 extern const char *const ms_control_names[];
 
-/* The last step that the generator of noise can be keyed by: an f32 holds every whole number up to it. */
-enum { MS_CONTROL_LAST_STEP = 1 << 24 };
-
 /* Adds noise in all gradients to a graph; its step scalar 0 is the step, counted from 0.  Errors as in
    backend/ir/graph.h. */
 void ms_control_add_noise(const ms_model *model, uint64_t seed, ms_graph *graph);

@@ -10,8 +10,7 @@
 #include "platform/shell.h"
 #include "platform/signals.h"
 #include "train/peak.h"
-#include "train/run.h"
-#include "train/settings.h"
+#include "train/run_impl.h"
 
 /* Appends one object and drops it. */
 static ms_status append(ms_run *run, json_t *object) {
@@ -111,17 +110,18 @@ static ms_status fill_entries(const ms_run *run, const tracker_texts *tracker, m
 static ms_status check_config(const ms_run *run) {
     char *wanted, *found = NULL;
     size_t size;
-    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", run->history ? run->history : "",
-                            &wanted));
+    MS_TRY(ms_run_config_file(run, &wanted));
     ms_status status = ms_file_read(run->folder.config, &found, &size);
-    if (status != MS_OK || strcmp(found, wanted) != 0)
-        status = MS_FAIL(MS_IO, "%s was changed or replaced while the run was being written", run->folder.config);
+    if (status != MS_OUT_OF_MEMORY && (status != MS_OK || strcmp(found, wanted) != 0))
+        status = MS_FAIL(MS_IO, "%s was %s while the run was being written", run->folder.config,
+                         status == MS_NOT_FOUND ? "removed" : "changed or replaced");
     free(wanted);
     free(found);
     return status;
 }
 
-/* Lines that were appended to a file without a name are lost. */
+/* Whether what the run has written is still where it was put: lines that are appended to a file without a name are
+   lost. */
 static ms_status check_files(const ms_run *run) {
     MS_TRY(ms_run_folder_check(&run->folder));
     MS_TRY(check_config(run));
@@ -131,8 +131,8 @@ static ms_status check_files(const ms_run *run) {
     return run->probe ? ms_probe_check_file(run->probe) : MS_OK;
 }
 
-/* The folder is looked at before, so that nothing is written elsewhere, and the logs when the checkpoint is there: what
-   was trained is not lost with them. */
+/* The folder is looked at before, so that nothing is written elsewhere, and its files when the checkpoint is there:
+   what was trained is not lost with them. */
 static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
@@ -202,9 +202,9 @@ static void watch(ms_run *run, const ms_step_result *result) {
     enum { ENOUGH = 10, FEW = 3 };
     if (result->gradient_norm == 0 && !run->is_dead) {
         run->is_dead = true;
-        ms_logger_write(run->logger, MS_LOG_WARNING,
-                        "step %lld: the gradient of every weight is 0: nothing is learned%s",
-                        (long long)run->trainer->step, run->n_watched == 0 ? " (initial weights of 0?)" : " any more");
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING, "step %lld: the gradient of every weight is 0: nothing is learned%s",
+            (long long)run->trainer->step, run->trainer->step == 1 ? " (initial weights of 0?)" : " any more");
     }
     if (run->n_watched == ENOUGH) return;
     if (run->n_watched++ == 0) {
@@ -337,7 +337,7 @@ static void warn_of_skipped(ms_run *run, const char *what, int64_t n) {
                         (long long)n);
 }
 
-static ms_status close_tracking(ms_run *run) {
+static ms_status close_snapshots(ms_run *run) {
     if (run->tracking) warn_of_skipped(run, "tracker", ms_tracking_n_skipped(run->tracking));
     if (run->probe) warn_of_skipped(run, "probe", ms_probe_n_skipped(run->probe));
     ms_status status = ms_tracking_close(run->tracking);
@@ -358,7 +358,7 @@ ms_status ms_run_train(ms_run *run) {
     if (status == MS_OK && !run->finished && ms_signals_received()) status = stop(run, ms_signals_received());
     ms_signals_release();
     if (status == MS_OK || run->stopped) {
-        ms_status closed = close_tracking(run);
+        ms_status closed = close_snapshots(run);
         if (closed != MS_OK) status = closed;
     }
     if (status == MS_OK) status = check_files(run);

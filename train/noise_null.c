@@ -6,8 +6,9 @@
 #include <string.h>
 
 static bool is_defined(const ms_optimizer_config *config) {
-    return config->kind == MS_OPTIMIZER_MUON && !config->matrices_rule.rule &&
-           !ms_interventions_on_weights(&config->interventions) && !config->interventions.cautious_decay;
+    const ms_interventions *interventions = &config->interventions;
+    return config->kind == MS_OPTIMIZER_MUON && !config->matrices_rule.rule && config->muon.exponent == MS_EXPONENT_0 &&
+           interventions->noise == 0 && !interventions->cautious_decay && !ms_interventions_on_weights(interventions);
 }
 
 /* How a matrix is orthogonalised: as ms_muon_rule does it. */
@@ -15,12 +16,7 @@ static ms_null_matrix describe(const ms_trainer *trainer, const ms_weight_matrix
     const ms_muon_settings *muon = &trainer->optimizer.config.muon;
     const ms_optimizer_parameter *parameter = &trainer->optimizer.parameters[matrix->i_parameter].parameter;
     const ms_coefficient_set *set = ms_coefficients_get(muon->coefficients);
-    int64_t whole = matrix->rows;
-    if (muon->split == MS_SPLIT_MERGED) {
-        whole = 0;
-        for (int i = 0; i < parameter->n_groups; i++) whole += parameter->group_rows[i];
-    }
-    if (muon->split == MS_SPLIT_PER_HEAD && parameter->per_head[matrix->group]) whole = muon->head_size;
+    int64_t whole = ms_muon_piece_rows(muon, parameter, matrix->group);
     return (ms_null_matrix){.rows = (int)matrix->rows,
                             .cols = (int)matrix->columns,
                             .whole_rows = (int)whole,
@@ -52,12 +48,9 @@ void ms_noise_null_finish(ms_noise_null *null) {
 
 void ms_noise_null_advance(ms_noise_null *null, const ms_trainer *trainer, double lr) {
     const ms_muon_settings *muon = &trainer->optimizer.config.muon;
-    bool on_update = muon->decay_mode == MS_DECAY_UPDATE || muon->decay_mode == MS_DECAY_BOTH;
-    bool on_weight = muon->decay_mode == MS_DECAY_DECOUPLED || muon->decay_mode == MS_DECAY_BOTH;
-    double decay = (double)muon->decay;
     if (!null->known) return;
-    ms_null_advance(&null->state, &(ms_null_step){.rate = lr * (on_update ? 1 + decay : 1),
-                                                  .kept = on_weight ? 1 - lr * decay : 1,
+    ms_null_advance(&null->state, &(ms_null_step){.rate = lr * ms_muon_update_factor(muon),
+                                                  .kept = 1 - ms_muon_decay_share(muon, lr),
                                                   .momentum = muon->momentum,
                                                   .nesterov = muon->nesterov});
 }

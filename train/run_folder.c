@@ -121,8 +121,6 @@ ms_status ms_run_folder_check(const ms_run_folder *folder) {
         return MS_FAIL(MS_IO, "run folder %s %s", folder->path, how);
     if (!ms_entry_is_opened(directory, CHECKPOINTS, folder->opened_checkpoints))
         return MS_FAIL(MS_IO, "%s %s", folder->checkpoints, how);
-    if (ms_entry_kind_of(directory, CONFIG) == MS_ENTRY_NONE)
-        return MS_FAIL(MS_IO, "%s was removed while the run was being written", folder->config);
     return MS_OK;
 }
 

@@ -47,7 +47,7 @@ ms_status ms_run_folder_resume(const char *path, ms_run_folder *out);
 ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
 
 /* MS_IO: the folder that is locked, or `checkpoints` in it, is no longer at its path: it was removed, renamed or
-   replaced, by a link for example; or config.yaml is gone.  The message names which. */
+   replaced, by a link for example.  The message names which. */
 ms_status ms_run_folder_check(const ms_run_folder *folder);
 
 /* What ms_run_folder_close leaves: no paths, no lock. */

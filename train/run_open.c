@@ -156,22 +156,23 @@ ms_status ms_run_check_data(ms_run *run) {
     enum { WORTH_A_WORD = 1 << 30 };
     const double mib = 1048576;
     ms_dataset_contents train, validation = {0};
+    const ms_dataset *split = run->validation ? run->validation : run->probe_data; /* NULL: it is not read */
     int64_t size = ms_dataset_file_bytes(run->train);
-    if (run->validation) size += ms_dataset_file_bytes(run->validation);
+    if (split) size += ms_dataset_file_bytes(split);
+    MS_TRY(ms_trainer_check_memory(run->trainer)); /* before what takes long */
     if (size >= WORTH_A_WORD)
         ms_logger_write(run->logger, MS_LOG_INFO, "reading %.0f MiB of data to check them", (double)size / mib);
     double begin = ms_clock_seconds();
-    MS_TRY(ms_trainer_check_memory(run->trainer)); /* before what takes long */
     MS_TRY(ms_dataset_check_contents(run->train, &train));
-    if (run->validation) MS_TRY(ms_dataset_check_contents(run->validation, &validation));
+    if (split) MS_TRY(ms_dataset_check_contents(split, &validation));
+    double seconds = ms_clock_seconds() - begin;
     memcpy(run->train_sha256, train.sha256, sizeof run->train_sha256);
     memcpy(run->validation_sha256, validation.sha256, sizeof run->validation_sha256);
     if (run->validation) MS_TRY(count_tokens(run));
     if (size == 0) return MS_OK; /* synthetic */
     snprintf(run->data_note, sizeof run->data_note, "data: %d shards, %.1f MiB, %s, checked in %.2f s",
              train.n_shards + validation.n_shards, (double)size / mib,
-             train.compared ? "SHA-256 as dataset.json has them" : "no dataset.json to compare with",
-             ms_clock_seconds() - begin);
+             train.compared ? "SHA-256 as dataset.json has them" : "no dataset.json to compare with", seconds);
     return MS_OK;
 }
 
@@ -195,8 +196,8 @@ static void warn_of_repeated_validation(ms_run *run) {
 static void warn_of_mending(ms_run *run, const char *path, const ms_run_log_mending *mending) {
     if (mending->n_bad > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
-                        "%s: dropped %lld lines that are no JSON object with a step (the first: line %lld)", path,
-                        (long long)mending->n_bad, (long long)mending->first_bad_line);
+                        "%s: dropped %lld lines that are no JSON object with a step and a value (the first: line %lld)",
+                        path, (long long)mending->n_bad, (long long)mending->first_bad_line);
     if (mending->n_repeated > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: dropped %lld lines that say again what an earlier one says (the first: line %lld)", path,
@@ -296,12 +297,17 @@ ms_status ms_run_begin(ms_run *run) {
     return ms_run_open_logs(run);
 }
 
+ms_status ms_run_config_file(const ms_run *run, char **out_text) {
+    const char *config_text = run->options.config_text, *history = run->history;
+    return ms_settings_file(config_text ? config_text : "", history ? history : "", out_text);
+}
+
 ms_status ms_run_create(ms_run *run, const char *path) {
     MS_TRY(ms_run_folder_check_new(path));
     MS_TRY(ms_run_check_data(run));
     MS_TRY(ms_run_allocate(run));
     char *text;
-    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", "", &text));
+    MS_TRY(ms_run_config_file(run, &text));
     ms_status status = ms_run_folder_create(path, text, &run->folder);
     free(text);
     MS_TRY(status);

@@ -67,8 +67,7 @@ static ms_status keep_settings(ms_run *run) {
     char *text, *found = NULL;
     const char *fault = NULL;
     size_t size;
-    MS_TRY(ms_settings_file(run->options.config_text ? run->options.config_text : "", run->history ? run->history : "",
-                            &text));
+    MS_TRY(ms_run_config_file(run, &text));
     ms_status status = ms_file_read(run->folder.config, &found, &size);
     if (status == MS_OK) status = ms_settings_file_fault(found, &fault);
     if (status == MS_OK && fault)

@@ -141,7 +141,7 @@ typedef struct ms_step_hooks {
 
 /* One step: gradients of all micro-steps, then the update.  hooks may be NULL.  Under MS_CONTROL_NOISE the source is
    not asked, and as many tokens are counted as a step would have seen. MS_INVALID: the trainer is not allocated; noise
-   after step MS_CONTROL_LAST_STEP.  MS_MISMATCH: the source's sequences are not as long as the model's. MS_NUMERIC
+   after step MS_NOISE_LAST_STEP.  MS_MISMATCH: the source's sequences are not as long as the model's. MS_NUMERIC
    names the step and the tensor when loss or a gradient is not finite; the trainer must then not be saved. */
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, ms_step_result *out);
 /* Learning rates that the next step will take, of the layer matrices and of everything else.  Errors of

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "optim/noise.h"
 #include "platform/signals.h"
 #include "train/trainer.h"
 
@@ -74,8 +75,8 @@ static ms_status learn_shuffled(ms_trainer *trainer, ms_batch_source source, con
 static ms_status make_noise(ms_trainer *trainer, const ms_step_hooks *hooks, double *out_loss) {
     float step = (float)trainer->step;
     *out_loss = NAN;
-    if (trainer->step > MS_CONTROL_LAST_STEP)
-        return MS_FAIL(MS_INVALID, "train: noise is keyed by steps up to %d", MS_CONTROL_LAST_STEP);
+    if (trainer->step > MS_NOISE_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "train: noise is keyed by steps up to %d", MS_NOISE_LAST_STEP);
     MS_TRY(ms_store_upload(trainer->store, trainer->noise_step, 0, 1, &step));
     if (hooks && hooks->before_work) MS_TRY(hooks->before_work(hooks->context, trainer));
     MS_TRY(ms_program_run(trainer->first));

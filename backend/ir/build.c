@@ -235,7 +235,7 @@ void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
     attributes.tied_cross_entropy.chunk = loss_attributes->chunk;
     ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_TIED_CROSS_ENTROPY, inputs, 3, &attributes, outputs);
-    for (int i = 0; i < 4; i++) out[i] = outputs[i];
+    memcpy(out, outputs, 4 * sizeof *outputs);
 }
 
 ms_tensor ms_sum(ms_graph *graph, ms_tensor x) { return add_1(graph, MS_OP_SUM, &x, 1, NULL); }

@@ -6,6 +6,7 @@
 
 #include "model/projections.h"
 #include "optim/noise.h"
+#include "train/defaults.h"
 
 static ms_status check_shapes(const ms_config *config) {
     long long width = config->model.width, heads = config->model.heads, kv_heads = config->model.kv_heads;
@@ -57,8 +58,8 @@ static ms_status check_length(const ms_config *config) {
     long long steps = ms_config_steps(config), warmup = config->schedule.warmup_steps;
     if (warmup > steps)
         return MS_FAIL(MS_INVALID, "schedule.warmup_steps %lld is more than the %lld steps of the run", warmup, steps);
-    if (config->train.control == MS_CONTROL_NOISE && steps > MS_CONTROL_LAST_STEP)
-        return MS_FAIL(MS_INVALID, "train.control noise has a run of at most %d steps, not %lld", MS_CONTROL_LAST_STEP,
+    if (config->train.control == MS_CONTROL_NOISE && steps > MS_NOISE_LAST_STEP)
+        return MS_FAIL(MS_INVALID, "train.control noise has a run of at most %d steps, not %lld", MS_NOISE_LAST_STEP,
                        steps);
     return check_decay(config);
 }
@@ -111,10 +112,12 @@ static ms_status check_noise(const ms_config *config) {
     long long first = config->intervention.noise_first_layer, last = config->intervention.noise_last_layer;
     const char *names = config->intervention.noise_projections;
     MS_TRY_NOTE(ms_projections_parse(names, &projections), "intervention.noise_projections");
-    if (config->intervention.noise == 0 && (first != 0 || last != -1 || strcmp(names, "all") != 0))
+    bool is_default = first == 0 && last == -1 && strcmp(names, "all") == 0 &&
+                      config->intervention.noise_place == MS_DEFAULT_NOISE_PLACE;
+    if (config->intervention.noise == 0 && !is_default)
         return MS_FAIL(MS_INVALID,
-                       "intervention.noise_first_layer, noise_last_layer and noise_projections have no effect with "
-                       "intervention.noise 0");
+                       "intervention.noise_place, noise_first_layer, noise_last_layer and noise_projections have no "
+                       "effect with intervention.noise 0");
     if (config->intervention.noise == 0) return MS_OK;
     if (last < 0) last = config->model.layers - 1;
     if (first > last || last >= config->model.layers)

@@ -25,10 +25,10 @@ extern "C" {
 #endif
 
 /* Writes the checkpoint of info->step below `checkpoints` (made where it is missing, with its parents, unless
-   info->folder_exists: MS_NOT_FOUND then).  One of the
-   same step is replaced in one atomic exchange.  On failure nothing that was there changes and the partial directory is
-   removed. MS_INVALID: bad tensors, negative counts, bad entries; MS_NO_SPACE; MS_IO; MS_OUT_OF_MEMORY; MS_UNSUPPORTED:
-   one of the same step is there and the file system cannot exchange directories. */
+   info->folder_exists: MS_NOT_FOUND then).  One of the same step is replaced in one atomic exchange.  On failure
+   nothing that was there changes and the partial directory is removed.  MS_INVALID: bad tensors, negative counts, bad
+   entries; MS_NO_SPACE; MS_IO; MS_OUT_OF_MEMORY; MS_UNSUPPORTED: one of the same step is there and the file system
+   cannot exchange directories. */
 ms_status ms_checkpoint_write(const char *checkpoints, const ms_checkpoint_info *info, const ms_safetensor *model,
                               size_t n_model, const ms_safetensor *optimizer, size_t n_optimizer);
 

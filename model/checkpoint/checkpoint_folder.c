@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "model/checkpoint/checkpoint.h"
 #include "model/checkpoint/checkpoint_names.h"
@@ -158,27 +157,29 @@ static ms_status open_listed(const char *checkpoints, struct listed *out) {
     return status;
 }
 
-static ms_status remove_entry(const open_folder *folder, const char *name) {
-    char *path = ms_path_join(folder->path, name);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", folder->path);
-    ms_status status = ms_directory_remove_entry(folder->descriptor, name, path);
-    free(path);
-    return status;
-}
-
 static ms_status remove_leftovers(const struct listed *all) {
-    for (size_t i = 0; i < all->names.n; i++)
-        if (ms_checkpoint_name_is_unfinished(all->names.names[i]))
-            MS_TRY(remove_entry(&all->folder, all->names.names[i]));
-    return MS_OK;
+    ms_status status = MS_OK;
+    for (size_t i = 0; status == MS_OK && i < all->names.n; i++) {
+        const char *name = all->names.names[i];
+        if (!ms_checkpoint_name_is_unfinished(name)) continue;
+        char *path = ms_path_join(all->folder.path, name);
+        status = path ? ms_directory_remove_entry(all->folder.descriptor, name, path)
+                      : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", all->folder.path);
+        free(path);
+    }
+    return status;
 }
 
 static ms_status remove_step(const open_folder *folder, int64_t step) {
     char name[MS_CHECKPOINT_NAME_SIZE], temporary[MS_TEMPORARY_NAME_SIZE];
     ms_checkpoint_name(step, name);
     MS_TRY(ms_temporary_name(name, temporary));
-    MS_TRY(ms_rename_entry(folder->descriptor, name, temporary, temporary));
-    return remove_entry(folder, temporary);
+    char *path = ms_path_join(folder->path, temporary);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", folder->path);
+    ms_status status = ms_rename_entry(folder->descriptor, name, temporary, path);
+    if (status == MS_OK) status = ms_directory_remove_entry(folder->descriptor, temporary, path);
+    free(path);
+    return status;
 }
 
 /* The step of the oldest checkpoint to keep: a link is none, and keeps nobody from his place.  -1: all are kept. */

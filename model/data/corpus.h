@@ -21,7 +21,8 @@ typedef enum ms_documents {
 } ms_documents;
 
 typedef enum ms_corpus_format {
-    MS_CORPUS_AUTO, /* JSONL when the first line is a JSON object or the name ends in .jsonl or .ndjson, else text */
+    MS_CORPUS_AUTO, /* JSONL when the first line or most of the first 32 are JSON objects, or the name ends in .jsonl or
+                       .ndjson; else text */
     MS_CORPUS_TEXT,
     MS_CORPUS_JSONL
 } ms_corpus_format;

@@ -36,28 +36,47 @@ static ms_status is_object(ms_corpus *corpus, size_t from, bool *out) {
     return MS_OK;
 }
 
+/* True when most of the first lines are JSON objects: a comment before them, or one that is wrong, does not make a text
+   of them.  Blank lines do not count; neither does what follows a line that begins no object and has no end nearby. */
+static ms_status is_mostly_objects(ms_corpus *corpus, bool *out) {
+    enum { N_LINES = 32, N_BYTES = 1 << 16 };
+    int n_objects = 0, n_lines = 0;
+    *out = false;
+    MS_TRY(ms_corpus_fill(corpus, N_BYTES));
+    for (size_t at = 0, size; n_lines < N_LINES && at < N_BYTES; at += size, n_lines++) {
+        char first = first_byte(corpus, &at);
+        const char *line = corpus->buffer + corpus->begin + at;
+        bool object = false;
+        if (first == '\0' || (first != '{' && !memchr(line, '\n', corpus->end - corpus->begin - at))) break;
+        if (first == '{') MS_TRY(is_object(corpus, at, &object));
+        n_objects += object;
+        MS_TRY(ms_corpus_find_line(corpus, at, &size));
+        if (size == MS_CORPUS_TOO_LONG) break;
+    }
+    *out = 2 * n_objects > n_lines;
+    return MS_OK;
+}
+
 static ms_status choose_format(ms_corpus *corpus) {
     const char *name = ms_input_name(corpus->input);
     size_t at = 0;
     char first = first_byte(corpus, &at);
-    corpus->is_jsonl = ends_with(name, ".jsonl") || ends_with(name, ".ndjson");
-    bool is_json = ends_with(name, ".json");
-    if (first == '{' && !corpus->is_jsonl) {
-        MS_TRY(is_object(corpus, at, &corpus->is_jsonl));
-        if (is_json && !corpus->is_jsonl)
-            return MS_FAIL(MS_UNSUPPORTED,
-                           "%s is JSON, but its first line is not a record: `jq -c . FILE` makes JSONL of records over "
-                           "several lines; --format jsonl reads it as it is",
-                           name);
-    } else if (first == '[') {
-        at++;
-        if (is_json || first_byte(corpus, &at) == '{')
-            return MS_FAIL(
-                MS_UNSUPPORTED,
-                "%s is a JSON array, not a record a line: `jq -c '.[]' FILE` makes JSONL of it; --format text "
-                "reads it as text",
-                name);
-    }
+    bool objects = false, is_json = ends_with(name, ".json");
+    if (first == '{') MS_TRY(is_object(corpus, at, &objects));
+    if (!objects) MS_TRY(is_mostly_objects(corpus, &objects));
+    corpus->is_jsonl = objects || ends_with(name, ".jsonl") || ends_with(name, ".ndjson");
+    if (objects) return MS_OK;
+    if (first == '{' && is_json)
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "%s is JSON, but its first line is not a record: `jq -c . FILE` makes JSONL of records over "
+                       "several lines; --format jsonl reads it as it is",
+                       name);
+    at++;
+    if (first == '[' && (is_json || first_byte(corpus, &at) == '{'))
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "%s is a JSON array, not a record a line: `jq -c '.[]' FILE` makes JSONL of it; --format text "
+                       "reads it as text",
+                       name);
     return MS_OK;
 }
 

@@ -210,6 +210,17 @@ static const split_shard *find_shard(const ms_dataset *dataset, int64_t i_sequen
     return &dataset->shards[low];
 }
 
+/* Tokens of a shard, which the vocabulary must have. */
+static ms_status read_tokens(const ms_dataset *dataset, const split_shard *from, int64_t begin, int64_t n,
+                             int32_t *out_tokens) {
+    MS_TRY(ms_shard_read(&from->shard, begin, n, out_tokens));
+    for (int64_t i = 0; i < n; i++)
+        if (out_tokens[i] >= dataset->vocab_size)
+            return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
+                           begin + i, out_tokens[i], dataset->vocab_size);
+    return MS_OK;
+}
+
 static ms_status read_sequence(const ms_dataset *dataset, int64_t i_sequence, int32_t *out_tokens) {
     int length = dataset->sequence_length;
     if (dataset->is_synthetic) {
@@ -218,14 +229,7 @@ static ms_status read_sequence(const ms_dataset *dataset, int64_t i_sequence, in
         return MS_OK;
     }
     const split_shard *from = find_shard(dataset, i_sequence);
-    int64_t begin = (i_sequence - from->first) * length;
-    MS_TRY(ms_shard_read(&from->shard, begin, length, out_tokens));
-    for (int i = 0; i < length; i++) {
-        if (out_tokens[i] >= dataset->vocab_size)
-            return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
-                           begin + i, out_tokens[i], dataset->vocab_size);
-    }
-    return MS_OK;
+    return read_tokens(dataset, from, (i_sequence - from->first) * length, length, out_tokens);
 }
 
 ms_status ms_dataset_next(ms_dataset *dataset, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
@@ -269,13 +273,8 @@ ms_status ms_dataset_check_contents(const ms_dataset *dataset, ms_dataset_conten
     return status;
 }
 
-/* Adds tokens to the counts; returns the index of one outside the vocabulary, n: there is none. */
-static int64_t add_counts(const ms_dataset *dataset, const int32_t *tokens, int64_t n, int64_t *counts) {
-    for (int64_t i = 0; i < n; i++) {
-        if (tokens[i] >= dataset->vocab_size) return i;
-        counts[tokens[i]]++;
-    }
-    return n;
+static void add_counts(const int32_t *tokens, int64_t n, int64_t *counts) {
+    for (int64_t i = 0; i < n; i++) counts[tokens[i]]++;
 }
 
 enum { COUNT_PIECE = 1 << 16 }; /* tokens that are read at a time */
@@ -284,11 +283,8 @@ static ms_status count_shard(const ms_dataset *dataset, const split_shard *from,
     for (int64_t begin = 0; begin < from->shard.n_tokens; begin += COUNT_PIECE) {
         int64_t left = from->shard.n_tokens - begin, n = left < COUNT_PIECE ? left : COUNT_PIECE;
         MS_TRY(ms_signals_check("counting tokens"));
-        MS_TRY(ms_shard_read(&from->shard, begin, n, tokens));
-        int64_t i = add_counts(dataset, tokens, n, counts);
-        if (i < n)
-            return MS_FAIL(MS_CORRUPT, "%s: token %" PRId64 " has the id %d, outside the vocabulary of %d", from->path,
-                           begin + i, tokens[i], dataset->vocab_size);
+        MS_TRY(read_tokens(dataset, from, begin, n, tokens));
+        add_counts(tokens, n, counts);
     }
     return MS_OK;
 }
@@ -304,7 +300,7 @@ ms_status ms_dataset_count(const ms_dataset *dataset, int64_t *out_counts, int64
         int64_t n = MS_SYNTHETIC_COUNTED_TOKENS / length > 0 ? MS_SYNTHETIC_COUNTED_TOKENS / length : 1;
         for (int64_t i = 0; i < n; i++) {
             ms_dataset_synthetic(dataset->seed, dataset->split, (uint64_t)i, dataset->vocab_size, (int)length, tokens);
-            add_counts(dataset, tokens, length, out_counts);
+            add_counts(tokens, length, out_counts);
         }
         n_tokens = n * length;
     }

@@ -160,10 +160,8 @@ static ms_status encode(preparation *work, const ms_document *document, bool *ou
     return MS_OK;
 }
 
-static ms_status add_document(preparation *work, const ms_document *document) {
-    bool skip;
-    MS_TRY(encode(work, document, &skip));
-    if (skip) return MS_OK;
+/* The ids that `encode` left go into a shard. */
+static ms_status write_document(preparation *work, const ms_document *document) {
     int split = choose_split(work, document);
     ms_sidecar_split *counts = &work->sidecar->splits[split];
     int64_t n = (int64_t)work->tokens.n;
@@ -199,10 +197,12 @@ static ms_status add_file(preparation *work, int i_file) {
     ms_status status = MS_OK;
     while (status == MS_OK) {
         ms_document document;
+        bool skip;
         status = ms_corpus_next(corpus, &document);
         if (status != MS_OK || !document.text) break;
-        status = add_document(work, &document);
+        status = encode(work, &document, &skip);
         if (status != MS_OK) ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
+        if (status == MS_OK && !skip) status = write_document(work, &document);
         report(work, i_file);
     }
     if (status == MS_OK)

@@ -78,11 +78,7 @@ static ms_status add_counts(json_t *root, const char *key, const int64_t counts[
 }
 
 static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
-    json_t *splits = json_object(), *sources = json_array(), *entry;
-    ms_status status = ms_json_set(root, MS_SIDECAR_NAME, "splits", splits);
-    ms_status second = ms_json_set(root, MS_SIDECAR_NAME, "sources", sources);
-    MS_TRY(status);
-    MS_TRY(second);
+    json_t *splits = json_object_get(root, "splits"), *sources = json_object_get(root, "sources"), *entry;
     for (int split = 0; split < MS_N_SPLITS; split++) {
         MS_TRY(split_json(&sidecar->splits[split], &entry));
         MS_TRY(ms_json_set(splits, MS_SIDECAR_NAME, ms_split_name(split), entry));
@@ -93,18 +89,18 @@ static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
                             (json_int_t)source->n_bytes, "documents", (json_int_t)source->n_documents));
         MS_TRY(ms_json_append(sources, MS_SIDECAR_NAME, entry));
     }
-    MS_TRY(ms_json_set_text(root, MS_SIDECAR_NAME, "on_error", ms_on_error_name(sidecar->on_error)));
     MS_TRY(add_counts(root, "skipped", sidecar->counts.skipped));
     return add_counts(root, "replaced", sidecar->counts.replaced);
 }
 
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
     json_t *root;
-    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I}", "format", format_name,
-                             "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256",
-                             sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size, "end_of_text",
-                             (int)sidecar->end_of_text, "validation_fraction", sidecar->validation_fraction, "seed",
-                             (json_int_t)sidecar->seed),
+    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:{}, s:[], s:s}",
+                             "format", format_name, "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER,
+                             "tokenizer_sha256", sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size,
+                             "end_of_text", (int)sidecar->end_of_text, "validation_fraction",
+                             sidecar->validation_fraction, "seed", (json_int_t)sidecar->seed, "splits", "sources",
+                             "on_error", ms_on_error_name(sidecar->on_error)),
                 "%s", directory);
     ms_status status = fill(sidecar, root);
     if (status != MS_OK) status = ms_status_note(status, "%s", directory);

@@ -310,7 +310,7 @@ static ms_status document(const ms_tokenizer *tokenizer, json_t **out) {
                         ms_json_byte_level(true, true), "model", model);
 }
 
-/* Where jansson's text goes, and document_name became of it. */
+/* Where jansson's text goes, and what became of it. */
 typedef struct sink {
     ms_writer writer;
     ms_status status;

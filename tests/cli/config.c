@@ -202,7 +202,8 @@ static const struct {
     {"muon.decay", "0.1", "muon.decay 0.1 has no effect"},
     {"intervention.cautious_decay", "true", "no weights decay; set muon.decay and muon.decay_mode: decoupled"},
     {"intervention.soft_cap", "0.1", "soft_cap 0.1 is below the largest singular value at the start"},
-    {"intervention.noise_last_layer", "0", "have no effect with intervention.noise 0"},
+    {"intervention.noise_last_layer", "0", "effect with intervention.noise 0"},
+    {"intervention.noise_place", "after", "effect with intervention.noise 0"},
     {"intervention.noise_projections", "q,x", "'x' is no projection"},
     {"init.sigma_gate", "1", "init.sigma_gate 1 has no effect: only model.activation swiglu has a gate"},
     {"adamw.matrix_lr", "0.1", "adamw.matrix_lr 0.1 has no effect with optimizer.name muon"},
@@ -345,6 +346,22 @@ START_TEST(defaults_are_the_trainers) {
     SAME(optimizer.kind);
     SAME(optimizer.gradient_clip);
     SAME(optimizer.master);
+    SAME(optimizer.interventions.cautious_decay);
+    SAME(optimizer.interventions.noise);
+    SAME(optimizer.interventions.noise_place);
+    SAME(optimizer.interventions.noise_first_layer);
+    SAME(optimizer.interventions.noise_last_layer);
+    SAME(optimizer.interventions.sphere);
+    SAME(optimizer.interventions.soft_cap);
+    SAME(optimizer.interventions.spectral_decay);
+    SAME(optimizer.normuon.beta2);
+    SAME(optimizer.normuon.muon.lr);
+    SAME(optimizer.normuon.muon.split);
+    SAME(optimizer.sgd.lr);
+    SAME(optimizer.sgd.momentum);
+    SAME(optimizer.sgd.nesterov);
+    SAME(optimizer.sgd.decay);
+    SAME(optimizer.muon.exponent);
     SAME(optimizer.muon.coefficients);
     SAME(optimizer.muon.scaling);
     SAME(optimizer.muon.split);

@@ -12,12 +12,17 @@ grep '"step":300,' straight/spectra.jsonl | sed 's/.*"sigma_max":\([^,]*\),.*"no
 cp -r straight parts
 must resume parts --step 280
 cmp straight/spectra.jsonl parts/spectra.jsonl || fail "the spectra of the resumed run are others"
+[ "$(grep -c '"step":0,' straight/spectra.jsonl)" -eq 12 ] || fail "not a line of step 0 for each matrix"
 grep '"step":0,' straight/spectra.jsonl | grep -v '"persistence_left":null,"persistence_right":null,"rotation_per_step":null,"growth":null,' &&
     fail "step 0 is compared with something"
 grep -v '"step":0,' straight/spectra.jsonl | grep -E '"(growth|persistence_left)":null' >nulls || true
 # From weights of zero there is nothing to turn, but s1 grows.
 grep -v '"step":1,' nulls && fail "a snapshot is not compared with the last one"
 grep '"step":300,' straight/spectra.jsonl | grep -E '"(growth|persistence_right|rotation_per_step)":null' && fail "step 300 lacks a comparison"
-# Of another rule it is not defined.
-must micro $noise --steps 2 --optimizer adamw --run adamw
-grep -q '"noise_null":null' adamw/spectra.jsonl || fail "AdamW has a noise null"
+# Of another update it is not defined.
+for other in optimizer=adamw muon.spectral_exponent=0.5 intervention.noise=1; do
+    must micro $noise --steps 2 "--$other" --run other
+    grep -q '"noise_null":null' other/spectra.jsonl || fail "$other: no noise_null that is null"
+    grep -v '"noise_null":null' other/spectra.jsonl && fail "$other has a noise null"
+    rm -r other
+done

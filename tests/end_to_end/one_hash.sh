@@ -1,6 +1,6 @@
 #!/bin/sh
 # The run that every device ends alike: `micro`, 50 steps in `exact`.  Its hashes are written down here: whoever changes them says so in
-# CHANGELOG.md.  Its spectra are those of device cpu on this machine, and so is the end of a run on noise.
+# CHANGELOG.md.  Its spectra and probes are those of device cpu on this machine, and so is the end of a run on noise.
 # Usage: one_hash.sh PROGRAM [DEVICE]     DEVICE: cpu unless named
 . "$(dirname "$0")/support.sh"
 device=${2:-cpu}
@@ -15,9 +15,8 @@ grep -q "^optimizer_state_sha256  *$state" run.hashes || fail "another optimizer
 [ "$device" != cpu ] || exit 0
 must micro --run cpu --device cpu --steps 50
 cmp cpu/spectra.jsonl run/spectra.jsonl || fail "other spectra than on device cpu"
-# The control that lives on the device, and what is rounded there.
 cmp cpu/probes.jsonl run/probes.jsonl || fail "other probes than on device cpu"
-# The control that lives on the device.
+# The control that lives on the device, and what is rounded there.
 for name in cpu "$device"; do
     must micro --run "noise.$name" --device "$name" --train.control noise --train.master bf16 --steps 5 --tracker.every=5
     hashes >"noise.$name.hashes"

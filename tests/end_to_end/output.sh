@@ -45,7 +45,6 @@ status=0
 [ "$status" -eq 0 ] || fail "exit status $status with closed descriptors"
 must micro --run open $tiny
 hashes >open.hashes
-metrics() { sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"; }
 metrics open >open.record
 metrics closed | cmp - open.record || fail "metrics.jsonl is not as it should be"
 must resume open --steps 4

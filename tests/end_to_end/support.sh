@@ -45,9 +45,12 @@ hashes() {
     cat hashes.txt
 }
 
-# record RUN: its metrics and spectra, without times.
-record() {
+# metrics RUN: its metrics, without times; record RUN: its metrics, spectra and probes.
+metrics() {
     sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
+}
+record() {
+    metrics "$1"
     cat "$1/spectra.jsonl" "$1/probes.jsonl"
 }
 

@@ -1,5 +1,5 @@
-/* A corpus, as text or as JSONL: every document is UTF-8 and not blank.  The first byte chooses how the rest
-   is read. */
+/* A corpus, as text, as JSONL, or as what its contents say: every document is UTF-8 and not blank.  The first byte
+   chooses how the rest is read. */
 #include "platform/utf8.h"
 #include "model/data/corpus.h"
 #include "tests/fuzz/fuzz.h"
@@ -7,9 +7,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     if (size_bytes == 0) return 0;
     int choice = data[0] % 4;
+    bool decides = data[0] / 12 % 2; /* its contents do */
     /* Offsets are those of decompressed bytes: with compressed ones, they say nothing of the input's size. */
     bool plain = size_bytes > 1 && data[1] != 0x1f && data[1] != 0x28;
-    ms_corpus_options options = {.format = choice == 0 ? MS_CORPUS_JSONL : MS_CORPUS_TEXT,
+    ms_corpus_options options = {.format = decides       ? MS_CORPUS_AUTO
+                                           : choice == 0 ? MS_CORPUS_JSONL
+                                                         : MS_CORPUS_TEXT,
                                  .documents = choice == 0 ? MS_DOCUMENTS_CHUNK : (ms_documents)(choice - 1),
                                  .chunk_bytes = 64,
                                  .on_error = (ms_on_error)(data[0] / 4 % 3)};
@@ -22,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
         if (status != MS_OK || !document.text) break;
         MS_FUZZ_CLAIM(document.size_bytes > 0 && (!plain || document.offset_bytes < size_bytes));
         MS_FUZZ_CLAIM(ms_utf8_check(document.text, document.size_bytes) == document.size_bytes);
-        MS_FUZZ_CLAIM(choice != 1 || options.on_error == MS_ON_ERROR_REPLACE ||
+        MS_FUZZ_CLAIM(choice != 1 || decides || options.on_error == MS_ON_ERROR_REPLACE ||
                       document.size_bytes <= options.chunk_bytes);
     }
     MS_FUZZ_CLAIM(!plain || ms_corpus_bytes_read(corpus) <= size_bytes - 1);

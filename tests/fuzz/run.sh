@@ -14,9 +14,9 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 export TMPDIR="$work"
 # Freed memory is kept for a while to find uses of it: less than the limit.
-same_addresses=
 export ASAN_OPTIONS=quarantine_size_mb=32:detect_leaks=1
 
+same_addresses= # the command that keeps the kernel from randomising addresses; empty: none
 # fuzz TARGET OPTION...: libFuzzer's output goes to $work/log.  Whatever hangs is ended after $limit seconds, and fails: libFuzzer's own limit
 # does not see the address sanitizer, which at times waits for ever where it lists the memory of a process that took too much.
 limit=60

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
         ms_fuzz_refused(status);
         return 0;
     }
-    json_t *line = json_pack("{s:i}", "step", 1);
+    json_t *line = json_pack("{s:i, s:i}", "step", 1, "x", 0);
     MS_FUZZ_CLAIM(ms_run_log_append(log, line) == MS_OK);
     json_decref(line);
     MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);

@@ -7,13 +7,10 @@ Gauss-Newton steps with damping on sum / x^p - 1, from Polar Express; then with 
 large (Lawson 1961).  The best set by largest relative error is kept."""
 import numpy
 
+from make_updates import POLAR_EXPRESS
+
 STEPS = 5
-START = [
-    8.156554524902461, -22.48329292557795, 15.878769915207462,
-    4.042929935166739, -2.808917465908714, 0.5000178451051316,
-    3.8916678022926607, -2.772484153217685, 0.5060648178503393,
-    3.285753657755655, -2.3681294933425376, 0.46449024233003106,
-    2.3465413258596377, -1.7097828382687081, 0.42323551169305323]
+START = [c for triple in POLAR_EXPRESS for c in triple]
 X = numpy.exp(numpy.linspace(numpy.log(1e-3), 0, 800))
 
 

@@ -10,8 +10,9 @@
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
-#include "train/trainer.h"
+#include "tests/golden/config.h"
 #include "tests/support/suite.h"
+#include "train/trainer.h"
 
 static const char *const variants[] = {
     "merged_muon",  "split_muon",  "merged_adamw",      "split_adamw",    "swiglu",         "no_qk_norm",
@@ -22,26 +23,6 @@ enum { N_VARIANTS = sizeof variants / sizeof *variants, N_STEPS = 10 };
 
 /* ---- options from the golden's metadata ---- */
 
-static int choice(const json_t *config, const char *key, const char *const *names) {
-    const char *value = json_string_value(json_object_get(config, key));
-    for (int i = 0; names[i]; i++)
-        if (value && strcmp(value, names[i]) == 0) return i;
-    ck_abort_msg("golden: %s is %s", key, value ? value : "missing");
-    return -1;
-}
-
-static int integer(const json_t *config, const char *key) {
-    const json_t *value = json_object_get(config, key);
-    ck_assert_msg(json_is_integer(value), "golden: no %s", key);
-    return (int)json_integer_value(value);
-}
-
-static bool boolean(const json_t *config, const char *key) {
-    const json_t *value = json_object_get(config, key);
-    ck_assert_msg(json_is_boolean(value), "golden: no %s", key);
-    return json_is_true(value);
-}
-
 static ms_trainer_options read_options(const ms_safetensors *golden) {
     const char *text = ms_safetensors_get_metadata(golden, "config");
     ck_assert_ptr_nonnull(text);
@@ -50,30 +31,21 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     ck_assert_msg(c != NULL, "golden: %s", error.text);
     ms_trainer_options o = {0};
     ms_model_config *m = &o.model;
-    m->layers = integer(c, "layers");
-    m->width = integer(c, "width");
-    m->heads = integer(c, "heads");
-    m->kv_heads = integer(c, "kv_heads");
-    m->head_size = integer(c, "head_size");
-    m->feed_forward = integer(c, "feed_forward");
-    m->vocabulary = integer(c, "vocabulary");
-    m->sequence_length = integer(c, "sequence_length");
-    m->activation = (ms_activation)choice(c, "activation", ms_activation_names);
-    m->merged = boolean(c, "merged");
-    m->qk_norm = boolean(c, "qk_norm");
-    m->rope_layout = (ms_rope_layout)choice(c, "rope_layout", ms_rope_layout_names);
-    m->tied_head = boolean(c, "tied_head");
-    m->residual_scale = (ms_residual_scale)choice(c, "residual_scale", ms_residual_scale_names);
+    golden_read_model(c, m);
+    m->merged = golden_boolean(c, "merged");
+    m->rope_layout = (ms_rope_layout)golden_choice(c, "rope_layout", ms_rope_layout_names);
+    m->tied_head = golden_boolean(c, "tied_head");
+    m->residual_scale = (ms_residual_scale)golden_choice(c, "residual_scale", ms_residual_scale_names);
     m->residual_scale_init = 1;
     m->norm_epsilon = 1.1920929e-07f;
     m->rope_base = 10000;
     m->init_depth_factor = 1;
     ms_optimizer_config *p = &o.optimizer;
-    p->kind = (ms_optimizer_kind)choice(c, "optimizer", ms_optimizer_kind_names);
-    p->muon.coefficients = (ms_coefficients)choice(c, "coefficients", ms_coefficients_names);
-    p->muon.scaling = (ms_muon_scaling)choice(c, "scaling", ms_muon_scaling_names);
-    p->muon.split = (ms_muon_split)choice(c, "split", ms_muon_split_names);
-    p->muon.decay_mode = (ms_decay_mode)choice(c, "decay_mode", ms_decay_mode_names);
+    p->kind = (ms_optimizer_kind)golden_choice(c, "optimizer", ms_optimizer_kind_names);
+    p->muon.coefficients = (ms_coefficients)golden_choice(c, "coefficients", ms_coefficients_names);
+    p->muon.scaling = (ms_muon_scaling)golden_choice(c, "scaling", ms_muon_scaling_names);
+    p->muon.split = (ms_muon_split)golden_choice(c, "split", ms_muon_split_names);
+    p->muon.decay_mode = (ms_decay_mode)golden_choice(c, "decay_mode", ms_decay_mode_names);
     p->muon.decay = (float)json_number_value(json_object_get(c, "decay"));
     p->gradient_clip = 1;
     p->muon.nesterov = true;
@@ -86,7 +58,7 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     p->muon.momentum = 0.95;
     p->adamw.lr = 0.0005;
     o.schedule.kind = MS_SCHEDULE_CONSTANT;
-    o.batch_sequences = integer(c, "batch");
+    o.batch_sequences = golden_integer(c, "batch");
     o.accumulation = 1;
     o.loss_chunk = 8; /* four chunks of the 32 tokens, so that chunking is part of what is compared */
     json_decref(c);

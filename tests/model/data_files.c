@@ -35,12 +35,6 @@ const char *data_write(const char *name, const void *data, size_t size_bytes) {
 
 const char *data_write_text(const char *name, const char *text) { return data_write(name, text, strlen(text)); }
 
-void data_check_error(ms_status status, ms_status expected, const char *part) {
-    ck_assert_msg(status == expected, "status %d (%s), expected %d", status, ms_status_message(), expected);
-    ck_assert_msg(strstr(ms_status_message(), part), "\"%s\" does not hold \"%s\"", ms_status_message(), part);
-    ck_assert_ptr_null(strchr(ms_status_message(), '\n'));
-}
-
 const char *data_write_tokenizer(void) {
     ms_bpe_trainer *trainer;
     ms_tokenizer *tokenizer;

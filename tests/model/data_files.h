@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#include "platform/status.h"
-
 /* A new folder below /tmp; the path is valid until the next call.  Aborts the test when it cannot be made. */
 const char *data_folder_create(void);
 /* Removes the folder and all it holds. */
@@ -15,8 +13,6 @@ const char *data_path(const char *name);
 /* Writes a file in the folder and gives its path. */
 const char *data_write(const char *name, const void *data, size_t size_bytes);
 const char *data_write_text(const char *name, const char *text);
-/* Fails the test unless `status` is `expected` and the message holds `part`. */
-void data_check_error(ms_status status, ms_status expected, const char *part);
 
 /* A tokenizer without merges, small.json, in the folder: <|endoftext|> and the 256 bytes. */
 const char *data_write_tokenizer(void);

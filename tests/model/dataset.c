@@ -167,7 +167,7 @@ START_TEST(synthetic) {
     ms_dataset_options options = {
         .directory = "synthetic", .split = "train", .sequence_length = LENGTH, .seed = 3, .shuffle = true};
     ms_dataset *dataset;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "synthetic");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_INVALID, "synthetic");
     options.vocab_size = V;
     dataset = open_dataset(options);
     ck_assert_int_eq(ms_dataset_sequences(dataset), MS_SYNTHETIC_TRAIN_TOKENS / LENGTH);
@@ -209,27 +209,26 @@ START_TEST(bad_shards) {
     const char *folder = data_folder_create();
     ms_dataset *dataset;
     ms_dataset_options options = options_for(folder, false);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "no shard of the split train");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "no shard of the split train");
     options.directory = data_path("absent");
-    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "absent");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "absent");
     options = options_for(folder, false);
     const char *path = write_shard("x_train_000000.bin", 990, 3 * T);
     options.sequence_length = 3 * T + 1;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "24 tokens in 1 shards, too few");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_INVALID, "24 tokens in 1 shards, too few");
     options = options_for(folder, false);
     options.vocab_size = 0;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "dataset.json");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_NOT_FOUND, "dataset.json");
     options.split = "test";
-    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "\"test\"");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_INVALID, "\"test\"");
     options = options_for(folder, false);
     options.sequence_length = 1;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_INVALID, "1 tokens");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_INVALID, "1 tokens");
     /* 990 + 10 is the first id outside the vocabulary of 1000: the second sequence, token 10. */
     int32_t tokens[T], targets[T];
     dataset = open_dataset(options_for(folder, false));
     ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
-    data_check_error(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT,
-                     "x_train_000000.bin: token 10 has the id 1000");
+    ms_expect(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT, "x_train_000000.bin: token 10 has the id 1000");
     ck_assert_uint_eq(ms_dataset_position(dataset), 1);
     ms_dataset_close(dataset);
     char *bytes;
@@ -238,18 +237,18 @@ START_TEST(bad_shards) {
     ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
     ck_assert_uint_eq(size_bytes, 1024 + 2 * 3 * T);
     data_write("x_train_000000.bin", bytes, size_bytes - 1);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT,
-                     "the header says 24 tokens, 1072 bytes; the file has 1071");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT,
+              "the header says 24 tokens, 1072 bytes; the file has 1071");
     data_write("x_train_000000.bin", bytes, 100);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "100 bytes are too few");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT, "100 bytes are too few");
     data_write("x_train_000000.bin", bytes, 0);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "0 bytes are too few");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT, "0 bytes are too few");
     bytes[4] = 2;
     data_write("x_train_000000.bin", bytes, size_bytes);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 2");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 2");
     bytes[0] ^= 1;
     data_write("x_train_000000.bin", bytes, size_bytes);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "magic number");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT, "magic number");
     free(bytes);
     data_folder_remove();
 }
@@ -268,10 +267,10 @@ START_TEST(shards_that_change) {
     int32_t tokens[T], targets[T];
     ck_assert_int_eq(ms_dataset_next(dataset, 1, tokens, targets), MS_OK);
     ck_assert_int_eq(truncate(path, 1024 + 2 * 2 * T - 1), 0);
-    data_check_error(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT,
-                     "x_train_000000.bin: 1056 bytes are wanted, the file has 1055 (it had 1072 when it was opened)");
+    ms_expect(ms_dataset_next(dataset, 1, tokens, targets), MS_CORRUPT,
+              "x_train_000000.bin: 1056 bytes are wanted, the file has 1055 (it had 1072 when it was opened)");
     ck_assert_uint_eq(ms_dataset_position(dataset), 1);
-    data_check_error(ms_dataset_check_contents(dataset, &after), MS_CORRUPT, "1072 bytes are wanted");
+    ms_expect(ms_dataset_check_contents(dataset, &after), MS_CORRUPT, "1072 bytes are wanted");
     ms_dataset_close(dataset);
     /* Other tokens give another identity; the same ones in two shards too. */
     write_shard("x_train_000000.bin", 1, 3 * T);
@@ -298,7 +297,7 @@ START_TEST(shard_format) {
     ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
     ck_assert(!ms_file_exists(path));
-    data_check_error(ms_shard_writer_add(&writer, ids, 4), MS_INVALID, "token id 65536");
+    ms_expect(ms_shard_writer_add(&writer, ids, 4), MS_INVALID, "token id 65536");
     ms_shard_writer_abort(&writer);
     ck_assert(!ms_file_exists(path));
     ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
@@ -345,7 +344,7 @@ START_TEST(sidecar) {
     ck_assert_uint_eq(strlen(contents.sha256), 64);
     ms_must(ms_signals_catch());
     raise(SIGTERM);
-    data_check_error(ms_dataset_check_contents(dataset, &contents), MS_INTERRUPTED, "SIGTERM");
+    ms_expect(ms_dataset_check_contents(dataset, &contents), MS_INTERRUPTED, "SIGTERM");
     ms_signals_release();
     ms_dataset_close(dataset);
     options.vocab_size = 300;
@@ -353,23 +352,23 @@ START_TEST(sidecar) {
     ck_assert_int_eq(ms_dataset_vocab_size(dataset), 300);
     ms_dataset_close(dataset);
     options.vocab_size = 256;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_MISMATCH, "257 tokens, more than the model's 256");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_MISMATCH, "257 tokens, more than the model's 256");
     options.vocab_size = 0;
     char other[65];
     memset(other, 'a', 64);
     other[64] = '\0';
     options.tokenizer_sha256 = other;
-    data_check_error(ms_dataset_open(&options, &dataset), MS_MISMATCH, "tokenizer");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_MISMATCH, "tokenizer");
     options.tokenizer_sha256 = NULL;
     /* A whole, valid shard that is not the sidecar's. */
     char name[64];
     snprintf(name, sizeof name, "out/%s", made.splits[MS_SPLIT_TRAIN].shards[0].file);
     write_shard(name, 0, 100);
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "has 100 tokens; dataset.json says");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT, "has 100 tokens; dataset.json says");
     data_write_text("out/dataset.json", "{\"format\":\"muonscope dataset\",\"version\":9}");
-    data_check_error(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 9");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_UNSUPPORTED, "version 9");
     data_write_text("out/dataset.json", "{\"format\":");
-    data_check_error(ms_dataset_open(&options, &dataset), MS_CORRUPT, "dataset.json, line 1");
+    ms_expect(ms_dataset_open(&options, &dataset), MS_CORRUPT, "dataset.json, line 1");
     ms_sidecar_finish(&made);
     data_folder_remove();
 }
@@ -385,7 +384,7 @@ START_TEST(wide_shards) {
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 4), MS_OK);
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids + 4, 2), MS_OK);
     int32_t bad = -1;
-    data_check_error(ms_shard_writer_add(&writer, &bad, 1), MS_INVALID, "token id -1 is not a uint32");
+    ms_expect(ms_shard_writer_add(&writer, &bad, 1), MS_INVALID, "token id -1 is not a uint32");
     ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
     char *bytes;
     size_t size_bytes;
@@ -411,18 +410,18 @@ START_TEST(wide_shards) {
     options.vocab_size = 128255;
     dataset = open_dataset(options);
     ck_assert_int_eq(ms_dataset_seek(dataset, 1), MS_OK);
-    data_check_error(ms_dataset_next(dataset, 1, found, targets), MS_CORRUPT, "id 128255, outside the vocabulary");
+    ms_expect(ms_dataset_next(dataset, 1, found, targets), MS_CORRUPT, "id 128255, outside the vocabulary");
     ms_dataset_close(dataset);
     /* An id that is no int32; sizes of the other format; another version. */
     memset(bytes + 1024 + 4, 0xff, 4);
     ck_assert_int_eq(ms_shard_open(data_write("bad.bin", bytes, size_bytes), &shard), MS_OK);
-    data_check_error(ms_shard_read(&shard, 0, 6, found), MS_CORRUPT, "token 1 has the id 4294967295");
+    ms_expect(ms_shard_read(&shard, 0, 6, found), MS_CORRUPT, "token 1 has the id 4294967295");
     ms_shard_close(&shard);
-    data_check_error(ms_shard_open(data_write("bad.bin", bytes, 1024 + 2 * 6), &shard), MS_CORRUPT,
-                     "6 tokens, 1048 bytes; the file has 1036");
+    ms_expect(ms_shard_open(data_write("bad.bin", bytes, 1024 + 2 * 6), &shard), MS_CORRUPT,
+              "6 tokens, 1048 bytes; the file has 1036");
     header[1] = 1;
     memcpy(bytes, header, sizeof header);
-    data_check_error(ms_shard_open(data_write("bad.bin", bytes, size_bytes), &shard), MS_UNSUPPORTED, "version 1");
+    ms_expect(ms_shard_open(data_write("bad.bin", bytes, size_bytes), &shard), MS_UNSUPPORTED, "version 1");
     free(bytes);
     data_folder_remove();
 }

@@ -114,7 +114,7 @@ END_TEST
 /* Runs into an error, and then neither the folder nor its temporary one may be there. */
 static void check_failure(ms_prepare_options options, ms_status status, const char *part) {
     ms_sidecar sidecar;
-    data_check_error(ms_dataset_prepare(&options, &sidecar), status, part);
+    ms_expect(ms_dataset_prepare(&options, &sidecar), status, part);
     ck_assert_ptr_null(sidecar.sources);
     ck_assert(!ms_file_exists(data_path("a")));
     ms_listing names;
@@ -143,7 +143,7 @@ START_TEST(bad_records) {
     options.tokenizer_path = data_write_text("lacks.json", json);
     options.validation_fraction = 0;
     ms_sidecar sidecar;
-    data_check_error(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "a.jsonl, line 2: byte 3 of the text is 0x04");
+    ms_expect(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "a.jsonl, line 2: byte 3 of the text is 0x04");
     options.corpus.on_error = MS_ON_ERROR_SKIP;
     ms_sidecar skipped = prepare(options);
     ck_assert_int_eq(skipped.splits[0].n_tokens, 1 + 4 + 1 + 2);
@@ -227,8 +227,7 @@ START_TEST(bad_input) {
     inputs[0] = data_path("lines.txt");
     ms_sidecar unwritable = {.tokenizer_sha256 = "x", .vocab_size = 2};
     ms_must(ms_sidecar_add_source(&unwritable, "s\xff", 1, 1));
-    data_check_error(ms_sidecar_write(&unwritable, data_path(".")), MS_INVALID,
-                     "dataset.json: path \"s\\xFF\" is not UTF-8");
+    ms_expect(ms_sidecar_write(&unwritable, data_path(".")), MS_INVALID, "dataset.json: path \"s\\xFF\" is not UTF-8");
     ck_assert(!ms_file_exists(data_path("dataset.json")));
     ms_sidecar_finish(&unwritable);
     options = options_for("a");
@@ -240,7 +239,7 @@ START_TEST(bad_input) {
     ms_sidecar sidecar;
     ck_assert_int_eq(ms_directory_create(data_path("full/x")), MS_OK);
     options = options_for("full");
-    data_check_error(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "exists and is not empty");
+    ms_expect(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "exists and is not empty");
     ck_assert(ms_is_directory(data_path("full/x")));
     data_folder_remove();
 }
@@ -255,6 +254,7 @@ START_TEST(no_room) {
     struct rlimit limit = {200000, 200000};
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     check_failure(options_for("a"), MS_NO_SPACE, "cannot write");
+    ck_assert_msg(strncmp(ms_status_message(), "cannot write", 12) == 0, "the text is blamed: %s", ms_status_message());
     data_folder_remove();
 }
 END_TEST
@@ -270,18 +270,18 @@ START_TEST(check_finds_damage) {
     ck_assert_int_eq(ms_file_read(path, &bytes, &size_bytes), MS_OK);
     bytes[2000] ^= 1;
     data_write("a/t_train_000000.bin", bytes, size_bytes);
-    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "t_train_000000.bin: SHA-256");
+    ms_expect(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "t_train_000000.bin: SHA-256");
     bytes[2001] = 1; /* id 256 + something, the vocabulary ends at 256 */
     bytes[2000] = 1;
     data_write("a/t_train_000000.bin", bytes, size_bytes);
-    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "token 488 has the id 257");
+    ms_expect(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "token 488 has the id 257");
     data_write("a/t_train_000000.bin", bytes, size_bytes - 2);
-    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "the file has");
+    ms_expect(ms_dataset_check(data_path("a"), &checked), MS_CORRUPT, "the file has");
     free(bytes);
     data_write_text("a/tokenizer.json",
                     "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}");
-    data_check_error(ms_dataset_check(data_path("a"), &checked), MS_MISMATCH, "identity");
-    data_check_error(ms_dataset_check(data_path("absent"), &checked), MS_NOT_FOUND, "absent");
+    ms_expect(ms_dataset_check(data_path("a"), &checked), MS_MISMATCH, "identity");
+    ms_expect(ms_dataset_check(data_path("absent"), &checked), MS_NOT_FOUND, "absent");
     ms_sidecar_finish(&made);
     data_folder_remove();
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -229,6 +230,24 @@ START_TEST(a_folder_that_cannot_be_read_is_not_empty) {
 }
 END_TEST
 
+/* The folder that could not be opened is named, where the descriptors end there. */
+START_TEST(a_folder_without_a_descriptor_is_named) {
+    enum { LIMIT = 64, NEEDED_BEFORE = 3 };
+    const struct rlimit few = {LIMIT, LIMIT};
+    char message[256];
+    int taken[LIMIT], n = 0;
+    ms_writer writer;
+    snprintf(message, sizeof message, "cannot write %s: cannot open directory %s/: Too many open files", path, folder);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while ((taken[n] = dup(STDERR_FILENO)) >= 0) n++;
+    for (int i = 0; i < NEEDED_BEFORE; i++) close(taken[--n]);
+    ms_status status = ms_writer_open(path, &writer);
+    while (n > 0) close(taken[--n]);
+    ms_expect(status, MS_IO, message);
+    ck_assert_int_eq(count_temporaries(), 0);
+}
+END_TEST
+
 START_TEST(temporary_names_cannot_be_foreseen) {
     ms_writer writer;
     char *names[2];
@@ -393,6 +412,7 @@ int main(void) {
     tcase_add_checked_fixture(tcase, create_folder, remove_folder);
     tcase_add_test(tcase, links_lead_nobody_astray);
     tcase_add_test(tcase, a_folder_that_cannot_be_read_is_not_empty);
+    tcase_add_test(tcase, a_folder_without_a_descriptor_is_named);
     tcase_add_test(tcase, temporary_names_cannot_be_foreseen);
     tcase_add_test(tcase, a_writer_stays_in_its_folder);
     tcase_add_test(tcase, a_log_without_its_name_is_found);

@@ -240,13 +240,49 @@ START_TEST(entropy_of_attention) {
 }
 END_TEST
 
+/* A layer that a snapshot lacks is a gap in the picture; only the last snapshot is left out for it. */
+START_TEST(probes_with_a_gap) {
+    write_probes(PROBE(0, 0, "[1]") PROBE(0, 1, "[0.5]") PROBE(50, 1, "[0.25]") PROBE(75, 0, "[0.75]")
+                     PROBE(75, 1, "[0.5]") PROBE(90, 1, "[0]"));
+    ms_must(ms_plot_data_read_probes(&data, in_folder("probes.jsonl")));
+    char *script = script_of("attention_entropy");
+    has(script,
+        "$layers << EOD\n0 0 1 -25 25\n0 1 0.5 -25 25\n50 1 0.25 25 62.5\n75 0 0.75 62.5 87.5\n75 1 0.5 62.5 87.5\n"
+        "EOD\n");
+    has(script, "$heads << EOD\n0 0 0.75\n0 1 0.5\nEOD\n");
+    free(script);
+}
+END_TEST
+
+/* More heads than any model of today has. */
+START_TEST(many_heads) {
+    enum { N_HEADS = 300 };
+    char text[4096];
+    int length = snprintf(text, sizeof text, "{\"step\":0,\"tokens\":0,\"layer\":0,\"attention_entropy\":[0.25");
+    for (int h = 1; h < N_HEADS; h++)
+        length += snprintf(text + length, sizeof text - (size_t)length, h < N_HEADS - 1 ? ",0.5" : ",0.75]}\n");
+    write_probes(text);
+    ms_must(ms_plot_data_read_probes(&data, in_folder("probes.jsonl")));
+    char *script = script_of("attention_entropy");
+    has(script, "$layers << EOD\n0 0 0.5 ");
+    has(script, "\n298 0 0.5\n299 0 0.75\nEOD\n");
+    has(script, "set xrange [-0.5:299.5]");
+    free(script);
+}
+END_TEST
+
 START_TEST(probes_that_are_refused) {
     static const char *const bad[][2] = {
-        {PROBE(0, 0, "[]"), "line 1: \"attention_entropy\" is no array of 1 to 128 numbers"},
+        {PROBE(0, 0, "[]"), "line 1: \"attention_entropy\" is no array of numbers"},
         {PROBE(0, 0, "[1]") PROBE(0, 0, "[1]"), "line 2: layer 0 after layer 0"},
         {PROBE(5, 0, "[1]") PROBE(4, 0, "[1]"), "line 2: step 4 after step 5"},
         {PROBE(0, 0, "[1,\"x\"]"), "line 1: entry 2 of \"attention_entropy\" is no number"},
-        {PROBE(0, 10000, "[1]"), "line 1: \"layer\" 10000 is above 9999"}};
+        {PROBE(0, 10000, "[1]"), "line 1: \"layer\" 10000 is above 9999"},
+        {PROBE(0, 9999, "[1]"), "/probes.jsonl line 1: \"layer\" 9999: layer 0 is missing before it"},
+        {PROBE(0, 0, "[1]") PROBE(0, 2, "[1]"), "line 2: \"layer\" 2: layer 1 is missing before it"},
+        {PROBE(0, 0, "[1]") PROBE(5, 0, "[1]") PROBE(5, 1, "[1]"),
+         "/probes.jsonl line 3: \"layer\" 1 is not in the first snapshot, of step 0"},
+        {PROBE(0, 0, "[1]") PROBE(5, 9999, "[1]"), "line 2: \"layer\" 9999 is not in the first snapshot, of step 0"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ms_plot_data only = {0};
         write_probes(bad[i][0]);
@@ -343,6 +379,8 @@ int main(void) {
     tcase_add_test(tests, curves_of_every_layer);
     tcase_add_test(tests, quality_of_updates);
     tcase_add_test(tests, entropy_of_attention);
+    tcase_add_test(tests, probes_with_a_gap);
+    tcase_add_test(tests, many_heads);
     tcase_add_test(tests, probes_that_are_refused);
     tcase_add_test(tests, mean_that_does_not_lag);
     tcase_add_test(tests, chosen_projections_and_layers);

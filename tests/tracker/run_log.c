@@ -53,11 +53,13 @@ END_TEST
 
 START_TEST(resumes_after_step) {
     ms_run_log *log;
-    put("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3}\n{\"step\":4,\"lo");
+    put("{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"x\":0}\n{"
+        "\"step\":4,\"lo");
     ck_assert_int_eq(ms_run_log_open(path, 2, NULL, &log), MS_OK);
     append(log, 3, 1.5);
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
-    expect("{\"step\":1}\n{\"step\":2}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"loss\":1.5}\n");
+    expect("{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"loss\":1.5}"
+           "\n");
 }
 END_TEST
 
@@ -85,8 +87,13 @@ END_TEST
 
 START_TEST(corrupt_lines_are_dropped_and_counted) {
     ms_run_log *log;
-    const char *bad[] = {"{\"step\":1}\nnonsense\n{\"step\":3}\n", "{\"step\":1}\n{\"loss\":1}\n", "{\"step\":1}\n\n",
-                         "{\"step\":1}\n{\"step\":1.5}\n", "{\"step\":1}\n[1]\n"};
+    const char *bad[] = {"{\"step\":1,\"x\":0}\nnonsense\n{\"step\":3,\"x\":0}\n",
+                         "{\"step\":1,\"x\":0}\n{\"loss\":1}\n",
+                         "{\"step\":1,\"x\":0}\n\n",
+                         "{\"step\":1,\"x\":0}\n{\"step\":1.5,\"x\":0}\n",
+                         "{\"step\":1,\"x\":0}\n[1]\n",
+                         "{\"step\":1,\"x\":0}\n{\"step\":-5,\"x\":0}\n",
+                         "{\"step\":1,\"x\":0}\n{\"step\":2}\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         put(bad[i]);
         ck_assert_int_eq(ms_run_log_open(path, 5, NULL, &log), MS_OK);
@@ -96,7 +103,7 @@ START_TEST(corrupt_lines_are_dropped_and_counted) {
         ck_assert_int_eq(mending->n_missing, i == 0 ? 3 : 4);
         ck_assert_int_eq(mending->first_missing_step, 2);
         ck_assert_int_eq(ms_run_log_close(log), MS_OK);
-        expect(i == 0 ? "{\"step\":1}\n{\"step\":3}\n" : "{\"step\":1}\n");
+        expect(i == 0 ? "{\"step\":1,\"x\":0}\n{\"step\":3,\"x\":0}\n" : "{\"step\":1,\"x\":0}\n");
     }
 }
 END_TEST
@@ -106,9 +113,11 @@ START_TEST(missing_steps_are_counted) {
         const char *text;
         int64_t n_missing, first;
     } cases[] = {{"", 4, 1},
-                 {"{\"step\":0}\n{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"step\":3}\n{\"step\":4}\n", 0, 0},
-                 {"{\"step\":2}\n{\"step\":4}\n{\"step\":5}\n", 2, 1},
-                 {"{\"step\":1}\n{\"step\":2}\n", 2, 3}};
+                 {"{\"step\":0,\"x\":0}\n{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n{\"step\":3,\"x\":0}\n{\"step\":3,"
+                  "\"x\":0}\n{\"step\":4,\"x\":0}\n",
+                  0, 0},
+                 {"{\"step\":2,\"x\":0}\n{\"step\":4,\"x\":0}\n{\"step\":5,\"x\":0}\n", 2, 1},
+                 {"{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n", 2, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ms_run_log *log;
         put(cases[i].text);
@@ -153,7 +162,7 @@ START_TEST(repeated_lines_are_dropped_and_counted) {
     ck_assert_int_eq(ms_run_log_get_mending(log)->n_repeated, 2048);
     ck_assert_int_eq(ms_run_log_get_mending(log)->first_repeated_line, 3);
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
-    put("{\"step\":1,\"validation_loss\":3.5}\n{\"step\":2}\n"); /* no line of the step itself */
+    put("{\"step\":1,\"validation_loss\":3.5}\n{\"step\":2,\"x\":0}\n"); /* no line of the step itself */
     ck_assert_int_eq(ms_run_log_open(path, 2, NULL, &log), MS_OK);
     ck_assert_int_eq(ms_run_log_get_mending(log)->n_missing, 1);
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
@@ -193,7 +202,7 @@ START_TEST(missing_lines_of_a_plan_are_counted) {
 END_TEST
 
 START_TEST(lines_are_found) {
-    put("{\"step\":1}\nrubbish\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3}\n{\"step\":9");
+    put("{\"step\":1,\"x\":0}\nrubbish\n{\"step\":2,\"validation_loss\":3.5}\n{\"step\":3,\"x\":0}\n{\"step\":9");
     bool found;
     int64_t last;
     ck_assert_int_eq(ms_run_log_find(path, 2, "validation_loss", &found), MS_OK);
@@ -228,9 +237,12 @@ START_TEST(refusals) {
     ck_assert_int_eq(ms_run_log_open("/nonexistent/folder/x.jsonl", -1, NULL, &log), MS_NOT_FOUND);
     ck_assert_ptr_null(log);
     ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
-    json_t *line = json_pack("{s:s}", "step", "one");
-    ck_assert_int_eq(ms_run_log_append(log, line), MS_INVALID);
-    json_decref(line);
+    static const char *const refused[] = {"{\"step\":\"one\",\"x\":0}", "{\"step\":-1,\"x\":0}", "{\"step\":1}"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        json_t *line = json_loads(refused[i], 0, NULL);
+        ck_assert_int_eq(ms_run_log_append(log, line), MS_INVALID);
+        json_decref(line);
+    }
     ck_assert_int_eq(ms_run_log_close(log), MS_OK);
     expect("");
     ck_assert_int_eq(ms_run_log_close(NULL), MS_OK);
@@ -240,7 +252,7 @@ END_TEST
 START_TEST(full_disk) {
     ms_run_log *log;
     ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
-    json_t *line = json_pack("{s:i}", "step", 1);
+    json_t *line = json_pack("{s:i, s:i}", "step", 1, "x", 0);
     for (int i = 0; i < 2; i++) { /* the second time there is room again: the first failure stays */
         ms_disk_is_full(i == 0);
         ms_status status = ms_run_log_append(log, line);

@@ -10,8 +10,8 @@
 #include "model/data/tokenizer.h"
 #include "platform/directory.h"
 #include "tests/support/suite.h"
+#include "tests/train/jobs.h"
 #include "train/generator.h"
-#include "train/trainer.h"
 
 static void expect(ms_status status, const char *part) { ms_expect(status, MS_INVALID, part); }
 
@@ -63,43 +63,13 @@ START_TEST(test_no_path) {
 }
 END_TEST
 
-typedef struct job {
-    ms_device *device;
-    ms_trainer *trainer;
-    ms_dataset *data;
-} job;
-
-static ms_trainer_options small_options(void) {
-    ms_trainer_options options = ms_trainer_defaults();
-    options.model.vocabulary = 11;
-    options.model.layers = 1;
-    options.model.sequence_length = 8;
-    options.batch_sequences = 1;
-    return options;
-}
-
-static job open_job(void) {
-    job j;
-    const ms_trainer_options options = small_options();
-    const ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
-    const ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
-                                     .split = "train",
-                                     .sequence_length = options.model.sequence_length,
-                                     .vocab_size = options.model.vocabulary};
-    ms_must(ms_device_open(&cpu, &j.device));
-    ms_must(ms_trainer_open(j.device, &options, &j.trainer));
-    ms_must(ms_dataset_open(&data, &j.data));
-    return j;
-}
-
-static void close_job(job *j) {
-    ms_trainer_close(j->trainer);
-    ms_dataset_close(j->data);
-    ms_device_close(j->device);
+static job small_job(void) {
+    const ms_trainer_options options = job_small_options();
+    return job_open(&options);
 }
 
 START_TEST(test_a_trainer_that_is_not_allocated) {
-    job j = open_job();
+    job j = small_job();
     char weights[65], state[65];
     double loss;
     ms_step_result result;
@@ -113,12 +83,12 @@ START_TEST(test_a_trainer_that_is_not_allocated) {
     expect(ms_trainer_step(j.trainer, source, NULL, &result), "train: a step" NOT_ALLOCATED);
     expect(ms_trainer_evaluate(j.trainer, source, 1, &loss), "train: evaluation" NOT_ALLOCATED);
 #undef NOT_ALLOCATED
-    close_job(&j);
+    job_close(&j);
 }
 END_TEST
 
 START_TEST(test_saving_makes_parents) {
-    job j = open_job();
+    job j = small_job();
     char base[] = "/tmp/ms_calls_XXXXXX", checkpoints[64], weights[65], state[65];
     ck_assert_ptr_nonnull(mkdtemp(base));
     snprintf(checkpoints, sizeof checkpoints, "%s/none/x", base);
@@ -130,7 +100,7 @@ START_TEST(test_saving_makes_parents) {
     ms_must(ms_checkpoint_open(checkpoints, 0, &checkpoint));
     ms_checkpoint_close(checkpoint);
     ms_must(ms_directory_remove(base));
-    close_job(&j);
+    job_close(&j);
 }
 END_TEST
 

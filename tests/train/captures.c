@@ -6,18 +6,11 @@
 #include "cli/config/config.h"
 #include "cli/config/trainer_config.h"
 #include "tests/support/suite.h"
-#include "train/trainer.h"
+#include "tests/train/jobs.h"
 
 enum { N_STEPS = 3 };
 
-typedef struct job {
-    ms_device *device;
-    ms_trainer *trainer;
-    ms_dataset *data;
-} job;
-
-static job open_job(ms_optimizer_kind kind, ms_muon_split split, bool captures) {
-    job j;
+static job micro_job(ms_optimizer_kind kind, ms_muon_split split, bool captures) {
     static ms_config config; /* the trainer borrows its device's name */
     ms_config_defaults(&config);
     ms_must(ms_config_load_preset(&config, "micro"));
@@ -27,24 +20,7 @@ static job open_job(ms_optimizer_kind kind, ms_muon_split split, bool captures) 
     options.optimizer.muon.split = split;
     options.optimizer.muon.decay_mode = MS_DECAY_DECOUPLED;
     options.optimizer.muon.decay = 0.5f;
-    ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
-                               .split = "train",
-                               .sequence_length = options.model.sequence_length,
-                               .seed = 3,
-                               .vocab_size = options.model.vocabulary};
-    ms_must(ms_dataset_open(&data, &j.data));
-    ms_device_options device = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 2};
-    ms_must(ms_device_open(&device, &j.device));
-    ms_must(ms_trainer_open(j.device, &options, &j.trainer));
-    ms_must(ms_trainer_allocate(j.trainer));
-    ms_must(ms_trainer_initialise(j.trainer));
-    return j;
-}
-
-static void close_job(job *j) {
-    ms_trainer_close(j->trainer);
-    ms_device_close(j->device);
-    ms_dataset_close(j->data);
+    return job_start(&options);
 }
 
 static float *download(const job *j, int32_t variable) {
@@ -64,11 +40,11 @@ static void step(job *j, bool capture) {
 static void expect_same_bits(ms_optimizer_kind kind, ms_muon_split split) {
     char weights[2][65], state[2][65];
     for (int i = 0; i < 2; i++) {
-        job j = open_job(kind, split, i == 1);
+        job j = micro_job(kind, split, i == 1);
         ck_assert(i == 0 || j.trainer->captured_graph);
         for (int k = 0; k < N_STEPS; k++) step(&j, k != 1);
         ms_must(ms_trainer_hashes(j.trainer, weights[i], state[i]));
-        close_job(&j);
+        job_close(&j);
     }
     ck_assert_str_eq(weights[0], weights[1]);
     ck_assert_str_eq(state[0], state[1]);
@@ -84,7 +60,7 @@ END_TEST
 
 /* W - W0 = -lr scale O - c W0, row group by row group, within rounding; and u is not O. */
 static void expect_the_update(ms_muon_split split) {
-    job j = open_job(MS_OPTIMIZER_MUON, split, true);
+    job j = micro_job(MS_OPTIMIZER_MUON, split, true);
     step(&j, false);
     const ms_optimizer *optimizer = &j.trainer->optimizer;
     const ms_muon_settings *muon = &optimizer->config.muon;
@@ -116,7 +92,7 @@ static void expect_the_update(ms_muon_split split) {
         free(orthogonal);
         free(momentum);
     }
-    close_job(&j);
+    job_close(&j);
 }
 
 START_TEST(what_is_shown_is_the_update) {
@@ -126,14 +102,14 @@ START_TEST(what_is_shown_is_the_update) {
 END_TEST
 
 START_TEST(nothing_to_show) {
-    job j = open_job(MS_OPTIMIZER_ADAMW, MS_SPLIT_MERGED, true),
-        off = open_job(MS_OPTIMIZER_MUON, MS_SPLIT_MERGED, false);
+    job j = micro_job(MS_OPTIMIZER_ADAMW, MS_SPLIT_MERGED, true),
+        off = micro_job(MS_OPTIMIZER_MUON, MS_SPLIT_MERGED, false);
     ck_assert_ptr_null(j.trainer->captured_graph);
     ck_assert_ptr_null(off.trainer->captured_graph);
     ck_assert(!ms_optimizer_captures(&off.trainer->optimizer, MS_CAPTURE_MOMENTUM));
     step(&j, true); /* the plain update */
-    close_job(&j);
-    close_job(&off);
+    job_close(&j);
+    job_close(&off);
 }
 END_TEST
 

@@ -12,6 +12,7 @@
 #include "platform/choice.h"
 #include "platform/directory.h"
 #include "tests/support/suite.h"
+#include "tests/train/jobs.h"
 #include "tracker/tracker.h"
 #include "train/trainer.h"
 
@@ -42,6 +43,7 @@ static void set_exponent(ms_trainer_options *o, int value) { o->optimizer.muon.e
 static void set_scaling(ms_trainer_options *o, int value) { o->optimizer.muon.scaling = (ms_muon_scaling)value; }
 static void set_split(ms_trainer_options *o, int value) { o->optimizer.muon.split = (ms_muon_split)value; }
 static void set_decay(ms_trainer_options *o, int value) { o->optimizer.muon.decay_mode = (ms_decay_mode)value; }
+static void set_control(ms_trainer_options *o, int value) { o->control = (ms_control)value; }
 static void set_schedule(ms_trainer_options *o, int value) { o->schedule.kind = (ms_schedule_kind)value; }
 
 static const struct {
@@ -62,24 +64,16 @@ static const struct {
     {set_scaling, "muon: scaling", "0 (max_rows_cols), 1 (moonlight) or 2 (rows_cols)", MS_SCALING_ROWS_COLS},
     {set_split, "muon: split", "0 (merged), 1 (per_projection) or 2 (per_head)", MS_SPLIT_PER_HEAD},
     {set_decay, "muon: decay_mode", "0 (none), 1 (decoupled), 2 (update) or 3 (both)", MS_DECAY_BOTH},
+    {set_control, "train: control", "0 (none), 1 (noise) or 2 (shuffled_targets)", MS_CONTROL_SHUFFLED_TARGETS},
     {set_schedule, "schedule: kind", "0 (constant), 1 (cosine), 2 (linear) or 3 (wsd)", MS_SCHEDULE_WSD},
 };
-
-static ms_trainer_options small_options(void) {
-    ms_trainer_options options = ms_trainer_defaults();
-    options.model.vocabulary = 11;
-    options.model.layers = 1;
-    options.model.sequence_length = 8;
-    options.batch_sequences = 1;
-    return options;
-}
 
 START_TEST(test_trainer_refuses) {
     const ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 1};
     ms_device *device;
     ms_must(ms_device_open(&cpu, &device));
     for (int value = -1; value < 100; value++) {
-        ms_trainer_options options = small_options();
+        ms_trainer_options options = job_small_options();
         ms_trainer *trainer;
         trainer_choices[_i].set(&options, value);
         ms_status status = ms_trainer_open(device, &options, &trainer);

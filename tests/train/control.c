@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/cpu/philox.h"
+#include "optim/noise.h"
 #include "platform/file.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
@@ -107,6 +108,9 @@ START_TEST(noise_is_normal_and_keyed_by_step) {
     ck_assert_double_eq_tol(result.gradient_norm, sqrt((double)run->trainer->facts.parameters),
                             5 * sqrt(0.5)); /* chi: deviation sqrt(1/2) */
     free(up);
+    run->trainer->step = MS_NOISE_LAST_STEP + 1;
+    ms_expect(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, &result), MS_INVALID,
+              "noise is keyed by steps up to 16777216");
     ms_run_close(run);
 }
 END_TEST

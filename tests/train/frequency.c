@@ -86,6 +86,11 @@ static void check_run(const ms_run_options *options, int n_validations) {
     }
     ck_assert_int_eq(n, n_validations);
     ck_assert_int_eq(runs_count(run->folder.log, "training tokens counted in"), 1);
+    double loss; /* the same without deciles */
+    ms_must(ms_dataset_seek(run->validation, 0));
+    ms_must(
+        ms_trainer_evaluate(run->trainer, ms_dataset_source(run->validation), options->validation_sequences, &loss));
+    ck_assert_double_eq(loss, run->last_validation);
     fclose(file);
     ms_run_close(run);
 }

@@ -9,43 +9,19 @@
 #include "platform/file.h"
 #include "tests/optim/row_adam.h"
 #include "tests/support/suite.h"
-#include "train/trainer.h"
+#include "tests/train/jobs.h"
 
 enum { N_STEPS = 30, N_MORE = 3 };
 
 static const row_adam_settings settings = {.lr = 0.01, .beta1 = 0.9f, .beta2 = 0.95f, .epsilon = 1e-8f};
 
-typedef struct job {
-    ms_device *device;
-    ms_trainer *trainer;
-    ms_dataset *data;
-} job;
-
-static job open_job(void) {
-    job j;
+static job micro_job(void) {
     static ms_config config; /* the trainer borrows its device's name */
     ms_config_defaults(&config);
     ms_must(ms_config_load_preset(&config, "micro"));
     ms_trainer_options options = ms_trainer_options_from_config(&config, 0);
     options.optimizer.matrices_rule = (ms_rule_use){&row_adam_rule, &settings};
-    ms_dataset_options data = {.directory = MS_DATASET_SYNTHETIC,
-                               .split = "train",
-                               .sequence_length = options.model.sequence_length,
-                               .seed = 3,
-                               .vocab_size = options.model.vocabulary};
-    ms_must(ms_dataset_open(&data, &j.data));
-    ms_device_options device = {.name = "cpu", .numerics = MS_NUMERICS_EXACT, .n_threads = 2};
-    ms_must(ms_device_open(&device, &j.device));
-    ms_must(ms_trainer_open(j.device, &options, &j.trainer));
-    ms_must(ms_trainer_allocate(j.trainer));
-    ms_must(ms_trainer_initialise(j.trainer));
-    return j;
-}
-
-static void close_job(job *j) {
-    ms_trainer_close(j->trainer);
-    ms_device_close(j->device);
-    ms_dataset_close(j->data);
+    return job_start(&options);
 }
 
 /* Loss of the last of n steps; the rates are those of the two rules. */
@@ -64,7 +40,7 @@ static double train(job *j, int n) {
 START_TEST(test_trains_and_goes_on_from_a_checkpoint) {
     char base[] = "/tmp/ms_rule_XXXXXX", weights[2][65], state[2][65], saved[2][65];
     ck_assert_ptr_nonnull(mkdtemp(base));
-    job first = open_job(), second = open_job();
+    job first = micro_job(), second = micro_job();
     double first_loss = train(&first, 1), last_loss = train(&first, N_STEPS - 1);
     /* 4.58 to 4.17; with the rate of the rule 0 it ends at 4.40. */
     ck_assert_msg(last_loss < 0.93 * first_loss, "loss %g after %d steps, %g before", last_loss, N_STEPS, first_loss);
@@ -90,8 +66,8 @@ START_TEST(test_trains_and_goes_on_from_a_checkpoint) {
     ck_assert_str_eq(weights[0], weights[1]);
     ck_assert_str_eq(state[0], state[1]);
     ck_assert_str_ne(state[0], saved[1]);
-    close_job(&first);
-    close_job(&second);
+    job_close(&first);
+    job_close(&second);
     ms_directory_remove(base);
 }
 END_TEST

@@ -8,6 +8,7 @@
 #include "model/checkpoint/safetensors.h"
 #include "model/data/shard.h"
 #include "platform/file.h"
+#include "tests/golden/config.h"
 #include "tests/model/data_files.h"
 #include "tests/support/suite.h"
 #include "tests/train/runs.h"
@@ -15,29 +16,12 @@
 
 /* ---- against NumPy ---- */
 
-static int integer(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    ck_assert_msg(json_is_integer(value), "golden: no %s", key);
-    return (int)json_integer_value(value);
-}
-
 static ms_trainer_options options_of(const json_t *golden) {
     ms_trainer_options options = ms_trainer_defaults();
-    ms_model_config *model = &options.model;
-    model->layers = integer(golden, "layers");
-    model->width = integer(golden, "width");
-    model->heads = integer(golden, "heads");
-    model->kv_heads = integer(golden, "kv_heads");
-    model->head_size = integer(golden, "head_size");
-    model->feed_forward = integer(golden, "feed_forward");
-    model->vocabulary = integer(golden, "vocabulary");
-    model->sequence_length = integer(golden, "sequence_length");
-    model->qk_norm = json_is_true(json_object_get(golden, "qk_norm"));
-    const char *activation = json_string_value(json_object_get(golden, "activation"));
-    model->activation = strcmp(activation, "swiglu") == 0 ? MS_ACTIVATION_SWIGLU : MS_ACTIVATION_RELU2;
+    golden_read_model(golden, &options.model);
     options.batch_sequences = 1;
-    options.probe_sequences = integer(golden, "batch");
-    options.probe_tokens = model->sequence_length;
+    options.probe_sequences = golden_integer(golden, "batch");
+    options.probe_tokens = options.model.sequence_length;
     return options;
 }
 
@@ -101,8 +85,8 @@ static void check_model(const json_t *golden) {
     for (int i = 0; i < options.model.layers; i++) {
         json_t *line = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
         ck_assert_ptr_nonnull(line);
-        ck_assert_int_eq(integer(line, "layer"), i);
-        ck_assert_int_eq(integer(line, "step"), 0);
+        ck_assert_int_eq(golden_integer(line, "layer"), i);
+        ck_assert_int_eq(golden_integer(line, "step"), 0);
         const char *key;
         size_t n = 3;
         json_object_foreach(json_array_get(lines, (size_t)i), key, expected) {
@@ -199,11 +183,25 @@ START_TEST(its_tensors_are_rounded_in_bf16) {
 }
 END_TEST
 
+/* However many are skipped, which the machine decides: each snapshot that is not has its lines. */
+START_TEST(skipped_snapshots_are_counted) {
+    enum { N_SNAPSHOTS = 40 };
+    ms_run_options options = with_probe(1);
+    options.tracking.when_behind = MS_WHEN_BEHIND_SKIP;
+    ms_run *run = runs_begin(&options, "run");
+    for (int i = 0; i < N_SNAPSHOTS; i++) ms_must(ms_probe_take(run->probe));
+    ms_must(ms_probe_drain(run->probe));
+    int64_t n_taken = N_SNAPSHOTS - ms_probe_n_skipped(run->probe);
+    ck_assert_int_ge(n_taken, 1);
+    for (int layer = 0; layer < 2; layer++)
+        ck_assert_int_eq(runs_count(run->folder.probes, layer ? "\"layer\":1" : "\"layer\":0"), n_taken);
+    ms_run_close(run);
+}
+END_TEST
+
 static void expect_open(const ms_run_options *options, const char *part) {
     ms_run *run;
-    ms_status status = ms_run_open(runs_device, options, &run);
-    ck_assert_msg(status == MS_INVALID && strstr(ms_status_message(), part), "status %s: %s", ms_status_text(status),
-                  ms_status_message());
+    ms_expect(ms_run_open(runs_device, options, &run), MS_INVALID, part);
 }
 
 START_TEST(sizes_that_do_not_fit_are_named) {
@@ -227,8 +225,8 @@ START_TEST(sizes_that_do_not_fit_are_named) {
     ms_trainer *trainer;
     many.model.sequence_length = many.probe_tokens = 1 << 16;
     many.probe_sequences = 65;
-    ck_assert_int_eq(ms_trainer_open(runs_device, &many, &trainer), MS_INVALID);
-    ck_assert_ptr_nonnull(strstr(ms_status_message(), "probe_sequences 65 x probe_tokens 65536 = 4259840 tokens"));
+    ms_expect(ms_trainer_open(runs_device, &many, &trainer), MS_INVALID,
+              "probe_sequences 65 x probe_tokens 65536 = 4259840 tokens");
 }
 END_TEST
 
@@ -242,9 +240,8 @@ START_TEST(a_value_that_is_not_finite_ends_the_run) {
         if (run->trainer->model.parameters[i].n_groups > 0) matrix = &run->trainer->model.parameters[i];
     ms_must(ms_store_upload(run->trainer->store, matrix->variable, 0, 1, &value));
     ms_must(ms_probe_take(run->probe));
-    ck_assert_int_eq(ms_probe_drain(run->probe), MS_NUMERIC);
-    ck_assert_msg(strstr(ms_status_message(), "layer 0"), "%s", ms_status_message());
-    ck_assert_int_eq(ms_probe_take(run->probe), MS_NUMERIC); /* it stays */
+    ms_expect(ms_probe_drain(run->probe), MS_NUMERIC, "layer 0");
+    ms_expect(ms_probe_take(run->probe), MS_NUMERIC, "layer 0"); /* it stays */
     ms_run_close(run);
 }
 END_TEST
@@ -256,6 +253,7 @@ int main(void) {
     tcase_add_test(tcase, as_numpy);
     tcase_add_test(tcase, a_resumed_run_has_the_lines_of_a_whole_one);
     tcase_add_test(tcase, its_tensors_are_rounded_in_bf16);
+    tcase_add_test(tcase, skipped_snapshots_are_counted);
     tcase_add_test(tcase, sizes_that_do_not_fit_are_named);
     tcase_add_test(tcase, a_value_that_is_not_finite_ends_the_run);
     suite_add_tcase(suite, tcase);

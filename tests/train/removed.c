@@ -18,6 +18,7 @@ static void open_all(void) {
     runs_open();
     ms_run_options small = runs_small(2);
     small.checkpoint_every = small.checkpoints_kept = 1;
+    small.probe = true;
     run = runs_begin(&small, "run");
 }
 
@@ -42,7 +43,7 @@ START_TEST(a_link_in_the_place_of_checkpoints_is_not_followed) {
     data_write_text("elsewhere/step_00000000.tmp/precious", "x");
     ck_assert_int_eq(rename(data_path("run/checkpoints"), data_path("run/moved")), 0);
     ck_assert_int_eq(symlink(data_path("elsewhere"), data_path("run/checkpoints")), 0);
-    data_check_error(ms_run_train(run), MS_IO, "run/checkpoints was removed, renamed or replaced");
+    ms_expect(ms_run_train(run), MS_IO, "run/checkpoints was removed, renamed or replaced");
     ck_assert_uint_eq(count_entries("elsewhere"), 2);
     ck_assert(ms_file_exists(data_path("elsewhere/step_00000000/precious")));
     ck_assert(ms_file_exists(data_path("elsewhere/step_00000000.tmp/precious")));
@@ -53,22 +54,22 @@ END_TEST
 /* Another folder is not it either, and one that is gone does not come back. */
 START_TEST(another_folder_or_none_is_not_the_checkpoints) {
     ms_must(ms_directory_remove(data_path("run/checkpoints")));
-    data_check_error(ms_run_folder_check(&run->folder), MS_IO, "run/checkpoints was removed");
-    data_check_error(ms_run_train(run), MS_IO, "run/checkpoints was removed");
+    ms_expect(ms_run_folder_check(&run->folder), MS_IO, "run/checkpoints was removed");
+    ms_expect(ms_run_train(run), MS_IO, "run/checkpoints was removed");
     ck_assert(!ms_file_exists(data_path("run/checkpoints")));
     ms_must(ms_directory_create(data_path("run/checkpoints")));
-    data_check_error(ms_run_folder_check(&run->folder), MS_IO, "run/checkpoints was removed");
+    ms_expect(ms_run_folder_check(&run->folder), MS_IO, "run/checkpoints was removed");
 }
 END_TEST
 
-static const char *const logs[] = {"run/run.log", "run/metrics.jsonl", "run/spectra.jsonl"};
+static const char *const logs[] = {"run/run.log", "run/metrics.jsonl", "run/spectra.jsonl", "run/probes.jsonl"};
 enum { N_LOGS = sizeof logs / sizeof *logs };
 
 /* The first look comes with the first checkpoint, which is saved before it. */
 START_TEST(a_log_that_is_removed_is_named) {
     ck_assert_int_eq(unlink(data_path(logs[_i % N_LOGS])), 0);
     if (_i >= N_LOGS) data_write_text(logs[_i % N_LOGS], ""); /* replaced */
-    data_check_error(ms_run_train(run), MS_IO, logs[_i % N_LOGS] + strlen("run/"));
+    ms_expect(ms_run_train(run), MS_IO, logs[_i % N_LOGS] + strlen("run/"));
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "was removed, renamed or replaced"));
     ck_assert_int_eq(run->saved_step, 0);
     ck_assert(ms_is_directory(data_path("run/checkpoints/step_00000000")));
@@ -77,7 +78,20 @@ END_TEST
 
 START_TEST(a_configuration_that_is_removed_is_named) {
     ck_assert_int_eq(unlink(data_path("run/config.yaml")), 0);
-    data_check_error(ms_run_train(run), MS_IO, "run/config.yaml was removed");
+    ms_expect(ms_run_train(run), MS_IO, "run/config.yaml was removed");
+    ck_assert_int_eq(run->saved_step, 0); /* what was trained is not lost with it */
+}
+END_TEST
+
+START_TEST(a_configuration_that_is_changed_is_named) {
+    if (_i == 0) {
+        data_write_text("run/config.yaml", "colour: red\n");
+    } else {
+        ck_assert_int_eq(unlink(data_path("run/config.yaml")), 0);
+        ck_assert_int_eq(symlink("/dev/null", data_path("run/config.yaml")), 0);
+    }
+    ms_expect(ms_run_train(run), MS_IO, "run/config.yaml was changed or replaced");
+    ck_assert_int_eq(run->saved_step, 0);
 }
 END_TEST
 
@@ -97,6 +111,7 @@ int main(void) {
     tcase_add_test(tests, another_folder_or_none_is_not_the_checkpoints);
     tcase_add_loop_test(tests, a_log_that_is_removed_is_named, 0, 2 * N_LOGS);
     tcase_add_test(tests, a_configuration_that_is_removed_is_named);
+    tcase_add_loop_test(tests, a_configuration_that_is_changed_is_named, 0, 2);
     tcase_add_test(tests, a_run_that_is_left_alone_ends_well);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

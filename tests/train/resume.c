@@ -44,15 +44,15 @@ START_TEST(a_flipped_token_is_found) {
     ms_run_close(run);
     const char *shard = data_path("data/data_train_000000.bin");
     flip_token(shard, 700);
-    data_check_error(try_to_resume(&longer, "run"), MS_CORRUPT, "data_train_000000.bin: SHA-256");
+    ms_expect(try_to_resume(&longer, "run"), MS_CORRUPT, "data_train_000000.bin: SHA-256");
     ms_must(ms_run_open(runs_device, &options, &run));
-    data_check_error(ms_run_create(run, data_path("other")), MS_CORRUPT, "changed since it was prepared");
+    ms_expect(ms_run_create(run, data_path("other")), MS_CORRUPT, "changed since it was prepared");
     ck_assert(!ms_file_exists(data_path("other")));
     ms_run_close(run);
     /* Without a sidecar a new run has nothing to compare its data with, a resumed one has the checkpoint's identity. */
     ck_assert_int_eq(unlink(data_path("data/dataset.json")), 0);
     longer.trainer.model.vocabulary = 257;
-    data_check_error(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
+    ms_expect(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
     flip_token(shard, 700);
     run = runs_resume(&longer, "run");
     ck_assert_int_eq(run->trainer->step, 4);
@@ -60,18 +60,21 @@ START_TEST(a_flipped_token_is_found) {
 }
 END_TEST
 
-/* The shards of a split that the run does not read are not checked. */
-START_TEST(validation_is_checked_where_it_is_made) {
+/* The shards of a split that the run does not read are not checked; the probe reads those of validation. */
+START_TEST(validation_is_checked_where_it_is_read) {
     runs_prepare_data("data");
     ms_run_options options = runs_on_shards(2);
     options.validation_every = 0;
     flip_token(data_path("data/data_val_000000.bin"), 100);
     ms_run_close(runs_new(&options, "run"));
-    options.validation_every = options.validation_sequences = 2;
-    ms_run *run;
-    ms_must(ms_run_open(runs_device, &options, &run));
-    data_check_error(ms_run_create(run, data_path("other")), MS_CORRUPT, "data_val_000000.bin: SHA-256");
-    ms_run_close(run);
+    for (int i = 0; i < 2; i++) {
+        options.probe = i == 1;
+        options.validation_every = options.validation_sequences = i == 0 ? 2 : 0;
+        ms_run *run;
+        ms_must(ms_run_open(runs_device, &options, &run));
+        ms_expect(ms_run_create(run, data_path("other")), MS_CORRUPT, "data_val_000000.bin: SHA-256");
+        ms_run_close(run);
+    }
 }
 END_TEST
 
@@ -81,7 +84,7 @@ START_TEST(other_shards_of_the_same_tokenizer_are_found) {
     ms_run_close(runs_new(&options, "run"));
     runs_prepare_other_data("data2");
     longer.data = data_path("data2");
-    data_check_error(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
+    ms_expect(try_to_resume(&longer, "run"), MS_MISMATCH, "others than the run's");
 }
 END_TEST
 
@@ -112,7 +115,7 @@ START_TEST(a_run_without_a_checkpoint_starts_from_its_configuration) {
     ms_run_close(run);
     /* A run that made steps has had one: it is not begun again over its metrics. */
     ms_must(ms_directory_remove(data_path("run/checkpoints")));
-    data_check_error(try_to_resume(&options, "run"), MS_NOT_FOUND, "there is no checkpoint");
+    ms_expect(try_to_resume(&options, "run"), MS_NOT_FOUND, "there is no checkpoint");
     ck_assert_int_eq(runs_count(data_path("run/metrics.jsonl"), "\n"), 4);
     ms_run_close(whole);
 }
@@ -182,7 +185,7 @@ START_TEST(a_configuration_changed_by_hand_is_said) {
     ck_assert_int_eq(runs_count(log, "was changed since"), 1); /* it has a new hash */
     /* What may not change is named, as it differs from the checkpoint. */
     blue.fixed_text = blue.settings_text = "colour=green\n";
-    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> green");
+    ms_expect(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> green");
 }
 END_TEST
 
@@ -204,15 +207,14 @@ START_TEST(a_damaged_configuration_is_said) {
     }
     ms_run_options blue = coloured(2, "colour=blue\n");
     blue.fixed_text = blue.settings_text;
-    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> blue");
+    ms_expect(try_to_resume(&blue, "run"), MS_MISMATCH, "another configuration: step 2: colour red -> blue");
     ck_assert_ptr_null(strstr(ms_status_message(), "damaged"));
     ms_must(ms_file_write(config, "", 0));
-    data_check_error(
-        try_to_resume(&blue, "run"), MS_MISMATCH,
-        "run/config.yaml is damaged or was changed: its last line, the hash of the others, is missing; the "
-        "run's settings are in state.json of its checkpoints");
+    ms_expect(try_to_resume(&blue, "run"), MS_MISMATCH,
+              "run/config.yaml is damaged or was changed: its last line, the hash of the others, is missing; the "
+              "run's settings are in state.json of its checkpoints");
     ms_must(ms_file_write(config, whole + 1, strlen(whole + 1)));
-    data_check_error(try_to_resume(&blue, "run"), MS_MISMATCH, "its last line is not the hash of the lines above");
+    ms_expect(try_to_resume(&blue, "run"), MS_MISMATCH, "its last line is not the hash of the lines above");
     free(whole);
 }
 END_TEST
@@ -247,7 +249,9 @@ START_TEST(logs_are_mended_with_a_warning) {
     ms_run *run = runs_resume(&longer, "run");
     const char *log = run->folder.log;
     ck_assert_int_eq(
-        runs_count(log, "metrics.jsonl: dropped 1 lines that are no JSON object with a step (the first: line 3)"), 1);
+        runs_count(
+            log, "metrics.jsonl: dropped 1 lines that are no JSON object with a step and a value (the first: line 3)"),
+        1);
     ck_assert_int_eq(
         runs_count(log, "metrics.jsonl: 2 of the 6 steps up to the checkpoint have no line (the first: step 3)"), 1);
     ck_assert_int_eq(runs_count(log, "spectra.jsonl"), 0);
@@ -278,6 +282,7 @@ static void edit_lines(const char *path, const char *part, const char *extra) {
 
 START_TEST(lost_and_repeated_lines_are_said) {
     ms_run_options options = coloured(6, "tracker.every=2\n"), longer = coloured(8, "tracker.every=2\n");
+    options.probe = longer.probe = true;
     ms_run_close(runs_new(&options, "run"));
     const char *metrics = data_path("run/metrics.jsonl"), *spectra = data_path("run/spectra.jsonl");
     const char *log = data_path("run/run.log");
@@ -288,6 +293,7 @@ START_TEST(lost_and_repeated_lines_are_said) {
     free(other);
     edit_lines(spectra, "{\"step\":4,", "");
     edit_lines(spectra, "\"layer\":1,\"projection\":\"q\"", "");
+    edit_lines(data_path("run/probes.jsonl"), "{\"step\":4,", "");
     ms_run_close(runs_resume(&longer, "run"));
     char expected[128];
     ck_assert_int_eq(
@@ -298,6 +304,8 @@ START_TEST(lost_and_repeated_lines_are_said) {
              "first: step 1)",
              n_a_snapshot + 3);
     ck_assert_int_eq(runs_count(log, expected), 1);
+    ck_assert_int_eq(
+        runs_count(log, "probes.jsonl: 2 lines of snapshots up to the checkpoint are missing (the first: step 4)"), 1);
     ck_assert_int_eq(runs_count(metrics, "\"loss\""), 8);
     /* Other steps for snapshots from here on: which the run has made so far cannot be told any more. */
     options = coloured(10, "tracker.every=3\n");
@@ -325,17 +333,17 @@ START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
     damage(data_path("run/checkpoints/step_00000006/state.json"), 30);
     ck_assert_int_eq(truncate(data_path("run/checkpoints/step_00000004/optimizer.safetensors"), 100), 0);
     snprintf(expected, sizeof expected, "the newest intact one is of step 2: --resume %s --step 2", data_path("run"));
-    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected);
+    ms_expect(try_to_resume(&options, "run"), MS_CORRUPT, expected);
     ms_checkpoint *checkpoint; /* as text is made from it */
-    data_check_error(ms_checkpoint_open_or_name(data_path("run/checkpoints"), -1, "--step", &checkpoint), MS_CORRUPT,
-                     "the newest intact one is of step 2: --step 2");
+    ms_expect(ms_checkpoint_open_or_name(data_path("run/checkpoints"), -1, "--step", &checkpoint), MS_CORRUPT,
+              "the newest intact one is of step 2: --step 2");
     ck_assert_ptr_null(checkpoint);
     ck_assert_int_eq(unlink(data_path("run/checkpoints/step_00000008/state.json")), 0);
     ck_assert_int_eq(mkfifo(data_path("run/checkpoints/step_00000008/state.json"), 0600), 0);
-    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, "it is a pipe");
-    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected);
+    ms_expect(try_to_resume(&options, "run"), MS_CORRUPT, "it is a pipe");
+    ms_expect(try_to_resume(&options, "run"), MS_CORRUPT, expected);
     ms_must(ms_directory_remove(data_path("run/checkpoints/step_00000008")));
-    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, expected); /* found by its state alone */
+    ms_expect(try_to_resume(&options, "run"), MS_CORRUPT, expected); /* found by its state alone */
     ms_run_folder folder;
     ms_must(ms_run_folder_resume(data_path("run"), &folder));
     ms_must(ms_run_open(runs_device, &options, &run));
@@ -353,7 +361,7 @@ START_TEST(the_newest_intact_checkpoint_is_named_and_taken) {
         snprintf(path, sizeof path, "run/checkpoints/step_%08d", step);
         ms_must(ms_directory_remove(data_path(path)));
     }
-    data_check_error(try_to_resume(&options, "run"), MS_CORRUPT, "no older checkpoint is intact");
+    ms_expect(try_to_resume(&options, "run"), MS_CORRUPT, "no older checkpoint is intact");
 }
 END_TEST
 
@@ -394,10 +402,10 @@ START_TEST(a_suggested_command_is_quoted) {
     ms_run_options options = runs_small(2);
     ms_run_close(runs_new(&options, "it's a; run"));
     damage(data_path("it's a; run/checkpoints/step_00000002/model.safetensors"), 3000);
-    data_check_error(try_to_resume(&options, "it's a; run"), MS_CORRUPT, "it'\\''s a; run' --step 0");
+    ms_expect(try_to_resume(&options, "it's a; run"), MS_CORRUPT, "it'\\''s a; run' --step 0");
     ms_run *run;
     ms_must(ms_run_open(runs_device, &options, &run));
-    data_check_error(ms_run_create(run, data_path("it's a; run")), MS_INVALID, "it'\\''s a; run' or name another");
+    ms_expect(ms_run_create(run, data_path("it's a; run")), MS_INVALID, "it'\\''s a; run' or name another");
     ms_run_close(run);
 }
 END_TEST
@@ -422,7 +430,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, runs_open, runs_close);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_flipped_token_is_found);
-    tcase_add_test(tests, validation_is_checked_where_it_is_made);
+    tcase_add_test(tests, validation_is_checked_where_it_is_read);
     tcase_add_test(tests, other_shards_of_the_same_tokenizer_are_found);
     tcase_add_test(tests, a_shard_that_is_cut_in_mid_run);
     tcase_add_test(tests, a_run_without_a_checkpoint_starts_from_its_configuration);

@@ -184,6 +184,28 @@ START_TEST(a_dead_run_is_said) {
 }
 END_TEST
 
+/* At a step that is not the first, of the run or of the process: nothing is said of initial weights. */
+START_TEST(a_run_that_dies_is_said) {
+    ms_run_options options = runs_small(3), longer = runs_small(6);
+    options.tracker_every = longer.tracker_every = 0;
+    ms_run_close(runs_new(&options, "run"));
+    ms_run *run = runs_reopen(&longer, "run");
+    for (int i = 0; i < run->trainer->model.n_parameters; i++) {
+        int variable = run->trainer->model.parameters[i].variable;
+        ms_shape shape = ms_variables_get(run->trainer->variables, variable)->shape;
+        int64_t n = ms_shape_count(&shape);
+        float *zeros = calloc((size_t)n, sizeof *zeros);
+        ms_must(ms_store_upload(run->trainer->store, variable, 0, n, zeros));
+        free(zeros);
+    }
+    ms_must(ms_run_train(run));
+    ck_assert_int_eq(
+        runs_count(run->folder.log, "step 4: the gradient of every weight is 0: nothing is learned any more"), 1);
+    ck_assert_int_eq(runs_count(run->folder.log, "the gradient of every weight"), 1);
+    ms_run_close(run);
+}
+END_TEST
+
 /* On the device that is open, in the trainer's place. */
 START_TEST(a_trainer_refuses_what_does_not_fit_it) {
     const ms_trainer_options options = runs_small(1).trainer;
@@ -281,6 +303,7 @@ int main(void) {
     tcase_add_test(tests, a_peak_that_cannot_be_measured_is_a_line_of_the_log);
     tcase_add_test(tests, a_peak_that_is_too_low_is_measured_again);
     tcase_add_test(tests, a_dead_run_is_said);
+    tcase_add_test(tests, a_run_that_dies_is_said);
     tcase_add_test(tests, a_trainer_refuses_what_does_not_fit_it);
     tcase_add_test(tests, ids_beyond_the_tokenizers_are_never_drawn);
     tcase_add_test(tests, validation_that_goes_round_is_said);

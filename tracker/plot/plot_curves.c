@@ -1,6 +1,5 @@
 /* Curves over steps: a panel for each projection, a line for each layer, dark for the first, light for the last. */
 #include <math.h>
-#include <string.h>
 
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
@@ -23,13 +22,6 @@ typedef struct curve_set {
     bool marked; /* few enough snapshots for a mark at each */
 } curve_set;
 
-static void write_value(FILE *out, double value) {
-    if (isfinite(value))
-        fprintf(out, " %.9g", value);
-    else
-        fprintf(out, " NaN");
-}
-
 /* Data block $PROJECTION_LAYER: step; then the key and the chance levels of each band; one row a snapshot. */
 static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
     const ms_plot_data *data = curves->data;
@@ -40,8 +32,8 @@ static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
         fprintf(out, "%lld", (long long)spectrum->step);
         for (int b = 0; b < curves->panels.bands; b++) {
             const curve_band *band = &curves->bands[b];
-            write_value(out, spectrum->values[band->key]);
-            for (int k = 0; k < band->n_chance; k++) write_value(out, spectrum->values[band->chance[k]]);
+            ms_script_value(out, spectrum->values[band->key]);
+            for (int k = 0; k < band->n_chance; k++) ms_script_value(out, spectrum->values[band->chance[k]]);
         }
         fprintf(out, "\n");
     }

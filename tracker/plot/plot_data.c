@@ -1,6 +1,7 @@
 #include "tracker/plot/plot_data.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,16 @@ static ms_status get_integer(const line_place *place, const json_t *line, const 
     if (!json_is_integer(value) || json_integer_value(value) < 0)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: no integer \"%s\" of at least 0", place->path, place->i_line, key);
     *out = json_integer_value(value);
+    return MS_OK;
+}
+
+static ms_status get_layer(const line_place *place, const json_t *line, int *out) {
+    int64_t layer = 0;
+    MS_TRY(get_integer(place, line, "layer", &layer));
+    if (layer > MS_PLOT_LAYERS)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %lld is above %d", place->path, place->i_line,
+                       (long long)layer, MS_PLOT_LAYERS);
+    *out = (int)layer;
     return MS_OK;
 }
 
@@ -158,14 +169,9 @@ static ms_status get_top(const line_place *place, const json_t *line, ms_plot_sp
 
 static ms_status read_spectrum_line(const line_place *place, const json_t *line, ms_plot_data *data) {
     ms_plot_spectrum spectrum = {0};
-    int64_t layer = 0;
     MS_TRY(get_integer(place, line, "step", &spectrum.step));
     MS_TRY(get_integer(place, line, "tokens", &spectrum.tokens));
-    MS_TRY(get_integer(place, line, "layer", &layer));
-    if (layer > MS_PLOT_LAYERS)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %lld is above %d", place->path, place->i_line,
-                       (long long)layer, MS_PLOT_LAYERS);
-    spectrum.layer = (int)layer;
+    MS_TRY(get_layer(place, line, &spectrum.layer));
     MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
     for (int k = 0; k < MS_PLOT_N_KEYS; k++)
         if (k != MS_PLOT_orthogonality_of_update)
@@ -230,34 +236,56 @@ static ms_status read_files(const char *metrics_path, const char *spectra_path, 
 
 /* --- probes --- */
 
-static ms_status read_probe_line(const line_place *place, const json_t *line, ms_plot_data *data) {
-    ms_plot_probe probe = {0};
-    int64_t layer = 0;
+/* Lines are in the order of steps and layers, and the layers are those of the first snapshot, which has no gap. */
+static ms_status check_probe(const line_place *place, const ms_plot_probe *probe, ms_plot_data *data) {
+    const ms_plot_probe *last = data->n_probes > 0 ? &data->probes[data->n_probes - 1] : NULL;
+    long long first_step = (long long)(last ? data->probes[0].step : probe->step);
+    if (last && probe->step < last->step)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
+                       (long long)probe->step, (long long)last->step);
+    if (last && probe->step == last->step && probe->layer <= last->layer)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %d after layer %d", place->path, place->i_line, probe->layer,
+                       last->layer);
+    if (probe->step == first_step && (size_t)probe->layer != data->n_probe_layers)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d: layer %zu is missing before it", place->path,
+                       place->i_line, probe->layer, data->n_probe_layers);
+    if (probe->step == first_step)
+        data->n_probe_layers++;
+    else if ((size_t)probe->layer >= data->n_probe_layers)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d is not in the first snapshot, of step %lld", place->path,
+                       place->i_line, probe->layer, first_step);
+    return MS_OK;
+}
+
+/* Of any number of heads. */
+static ms_status get_entropies(const line_place *place, const json_t *line, ms_plot_data *data, ms_plot_probe *probe) {
     const json_t *entropy = json_object_get(line, "attention_entropy");
-    MS_TRY(get_integer(place, line, "step", &probe.step));
-    MS_TRY(get_integer(place, line, "tokens", &probe.tokens));
-    MS_TRY(get_integer(place, line, "layer", &layer));
-    if (layer > MS_PLOT_LAYERS)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %lld is above %d", place->path, place->i_line,
-                       (long long)layer, MS_PLOT_LAYERS);
-    probe.layer = (int)layer;
-    if (!json_is_array(entropy) || json_array_size(entropy) < 1 || json_array_size(entropy) > MS_PLOT_HEADS)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"attention_entropy\" is no array of 1 to %d numbers", place->path,
-                       place->i_line, MS_PLOT_HEADS);
-    for (size_t h = 0; h < json_array_size(entropy); h++) {
+    size_t n_heads = json_array_size(entropy); /* 0 of what is no array */
+    if (n_heads < 1 || n_heads > INT_MAX)
+        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"attention_entropy\" is no array of numbers, one a head",
+                       place->path, place->i_line);
+    probe->i_entropy = data->n_entropies;
+    probe->n_heads = (int)n_heads;
+    for (size_t h = 0; h < n_heads; h++) {
         const json_t *value = json_array_get(entropy, h);
         if (!json_is_number(value) && !json_is_null(value))
             return MS_FAIL(MS_CORRUPT, "%s line %lld: entry %zu of \"attention_entropy\" is no number", place->path,
                            place->i_line, h + 1);
-        probe.entropy[probe.n_heads++] = json_is_null(value) ? NAN : json_number_value(value);
+        void *list = data->entropies;
+        MS_TRY(grow(&list, data->n_entropies, sizeof *data->entropies));
+        data->entropies = list;
+        data->entropies[data->n_entropies++] = json_is_null(value) ? NAN : json_number_value(value);
     }
-    if (data->n_probes > 0 && probe.step < data->probes[data->n_probes - 1].step)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
-                       (long long)probe.step, (long long)data->probes[data->n_probes - 1].step);
-    if (data->n_probes > 0 && probe.step == data->probes[data->n_probes - 1].step &&
-        probe.layer <= data->probes[data->n_probes - 1].layer)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %d after layer %d", place->path, place->i_line, probe.layer,
-                       data->probes[data->n_probes - 1].layer);
+    return MS_OK;
+}
+
+static ms_status read_probe_line(const line_place *place, const json_t *line, ms_plot_data *data) {
+    ms_plot_probe probe = {0};
+    MS_TRY(get_integer(place, line, "step", &probe.step));
+    MS_TRY(get_integer(place, line, "tokens", &probe.tokens));
+    MS_TRY(get_layer(place, line, &probe.layer));
+    MS_TRY(get_entropies(place, line, data, &probe));
+    MS_TRY(check_probe(place, &probe, data));
     void *list = data->probes;
     MS_TRY(grow(&list, data->n_probes, sizeof probe));
     data->probes = list;
@@ -265,26 +293,16 @@ static ms_status read_probe_line(const line_place *place, const json_t *line, ms
     return MS_OK;
 }
 
-/* Leaves the snapshots whose layers are those of the first one, in the same order. */
-static void keep_whole_probes(ms_plot_data *data) {
-    ms_plot_probe *probes = data->probes;
-    size_t n = 0, n_layers = 0;
-    while (n_layers < data->n_probes && probes[n_layers].step == probes[0].step) n_layers++;
-    for (size_t begin = 0, end; begin < data->n_probes; begin = end) {
-        bool whole = true;
-        for (end = begin; end < data->n_probes && probes[end].step == probes[begin].step; end++)
-            if (end - begin >= n_layers || probes[end].layer != probes[end - begin].layer) whole = false;
-        if (!whole || end - begin != n_layers) continue;
-        memmove(&probes[n], &probes[begin], n_layers * sizeof *probes);
-        n += n_layers;
-    }
-    data->n_probes = n;
-    data->n_probe_layers = n_layers;
+/* As drop_partial_snapshot. */
+static void drop_partial_probes(ms_plot_data *data) {
+    size_t begin = data->n_probes;
+    while (begin > 0 && data->probes[begin - 1].step == data->probes[data->n_probes - 1].step) begin--;
+    if (data->n_probes - begin < data->n_probe_layers) data->n_probes = begin;
 }
 
 ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path) {
     MS_TRY(read_lines(path, read_probe_line, data));
-    keep_whole_probes(data);
+    drop_partial_probes(data);
     return MS_OK;
 }
 
@@ -301,5 +319,6 @@ void ms_plot_data_finish(ms_plot_data *data) {
     free(data->spectra);
     free(data->layers);
     free(data->probes);
+    free(data->entropies);
     memset(data, 0, sizeof *data);
 }

@@ -1,4 +1,5 @@
-/* What the plots of a run show, read from its metrics.jsonl and spectra.jsonl.  Not thread-safe on one object. */
+/* What the plots of a run show, read from its metrics.jsonl, spectra.jsonl and probes.jsonl.
+   Not thread-safe on one object. */
 #ifndef MS_TRACKER_PLOT_PLOT_DATA_H
 #define MS_TRACKER_PLOT_PLOT_DATA_H
 
@@ -17,8 +18,7 @@ enum {
     MS_PLOT_TOP = 10,
     MS_PLOT_PROJECTIONS = 16,
     MS_PLOT_LAYERS = 9999,
-    MS_PLOT_DECILES = 10,
-    MS_PLOT_HEADS = 128
+    MS_PLOT_DECILES = 10
 };
 
 /* A loss at a step. */
@@ -77,7 +77,7 @@ typedef struct ms_plot_spectrum {
 typedef struct ms_plot_probe {
     int64_t step, tokens;
     int layer, n_heads;
-    double entropy[MS_PLOT_HEADS]; /* attention_entropy: 0 one key, 1 all visible keys alike; NaN where undefined */
+    size_t i_entropy; /* the n_heads numbers of the line's attention_entropy begin here in ms_plot_data.entropies */
 } ms_plot_probe;
 
 typedef struct ms_plot_data {
@@ -91,10 +91,12 @@ typedef struct ms_plot_data {
     int n_projections;
     int *layers; /* [n_layers], ascending */
     int n_layers;
-    ms_plot_probe *probes; /* whole snapshots, by step; NULL: the run has none */
+    ms_plot_probe *probes; /* by step, then by layer; NULL: the run has none */
     size_t n_probes;
     size_t n_probe_layers; /* of a snapshot: the first n_probe_layers of probes are the first snapshot */
-    size_t n_matrices;     /* of a snapshot: the first n_matrices of spectra are the first snapshot */
+    double *entropies;     /* [n_entropies] 0 one key, 1 all visible keys alike; NaN where undefined */
+    size_t n_entropies;
+    size_t n_matrices; /* of a snapshot: the first n_matrices of spectra are the first snapshot */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
@@ -106,8 +108,9 @@ typedef struct ms_plot_data {
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
 
-/* Adds what probes.jsonl at `path` says; snapshots that are cut off or have other layers than the first are left out.
-   Errors as above, but a file without a usable line is none. */
+/* Adds what probes.jsonl at `path` says.  A partial last line and a last snapshot that lacks layers of the first are
+   left out.  Errors as above, but a file without a usable line is none; the first snapshot has the layers from 0 on
+   without a gap. */
 ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path);
 
 /* Whether the run has this matrix. */

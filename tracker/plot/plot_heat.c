@@ -1,6 +1,5 @@
 /* Heat maps: layers upwards; to the right steps, or projections.  One scale of colours for all panels of a picture. */
 #include <math.h>
-#include <string.h>
 
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
@@ -32,9 +31,7 @@ static const ms_plot_spectrum *find_spectrum(const ms_plot_data *data, int p) {
 static ms_range key_range(const ms_plot_data *data, enum ms_plot_key key) {
     ms_range range = MS_NO_RANGE;
     for (size_t i = 0; i < data->n_spectra; i++) ms_range_add(&range, data->spectra[i].values[key]);
-    if (range.low > range.high) return (ms_range){0, 1};
-    if (range.low == range.high) return ms_range_widened(range);
-    return range;
+    return range.low < range.high ? range : ms_range_widened(range);
 }
 
 static int layer_row(const ms_plot_data *data, int layer) {

@@ -60,12 +60,10 @@ void ms_plot_frequency_write(FILE *out, const ms_plot_data *data) {
         fprintf(out, "%lld", (long long)line->step);
         for (int k = 0; k < MS_PLOT_DECILES; k++) {
             ms_range_add(&losses, line->deciles[k]);
-            if (isfinite(line->deciles[k]))
-                fprintf(out, " %.9g", line->deciles[k]);
-            else
-                fprintf(out, " NaN");
+            ms_script_value(out, line->deciles[k]);
         }
-        fprintf(out, " %.9g\n", line->loss);
+        ms_script_value(out, line->loss);
+        fprintf(out, "\n");
     }
     fprintf(out, "EOD\n");
     ms_script_step_axis(out, data, &steps);

@@ -57,7 +57,7 @@ bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, siz
     case MS_PLOT_OF_PROBES:
         for (size_t i = 0; i < data->n_probes; i++)
             for (int h = 0; h < data->probes[i].n_heads; h++)
-                if (isfinite(data->probes[i].entropy[h])) return false;
+                if (isfinite(data->entropies[data->probes[i].i_entropy + (size_t)h])) return false;
         snprintf(why, size, "there are no probes (probes.jsonl: train with --track_manifold true)");
         return true;
     case MS_PLOT_OF_SPECTRA:

@@ -35,7 +35,14 @@ const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]) {
     return out;
 }
 
-/* --- ranges and axes --- */
+/* --- values, ranges and axes --- */
+
+void ms_script_value(FILE *out, double value) {
+    if (isfinite(value))
+        fprintf(out, " %.9g", value);
+    else
+        fprintf(out, " NaN");
+}
 
 const char *ms_script_count(double count, char out[MS_COUNT_TEXT_SIZE]) {
     const char *units[] = {"", " k", " M", " B", " T"};

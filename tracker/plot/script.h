@@ -21,6 +21,9 @@ void ms_script_palette(FILE *out);
 /* A count for people: "0", "500", "20 k", "1.5 M", "1.7 B".  Returns out. */
 const char *ms_script_count(double count, char out[MS_COUNT_TEXT_SIZE]);
 
+/* One more number in a row of a data block; NaN where it is not finite, which leaves a gap. */
+void ms_script_value(FILE *out, double value);
+
 /* An interval of values that grows to hold what is put into it.  Starts as MS_NO_RANGE; what is not finite is left
    out. */
 typedef struct ms_range {

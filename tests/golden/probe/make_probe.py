@@ -1,7 +1,7 @@
 """Golden statistics of attention and activations, from NumPy in float64, independent of the C code.
 
 Part "values": the inputs are not stored; both sides make them from the same formula (uniform()), in float32.
-Part "models": the initial weights and first batch of two model goldens (tests/golden/model), through a forward pass
+Part "models": the initial weights and first batch of three model goldens (tests/golden/model), through a forward pass
 written here with NumPy alone.
 Run: python3 tests/golden/probe/make_probe.py > tests/golden/probe/probe.json
 """
