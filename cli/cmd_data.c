@@ -158,7 +158,7 @@ const ms_command *const ms_commands_data[] = {&prepare_command, &info_command, N
 int ms_cmd_data(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "prepare") == 0) return ms_exit_status(prepare(argc - 1, argv + 1));
     if (argc > 1 && strcmp(argv[1], "info") == 0) return ms_exit_status(info(argc - 1, argv + 1));
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+    if (argc > 1 && ms_option_is_help(argv[1])) {
         ms_command_help(&prepare_command);
         return ms_command_help(&info_command);
     }

@@ -33,8 +33,16 @@ static const ms_option options[] = {
      "CPU threads; 0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
-static const ms_command command = {"generate", "RUN", "Continues a text with the weights of a run.", options, 1, 1,
-                                   NULL,       NULL};
+static const ms_command command = {
+    "generate",
+    "RUN",
+    "Continues a text with the weights of a run.",
+    options,
+    1,
+    1,
+    NULL,
+    "The token that begins each document of the data (<|endoftext|>, as a rule) goes first, before the\n"
+    "prompt, since training has seen texts so; it is not printed.  A text ends where the model draws it."};
 
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
     ms_config config;

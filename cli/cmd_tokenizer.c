@@ -248,7 +248,7 @@ int ms_cmd_tokenizer(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "train") == 0) return ms_exit_status(train(argc - 1, argv + 1));
     if (argc > 1 && strcmp(argv[1], "encode") == 0) return ms_exit_status(encode(argc - 1, argv + 1));
     if (argc > 1 && strcmp(argv[1], "decode") == 0) return ms_exit_status(decode(argc - 1, argv + 1));
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+    if (argc > 1 && ms_option_is_help(argv[1])) {
         ms_command_help(&train_command);
         ms_command_help(&encode_command);
         return ms_command_help(&decode_command);

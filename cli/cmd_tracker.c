@@ -67,7 +67,7 @@ const ms_command *const ms_commands_tracker[] = {&describe_command, NULL};
 
 int ms_cmd_tracker(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
-    if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) return ms_command_help(&describe_command);
+    if (ms_option_is_help(what)) return ms_command_help(&describe_command);
     if (strcmp(what, "describe") != 0) return ms_exit_status(MS_FAIL(MS_USAGE, "tracker '%s': must be describe", what));
     return ms_exit_status(describe(argc - 1, argv + 1));
 }

@@ -105,6 +105,7 @@ static ms_status resolve(struct job *job) {
     MS_TRY(ms_settings_note_fault(ms_config_load_file(&job->config, job->folder.config), job->folder.config));
     ms_config saved = job->config;
     MS_TRY(ms_config_request_resolve(&arguments->config, &job->config));
+    ms_config_resume_schedule(&saved, &job->config);
     return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), job->folder.config);
 }
 
@@ -144,7 +145,10 @@ static ms_status train(struct job *job) {
     MS_TRY(job->resumes ? ms_settings_note_fault(opened, job->folder.config) : opened);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
-    if (job->arguments->dry_run) return MS_OK;
+    if (job->arguments->dry_run) {
+        ms_run_warn_of_settings(job->run); /* which a start says when it has a run.log */
+        return MS_OK;
+    }
     (void)ms_output_flush(); /* a failure is said at the end */
     /* From here on, to the end of the process, a signal ends no phase in the middle: the whole of it, or of a batch,
        comes first, and a reader of the output that is gone ends nothing. */

@@ -1,5 +1,6 @@
 /* muonscope <subcommand> ...: finds the subcommand in the table and calls it.  Exit status: 0, 1 for an error, 2 for a
    wrong command line. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,11 +14,10 @@ static void print_help(void) {
     printf("muonscope trains small language models with the Muon optimizer and tracks the spectrum of every weight "
            "matrix.\n\nUsage: muonscope <subcommand> [options]\n\nSubcommands:\n");
     for (const ms_subcommand *row = ms_subcommands; row->name; row++) printf("  %-12s%s\n", row->name, row->help);
-    printf("\nOptions:\n  --help      Print this text; after a subcommand, its options\n"
-           "  --version   Print the version\n"
-           "  --manual    Print the manual page, for man -l\n"
-           "  --completion\n"
-           "              Print the completion for bash: source <(muonscope --completion)\n\nEnvironment:\n");
+    printf("\nOptions:\n  --help, -h     Print this text; after a subcommand, its options\n"
+           "  --version, -v  Print the version\n"
+           "  --manual       Print the manual page, for man -l\n"
+           "  --completion   Print the completion for bash: source <(muonscope --completion)\n\nEnvironment:\n");
     for (int i = 0; i < MS_ENVIRONMENT_COUNT; i++) {
         const ms_environment_row *row = ms_environment_get_row((ms_environment)i);
         char name[64];
@@ -49,13 +49,17 @@ static int unknown_subcommand(const char *name) {
     return ms_exit_status(MS_FAIL(MS_USAGE, "unknown subcommand '%s'; see muonscope --help", name));
 }
 
+static bool is_version(const char *word) {
+    return strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0 || strcmp(word, "version") == 0;
+}
+
 static int run(int argc, char **argv) {
     if (argc < 2) return ms_exit_status(MS_FAIL(MS_USAGE, "a subcommand is needed; see muonscope --help"));
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+    if (ms_option_is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
         print_help();
         return 0;
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (is_version(argv[1])) {
         printf("muonscope %s\n", ms_version());
         return 0;
     }

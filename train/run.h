@@ -91,6 +91,10 @@ void ms_run_close(ms_run *run);
 
 /* The device of a run, its numerics, and its threads or its description and UUID, on one line. */
 void ms_run_device(const ms_run *run, char *out, size_t size);
+/* Warns of settings that fit together badly, but can be trained with: a warm-up that is longer than the run, one that
+   takes steps from wsd's decay, a vocabulary with more ids than the tokenizer has tokens.  ms_run_create and
+   ms_run_resume do so themselves. */
+void ms_run_warn_of_settings(ms_run *run);
 /* Prints the start-up table. */
 void ms_run_print(const ms_run *run, FILE *stream);
 

@@ -259,6 +259,7 @@ ms_status ms_run_open_logs(ms_run *run) {
     if (run->data_note[0]) ms_logger_write(run->logger, MS_LOG_INFO, "%s", run->data_note);
     if (run->deciles_note[0]) ms_logger_file_only(run->logger, "%s", run->deciles_note);
     warn_of_repeated_validation(run);
+    ms_run_warn_of_settings(run);
     if (run->peak_note[0])
         ms_logger_write(run->logger, MS_LOG_INFO, "peak not measured, so there is no MFU: %s", run->peak_note);
     return MS_OK;

@@ -1,4 +1,5 @@
 /* What a run says of itself before it starts. */
+#include "optim/schedule.h"
 #include "platform/output.h"
 #include "train/run.h"
 
@@ -121,4 +122,44 @@ void ms_run_print(const ms_run *run, FILE *stream) {
     print_control(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);
+}
+
+/* ---- warnings ---- */
+
+static void warn_of_schedule(ms_run *run) {
+    const ms_schedule *schedule = &run->trainer->options.schedule;
+    long long warmup = (long long)schedule->warmup_steps, n_steps = (long long)run->options.n_steps;
+    long long left = (long long)schedule->total_steps - warmup, decay = (long long)ms_schedule_decay_steps(schedule);
+    if (warmup > n_steps)
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "schedule.warmup_steps is %lld, the run has %lld step%s: it makes the beginning of the ramp, up to "
+            "%.3g %% of the full learning rate",
+            warmup, n_steps, n_steps == 1 ? "" : "s", 100 * ms_schedule_factor(schedule, n_steps - 1));
+    else if (schedule->kind == MS_SCHEDULE_WSD && left < decay)
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "schedule.warmup_steps %lld leaves %lld of the %lld steps that schedule.decay_fraction %g of %lld "
+            "steps asks for",
+            warmup, left > 0 ? left : 0, decay, schedule->decay_fraction, (long long)schedule->total_steps);
+}
+
+static void warn_of_vocabulary(ms_run *run) {
+    const ms_model_config *model = &run->trainer->options.model;
+    if (!run->tokenizer) return;
+    int n = ms_tokenizer_vocab_size(run->tokenizer), n_more = model->vocabulary - n;
+    long long rows = model->tied_head ? n_more : 2LL * n_more, parameters = rows * model->width;
+    if (n_more > 0)
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "model.vocabulary is %d, the data's tokenizer has %d tokens: %d ids never come, their %lld "
+            "parameters (%.1f %% of all) learn nothing but that; --model.vocabulary 0 takes the tokenizer's "
+            "size",
+            model->vocabulary, n, n_more, parameters,
+            100.0 * (double)parameters / (double)run->trainer->facts.parameters);
+}
+
+void ms_run_warn_of_settings(ms_run *run) {
+    warn_of_schedule(run);
+    warn_of_vocabulary(run);
 }

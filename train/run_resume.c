@@ -95,15 +95,20 @@ static bool jumps(const ms_checkpoint *checkpoint, const char *key, double rate,
 }
 
 /* A schedule that ends later, or another rate, makes the rate of the next step another one than was planned. */
-static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint) {
+static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint, size_t n_old) {
     double rate[2], saved = 0;
+    const char *changes = run->history + n_old;
+    bool length_changed = strstr(changes, ": train.steps ") || strstr(changes, ": train.tokens ");
     MS_TRY(ms_trainer_next_rates(run->trainer, &rate[0], &rate[1]));
     for (int i = 0; i < 2; i++) {
         if (!jumps(checkpoint, i ? "next_adamw_lr" : "next_lr", rate[i], &saved)) continue;
         ms_logger_write(
             run->logger, MS_LOG_WARNING,
-            "the learning rate %sjumps: step %lld takes %g, and was to take %g when the checkpoint was saved",
-            i ? "of AdamW " : "", (long long)run->trainer->step + 1, rate[i], saved);
+            "the learning rate %sjumps: step %lld takes %g, and was to take %g when the checkpoint was saved%s",
+            i ? "of AdamW " : "", (long long)run->trainer->step + 1, rate[i], saved,
+            length_changed
+                ? " (the schedule is stretched over another number of steps; --schedule.at_resume keep keeps it)"
+                : "");
         return MS_OK; /* both follow one schedule */
     }
     return MS_OK;
@@ -151,7 +156,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     MS_TRY(tidy_checkpoints(run));
     MS_TRY(ms_run_open_logs(run));
     say_changes(run, run->history + n_old);
-    MS_TRY(warn_of_rates(run, checkpoint));
+    MS_TRY(warn_of_rates(run, checkpoint, n_old));
     if (!run->tracking) return MS_OK;
     const char *norms, *last; /* "": tracking was off until now */
     MS_TRY(find_text(checkpoint, "tracker_norms", "", &norms));

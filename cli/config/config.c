@@ -184,19 +184,10 @@ const char *ms_config_allowed_text(const ms_config_key *key, char *out, size_t s
     return out;
 }
 
-/* Unknown key: the same name in another section is the likeliest mistake, then the nearest spelling. */
 static ms_status unknown_key(const char *full_name) {
-    const char *dot = strrchr(full_name, '.');
-    const char *best = NULL;
-    for (int i = 0; dot && !best && i < N_KEYS; i++)
-        if (strcmp(keys[i].name, "name") != 0 && same_name(keys[i].name, dot + 1)) best = keys[i].full_name;
-    if (!best) {
-        ms_suggestion suggestion;
-        ms_suggestion_init(full_name, &suggestion);
-        for (int i = 0; i < N_KEYS; i++) ms_suggestion_offer(&suggestion, keys[i].full_name);
-        best = ms_suggestion_best(&suggestion);
-    }
-    if (best) return MS_FAIL(MS_NOT_FOUND, "unknown key %s; did you mean %s?", full_name, best);
+    char hint[MS_CONFIG_HINT_SIZE];
+    if (ms_config_hint(full_name, "", hint))
+        return MS_FAIL(MS_NOT_FOUND, "unknown key %s; did you mean %s?", full_name, hint);
     return MS_FAIL(MS_NOT_FOUND, "unknown key %s; see muonscope train --help-config", full_name);
 }
 

@@ -20,6 +20,14 @@
 
 enum { MS_CONFIG_STRING_SIZE = 512 }; /* bytes of a string value with its NUL */
 
+/* What becomes of the schedule of a run that is resumed with another number of steps. */
+typedef enum ms_at_resume {
+    MS_AT_RESUME_STRETCH, /* it spreads over the steps of now: the next rate may jump, and a run says so */
+    MS_AT_RESUME_KEEP     /* it ends where it would have; steps beyond have its last rate */
+} ms_at_resume;
+/* Names by value; ends with NULL. */
+extern const char *const ms_at_resume_names[];
+
 /* Nested by section: config.model.layers, config.muon.lr, ... */
 typedef struct ms_config {
 #define SECTION(name, doc) struct {
@@ -85,6 +93,13 @@ void ms_config_defaults(ms_config *out);
    with what is allowed; the configuration is then unchanged. */
 ms_status ms_config_set(ms_config *config, const char *full_name, const char *value);
 
+enum { MS_CONFIG_HINT_SIZE = 256 };
+/* The keys that somebody may have meant who wrote one that does not exist: `name` is "section.key", or a key or section
+   alone.  Keys of the same name come first, then those that the field calls so (learning_rate: lr), then near
+   spellings: of its own section where that exists, else of all.  Writes the keys, each after `before` ("--" for a
+   command line), as "a", "a or b" or "a, b or c"; at most 8.  False, and "": nothing is like it. */
+bool ms_config_hint(const char *name, const char *before, char out[MS_CONFIG_HINT_SIZE]);
+
 /* Writes a value as text (numbers so that they read back to the same bits) and returns out.  size >=
    MS_CONFIG_STRING_SIZE. */
 const char *ms_config_value_text(const ms_config *config, const ms_config_key *key, char *out, size_t size);
@@ -108,8 +123,8 @@ int64_t ms_config_tokens_per_step(const ms_config *config);
 /* Steps of the whole run: train.steps, or train.tokens in whole steps, rounded down; under schedule.convention
    reference rounded up. */
 int64_t ms_config_steps(const ms_config *config);
-/* Steps that the schedule spreads over: those of the run, but train.tokens are rounded down under either convention,
-   since the reference's schedule ends where its last whole step does. */
+/* Steps that the schedule spreads over: schedule.steps; where that is 0 those of the run, but train.tokens are rounded
+   down under either convention, since the reference's schedule ends where its last whole step does. */
 int64_t ms_config_schedule_steps(const ms_config *config);
 
 /* All keys as YAML, their docs as comments: what ms_config_load_text reads back to the same values.  The caller frees
@@ -128,6 +143,11 @@ void ms_config_print_help(const ms_config *config, FILE *stream);
 int ms_config_difference(const ms_config *a, const ms_config *b, const ms_config_key **out, int capacity);
 /* For --resume: MS_MISMATCH names the first fixed key that differs, with both values. */
 ms_status ms_config_check_resume(const ms_config *saved, const ms_config *wanted);
+
+/* For --resume, after `wanted` was resolved on the values of `saved`: with schedule.at_resume keep the length of the
+   saved schedule becomes schedule.steps, so that later resumptions keep it too; from keep back to stretch, 0.  A
+   schedule.steps that differs from the saved one was asked for, and stays. */
+void ms_config_resume_schedule(const ms_config *saved, ms_config *wanted);
 
 /* Presets built into the program, by name. */
 typedef struct ms_preset {

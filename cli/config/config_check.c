@@ -8,6 +8,8 @@
 #include "optim/noise.h"
 #include "train/defaults.h"
 
+const char *const ms_at_resume_names[] = {[MS_AT_RESUME_STRETCH] = "stretch", [MS_AT_RESUME_KEEP] = "keep", NULL};
+
 static ms_status check_shapes(const ms_config *config) {
     long long width = config->model.width, heads = config->model.heads, kv_heads = config->model.kv_heads;
     long long head_size = config->model.head_size;
@@ -34,19 +36,6 @@ static ms_status check_pass(const ms_config *config) {
     return MS_OK;
 }
 
-static ms_status check_decay(const ms_config *config) {
-    ms_schedule schedule = {.total_steps = ms_config_schedule_steps(config),
-                            .decay_fraction = config->schedule.decay_fraction};
-    long long steps = schedule.total_steps, decay = ms_schedule_decay_steps(&schedule);
-    long long warmup = config->schedule.warmup_steps;
-    if (config->schedule.name != MS_SCHEDULE_WSD || warmup + decay <= steps) return MS_OK;
-    return MS_FAIL(
-        MS_INVALID,
-        "schedule.warmup_steps %lld and schedule.decay_fraction %g, %lld steps, are more than the %lld steps "
-        "of the run",
-        warmup, config->schedule.decay_fraction, decay, steps);
-}
-
 static ms_status check_length(const ms_config *config) {
     long long per_step = ms_config_tokens_per_step(config), tokens = config->train.tokens;
     if (config->train.steps == 0 && tokens == 0)
@@ -55,13 +44,11 @@ static ms_status check_length(const ms_config *config) {
         return MS_FAIL(MS_INVALID, "train.tokens %lld is less than one step of %lld tokens (%lld x %lld x %lld)",
                        tokens, per_step, (long long)config->model.sequence_length,
                        (long long)config->train.batch_sequences, (long long)config->train.accumulation);
-    long long steps = ms_config_steps(config), warmup = config->schedule.warmup_steps;
-    if (warmup > steps)
-        return MS_FAIL(MS_INVALID, "schedule.warmup_steps %lld is more than the %lld steps of the run", warmup, steps);
+    long long steps = ms_config_steps(config);
     if (config->train.control == MS_CONTROL_NOISE && steps > MS_NOISE_LAST_STEP)
         return MS_FAIL(MS_INVALID, "train.control noise has a run of at most %d steps, not %lld", MS_NOISE_LAST_STEP,
                        steps);
-    return check_decay(config);
+    return MS_OK;
 }
 
 /* The largest decay of the weights that the optimizer of the layer matrices is given; its key. */
@@ -189,13 +176,25 @@ int64_t ms_config_tokens_per_step(const ms_config *config) {
     return config->model.sequence_length * config->train.batch_sequences * config->train.accumulation;
 }
 
+static int64_t whole_steps(const ms_config *config) {
+    if (config->train.tokens > 0) return config->train.tokens / ms_config_tokens_per_step(config);
+    return config->train.steps;
+}
+
 int64_t ms_config_steps(const ms_config *config) {
-    int64_t per_step = ms_config_tokens_per_step(config), steps = ms_config_schedule_steps(config);
+    int64_t per_step = ms_config_tokens_per_step(config), steps = whole_steps(config);
     bool rest = config->train.tokens > 0 && config->train.tokens % per_step != 0;
     return steps + (rest && config->schedule.convention == MS_CONVENTION_REFERENCE);
 }
 
 int64_t ms_config_schedule_steps(const ms_config *config) {
-    if (config->train.tokens > 0) return config->train.tokens / ms_config_tokens_per_step(config);
-    return config->train.steps;
+    return config->schedule.steps > 0 ? config->schedule.steps : whole_steps(config);
+}
+
+void ms_config_resume_schedule(const ms_config *saved, ms_config *wanted) {
+    bool keep = wanted->schedule.at_resume == MS_AT_RESUME_KEEP;
+    if (wanted->schedule.steps != saved->schedule.steps) return;
+    if (keep && ms_config_steps(saved) != ms_config_steps(wanted))
+        wanted->schedule.steps = ms_config_schedule_steps(saved);
+    if (!keep && saved->schedule.at_resume == MS_AT_RESUME_KEEP) wanted->schedule.steps = 0;
 }

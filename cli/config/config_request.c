@@ -23,6 +23,10 @@ static ms_status add_override(ms_config_request *request, const char *option, co
 }
 
 ms_status ms_config_request_dotted(void *target, const char *name, const char *value) {
+    char hint[MS_CONFIG_HINT_SIZE];
+    if (!value) /* no option: which keys? */
+        return ms_config_hint(name, "--", hint) ? MS_FAIL(MS_USAGE, "unknown option --%s; did you mean %s?", name, hint)
+                                                : MS_FAIL(MS_NOT_FOUND, "no key is like %s", name);
     return add_override(target, name, name, value);
 }
 

@@ -28,7 +28,8 @@ typedef struct ms_config_request {
 } ms_config_request;
 
 /* Option handlers.  `target` points at a struct whose first field is an ms_config_request.  MS_USAGE: unknown key,
-   wrong value, more than MS_CONFIG_OVERRIDES_MAX overrides. */
+   wrong value, more than MS_CONFIG_OVERRIDES_MAX overrides.  A dotted value of NULL asks for the keys that `name`,
+   which is no option, may mean. */
 ms_status ms_config_request_dotted(void *target, const char *name, const char *value); /* --section.key value */
 ms_status ms_config_request_alias(void *target, const char *name,
                                   const char *value); /* --steps N, --device NAME, ... */

@@ -46,8 +46,17 @@ static ms_status set_key(struct reader *reader, const char *full_name, const yam
     return ms_status_note(MS_INVALID, "%s:%zu", reader->name, line_of(at));
 }
 
-static ms_status unknown_section(const struct reader *reader, const yaml_node_t *at) {
+/* With a value it is a key that stands alone. */
+static ms_status unknown_section(const struct reader *reader, const yaml_node_t *at, bool has_value) {
     int n_keys;
+    char hint[MS_CONFIG_HINT_SIZE];
+    const ms_config_key *found = ms_config_find(text_of(at));
+    if (found)
+        return MS_FAIL(MS_INVALID, "%s:%zu: %s is a key of section %s: write %s: {%s: ...}", reader->name, line_of(at),
+                       found->full_name, found->section, found->section, found->name);
+    if (has_value && ms_config_hint(text_of(at), "", hint))
+        return MS_FAIL(MS_INVALID, "%s:%zu: unknown key %s; did you mean %s?", reader->name, line_of(at), text_of(at),
+                       hint);
     const ms_config_key *keys = ms_config_keys(&n_keys);
     ms_suggestion suggestion;
     ms_suggestion_init(text_of(at), &suggestion);
@@ -80,7 +89,8 @@ static ms_status read_root(struct reader *reader, const yaml_node_t *root) {
         const yaml_node_t *value = yaml_document_get_node(reader->document, pair->value);
         if (key->type != YAML_SCALAR_NODE)
             return MS_FAIL(MS_INVALID, "%s:%zu: a section is not a name", reader->name, line_of(key));
-        if (ms_config_section_doc(text_of(key))[0] == '\0') return unknown_section(reader, key);
+        if (ms_config_section_doc(text_of(key))[0] == '\0')
+            return unknown_section(reader, key, value->type == YAML_SCALAR_NODE);
         if (value->type == YAML_MAPPING_NODE) {
             MS_TRY(read_section(reader, key, value));
         } else if (value->type == YAML_SCALAR_NODE && ms_config_find(text_of(key))) {

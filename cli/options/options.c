@@ -59,7 +59,7 @@ static const ms_option *find_option(const ms_command *command, const char *name,
     return NULL;
 }
 
-static ms_status unknown_option(const ms_command *command, const char *name) {
+static ms_status unknown_option(const ms_command *command, const char *name, void *target) {
     ms_suggestion suggestion;
     ms_suggestion_init(name, &suggestion);
     for (const ms_option *option = command->options; option && option->kind != MS_OPTION_END; option++)
@@ -67,6 +67,8 @@ static ms_status unknown_option(const ms_command *command, const char *name) {
     ms_suggestion_offer(&suggestion, "help");
     const char *best = ms_suggestion_best(&suggestion);
     if (best) return MS_FAIL(MS_USAGE, "%s: unknown option --%s; did you mean --%s?", command->name, name, best);
+    if (command->dotted && command->dotted(target, name, NULL) == MS_USAGE)
+        return MS_FAIL(MS_USAGE, "%s: %s", command->name, ms_status_message());
     return MS_FAIL(MS_USAGE, "%s: unknown option --%s; see muonscope %s --help", command->name, name, command->name);
 }
 
@@ -136,7 +138,7 @@ static ms_status take_option(const ms_command *command, int argc, char **argv, i
     const char *key = strchr(name, '.') ? name : NULL; /* of the configuration */
     if (!option && !key) MS_TRY(find_word(command, name, &option, &key));
     bool dotted = !option && command->dotted && key;
-    if (!option && !dotted) return unknown_option(command, name);
+    if (!option && !dotted) return unknown_option(command, name, target);
     const char *value = equals ? equals + 1 : NULL;
     if (!value && (dotted || option->kind != MS_OPTION_FLAG)) {
         if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
@@ -148,6 +150,8 @@ static ms_status take_option(const ms_command *command, int argc, char **argv, i
     ms_status status = command->dotted(target, key, value);
     return status != MS_OK && key != name ? ms_status_note(status, "--%s", name) : status;
 }
+
+bool ms_option_is_help(const char *word) { return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0; }
 
 static ms_status check_count(const ms_command *command, int n) {
     if (n < command->min_positionals)
@@ -162,7 +166,7 @@ ms_status ms_options_parse(const ms_command *command, int argc, char **argv, voi
     out->help = false;
     bool options_ended = false;
     for (int i = 1; i < argc; i++) {
-        if (!options_ended && strcmp(argv[i], "--help") == 0) {
+        if (!options_ended && ms_option_is_help(argv[i])) {
             out->help = true;
             return MS_OK;
         }
@@ -208,7 +212,7 @@ void ms_command_print(const ms_command *command, FILE *stream) {
             command->positionals ? " " : "", command->positionals ? command->positionals : "", command->summary);
     for (const ms_option *option = command->options; option && option->kind != MS_OPTION_END; option++)
         print_option(option->name, option->argument, option->help, stream);
-    print_option("help", NULL, "Print this text", stream);
+    print_option("help, -h", NULL, "Print this text", stream);
     if (command->notes) fprintf(stream, "\n%s\n", command->notes);
 }
 

@@ -1,6 +1,6 @@
 /* Command lines: one static table per subcommand drives both parsing and --help.  Options are long only, written
    `--name value` or `--name=value`; '-' and '_' are the same in a name; a later option overrides an earlier one; `--`
-   ends the options; `-` alone is a positional argument.  --help needs no row in the table.
+   ends the options; `-` alone is a positional argument.  --help, or -h, needs no row in the table.
 
    A subcommand looks like this:
 
@@ -72,15 +72,17 @@ typedef struct ms_command {
     const char *summary;      /* one or more sentences for --help */
     const ms_option *options; /* ends with MS_OPTION_END; NULL: none */
     int min_positionals;
-    int max_positionals;      /* -1: any number */
-    ms_option_handler dotted; /* takes options with a '.' in their name (configuration keys); NULL: they are unknown */
-    const char *notes;        /* printed after the options by --help; NULL: nothing */
+    int max_positionals; /* -1: any number */
+    /* Takes options with a '.' in their name (configuration keys); NULL: they are unknown.  Asked, with value NULL,
+       about a name that is no option nor near one: MS_USAGE with keys that may be meant, MS_NOT_FOUND for none. */
+    ms_option_handler dotted;
+    const char *notes; /* printed after the options by --help; NULL: nothing */
 } ms_command;
 
 typedef struct ms_positionals {
     char **items; /* lies in argv, which the parser reorders */
     int n_items;
-    bool help; /* --help was given: the rest of the command line was not checked */
+    bool help; /* --help or -h was given: the rest of the command line was not checked */
 } ms_positionals;
 
 /* Words of the reference's programs that are no option of the command are taken as what they mean (reference.h).
@@ -94,6 +96,9 @@ void ms_command_print(const ms_command *command, FILE *stream);
 
 /* ms_command_print to stdout; returns the exit status 0. */
 int ms_command_help(const ms_command *command);
+
+/* Whether a word asks for help: --help or -h. */
+bool ms_option_is_help(const char *word);
 
 /* The process exit status for `status`: 0 for MS_OK, 2 for MS_USAGE, else 1.  Unless it is MS_OK, prints the calling
    thread's message to stderr as "muonscope: <message>". */

@@ -146,7 +146,9 @@ static const struct {
 } bad_yaml[] = {
     {"model:\n  layers: 2\n  layer: 3\n", "run.yaml:3: unknown key model.layer; did you mean model.layers?"},
     {"modle:\n  layers: 2\n", "run.yaml:1: unknown section modle; did you mean model?"},
-    {"train:\n  lr: 2\n", "run.yaml:2: unknown key train.lr; did you mean muon.lr?"},
+    {"train:\n  lr: 2\n", "run.yaml:2: unknown key train.lr; did you mean muon.lr, sgd.lr or adamw.lr?"},
+    {"lr: 2\n", "run.yaml:1: unknown key lr; did you mean muon.lr, sgd.lr or adamw.lr?"},
+    {"muon.lr: 2\n", "run.yaml:1: muon.lr is a key of section muon: write muon: {lr: ...}"},
     {"\nmodel:\n  layers: two\n", "run.yaml:3: model.layers: 'two' is not an integer (allowed: 1 to 4096)"},
     {"model:\n  layers: 0\n", "run.yaml:2: model.layers: 0 is out of range (allowed: 1 to 4096)"},
     {"model:\n  layers: 2.5\n", "'2.5' is not an integer"},
@@ -198,7 +200,6 @@ static const struct {
     {"model.head_size", "31", "model.head_size 31 is odd"},
     {"train.steps", "0", "train.steps and train.tokens are both 0"},
     {"train.tokens", "100", "train.tokens 100 is less than one step of 4096 tokens (256 x 16 x 1)"},
-    {"schedule.warmup_steps", "601", "schedule.warmup_steps 601 is more than the 600 steps"},
     {"muon.decay", "0.1", "muon.decay 0.1 has no effect"},
     {"intervention.cautious_decay", "true", "no weights decay; set muon.decay and muon.decay_mode: decoupled"},
     {"intervention.soft_cap", "0.1", "soft_cap 0.1 is below the largest singular value at the start"},
@@ -217,13 +218,38 @@ START_TEST(contradictions_are_named) {
 }
 END_TEST
 
-START_TEST(warmup_and_decay_fit_the_run) {
-    config.schedule.name = MS_SCHEDULE_WSD;
-    config.schedule.warmup_steps = 480;
+/* A trial run of two steps begins the ramp of a preset. */
+START_TEST(short_runs_begin_the_ramp) {
+    config.schedule.warmup_steps = 601;
     ck_assert_int_eq(ms_config_check(&config), MS_OK);
+    config.schedule.name = MS_SCHEDULE_WSD;
     config.schedule.warmup_steps = 481;
-    expect(ms_config_check(&config), MS_INVALID,
-           "schedule.warmup_steps 481 and schedule.decay_fraction 0.2, 120 steps, are more than the 600 steps");
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+}
+END_TEST
+
+/* A run of 100 steps that is resumed with 300, and resumed again. */
+START_TEST(schedules_are_stretched_or_kept) {
+    config.train.steps = 100;
+    ms_config saved = config, wanted = config;
+    wanted.train.steps = 300;
+    ms_config_resume_schedule(&saved, &wanted);
+    ck_assert_int_eq(ms_config_schedule_steps(&wanted), 300);
+    wanted.schedule.at_resume = MS_AT_RESUME_KEEP;
+    ms_config_resume_schedule(&saved, &wanted);
+    ck_assert_int_eq(ms_config_steps(&wanted), 300);
+    ck_assert_int_eq(ms_config_schedule_steps(&wanted), 100);
+    saved = wanted;
+    wanted.train.steps = 400;
+    ms_config_resume_schedule(&saved, &wanted);
+    ck_assert_int_eq(ms_config_schedule_steps(&wanted), 100);
+    saved = wanted;
+    wanted.schedule.at_resume = MS_AT_RESUME_STRETCH;
+    ms_config_resume_schedule(&saved, &wanted);
+    ck_assert_int_eq(ms_config_schedule_steps(&wanted), 400);
+    wanted.schedule.steps = 250;
+    ms_config_resume_schedule(&saved, &wanted);
+    ck_assert_int_eq(ms_config_schedule_steps(&wanted), 250);
 }
 END_TEST
 
@@ -474,6 +500,10 @@ START_TEST(bad_overrides_are_usage_errors) {
     expect(parse(unknown), MS_USAGE, "unknown key model.layer; did you mean model.layers?");
     const char *value[] = {"--model.layers", "x", NULL};
     expect(parse(value), MS_USAGE, "model.layers: 'x' is not an integer (allowed: 1 to 4096)");
+    const char *near[] = {"--learning-rate", "0.1", NULL};
+    expect(parse(near), MS_USAGE, "unknown option --learning-rate; did you mean --muon.lr, --sgd.lr or --adamw.lr?");
+    const char *nothing[] = {"--nothing-like-it", NULL};
+    expect(parse(nothing), MS_USAGE, "unknown option --nothing-like-it; see muonscope train --help");
     const char *alias[] = {"--steps", "many", NULL};
     expect(parse(alias), MS_USAGE, "--steps: train.steps: 'many'");
     const char *missing[] = {"--model.layers", NULL};
@@ -528,7 +558,8 @@ int main(void) {
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
-    tcase_add_test(tests, warmup_and_decay_fit_the_run);
+    tcase_add_test(tests, short_runs_begin_the_ramp);
+    tcase_add_test(tests, schedules_are_stretched_or_kept);
     tcase_add_test(tests, tokens_are_whole_steps);
     tcase_add_test(tests, trapezoid_is_wsd);
     tcase_add_test(tests, identity_has_the_keys_of_older_checkpoints);

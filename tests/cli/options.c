@@ -19,6 +19,7 @@ struct arguments {
 
 static ms_status handle(void *target, const char *name, const char *value) {
     struct arguments *arguments = target;
+    if (!value) return MS_FAIL(MS_NOT_FOUND, "%s", name);
     arguments->n_handled++;
     snprintf(arguments->handled, sizeof arguments->handled, "%s=%s", name, value);
     if (strcmp(value, "bad") == 0) return MS_FAIL(MS_USAGE, "--%s: bad", name);
@@ -111,6 +112,7 @@ START_TEST(errors_name_the_option) {
     expect_usage(PARSE(&command, "--force=2"), "--force: '2'");
     expect_usage(PARSE(&command, "--a-name-that-is-rather-long", "bad"), "bad");
     expect_usage(PARSE(&command, "--model.layers", "2"), "unknown option --model.layers");
+    expect_usage(PARSE(&strict, "--completely-different"), "unknown option --completely-different; see");
 }
 END_TEST
 
@@ -166,7 +168,7 @@ START_TEST(help_shows_the_table) {
                            "  --input FILE                Input, repeatable\n"
                            "  --a-name-that-is-rather-long X\n"
                            "                              Handled\n"
-                           "  --help                      Print this text\n\nA note.\n");
+                           "  --help, -h                  Print this text\n\nA note.\n");
     free(text);
 }
 END_TEST

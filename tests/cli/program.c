@@ -86,6 +86,18 @@ START_TEST(help_and_version_exit_with_0) {
     ck_assert_str_eq(standard_error, "");
     ck_assert_int_eq(RUN("--version"), 0);
     ck_assert_str_eq(standard_output, "muonscope " MS_VERSION "\n");
+    ck_assert_int_eq(RUN("-v"), 0);
+    ck_assert_str_eq(standard_output, "muonscope " MS_VERSION "\n");
+    ck_assert_int_eq(RUN("version"), 0);
+    ck_assert_str_eq(standard_output, "muonscope " MS_VERSION "\n");
+    ck_assert_int_eq(RUN("-h"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope <subcommand>"));
+    ck_assert_int_eq(RUN("train", "-h"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope train [options]\n"));
+    ck_assert_int_eq(RUN("tokenizer", "-h"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope tokenizer encode "));
+    ck_assert_int_eq(RUN("generate", "--help"), 0);
+    ck_assert_ptr_nonnull(strstr(standard_output, "(<|endoftext|>, as a rule) goes first, before the\nprompt"));
     ck_assert_int_eq(RUN("devices", "--help"), 0);
     ck_assert_ptr_nonnull(strstr(standard_output, "Usage: muonscope devices [options]\n"));
     ck_assert_ptr_nonnull(strstr(standard_output, "  --json "));

@@ -30,7 +30,8 @@ refuse 1 "bad\.yaml" train --run none --config bad.yaml
 refuse 1 "micrp.*micro" "$muonscope" train --preset micrp --run none
 refuse 1 "bench train: train.control noise does none of the model" "$muonscope" bench train --preset micro --train.control noise
 refuse 1 "adamw.matrix_lr 0.1 has no effect with optimizer.name muon" train --run none --adamw.matrix_lr 0.1
-refuse 1 "schedule.warmup_steps 45 and schedule.decay_fraction 0.2, 10 steps, are more than the 50 steps" train --run none --schedule.name trapezoid --schedule.warmup_steps 45
+refuse 2 "train: unknown option --lr; did you mean --muon.lr, --sgd.lr or --adamw.lr" train --run none --lr 0.1
+refuse 2 "unknown key muon.learning_rate; did you mean muon.lr\?" train --run none --muon.learning_rate 0.1
 refuse 1 "4.*3" train --run none --model.kv_heads=3
 refuse 1 "head_size.*7" train --run none --model.head_size=7
 refuse 1 "cuda:0" train --run none --device cuda:0
