@@ -21,11 +21,17 @@ static const ms_metric run_keys[] = {
 #include "tracker/run_metrics.def"
 };
 
+static const ms_metric full_keys[] = {
+#define KEY(key, unit, text) {MS_METRIC_ABOUT, #key, unit, text, "", ""},
+#include "tracker/full_spectra.def"
+};
+
 const ms_metric_file *ms_metric_files(size_t *out_n) {
     static const ms_metric_file files[] = {
         {"spectra.jsonl", metrics, sizeof metrics / sizeof *metrics},
         {"probes.jsonl", probe_keys, sizeof probe_keys / sizeof *probe_keys},
         {"metrics.jsonl", run_keys, sizeof run_keys / sizeof *run_keys},
+        {"spectra/index.jsonl", full_keys, sizeof full_keys / sizeof *full_keys},
     };
     *out_n = sizeof files / sizeof *files;
     return files;

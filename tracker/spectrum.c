@@ -12,6 +12,12 @@
 
 enum { TOP = MS_SPECTRUM_TOP, ALIGN = MS_SPECTRUM_ALIGN };
 
+const char *const ms_spectrum_of_names[] = {[MS_SPECTRUM_OF_WEIGHT] = "weight",
+                                            [MS_SPECTRUM_OF_UPDATE] = "update",
+                                            [MS_SPECTRUM_OF_MOMENTUM] = "momentum",
+                                            [MS_SPECTRUM_OF_ORTHOGONAL] = "orthogonal",
+                                            NULL};
+
 /* The decompositions of one matrix, and how many vectors each keeps. */
 enum { WEIGHT, BEFORE, UPDATE, MOMENTUM, VALUES_ONLY, N_DECOMPOSITIONS };
 static const int n_kept[N_DECOMPOSITIONS] = {[WEIGHT] = TOP, [BEFORE] = ALIGN, [UPDATE] = ALIGN, [MOMENTUM] = ALIGN};
@@ -92,6 +98,12 @@ static ms_status decompose(spectrum_work *work, int part, const ms_decompose_sou
     *out = (ms_decomposition){
         .values = scratch->values[part], .small_vectors = scratch->small[part], .long_vectors = scratch->longer[part]};
     return ms_decompose(scratch->decompose, source, request, out);
+}
+
+/* A part with all its values. */
+static void give_complete(const spectrum_work *work, ms_spectrum_of what, const ms_decomposition *of) {
+    double *to = work->input->complete ? work->input->complete[what] : NULL;
+    if (to) memcpy(to, of->values, sizeof *to * (size_t)of->n_values);
 }
 
 /* W or W0. */
@@ -299,11 +311,13 @@ static ms_status compute_quality(spectrum_work *work, int n_vectors, ms_update_q
         MS_TRY(decompose(work, MOMENTUM, &source,
                          &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = n_vectors}));
         describe_momentum(&work->parts[MOMENTUM], out);
+        give_complete(work, MS_SPECTRUM_OF_MOMENTUM, &work->parts[MOMENTUM]);
     }
     if (!work->input->orthogonal) return MS_OK;
     ms_decompose_source source = captured(work, work->input->orthogonal, " of the orthogonalised update");
     MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
     const ms_decomposition *of = &work->parts[VALUES_ONLY];
+    give_complete(work, MS_SPECTRUM_OF_ORTHOGONAL, of);
     double smallest = of->values[of->n_values - 1];
     out->orthogonality_of_update[0] = smallest >= least(of) ? smallest : NAN;
     for (int i = 0; i < N_PERCENTS; i++) out->orthogonality_of_update[1 + i] = quantile(of, percents[i], least(of));
@@ -325,6 +339,7 @@ static ms_status describe_without_decay(spectrum_work *work, ms_spectrum *out) {
         MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
         of = &work->parts[VALUES_ONLY];
     }
+    give_complete(work, MS_SPECTRUM_OF_UPDATE, of);
     /* Below it a Gram matrix does not give a value to 1e-12 s1, and only a few are made anew. */
     for (int i = 0; i < out->n_sigma_top; i++)
         if (of->values[i] >= 1e-3 * of->values[0]) out->update_sigma[i] = of->values[i];
@@ -429,6 +444,7 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     MS_TRY(decompose(&work, WEIGHT, &source,
                      &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = TOP}));
     describe_weight(&work.parts[WEIGHT], out);
+    give_complete(&work, MS_SPECTRUM_OF_WEIGHT, &work.parts[WEIGHT]);
     out->n_velocity_top = out->n_update_sigma = out->n_sigma_top;
     out->n_update_sigma_quantiles = out->n_momentum_quantiles = out->n_momentum_quantiles_merged = N_PERCENTS;
     out->n_orthogonality_of_update = out->n_orthogonality_of_update_merged = N_PERCENTS + 2;

@@ -34,6 +34,17 @@ typedef struct ms_spectrum {
 #include "tracker/metrics.def"
 } ms_spectrum;
 
+/* Whose singular values are given in full: of W, of dW + c W0 (the update without its decay), of u and of O. */
+typedef enum ms_spectrum_of {
+    MS_SPECTRUM_OF_WEIGHT,
+    MS_SPECTRUM_OF_UPDATE,
+    MS_SPECTRUM_OF_MOMENTUM,
+    MS_SPECTRUM_OF_ORTHOGONAL,
+    MS_SPECTRUM_OF_COUNT
+} ms_spectrum_of;
+/* Names by value: "weight", ...; ends with NULL. */
+extern const char *const ms_spectrum_of_names[];
+
 /* One matrix and its state before the update. */
 typedef struct ms_spectrum_input {
     const char *name;    /* for messages, e.g. "layer 3 up" */
@@ -47,6 +58,8 @@ typedef struct ms_spectrum_input {
     /* With an update or without: */
     ms_last_matrix *last;     /* the same matrix at the last snapshot, which is overwritten by W; NULL: not kept */
     int64_t steps_since_last; /* steps from there to W; 0: there is no last snapshot */
+    double *const *complete;  /* [MS_SPECTRUM_OF_COUNT] -> [r]: all singular values, descending, are put there; what is
+                                 not known, or NULL, is left as it is.  NULL: none are wanted */
 } ms_spectrum_input;
 
 /* How well an update is conditioned and orthogonalised: the keys of these names in tracker/metrics.def. */

@@ -9,9 +9,11 @@
 #include "platform/choice.h"
 #include "platform/json.h"
 #include "platform/thread.h"
+#include "tracker/full_spectra.h"
 #include "tracker/run_log.h"
 #include "tracker/spectrum.h"
 
+const char *const ms_spectra_kept_names[] = {[MS_SPECTRA_SUMMARY] = "summary", [MS_SPECTRA_FULL] = "full", NULL};
 const char *const ms_when_behind_names[] = {[MS_WHEN_BEHIND_WAIT] = "wait", [MS_WHEN_BEHIND_SKIP] = "skip", NULL};
 
 /* Numbers that a slot has for each matrix. */
@@ -51,7 +53,8 @@ typedef struct whole {
 } whole;
 
 struct ms_tracker {
-    whole *wholes; /* [n_wholes]; none where snapshots have nothing but weights */
+    ms_full_spectra *full; /* NULL: complete spectra are not kept */
+    whole *wholes;         /* [n_wholes]; none where snapshots have nothing but weights */
     int n_wholes;
     ms_tracked_matrix *matrices;
     char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
@@ -110,6 +113,21 @@ static size_t all_elements(const ms_tracker_options *options) {
     return n;
 }
 
+static ms_full_options full_options(const ms_tracker_options *options, const ms_tracked_matrix *matrices) {
+    return (ms_full_options){.folder = options->full_folder,
+                             .matrices = matrices,
+                             .n_matrices = options->n_matrices,
+                             .has_momentum = options->has_momentum,
+                             .has_orthogonal = options->has_orthogonal,
+                             .resume_after_step = options->resume_after_step,
+                             .planned_every = options->planned_every};
+}
+
+size_t ms_tracker_full_bytes(const ms_tracker_options *options) {
+    ms_full_options full = full_options(options, options->matrices);
+    return ms_full_spectra_disk_bytes(&full);
+}
+
 size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
@@ -118,7 +136,9 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
         vectors += ms_last_matrix_bytes(options->matrices[i].rows, options->matrices[i].cols);
     size_t per_slot = n_kinds(options) * sizeof(float) * all_elements(options) +
                       n * (n_kinds(options) * sizeof(float *) + N_NUMBERS * sizeof(double));
-    return sizeof(ms_tracker) + (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
+    ms_full_options full = full_options(options, options->matrices);
+    return sizeof(ms_tracker) + (options->full_folder ? ms_full_spectra_planned_bytes(&full) : 0) +
+           (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
            n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result) + sizeof(whole)) +
            n * sizeof(ms_last_matrix) + vectors +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
@@ -162,6 +182,7 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
     result *out = &tracker->results[i];
     const ms_tracker_slot *slot = &work->snapshot->slot;
     int64_t last_step = tracker->last.step;
+    double *places[MS_SPECTRUM_OF_COUNT];
     ms_spectrum_input input = {.name = tracker->names[i],
                                .last = &tracker->last.matrices[i],
                                .steps_since_last = last_step < 0 ? 0 : work->snapshot->step - last_step,
@@ -171,7 +192,8 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
                                .orthogonal = slot->has_update && slot->orthogonal ? slot->orthogonal[i] : NULL,
                                .decay_share = slot->decay_share,
                                .rows = tracker->matrices[i].rows,
-                               .cols = tracker->matrices[i].cols};
+                               .cols = tracker->matrices[i].cols,
+                               .complete = tracker->full ? ms_full_spectra_places(tracker->full, i, places) : NULL};
     out->status = ms_spectrum_compute(tracker->scratch[i_thread], &input, &out->spectrum);
     if (out->status != MS_OK) strncpy(out->message, ms_status_message(), sizeof out->message - 1);
 }
@@ -230,6 +252,8 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
             status = make_line(tracker, shot, i, lines);
     }
     tracker->last.step = shot->step; /* where a matrix failed, nothing is computed any more */
+    if (status == MS_OK && tracker->full)
+        status = ms_full_spectra_write(tracker->full, shot->step, shot->slot.has_update);
     if (status == MS_OK) status = ms_run_log_append_all(tracker->log, lines);
     json_decref(lines);
     return status == MS_OK ? MS_OK : ms_status_note(status, "tracker, step %lld", (long long)shot->step);
@@ -383,6 +407,8 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
     ms_run_log_plan plan = {options->planned_every, options->n_matrices};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &tracker->log));
+    ms_full_options full = full_options(options, tracker->matrices);
+    if (options->full_folder) MS_TRY(ms_full_spectra_open(&full, &tracker->full));
     if (pthread_create(&tracker->thread, NULL, background_main, tracker) != 0)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: cannot start a thread");
     return MS_OK;
@@ -423,6 +449,7 @@ ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out)
         return MS_OK;
     }
     ms_run_log_close(tracker->log); /* nothing was written: the first error is the one to report */
+    ms_full_spectra_close(tracker->full);
     destroy(tracker);
     return status;
 }
@@ -492,7 +519,14 @@ ms_status ms_tracker_restore(ms_tracker *tracker, const char *text, int64_t late
 
 const ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker) { return ms_run_log_get_mending(tracker->log); }
 
-ms_status ms_tracker_check_file(const ms_tracker *tracker) { return ms_run_log_check(tracker->log); }
+const ms_run_log_mending *ms_tracker_full_mending(const ms_tracker *tracker) {
+    return tracker->full ? ms_full_spectra_mending(tracker->full) : NULL;
+}
+
+ms_status ms_tracker_check_file(const ms_tracker *tracker) {
+    MS_TRY(ms_run_log_check(tracker->log));
+    return tracker->full ? ms_full_spectra_check(tracker->full) : MS_OK;
+}
 
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker) { return tracker->n_skipped; }
 
@@ -503,7 +537,8 @@ ms_status ms_tracker_close(ms_tracker *tracker) {
     pthread_cond_broadcast(&tracker->changed);
     pthread_mutex_unlock(&tracker->mutex);
     pthread_join(tracker->thread, NULL);
-    ms_status closed = ms_run_log_close(tracker->log);
+    ms_status closed = ms_run_log_close(tracker->log), full_closed = ms_full_spectra_close(tracker->full);
+    if (closed == MS_OK) closed = full_closed;
     ms_status status = tracker->failed != MS_OK ? background_status(tracker) : closed;
     destroy(tracker);
     return status;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "platform/status.h"
+#include "tracker/tracked_matrix.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,13 +26,10 @@ extern "C" {
 
 typedef struct ms_tracker ms_tracker;
 
-typedef struct ms_tracked_matrix {
-    const char *projection; /* "q", "k", "v", "o", "up", "gate", "down", "embedding"; copied */
-    int layer;              /* from 0 */
-    int rows, cols;         /* >= 1 */
-    int whole;              /* 0: stored alone; else the same number for those that are row groups of one stored matrix,
-                               which follow each other and have the same columns */
-} ms_tracked_matrix;
+/* What is kept of a snapshot: the metrics alone, or all singular values too (tracker/full_spectra.h). */
+typedef enum ms_spectra_kept { MS_SPECTRA_SUMMARY, MS_SPECTRA_FULL } ms_spectra_kept;
+/* Names by value; ends with NULL. */
+extern const char *const ms_spectra_kept_names[];
 
 /* What happens to a snapshot when no slot is free. */
 typedef enum ms_when_behind {
@@ -52,6 +50,7 @@ typedef struct ms_tracker_options {
     int64_t planned_every;     /* steps between the snapshots up to resume_after_step; 0: not known.  Lines that are
                                   missing are counted by it (ms_tracker_mending) */
     bool has_momentum, has_orthogonal; /* snapshots have them */
+    const char *full_folder;           /* complete spectra go there (tracker/full_spectra.h), copied; NULL: none do */
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
@@ -76,6 +75,9 @@ typedef struct ms_tracker_slot {
 /* Bytes that a tracker with these options takes (direct SVDs of ill-conditioned matrices take more, for as long as they
    run). */
 size_t ms_tracker_planned_bytes(const ms_tracker_options *options);
+
+/* Bytes on disk that a snapshot's complete spectra take, with their part of the index, at most. */
+size_t ms_tracker_full_bytes(const ms_tracker_options *options);
 
 /* Opens the file and starts the threads.  The caller closes the tracker.
    MS_INVALID: a count or shape below 1, a NULL name, or no such when_behind.  Errors of ms_run_log_open.
@@ -105,8 +107,10 @@ ms_status ms_tracker_restore(ms_tracker *tracker, const char *text, int64_t late
 /* What opening the file found (ms_run_log_get_mending of tracker/run_log.h).  Lines are missing when a snapshot
    lacks a matrix, or is missing as a whole and planned_every says so.  Borrowed. */
 const struct ms_run_log_mending *ms_tracker_mending(const ms_tracker *tracker);
+/* The same of the index of complete spectra; NULL: there are none. */
+const struct ms_run_log_mending *ms_tracker_full_mending(const ms_tracker *tracker);
 
-/* MS_IO: the file is no longer at its path: it was removed, renamed or replaced. */
+/* MS_IO: the file, or the index of complete spectra, is no longer at its path: it was removed, renamed or replaced. */
 ms_status ms_tracker_check_file(const ms_tracker *tracker);
 
 /* Snapshots skipped so far. */

@@ -27,7 +27,8 @@ typedef struct ms_run_options {
     int64_t checkpoint_every;     /* steps between checkpoints, beside the first and the last; 0: only those */
     int32_t checkpoints_kept;     /* the newest; 0: all */
     int64_t tracker_every;        /* steps between snapshots of the weights; 0: no spectra */
-    ms_tracking_options tracking;
+    ms_tracking_options tracking; /* full_folder: the run's own */
+    ms_spectra_kept spectra;      /* of a snapshot */
     /* Activations of a few sequences of the validation split, with the snapshots of the weights (train/probe.h).  Sizes
        of 0: MS_PROBE_SEQUENCES and MS_PROBE_TOKENS, or all that there are. */
     bool probe;

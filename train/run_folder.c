@@ -23,8 +23,10 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     out->probes = ms_path_join(path, "probes.jsonl");
     out->checkpoints = ms_path_join(path, CHECKPOINTS);
     out->plots = ms_path_join(path, "plots");
+    out->full = ms_path_join(path, "spectra");
+    out->full_index = ms_path_join(path, "spectra/index.jsonl");
     if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes ||
-        !out->checkpoints || !out->plots)
+        !out->checkpoints || !out->plots || !out->full || !out->full_index)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
     return MS_OK;
 }
@@ -135,5 +137,7 @@ void ms_run_folder_close(ms_run_folder *folder) {
     free(folder->probes);
     free(folder->checkpoints);
     free(folder->plots);
+    free(folder->full);
+    free(folder->full_index);
     *folder = MS_RUN_FOLDER_CLOSED;
 }

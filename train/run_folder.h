@@ -3,7 +3,7 @@
        config.yaml      what the run was asked for          metrics.jsonl   one line a step
        run.log          messages with time and level        spectra.jsonl   one line per tracked matrix and snapshot
        probes.jsonl     one line per layer and snapshot     plots/          drawn by `muonscope plot`
-       checkpoints/     saved states
+       checkpoints/     saved states                        spectra/        complete spectra, where they are kept
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */
@@ -25,6 +25,8 @@ typedef struct ms_run_folder {
     char *probes;      /* PATH/probes.jsonl */
     char *checkpoints; /* PATH/checkpoints */
     char *plots;       /* PATH/plots */
+    char *full;        /* PATH/spectra; made where complete spectra are kept */
+    char *full_index;  /* PATH/spectra/index.jsonl */
     ms_directory_locked lock;
     int opened_checkpoints; /* descriptor of PATH/checkpoints of a run that is written; -1: none */
 } ms_run_folder;

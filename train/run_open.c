@@ -12,6 +12,7 @@
 #include "train/peak.h"
 #include "train/run_impl.h"
 #include "train/settings.h"
+#include "tracker/full_spectra.h"
 
 /* ---- open and close ---- */
 
@@ -221,6 +222,8 @@ static void warn_of_mended_logs(ms_run *run) {
                         run->folder.metrics, (long long)metrics->n_missing, (long long)run->resumed_step,
                         (long long)metrics->first_missing_step);
     if (run->tracking) warn_of_mended_snapshots(run, run->folder.spectra, ms_tracking_mending(run->tracking));
+    const ms_run_log_mending *full = run->tracking ? ms_tracking_full_mending(run->tracking) : NULL;
+    if (full) warn_of_mended_snapshots(run, run->folder.full_index, full);
     if (run->probe) warn_of_mended_snapshots(run, run->folder.probes, ms_probe_mending(run->probe));
 }
 
@@ -248,6 +251,8 @@ static ms_status open_probe(ms_run *run, int64_t planned_every) {
 ms_status ms_run_open_logs(ms_run *run) {
     ms_tracking_options tracking = run->options.tracking;
     tracking.planned_every = planned_every(run);
+    tracking.full_folder = run->options.spectra == MS_SPECTRA_FULL ? run->folder.full : NULL;
+    MS_TRY(ms_full_spectra_cut(run->folder.full, run->resumed_step)); /* also where no more of them are kept */
     if (run->options.tracker_every > 0)
         MS_TRY(ms_tracking_open(run->trainer, &tracking, run->folder.spectra, run->resumed_step, &run->tracking));
     MS_TRY(open_probe(run, tracking.planned_every));

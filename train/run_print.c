@@ -106,12 +106,23 @@ static void print_memory(const ms_run *run, FILE *stream) {
             (double)memory->total / mib, (double)memory->parameters / mib, (double)memory->gradients / mib,
             (double)memory->optimizer_state / mib, (double)memory->arena / mib, (double)memory->workspace / mib,
             (double)memory->other_variables / mib);
-    size_t tracker =
-        run->options.tracker_every > 0 ? ms_tracking_planned_bytes(run->trainer, &run->options.tracking) : 0;
+    ms_tracking_options tracking = run->options.tracking;
+    if (run->options.spectra == MS_SPECTRA_FULL) tracking.full_folder = "";
+    size_t tracker = run->options.tracker_every > 0 ? ms_tracking_planned_bytes(run->trainer, &tracking) : 0;
     size_t probe = run->probe_data ? ms_probe_planned_bytes(run->trainer, run->options.tracking.n_threads) : 0;
     fprintf(stream,
             "host memory   tracker %.1f MiB, probe %.1f MiB, a checkpoint's copy %.1f MiB while it is written\n",
             (double)tracker / mib, (double)probe / mib, (double)(memory->parameters + memory->optimizer_state) / mib);
+}
+
+/* What a run writes beside logs and checkpoints. */
+static void print_disk(const ms_run *run, FILE *stream) {
+    int64_t every = run->options.tracker_every, n = run->options.n_steps;
+    if (run->options.spectra != MS_SPECTRA_FULL || every == 0) return;
+    int64_t n_snapshots = 1 + n / every + (every > 1) + (n % every != 0 && n > 1);
+    double size = (double)ms_tracking_full_bytes(run->trainer, &run->options.tracking);
+    fprintf(stream, "disk          complete spectra at most %.1f MiB: %lld snapshots of %.1f KiB\n",
+            (double)n_snapshots * size / 1048576, (long long)n_snapshots, size / 1024);
 }
 
 void ms_run_print(const ms_run *run, FILE *stream) {
@@ -122,6 +133,7 @@ void ms_run_print(const ms_run *run, FILE *stream) {
     print_control(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);
+    print_disk(run, stream);
 }
 
 /* ---- warnings ---- */

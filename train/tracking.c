@@ -58,6 +58,7 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
                                 .has_momentum = ms_optimizer_captures(&trainer->optimizer, MS_CAPTURE_MOMENTUM),
                                 .has_orthogonal = ms_optimizer_captures(&trainer->optimizer, MS_CAPTURE_ORTHOGONAL),
                                 .planned_every = wanted->planned_every,
+                                .full_folder = wanted->full_folder,
                                 .resume_after_step = -1};
     return MS_OK;
 }
@@ -72,6 +73,14 @@ size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_op
         for (int i = 0; i < options.n_matrices && ms_device_copies_announced(trainer->device); i++)
             bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * copies * sizeof(float);
     }
+    free(matrices);
+    return bytes;
+}
+
+size_t ms_tracking_full_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted) {
+    ms_tracker_options options;
+    ms_tracked_matrix *matrices;
+    size_t bytes = describe(trainer, wanted, &options, &matrices) == MS_OK ? ms_tracker_full_bytes(&options) : 0;
     free(matrices);
     return bytes;
 }
@@ -238,6 +247,10 @@ ms_status ms_tracking_drain(ms_tracking *tracking) {
 
 const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking) {
     return ms_tracker_mending(tracking->tracker);
+}
+
+const struct ms_run_log_mending *ms_tracking_full_mending(const ms_tracking *tracking) {
+    return ms_tracker_full_mending(tracking->tracker);
 }
 
 ms_status ms_tracking_check_file(const ms_tracking *tracking) { return ms_tracker_check_file(tracking->tracker); }

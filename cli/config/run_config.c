@@ -23,6 +23,7 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
         .tracking = {.n_slots = (int32_t)config->tracker.slots,
                      .n_threads = (int32_t)config->tracker.threads,
                      .when_behind = config->tracker.when_behind},
+        .spectra = config->tracker.spectrum,
         .probe = config->tracker.probe,
         .probe_sequences = (int32_t)config->tracker.probe_sequences,
         .probe_tokens = (int32_t)config->tracker.probe_tokens,

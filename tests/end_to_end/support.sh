@@ -45,13 +45,14 @@ hashes() {
     cat hashes.txt
 }
 
-# metrics RUN: its metrics, without times; record RUN: its metrics, spectra and probes.
+# metrics RUN: its metrics, without times; record RUN: its metrics, spectra and probes, and its complete spectra where it has them.
 metrics() {
     sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
 }
 record() {
     metrics "$1"
     cat "$1/spectra.jsonl" "$1/probes.jsonl"
+    [ ! -d "$1/spectra" ] || cat "$1/spectra"/*
 }
 
 # same_as RUN REFERENCE: the last run, RUN, printed the hashes in REFERENCE.hashes, and its record is REFERENCE.record.

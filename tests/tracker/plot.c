@@ -70,7 +70,8 @@ static void write_spectra(void) {
         weights[i] = malloc(sizeof(float) * n);
         for (size_t j = 0; j < n; j++) weights[i][j] = 0.1f * noise(&state);
     }
-    ms_tracker_options options = {in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0, false, false};
+    ms_tracker_options options = {
+        in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0, false, false, NULL};
     ms_tracker *tracker;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_OK);
     for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++) {
