@@ -42,13 +42,15 @@ static int bench_train(int argc, char **argv) {
     ms_positionals positionals;
     ms_config config;
     ms_config_defaults(&config);
+    ms_config_given given = {{false}};
     ms_status status = ms_options_parse(&train_command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&train_command);
-    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config);
+    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
     if (status == MS_OK && arguments.config.help) {
         ms_config_print_help(&config, stdout);
         return 0;
     }
+    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
     if (status == MS_OK) status = ms_config_check(&config);
     if (status == MS_OK && strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
     bool compare = !arguments.skip_adamw && config.optimizer.name != MS_OPTIMIZER_ADAMW;
@@ -154,13 +156,15 @@ static int bench_model(int argc, char **argv) {
     ms_positionals positionals;
     ms_config config;
     ms_config_defaults(&config);
+    ms_config_given given = {{false}};
     ms_status status = ms_options_parse(&model_command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&model_command);
-    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config);
+    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
     if (status == MS_OK && arguments.config.help) {
         ms_config_print_help(&config, stdout);
         return 0;
     }
+    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
     if (status == MS_OK) status = ms_config_check(&config);
     if (status == MS_OK) status = ms_bench_model(&config, arguments.target, arguments.launch_us, stdout);
     return ms_exit_status(status);

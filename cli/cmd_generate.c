@@ -47,7 +47,7 @@ static const ms_command command = {
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
     ms_config config;
     ms_config_defaults(&config);
-    MS_TRY(ms_settings_note_fault(ms_config_load_file(&config, folder->config), folder->config));
+    MS_TRY(ms_settings_note_fault(ms_config_load_file(&config, folder->config, NULL), folder->config));
     char *path = ms_path_join(folder->path, "tokenizer.json");
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
     ms_tokenizer *tokenizer;

@@ -5,6 +5,7 @@
 
 #include "backend/ir/passes.h"
 #include "cli/commands.h"
+#include "cli/config/config_effect.h"
 #include "cli/config/config_request.h"
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
@@ -80,6 +81,7 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
 struct job {
     const struct arguments *arguments;
     ms_config config;
+    char *warnings; /* of keys without effect, a line each */
     bool resumes;
     ms_run_folder folder; /* of the run to go on with, until the run takes it over */
     ms_run_config run_config;
@@ -87,7 +89,7 @@ struct job {
     ms_run *run;
 };
 
-static ms_status resolve(struct job *job) {
+static ms_status resolve(struct job *job, ms_config_given *given) {
     const struct arguments *arguments = job->arguments;
     ms_config_defaults(&job->config);
     if (arguments->step >= 0 && !arguments->resume)
@@ -99,12 +101,15 @@ static ms_status resolve(struct job *job) {
                        ms_shell_quote(arguments->run).text, ms_shell_quote(arguments->resume).text);
     /* Both, of one name: the same command line begins the run and goes on with it, whenever it was killed. */
     bool begins = !arguments->resume || (arguments->run && ms_run_folder_check_new(arguments->run) == MS_OK);
-    if (begins) return ms_config_request_resolve(&arguments->config, &job->config);
+    if (begins && arguments->step >= 0)
+        return MS_FAIL(MS_NOT_FOUND, "--step %lld: there is no run %s yet, and so no checkpoint; leave --step out",
+                       (long long)arguments->step, ms_shell_quote(arguments->run).text);
+    if (begins) return ms_config_request_resolve(&arguments->config, &job->config, given);
     job->resumes = true;
     MS_TRY(ms_run_folder_resume(arguments->resume, &job->folder));
-    MS_TRY(ms_settings_note_fault(ms_config_load_file(&job->config, job->folder.config), job->folder.config));
+    MS_TRY(ms_settings_note_fault(ms_config_load_file(&job->config, job->folder.config, NULL), job->folder.config));
     ms_config saved = job->config;
-    MS_TRY(ms_config_request_resolve(&arguments->config, &job->config));
+    MS_TRY(ms_config_request_resolve(&arguments->config, &job->config, given));
     ms_config_resume_schedule(&saved, &job->config);
     return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), job->folder.config);
 }
@@ -139,10 +144,18 @@ static void print_result(const ms_run *run) {
     printf("optimizer_state_sha256  %s\n", run->state_sha256);
 }
 
+static void warn_of_keys(const struct job *job) {
+    for (char *line = strtok(job->warnings, "\n"); line; line = strtok(NULL, "\n"))
+        ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", line);
+}
+
 static ms_status train(struct job *job) {
-    MS_TRY(resolve(job));
+    ms_config_given given = {{false}};
+    MS_TRY(resolve(job, &given));
+    MS_TRY(ms_config_check_effect(&job->config, &given, &job->warnings));
     ms_status opened = open_run(job);
     MS_TRY(job->resumes ? ms_settings_note_fault(opened, job->folder.config) : opened);
+    warn_of_keys(job);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) {
@@ -174,6 +187,7 @@ static int exit_status(const struct job *job, ms_status status) {
 }
 
 static void close_job(struct job *job) {
+    free(job->warnings);
     ms_run_close(job->run);
     ms_device_close(job->device);
     ms_run_config_finish(&job->run_config);
@@ -192,7 +206,7 @@ int ms_cmd_train(int argc, char **argv) {
     if (status == MS_OK && arguments.config.help) {
         ms_config config;
         ms_config_defaults(&config);
-        status = ms_config_request_resolve(&arguments.config, &config);
+        status = ms_config_request_resolve(&arguments.config, &config, NULL);
         if (status == MS_OK) ms_config_print_help(&config, stdout);
         return ms_exit_status(status);
     }

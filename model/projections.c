@@ -20,6 +20,8 @@ ms_status ms_projections_parse(const char *text, uint32_t *out) {
     }
     for (const char *at = text + strspn(text, between); *at; at += strspn(at, between)) {
         int length = (int)strcspn(at, between), found = ms_projection_find(at, length);
+        if (length == 3 && strncmp(at, "all", 3) == 0)
+            return MS_FAIL(MS_INVALID, "'all' is every projection and stands alone: leave it or the others out");
         if (found < 0)
             return MS_FAIL(MS_INVALID, "'%.*s' is no projection; there are all, q, k, v, o, up, gate and down",
                            length > 40 ? 40 : length, at);

@@ -18,7 +18,10 @@ struct ms_logger {
     pthread_mutex_t mutex;
     ms_log_level terminal_level;
     bool terminal_is_tty;
-    FILE *file;     /* NULL: none attached */
+    FILE *file;    /* NULL: none attached */
+    FILE *pending; /* what is written before one is, in memory; NULL: nothing yet */
+    char *pending_text;
+    size_t pending_size;
     char *path;     /* of the file */
     int file_error; /* errno of the first failed write, 0: none */
 };
@@ -45,9 +48,51 @@ ms_status ms_logger_create(ms_log_level terminal_level, ms_logger **out) {
 void ms_logger_destroy(ms_logger *logger) {
     if (!logger) return;
     if (logger->file) fclose(logger->file);
+    if (logger->pending) fclose(logger->pending);
+    free(logger->pending_text);
     free(logger->path);
     pthread_mutex_destroy(&logger->mutex);
     free(logger);
+}
+
+/* Flushes the file, after something was written to it or could not be. */
+static void flush_file(ms_logger *logger, bool written) {
+    if (written && fflush(logger->file) == 0) return;
+    int error = errno ? errno : EIO;
+    clearerr(logger->file);
+    if (logger->file_error) return;
+    logger->file_error = error;
+    ms_print_line(stderr, "muonscope: warning: cannot write %s: %s", logger->path, strerror(error));
+}
+
+static bool print_entry(FILE *stream, ms_log_level level, const char *text) {
+    char now[32];
+    return fprintf(stream, "%s %-7s %s\n", ms_clock_utc(now, sizeof now), ms_log_level_name(level), text) >= 0;
+}
+
+/* A logger without a file keeps the first messages, and no more than these: it may never get one. */
+static void keep_pending(ms_logger *logger, ms_log_level level, const char *text) {
+    enum { PENDING_MAX = 65536 };
+    if (!logger->pending) logger->pending = open_memstream(&logger->pending_text, &logger->pending_size);
+    if (!logger->pending || logger->pending_size > PENDING_MAX) return;
+    (void)print_entry(logger->pending, level, text);
+    (void)fflush(logger->pending);
+}
+
+static void write_file(ms_logger *logger, ms_log_level level, const char *text) {
+    errno = 0;
+    if (logger->file)
+        flush_file(logger, print_entry(logger->file, level, text));
+    else
+        keep_pending(logger, level, text);
+}
+
+static void write_pending(ms_logger *logger) {
+    if (!logger->pending) return;
+    errno = 0;
+    flush_file(logger, fwrite(logger->pending_text, 1, logger->pending_size, logger->file) == logger->pending_size);
+    fclose(logger->pending);
+    logger->pending = NULL;
 }
 
 ms_status ms_logger_attach(ms_logger *logger, const char *path) {
@@ -63,21 +108,8 @@ ms_status ms_logger_attach(ms_logger *logger, const char *path) {
     setvbuf(file, NULL, _IOLBF, 0); /* a line is on its way before the next step starts */
     logger->file = file;
     logger->path = copy;
+    write_pending(logger);
     return MS_OK;
-}
-
-static void write_file(ms_logger *logger, ms_log_level level, const char *text) {
-    if (!logger->file) return;
-    char now[32];
-    errno = 0;
-    if (fprintf(logger->file, "%s %-7s %s\n", ms_clock_utc(now, sizeof now), ms_log_level_name(level), text) >= 0 &&
-        fflush(logger->file) == 0)
-        return;
-    int error = errno ? errno : EIO;
-    clearerr(logger->file);
-    if (logger->file_error) return;
-    logger->file_error = error;
-    ms_print_line(stderr, "muonscope: warning: cannot write %s: %s", logger->path, strerror(error));
 }
 
 static void emit(ms_logger *logger, ms_log_level level, bool terminal, const char *format, va_list arguments) {

@@ -17,8 +17,9 @@ ms_status ms_logger_create(ms_log_level terminal_level, ms_logger **out);
 /* Closes the file.  NULL is fine. */
 void ms_logger_destroy(ms_logger *logger);
 
-/* Also appends every message, whatever its level, to the file `path`, as "<UTC time> <level> <message>".  Errors of
-   ms_file_open_log (platform/file.h); MS_INVALID when a file is attached already. */
+/* Also appends every message, whatever its level, to the file `path`, as "<UTC time> <level> <message>": those from
+   before, with the time of then, first (of more than 64 KiB of them the first).  Errors of ms_file_open_log
+   (platform/file.h); MS_INVALID when a file is attached already. */
 ms_status ms_logger_attach(ms_logger *logger, const char *path);
 
 /* One message, one line: what could break it is escaped (platform/escape.h); at most 2047 bytes.  Warnings and errors

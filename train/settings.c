@@ -83,6 +83,8 @@ ms_status ms_settings_file(const char *config_text, const char *history, char **
     return status;
 }
 
+bool ms_settings_is_file(const char *text) { return strstr(text, hash_prefix) != NULL; }
+
 ms_status ms_settings_file_fault(const char *text, const char **out_fault) {
     char hash[65], last_line[sizeof hash_prefix + 65];
     *out_fault = NULL;

@@ -39,6 +39,7 @@ static const ms_config_key keys[] = {
 };
 
 enum { N_KEYS = sizeof keys / sizeof *keys };
+_Static_assert((int)N_KEYS <= (int)MS_CONFIG_KEYS_MAX, "MS_CONFIG_KEYS_MAX is too small");
 
 const ms_config_key *ms_config_keys(int *out_n) {
     *out_n = N_KEYS;

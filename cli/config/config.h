@@ -106,9 +106,16 @@ const char *ms_config_value_text(const ms_config *config, const ms_config_key *k
 /* What a key accepts, e.g. "1 to 4096" or "relu2 | swiglu"; returns out. */
 const char *ms_config_allowed_text(const ms_config_key *key, char *out, size_t size);
 
-/* Applies a YAML file.  MS_NOT_FOUND, MS_IO: the file.  MS_INVALID: "file:line: ..." for malformed YAML, an unknown or
-   repeated section or key, a wrong value. */
-ms_status ms_config_load_file(ms_config *config, const char *path);
+enum { MS_CONFIG_KEYS_MAX = 256 };
+
+/* Keys that were set by somebody, by their index in ms_config_keys. */
+typedef struct ms_config_given {
+    bool keys[MS_CONFIG_KEYS_MAX];
+} ms_config_given;
+
+/* Applies a YAML file, and adds the keys that it sets to `given`; NULL: nobody asks.  MS_NOT_FOUND, MS_IO: the file.
+   MS_INVALID: "file:line: ..." for malformed YAML, an unknown or repeated section or key, a wrong value. */
+ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_given *given);
 /* Applies YAML in memory; `name` stands for the file in messages. */
 ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes);
 /* Applies a preset built into the program.  MS_NOT_FOUND lists the presets and names the nearest. */

@@ -16,7 +16,8 @@ enum { MS_CONFIG_OVERRIDES_MAX = 128 };
 
 typedef struct ms_config_override {
     const ms_config_key *key;
-    const char *value; /* borrowed from argv */
+    const char *option; /* without "--": the key's name, or the short one; static */
+    const char *value;  /* borrowed from argv */
 } ms_config_override;
 
 typedef struct ms_config_request {
@@ -28,8 +29,8 @@ typedef struct ms_config_request {
 } ms_config_request;
 
 /* Option handlers.  `target` points at a struct whose first field is an ms_config_request.  MS_USAGE: unknown key,
-   wrong value, more than MS_CONFIG_OVERRIDES_MAX overrides.  A dotted value of NULL asks for the keys that `name`,
-   which is no option, may mean. */
+   wrong value, a key that was given before, more than MS_CONFIG_OVERRIDES_MAX overrides.  A dotted value of NULL asks
+   for the keys that `name`, which is no option, may mean. */
 ms_status ms_config_request_dotted(void *target, const char *name, const char *value); /* --section.key value */
 ms_status ms_config_request_alias(void *target, const char *name,
                                   const char *value); /* --steps N, --device NAME, ... */
@@ -54,12 +55,17 @@ const char *ms_config_request_full_name(const char *option);
 
 #define MS_CONFIG_NOTES                                                                                                \
     "Every configuration key can be set as --section.key=value; --help-config lists them.\n"                           \
-    "Later wins: defaults, --preset, --config, command line."
+    "Later wins: defaults, --preset, --config, command line.  A key that is given and has no effect gets a warning."
 
 /* `config` holds the values to start from: ms_config_defaults, or a saved run's.  Applies preset, file and overrides,
    whatever their order on the command line.  An override of train.steps switches off train.tokens unless that is
-   overridden too.  Does not call ms_config_check.  Errors of ms_config_load_preset and ms_config_load_file; MS_USAGE:
+   overridden too.  The keys of the file and the overrides are added to `given`; NULL: nobody asks.  Does not call
+   ms_config_check.  Errors of ms_config_load_preset and ms_config_load_file; MS_USAGE:
    an override. */
-ms_status ms_config_request_resolve(const ms_config_request *request, ms_config *config);
+ms_status ms_config_request_resolve(const ms_config_request *request, ms_config *config, ms_config_given *given);
+
+/* Checks the given keys by ms_config_check_effect, and prints its warnings on stderr: for a command without a log.
+   MS_INVALID, MS_OUT_OF_MEMORY. */
+ms_status ms_config_request_warn(const ms_config *config, const ms_config_given *given);
 
 #endif

@@ -8,14 +8,15 @@
 #include "cli/options/suggest.h"
 #include "platform/escape.h"
 #include "platform/file.h"
+#include "train/settings.h"
 
-enum { MAX_KEYS = 256, MAX_DEPTH = 16 };
+enum { MAX_DEPTH = 16 };
 
 struct reader {
     ms_config *config;
     const char *name; /* of the file, for messages */
     yaml_document_t *document;
-    size_t line_of[MAX_KEYS]; /* where a key was set, 0: not yet */
+    size_t line_of[MS_CONFIG_KEYS_MAX]; /* where a key was set, 0: not yet */
 };
 
 static size_t line_of(const yaml_node_t *node) { return node->start_mark.line + 1; }
@@ -134,7 +135,12 @@ static ms_status check_depth(const char *name, const char *text, size_t size_byt
     return status;
 }
 
-ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes) {
+static void add_given(const struct reader *reader, ms_config_given *given) {
+    for (int i = 0; given && i < MS_CONFIG_KEYS_MAX; i++) given->keys[i] |= reader->line_of[i] > 0;
+}
+
+static ms_status load_text(ms_config *config, const char *name, const char *text, size_t size_bytes,
+                           ms_config_given *given) {
     MS_TRY(check_depth(name, text, size_bytes));
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
@@ -161,15 +167,22 @@ ms_status ms_config_load_text(ms_config *config, const char *name, const char *t
         }
     }
     yaml_parser_delete(&parser);
-    if (status == MS_OK) *config = changed;
-    return status;
+    if (status != MS_OK) return status;
+    *config = changed;
+    add_given(&reader, given);
+    return MS_OK;
 }
 
-ms_status ms_config_load_file(ms_config *config, const char *path) {
+ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes) {
+    return load_text(config, name, text, size_bytes, NULL);
+}
+
+ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_given *given) {
     char *text;
     size_t size_bytes;
     MS_TRY(ms_file_read(path, &text, &size_bytes));
-    ms_status status = ms_config_load_text(config, path, text, size_bytes);
+    /* What a run wrote holds every key, whether somebody gave it or not. */
+    ms_status status = load_text(config, path, text, size_bytes, ms_settings_is_file(text) ? NULL : given);
     free(text);
     return status;
 }

@@ -124,8 +124,28 @@ static ms_status store_value(const ms_option *option, const char *name, const ch
     return MS_FAIL(MS_INTERNAL, "%s: option kind %d", what, (int)option->kind);
 }
 
+/* Values of the options that were given, by their row: NULL for one that was not. */
+struct seen {
+    const char *values[MS_OPTIONS_MAX];
+};
+
+/* Which of two values somebody meant nobody knows.  Handlers look to that themselves. */
+static ms_status check_new(const ms_command *command, const ms_option *option, const char *value, struct seen *seen) {
+    if (option->kind == MS_OPTION_REPEATED || option->kind == MS_OPTION_HANDLER) return MS_OK;
+    ptrdiff_t row = option - command->options;
+    if (row >= MS_OPTIONS_MAX) return MS_FAIL(MS_INTERNAL, "%s: too many options in its table", command->name);
+    const char *before = seen->values[row], *now = value ? value : "";
+    seen->values[row] = now;
+    if (!before) return MS_OK;
+    if (!*before && !*now)
+        return MS_FAIL(MS_USAGE, "%s: --%s is given twice; leave one out", command->name, option->name);
+    return MS_FAIL(MS_USAGE, "%s: --%s is given twice, '%s' and '%s'; leave one out", command->name, option->name,
+                   before, now);
+}
+
 /* Takes the option argv[*i] ("--..."), and argv[*i + 1] too when it is its value. */
-static ms_status take_option(const ms_command *command, int argc, char **argv, int *i, void *target) {
+static ms_status take_option(const ms_command *command, int argc, char **argv, int *i, struct seen *seen,
+                             void *target) {
     const char *text = argv[*i] + 2;
     const char *equals = strchr(text, '=');
     size_t length = equals ? (size_t)(equals - text) : strlen(text);
@@ -146,7 +166,10 @@ static ms_status take_option(const ms_command *command, int argc, char **argv, i
                            option && option->argument ? ": " : "", option && option->argument ? option->argument : "");
         value = argv[++*i];
     }
-    if (!dotted) return store_value(option, name, value, target);
+    if (!dotted) {
+        MS_TRY(check_new(command, option, value, seen));
+        return store_value(option, name, value, target);
+    }
     ms_status status = command->dotted(target, key, value);
     return status != MS_OK && key != name ? ms_status_note(status, "--%s", name) : status;
 }
@@ -164,6 +187,7 @@ ms_status ms_options_parse(const ms_command *command, int argc, char **argv, voi
     out->items = argv + 1;
     out->n_items = 0;
     out->help = false;
+    struct seen seen = {{NULL}};
     bool options_ended = false;
     for (int i = 1; i < argc; i++) {
         if (!options_ended && ms_option_is_help(argv[i])) {
@@ -173,7 +197,7 @@ ms_status ms_options_parse(const ms_command *command, int argc, char **argv, voi
         if (!options_ended && strcmp(argv[i], "--") == 0) {
             options_ended = true;
         } else if (!options_ended && strncmp(argv[i], "--", 2) == 0) {
-            MS_TRY(take_option(command, argc, argv, &i, target));
+            MS_TRY(take_option(command, argc, argv, &i, &seen, target));
         } else if (!options_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
             return MS_FAIL(MS_USAGE, "%s: unknown option %s: options are long, see muonscope %s --help", command->name,
                            argv[i], command->name);

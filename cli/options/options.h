@@ -1,6 +1,6 @@
 /* Command lines: one static table per subcommand drives both parsing and --help.  Options are long only, written
-   `--name value` or `--name=value`; '-' and '_' are the same in a name; a later option overrides an earlier one; `--`
-   ends the options; `-` alone is a positional argument.  --help, or -h, needs no row in the table.
+   `--name value` or `--name=value`; '-' and '_' are the same in a name; an option is given once, unless it is a list;
+   `--` ends the options; `-` alone is a positional argument.  --help, or -h, needs no row in the table.
 
    A subcommand looks like this:
 
@@ -41,10 +41,10 @@ typedef enum ms_option_kind {
     MS_OPTION_FLOAT,    /* double */
     MS_OPTION_STRING,   /* const char *, borrowed from argv */
     MS_OPTION_REPEATED, /* ms_option_list */
-    MS_OPTION_HANDLER   /* calls `handle` with the value */
+    MS_OPTION_HANDLER   /* calls `handle` with the value, as often as it is given */
 } ms_option_kind;
 
-enum { MS_OPTION_LIST_MAX = 64 };
+enum { MS_OPTION_LIST_MAX = 64, MS_OPTIONS_MAX = 64 /* rows of a table */ };
 
 /* Values of a repeated option in the order given. */
 typedef struct ms_option_list {
@@ -87,8 +87,9 @@ typedef struct ms_positionals {
 
 /* Words of the reference's programs that are no option of the command are taken as what they mean (reference.h).
    Parses argv[1..argc-1] (argv[0] is the subcommand) into the fields of `target`; fields whose option is absent keep
-   their value.  MS_USAGE: unknown option (with the nearest valid one), missing or malformed value, wrong number of
-   positional arguments.  Errors of handlers pass through.  Thread-safe on distinct argv and targets. */
+   their value.  MS_USAGE: unknown option (with the nearest valid one), one that is given twice, missing or malformed
+   value, wrong number of positional arguments.  Errors of handlers pass through.  Thread-safe on distinct argv and
+   targets. */
 ms_status ms_options_parse(const ms_command *command, int argc, char **argv, void *target, ms_positionals *out);
 
 /* Prints usage, summary, options and notes to `stream`. */

@@ -95,7 +95,7 @@ static ms_status start(const ms_verify_segment *segment, parts *p) {
         ms_config saved;
         ms_config_defaults(&saved);
         MS_TRY(ms_run_folder_resume(segment->folder, &p->folder));
-        MS_TRY(ms_config_load_file(&saved, p->folder.config));
+        MS_TRY(ms_config_load_file(&saved, p->folder.config, NULL));
         MS_TRY(ms_config_check_resume(&saved, segment->config));
     }
     MS_TRY(ms_run_config_init(segment->config, &p->run_config));

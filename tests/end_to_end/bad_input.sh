@@ -29,7 +29,9 @@ printf 'model: [\n' >bad.yaml
 refuse 1 "bad\.yaml" train --run none --config bad.yaml
 refuse 1 "micrp.*micro" "$muonscope" train --preset micrp --run none
 refuse 1 "bench train: train.control noise does none of the model" "$muonscope" bench train --preset micro --train.control noise
-refuse 1 "adamw.matrix_lr 0.1 has no effect with optimizer.name muon" train --run none --adamw.matrix_lr 0.1
+refuse 1 "muon.decay 0.1 has no effect: muon.decay_mode is none" train --run none --muon.decay 0.1
+refuse 2 "steps 3 and --train.steps 5: train.steps is given twice" train --run none --steps 3 --train.steps=5
+refuse 2 "run is given twice, 'a' and 'b'" train --run a --run b
 refuse 2 "train: unknown option --lr; did you mean --muon.lr, --sgd.lr or --adamw.lr" train --run none --lr 0.1
 refuse 2 "unknown key muon.learning_rate; did you mean muon.lr\?" train --run none --muon.learning_rate 0.1
 refuse 1 "4.*3" train --run none --model.kv_heads=3

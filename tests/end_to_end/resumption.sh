@@ -20,6 +20,8 @@ refuse 2 "the same name to both" "$muonscope" train --run one --resume two
 refuse 1 "exists and holds" "$muonscope" train --preset micro --run one
 refuse 1 "no run folder none" "$muonscope" train --resume none
 refuse 2 "step names a checkpoint" "$muonscope" train --preset micro --run none --step 3
+refuse 1 "step 3: there is no run none yet, and so no checkpoint" "$muonscope" train --preset micro --run none --resume none --step 3
+[ ! -e none ] || fail "a run was begun in spite of --step"
 # Metrics of a run that made steps are not begun again over.
 cp -r one lost
 rm -r lost/checkpoints
@@ -41,6 +43,17 @@ must resume straight --steps 40 --muon.lr 0.1
 hashes >straight.hashes
 cmp straight.hashes changed.hashes || fail "the change was lost when the run was killed"
 grep -q 'step 20: muon.lr 0.024 -> 0.1' changed/run.log || fail "run.log does not tell the change"
+
+# What is switched off at a resumption leaves the keys that shaped it where they are, and is no contradiction of them.
+noise="--intervention.noise 0.1 --intervention.noise_place after --intervention.noise_projections q,k --muon.decay 0.1 --muon.decay_mode both"
+must micro --run noise --steps 2 $noise --sgd.lr 3
+grep -qx 'warning: sgd.lr has no effect: optimizer.name is muon; leave it out or set optimizer.name sgd' err || fail "not said: $(cat err)"
+grep -q ' warning sgd.lr has no effect: ' noise/run.log || fail "run.log does not have the warning"
+[ "$(grep -c 'has no effect' err)" -eq 1 ] || fail "more is said to have no effect: $(cat err)"
+must resume noise --steps 4 --intervention.noise 0 --muon.decay_mode none
+! grep 'no effect' err || fail "keys that nobody gave are blamed"
+must resume noise --steps 6
+refuse 1 "muon.decay 0.2 has no effect: muon.decay_mode is none" "$muonscope" train --resume noise --steps 8 --muon.decay 0.2
 
 # A configuration that was changed by hand is said.
 sed -i 's/^  lr: 0.1$/  lr: 0.2/' changed/config.yaml

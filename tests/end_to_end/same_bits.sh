@@ -22,7 +22,7 @@ hashes >other.hashes
 
 # `fast`: the same bits at a given number of threads.
 for run in fast fast_again; do
-    must micro --run $run --numerics fast --threads 2
+    must program train --preset micro --numerics fast --run $run --threads 2
     hashes >$run.hashes
 done
 cmp fast.hashes fast_again.hashes || fail "two fast runs differ"
@@ -43,7 +43,7 @@ cmp bf16_one.hashes bf16_again.hashes || fail "recomputation changes bits in bf1
 ! cmp -s one.hashes bf16_one.hashes || fail "bf16 gives the weights of f32"
 awk -v a="$(last_loss one)" -v b="$(last_loss bf16_one)" 'BEGIN { exit !(a > 0 && b > 0.98 * a && b < 1.02 * a) }' ||
     fail "losses after 50 steps: $(last_loss one) in f32, $(last_loss bf16_one) in bf16"
-must micro --run bf16_fast --numerics fast --threads 2 $bf16
+must program train --preset micro --numerics fast --run bf16_fast --threads 2 $bf16
 awk -v a="$(last_loss one)" -v b="$(last_loss bf16_fast)" 'BEGIN { exit !(a > 0 && b > 0.98 * a && b < 1.02 * a) }' ||
     fail "losses after 50 steps: $(last_loss one) in f32, $(last_loss bf16_fast) in bf16 and fast"
 cat one.hashes bf16_one.hashes

@@ -163,6 +163,36 @@ START_TEST(log_file_has_time_and_level) {
 }
 END_TEST
 
+/* What is said before there is a file is not lost, and no more is kept than a file would be given. */
+START_TEST(log_file_begins_with_what_was_said_before) {
+    char path[] = "/tmp/ms_log_XXXXXX", *text = NULL;
+    close(mkstemp(path));
+    size_t size = 0;
+    ms_logger *logger;
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    ms_logger_write(logger, MS_LOG_WARNING, "early");
+    ck_assert_int_eq(ms_logger_attach(logger, path), MS_OK);
+    ms_logger_write(logger, MS_LOG_INFO, "late");
+    ms_logger_destroy(logger);
+    ck_assert_int_eq(ms_file_read(path, &text, &size), MS_OK);
+    ck_assert_ptr_eq(strstr(text, "Z warning early\n"), text + strcspn(text, "Z"));
+    ck_assert_ptr_nonnull(strstr(text, "Z info    late\n"));
+    free(text);
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    for (int i = 0; i < 10000; i++) ms_logger_write(logger, MS_LOG_INFO, "line %d", i);
+    ck_assert_int_eq(ms_logger_attach(logger, path), MS_OK);
+    ms_logger_destroy(logger); /* and one that never gets a file: below */
+    ck_assert_int_eq(ms_file_read(path, &text, &size), MS_OK);
+    ck_assert_ptr_nonnull(strstr(text, "line 0\n"));
+    ck_assert_uint_lt(size, 70000);
+    free(text);
+    ck_assert_int_eq(ms_logger_create(MS_LOG_ERROR, &logger), MS_OK);
+    ms_logger_write(logger, MS_LOG_INFO, "to nobody");
+    ms_logger_destroy(logger);
+    unlink(path);
+}
+END_TEST
+
 START_TEST(full_disk_is_remembered_by_the_log) {
     char path[] = "/tmp/ms_log_XXXXXX";
     close(mkstemp(path));
@@ -258,6 +288,7 @@ int main(void) {
     tcase_add_test(tests, live_line_on_a_terminal);
     tcase_add_test(tests, smoothing_starts_at_the_first_value);
     tcase_add_test(tests, log_file_has_time_and_level);
+    tcase_add_test(tests, log_file_begins_with_what_was_said_before);
     tcase_add_test(tests, full_disk_is_remembered_by_the_log);
     tcase_add_loop_test(tests, first_signal_sets_the_flag, 0, N_STOP_SIGNALS);
     tcase_add_test(tests, a_second_signal_is_said_and_waits);
