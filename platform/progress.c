@@ -8,19 +8,41 @@
 #include "platform/clock.h"
 #include "platform/output.h"
 
-const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
-    char total[24], eta[24], mfu[32] = "", loss[32] = "none", rate[32] = "";
-    if (!isnan(line->loss)) snprintf(loss, sizeof loss, "%.4f", line->loss);
+static int begin_line(const ms_step_line *line, char *out, size_t size) {
+    char total[24];
     int width = snprintf(total, sizeof total, "%lld", (long long)line->n_steps);
-    if (!isnan(line->tokens_per_second)) snprintf(rate, sizeof rate, "  %.0f tok/s", line->tokens_per_second);
+    return snprintf(out, size, "step %*lld/%s", width, (long long)line->step, total);
+}
+
+const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size) {
+    char begin[64], eta[24], mfu[32] = "", loss[32] = "none", rate[32] = "";
+    begin_line(line, begin, sizeof begin);
+    if (!isnan(line->loss)) snprintf(loss, sizeof loss, "%.4f", line->loss);
+    if (!isnan(line->tokens_per_second)) snprintf(rate, sizeof rate, "  %7.0f tok/s", line->tokens_per_second);
     if (line->mfu > 1)
-        snprintf(mfu, sizeof mfu, "  MFU >100%%");
+        snprintf(mfu, sizeof mfu, "  MFU  >100%%");
     else if (line->mfu >= 0)
-        snprintf(mfu, sizeof mfu, "  MFU %.1f%%", 100 * line->mfu);
-    snprintf(out, size, "step %*lld/%s  loss %s  lr %.2e  grad %.3g  %.*f ms%s%s  ETA %s", width, (long long)line->step,
-             total, loss, line->lr, line->gradient_norm, line->milliseconds < 10 ? 2 : 0, line->milliseconds, rate, mfu,
+        snprintf(mfu, sizeof mfu, "  MFU %5.1f%%", 100 * line->mfu);
+    snprintf(out, size, "%s  loss %8s  lr %.2e  grad %9.3g  %6.*f ms%s%s  ETA %s", begin, loss, line->lr,
+             line->gradient_norm, line->milliseconds < 10 ? 2 : 0, line->milliseconds, rate, mfu,
              ms_duration_text(line->eta_seconds, eta, sizeof eta));
     return out;
+}
+
+const char *ms_validation_line_text(const ms_step_line *line, double bits_per_byte, char *out, size_t size) {
+    char begin[64], bits[48] = "";
+    begin_line(line, begin, sizeof begin);
+    if (isfinite(bits_per_byte)) snprintf(bits, sizeof bits, ", %.4f bits per byte", bits_per_byte);
+    snprintf(out, size, "%s  validation loss %8.4f%s", begin, line->loss, bits);
+    return out;
+}
+
+int64_t ms_progress_every(int64_t n_steps) {
+    enum { LINES = 50 };
+    static const int64_t of_ten[] = {1, 2, 5};
+    for (int64_t power = 1;; power *= 10)
+        for (int i = 0; i < 3; i++)
+            if (n_steps / (of_ten[i] * power) <= LINES) return of_ten[i] * power;
 }
 
 void ms_progress_init(FILE *stream, int64_t every, ms_progress *out) {
@@ -62,6 +84,12 @@ void ms_progress_break(ms_progress *progress) {
     fputc('\n', progress->stream);
     ms_print_flush(progress->stream);
     progress->showing = false;
+}
+
+void ms_progress_print(ms_progress *progress, const char *text) {
+    ms_progress_break(progress);
+    fprintf(progress->stream, "%s\n", text);
+    ms_print_flush(progress->stream);
 }
 
 double ms_progress_smooth(double smoothed, double seconds) {

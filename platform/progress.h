@@ -1,6 +1,7 @@
-/* The step line of a training run: a live line on a terminal, plain lines elsewhere.
+/* The lines of a training run: a live line on a terminal, plain lines elsewhere.  Columns stand below each other.
 
-       step   120/600  loss 5.1234  lr 2.40e-02  grad 0.873    412 ms   9942 tok/s  MFU 61.2%  ETA 3m18s */
+       step 120/600  loss   5.1234  lr 2.40e-02  grad     0.873    412 ms     9942 tok/s  MFU  61.2%  ETA 3m18s
+       step 120/600  validation loss   5.0123, 1.2345 bits per byte */
 #ifndef MS_PLATFORM_PROGRESS_H
 #define MS_PLATFORM_PROGRESS_H
 
@@ -24,6 +25,13 @@ typedef struct ms_step_line {
 /* Writes the line without a line break and returns out.  200 bytes hold any line; longer text is cut. */
 const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size);
 
+/* Likewise that of a validation, of which step, n_steps and loss count; bits_per_byte: NAN is not printed. */
+const char *ms_validation_line_text(const ms_step_line *line, double bits_per_byte, char *out, size_t size);
+
+/* Steps between lines such that a screen holds those of a run: 1, 2 or 5 times a power of ten, and at most 50 multiples
+   of it in n_steps. */
+int64_t ms_progress_every(int64_t n_steps);
+
 typedef struct ms_progress {
     FILE *stream;  /* borrowed */
     bool live;     /* the stream is a terminal */
@@ -37,6 +45,8 @@ void ms_progress_init(FILE *stream, int64_t every, ms_progress *out);
    the last one stays.  Elsewhere each `every`-th step, the first and the last one print a line.  Returns true when the
    line stays, so that the caller can log the same.  Not thread-safe on one object. */
 bool ms_progress_step(ms_progress *progress, const ms_step_line *line);
+/* Prints a line that stays, after the live line where one stands. */
+void ms_progress_print(ms_progress *progress, const char *text);
 /* Ends an unfinished live line, before other output.  Idempotent. */
 void ms_progress_break(ms_progress *progress);
 

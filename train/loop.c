@@ -67,11 +67,12 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
     MS_TRY(status);
     run->last_validation = loss;
     double bpb = bits_per_byte(run, run->last_validation);
-    ms_progress_break(progress);
-    char bpb_text[48] = "";
-    if (isfinite(bpb)) snprintf(bpb_text, sizeof bpb_text, ", %.4f bits per byte", bpb);
-    ms_logger_write(run->logger, MS_LOG_INFO, "step %lld: validation loss %.4f%s", (long long)run->trainer->step,
-                    run->last_validation, bpb_text);
+    if (run->options.log_every > 0) {
+        char text[200];
+        const ms_step_line line = {.step = run->trainer->step, .n_steps = run->options.n_steps, .loss = loss};
+        ms_progress_print(progress, ms_validation_line_text(&line, bpb, text, sizeof text));
+        ms_logger_file_only(run->logger, "%s", text);
+    }
     return log_validation(run, bpb, &by_frequency);
 }
 

@@ -34,7 +34,8 @@ typedef struct ms_run_options {
     bool probe;
     int32_t probe_sequences, probe_tokens;
     ms_text_request sample; /* what ms_run_sample writes; n_tokens 0: nothing */
-    int64_t log_every;      /* steps between lines on stdout and in run.log; 0: none, and no peak is measured */
+    int64_t log_every;      /* steps between lines on stdout and in run.log, where validations have one each; 0: none of
+                               either, and no peak is measured */
     ms_log_level log_level; /* the least that goes to stderr */
     /* Becomes config.yaml of a new run; NULL: empty, and `muonscope generate` and --resume cannot know the model. */
     const char *config_text;

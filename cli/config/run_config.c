@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/config/trainer_config.h"
+#include "platform/progress.h"
 
 ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
     memset(out, 0, sizeof *out);
@@ -32,7 +33,7 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
                    .sampling = {.temperature = config->sample.temperature,
                                 .top_k = config->sample.top_k,
                                 .seed = (uint64_t)config->train.seed}},
-        .log_every = config->log.every,
+        .log_every = config->log.every > 0 ? config->log.every : ms_progress_every(ms_config_steps(config)),
         .log_level = MS_LOG_INFO,
         .config_text = out->config_text,
         .fixed_text = out->fixed_text,

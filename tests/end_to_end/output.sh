@@ -3,6 +3,16 @@
 . "$(dirname "$0")/support.sh"
 tiny="--track_manifold false --steps 2"
 
+echo "-- lines of a run"
+must micro --run lines --steps 120 --validation.every 60 --tracker.enabled false
+[ "$(grep -c '^step .*/120  loss ' out)" -eq 25 ] || fail "120 steps have other than 25 lines"
+[ "$(grep -c '^step .*/120  validation loss ' out)" -eq 3 ] || fail "step and validation lines are not on one stream"
+! grep -q "validation loss" err || fail "a validation line is on standard error"
+[ "$(grep -c '/120  validation loss ' lines/run.log)" -eq 3 ] || fail "run.log lacks validations"
+[ "$(wc -l <lines/metrics.jsonl)" -eq 123 ] || fail "metrics.jsonl lacks steps"
+must resume lines --steps 124 --log.every 1 # what is asked for wins
+[ "$(grep -c '^step .*/124  loss ' out)" -eq 4 ] || fail "log.every 1 does not print each step"
+
 echo "-- standard output that cannot be written"
 seq 4000 >numbers.txt
 must program tokenizer train numbers.txt --vocab_size 257 --output tokenizer.json

@@ -50,16 +50,58 @@ static const ms_step_line sample = {120, 600, 5.12341, 0.024, 0.8731, 412.4, 994
 START_TEST(step_line_text) {
     char text[200];
     ck_assert_str_eq(ms_step_line_text(&sample, text, sizeof text),
-                     "step 120/600  loss 5.1234  lr 2.40e-02  grad 0.873  412 ms  9942 tok/s  MFU 61.2%  ETA 3m18s");
+                     "step 120/600  loss   5.1234  lr 2.40e-02  grad     0.873     412 ms     9942 tok/s  MFU  61.2%  "
+                     "ETA 3m18s");
     ms_step_line line = sample;
     line.step = 1;
     line.mfu = 1.04; /* the peak is not what was measured */
-    ck_assert_ptr_nonnull(strstr(ms_step_line_text(&line, text, sizeof text), "  MFU >100%  ETA"));
+    ck_assert_ptr_nonnull(strstr(ms_step_line_text(&line, text, sizeof text), "  MFU  >100%  ETA"));
     line.mfu = -1;
     line.eta_seconds = -1;
     line.milliseconds = 1.234;
     ck_assert_str_eq(ms_step_line_text(&line, text, sizeof text),
-                     "step   1/600  loss 5.1234  lr 2.40e-02  grad 0.873  1.23 ms  9942 tok/s  ETA ?");
+                     "step   1/600  loss   5.1234  lr 2.40e-02  grad     0.873    1.23 ms     9942 tok/s  ETA ?");
+    line.loss = 4.5;
+    ck_assert_str_eq(ms_validation_line_text(&line, 1.23456, text, sizeof text),
+                     "step   1/600  validation loss   4.5000, 1.2346 bits per byte");
+    ck_assert_str_eq(ms_validation_line_text(&line, NAN, text, sizeof text), "step   1/600  validation loss   4.5000");
+}
+END_TEST
+
+/* Whatever the numbers are, the words of a line stand where those of the line above do. */
+START_TEST(columns_are_fixed) {
+    static const struct {
+        double loss, gradient_norm, milliseconds, tokens_per_second, mfu;
+    } cases[] = {{10.98765, 1.5, 9.99, 12, 0.005},
+                 {0.5, 0.000123, 99999, 1234567, 1},
+                 {NAN, 123456, 10, 99.6, 1.04},
+                 {123.4, 1.2e-10, 0.01, 1, 0.5}};
+    static const char *const words[] = {"  lr ", "  grad ", " ms  ", " tok/s", "%  ETA"};
+    char first[200], text[200];
+    ms_step_line_text(&sample, first, sizeof first);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ms_step_line line = sample;
+        line.step = (int64_t)i + 1;
+        line.loss = cases[i].loss;
+        line.gradient_norm = cases[i].gradient_norm;
+        line.milliseconds = cases[i].milliseconds;
+        line.tokens_per_second = cases[i].tokens_per_second;
+        line.mfu = cases[i].mfu;
+        ms_step_line_text(&line, text, sizeof text);
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+            ck_assert_msg(strstr(text, words[j]) && strstr(text, words[j]) - text == strstr(first, words[j]) - first,
+                          "'%s' in\n%s\n%s", words[j], first, text);
+    }
+}
+END_TEST
+
+START_TEST(a_screen_holds_the_lines) {
+    static const struct {
+        int64_t n_steps, every;
+    } cases[] = {
+        {1, 1}, {50, 1}, {51, 2}, {100, 2}, {103, 5}, {600, 20}, {1000, 20}, {103760, 5000}, {1000000000, 20000000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_int_eq(ms_progress_every(cases[i].n_steps), cases[i].every);
 }
 END_TEST
 
@@ -111,7 +153,7 @@ START_TEST(live_line_on_a_terminal) {
     ssize_t length = read(master, text, sizeof text - 1);
     ck_assert_int_gt(length, 0);
     text[length] = '\0';
-    ck_assert_str_eq(text, "\r\033[Kstep   7/600  loss 5.1234  lr 2.40e-02 "); /* 39 columns, no line break */
+    ck_assert_str_eq(text, "\r\033[Kstep   7/600  loss   5.1234  lr 2.40e-0"); /* 39 columns, no line break */
     ms_progress_break(&progress);
     ms_progress_break(&progress);
     length = read(master, text, sizeof text - 1);
@@ -284,6 +326,8 @@ int main(void) {
     tcase_add_test(tests, clock_goes_forward);
     tcase_add_test(tests, durations);
     tcase_add_test(tests, step_line_text);
+    tcase_add_test(tests, columns_are_fixed);
+    tcase_add_test(tests, a_screen_holds_the_lines);
     tcase_add_test(tests, plain_lines_where_there_is_no_terminal);
     tcase_add_test(tests, live_line_on_a_terminal);
     tcase_add_test(tests, smoothing_starts_at_the_first_value);

@@ -144,14 +144,14 @@ START_TEST(a_peak_that_is_too_low_is_measured_again) {
     ms_run *run = runs_new(&options, "again");
     ck_assert_int_eq(n_peaks, 2);
     ck_assert_int_eq(runs_count(run->folder.log, "peak measured again"), 1);
-    ck_assert_int_eq(runs_count(run->folder.log, "MFU >100%"), 0);
+    ck_assert_int_eq(runs_count(run->folder.log, "MFU  >100%"), 0);
     ck_assert_int_eq(runs_count(run->folder.metrics, "\"mfu\":null"), 0);
     ms_run_close(run);
     n_peaks = 0;
     n_low_peaks = 1000;
     run = runs_new(&options, "low");
     ck_assert_int_eq(n_peaks, 4); /* not at every step */
-    ck_assert_int_eq(runs_count(run->folder.log, "MFU >100%"), 6);
+    ck_assert_int_eq(runs_count(run->folder.log, "MFU  >100%"), 6);
     ck_assert_int_eq(runs_count(run->folder.metrics, "\"mfu\":null"), 6);
     ms_run_close(run);
 }
