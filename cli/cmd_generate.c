@@ -69,7 +69,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     status = ms_text_find_end(folder->path, tokenizer, &source.end_of_text);
     if (status == MS_OK) status = ms_device_open(&device_options, &device);
     if (status == MS_OK && ms_device_threads(device) > 0) ms_warn_of_threads(a->threads);
-    if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout);
+    if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout, NULL);
     ms_device_close(device);
     ms_tokenizer_close(tokenizer);
     return status == MS_MISMATCH ? ms_settings_note_fault(status, folder->config) : status;

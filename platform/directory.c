@@ -218,6 +218,8 @@ ms_status ms_directory_clear_away_entry(ms_status status, int parent, const char
     return first_failure(status, message, ms_directory_remove_entry(parent, name, shown), shown);
 }
 
+bool ms_remove_one(const char *path) { return remove(path) == 0; }
+
 /* ---- locking ---- */
 
 static ms_status lock_file_in(int directory, const char *path, int *out) {

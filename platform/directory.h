@@ -47,6 +47,9 @@ ms_status ms_directory_remove(const char *path);
 /* The same for an entry of an open directory, or for a file; `shown` is its path, for messages. */
 ms_status ms_directory_remove_entry(int parent, const char *name, const char *shown);
 
+/* Removes a file, a link, or a directory that holds nothing.  False: it was not removed, or is none. */
+bool ms_remove_one(const char *path);
+
 /* A directory that this process has locked. */
 typedef struct ms_directory_locked {
     int directory; /* descriptor; -1: not locked */

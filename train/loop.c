@@ -11,6 +11,7 @@
 #include "platform/signals.h"
 #include "train/peak.h"
 #include "train/run_impl.h"
+#include "train/samples.h"
 
 /* Appends one object and drops it. */
 static ms_status append(ms_run *run, json_t *object) {
@@ -363,8 +364,26 @@ ms_status ms_run_train(ms_run *run) {
         if (closed != MS_OK) status = closed;
     }
     if (status == MS_OK) status = check_files(run);
-    if (status != MS_OK && status != MS_INTERRUPTED)
-        ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
+    if (status == MS_OK || status == MS_INTERRUPTED) return status;
+    ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
+    bool is_run = run->saved_step >= 0 || run->resumed_step >= 0 || run->begins_again;
+    return is_run ? status : ms_run_folder_discard(status, &run->folder);
+}
+
+/* Keeps what was drawn of a run that is finished or was asked for it again. */
+static ms_status draw_sample(ms_run *run, const ms_text_source *source, FILE *stream) {
+    const ms_text_request *request = &run->options.sample;
+    char heading[MS_SAMPLE_HEADING_SIZE], *text = NULL;
+    size_t size = 0;
+    FILE *copy = open_memstream(&text, &size);
+    if (!copy) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a text");
+    int64_t step = run->trainer->step;
+    fprintf(stream, "\nsample of %s:\n\n", ms_sample_heading(step, &request->sampling, heading));
+    ms_status status = ms_generate_from_run(run->device, source, request, stream, copy);
+    if (fclose(copy) != 0 && status == MS_OK) status = MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a text");
+    if (status == MS_OK) status = ms_run_folder_check(&run->folder);
+    if (status == MS_OK) status = ms_samples_add(run->folder.samples, step, &request->sampling, text, size);
+    free(text);
     return status;
 }
 
@@ -374,5 +393,5 @@ ms_status ms_run_sample(ms_run *run, FILE *stream) {
     ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer, -1};
     MS_TRY(ms_text_find_end(run->folder.path, run->tokenizer, &source.end_of_text));
     ms_trainer_release(run->trainer);
-    return ms_generate_from_run(run->device, &source, &run->options.sample, stream);
+    return draw_sample(run, &source, stream);
 }

@@ -62,6 +62,7 @@ typedef struct ms_run {
     ms_dataset *probe_data; /* the validation split once more; NULL: switched off */
     ms_run_log *metrics;
     int64_t resumed_step;                         /* -1: a new run */
+    bool begins_again;                            /* resumed before its first checkpoint */
     int64_t saved_step;                           /* of the last checkpoint; -1: none yet */
     double peak_flops;                            /* of matmuls, measured at the start, FLOP/s; 0: not measured */
     char peak_note[200];                          /* why it was not */
@@ -101,7 +102,8 @@ void ms_run_warn_of_settings(ms_run *run);
 void ms_run_print(const ms_run *run, FILE *stream);
 
 /* Starts a new run in the folder `path`: checks the data's contents, measures the peak, allocates the trainer, makes
-   the folder and the initial weights.  Errors of ms_run_folder_create, which come before the memory is taken where the
+   the folder and the initial weights.  Where that fails, and where ms_run_train fails before its first checkpoint, the
+   folder goes again.  Errors of ms_run_folder_create, which come before the memory is taken where the
    folder exists, of ms_dataset_check_contents, and of ms_trainer_allocate. */
 ms_status ms_run_create(ms_run *run, const char *path);
 /* Goes on with the run in an open folder, which the run takes over, from its newest checkpoint; from the start where it
@@ -120,9 +122,10 @@ ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
    finished changes nothing. */
 ms_status ms_run_train(ms_run *run);
 
-/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream`; nothing without a
-   tokenizer, and nothing of a control.  Takes the place of the trainer on the device: its memory is given back first,
-   and no step can follow. MS_INTERRUPTED: a signal came that the caller catches (ms_signals_catch). */
+/* Text that follows the prompt, drawn with the weights of the last checkpoint, to `stream` after a heading, and, when
+   it is whole, to samples.txt; nothing without a tokenizer, and nothing of a control.  Takes the place of the trainer
+   on the device: its memory is given back first, and no step can follow. MS_INTERRUPTED: a signal came that the caller
+   catches (ms_signals_catch). */
 ms_status ms_run_sample(ms_run *run, FILE *stream);
 
 #endif

@@ -1,6 +1,7 @@
 #include "train/run_folder.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,9 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     out->plots = ms_path_join(path, "plots");
     out->full = ms_path_join(path, "spectra");
     out->full_index = ms_path_join(path, "spectra/index.jsonl");
+    out->samples = ms_path_join(path, "samples.txt");
     if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes ||
-        !out->checkpoints || !out->plots || !out->full || !out->full_index)
+        !out->checkpoints || !out->plots || !out->full || !out->full_index || !out->samples)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
     return MS_OK;
 }
@@ -74,8 +76,58 @@ ms_status ms_run_folder_check_new(const char *path) {
     return status;
 }
 
+static void remove_contents(const ms_run_folder *folder) {
+    const char *const paths[] = {folder->config,  folder->log,         folder->metrics, folder->spectra, folder->probes,
+                                 folder->samples, folder->checkpoints, folder->plots,   folder->full};
+    static const char *const others[] = {"tokenizer.json", "dataset.json", "lock"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        (void)ms_directory_remove_entry(folder->lock.directory, strrchr(paths[i], '/') + 1, paths[i]);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        (void)ms_directory_remove_entry(folder->lock.directory, others[i], others[i]);
+}
+
+/* A folder with something in it stays. */
+static void remove_folders(const ms_run_folder *folder) {
+    char *path = strdup(folder->path);
+    size_t least = strlen(folder->made);
+    for (size_t length = path ? strlen(path) : 0; length >= least;) {
+        path[length] = '\0';
+        if (!ms_remove_one(path)) break;
+        while (length > 0 && path[length - 1] == '/') length--;
+        while (length > 0 && path[length - 1] != '/') length--;
+        while (length > 0 && path[length - 1] == '/') length--;
+    }
+    free(path);
+}
+
+ms_status ms_run_folder_discard(ms_status status, ms_run_folder *folder) {
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    if (ms_run_folder_check(folder) == MS_OK) {
+        remove_contents(folder);
+        if (folder->made) remove_folders(folder);
+    }
+    return MS_FAIL(status, "%s", message);
+}
+
+/* The first part of a path that does not exist; the caller frees it; NULL: all of it does. */
+static char *first_missing(const char *path) {
+    char *part = strdup(path);
+    for (char *end = part ? part + strspn(part, "/") : NULL; end && *end;) {
+        end += strcspn(end, "/");
+        char next = *end;
+        *end = '\0';
+        if (!ms_is_directory(part)) return part;
+        *end = next;
+        end += strspn(end, "/");
+    }
+    free(part);
+    return NULL;
+}
+
 static ms_status create(const char *path, const char *config_text, ms_run_folder *out) {
     MS_TRY(make_paths(path, out));
+    out->made = first_missing(path);
     MS_TRY_NOTE(ms_directory_create(path), "run folder %s", path);
     MS_TRY(ms_directory_lock(path, &out->lock));
     MS_TRY(require_new(out));
@@ -83,10 +135,19 @@ static ms_status create(const char *path, const char *config_text, ms_run_folder
     return ms_file_write(out->config, config_text, strlen(config_text));
 }
 
+/* A folder that another process has locked is that one's, and what is in one that was not empty is somebody's. */
+static ms_status abandon(ms_status status, ms_run_folder *folder) {
+    if (folder->opened_checkpoints >= 0)
+        status = ms_run_folder_discard(status, folder);
+    else if (folder->made && folder->lock.directory >= 0)
+        remove_folders(folder);
+    ms_run_folder_close(folder);
+    return status;
+}
+
 ms_status ms_run_folder_create(const char *path, const char *config_text, ms_run_folder *out) {
     ms_status status = create(path, config_text, out);
-    if (status != MS_OK) ms_run_folder_close(out);
-    return status;
+    return status == MS_OK ? MS_OK : abandon(status, out);
 }
 
 static ms_status open_existing(const char *path, ms_run_folder *out) {
@@ -139,5 +200,7 @@ void ms_run_folder_close(ms_run_folder *folder) {
     free(folder->plots);
     free(folder->full);
     free(folder->full_index);
+    free(folder->samples);
+    free(folder->made);
     *folder = MS_RUN_FOLDER_CLOSED;
 }

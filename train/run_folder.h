@@ -4,6 +4,7 @@
        run.log          messages with time and level        spectra.jsonl   one line per tracked matrix and snapshot
        probes.jsonl     one line per layer and snapshot     plots/          drawn by `muonscope plot`
        checkpoints/     saved states                        spectra/        complete spectra, where they are kept
+       samples.txt      texts drawn at its ends             tokenizer.json, dataset.json: copies of those of the data
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */
@@ -27,6 +28,8 @@ typedef struct ms_run_folder {
     char *plots;       /* PATH/plots */
     char *full;        /* PATH/spectra; made where complete spectra are kept */
     char *full_index;  /* PATH/spectra/index.jsonl */
+    char *samples;     /* PATH/samples.txt */
+    char *made;        /* the first folder of PATH that ms_run_folder_create made; NULL: PATH was there */
     ms_directory_locked lock;
     int opened_checkpoints; /* descriptor of PATH/checkpoints of a run that is written; -1: none */
 } ms_run_folder;
@@ -51,6 +54,11 @@ ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
 /* MS_IO: the folder that is locked, or `checkpoints` in it, is no longer at its path: it was removed, renamed or
    replaced, by a link for example.  The message names which. */
 ms_status ms_run_folder_check(const ms_run_folder *folder);
+
+/* For a run that could not be started, after `status`: removes what a run writes, then the folders that
+   ms_run_folder_create made, as far as nothing else lies in them, and closes `folder`.  A folder that is no longer at
+   its path is left alone.  Returns `status`, with its message. */
+ms_status ms_run_folder_discard(ms_status status, ms_run_folder *folder);
 
 /* What ms_run_folder_close leaves: no paths, no lock. */
 #define MS_RUN_FOLDER_CLOSED ((ms_run_folder){.lock = {-1, -1}, .opened_checkpoints = -1})

@@ -308,16 +308,21 @@ ms_status ms_run_config_file(const ms_run *run, char **out_text) {
     return ms_settings_file(config_text ? config_text : "", history ? history : "", out_text);
 }
 
+static ms_status create_and_begin(ms_run *run, const char *path, const char *config_text) {
+    MS_TRY(ms_run_folder_create(path, config_text, &run->folder));
+    run->has_folder = true;
+    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
+    return ms_run_begin(run);
+}
+
 ms_status ms_run_create(ms_run *run, const char *path) {
     MS_TRY(ms_run_folder_check_new(path));
     MS_TRY(ms_run_check_data(run));
     MS_TRY(ms_run_allocate(run));
     char *text;
     MS_TRY(ms_run_config_file(run, &text));
-    ms_status status = ms_run_folder_create(path, text, &run->folder);
+    ms_status status = create_and_begin(run, path, text);
     free(text);
-    MS_TRY(status);
-    run->has_folder = true;
-    MS_TRY(ms_logger_attach(run->logger, run->folder.log));
-    return ms_run_begin(run);
+    if (status == MS_OK || !run->has_folder) return status;
+    return ms_run_folder_discard(status, &run->folder);
 }

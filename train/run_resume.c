@@ -6,6 +6,7 @@
 #include "platform/file.h"
 #include "platform/shell.h"
 #include "train/run_impl.h"
+#include "train/samples.h"
 #include "train/settings.h"
 
 /* ---- does it belong together? ---- */
@@ -140,6 +141,16 @@ static ms_status tidy_checkpoints(ms_run *run) {
     return keep > 0 ? ms_checkpoint_prune(run->folder.checkpoints, keep) : MS_OK;
 }
 
+/* Texts of steps after the checkpoint are no part of the run any more. */
+static ms_status cut_samples(ms_run *run) {
+    int64_t n_foreign;
+    MS_TRY(ms_samples_cut(run->folder.samples, run->trainer->step, &n_foreign));
+    if (n_foreign > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING, "%s: dropped %lld bytes that are no sample", run->folder.samples,
+                        (long long)n_foreign);
+    return MS_OK;
+}
+
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     size_t n_old = 0;
     MS_TRY(read_history(run, checkpoint, &n_old));
@@ -154,6 +165,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     MS_TRY(keep_settings(run));
     MS_TRY(warn_of_others(run));
     MS_TRY(tidy_checkpoints(run));
+    MS_TRY(cut_samples(run));
     MS_TRY(ms_run_open_logs(run));
     say_changes(run, run->history + n_old);
     MS_TRY(warn_of_rates(run, checkpoint, n_old));
@@ -167,6 +179,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
 /* The process was killed before the first checkpoint: all that the run has is its configuration. */
 static ms_status begin_again(ms_run *run) {
     int64_t last;
+    run->begins_again = true;
     MS_TRY(ms_run_log_last_step(run->folder.metrics, &last));
     if (last > 0)
         return MS_FAIL(MS_NOT_FOUND, "cannot resume %s: %s has step %lld, but there is no checkpoint in %s",
@@ -178,6 +191,7 @@ static ms_status begin_again(ms_run *run) {
     ms_logger_write(run->logger, MS_LOG_INFO, "%s has no checkpoint yet: it starts from its config.yaml",
                     run->folder.path);
     MS_TRY(warn_of_others(run));
+    MS_TRY(cut_samples(run));
     return ms_run_begin(run);
 }
 

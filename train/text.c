@@ -45,13 +45,24 @@ static ms_status check_written(FILE *stream) {
                    errno ? strerror(errno) : "an earlier part is missing");
 }
 
+/* Where a text goes; copy NULL: to the stream alone. */
+struct sinks {
+    FILE *stream, *copy;
+};
+
+static void put(const struct sinks *sinks, const void *text, size_t size_bytes) {
+    ms_print_text(sinks->stream, text, size_bytes);
+    if (sinks->copy) fwrite(text, 1, size_bytes, sinks->copy);
+}
+
 static ms_status draw(ms_generator *generator, const ms_text_source *source, const ms_text_request *request,
-                      ms_tokens *tokens, FILE *stream) {
+                      ms_tokens *tokens, const struct sinks *sinks) {
+    FILE *stream = sinks->stream;
     const ms_tokenizer *tokenizer = source->tokenizer;
     ms_sampling sampling = request->sampling;
     sampling.vocabulary = ms_tokenizer_vocab_size(tokenizer); /* the model may have more, which mean nothing */
     MS_TRY(encode_prompt(source, request->prompt, tokens));
-    ms_print_text(stream, request->prompt, strlen(request->prompt));
+    put(sinks, request->prompt, strlen(request->prompt));
     ms_status status = MS_OK;
     for (int64_t i = 0; status == MS_OK && !ferror(stream) && i < request->n_tokens; i++) {
         int32_t token;
@@ -61,7 +72,7 @@ static ms_status draw(ms_generator *generator, const ms_text_source *source, con
         if (token == source->end_of_text) break;
         MS_TRY(ms_tokens_append(tokens, token));
         MS_TRY(ms_tokenizer_token(tokenizer, token, &bytes, &size));
-        ms_print_text(stream, bytes, size);
+        put(sinks, bytes, size);
         ms_print_flush(stream);
         status = ms_signals_check("the text");
     }
@@ -70,7 +81,8 @@ static ms_status draw(ms_generator *generator, const ms_text_source *source, con
 }
 
 ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
-                               FILE *stream) {
+                               FILE *stream, FILE *copy) {
+    const struct sinks sinks = {stream, copy};
     if (ms_tokenizer_vocab_size(source->tokenizer) > source->model.vocabulary)
         return MS_FAIL(MS_MISMATCH, "generate: the tokenizer has %d tokens, the model %d",
                        ms_tokenizer_vocab_size(source->tokenizer), source->model.vocabulary);
@@ -80,7 +92,7 @@ ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, 
     ms_status status = ms_checkpoint_open_or_name(source->checkpoints, source->step, "--step", &checkpoint);
     if (status == MS_OK) status = ms_generator_open(device, &source->model, &generator);
     if (status == MS_OK) status = ms_generator_load(generator, ms_checkpoint_model(checkpoint));
-    if (status == MS_OK) status = draw(generator, source, request, &tokens, stream);
+    if (status == MS_OK) status = draw(generator, source, request, &tokens, &sinks);
     ms_tokens_finish(&tokens);
     ms_generator_close(generator);
     ms_checkpoint_close(checkpoint);

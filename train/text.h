@@ -27,10 +27,10 @@ typedef struct ms_text_source {
 ms_status ms_text_find_end(const char *run_folder, const ms_tokenizer *tokenizer, int32_t *out);
 
 /* Loads the weights onto an open device, writes prompt and continuation to `stream` as they are drawn, with a line
-   break at the end, and gives the device's memory back.  The model may have more ids than the tokenizer: those are
-   never drawn.  MS_MISMATCH: it has fewer.  MS_INTERRUPTED: a signal that ms_signals_catch catches came; the line is
-   ended. Errors of generator, checkpoint and tokenizer. */
+   break at the end, and the same without it to `copy` (NULL: nowhere), and gives the device's memory back.  The model
+   may have more ids than the tokenizer: those are never drawn.  MS_MISMATCH: it has fewer.  MS_INTERRUPTED: a signal
+   that ms_signals_catch catches came; the line is ended. Errors of generator, checkpoint and tokenizer. */
 ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
-                               FILE *stream);
+                               FILE *stream, FILE *copy);
 
 #endif

@@ -48,6 +48,10 @@ limited() (
     exec "$muonscope" "$@"
 )
 refuse 1 "File too large" limited train --preset micro $tiny --run limited
+refuse 1 "File too large" limited train --preset micro $tiny --run new/limited
+mkdir empty
+refuse 1 "File too large" limited train --preset micro $tiny --run empty
+[ ! -e limited ] && [ ! -e new ] && [ -z "$(ls empty)" ] || fail "a start that failed leaves a folder: $(ls -d limited new empty/*)"
 
 echo "-- closed descriptors"
 status=0

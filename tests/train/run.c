@@ -285,7 +285,10 @@ START_TEST(text_takes_the_trainers_place_on_the_device) {
     fclose(stream);
     ck_assert_int_eq(n_opened, 1);
     ck_assert_ptr_null(run->trainer->store);
-    ck_assert_msg(strncmp(text, "So it ", 6) == 0 && size > 6 && text[size - 1] == '\n', "'%s'", text);
+    const char *sample = strstr(text, ":\n\nSo it ");
+    ck_assert_msg(sample && strlen(sample) > 9 && text[size - 1] == '\n', "'%s'", text);
+    ck_assert_msg(strncmp(text, "\nsample of step 2: ", 19) == 0, "'%s'", text);
+    ck_assert(ms_file_exists(run->folder.samples));
     free(text);
     ms_run_close(run);
 }

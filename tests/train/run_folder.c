@@ -51,6 +51,33 @@ START_TEST(a_run_is_made_and_resumed) {
 }
 END_TEST
 
+/* What was there before a run could not be started is there afterwards, and nothing else. */
+START_TEST(a_start_that_fails_leaves_nothing) {
+    ms_run_folder folder;
+    static const char *const names[] = {"a", "a/b/c", "there/b//c/"};
+    ms_must(ms_directory_create(below("there")));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ms_must(ms_run_folder_create(below(names[i]), config_text, &folder));
+        ms_must(ms_file_write(folder.metrics, "x", 1));
+        ms_expect(ms_run_folder_discard(MS_FAIL(MS_NUMERIC, "loss %d", 7), &folder), MS_NUMERIC, "loss 7");
+        ms_run_folder_close(&folder);
+        ck_assert(!ms_is_directory(below("a")) && !ms_is_directory(below("there/b")) &&
+                  ms_is_directory(below("there")));
+    }
+    ms_must(ms_run_folder_create(below("there"), config_text, &folder)); /* an empty folder is not ours to remove */
+    ms_expect(ms_run_folder_discard(MS_FAIL(MS_IO, "x"), &folder), MS_IO, "x");
+    ms_run_folder_close(&folder);
+    ck_assert(ms_is_directory(below("there")) && !ms_is_directory(below("there/checkpoints")));
+    ms_must(ms_run_folder_create(below("a/b"), config_text, &folder));
+    ms_must(ms_file_write(below("a/notes"), "x", 1)); /* somebody else's */
+    ms_must(ms_file_write(below("a/b/notes"), "x", 1));
+    ms_expect(ms_run_folder_discard(MS_FAIL(MS_IO, "x"), &folder), MS_IO, "x");
+    ms_run_folder_close(&folder);
+    ck_assert(ms_file_exists(below("a/notes")) && ms_file_exists(below("a/b/notes")));
+    ck_assert(!ms_file_exists(below("a/b/config.yaml")));
+}
+END_TEST
+
 START_TEST(an_empty_folder_may_be_used) {
     ms_run_folder folder;
     ck_assert_int_eq(ms_directory_create(below("empty")), MS_OK);
@@ -199,6 +226,7 @@ int main(void) {
     TCase *tests = tcase_create("run_folder");
     tcase_add_checked_fixture(tests, make_base, remove_base);
     tcase_add_test(tests, a_run_is_made_and_resumed);
+    tcase_add_test(tests, a_start_that_fails_leaves_nothing);
     tcase_add_test(tests, an_empty_folder_may_be_used);
     tcase_add_test(tests, what_a_killed_creation_leaves_is_no_run);
     tcase_add_test(tests, what_is_no_run_is_refused);
