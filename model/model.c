@@ -154,3 +154,25 @@ ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, 
     return ms_variables_add(variables, "rope.table", MS_VARIABLE_CONSTANT, MS_DTYPE_F32,
                             ms_shape_2(c->sequence_length, c->head_size), &out->rope_table);
 }
+
+const char *ms_model_layout(const ms_model *model, char out[MS_MODEL_LAYOUT_SIZE]) {
+    size_t n = 0;
+    for (int i = 0; i < model->n_parameters; i++) {
+        const ms_parameter *parameter = &model->parameters[i];
+        if (parameter->n_groups < 2) continue;
+        const char *name = ms_variables_get(model->variables, parameter->variable)->name;
+        n += (size_t)snprintf(out + n, MS_MODEL_LAYOUT_SIZE - n, "%s\"blocks.*.%s\": {", n == 0 ? "{" : ", ",
+                              name + strlen("blocks."));
+        long long row = 0;
+        for (int j = 0; j < parameter->n_groups; j++) {
+            long long end = row + (long long)parameter->group_rows[j];
+            n += (size_t)snprintf(out + n, MS_MODEL_LAYOUT_SIZE - n, "%s\"%s\": [%lld, %lld]", j == 0 ? "" : ", ",
+                                  parameter->group_names[j], row, end);
+            row = end;
+        }
+        n += (size_t)snprintf(out + n, MS_MODEL_LAYOUT_SIZE - n, "}");
+    }
+    if (n == 0) return NULL;
+    snprintf(out + n, MS_MODEL_LAYOUT_SIZE - n, "}");
+    return out;
+}

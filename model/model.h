@@ -98,6 +98,12 @@ typedef struct ms_model {
    gradients and the RoPE table to `variables`.  `out` is storage of the caller and needs no finishing. */
 ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, ms_model *out);
 
+enum { MS_MODEL_LAYOUT_SIZE = 512 };
+/* Which rows of merged matrices are which projection, as JSON, first row and the one after the last:
+   {"blocks.*.attention.qkvo.weight": {"q": [0, 32], "k": [32, 48], "v": [48, 64], "o": [64, 96]}}.
+   Returns out, or NULL where no matrix is merged. */
+const char *ms_model_layout(const ms_model *model, char out[MS_MODEL_LAYOUT_SIZE]);
+
 /* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, residual
    scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device. */
 ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store);

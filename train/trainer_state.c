@@ -41,6 +41,7 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
             {.key = "device", .kind = MS_CHECKPOINT_TEXT, .text = trainer->options.device_name},
         };
         for (size_t i = 0; i < request->n_entries; i++) entries[4 + i] = request->entries[i];
+        char layout[MS_MODEL_LAYOUT_SIZE];
         ms_checkpoint_info info = {.step = trainer->step,
                                    .tokens = trainer->tokens_seen,
                                    .data_position = (int64_t)ms_dataset_position(request->dataset),
@@ -49,7 +50,8 @@ ms_status ms_trainer_save(ms_trainer *trainer, const char *checkpoints, const ms
                                    .config_hash = request->config_hash,
                                    .entries = entries,
                                    .n_entries = 4 + request->n_entries,
-                                   .folder_exists = request->folder_exists};
+                                   .folder_exists = request->folder_exists,
+                                   .layout = ms_model_layout(&trainer->model, layout)};
         status =
             ms_checkpoint_write(checkpoints, &info, model.tensors, model.n_tensors, state.tensors, state.n_tensors);
     }

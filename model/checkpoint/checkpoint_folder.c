@@ -47,14 +47,16 @@ static ms_status write_tensors(const open_folder *into, int i_file, const struct
                                ms_checkpoint_file *out) {
     char text[24];
     snprintf(text, sizeof text, "%" PRId64, contents->info->step);
-    const ms_safetensors_metadata metadata = {"step", text};
+    const char *layout = contents->info->layout;
+    const ms_safetensors_metadata metadata[] = {{"step", text}, {"layout", layout}};
     const char *name = ms_checkpoint_file_names[i_file];
     char *path = ms_path_join(into->path, name);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path below %s", into->path);
     ms_writer writer;
     ms_status status = ms_writer_open_entry(into->descriptor, name, path, &writer);
     if (status == MS_OK) {
-        status = ms_safetensors_write_to(&writer, contents->tensors[i_file], contents->n_tensors[i_file], &metadata, 1);
+        status = ms_safetensors_write_to(&writer, contents->tensors[i_file], contents->n_tensors[i_file], metadata,
+                                         layout ? 2 : 1);
         status = commit(status, &writer);
     }
     if (status == MS_OK) status = describe_file(into, name, path, out);

@@ -36,6 +36,9 @@ typedef struct ms_checkpoint_info {
     const ms_checkpoint_entry *entries; /* [n_entries] */
     size_t n_entries;                   /* 0: entries may be NULL */
     bool folder_exists;                 /* when writing: a folder of checkpoints that is gone is not made again */
+    /* When writing: which rows of merged matrices are what (ms_model_layout), "layout" in the metadata of both tensor
+       files; NULL: none.  Nothing reads it back. */
+    const char *layout;
 } ms_checkpoint_info;
 
 #ifdef __cplusplus

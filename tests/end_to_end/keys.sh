@@ -1,5 +1,5 @@
 #!/bin/sh
-# `tracker describe` has every key of a run's files, and no other.
+# `tracker describe` has every key of a run's logs, and no other; docs/files.md has every file, and every key of the rest.
 . "$(dirname "$0")/support.sh"
 
 must micro --run run --steps 2 --tracker.every 1 --tracker.spectrum full
@@ -12,4 +12,23 @@ for file in spectra probes metrics spectra/index; do
     grep -oE '"[a-z_0-9]+":' "run/$file.jsonl" | tr -d '":' | LC_ALL=C sort -u >there.txt
     [ "$(wc -l <there.txt)" -ge 7 ] || fail "$file.jsonl has only these keys: $(cat there.txt)"
     diff described.txt there.txt || fail "$file.jsonl has other keys (right) than are described (left)"
+done
+
+page=$(dirname "$0")/../../docs/files.md
+seq 3000 | sed 's/$/ quick brown foxes jump over the lazy dog; pack my box with five dozen liquor jugs./' >text.txt
+must program tokenizer train --vocab_size 300 --output tokenizer.json text.txt
+must program data prepare --tokenizer tokenizer.json --output data --validation_fraction 0.2 text.txt
+must micro --run whole --data.directory data --model.vocabulary 0 --steps 2 --tracker.every 1 --sample.tokens 4 --tracker.spectrum full
+must program plot whole --only loss
+for file in $(cd whole && find . -type f) $(cd data && find . -type f); do
+    name=$(echo "${file#./}" | sed -E 's/(step_)[0-9]{8}/\1<step>/; s/_[0-9]{6}\.bin/_<number>.bin/; s/^data_/<name>_/; s|^plots/loss|plots/<plot>|')
+    case $name in
+    checkpoints/*) name=${name#checkpoints/step_<step>/} ;;
+    plots/*.svg) name=.svg ;;
+    plots/*.gp) name=.gp ;;
+    esac
+    grep -qF "\`$name\`" "$page" || fail "docs/files.md has no word of $name"
+done
+for key in $(sed -E 's/: "[^"]*"//' whole/checkpoints/step_00000002/state.json data/dataset.json | grep -oE '^ *"[a-z_0-9]+"' | tr -d '" ' | sort -u); do
+    grep -qF "\`$key\`" "$page" || fail "docs/files.md has no word of the key $key"
 done

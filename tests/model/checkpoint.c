@@ -45,7 +45,7 @@ static ms_status write_step(const char *checkpoints, int64_t step) {
     const ms_safetensor model = {"w", "F32", 2, {N_VALUES / 10, 10}, values, sizeof values};
     const ms_safetensor optimizer[2] = {{"momentum.w", "F32", 2, {N_VALUES / 10, 10}, values, sizeof values},
                                         {"second.w", "F32", 1, {N_VALUES}, values, sizeof values}};
-    const ms_checkpoint_info info = {step, 16 * step, 3 * step, 42, step, "abc", NULL, 0, false};
+    const ms_checkpoint_info info = {step, 16 * step, 3 * step, 42, step, "abc", NULL, 0, false, NULL};
     return ms_checkpoint_write(checkpoints, &info, &model, 1, optimizer, 2);
 }
 
@@ -92,7 +92,7 @@ START_TEST(round_trip) {
     const double scalar = 0.25;
     const ms_safetensor model[2] = {{"x", "I32", 4, {1, 2, 1, 2}, tokens, sizeof tokens},
                                     {"s", "F64", 0, {0}, &scalar, sizeof scalar}};
-    const ms_checkpoint_info info = {7, 8, 9, -10, 11, "hash", entries, n_entries, false};
+    const ms_checkpoint_info info = {7, 8, 9, -10, 11, "hash", entries, n_entries, false, "{\"w\": {}}"};
     ck_assert_msg(ms_checkpoint_write(below("new/er"), &info, model, 2, NULL, 0) == MS_OK, "%s", ms_status_message());
     ms_checkpoint_info into_existing = info;
     into_existing.folder_exists = true;
@@ -124,6 +124,8 @@ START_TEST(round_trip) {
     ck_assert_mem_eq(tensor->data, tokens, sizeof tokens);
     ck_assert_uint_eq(ms_safetensors_count(ms_checkpoint_optimizer(checkpoint)), 0);
     ck_assert_str_eq(ms_safetensors_get_metadata(ms_checkpoint_model(checkpoint), "step"), "7");
+    ck_assert_str_eq(ms_safetensors_get_metadata(ms_checkpoint_model(checkpoint), "layout"), "{\"w\": {}}");
+    ck_assert_str_eq(ms_safetensors_get_metadata(ms_checkpoint_optimizer(checkpoint), "layout"), "{\"w\": {}}");
     ms_checkpoint_close(checkpoint);
     ms_checkpoint_close(NULL);
 }
@@ -212,12 +214,13 @@ START_TEST(replaces_the_same_step) {
     ck_assert_int_eq(write_step(folder, 4), MS_OK);
     const float value = 1;
     const ms_safetensor model = {"other", "F32", 0, {0}, &value, 4};
-    const ms_checkpoint_info info = {4, 0, 0, 0, 0, "second", NULL, 0, false};
+    const ms_checkpoint_info info = {4, 0, 0, 0, 0, "second", NULL, 0, false, NULL};
     ck_assert_msg(ms_checkpoint_write(folder, &info, &model, 1, NULL, 0) == MS_OK, "%s", ms_status_message());
     ms_checkpoint *checkpoint;
     ck_assert_int_eq(ms_checkpoint_open(folder, 4, &checkpoint), MS_OK);
     ck_assert_str_eq(ms_checkpoint_get_info(checkpoint)->config_hash, "second");
     ck_assert_str_eq(ms_safetensors_at(ms_checkpoint_model(checkpoint), 0)->name, "other");
+    ck_assert_ptr_null(ms_safetensors_get_metadata(ms_checkpoint_model(checkpoint), "layout")); /* as older ones */
     ms_checkpoint_close(checkpoint);
     ck_assert_uint_eq(count_entries(), 1);
 }
@@ -361,16 +364,16 @@ START_TEST(bad_arguments_change_nothing) {
         const ms_safetensor *model;
         const char *message;
     } cases[] = {
-        {{2, 0, 0, 0, 0, "h", NULL, 0, false}, &bad, "tensor x: the shape takes 8 bytes, 4 were given"},
-        {{-2, 0, 0, 0, 0, "h", NULL, 0, false}, &good, "step is -2"},
-        {{2, -3, 0, 0, 0, "h", NULL, 0, false}, &good, "tokens is -3"},
-        {{2, 0, -4, 0, 0, "h", NULL, 0, false}, &good, "data_position is -4"},
-        {{2, 0, 0, 0, -5, "h", NULL, 0, false}, &good, "adamw_step is -5"},
-        {{2, 0, 0, 0, 0, NULL, NULL, 0, false}, &good, "no config_hash"},
-        {{2, 0, 0, 0, 0, "\xff", NULL, 0, false}, &good, "config_hash \"\\xFF\" is not UTF-8"},
-        {{2, 0, 0, 0, 0, "h", twice, 2, false}, &good, "entry a is given twice"},
-        {{2, 0, 0, 0, 0, "h", &infinite, 1, false}, &good, "entry a is inf, not a finite number"},
-        {{2, 0, 0, 0, 0, "h", &binary, 1, false}, &good, "a \"\\xFF\" is not UTF-8"},
+        {{2, 0, 0, 0, 0, "h", NULL, 0, false, NULL}, &bad, "tensor x: the shape takes 8 bytes, 4 were given"},
+        {{-2, 0, 0, 0, 0, "h", NULL, 0, false, NULL}, &good, "step is -2"},
+        {{2, -3, 0, 0, 0, "h", NULL, 0, false, NULL}, &good, "tokens is -3"},
+        {{2, 0, -4, 0, 0, "h", NULL, 0, false, NULL}, &good, "data_position is -4"},
+        {{2, 0, 0, 0, -5, "h", NULL, 0, false, NULL}, &good, "adamw_step is -5"},
+        {{2, 0, 0, 0, 0, NULL, NULL, 0, false, NULL}, &good, "no config_hash"},
+        {{2, 0, 0, 0, 0, "\xff", NULL, 0, false, NULL}, &good, "config_hash \"\\xFF\" is not UTF-8"},
+        {{2, 0, 0, 0, 0, "h", twice, 2, false, NULL}, &good, "entry a is given twice"},
+        {{2, 0, 0, 0, 0, "h", &infinite, 1, false, NULL}, &good, "entry a is inf, not a finite number"},
+        {{2, 0, 0, 0, 0, "h", &binary, 1, false, NULL}, &good, "a \"\\xFF\" is not UTF-8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert_int_eq(ms_checkpoint_write(folder, &cases[i].info, cases[i].model, 1, NULL, 0), MS_INVALID);

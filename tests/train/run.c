@@ -103,6 +103,28 @@ START_TEST(another_configuration_is_refused) {
 }
 END_TEST
 
+/* Which rows of the merged matrix are what stands in the checkpoint's files. */
+START_TEST(checkpoints_say_their_layout) {
+    static const char layout[] = "{\"blocks.*.attention.qkvo.weight\": {\"q\": [0, 32], \"k\": [32, 48], "
+                                 "\"v\": [48, 64], \"o\": [64, 96]}}";
+    for (int merged = 0; merged < 2; merged++) {
+        ms_run_options options = runs_small(1);
+        options.trainer.model.merged = merged;
+        ms_run *run = runs_new(&options, merged ? "merged" : "split");
+        ms_checkpoint *checkpoint;
+        ms_must(ms_checkpoint_open(run->folder.checkpoints, 1, &checkpoint));
+        const ms_safetensors *files[] = {ms_checkpoint_model(checkpoint), ms_checkpoint_optimizer(checkpoint)};
+        for (int i = 0; i < 2; i++) {
+            const char *found = ms_safetensors_get_metadata(files[i], "layout");
+            ck_assert_int_eq(found != NULL, merged);
+            if (found) ck_assert_str_eq(found, layout);
+        }
+        ms_checkpoint_close(checkpoint);
+        ms_run_close(run);
+    }
+}
+END_TEST
+
 START_TEST(options_are_checked) {
     ms_run_options options = runs_small(0);
     ms_run *run;
@@ -302,6 +324,7 @@ int main(void) {
     tcase_add_test(tests, a_resumed_run_has_the_bits_of_a_whole_one);
     tcase_add_test(tests, runs_can_share_their_initial_weights);
     tcase_add_test(tests, another_configuration_is_refused);
+    tcase_add_test(tests, checkpoints_say_their_layout);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_peak_that_cannot_be_measured_is_a_line_of_the_log);
     tcase_add_test(tests, a_peak_that_is_too_low_is_measured_again);
