@@ -249,6 +249,21 @@ ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool 
     return status;
 }
 
+struct visit {
+    ms_status (*visit)(void *context, json_t *line);
+    void *context;
+};
+
+static ms_status visit_object(void *context, const log_line *line) {
+    const struct visit *of = context;
+    return line->object ? of->visit(of->context, line->object) : MS_OK;
+}
+
+ms_status ms_run_log_visit(const char *path, ms_status (*visit)(void *context, json_t *line), void *context) {
+    struct visit of = {visit, context};
+    return ms_file_exists(path) ? visit_lines(path, visit_object, &of) : MS_OK;
+}
+
 static ms_status raise_step(void *context, const log_line *line) {
     int64_t *greatest = context;
     if (line->object && line->step > *greatest) *greatest = line->step;

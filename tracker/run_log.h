@@ -40,6 +40,11 @@ const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);
    MS_OUT_OF_MEMORY.  Thread-safe. */
 ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found);
 
+/* Calls `visit` with every line that is an object as above, in the order of the file, until it fails; a missing file
+   has none.  The object is borrowed until `visit` returns; it may take a reference.  MS_IO, MS_OUT_OF_MEMORY, errors of
+   `visit`.  Thread-safe. */
+ms_status ms_run_log_visit(const char *path, ms_status (*visit)(void *context, json_t *line), void *context);
+
 /* The greatest step of all lines, -1: there is none.  Otherwise as ms_run_log_find. */
 ms_status ms_run_log_last_step(const char *path, int64_t *out_step);
 

@@ -12,6 +12,7 @@
 #include "tracker/full_spectra.h"
 #include "tracker/run_log.h"
 #include "tracker/spectrum.h"
+#include "tracker/watch.h"
 
 const char *const ms_spectra_kept_names[] = {[MS_SPECTRA_SUMMARY] = "summary", [MS_SPECTRA_FULL] = "full", NULL};
 const char *const ms_when_behind_names[] = {[MS_WHEN_BEHIND_WAIT] = "wait", [MS_WHEN_BEHIND_SKIP] = "skip", NULL};
@@ -54,6 +55,7 @@ typedef struct whole {
 
 struct ms_tracker {
     ms_full_spectra *full; /* NULL: complete spectra are not kept */
+    ms_watch *watch;       /* borrowed, or NULL */
     whole *wholes;         /* [n_wholes]; none where snapshots have nothing but weights */
     int n_wholes;
     ms_tracked_matrix *matrices;
@@ -255,6 +257,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     if (status == MS_OK && tracker->full)
         status = ms_full_spectra_write(tracker->full, shot->step, shot->slot.has_update);
     if (status == MS_OK) status = ms_run_log_append_all(tracker->log, lines);
+    if (status == MS_OK && tracker->watch) status = ms_watch_lines(tracker->watch, MS_WATCH_SPECTRA, lines);
     json_decref(lines);
     return status == MS_OK ? MS_OK : ms_status_note(status, "tracker, step %lld", (long long)shot->step);
 }
@@ -398,6 +401,7 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     tracker->n_slots = options->n_slots;
     tracker->n_threads = options->n_threads;
     tracker->when_behind = options->when_behind;
+    tracker->watch = options->watch;
     for (int i = 0; i < options->n_slots; i++) MS_TRY(create_snapshot(tracker, options, &tracker->snapshots[i]));
     MS_TRY(ms_pool_create(options->n_threads, &tracker->pool));
     int smaller, longer;

@@ -50,6 +50,7 @@ typedef struct ms_tracker_options {
     int64_t planned_every;     /* steps between the snapshots up to resume_after_step; 0: not known.  Lines that are
                                   missing are counted by it (ms_tracker_mending) */
     bool has_momentum, has_orthogonal; /* snapshots have them */
+    struct ms_watch *watch;            /* sees the lines (tracker/watch.h), borrowed; NULL: nobody does */
     const char *full_folder;           /* complete spectra go there (tracker/full_spectra.h), copied; NULL: none do */
 } ms_tracker_options;
 

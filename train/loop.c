@@ -17,7 +17,10 @@
 static ms_status append(ms_run *run, json_t *object) {
     if (!object) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a line of metrics");
     ms_status status = ms_run_log_append(run->metrics, object);
-    json_decref(object);
+    json_t *lines = json_pack("[o]", object); /* which owns it now */
+    if (!lines) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a line of metrics");
+    if (status == MS_OK) status = ms_watch_lines(run->watch, MS_WATCH_METRICS, lines);
+    json_decref(lines);
     return status;
 }
 
@@ -199,33 +202,6 @@ static double mfu(const ms_run *run, double seconds) {
     return run->peak_flops > 0 ? flops / run->peak_flops : -1;
 }
 
-/* Says, once each, that a run learns nothing. */
-static void watch(ms_run *run, const ms_step_result *result) {
-    enum { ENOUGH = 10, FEW = 3 };
-    if (result->gradient_norm == 0 && !run->is_dead) {
-        run->is_dead = true;
-        ms_logger_write(
-            run->logger, MS_LOG_WARNING, "step %lld: the gradient of every weight is 0: nothing is learned%s",
-            (long long)run->trainer->step, run->trainer->step == 1 ? " (initial weights of 0?)" : " any more");
-    }
-    if (run->n_watched == ENOUGH) return;
-    if (run->n_watched++ == 0) {
-        run->watched_loss = result->loss;
-        run->rates_are_0 = true;
-    }
-    run->loss_moves |= fabs(result->loss - run->watched_loss) > 1e-6 * fabs(run->watched_loss);
-    run->rates_are_0 &= result->lr == 0 && result->adamw_lr == 0;
-    bool last = run->trainer->step == run->options.n_steps && run->n_watched >= FEW;
-    if (run->n_watched < ENOUGH && !last) return;
-    if (!run->loss_moves && run->options.trainer.control != MS_CONTROL_NOISE)
-        ms_logger_write(run->logger, MS_LOG_WARNING, "the loss has not moved from %.6f in %d steps", result->loss,
-                        run->n_watched);
-    if (run->rates_are_0)
-        ms_logger_write(run->logger, MS_LOG_WARNING, "the learning rates were 0 in %d steps: no weight has changed",
-                        run->n_watched);
-    run->n_watched = ENOUGH;
-}
-
 static ms_step_line describe(const ms_run *run, const ms_step_result *result, double seconds,
                              double *smoothed_seconds) {
     const ms_trainer_facts *facts = &run->trainer->facts;
@@ -258,7 +234,6 @@ static ms_status one_step(ms_run *run, ms_progress *progress, double *smoothed_s
     run->n_choices = ms_device_choices(run->device, run->n_choices, log_choice, run);
     double seconds = ms_clock_seconds() - begin;
     if (mfu(run, seconds) > 1) MS_TRY(measure_peak_again(run));
-    watch(run, &result);
     ms_step_line line = describe(run, &result, seconds, smoothed_seconds);
     run->last_loss = result.loss;
     MS_TRY(log_step(run, &result, &line));
@@ -362,6 +337,7 @@ ms_status ms_run_train(ms_run *run) {
     if (status == MS_OK || run->stopped) {
         ms_status closed = close_snapshots(run);
         if (closed != MS_OK) status = closed;
+        ms_watch_end(run->watch);
     }
     if (status == MS_OK) status = check_files(run);
     if (status == MS_OK || status == MS_INTERRUPTED) return status;

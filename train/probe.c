@@ -41,6 +41,7 @@ struct ms_probe {
     thread_scratch *scratch; /* [n_threads] */
     ms_pool *pool;
     ms_run_log *log;
+    ms_watch *watch;           /* borrowed, or NULL */
     int64_t step, tokens_seen; /* of the snapshot in work */
 
     pthread_t thread;
@@ -179,6 +180,7 @@ static ms_status process(ms_probe *probe) {
         status = layer->status == MS_OK ? make_line(probe, i, lines) : MS_FAIL(layer->status, "%s", layer->message);
     }
     if (status == MS_OK) status = ms_run_log_append_all(probe->log, lines);
+    if (status == MS_OK && probe->watch) status = ms_watch_lines(probe->watch, MS_WATCH_PROBES, lines);
     json_decref(lines);
     return status == MS_OK ? MS_OK : ms_status_note(status, "probe, step %lld", (long long)probe->step);
 }
@@ -332,6 +334,7 @@ ms_status ms_probe_open(ms_trainer *trainer, ms_dataset *validation, const ms_pr
     probe->shape = shape_of(trainer);
     probe->n_layers = trainer->options.model.layers;
     probe->when_behind = options->when_behind;
+    probe->watch = options->watch;
     pthread_mutex_init(&probe->mutex, NULL);
     pthread_cond_init(&probe->changed, NULL);
     ms_status status = read_tokens(probe, validation);

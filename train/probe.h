@@ -20,6 +20,7 @@
 #include "model/data/dataset.h"
 #include "tracker/run_log.h"
 #include "tracker/tracker.h"
+#include "tracker/watch.h"
 #include "train/trainer.h"
 
 typedef struct ms_probe ms_probe;
@@ -33,6 +34,7 @@ typedef struct ms_probe_options {
     ms_when_behind when_behind; /* when the snapshot before is still in work */
     int64_t resume_after_step;  /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
     int64_t planned_every;      /* steps between the snapshots up to resume_after_step; 0: not known */
+    ms_watch *watch;            /* sees the lines, borrowed; NULL: nobody does */
 } ms_probe_options;
 
 /* Host memory of a probe with so many threads (0: as above), for a trainer with a probe graph. */

@@ -16,6 +16,7 @@
 #include "model/data/tokenizer.h"
 #include "platform/log.h"
 #include "tracker/run_log.h"
+#include "tracker/watch.h"
 
 /* Texts are borrowed for the run's life. */
 typedef struct ms_run_options {
@@ -61,6 +62,7 @@ typedef struct ms_run {
     ms_probe *probe;        /* NULL: switched off */
     ms_dataset *probe_data; /* the validation split once more; NULL: switched off */
     ms_run_log *metrics;
+    ms_watch *watch;                              /* warns of what the lines show; NULL: no log is open yet */
     int64_t resumed_step;                         /* -1: a new run */
     bool begins_again;                            /* resumed before its first checkpoint */
     int64_t saved_step;                           /* of the last checkpoint; -1: none yet */
@@ -75,14 +77,10 @@ typedef struct ms_run {
     char deciles_note[200];                    /* what counting took */
     char weights_sha256[65], state_sha256[65]; /* of the last checkpoint */
     double last_loss, last_validation;         /* NAN: none yet, and no loss under MS_CONTROL_NOISE */
-    /* The first steps of this process, watched for signs that nothing is learned. */
-    int n_watched;
-    double watched_loss; /* of the first */
-    bool loss_moves, rates_are_0, is_dead;
-    bool stopped;        /* by a signal, with everything saved */
-    bool validation_cut; /* the last validation was ended by a signal, and has no line */
-    bool finished;       /* the last step is made, validated where that is due, and saved */
-    int n_choices;       /* of the device, in run.log so far */
+    bool stopped;                              /* by a signal, with everything saved */
+    bool validation_cut;                       /* the last validation was ended by a signal, and has no line */
+    bool finished;                             /* the last step is made, validated where that is due, and saved */
+    int n_choices;                             /* of the device, in run.log so far */
 } ms_run;
 
 /* Opens data and trainer and plans memory on an open device, but touches no folder and allocates no device memory: all

@@ -114,6 +114,7 @@ void ms_run_close(ms_run *run) {
     ms_tracking_close(run->tracking);
     ms_probe_close(run->probe);
     ms_run_log_close(run->metrics);
+    ms_watch_destroy(run->watch);
     ms_trainer_close(run->trainer);
     ms_dataset_close(run->train);
     ms_dataset_close(run->validation);
@@ -244,13 +245,24 @@ static ms_status open_probe(ms_run *run, int64_t planned_every) {
                                       .n_threads = tracking->n_threads,
                                       .when_behind = tracking->when_behind,
                                       .resume_after_step = run->resumed_step,
-                                      .planned_every = planned_every};
+                                      .planned_every = planned_every,
+                                      .watch = run->watch};
     return ms_probe_open(run->trainer, run->probe_data, &options, &run->probe);
 }
 
+/* A resumed run has said what its lines showed until now. */
+static ms_status replay_watch(ms_run *run) {
+    if (run->resumed_step < 0) return MS_OK;
+    MS_TRY(ms_watch_replay(run->watch, MS_WATCH_METRICS, run->folder.metrics));
+    if (run->tracking) MS_TRY(ms_watch_replay(run->watch, MS_WATCH_SPECTRA, run->folder.spectra));
+    return run->probe ? ms_watch_replay(run->watch, MS_WATCH_PROBES, run->folder.probes) : MS_OK;
+}
+
 ms_status ms_run_open_logs(ms_run *run) {
+    MS_TRY(ms_watch_create(run->options.n_steps, run->logger, &run->watch));
     ms_tracking_options tracking = run->options.tracking;
     tracking.planned_every = planned_every(run);
+    tracking.watch = run->watch;
     tracking.full_folder = run->options.spectra == MS_SPECTRA_FULL ? run->folder.full : NULL;
     MS_TRY(ms_full_spectra_cut(run->folder.full, run->resumed_step)); /* also where no more of them are kept */
     if (run->options.tracker_every > 0)
@@ -258,6 +270,7 @@ ms_status ms_run_open_logs(ms_run *run) {
     MS_TRY(open_probe(run, tracking.planned_every));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
     warn_of_mended_logs(run);
+    MS_TRY(replay_watch(run));
     char device[400];
     ms_run_device(run, device, sizeof device);
     ms_logger_file_only(run->logger, "device: %s", device);

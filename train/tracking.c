@@ -59,6 +59,7 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
                                 .has_orthogonal = ms_optimizer_captures(&trainer->optimizer, MS_CAPTURE_ORTHOGONAL),
                                 .planned_every = wanted->planned_every,
                                 .full_folder = wanted->full_folder,
+                                .watch = wanted->watch,
                                 .resume_after_step = -1};
     return MS_OK;
 }

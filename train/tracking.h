@@ -16,6 +16,7 @@ typedef struct ms_tracking_options {
     int32_t n_threads; /* that compute; 0: as many as the device has, or 1 */
     ms_when_behind when_behind;
     int64_t planned_every;   /* of a resumed run: steps between the snapshots that it has; 0: not known */
+    struct ms_watch *watch;  /* sees the lines (tracker/watch.h), borrowed; NULL: nobody does */
     const char *full_folder; /* complete spectra go there (tracker/full_spectra.h), borrowed; NULL: none do */
 } ms_tracking_options;
 

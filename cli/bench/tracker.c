@@ -169,7 +169,7 @@ static ms_status time_reference(const bench *b, double *out_s) {
 
 static ms_status time_ours(const bench *b, double *out_s) {
     ms_tracker_options options = {b->path, b->matrices, b->n_matrices, 1,     b->n_threads, false,
-                                  -1,      0,           false,         false, NULL};
+                                  -1,      0,           false,         false, NULL,         NULL};
     ms_tracker *tracker;
     MS_TRY(ms_tracker_create(&options, &tracker));
     ms_tracker_slot *slot;
