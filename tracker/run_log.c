@@ -92,13 +92,11 @@ static ms_status add_hash(struct seen_lines *seen, uint64_t hash) {
 
 static bool is_validation(const log_line *line) { return json_object_get(line->object, "validation_loss") != NULL; }
 
-/* Of what a line tells, whatever it measured: its step, its keys, its texts and its integers, which say of which layer
-   and matrix it is.  Two lines of a run never agree in that.  Not 0. */
-static uint64_t hash_subject(const log_line *line) {
+uint64_t ms_run_log_subject(json_t *object) {
     const char *key;
     json_t *value;
     uint64_t hash = MS_HASH_EMPTY;
-    json_object_foreach(line->object, key, value) {
+    json_object_foreach(object, key, value) {
         hash = ms_hash_append(hash, key, strlen(key) + 1);
         int64_t integer = json_integer_value(value);
         if (json_is_integer(value) && strcmp(key, "tokens") != 0) hash = ms_hash_append(hash, &integer, sizeof integer);
@@ -138,7 +136,7 @@ static ms_status keep_line(void *context, const log_line *line) {
         return MS_OK;
     }
     if (line->step > keeping->last_step) return MS_OK;
-    uint64_t hash = hash_subject(line);
+    uint64_t hash = ms_run_log_subject(line->object);
     if (has_hash(&keeping->seen, hash)) {
         if (mending->n_repeated++ == 0) mending->first_repeated_line = keeping->n_lines;
         return MS_OK;

@@ -63,6 +63,10 @@ ms_status ms_run_log_check(const ms_run_log *log);
 /* Flushes and closes; NULL is fine.  MS_NO_SPACE, MS_IO; the log is gone either way. */
 ms_status ms_run_log_close(ms_run_log *log);
 
+/* A hash of what a line tells of, whatever it measured: its step, its keys, its texts and its integers ("tokens"
+   aside), which say of which layer and matrix it is.  Two lines of a run never agree in that.  Not 0. */
+uint64_t ms_run_log_subject(json_t *object);
+
 /* json_real(value), or null where `value` is not finite.  The caller owns the reference; NULL when out of memory. */
 json_t *ms_run_log_real(double value);
 

@@ -1,0 +1,73 @@
+/* The runs of a comparison: their configurations, which group each is in, and what differs between them that should
+   not. Not thread-safe on one object. */
+#ifndef MS_CLI_COMPARE_RUNS_H
+#define MS_CLI_COMPARE_RUNS_H
+
+#include "cli/compare/notes.h"
+#include "cli/config/config.h"
+#include "tracker/compare/comparison.h"
+
+enum { MS_COMPARE_KEYS = 8, MS_COMPARE_METRICS = 64, MS_COMPARE_LABEL_SIZE = 512 };
+
+/* What is asked for. */
+typedef struct ms_compare_request {
+    char **paths; /* [n_paths] run folders, borrowed */
+    int n_paths;
+    const ms_config_key *by[MS_COMPARE_KEYS]; /* n_by 0: the one key that differs, or none */
+    int n_by;
+    const char *baseline; /* label of a group; NULL: the first */
+    ms_series_metric metrics[MS_COMPARE_METRICS];
+    size_t n_metrics;
+    bool default_metrics; /* those that no run has are left out without a word */
+    ms_series_selection selection;
+    double smoothing; /* share of the tokens of the shortest finished run */
+} ms_compare_request;
+
+typedef struct ms_compare_run {
+    const char *path; /* borrowed */
+    ms_config config;
+    int64_t n_steps;      /* that it was to make */
+    char data_sha256[65]; /* of the shards it was trained and validated on; "": not known */
+} ms_compare_run;
+
+typedef struct ms_compare_set {
+    ms_compare_run *runs;      /* [n] */
+    ms_compared_run *compared; /* [n] the same */
+    size_t n;
+    int n_left_out;            /* runs that were named and cannot be compared; a note says why */
+    char first_left_out[1024]; /* of the first of them */
+    const ms_config_key *by[MS_COMPARE_KEYS];
+    int n_by;
+    char (*labels)[MS_COMPARE_LABEL_SIZE]; /* [n_groups] values of the keys: "muon, 0.02"; "all" without a key */
+    int n_groups, i_baseline;
+    ms_series_metric metrics[MS_COMPARE_METRICS];
+    size_t n_metrics;
+    size_t n_series; /* of each run that are to be freed: the metrics, and what is read beside them */
+    double smoothing_tokens;
+    ms_notes notes;
+} ms_compare_set;
+
+/* Reads and groups the runs.  What cannot be used is left out with a note, as are all things that a reader of the
+   numbers has to know.  ms_compare_set_finish frees; `out` is zeroed on failure.  MS_NOT_FOUND: no run is left.
+   MS_USAGE: several keys differ and none is named, a baseline that is no group, a selection that is none.
+   MS_OUT_OF_MEMORY. */
+ms_status ms_compare_set_init(const ms_compare_request *request, ms_compare_set *out);
+void ms_compare_set_finish(ms_compare_set *set);
+
+/* What tracker/compare/comparison.h compares.  Borrowed. */
+ms_compared_runs ms_compare_set_runs(const ms_compare_set *set);
+
+/* differences.c: adds notes about keys, data and settings that differ beside those that group, and that a run changed
+   when it was resumed. */
+ms_status ms_compare_note_differences(ms_compare_set *set);
+/* Keys whose values differ, but seeds and those without an effect on what is compared; at most `capacity` go
+   into out. */
+int ms_compare_unlike_keys(const ms_compare_set *set, const ms_config_key **out, int capacity);
+
+/* evidence.c: adds notes about runs that are not finished, values that are missing, seeds without a partner.  Default
+   metrics that no run has are dropped. */
+ms_status ms_compare_note_evidence(ms_compare_set *set, bool are_default);
+/* Adds notes about runs that do not get as far as a comparison's place. */
+ms_status ms_compare_note_reach(ms_compare_set *set, ms_comparison_at at, double place);
+
+#endif
