@@ -104,7 +104,7 @@ cd "${1:-$here/..}"
 
 # What git tracks or would track, but names without a suffix and those that no compiler reads; a clone may belong to another user.
 files=$(git -c safe.directory="$(pwd)" ls-files --cached --others --exclude-standard | sort -u |
-    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg)$' |
+    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg|cff)$' |
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done) # else removed, not committed yet
 [ -n "$files" ] || {
     echo "check_includes.sh: no source file in $(pwd): nothing was checked" >&2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What must not be in the repository: large files, paths of one machine, unfinished code, broken comments, long files without a
-# reason, long lists of parameters.
+# reason, long lists of parameters, links of pages that lead nowhere, two versions.
 # Usage: ci/check_tree.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -112,6 +112,17 @@ done
 for file in $(awk '!/^#/ { print $1 }' ci/long_files.txt); do
     [ -f "$file" ] || echo "$file" | complain "in ci/long_files.txt, but does not exist"
 done
+
+# [text](path) in a page is relative to it; what has a scheme or is a place in the page itself is not looked at.
+for file in $(grep -E '\.md$' "$list"); do
+    [ -f "$file" ] || continue
+    grep -noE '\]\([^)# ]+' "$file" | sed 's/\](//' | while IFS=: read -r line path; do
+        case $path in *:*) continue ;; esac
+        [ -e "$(dirname "$file")/$path" ] || echo "$file:$line: $path" | complain "leads nowhere"
+    done
+done
+version=$(sed -nE 's/^project\(muonscope VERSION ([0-9.]+) .*/\1/p' CMakeLists.txt)
+grep -qx "version: $version" CITATION.cff || echo "CITATION.cff" | complain "has another version than CMakeLists.txt, $version"
 
 if [ -s "$found" ]; then
     cat "$found"

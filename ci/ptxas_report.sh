@@ -1,12 +1,12 @@
 #!/bin/sh
 # Registers, shared memory and spills of every CUDA kernel, as ptxas tells them while the module is built
-# (backend/cuda/keep_ptxas_report.sh).  A kernel that spills, or that the page docs/cuda-kernels.md shows otherwise, is an error.
+# (backend/cuda/keep_ptxas_report.sh).  A kernel that spills, or that the page backend/cuda/ptxas.md shows otherwise, is an error.
 # Usage: ci/ptxas_report.sh                    builds for all targets (build/ptxas) and writes the page
 #        ci/ptxas_report.sh check BUILD        looks at the targets of a build that is there, e.g. build/release
 #        ci/ptxas_report.sh self-test BUILD    plants a kernel that spills: the check must find it
 set -eu
 cd "$(dirname "$0")/.."
-page=docs/cuda-kernels.md
+page=backend/cuda/ptxas.md
 
 fail() {
     echo "ptxas_report.sh: $1" >&2

@@ -1,5 +1,6 @@
 #!/bin/sh
-# `tracker describe` has every key of a run's logs, and no other; docs/files.md has every file, and every key of the rest.
+# `tracker describe` has every key of a run's logs, and no other; docs/files.md has every file, and every key of the rest;
+# docs/papers.md every rule.
 . "$(dirname "$0")/support.sh"
 
 must micro --run run --steps 2 --tracker.every 1 --tracker.spectrum full
@@ -31,4 +32,15 @@ for file in $(cd whole && find . -type f) $(cd data && find . -type f); do
 done
 for key in $(sed -E 's/: "[^"]*"//' whole/checkpoints/step_00000002/state.json data/dataset.json | grep -oE '^ *"[a-z_0-9]+"' | tr -d '" ' | sort -u); do
     grep -qF "\`$key\`" "$page" || fail "docs/files.md has no word of the key $key"
+done
+
+# Each set of coefficients, rule, scaling and schedule has its paper in docs/papers.md.
+papers=$(dirname "$page")/papers.md
+must program train --help-config
+for key in optimizer.name muon.coefficients muon.scaling schedule.name model.activation; do
+    names=$(grep -A2 -F "$key" out | grep -oE '\((allowed: )?[a-z_0-9]+( \| [a-z_0-9]+)+\)' | head -n 1 | tr -d '()|')
+    [ "$(echo "$names" | wc -w)" -ge 3 ] || fail "$key has no values in --help-config"
+    for name in $names; do
+        grep -qE "^\|[^|]*\`$name\`" "$papers" || fail "docs/papers.md has no paper of $key $name"
+    done
 done
