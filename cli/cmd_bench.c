@@ -9,6 +9,7 @@
 #include "cli/config/config_request.h"
 #include "cli/commands.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 #include "platform/thread.h"
 
 /* ---- bench train ---- */
@@ -116,8 +117,10 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     bool uses_threads = command != &ops_command || strcmp(arguments.device, "cpu") == 0;
     if (status == MS_OK && uses_threads) ms_warn_of_threads(n_threads);
     if (status == MS_OK && command == &ops_command)
-        status = ms_bench_ops(arguments.device, numerics, n_threads, stdout);
-    else if (status == MS_OK)
+        return ms_exit_status(ms_bench_ops(arguments.device, numerics, n_threads, stdout));
+    if (status == MS_OK)
+        status = ms_signals_catch(); /* to the end of the process: the temporary folder is removed first */
+    if (status == MS_OK)
         status = ms_bench_tracker_layers((int)arguments.n_layers, n_threads, (int)arguments.n_repetitions, stdout);
     return ms_exit_status(status);
 }

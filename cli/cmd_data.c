@@ -7,6 +7,7 @@
 #include "model/data/dataset_check.h"
 #include "model/data/dataset_prepare.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 
 static ms_status print_help(const ms_command *command) {
     ms_command_print(command, stdout);
@@ -130,6 +131,7 @@ static ms_status prepare(int argc, char **argv) {
                                   .report = print_progress,
                                   .report_context = &printed_bytes};
     MS_TRY(check_prepare(&arguments, &options.corpus));
+    MS_TRY(ms_signals_catch()); /* to the end of the process: what is half made is removed first */
     ms_sidecar sidecar;
     MS_TRY(ms_dataset_prepare(&options, &sidecar));
     print_sidecar(arguments.output, &sidecar);

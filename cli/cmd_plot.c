@@ -7,6 +7,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 #include "tracker/plot/plot.h"
 
 struct plot_arguments {
@@ -96,6 +97,7 @@ static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data
     MS_TRY(ms_directory_require(folder));
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
+        MS_TRY(ms_signals_check("plot"));
         if (arguments->only.n_items == 0 && ms_plot_lacks(&plots[i], data, why, sizeof why)) {
             ms_print_line(stderr, "plot %s: not drawn: %s", plots[i].name, why);
             continue;
@@ -160,6 +162,8 @@ int ms_cmd_plot(int argc, char **argv) {
     ms_positionals run;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &run);
     if (status == MS_OK && run.help) return ms_command_help(&command);
+    if (status == MS_OK)
+        status = ms_signals_catch(); /* to the end of the process: what is half drawn is removed first */
     if (status == MS_OK) status = work(&arguments, run.items[0]);
     return ms_exit_status(status);
 }

@@ -176,17 +176,20 @@ static ms_status encode(int argc, char **argv) {
     size_t size_bytes = 0;
     ms_tokens tokens = {0};
     ms_status status = MS_OK;
-    if (files.n_items > 0 && strcmp(files.items[0], "-") != 0) {
+    bool is_file = files.n_items > 0 && strcmp(files.items[0], "-") != 0;
+    if (is_file) {
         status = ms_file_read(files.items[0], &text, &size_bytes);
     } else if (!arguments.text) {
         status = read_input(&text, &size_bytes);
     }
     const char *source = arguments.text ? arguments.text : text;
     if (arguments.text) size_bytes = strlen(arguments.text);
-    if (status == MS_OK)
+    if (status == MS_OK) {
         status = ms_tokenizer_encode(tokenizer, source, size_bytes,
                                      arguments.special_as_text ? MS_SPECIAL_AS_TEXT : MS_SPECIAL_PARSE, &tokens);
-    if (status != MS_OK && files.n_items > 0) ms_status_note(status, "%s", files.items[0]);
+        if (status != MS_OK)
+            ms_status_note(status, "%s", is_file ? files.items[0] : arguments.text ? "--text" : "standard input");
+    }
     if (status == MS_OK) {
         for (size_t i = 0; i < tokens.n; i++) printf(i == 0 ? "%" PRId32 : " %" PRId32, tokens.ids[i]);
         putchar('\n');

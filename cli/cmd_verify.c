@@ -7,6 +7,7 @@
 #include "cli/verify/ops.h"
 #include "cli/verify/runs.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 
 enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
@@ -242,6 +243,7 @@ int ms_cmd_verify(int argc, char **argv) {
     ms_positionals rest;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);
     if (status == MS_OK && rest.help) return ms_command_help(&command);
+    if (status == MS_OK) status = ms_signals_catch(); /* to the end of the process: temporary files are removed first */
     if (status == MS_OK) status = verify(&arguments);
     return ms_exit_status(status);
 }

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "cli/commands.h"
 #include "cli/options/suggest.h"
@@ -76,10 +77,20 @@ static int run(int argc, char **argv) {
     return unknown_subcommand(argv[1]);
 }
 
+/* As many open files as the system allows: data may have thousands of shards.  Where it allows too few, what cannot be
+   opened says so. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* What was printed must have arrived: a script that reads half of it must be told. */
 int main(int argc, char **argv) {
     ms_status begun = ms_output_begin();
     if (begun != MS_OK) return ms_exit_status(begun);
+    raise_descriptor_limit();
     warn_of_unknown_variables();
     int exit_status = run(argc, argv);
     ms_status written = ms_output_end();

@@ -1,8 +1,10 @@
 #include "platform/escape.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "platform/utf8.h"
@@ -36,17 +38,58 @@ static size_t next_piece(const char *text, size_t left, char out[16]) {
     return length;
 }
 
-char *ms_escape(const char *text, char *out, size_t size) {
-    size_t n = 0, left = strlen(text);
-    while (left > 0) {
+/* Escapes what fits into `size` bytes with the NUL, and returns how much of the text that is. */
+static size_t escape_some(const char *text, size_t left, char *out, size_t size) {
+    size_t n = 0, done = 0;
+    while (done < left) {
         char piece[16];
-        size_t taken = next_piece(text, left, piece), length = strlen(piece);
+        size_t taken = next_piece(text + done, left - done, piece), length = strlen(piece);
         if (n + length >= size) break;
         memcpy(out + n, piece, length);
         n += length;
-        text += taken;
-        left -= taken;
+        done += taken;
     }
     out[n] = '\0';
+    return done;
+}
+
+char *ms_escape(const char *text, char *out, size_t size) {
+    escape_some(text, strlen(text), out, size);
+    return out;
+}
+
+/* The longest end of the text whose escaped form fits into `size` bytes with the NUL: where it begins. */
+static size_t find_end(const char *text, size_t length, size_t size, char *scratch) {
+    size_t begin = length > size ? length - size : 0;
+    for (;; begin++) {
+        bool within = ((unsigned char)text[begin] & 0xC0) == 0x80; /* a character */
+        if (!within && escape_some(text + begin, length - begin, scratch, size) == length - begin) return begin;
+    }
+}
+
+static void escape_or_cut(const char *text, size_t length, char *out, size_t size) {
+    enum { MARK = 40 }; /* bytes for the words between, at most */
+    size_t done = escape_some(text, length, out, size);
+    if (done == length) return;
+    size -= size / 4; /* and a note that is put before the line later fits */
+    size_t end_size = size / 4, begin = find_end(text, length, end_size, out);
+    done = escape_some(text, begin, out, size - end_size - MARK);
+    size_t n = strlen(out);
+    n += (size_t)snprintf(out + n, size - n, "... (%zu bytes) ...", begin - done);
+    escape_some(text + begin, length - begin, out + n, size - n);
+}
+
+char *ms_escape_format(char *out, size_t size, const char *format, va_list arguments) {
+    char text[1024], *whole = NULL;
+    va_list again;
+    va_copy(again, arguments);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    if (length >= (int)sizeof text && (whole = malloc((size_t)length + 1)) != NULL)
+        length = vsnprintf(whole, (size_t)length + 1, format, again);
+    va_end(again);
+    if (length < 0) text[0] = '\0';
+    const char *from = whole ? whole : text;
+    escape_or_cut(from, strlen(from), out, size);
+    free(whole);
     return out;
 }

@@ -3,6 +3,7 @@
 #ifndef MS_PLATFORM_ESCAPE_H
 #define MS_PLATFORM_ESCAPE_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -14,6 +15,12 @@ extern "C" {
    UTF-8 become \xHH each.  Everything else stays as it is, so escaping twice changes nothing.  What does not fit is
    left out, no escape or character in part. */
 char *ms_escape(const char *text, char *out, size_t size);
+
+/* The line that a message is: the formatted text, escaped, in `out` of size >= 512 bytes.  Of what does not fit the
+   middle is left out, "... (9998976 bytes) ..." in its place: what a message is about stands at its begin, the way out
+   at its end.  Returns out.  Without memory for a long text its end is lost. */
+char *ms_escape_format(char *out, size_t size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 #ifdef __cplusplus
 }

@@ -113,9 +113,8 @@ ms_status ms_logger_attach(ms_logger *logger, const char *path) {
 }
 
 static void emit(ms_logger *logger, ms_log_level level, bool terminal, const char *format, va_list arguments) {
-    char foreign[2048], text[2048];
-    vsnprintf(foreign, sizeof foreign, format, arguments);
-    ms_escape(foreign, text, sizeof text);
+    char text[2048];
+    ms_escape_format(text, sizeof text, format, arguments);
     pthread_mutex_lock(&logger->mutex);
     if (terminal && level >= logger->terminal_level) {
         const char *erase = logger->terminal_is_tty ? "\r\033[K" : "";

@@ -22,7 +22,8 @@ void ms_logger_destroy(ms_logger *logger);
    (platform/file.h); MS_INVALID when a file is attached already. */
 ms_status ms_logger_attach(ms_logger *logger, const char *path);
 
-/* One message, one line: what could break it is escaped (platform/escape.h); at most 2047 bytes.  Warnings and errors
+/* One message, one line: what could break it is escaped, and the middle of what is longer than 2047
+   bytes left out (platform/escape.h).  Warnings and errors
    are marked on stderr; a progress line there is erased first.  Logging never fails its caller: a file that cannot be
    written (disk full) is reported once on stderr and kept open, and ms_logger_file_status tells.  Thread-safe.  A NULL
    logger drops the message. */

@@ -67,13 +67,11 @@ static void put(FILE *stream, const void *text, size_t size) {
 }
 
 void ms_print_line(FILE *stream, const char *format, ...) {
-    enum { TEXT_SIZE = 8192 };
-    char text[TEXT_SIZE], line[4 * TEXT_SIZE + 1];
+    char line[8192];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    ms_escape_format(line, sizeof line - 1, format, arguments);
     va_end(arguments);
-    ms_escape(text, line, sizeof line - 1);
     size_t length = strlen(line);
     line[length] = '\n';
     put(stream, line, length + 1);

@@ -28,7 +28,8 @@ ms_status ms_output_flush(void);
 /* Flushes a stream, which may be standard output; a failure stays with the stream. */
 void ms_print_flush(FILE *stream);
 
-/* Prints one line: the formatted text, escaped (platform/escape.h), and a line break.  At most 8191 bytes of text.  A
+/* Prints one line: the formatted text, escaped, and a line break; of more than 8190 bytes the
+   middle is left out (platform/escape.h).  A
    failure stays with the stream: ms_output_end, ferror(3). */
 void ms_print_line(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

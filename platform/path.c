@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,10 @@ ms_status ms_status_from_errno(int error, const char *what, const char *path) {
     ms_status status = MS_IO;
     if (error == ENOSPC || error == EDQUOT || error == EFBIG) status = MS_NO_SPACE;
     if (error == ENOENT) status = MS_NOT_FOUND;
+    struct rlimit limit;
+    if (error == EMFILE && getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return MS_FAIL(status, "%s %s: %s: this process may have %llu; raise the limit (ulimit -n)", what, path,
+                       strerror(error), (unsigned long long)limit.rlim_cur);
     return MS_FAIL(status, "%s %s: %s", what, path, strerror(error));
 }
 

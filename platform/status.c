@@ -25,9 +25,9 @@ ms_status ms_status_set(ms_status status, const char *format, ...) {
     char text[sizeof message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    ms_escape_format(text, sizeof text, format, arguments);
     va_end(arguments);
-    ms_escape(text, message, sizeof message);
+    memcpy(message, text, sizeof message);
     return status;
 }
 
@@ -35,10 +35,7 @@ ms_status ms_status_note(ms_status status, const char *format, ...) {
     char note[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(note, sizeof note, format, arguments);
+    ms_escape_format(note, sizeof note, format, arguments);
     va_end(arguments);
-    char text[sizeof message + sizeof note + 2];
-    snprintf(text, sizeof text, "%s: %s", note, message);
-    ms_escape(text, message, sizeof message);
-    return status;
+    return ms_status_set(status, "%s: %s", note, message);
 }

@@ -38,7 +38,8 @@ const char *ms_status_text(ms_status status);
 const char *ms_status_message(void);
 
 /* Sets the calling thread's message and returns `status`.  Use MS_FAIL.  A message is one line whatever its arguments
-   are: control characters are escaped (platform/escape.h).  It is cut at 1023 bytes. */
+   are: control characters are escaped, and of what is longer than 1023 bytes the middle is left out
+   (platform/escape.h). */
 ms_status ms_status_set(ms_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts "<note>: " before the calling thread's message and returns `status`.  Use MS_TRY_NOTE. */

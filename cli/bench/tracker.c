@@ -14,6 +14,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/random.h"
+#include "platform/signals.h"
 #include "tracker/tracker.h"
 
 enum { N_PER_LAYER = 6, N_SPIKES = 8 };
@@ -143,6 +144,7 @@ static ms_status reference_matrix(const bench *b, int i, float *copy, float *lef
     size_t n = (size_t)rows * cols;
     static const char jobs[4] = {'N', 'N', 'S', 'S'};
     for (int k = 0; k < 4; k++) {
+        MS_TRY(ms_signals_check("bench tracker"));
         memcpy(copy, b->after[i], sizeof(float) * n);
         if (k == 3) cblas_saxpy((int)n, -1, b->before[i], 1, copy, 1);
         /* column-major LAPACK sees the transpose, which has the same singular values */

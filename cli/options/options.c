@@ -8,6 +8,7 @@
 #include "cli/options/reference.h"
 #include "cli/options/suggest.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 #include "platform/thread.h"
 
 ms_status ms_parse_int(const char *text, const char *what, ms_status error, int64_t *out) {
@@ -249,6 +250,8 @@ int ms_exit_status(ms_status status) {
     if (status == MS_OK) return 0;
     const char *message = ms_status_message();
     ms_print_line(stderr, "muonscope: %s", *message ? message : ms_status_text(status));
+    int number = ms_signals_received();
+    if (status == MS_INTERRUPTED && number > 0) return 128 + number; /* as a shell has it */
     return status == MS_USAGE ? 2 : 1;
 }
 

@@ -101,7 +101,8 @@ int ms_command_help(const ms_command *command);
 /* Whether a word asks for help: --help or -h. */
 bool ms_option_is_help(const char *word);
 
-/* The process exit status for `status`: 0 for MS_OK, 2 for MS_USAGE, else 1.  Unless it is MS_OK, prints the calling
+/* The process exit status for `status`: 0 for MS_OK, 2 for MS_USAGE, 128 and its number for a signal that was caught,
+   else 1.  Unless it is MS_OK, prints the calling
    thread's message to stderr as "muonscope: <message>". */
 int ms_exit_status(ms_status status);
 

@@ -6,6 +6,7 @@
 
 #include "backend/cases/compare.h"
 #include "platform/clock.h"
+#include "platform/signals.h"
 
 enum { QUICK_ELEMENTS = 40000, SPECIAL_ELEMENTS = 20000, ODD_OFFSET = 33, ALIGNED_OFFSET = 64 };
 
@@ -426,6 +427,7 @@ static ms_status check_case(const ops_run *all, ms_op_case *test, int i_case, bo
 static ms_status check_op(const ops_run *all, ms_op op) {
     ms_op_case test, in_bf16;
     for (int i = 0; ms_case_make(op, i, &test); i++) {
+        MS_TRY(ms_signals_check("verify"));
         MS_TRY_NOTE(check_case(all, &test, i, false), "case %d", i);
         if (ms_case_in_bf16(&test, i, &in_bf16)) MS_TRY_NOTE(check_case(all, &in_bf16, i, true), "case %d in bf16", i);
     }

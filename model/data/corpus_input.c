@@ -1,6 +1,5 @@
 #include "model/data/corpus_input.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,15 +7,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "platform/file.h"
+#include "platform/stream.h"
 
 enum { RAW_BYTES = 1 << 17 };
 
 typedef enum compression { NOT_KNOWN, PLAIN, GZIP, ZSTD } compression;
 
 struct ms_input {
-    char *path;
-    FILE *stream;
+    ms_stream stream;
     compression compression;
     unsigned char *raw; /* [RAW_BYTES]; bytes [begin, end) are read and not used yet */
     size_t begin, end;
@@ -30,45 +28,32 @@ struct ms_input {
 ms_status ms_input_open(const char *path, ms_input **out) {
     *out = NULL;
     ms_input *input = calloc(1, sizeof *input);
-    if (input) {
-        input->path = strdup(path);
-        input->raw = malloc(RAW_BYTES);
-    }
-    if (!input || !input->path || !input->raw) {
+    if (input) input->raw = malloc(RAW_BYTES);
+    ms_status status = input && input->raw ? ms_stream_open(path, &input->stream)
+                                           : MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
+    if (status == MS_OK)
+        *out = input;
+    else
         ms_input_close(input);
-        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
-    }
-    input->stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rbe");
-    if (!input->stream) {
-        ms_status status = ms_status_from_errno(errno, "cannot open", path);
-        ms_input_close(input);
-        return status;
-    }
-    *out = input;
-    return MS_OK;
+    return status;
 }
 
 void ms_input_close(ms_input *input) {
     if (!input) return;
     if (input->has_gzip) inflateEnd(&input->gzip);
     ZSTD_freeDStream(input->zstd);
-    if (input->stream && input->stream != stdin) fclose(input->stream);
+    ms_stream_close(&input->stream);
     free(input->raw);
-    free(input->path);
     free(input);
 }
 
-const char *ms_input_name(const ms_input *input) {
-    return strcmp(input->path, "-") == 0 ? "standard input" : input->path;
-}
+const char *ms_input_name(const ms_input *input) { return input->stream.name; }
 
 /* Reads more of the stream when nothing is left. */
 static ms_status refill(ms_input *input) {
     if (input->begin < input->end || input->at_end) return MS_OK;
-    input->begin = 0;
-    input->end = fread(input->raw, 1, RAW_BYTES, input->stream);
-    if (input->end == 0 && ferror(input->stream))
-        return ms_status_from_errno(errno, "cannot read", ms_input_name(input));
+    input->begin = input->end = 0;
+    MS_TRY(ms_stream_read(&input->stream, input->raw, RAW_BYTES, &input->end));
     input->at_end = input->end == 0;
     return MS_OK;
 }

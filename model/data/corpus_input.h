@@ -17,8 +17,9 @@ void ms_input_close(ms_input *input);
 /* The path, or "standard input".  Borrowed until close. */
 const char *ms_input_name(const ms_input *input);
 
-/* Reads up to `capacity` bytes of what is in it, decompressed; *out_n == 0 at the end alone.  MS_IO; MS_CORRUPT:
-   compressed data that are damaged or end early; MS_OUT_OF_MEMORY. */
+/* Reads up to `capacity` bytes of what is in it, decompressed; *out_n == 0 at the end alone.  MS_INTERRUPTED: a signal
+   asks to stop (platform/signals.h), also while a pipe is waited for.  MS_IO; MS_CORRUPT: compressed data that are
+   damaged or end early; MS_OUT_OF_MEMORY. */
 ms_status ms_input_read(ms_input *input, char *out, size_t capacity, size_t *out_n);
 
 /* MS_UNSUPPORTED when text[0, size_bytes), the start of what was read, is of a format that holds no plain text: names

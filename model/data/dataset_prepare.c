@@ -213,7 +213,17 @@ static ms_status add_file(preparation *work, int i_file) {
     return status;
 }
 
+/* Nothing was skipped, and yet there is no document. */
+static ms_status fail_empty(const ms_prepare_options *options) {
+    const char *first = strcmp(options->files[0], "-") == 0 ? "standard input" : options->files[0];
+    if (options->n_files == 1) return MS_FAIL(MS_INVALID, "%s has no text: it is empty, or blank", first);
+    return MS_FAIL(MS_INVALID, "%s and the %d files after it have no text: they are empty, or blank", first,
+                   options->n_files - 1);
+}
+
 static ms_status finish_splits(preparation *work) {
+    if (count_documents(work) == 0 && ms_record_counts_skipped(&work->sidecar->counts) == 0)
+        return fail_empty(work->options);
     for (int split = 0; split < MS_N_SPLITS; split++) {
         if (work->is_open[split]) MS_TRY(close_shard(work, split));
         bool is_wanted = split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0;

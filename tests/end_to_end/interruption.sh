@@ -57,6 +57,36 @@ must resume asked
 grep -q "^resumed asked at step $saved\$" err || fail "did not resume at $saved: $(cat err)"
 same_as asked whole
 
+# Other commands that make files: what is half made is gone, whatever they wait for.
+# stop NAME NUMBER FILES COMMAND...: is stopped by this signal as soon as a temporary name of FILES is there, and leaves none.
+stop() {
+    signal=$1
+    number=$2
+    files=$3
+    shift 3
+    "$@" >out 2>err &
+    process=$!
+    until ls -d $files*.tmp >names 2>/dev/null; do
+        kill -0 "$process" 2>/dev/null || fail "ended before it wrote $files: $(tail -n 1 err)"
+        sleep 0.01
+    done
+    kill -s "$signal" "$process"
+    finish $((128 + number))
+    grep -q "^muonscope: .*SIG$signal: .* was stopped" err || fail "no message of the stop: $(cat err)"
+    ! ls -d $files*.tmp 2>/dev/null || fail "a temporary file is left"
+}
+seq 3000 | sed 's/$/ quick brown foxes jump over the lazy dog/' >words.txt
+must program tokenizer train --vocab_size 270 --output tokenizer.json words.txt
+mkfifo words.fifo
+stop TERM 15 prepared "$muonscope" data prepare --tokenizer tokenizer.json --output prepared words.txt words.fifo
+stop HUP 1 prepared "$muonscope" data prepare --tokenizer tokenizer.json --output prepared words.txt words.fifo
+[ ! -e prepared ] || fail "half a data set was kept"
+mkdir programs
+printf '#!/bin/sh\nsleep 1\n' >programs/gnuplot
+chmod +x programs/gnuplot
+stop TERM 15 whole/plots/loss.png env PATH="$PWD/programs:$PATH" "$muonscope" plot whole --only loss
+stop TERM 15 verified.json "$muonscope" verify --device cpu --json verified.json
+
 # Storage in bf16 is f32 in the checkpoint: the same holds, and a resumed run cannot change to it.
 bf16="--threads 1 --train.storage=bf16 $options"
 must micro --run whole_bf16 $bf16

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +46,58 @@ START_TEST(nothing_is_cut_in_two) {
     ck_assert_str_eq(ms_escape("abcdef\xe2\x82\xac", out, sizeof out), "abcdef");
     ck_assert_str_eq(ms_escape("abcdefgh", out, sizeof out), "abcdefg");
     ck_assert_str_eq(ms_escape("abc", out, 1), "");
+}
+END_TEST
+
+static const char *format_line(char *out, size_t size, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    ms_escape_format(out, size, format, arguments);
+    va_end(arguments);
+    return out;
+}
+
+/* Of a long value the middle goes: what it is about and the way out stay. */
+START_TEST(long_messages_keep_both_ends) {
+    enum { LONG = 10000000, SIZE = 512 };
+    char *value = malloc(LONG + 1), out[SIZE];
+    ck_assert_ptr_nonnull(value);
+    static const char *const fills[] = {"x", "\xe2\x82\xac", "\n", "\xff"};
+    for (size_t f = 0; f < sizeof fills / sizeof *fills; f++) {
+        size_t n = strlen(fills[f]);
+        for (size_t i = 0; i < LONG; i++) value[i] = fills[f][i % n];
+        value[LONG / n * n] = '\0';
+        format_line(out, sizeof out, "key: '%s' is no number; give one", value);
+        ck_assert_msg(strncmp(out, "key: '", 6) == 0 && strstr(out, "' is no number; give one"), "%s", out);
+        ck_assert_str_eq(out + strlen(out) - 8, "give one");
+        ck_assert_uint_gt(strlen(out), 3 * SIZE / 4 - 60);
+        char again[SIZE];
+        ck_assert_str_eq(ms_escape(out, again, sizeof again), out); /* no character is cut */
+    }
+    memset(value, 'x', LONG);
+    value[LONG] = '\0';
+    format_line(out, sizeof out, "key: '%s' is no number; give one", value);
+    size_t n_dots = strcspn(out, ".");
+    int n_left_out, used = 0;
+    ck_assert_int_eq(sscanf(out + n_dots, "... (%d bytes) ...%n", &n_left_out, &used), 1);
+    ck_assert_uint_eq(n_dots + (size_t)n_left_out + strlen(out + n_dots + used),
+                      strlen("key: '' is no number; give one") + LONG);
+    value[SIZE - 8] = '\0';
+    ck_assert_uint_eq(strlen(format_line(out, sizeof out, "key: %s", value)), SIZE - 3);
+    ck_assert_ptr_null(strstr(out, "bytes"));
+    (void)MS_FAIL(MS_INVALID, "'%s' is wrong", value);
+    ck_assert_uint_eq(strlen(ms_status_message()), SIZE - 8 + strlen("'' is wrong"));
+    memset(value, 'y', 5000);
+    value[5000] = '\0';
+    (void)MS_FAIL(MS_INVALID, "'%s' is wrong", value);
+    (void)ms_status_note(MS_INVALID, "run.yaml:%d", 7);
+    char *mark = strstr(ms_status_message(), " bytes) ...");
+    ck_assert_msg(mark && !strstr(mark + 1, " bytes) ..."), "%s", ms_status_message()); /* not cut again */
+    ck_assert_int_eq(strncmp(ms_status_message(), "run.yaml:7: 'yyy", 16), 0);
+    (void)ms_status_note(MS_INVALID, "%s", value);
+    ck_assert_msg(strstr(ms_status_message(), "' is wrong") && strlen(ms_status_message()) < 1024, "%s",
+                  ms_status_message());
+    free(value);
 }
 END_TEST
 
@@ -172,6 +225,7 @@ int main(void) {
     TCase *tests = tcase_create("output");
     tcase_add_loop_test(tests, escapes, 0, sizeof cases / sizeof *cases);
     tcase_add_test(tests, nothing_is_cut_in_two);
+    tcase_add_test(tests, long_messages_keep_both_ends);
     tcase_add_test(tests, names_in_suggested_commands_are_quoted);
     tcase_add_test(tests, a_message_is_one_line);
     tcase_add_test(tests, lines_are_escaped_everywhere_and_text_on_terminals);

@@ -6,6 +6,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/process.h"
+#include "platform/signals.h"
 #include "platform/temporary.h"
 
 enum { PATH_SIZE = 4096 };
@@ -69,8 +70,8 @@ static ms_status run_gnuplot(const char *name, int work, const struct format *fo
     char *text, how[128];
     int exit_status;
     MS_TRY_NOTE(ms_process_run(argv, work, &text, &exit_status), "plot %s", name);
-    ms_status status = MS_OK;
-    if (exit_status != 0)
+    ms_status status = ms_signals_check("plot"); /* which gnuplot got too, from a terminal */
+    if (status == MS_OK && exit_status != 0)
         status = MS_FAIL(MS_IO, "plot %s: gnuplot %s: %s", name, ms_process_ending(exit_status, how, sizeof how),
                          first_message(text));
     free(text);
