@@ -1,7 +1,7 @@
 /* An append-only JSON-lines file with one object per line, each with an integer key "step", 0 or more, and others:
-   metrics.jsonl, spectra.jsonl and probes.jsonl of a run.  Lines are flushed to the operating system as they are
-   appended, so that a crash at any moment leaves at most one partial last line, which is dropped when the file is
-   opened again. */
+   metrics.jsonl, spectra.jsonl, probes.jsonl and hashes.jsonl of a run.  Lines are flushed to the operating system as
+   they are appended, so that a crash at any moment leaves at most one partial last line, which is dropped when the file
+   is opened again. */
 #ifndef MS_TRACKER_RUN_LOG_H
 #define MS_TRACKER_RUN_LOG_H
 

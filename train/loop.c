@@ -11,6 +11,7 @@
 #include "platform/signals.h"
 #include "train/peak.h"
 #include "train/run_impl.h"
+#include "train/weight_hashes.h"
 #include "train/samples.h"
 
 /* Appends one object and drops it. */
@@ -132,6 +133,7 @@ static ms_status check_files(const ms_run *run) {
     MS_TRY(check_config(run));
     MS_TRY(ms_logger_check_file(run->logger));
     MS_TRY(ms_run_log_check(run->metrics));
+    if (run->hashes) MS_TRY(ms_run_log_check(run->hashes));
     if (run->tracking) MS_TRY(ms_tracking_check_file(run->tracking));
     return run->probe ? ms_probe_check_file(run->probe) : MS_OK;
 }
@@ -250,6 +252,8 @@ static ms_status loop(ms_run *run, ms_progress *progress) {
         MS_TRY(one_step(run, progress, &smoothed_seconds));
         int64_t step = run->trainer->step;
         if (run->probe && snapshot_due(run, step)) MS_TRY(ms_probe_take(run->probe));
+        if (run->hashes && (step == 1 || due(step, run->options.hash_every, run->options.n_steps)))
+            MS_TRY(ms_weight_hashes_append(run->trainer, run->hashes));
         if (run->validation && due(step, run->options.validation_every, run->options.n_steps))
             MS_TRY(validate(run, progress));
         if (due(step, run->options.checkpoint_every, run->options.n_steps) || step == run->options.n_steps)
@@ -305,6 +309,7 @@ static ms_status begin(ms_run *run, ms_progress *progress) {
     if (run->validation) MS_TRY(validate(run, progress));
     if (run->probe) MS_TRY(ms_probe_take(run->probe));
     if (run->tracking) MS_TRY(ms_tracking_take_first(run->tracking));
+    if (run->hashes) MS_TRY(ms_weight_hashes_append(run->trainer, run->hashes));
     return save(run);
 }
 

@@ -27,6 +27,7 @@ typedef struct ms_run_options {
     int64_t validation_sequences; /* of one validation */
     int64_t checkpoint_every;     /* steps between checkpoints, beside the first and the last; 0: only those */
     int32_t checkpoints_kept;     /* the newest; 0: all */
+    int64_t hash_every;           /* steps between lines of hashes.jsonl, beside steps 0, 1 and the last; 0: none */
     int64_t tracker_every;        /* steps between snapshots of the weights; 0: no spectra */
     ms_tracking_options tracking; /* full_folder: the run's own */
     ms_spectra_kept spectra;      /* of a snapshot */
@@ -62,6 +63,7 @@ typedef struct ms_run {
     ms_probe *probe;        /* NULL: switched off */
     ms_dataset *probe_data; /* the validation split once more; NULL: switched off */
     ms_run_log *metrics;
+    ms_run_log *hashes;                           /* NULL: switched off */
     ms_watch *watch;                              /* warns of what the lines show; NULL: no log is open yet */
     int64_t resumed_step;                         /* -1: a new run */
     bool begins_again;                            /* resumed before its first checkpoint */

@@ -27,8 +27,9 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     out->full = ms_path_join(path, "spectra");
     out->full_index = ms_path_join(path, "spectra/index.jsonl");
     out->samples = ms_path_join(path, "samples.txt");
+    out->hashes = ms_path_join(path, "hashes.jsonl");
     if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes ||
-        !out->checkpoints || !out->plots || !out->full || !out->full_index || !out->samples)
+        !out->checkpoints || !out->plots || !out->full || !out->full_index || !out->samples || !out->hashes)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
     return MS_OK;
 }
@@ -77,8 +78,9 @@ ms_status ms_run_folder_check_new(const char *path) {
 }
 
 static void remove_contents(const ms_run_folder *folder) {
-    const char *const paths[] = {folder->config,  folder->log,         folder->metrics, folder->spectra, folder->probes,
-                                 folder->samples, folder->checkpoints, folder->plots,   folder->full};
+    const char *const paths[] = {folder->config, folder->log,     folder->metrics,     folder->spectra,
+                                 folder->probes, folder->samples, folder->checkpoints, folder->plots,
+                                 folder->full,   folder->hashes};
     static const char *const others[] = {"tokenizer.json", "dataset.json", "lock"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         (void)ms_directory_remove_entry(folder->lock.directory, strrchr(paths[i], '/') + 1, paths[i]);
@@ -201,6 +203,7 @@ void ms_run_folder_close(ms_run_folder *folder) {
     free(folder->full);
     free(folder->full_index);
     free(folder->samples);
+    free(folder->hashes);
     free(folder->made);
     *folder = MS_RUN_FOLDER_CLOSED;
 }

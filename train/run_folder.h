@@ -5,6 +5,7 @@
        probes.jsonl     one line per layer and snapshot     plots/          drawn by `muonscope plot`
        checkpoints/     saved states                        spectra/        complete spectra, where they are kept
        samples.txt      texts drawn at its ends             tokenizer.json, dataset.json: copies of those of the data
+       hashes.jsonl     SHA-256 of every weight, where asked for
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */
@@ -29,6 +30,7 @@ typedef struct ms_run_folder {
     char *full;        /* PATH/spectra; made where complete spectra are kept */
     char *full_index;  /* PATH/spectra/index.jsonl */
     char *samples;     /* PATH/samples.txt */
+    char *hashes;      /* PATH/hashes.jsonl */
     char *made;        /* the first folder of PATH that ms_run_folder_create made; NULL: PATH was there */
     ms_directory_locked lock;
     int opened_checkpoints; /* descriptor of PATH/checkpoints of a run that is written; -1: none */

@@ -114,6 +114,7 @@ void ms_run_close(ms_run *run) {
     ms_tracking_close(run->tracking);
     ms_probe_close(run->probe);
     ms_run_log_close(run->metrics);
+    ms_run_log_close(run->hashes);
     ms_watch_destroy(run->watch);
     ms_trainer_close(run->trainer);
     ms_dataset_close(run->train);
@@ -226,6 +227,7 @@ static void warn_of_mended_logs(ms_run *run) {
     const ms_run_log_mending *full = run->tracking ? ms_tracking_full_mending(run->tracking) : NULL;
     if (full) warn_of_mended_snapshots(run, run->folder.full_index, full);
     if (run->probe) warn_of_mended_snapshots(run, run->folder.probes, ms_probe_mending(run->probe));
+    if (run->hashes) warn_of_mended_snapshots(run, run->folder.hashes, ms_run_log_get_mending(run->hashes));
 }
 
 /* Steps between the snapshots that a run has made: those of now, unless the tracker was set otherwise at some
@@ -236,6 +238,19 @@ static int64_t planned_every(const ms_run *run) {
     return !is_known || changed || run->options.tracking.when_behind != MS_WHEN_BEHIND_WAIT
                ? 0
                : run->options.tracker_every;
+}
+
+/* Also where no more hashes are written, those of steps after the checkpoint go. */
+static ms_status open_hashes(ms_run *run) {
+    bool is_wanted = run->options.hash_every > 0;
+    bool changed = run->history && strstr(run->history, ": train.hash_every ");
+    const ms_run_log_plan plan = {changed ? 0 : run->options.hash_every, 1};
+    if (!is_wanted && (run->resumed_step < 0 || !ms_file_exists(run->folder.hashes))) return MS_OK;
+    MS_TRY(ms_run_log_open(run->folder.hashes, run->resumed_step, &plan, &run->hashes));
+    if (is_wanted) return MS_OK;
+    ms_status status = ms_run_log_close(run->hashes);
+    run->hashes = NULL;
+    return status;
 }
 
 static ms_status open_probe(ms_run *run, int64_t planned_every) {
@@ -269,6 +284,7 @@ ms_status ms_run_open_logs(ms_run *run) {
         MS_TRY(ms_tracking_open(run->trainer, &tracking, run->folder.spectra, run->resumed_step, &run->tracking));
     MS_TRY(open_probe(run, tracking.planned_every));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
+    MS_TRY(open_hashes(run));
     warn_of_mended_logs(run);
     MS_TRY(replay_watch(run));
     char device[400];

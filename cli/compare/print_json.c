@@ -48,6 +48,32 @@ static ms_status add_runs(const ms_compare_set *set, json_t *root) {
     return MS_OK;
 }
 
+static ms_status set_step(json_t *object, const char *key, int64_t step) {
+    return ms_json_set(object, what, key, step < 0 ? json_null() : json_integer(step));
+}
+
+static ms_status add_partings(const ms_compare_set *set, json_t *root) {
+    json_t *list, *object;
+    MS_TRY(set_array(root, "partings", &list));
+    for (size_t i = 0; i < set->n_pairs; i++) {
+        const ms_parting *parting = &set->pairs[i].parting;
+        bool parts = parting->first_unlike >= 0;
+        MS_TRY(append_object(list, &object));
+        MS_TRY(ms_json_set(object, what, "seed", json_integer(set->pairs[i].seed)));
+        MS_TRY(ms_json_set_text(object, what, "a", set->pairs[i].a));
+        MS_TRY(ms_json_set_text(object, what, "b", set->pairs[i].b));
+        MS_TRY(ms_json_set(object, what, "steps_compared", json_integer(parting->n_compared)));
+        MS_TRY(set_step(object, "last_same", parting->last_same));
+        MS_TRY(set_step(object, "first_unlike", parting->first_unlike));
+        MS_TRY(ms_json_set(object, what, "tensor", parts ? json_string(parting->tensor) : json_null()));
+        MS_TRY(ms_json_set(object, what, "tensors_unlike", json_integer(parting->n_unlike)));
+        MS_TRY(ms_json_set(object, what, "tensors", json_integer(parting->n_tensors)));
+        MS_TRY(set_step(object, "loss_last_same", parting->loss_last_same));
+        MS_TRY(set_step(object, "loss_first_unlike", parting->loss_first_unlike));
+    }
+    return MS_OK;
+}
+
 static ms_status add_cell(const ms_compare_set *set, const ms_comparison_cell *cell, int i_group, json_t *list) {
     json_t *object, *difference;
     MS_TRY(append_object(list, &object));
@@ -106,6 +132,7 @@ static ms_status fill(const ms_compare_result *result, json_t *root) {
         MS_TRY(ms_json_append(notes, what, json_string(set->notes.lines[i])));
     }
     MS_TRY(add_runs(set, root));
+    MS_TRY(add_partings(set, root));
     return add_comparisons(result, root);
 }
 

@@ -32,6 +32,10 @@ static void print_value(double value, int decimals, char *out) {
 /* "3.9640 (0.0121)" */
 static void print_mean(const ms_paired *values, char *out) {
     char mean[CELL_SIZE], deviation[CELL_SIZE];
+    if (values->n == 1) {
+        snprintf(out, CELL_SIZE, "%.6g", values->mean);
+        return;
+    }
     int decimals = decimals_for(values->deviation, values->mean);
     print_value(values->mean, decimals, mean);
     print_value(values->deviation, decimals, deviation);
@@ -215,6 +219,41 @@ static void print_head(const ms_compare_set *set, FILE *stream) {
     for (size_t i = 0; i < set->notes.n; i++) ms_print_line(stream, "  note: %s", set->notes.lines[i]);
 }
 
+/* --- where runs part --- */
+
+static void print_losses(const ms_parting *parting, char *out, size_t size) {
+    if (parting->loss_first_unlike >= 0)
+        snprintf(out, size, "; losses part at step %lld", (long long)parting->loss_first_unlike);
+    else if (parting->loss_last_same >= 0)
+        snprintf(out, size, "; losses are the same up to step %lld", (long long)parting->loss_last_same);
+    else
+        out[0] = '\0';
+}
+
+static void print_parting(const ms_compare_pair *pair, FILE *stream) {
+    const ms_parting *parting = &pair->parting;
+    char losses[80], same[80] = "are unlike from the first hash on: ";
+    print_losses(parting, losses, sizeof losses);
+    if (parting->last_same >= 0)
+        snprintf(same, sizeof same, "are the same up to step %lld, and part by ", (long long)parting->last_same);
+    if (parting->first_unlike < 0)
+        ms_print_line(stream,
+                      "  seed %lld: %s and %s are the same at all %lld steps that both hashed, up to step %lld%s",
+                      (long long)pair->seed, pair->a, pair->b, (long long)parting->n_compared,
+                      (long long)parting->last_same, losses);
+    else
+        ms_print_line(stream, "  seed %lld: %s and %s %sstep %lld, first in %s (%d of %d tensors differ there)%s",
+                      (long long)pair->seed, pair->a, pair->b, same, (long long)parting->first_unlike, parting->tensor,
+                      parting->n_unlike, parting->n_tensors, losses);
+}
+
+static void print_partings(const ms_compare_set *set, FILE *stream) {
+    if (set->n_pairs == 0) return;
+    fputc('\n', stream);
+    ms_print_line(stream, "Weights, where both runs hashed them (train.hash_every)");
+    for (size_t i = 0; i < set->n_pairs; i++) print_parting(&set->pairs[i], stream);
+}
+
 ms_status ms_compare_print_text(const ms_compare_result *result, FILE *stream) {
     const ms_compare_set *set = result->set;
     print_head(set, stream);
@@ -223,6 +262,7 @@ ms_status ms_compare_print_text(const ms_compare_result *result, FILE *stream) {
         for (int g = 0; g < set->n_groups; g++)
             if (g != set->i_baseline) MS_TRY(print_pair(result, &result->comparisons[i], g, stream));
     }
+    print_partings(set, stream);
     fputc('\n', stream);
     ms_print_line(stream, "Numbers in brackets are standard deviations over seeds.");
     if (set->smoothing_tokens > 0)

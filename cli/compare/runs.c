@@ -165,6 +165,7 @@ static ms_status leave_out_twin(ms_compare_set *set, const ms_compare_run *kept,
     else
         snprintf(text, sizeof text, "%s: seed %lld of group %s is %s already; they differ in %s%s: --by may name it",
                  twin->path, (long long)twin->config.train.seed, label, kept->path, names, n > 4 ? ", ..." : "");
+    MS_TRY(ms_compare_add_pair(set, kept->path, twin->path, kept->config.train.seed));
     return leave_out(set, text);
 }
 
@@ -242,7 +243,8 @@ static ms_status make(const ms_compare_request *request, ms_compare_set *set) {
     MS_TRY(choose_baseline(request->baseline, set));
     MS_TRY(smooth(request->smoothing, set));
     MS_TRY(ms_compare_note_differences(set));
-    return ms_compare_note_evidence(set, request->default_metrics);
+    MS_TRY(ms_compare_note_evidence(set, request->default_metrics));
+    return ms_compare_find_partings(set);
 }
 
 ms_status ms_compare_set_init(const ms_compare_request *request, ms_compare_set *out) {
@@ -257,6 +259,7 @@ void ms_compare_set_finish(ms_compare_set *set) {
     free(set->runs);
     free(set->compared);
     free(set->labels);
+    free(set->pairs);
     ms_notes_finish(&set->notes);
     *set = (ms_compare_set){0};
 }

@@ -6,6 +6,7 @@
 #include "cli/compare/notes.h"
 #include "cli/config/config.h"
 #include "tracker/compare/comparison.h"
+#include "tracker/compare/parting.h"
 
 enum { MS_COMPARE_KEYS = 8, MS_COMPARE_METRICS = 64, MS_COMPARE_LABEL_SIZE = 512 };
 
@@ -30,6 +31,13 @@ typedef struct ms_compare_run {
     char data_sha256[65]; /* of the shards it was trained and validated on; "": not known */
 } ms_compare_run;
 
+/* Two runs of one seed. */
+typedef struct ms_compare_pair {
+    const char *a, *b; /* paths, borrowed */
+    int64_t seed;
+    ms_parting parting;
+} ms_compare_pair;
+
 typedef struct ms_compare_set {
     ms_compare_run *runs;      /* [n] */
     ms_compared_run *compared; /* [n] the same */
@@ -44,6 +52,8 @@ typedef struct ms_compare_set {
     size_t n_metrics;
     size_t n_series; /* of each run that are to be freed: the metrics, and what is read beside them */
     double smoothing_tokens;
+    ms_compare_pair *pairs; /* [n_pairs] whose weights were hashed at a common step: twins, then baseline and others */
+    size_t n_pairs;
     ms_notes notes;
 } ms_compare_set;
 
@@ -63,6 +73,11 @@ ms_status ms_compare_note_differences(ms_compare_set *set);
 /* Keys whose values differ, but seeds and those without an effect on what is compared; at most `capacity` go
    into out. */
 int ms_compare_unlike_keys(const ms_compare_set *set, const ms_config_key **out, int capacity);
+
+/* partings.c: adds a pair of runs that may part. */
+ms_status ms_compare_add_pair(ms_compare_set *set, const char *a, const char *b, int64_t seed);
+/* Adds the pairs of the comparison, finds where each parts, drops those without hashes.  MS_IO, MS_OUT_OF_MEMORY. */
+ms_status ms_compare_find_partings(ms_compare_set *set);
 
 /* evidence.c: adds notes about runs that are not finished, values that are missing, seeds without a partner.  Default
    metrics that no run has are dropped. */

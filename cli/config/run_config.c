@@ -24,6 +24,7 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
         .tracking = {.n_slots = (int32_t)config->tracker.slots,
                      .n_threads = (int32_t)config->tracker.threads,
                      .when_behind = config->tracker.when_behind},
+        .hash_every = config->train.hash_every,
         .spectra = config->tracker.spectrum,
         .probe = config->tracker.probe,
         .probe_sequences = (int32_t)config->tracker.probe_sequences,

@@ -130,3 +130,18 @@ refuse 2 'is none of step, tokens, loss' program compare a1 --at epoch
 refuse 2 'is none of text, csv, json' program compare a1 --format xml
 refuse 2 'confidence 2: must be' program compare a1 --confidence 2
 refuse 2 'smoothing 1: must be' program compare a1 --smoothing 1
+
+# Where runs part: the same ones nowhere; another rate of AdamW, which no matrix is on, by the first step, in what AdamW trains.
+must micro --steps 6 --train.hash_every 2 --run h1
+must micro --steps 6 --train.hash_every 2 --run h2
+must micro --steps 6 --train.hash_every 2 --adamw.lr 0.001 --run h3
+refuse 1 'h2: seed 0 of group all is h1 already|h2: seed .* of group all is h1 already' program compare h1 h2
+has 'h1 and h2 are the same at all 5 steps that both hashed, up to step 6; losses are the same up to step 6$'
+must program compare h1 h3
+has 'h1 and h3 are the same up to step 0, and part by step 1, first in embedding.weight ([1-9][0-9]* of 16 tensors differ there); losses part at step 2$'
+sed -i '2s/[0-9a-f]"}}$/x"}}/; 3s/.*/{"step":2,"tok/' h2/hashes.jsonl
+refuse 1 'h1 already' program compare h1 h2 --format json
+has '"tensors_unlike": 1,'
+has '"first_unlike": 1,'
+has '"tensor": "final_norm.weight"'
+has 'h1, h2: 1 lines of hashes are cut, repeated or out of order (the first: hashes.jsonl line 3)'

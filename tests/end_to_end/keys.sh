@@ -19,7 +19,7 @@ page=$(dirname "$0")/../../docs/files.md
 seq 3000 | sed 's/$/ quick brown foxes jump over the lazy dog; pack my box with five dozen liquor jugs./' >text.txt
 must program tokenizer train --vocab_size 300 --output tokenizer.json text.txt
 must program data prepare --tokenizer tokenizer.json --output data --validation_fraction 0.2 text.txt
-must micro --run whole --data.directory data --model.vocabulary 0 --steps 2 --tracker.every 1 --sample.tokens 4 --tracker.spectrum full
+must micro --run whole --data.directory data --model.vocabulary 0 --steps 2 --tracker.every 1 --sample.tokens 4 --tracker.spectrum full --train.hash_every 1
 must program plot whole --only loss
 for file in $(cd whole && find . -type f) $(cd data && find . -type f); do
     name=$(echo "${file#./}" | sed -E 's/(step_)[0-9]{8}/\1<step>/; s/_[0-9]{6}\.bin/_<number>.bin/; s/^data_/<name>_/; s|^plots/loss|plots/<plot>|')
