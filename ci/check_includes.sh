@@ -159,6 +159,7 @@ BEGIN {
     row("shaders", "backend/exact.h")
     row("model/data", "platform")
     row("model/checkpoint", may["backend"])
+    row("model/foreign", "platform model/checkpoint")
     row("model", may["backend"])
     row("optim", may["backend"])
     row("tracker", "platform")
@@ -171,7 +172,8 @@ BEGIN {
     row("cli/verify", may["cli/config"] " backend/cases")
     row("cli/bench", may["cli/config"] " backend/cpu")
     row("cli/compare", may["cli/config"] " tracker/compare")
-    row("cli", may["cli/config"] " tracker/plot tracker/compare library cli/verify cli/bench cli/compare")
+    row("cli/analyze", "platform model/checkpoint model/foreign tracker")
+    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze")
     row("examples", may["train"] " library")
     # Tests include each other.
     n = split("backend cli cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")

@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700 /* realpath */
+#define _DEFAULT_SOURCE /* madvise, realpath */
 #include "platform/file.h"
 
 #include <errno.h>
@@ -120,6 +120,14 @@ ms_status ms_map_open_entry(int directory, const char *name, const char *shown, 
 void ms_map_close(ms_map *map) {
     if (map->data) munmap((void *)map->data, map->size_bytes);
     *map = (ms_map){0};
+}
+
+/* Whole pages alone: what shares a page with other data stays. */
+void ms_map_release(const void *data, size_t size_bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t skipped = (page - (uintptr_t)data % page) % page;
+    if (size_bytes < skipped + page) return;
+    (void)madvise((char *)(uintptr_t)data + skipped, (size_bytes - skipped) / page * page, MADV_DONTNEED);
 }
 
 /* Reads up to capacity bytes; fewer at the end of the file. */

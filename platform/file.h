@@ -32,6 +32,9 @@ ms_status ms_map_open(const char *path, ms_map *out);
 /* The same for an entry of an open directory, which must be no link; `shown` is its path, for messages. */
 ms_status ms_map_open_entry(int directory, const char *name, const char *shown, ms_map *out);
 void ms_map_close(ms_map *map);
+/* Tells the system that these bytes of a map are not needed for now, so that they take no memory; they can still be
+   read, from the file. */
+void ms_map_release(const void *data, size_t size_bytes);
 
 /* Reads a whole file into malloc'ed memory with a NUL after the last byte; the caller frees it.
    Errors of ms_file_open; MS_OUT_OF_MEMORY. */

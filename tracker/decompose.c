@@ -113,12 +113,28 @@ void ms_quantile_place(int n, int percent, int *out_first, int *out_second, doub
     *out_weight = (double)(hundredths % 100) / 100;
 }
 
+/* convert() of a difference, or of a matrix, that is not f32. */
+static void convert_others(const ms_decompose_source *source, size_t first, size_t n, double *out) {
+    double minus[PANEL];
+    ms_elements_to_f64(source->plus_type, source->plus, first, n, out);
+    for (size_t done = 0; source->minus && done < n; done += PANEL) {
+        size_t width = n - done < PANEL ? n - done : PANEL;
+        ms_elements_to_f64(source->minus_type, source->minus, first + done, width, minus);
+        for (size_t i = 0; i < width; i++) out[done + i] -= source->factor * minus[i];
+    }
+}
+
 /* out[i] = element first + i of the flat matrix, in f64. */
 static void convert(const matrix *m, size_t first, size_t n, double *out) {
-    const float *plus = m->source->plus + first;
-    if (m->source->minus) {
-        const float *minus = m->source->minus + first;
-        double factor = m->source->factor;
+    const ms_decompose_source *source = m->source;
+    if (source->plus_type != MS_ELEMENT_F32 || (source->minus && source->minus_type != MS_ELEMENT_F32)) {
+        convert_others(source, first, n, out);
+        return;
+    }
+    const float *plus = (const float *)source->plus + first;
+    if (source->minus) {
+        const float *minus = (const float *)source->minus + first;
+        double factor = source->factor;
         if (factor == 1)
             for (size_t i = 0; i < n; i++) out[i] = (double)plus[i] - (double)minus[i];
         else
@@ -160,18 +176,39 @@ static void multiply(ms_decompose_scratch *scratch, const matrix *m, const doubl
     }
 }
 
-static ms_status check_finite(const matrix *m, double squares) {
-    if (isfinite(squares)) return MS_OK;
-    const ms_decompose_source *source = m->source;
-    for (int part = 0; part < (source->minus ? 2 : 1); part++) {
-        const float *data = part ? source->minus : source->plus;
-        for (size_t i = 0; i < (size_t)source->rows * source->cols; i++)
-            if (!isfinite(data[i]))
-                return MS_FAIL(MS_NUMERIC, "spectrum of %s [%d, %d]: element (%zu, %zu)%s is %g", source->name,
-                               source->rows, source->cols, i / source->cols, i % source->cols,
-                               part ? source->minus_is : source->plus_is, data[i]);
+/* MS_NUMERIC names an element of plus, or of minus, that is not finite. */
+static ms_status check_finite(const ms_decompose_source *source, bool minus) {
+    const void *data = minus ? source->minus : source->plus;
+    ms_element type = minus ? source->minus_type : source->plus_type;
+    size_t cols = (size_t)source->cols;
+    for (size_t i = 0; i < (size_t)source->rows * cols; i++) {
+        double element;
+        ms_elements_to_f64(type, data, i, 1, &element);
+        if (!isfinite(element))
+            return MS_FAIL(MS_NUMERIC, "spectrum of %s [%d, %d]: element (%zu, %zu)%s is %g", source->name,
+                           source->rows, source->cols, i / cols, i % cols, minus ? source->minus_is : source->plus_is,
+                           element);
     }
-    return MS_FAIL(MS_INTERNAL, "spectrum of %s: the Gram matrix overflows", source->name);
+    return MS_OK;
+}
+
+/* Below it a sum of squares may be of numbers that lost bits: f64 elements of about 1e-154.  What comes from f32 is 0
+   or far above. */
+static const double smallest_squares = 1e-280;
+
+static ms_status check_squares(const matrix *m, double squares) {
+    const ms_decompose_source *source = m->source;
+    if (isfinite(squares) && squares >= smallest_squares) return MS_OK;
+    MS_TRY(check_finite(source, false));
+    if (source->minus) MS_TRY(check_finite(source, true));
+    double largest = 0, element;
+    for (size_t i = 0; i < (size_t)source->rows * (size_t)source->cols; i++) {
+        convert(m, i, 1, &element);
+        largest = fmax(largest, fabs(element));
+    }
+    if (largest == 0) return MS_OK;
+    return MS_FAIL(MS_NUMERIC, "spectrum of %s [%d, %d]: squares of elements up to %g are beyond f64: scale the matrix",
+                   source->name, source->rows, source->cols, largest);
 }
 
 static ms_status check_lapack(lapack_int info, const char *routine, const matrix *m) {
@@ -280,17 +317,18 @@ static double entropy_error(const double *values, int r) {
     return r > 1 ? 30 * error / (sum * log(r)) : 0;
 }
 
-/* Values and vectors by a direct SVD: slow, good to rounding times s1. */
+/* Values, and vectors where some are wanted, by a direct SVD: slow, good to rounding times s1. */
 static ms_status decompose_directly(const matrix *m, const ms_decompose_request *request, ms_decomposition *out) {
     lapack_int rows = m->source->rows, cols = m->source->cols, s = m->smaller;
-    size_t n = (size_t)rows * cols;
+    size_t n = (size_t)rows * cols, n_vectors = out->n_vectors > 0 ? (size_t)s * (rows + cols) : 0;
     /* Column-major LAPACK sees W^T [cols, rows]: its left vectors are the right ones of W. */
-    double *memory = malloc(sizeof(double) * (n + (size_t)s * (rows + cols) + s));
+    double *memory = malloc(sizeof(double) * (n + n_vectors + s));
     if (!memory) return MS_FAIL(MS_OUT_OF_MEMORY, "spectrum of %s: direct SVD", m->source->name);
-    double *right = memory + n, *left = right + (size_t)cols * s, *values = left + (size_t)s * rows;
+    double *values = memory + n, *right = values + s, *left = n_vectors > 0 ? right + (size_t)cols * s : right;
     convert(m, 0, n, memory);
-    ms_status status = check_lapack(
-        LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', cols, rows, memory, cols, values, right, cols, left, s), "DGESDD", m);
+    ms_status status = check_lapack(LAPACKE_dgesdd(LAPACK_COL_MAJOR, n_vectors > 0 ? 'S' : 'N', cols, rows, memory,
+                                                   cols, values, right, cols, left, s),
+                                    "DGESDD", m);
     if (status == MS_OK) {
         out->n_values = request->all_values ? s : out->n_values;
         memcpy(out->values, values, sizeof(double) * out->n_values);
@@ -393,7 +431,7 @@ ms_status ms_decompose(ms_decompose_scratch *scratch, const ms_decompose_source 
     memset(out->values, 0, sizeof(double) * out->n_values);
     compute_gram(scratch, &m);
     for (int i = 0; i < s; i++) out->squares += scratch->gram[(size_t)i * s + i];
-    MS_TRY(check_finite(&m, out->squares));
+    MS_TRY(check_squares(&m, out->squares));
     if (out->squares == 0) {
         out->n_vectors = 0;
     } else {

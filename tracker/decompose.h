@@ -1,4 +1,4 @@
-/* Singular values and leading singular vectors of one matrix, in f64 from f32, on the calling thread alone: a result
+/* Singular values and leading singular vectors of one matrix, in f64, on the calling thread alone: a result
    depends on the numbers only.
 
    Method: one Gram matrix over the smaller side (DSYRK), its tridiagonal form (DSYTRD), all eigenvalues (DSTERF) or the
@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "platform/status.h"
+#include "tracker/elements.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,7 +39,8 @@ enum { MS_DECOMPOSE_VECTORS = 10, MS_DECOMPOSE_ALSO = 10 };
 typedef struct ms_decompose_source {
     const char *name;               /* for messages, e.g. "layer 3 up" */
     const char *plus_is, *minus_is; /* what follows the element in a message, e.g. " after the update" */
-    const float *plus, *minus;
+    const void *plus, *minus;
+    ms_element plus_type, minus_type;
     double factor;
     int rows, cols; /* >= 1 */
 } ms_decompose_source;
@@ -75,8 +77,9 @@ ms_status ms_decompose_scratch_create(int smaller, int longer, ms_decompose_scra
 void ms_decompose_scratch_destroy(ms_decompose_scratch *scratch);
 
 /* A matrix of zeros has values 0 and no vectors.  MS_INVALID: a matrix beyond the scratch.  MS_NUMERIC: an element is
-   not finite (named).  MS_OUT_OF_MEMORY (direct SVD only).  MS_INTERNAL: LAPACK did not converge.
-   Thread-safe with one scratch per thread; the thread has called ms_blas_this_thread. */
+   not finite (named), or so large or small that its square is no f64 (of f64 matrices alone).  MS_OUT_OF_MEMORY (direct
+   SVD only).  MS_INTERNAL: LAPACK did not converge. Thread-safe with one scratch per thread; the thread has called
+   ms_blas_this_thread. */
 ms_status ms_decompose(ms_decompose_scratch *scratch, const ms_decompose_source *source,
                        const ms_decompose_request *request, ms_decomposition *out);
 

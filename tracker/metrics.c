@@ -26,12 +26,25 @@ static const ms_metric full_keys[] = {
 #include "tracker/full_spectra.def"
 };
 
+/* Those that spectra.jsonl has not. */
+static const ms_metric analysis_keys[] = {
+#define ABOUT(key, ...) {MS_METRIC_ABOUT, #key, __VA_ARGS__},
+#define LIST(key)
+#define METRIC(key)
+#define LEVEL(key, ...) {MS_METRIC_SCALAR, #key, __VA_ARGS__},
+#define UPDATE_LIST(key)
+#define UPDATE_METRIC(key)
+#define UPDATE_LEVEL(key, ...) {MS_METRIC_SCALAR, #key, __VA_ARGS__},
+#include "tracker/analysis.def"
+};
+
 const ms_metric_file *ms_metric_files(size_t *out_n) {
     static const ms_metric_file files[] = {
         {"spectra.jsonl", metrics, sizeof metrics / sizeof *metrics},
         {"probes.jsonl", probe_keys, sizeof probe_keys / sizeof *probe_keys},
         {"metrics.jsonl", run_keys, sizeof run_keys / sizeof *run_keys},
         {"spectra/index.jsonl", full_keys, sizeof full_keys / sizeof *full_keys},
+        {"muonscope analyze", analysis_keys, sizeof analysis_keys / sizeof *analysis_keys},
     };
     *out_n = sizeof files / sizeof *files;
     return files;

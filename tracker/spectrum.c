@@ -111,6 +111,7 @@ static ms_decompose_source weights(const spectrum_work *work, bool before) {
     const ms_spectrum_input *input = work->input;
     return (ms_decompose_source){.name = input->name,
                                  .plus = before ? input->before : input->after,
+                                 .plus_type = before ? input->before_type : input->after_type,
                                  .plus_is = !input->before ? ""
                                             : before       ? " before the update"
                                                            : " after the update",
@@ -257,13 +258,18 @@ static double margin(const ms_decomposition *of) {
 
 /* <W0, dW> in 8 lanes, so that it vectorises without reassociation. */
 static double inner_product(const ms_spectrum_input *input) {
-    double lanes[8] = {0}, sum = 0;
-    size_t n = (size_t)input->rows * input->cols, i = 0;
-    for (; i + 8 <= n; i += 8)
-        for (int l = 0; l < 8; l++)
-            lanes[l] += (double)input->before[i + l] * ((double)input->after[i + l] - (double)input->before[i + l]);
-    for (; i < n; i++) sum += (double)input->before[i] * ((double)input->after[i] - (double)input->before[i]);
-    for (int l = 0; l < 8; l++) sum += lanes[l];
+    enum { LANES = 8, BLOCK = 512 };
+    double lanes[LANES] = {0}, sum = 0, before[BLOCK], after[BLOCK];
+    size_t n = (size_t)input->rows * input->cols;
+    for (size_t first = 0; first < n; first += BLOCK) {
+        size_t width = n - first < BLOCK ? n - first : BLOCK, i = 0;
+        ms_elements_to_f64(input->before_type, input->before, first, width, before);
+        ms_elements_to_f64(input->after_type, input->after, first, width, after);
+        for (; i + LANES <= width; i += LANES)
+            for (int l = 0; l < LANES; l++) lanes[l] += before[i + l] * (after[i + l] - before[i + l]);
+        for (; i < width; i++) sum += before[i] * (after[i] - before[i]);
+    }
+    for (int l = 0; l < LANES; l++) sum += lanes[l];
     return sum;
 }
 
@@ -334,6 +340,7 @@ static ms_status describe_without_decay(spectrum_work *work, ms_spectrum *out) {
     if (share != 0) {
         ms_decompose_source source = weights(work, false);
         source.minus = work->input->before;
+        source.minus_type = work->input->before_type;
         source.minus_is = " before the update";
         source.factor = 1 - share;
         MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
@@ -354,6 +361,7 @@ static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
     MS_TRY(decompose(work, BEFORE, &source, &(ms_decompose_request){.n_vectors = ALIGN}));
     source = weights(work, false);
     source.minus = work->input->before;
+    source.minus_type = work->input->before_type;
     source.minus_is = " before the update";
     source.factor = 1;
     MS_TRY(decompose(work, UPDATE, &source,
@@ -397,32 +405,48 @@ void ms_spectrum_set_merged(const ms_update_quality *whole, ms_spectrum *spectru
 
 /* --- W and what it was at the last snapshot --- */
 
-static ms_status describe_change(const spectrum_work *work, const double *left, const double *right, ms_spectrum *out) {
-    const ms_last_matrix *last = work->input->last;
+static const double *left_of(const spectrum_work *work, int part) {
+    return work->wide ? work->parts[part].small_vectors : work->parts[part].long_vectors;
+}
+
+static const double *right_of(const spectrum_work *work, int part) {
+    return work->wide ? work->parts[part].long_vectors : work->parts[part].small_vectors;
+}
+
+static ms_status describe_change(const spectrum_work *work, const ms_last_matrix *last, int64_t steps,
+                                 ms_spectrum *out) {
     double cosines[2][ALIGN], angles[ALIGN];
     out->growth = work->parts[WEIGHT].values[0] - last->sigma_max;
     if (!last->has_vectors || !has_subspace(&work->parts[WEIGHT])) return MS_OK;
-    MS_TRY(principal_cosines(work, last->left, left, last->rows, cosines[0]));
-    MS_TRY(principal_cosines(work, last->right, right, last->cols, cosines[1]));
+    MS_TRY(principal_cosines(work, last->left, left_of(work, WEIGHT), last->rows, cosines[0]));
+    MS_TRY(principal_cosines(work, last->right, right_of(work, WEIGHT), last->cols, cosines[1]));
     out->persistence_left = mean(cosines[0]);
     out->persistence_right = mean(cosines[1]);
     for (int k = 0; k < ALIGN; k++) angles[k] = (acos(cosines[0][k]) + acos(cosines[1][k])) / 2;
-    out->rotation_per_step = mean(angles) / (double)work->input->steps_since_last;
+    out->rotation_per_step = mean(angles) / (double)steps;
     return MS_OK;
 }
 
 static ms_status compare_with_last(const spectrum_work *work, ms_spectrum *out) {
     ms_last_matrix *last = work->input->last;
     const ms_decomposition *now = &work->parts[WEIGHT];
-    const double *left = work->wide ? now->small_vectors : now->long_vectors;
-    const double *right = work->wide ? now->long_vectors : now->small_vectors;
-    if (work->input->steps_since_last > 0) MS_TRY(describe_change(work, left, right, out));
+    if (work->input->steps_since_last > 0) MS_TRY(describe_change(work, last, work->input->steps_since_last, out));
     last->sigma_max = now->values[0];
     last->has_vectors = has_subspace(now);
     if (!last->has_vectors) return MS_OK;
-    memcpy(last->left, left, sizeof(double) * ALIGN * (size_t)last->rows);
-    memcpy(last->right, right, sizeof(double) * ALIGN * (size_t)last->cols);
+    memcpy(last->left, left_of(work, WEIGHT), sizeof(double) * ALIGN * (size_t)last->rows);
+    memcpy(last->right, right_of(work, WEIGHT), sizeof(double) * ALIGN * (size_t)last->cols);
     return MS_OK;
+}
+
+static ms_status compare_with_before(const spectrum_work *work, ms_spectrum *out) {
+    const ms_last_matrix before = {.rows = work->input->rows,
+                                   .cols = work->input->cols,
+                                   .sigma_max = work->parts[BEFORE].values[0],
+                                   .has_vectors = has_subspace(&work->parts[BEFORE]),
+                                   .left = (double *)left_of(work, BEFORE),
+                                   .right = (double *)right_of(work, BEFORE)};
+    return describe_change(work, &before, 1, out);
 }
 
 /* --- the whole --- */
@@ -441,8 +465,9 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     fill_with_nan(out);
     spectrum_work work = begin(scratch, input);
     ms_decompose_source source = weights(&work, false);
+    int n_vectors = input->before || input->last ? TOP : 0;
     MS_TRY(decompose(&work, WEIGHT, &source,
-                     &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = TOP}));
+                     &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = n_vectors}));
     describe_weight(&work.parts[WEIGHT], out);
     give_complete(&work, MS_SPECTRUM_OF_WEIGHT, &work.parts[WEIGHT]);
     out->n_velocity_top = out->n_update_sigma = out->n_sigma_top;
@@ -453,6 +478,7 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     out->alignment_random_right = ms_alignment_random(input->cols);
     out->alignment_random_right_p95 = ms_alignment_random_p95(input->cols);
     if (input->before) MS_TRY(describe_update(&work, out));
+    if (input->before_is_last) return compare_with_before(&work, out);
     return input->last ? compare_with_last(&work, out) : MS_OK;
 }
 

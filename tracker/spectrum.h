@@ -1,6 +1,6 @@
 /* Spectral metrics of one weight matrix and of the update that was applied to it.
 
-   W0 and W [rows, cols] row-major f32 are the matrix before and after the update, dW = W - W0 in f64, r = min(rows,
+   W0 and W [rows, cols] row-major are the matrix before and after the update, dW = W - W0 in f64, r = min(rows,
    cols), singular values s1 >= s2 >= ... >= sr, U_k and V_k the top-k left (length rows) and right (length cols)
    singular vectors.  How they are found: tracker/decompose.h.  All arithmetic is f64 and runs on the calling thread
    alone, so that a result depends on the numbers only.
@@ -14,6 +14,7 @@
 
 #include "platform/status.h"
 #include "tracker/chance.h"
+#include "tracker/elements.h"
 #include "tracker/last.h"
 
 #ifdef __cplusplus
@@ -47,10 +48,11 @@ extern const char *const ms_spectrum_of_names[];
 
 /* One matrix and its state before the update. */
 typedef struct ms_spectrum_input {
-    const char *name;    /* for messages, e.g. "layer 3 up" */
-    const float *before; /* W0 [rows, cols]; NULL: there is no update */
-    const float *after;  /* W [rows, cols] */
-    int rows, cols;      /* >= 1 */
+    const char *name;   /* for messages, e.g. "layer 3 up" */
+    const void *before; /* W0 [rows, cols]; NULL: there is no update */
+    const void *after;  /* W [rows, cols] */
+    ms_element before_type, after_type;
+    int rows, cols; /* >= 1 */
     /* Only with an update: */
     const float *momentum;   /* u [rows, cols], what entered the orthogonalisation; NULL: not known */
     const float *orthogonal; /* O [rows, cols], what it gave, before any scale; NULL: not known */
@@ -60,6 +62,7 @@ typedef struct ms_spectrum_input {
     int64_t steps_since_last; /* steps from there to W; 0: there is no last snapshot */
     double *const *complete;  /* [MS_SPECTRUM_OF_COUNT] -> [r]: all singular values, descending, are put there; what is
                                  not known, or NULL, is left as it is.  NULL: none are wanted */
+    bool before_is_last;      /* W0 is what the last snapshot would have, one step ago; `last` is NULL */
 } ms_spectrum_input;
 
 /* How well an update is conditioned and orthogonalised: the keys of these names in tracker/metrics.def. */

@@ -17,7 +17,9 @@ static const uint64_t header_bytes_max = 100000000; /* the reference reader's li
 static const struct {
     const char *name;
     size_t size_bytes;
-} dtypes[] = {{"I64", 8}, {"F64", 8}, {"F32", 4}, {"I32", 4}, {"BF16", 2}, {"F16", 2}, {"U16", 2}, {"U8", 1}};
+} dtypes[] = {{"U64", 8},     {"I64", 8},     {"F64", 8}, {"C64", 8}, {"F32", 4}, {"U32", 4},
+              {"I32", 4},     {"BF16", 2},    {"F16", 2}, {"U16", 2}, {"I16", 2}, {"F8_E8M0", 1},
+              {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I8", 1},  {"U8", 1},  {"BOOL", 1}};
 enum { N_DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
 struct ms_safetensors {
@@ -27,6 +29,7 @@ struct ms_safetensors {
     ms_safetensor *tensors; /* owned, in file order */
     void **copies;          /* owned, [n_tensors]: aligned copy of an unaligned tensor, else NULL */
     size_t n_tensors;
+    bool keeps_unaligned; /* no copies */
 };
 
 static int dtype_find(const char *name) {
@@ -243,7 +246,8 @@ static ms_status place_tensors(ms_safetensors *file, const placed_tensor *placed
             return MS_FAIL(MS_CORRUPT, "%s: truncated: tensor %s ends at byte %llu of %llu", file->path, tensor->name,
                            (unsigned long long)expected, (unsigned long long)data_bytes);
         const uint8_t *data = file->map.data + data_begin + placed[i].begin;
-        if (tensor->size_bytes > 0 && (uintptr_t)data % ms_safetensor_element_bytes(tensor->dtype) != 0) {
+        bool is_aligned = (uintptr_t)data % ms_safetensor_element_bytes(tensor->dtype) == 0;
+        if (tensor->size_bytes > 0 && !is_aligned && !file->keeps_unaligned) {
             if (!(file->copies[i] = malloc(tensor->size_bytes)))
                 return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %zu bytes of tensor %s", file->path,
                                tensor->size_bytes, tensor->name);
@@ -280,7 +284,10 @@ static ms_status load_header(ms_safetensors *file, uint64_t *out_data_begin) {
         return MS_FAIL(MS_CORRUPT, "%s: %zu bytes are too few for a safetensors file", file->path,
                        file->map.size_bytes);
     memcpy(&header_bytes, file->map.data, sizeof header_bytes);
-    if (header_bytes > header_bytes_max || header_bytes > size_bytes - sizeof header_bytes)
+    if (header_bytes > header_bytes_max && header_bytes <= size_bytes - sizeof header_bytes)
+        return MS_FAIL(MS_CORRUPT, "%s: a header of %llu bytes is above the format's %llu", file->path,
+                       (unsigned long long)header_bytes, (unsigned long long)header_bytes_max);
+    if (header_bytes > size_bytes - sizeof header_bytes)
         return MS_FAIL(MS_CORRUPT, "%s: truncated or not safetensors: a header of %llu bytes in a file of %llu",
                        file->path, (unsigned long long)header_bytes, (unsigned long long)size_bytes);
     const char *text = (const char *)file->map.data + sizeof header_bytes;
@@ -309,13 +316,14 @@ static ms_status load(ms_safetensors *file) {
     return status;
 }
 
-ms_status ms_safetensors_open(const char *path, ms_safetensors **out) {
+static ms_status open_file(const char *path, bool keeps_unaligned, ms_safetensors **out) {
     *out = NULL;
     ms_safetensors *file = calloc(1, sizeof *file);
     if (!file || !(file->path = strdup(path))) {
         free(file);
         return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory to open it", path);
     }
+    file->keeps_unaligned = keeps_unaligned;
     ms_status status = ms_map_open(path, &file->map);
     if (status == MS_OK) status = load(file);
     if (status != MS_OK) {
@@ -325,6 +333,9 @@ ms_status ms_safetensors_open(const char *path, ms_safetensors **out) {
     *out = file;
     return MS_OK;
 }
+
+ms_status ms_safetensors_open(const char *path, ms_safetensors **out) { return open_file(path, false, out); }
+ms_status ms_safetensors_open_unaligned(const char *path, ms_safetensors **out) { return open_file(path, true, out); }
 
 void ms_safetensors_close(ms_safetensors *file) {
     if (!file) return;

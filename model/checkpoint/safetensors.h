@@ -15,14 +15,14 @@
 extern "C" {
 #endif
 
-#define MS_SAFETENSOR_RANK_MAX 4
+#define MS_SAFETENSOR_RANK_MAX 8
 
 /* One tensor.  When writing, everything is borrowed from the caller until the call returns.  When reading, everything
    is borrowed from the open file. */
 typedef struct ms_safetensor {
-    const char *name;                      /* UTF-8, not empty, not "__metadata__" */
-    const char *dtype;                     /* I64 F64 F32 I32 BF16 F16 U16 U8 */
-    int rank;                              /* 0 (a scalar) to 4 */
+    const char *name;  /* UTF-8, not empty, not "__metadata__" */
+    const char *dtype; /* U64 I64 F64 C64 F32 U32 I32 BF16 F16 U16 I16 F8_E8M0 F8_E4M3 F8_E5M2 I8 U8 BOOL */
+    int rank;          /* 0 (a scalar) to 8 */
     int64_t shape[MS_SAFETENSOR_RANK_MAX]; /* first `rank` entries, each >= 0; the last varies fastest */
     const void *data;                      /* row-major; may be NULL when size_bytes is 0 */
     size_t size_bytes;                     /* elements times the size of the dtype */
@@ -58,8 +58,10 @@ typedef struct ms_safetensors ms_safetensors; /* an open, memory-mapped file */
    length of the file.  The contents of the tensors are not looked at.  A tensor that a foreign writer left unaligned is
    copied, the rest stays in the map.  The caller closes it; the file must not be truncated while it is open.
    MS_NOT_FOUND, MS_IO; MS_CORRUPT: truncated or not safetensors; MS_UNSUPPORTED: valid, but with a dtype that is not
-   listed above or a rank above 4; MS_OUT_OF_MEMORY. */
+   listed above or a rank above 8; MS_OUT_OF_MEMORY. */
 ms_status ms_safetensors_open(const char *path, ms_safetensors **out);
+/* The same without copies: the data of a tensor may be unaligned, and is always in the map. */
+ms_status ms_safetensors_open_unaligned(const char *path, ms_safetensors **out);
 void ms_safetensors_close(ms_safetensors *file); /* NULL is fine */
 
 size_t ms_safetensors_count(const ms_safetensors *file);

@@ -8,7 +8,7 @@ must program tracker describe
 cp out keys.txt
 for file in spectra probes metrics spectra/index; do
     awk -v heading="$file.jsonl:" '
-        /^[a-z\/]+\.jsonl:$/ { here = $0 == heading; next }
+        /^[a-z].*:$/ { here = $0 == heading; next }
         here && /^[a-z]/ { print $1 }' keys.txt | LC_ALL=C sort >described.txt
     grep -oE '"[a-z_0-9]+":' "run/$file.jsonl" | tr -d '":' | LC_ALL=C sort -u >there.txt
     [ "$(wc -l <there.txt)" -ge 7 ] || fail "$file.jsonl has only these keys: $(cat there.txt)"

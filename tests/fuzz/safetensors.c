@@ -27,6 +27,16 @@ static void check_again(const ms_safetensors *file) {
     ms_safetensors_close(again);
 }
 
+/* Without copies the bytes are the same. */
+static void check_unaligned(const ms_safetensors *file) {
+    ms_safetensors *other;
+    MS_FUZZ_CLAIM(ms_safetensors_open_unaligned(ms_fuzz_path("model.safetensors"), &other) == MS_OK);
+    MS_FUZZ_CLAIM(ms_safetensors_count(other) == ms_safetensors_count(file));
+    for (size_t i = 0; i < ms_safetensors_count(file); i++)
+        MS_FUZZ_CLAIM(sum_bytes(ms_safetensors_at(file, i)) == sum_bytes(ms_safetensors_at(other, i)));
+    ms_safetensors_close(other);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     ms_safetensors *file;
     ms_status status = ms_safetensors_open(ms_fuzz_file("model.safetensors", data, size_bytes), &file);
@@ -37,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     for (size_t i = 0; i < ms_safetensors_count(file); i++)
         MS_FUZZ_CLAIM(ms_safetensor_check(ms_safetensors_at(file, i)) == MS_OK);
     (void)ms_safetensors_get_metadata(file, "format");
+    check_unaligned(file);
     check_again(file);
     ms_safetensors_close(file);
     return 0;

@@ -1,0 +1,227 @@
+/* JSON and CSV. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/analyze/output.h"
+#include "platform/json.h"
+#include "tracker/run_log.h"
+
+/* What is printed of a list: values, and how many.  sigma_top and update_sigma are as long as was asked for. */
+typedef struct list {
+    const double *values;
+    int n;
+    double least; /* values below it are not known well enough */
+} list;
+
+static list list_of(const ms_analysis *a, const char *key, const double *values, int n, int n_top) {
+    bool of_weight = strcmp(key, "sigma_top") == 0, of_update = strcmp(key, "update_sigma") == 0;
+    if (!of_weight && !of_update) return (list){values, n, -INFINITY};
+    const double *all = of_weight ? a->values : a->update_values;
+    return (list){all, n_top < a->n_values ? n_top : a->n_values, of_update && all ? 1e-3 * all[0] : 0};
+}
+
+#define LIST_OF(key) list_of(a, #key, a->spectrum.key, a->spectrum.n_##key, n_top)
+
+static double item_of(const list *of, int i) { return i < of->n && of->values[i] >= of->least ? of->values[i] : NAN; }
+
+/* ---- JSON ---- */
+
+static const char what[] = "analyze";
+
+static ms_status set_real(json_t *line, const char *key, double value) {
+    return ms_json_set(line, what, key, ms_run_log_real(value));
+}
+
+static ms_status set_list(json_t *line, const char *key, list of) {
+    json_t *array = json_array();
+    MS_TRY(ms_json_set(line, what, key, array));
+    for (int i = 0; i < of.n; i++) MS_TRY(ms_json_append(array, what, ms_run_log_real(item_of(&of, i))));
+    return MS_OK;
+}
+
+static ms_status set_index(json_t *line, const char *key, int64_t value) {
+    return ms_json_set(line, what, key, value < 0 ? json_null() : json_integer(value));
+}
+
+static ms_status set_text(json_t *line, const char *key, const char *text) {
+    return text ? ms_json_set_text(line, what, key, text) : ms_json_set(line, what, key, json_null());
+}
+
+/* What the line is about. */
+static ms_status set_about(json_t *line, const ms_analyze_item *item) {
+    char stored[160];
+    const ms_part *part = &item->here.part;
+    const ms_safetensor *tensor = item->here.tensor;
+    MS_TRY(set_text(line, "name", tensor ? tensor->name : item->name));
+    if (tensor) {
+        MS_TRY(set_index(line, "layer", part->layer));
+        MS_TRY(set_text(line, "projection", part->projection));
+        MS_TRY(set_index(line, "expert", part->expert));
+        MS_TRY(set_index(line, "rows", part->rows));
+        MS_TRY(set_index(line, "cols", part->cols));
+        MS_TRY(set_text(line, "dtype", tensor->dtype));
+        MS_TRY(set_text(line, "stored", ms_part_text(part, tensor, stored, sizeof stored)));
+        MS_TRY(set_text(line, "note", *item->note ? item->note : NULL));
+    }
+    return set_text(line, "error", item->error);
+}
+
+static ms_status set_figures(json_t *line, const ms_analysis *a, bool has_other, int n_top) {
+    const ms_spectrum *spectrum = &a->spectrum;
+#define ABOUT(key, ...)
+#define LIST(key) MS_TRY(set_list(line, #key, LIST_OF(key)));
+#define METRIC(key) MS_TRY(set_real(line, #key, spectrum->key));
+#define LEVEL(key, ...) MS_TRY(set_real(line, #key, a->key));
+#define UPDATE_LIST(key)                                                                                               \
+    if (has_other) MS_TRY(set_list(line, #key, LIST_OF(key)));
+#define UPDATE_METRIC(key)                                                                                             \
+    if (has_other) MS_TRY(set_real(line, #key, spectrum->key));
+#define UPDATE_LEVEL(key, ...)                                                                                         \
+    if (has_other) MS_TRY(set_real(line, #key, a->key));
+#include "tracker/analysis.def"
+    return MS_OK;
+}
+
+static ms_status print_json(const ms_analyze_item *item, bool has_other, int n_top, FILE *stream) {
+    json_t *line = json_object();
+    ms_status status = line ? set_about(line, item) : MS_FAIL(MS_OUT_OF_MEMORY, "analyze: no memory for a line");
+    if (status == MS_OK && !item->error) status = set_figures(line, &item->analysis, has_other, n_top);
+    char *text = status == MS_OK ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(line);
+    MS_TRY(status);
+    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "analyze: no memory for a line");
+    fprintf(stream, "%s\n", text);
+    free(text);
+    return MS_OK;
+}
+
+ms_status ms_analyze_print_jsonl(const ms_analyze_plan *plan, int n_top, FILE *stream) {
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->items[i].is_done) MS_TRY(print_json(&plan->items[i], plan->has_other, n_top, stream));
+    return MS_OK;
+}
+
+/* ---- CSV ---- */
+
+/* In quotes where it needs them; "" for NULL. */
+static void print_cell(const char *text, FILE *stream) {
+    if (!text || !*text) return;
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, stream);
+        return;
+    }
+    fputc('"', stream);
+    for (; *text; text++) fprintf(stream, *text == '"' ? "\"\"" : "%c", *text);
+    fputc('"', stream);
+}
+
+static void print_index(int64_t value, FILE *stream) {
+    if (value >= 0) fprintf(stream, "%lld", (long long)value);
+}
+
+static void print_real(double value, FILE *stream) {
+    fputc(',', stream);
+    if (isfinite(value)) fprintf(stream, "%.17g", value);
+}
+
+/* The columns of a list: how many, how they begin, and what follows: their number or a percentage. */
+typedef struct columns {
+    const char *key, *begin;
+    int n;
+    const int *percent; /* NULL: numbered from 1 */
+} columns;
+
+static const int percents[] = {1, 10, 50, 90};
+
+/* Of a key of tracker/analysis.def that is a list. */
+static columns columns_of(const char *key, int n_top) {
+    const columns all[] = {{"sigma_top", "sigma_", n_top, NULL},
+                           {"sigma_quantiles", "sigma_q", 4, percents},
+                           {"update_sigma", "update_sigma_", n_top, NULL},
+                           {"update_sigma_quantiles", "update_sigma_q", 4, percents},
+                           {"velocity_top", "velocity_", MS_SPECTRUM_TOP, NULL}};
+    size_t i = 0;
+    while (strcmp(all[i].key, key) != 0) i++;
+    return all[i];
+}
+
+static void print_heading(const char *key, int n_top, FILE *stream) {
+    columns of = columns_of(key, n_top);
+    for (int i = 0; i < of.n; i++) fprintf(stream, ",%s%d", of.begin, of.percent ? of.percent[i] : i + 1);
+}
+
+static void print_list(columns are, list of, FILE *stream) {
+    for (int i = 0; i < are.n; i++) print_real(item_of(&of, i), stream);
+}
+
+static void print_headings(bool has_other, int n_top, FILE *stream) {
+    fprintf(stream, "name,layer,projection,expert,rows,cols,dtype,stored,note,error");
+#define ABOUT(key, ...)
+#define LIST(key) print_heading(#key, n_top, stream);
+#define METRIC(key) fprintf(stream, ",%s", #key);
+#define LEVEL(key, ...) fprintf(stream, ",%s", #key);
+#define UPDATE_LIST(key)                                                                                               \
+    if (has_other) print_heading(#key, n_top, stream);
+#define UPDATE_METRIC(key)                                                                                             \
+    if (has_other) fprintf(stream, ",%s", #key);
+#define UPDATE_LEVEL(key, ...)                                                                                         \
+    if (has_other) fprintf(stream, ",%s", #key);
+#include "tracker/analysis.def"
+    fputc('\n', stream);
+}
+
+static void print_about(const ms_analyze_item *item, FILE *stream) {
+    char stored[160];
+    const ms_part *part = &item->here.part;
+    const ms_safetensor *tensor = item->here.tensor;
+    print_cell(tensor ? tensor->name : item->name, stream);
+    fputc(',', stream);
+    if (!tensor) {
+        fprintf(stream, ",,,,,,,,");
+        print_cell(item->error, stream);
+        return;
+    }
+    print_index(part->layer, stream);
+    fputc(',', stream);
+    print_cell(part->projection, stream);
+    fputc(',', stream);
+    print_index(part->expert, stream);
+    fprintf(stream, ",%lld,%lld,%s,", (long long)part->rows, (long long)part->cols, tensor->dtype);
+    print_cell(ms_part_text(part, tensor, stored, sizeof stored), stream);
+    fputc(',', stream);
+    print_cell(item->note, stream);
+    fputc(',', stream);
+    print_cell(item->error, stream);
+}
+
+/* A line with an error has empty columns from there on. */
+static void print_figures(const ms_analysis *a, bool has_other, int n_top, FILE *stream) {
+    const ms_spectrum *spectrum = &a->spectrum;
+#define ABOUT(key, ...)
+#define LIST(key) print_list(columns_of(#key, n_top), LIST_OF(key), stream);
+#define METRIC(key) print_real(spectrum->key, stream);
+#define LEVEL(key, ...) print_real(a->key, stream);
+#define UPDATE_LIST(key)                                                                                               \
+    if (has_other) print_list(columns_of(#key, n_top), LIST_OF(key), stream);
+#define UPDATE_METRIC(key)                                                                                             \
+    if (has_other) print_real(spectrum->key, stream);
+#define UPDATE_LEVEL(key, ...)                                                                                         \
+    if (has_other) print_real(a->key, stream);
+#include "tracker/analysis.def"
+}
+
+ms_status ms_analyze_print_csv(const ms_analyze_plan *plan, int n_top, FILE *stream) {
+    print_headings(plan->has_other, n_top, stream);
+    for (size_t i = 0; i < plan->n; i++) {
+        const ms_analyze_item *item = &plan->items[i];
+        if (!item->is_done) continue;
+        print_about(item, stream);
+        ms_analysis none;
+        if (item->error) ms_analysis_clear(&none);
+        print_figures(item->error ? &none : &item->analysis, plan->has_other, n_top, stream);
+        fputc('\n', stream);
+    }
+    return MS_OK;
+}

@@ -1,0 +1,37 @@
+#include "cli/analyze/source.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model/checkpoint/checkpoint.h"
+#include "platform/directory.h"
+#include "platform/file.h"
+
+static ms_status no_memory(const char *path) { return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its path", path); }
+
+/* The newest checkpoint in a folder of them. */
+static ms_status open_newest(const char *checkpoints, int64_t step, ms_foreign **out) {
+    char name[64];
+    snprintf(name, sizeof name, "step_%08" PRId64 "/model.safetensors", step);
+    char *path = ms_path_join(checkpoints, name);
+    ms_status status = path ? ms_foreign_open(path, out) : no_memory(checkpoints);
+    free(path);
+    return status;
+}
+
+ms_status ms_analyze_open(const char *path, ms_foreign **out) {
+    *out = NULL;
+    if (!ms_is_directory(path)) return ms_foreign_open(path, out);
+    char *checkpoints = ms_path_join(path, "checkpoints");
+    if (!checkpoints) return no_memory(path);
+    int64_t step;
+    const char *folder = ms_is_directory(checkpoints) ? checkpoints : path;
+    ms_status status = ms_checkpoint_latest(folder, &step);
+    if (status == MS_OK)
+        status = open_newest(folder, step, out);
+    else if (status == MS_NOT_FOUND && folder == path) /* no checkpoints: weights of another program */
+        status = ms_foreign_open(path, out);
+    free(checkpoints);
+    return status;
+}
