@@ -8,12 +8,14 @@
 #include "platform/file.h"
 #include "platform/output.h"
 #include "platform/signals.h"
+#include "tracker/phases.h"
 #include "tracker/plot/plot.h"
 
 struct plot_arguments {
     ms_option_list only;
     const char *projections, *layers; /* NULL: all */
     ms_option_list formats;
+    bool phases;
 };
 
 static const ms_option options[] = {{"only", MS_OPTION_REPEATED, offsetof(struct plot_arguments, only), NULL, "NAME",
@@ -25,6 +27,9 @@ static const ms_option options[] = {{"only", MS_OPTION_REPEATED, offsetof(struct
                                     {"format", MS_OPTION_REPEATED, offsetof(struct plot_arguments, formats), NULL,
                                      "png|svg|pdf",
                                      "Draw this format; may be given several times (default png and svg)"},
+                                    {"phases", MS_OPTION_FLAG, offsetof(struct plot_arguments, phases), NULL, NULL,
+                                     "Mark the changes that `muonscope phases` finds, on loss, momentum_alignment, "
+                                     "spectral_gap and entropy_heatmap"},
                                     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
@@ -36,8 +41,9 @@ static const ms_command command = {
     1,
     NULL,
     "Plots: loss, loss_by_frequency, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth,\n"
-    "singular_spectrum, spectral_gap, update_alignment, momentum_alignment, alignment_heatmap, entropy_heatmap,\n"
-    "entropy_l1, entropy_mri, orthogonality_error, update_quality, update_rank_evolution, attention_entropy.\n"
+    "singular_spectrum, spectral_gap, update_alignment, momentum_alignment, persistence, alignment_heatmap,\n"
+    "entropy_heatmap, entropy_l1, entropy_mri, orthogonality_error, update_quality, update_rank_evolution, "
+    "attention_entropy.\n"
     "A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp has its data and draws "
     "it\n"
     "again."};
@@ -120,6 +126,23 @@ static ms_status select_spectra(const struct plot_arguments *arguments, ms_plot_
     return MS_OK;
 }
 
+/* Of the whole run, whatever part of it is drawn. */
+static ms_status add_changes(const char *metrics, const char *spectra, ms_plot_data *data) {
+    ms_phases phases;
+    if (!ms_file_exists(spectra))
+        return MS_FAIL(MS_NOT_FOUND, "--phases: %s does not exist: train with --track_manifold true", spectra);
+    MS_TRY_NOTE(ms_phases_init(metrics, spectra, 0, &phases), "--phases");
+    ms_status status = MS_OK;
+    data->marks_changes = true;
+    for (int i = 0; i < phases.n_series; i++) {
+        const ms_phase_series *series = &phases.series[i];
+        for (int c = 0; c < series->n_changes && status == MS_OK; c++)
+            status = ms_plot_data_add_change(data, series->key, series->layer, series->projection, series->changes[c]);
+    }
+    ms_phases_finish(&phases);
+    return status;
+}
+
 static ms_status work(const struct plot_arguments *arguments, const char *run) {
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
@@ -145,6 +168,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     }
     if (status == MS_OK && needs_probes && ms_file_exists(probes)) status = ms_plot_data_read_probes(&data, probes);
     if (status == MS_OK) status = select_spectra(arguments, &data);
+    if (status == MS_OK && arguments->phases) status = add_changes(metrics, spectra, &data);
     if (status == MS_OK) status = draw(arguments, &data, formats, folder);
     ms_plot_data_finish(&data);
     free(metrics);

@@ -130,8 +130,8 @@ START_TEST(one_scale_of_colours) {
     ck_assert_int_eq(count(script, "   (chance: 0.250)'"), N_PROJECTIONS);
     /* values / 2 above .4968: layer 2 of v, all of up */
     has(script, "$q_above << EOD\nEOD\n");
-    has(script, "$v_above << EOD\n1 2\n25 2\n50 2\n75 2\nEOD\n");
-    has(script, "$up_above << EOD\n1 0\n1 1\n1 2\n25 0\n");
+    has(script, "$v_above << EOD\n1 2\n25.25 2\n50 2\n75 2\nEOD\n");
+    has(script, "$up_above << EOD\n1 0\n1 1\n1 2\n25.25 0\n");
     free(script);
 }
 END_TEST
@@ -178,6 +178,59 @@ START_TEST(curves_of_every_layer) {
     for (size_t i = 0; i < data.n_spectra; i++) data.spectra[i].values[MS_PLOT_noise_null] = NAN;
     script = script_of("spectral_stretching_evolution");
     ck_assert_ptr_null(strstr(script, "noise alone"));
+    free(script);
+}
+END_TEST
+
+/* At the value where the key changes, in every plot that shows it; what is not drawn is left out. */
+START_TEST(changes_are_marked) {
+    char *script = script_of("spectral_gap");
+    ck_assert_ptr_null(strstr(script, "change"));
+    free(script);
+    data.marks_changes = true;
+    ms_must(ms_plot_data_keep_projections(&data, "q,v", "--projections"));
+    ms_must(ms_plot_data_add_change(&data, "loss", -1, "", 40));
+    ms_must(ms_plot_data_add_change(&data, "gap", 1, "v", 25));
+    ms_must(ms_plot_data_add_change(&data, "gap", 1, "v", 75));
+    ms_must(ms_plot_data_add_change(&data, "spectral_entropy", 2, "q", 25));
+    ms_must(ms_plot_data_add_change(&data, "gap", 1, "up", 25));
+    ms_must(ms_plot_data_add_change(&data, "gap", 9, "q", 25));
+    ms_must(ms_plot_data_add_change(&data, "no_such_key", 1, "q", 25));
+    ck_assert_uint_eq(data.n_changes, 4);
+    script = script_of("spectral_gap");
+    has(script, "$v_1_change_0 << EOD\n25 2\n75 2\nEOD\n");
+    ck_assert_int_eq(count(script, "_change_0 << EOD"), 1);
+    ck_assert_int_eq(count(script, "$v_1_change_0 using 1:2 with points"), 2); /* filled, and its edge */
+    ck_assert_int_eq(count(script, "title 'change point'"), 1);
+    free(script);
+    script = script_of("entropy_heatmap");
+    has(script, "$q_change << EOD\n25.25 2\nEOD\n");
+    has(script, "$v_change << EOD\nEOD\n");
+    has(script, "triangle: change of slope");
+    free(script);
+    script = script_of("loss");
+    ck_assert_int_eq(count(script, "set arrow from first 40, graph 0 to first 40, graph 1 nohead"), 1);
+    has(script, "title 'change of slope (muonscope phases)'");
+    free(script);
+    script = script_of("update_alignment"); /* phases does not look at it */
+    ck_assert_ptr_null(strstr(script, "change"));
+    free(script);
+}
+END_TEST
+
+/* The right subspaces have a chance level of their own, and share the legend's entry. */
+START_TEST(persistence_of_both_sides) {
+    for (size_t i = 0; i < data.n_spectra; i++) {
+        double *values = data.spectra[i].values;
+        values[MS_PLOT_persistence_left] = 0.75;
+        values[MS_PLOT_persistence_right] = 0.5;
+        values[MS_PLOT_alignment_random_right] = 0.125;
+        values[MS_PLOT_alignment_random_right_p95] = 0.25;
+    }
+    char *script = script_of("persistence");
+    has(script, "$q_0 << EOD\n1 0.75 0.25 0.4968 0.5 0.125 0.25\n");
+    ck_assert_int_eq(count(script, "title 'chance'"), 1);
+    ck_assert_int_eq(count(script, "$up_0 using 1:6 with lines lc rgb 'black' dt 2"), 1);
     free(script);
 }
 END_TEST
@@ -377,6 +430,8 @@ int main(void) {
     tcase_add_test(tests, one_scale_of_colours);
     tcase_add_test(tests, slices);
     tcase_add_test(tests, curves_of_every_layer);
+    tcase_add_test(tests, changes_are_marked);
+    tcase_add_test(tests, persistence_of_both_sides);
     tcase_add_test(tests, quality_of_updates);
     tcase_add_test(tests, entropy_of_attention);
     tcase_add_test(tests, probes_with_a_gap);

@@ -80,8 +80,11 @@ void ms_plot_attention_write(FILE *out, const ms_plot_data *data) {
     ms_step_axis steps = {{cell_of(data, 0).low, cell_of(data, data->n_probes - 1).high}, 4, true, true};
     ms_script_step_axis(out, data, &steps);
     ms_script_layer_axis(out, layers, n_layers, true);
-    fprintf(out, "set title 'mean of the heads' offset 0,-0.4 font ',17'\nplot NaN notitle, $layers using "
-                 "1:2:4:5:($2-0.5):($2+0.5):3 with boxxyerror fs solid noborder fc palette notitle\n");
+    /* As in plot_heat.c: a cell reaches into the next ones. */
+    fprintf(out,
+            "set title 'mean of the heads' offset 0,-0.4 font ',17'\nplot NaN notitle, $layers using "
+            "1:2:4:($5+%.9g):($2-0.5):($2+0.52):3 with boxxyerror fs solid noborder fc palette notitle\n",
+            0.003 * (steps.steps.high - steps.steps.low));
     fprintf(out, "set xrange [-0.5:%g]\nset xtics %d\nset xlabel 'head'\nunset x2tics\nset x2label ''\n", n_heads - 0.5,
             1 + n_heads / 12);
     ms_script_layer_axis(out, layers, n_layers, false);

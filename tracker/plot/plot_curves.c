@@ -1,5 +1,6 @@
 /* Curves over steps: a panel for each projection, a line for each layer, dark for the first, light for the last. */
 #include <math.h>
+#include <string.h>
 
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
@@ -40,6 +41,35 @@ static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
     fprintf(out, "EOD\n");
 }
 
+/* Data block $PROJECTION_LAYER_change_BAND: step and value where the key changes; none where it does not. */
+static void write_changes(FILE *out, const curve_set *curves, const ms_plot_spectrum *of, int b) {
+    const ms_plot_data *data = curves->data;
+    enum ms_plot_key key = curves->bands[b].key;
+    int n = 0;
+    for (size_t c = 0; c < data->n_changes; c++) {
+        const ms_plot_change *change = &data->changes[c];
+        if (change->key != key || change->i_projection != of->i_projection || change->layer != of->layer) continue;
+        for (size_t i = 0; i < data->n_spectra; i++) {
+            const ms_plot_spectrum *spectrum = &data->spectra[i];
+            if (spectrum->step != change->step || spectrum->i_projection != of->i_projection ||
+                spectrum->layer != of->layer)
+                continue;
+            if (n++ == 0) fprintf(out, "$%s_%d_change_%d << EOD\n", data->projections[of->i_projection], of->layer, b);
+            fprintf(out, "%lld", (long long)spectrum->step);
+            ms_script_value(out, spectrum->values[key]);
+            fprintf(out, "\n");
+        }
+    }
+    if (n > 0) fprintf(out, "EOD\n");
+}
+
+static bool has_changes(const ms_plot_data *data, enum ms_plot_key key, int p, int layer) {
+    for (size_t c = 0; c < data->n_changes; c++)
+        if (data->changes[c].key == key && data->changes[c].i_projection == p && data->changes[c].layer == layer)
+            return true;
+    return false;
+}
+
 /* Column of a band's key in the data blocks; its chance levels follow it. */
 static int column_of(const curve_set *curves, int b) {
     int column = 2;
@@ -70,6 +100,15 @@ static bool is_named(const ms_plot_data *data, int i_layer) {
     return i_layer % ((data->n_layers + MAX_NAMED_LAYERS - 1) / MAX_NAMED_LAYERS) == 0;
 }
 
+/* Bands that have a level of the same name share its entry in the legend. */
+static bool is_named_before(const curve_set *curves, int b, int k) {
+    for (int i = 0; i < b; i++)
+        if (k < curves->bands[i].n_chance &&
+            strcmp(curves->bands[i].chance_names[k], curves->bands[b].chance_names[k]) == 0)
+            return true;
+    return false;
+}
+
 static void write_legend(FILE *out, const curve_set *curves) {
     const ms_plot_data *data = curves->data;
     char color[MS_COLOR_SIZE];
@@ -78,8 +117,11 @@ static void write_legend(FILE *out, const curve_set *curves) {
             fprintf(out, ", NaN with lines lc rgb '%s' lw 3 title 'layer %d'",
                     ms_script_layer_color(i, data->n_layers, color), data->layers[i]);
     for (int b = 0; b < curves->panels.bands; b++)
+        if (data->marks_changes && ms_script_has_phases(curves->bands[b].key))
+            fprintf(out, ", NaN with points pt 8 ps 1.8 lw 2 lc rgb 'black' title 'change point'");
+    for (int b = 0; b < curves->panels.bands; b++)
         for (int k = 0; k < curves->bands[b].n_chance; k++)
-            if (is_known(data, curves->bands[b].chance[k]))
+            if (is_known(data, curves->bands[b].chance[k]) && !is_named_before(curves, b, k))
                 fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", k == 0 ? 2 : 3,
                         curves->bands[b].chance_names[k]);
 }
@@ -98,6 +140,13 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
         fprintf(out, ", $%s_%d using 1:%d with %s lc rgb '%s' lw 1.8 notitle", projection, data->layers[i], column,
                 curves->marked ? "linespoints pt 7 ps 0.5" : "lines", ms_script_layer_color(i, data->n_layers, color));
     }
+    for (int i = 0; i < data->n_layers; i++)
+        if (has_changes(data, band->key, panel->item, data->layers[i]))
+            fprintf(out,
+                    ", $%s_%d_change_%d using 1:2 with points pt 9 ps 1.8 lc rgb '%s' notitle"
+                    ", $%s_%d_change_%d using 1:2 with points pt 8 ps 1.8 lw 2 lc rgb 'black' notitle",
+                    projection, data->layers[i], panel->band, ms_script_layer_color(i, data->n_layers, color),
+                    projection, data->layers[i], panel->band);
     for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
         fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
                 column + 1 + k, k == 0 ? 2 : 3);
@@ -112,6 +161,8 @@ static void write_curves(FILE *out, const ms_plot_data *data, const char *title,
     for (int p = 0; p < data->n_projections; p++)
         for (int i = 0; i < data->n_layers; i++)
             if (ms_plot_data_has(data, p, data->layers[i])) write_series(out, &curves, p, data->layers[i]);
+    for (size_t m = 0; m < data->n_matrices; m++)
+        for (int b = 0; b < n_bands; b++) write_changes(out, &curves, &data->spectra[m], b);
     ms_range steps = {(double)data->spectra[0].step, (double)data->spectra[data->n_spectra - 1].step};
     steps = ms_range_widened(steps); /* labels at the edges of two panels do not touch */
     ms_panels_begin(out, &curves.panels, title);
@@ -138,8 +189,9 @@ void ms_plot_gap_write(FILE *out, const ms_plot_data *data) {
 }
 
 void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_orthogonality_error, "|Wn^T Wn − I| / √r,  Wn = W / s1", 0, {0}, {0}};
-    write_curves(out, data, "Orthogonality error of the weights (0: all singular values equal)", &band, 1);
+    static const curve_band band = {MS_PLOT_orthogonality_error, "orthogonality error", 0, {0}, {0}};
+    write_curves(out, data, "Orthogonality error |WᵀW / s1² − I| / √r of the weights (0: all singular values equal)",
+                 &band, 1);
 }
 
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
@@ -159,6 +211,21 @@ void ms_plot_momentum_write(FILE *out, const ms_plot_data *data) {
                                     {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
                                     {"chance", "chance, 95 %"}};
     write_curves(out, data, "Alignment of the momentum with the weights W (what can compare optimizers)", &band, 1);
+}
+
+void ms_plot_persistence_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band bands[2] = {{MS_PLOT_persistence_left,
+                                         "mean cosine, left top 5",
+                                         2,
+                                         {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
+                                         {"chance", "chance, 95 %"}},
+                                        {MS_PLOT_persistence_right,
+                                         "mean cosine, right top 5",
+                                         2,
+                                         {MS_PLOT_alignment_random_right, MS_PLOT_alignment_random_right_p95},
+                                         {"chance", "chance, 95 %"}}};
+    write_curves(out, data, "Persistence: overlap of the leading subspaces of W with those at the last snapshot", bands,
+                 2);
 }
 
 void ms_plot_quality_write(FILE *out, const ms_plot_data *data) {

@@ -320,5 +320,6 @@ void ms_plot_data_finish(ms_plot_data *data) {
     free(data->layers);
     free(data->probes);
     free(data->entropies);
+    free(data->changes);
     memset(data, 0, sizeof *data);
 }

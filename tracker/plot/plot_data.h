@@ -44,6 +44,10 @@ typedef struct ms_plot_loss {
     X(alignment_random)                                                                                                \
     X(alignment_random_p95)                                                                                            \
     X(alignment_margin)                                                                                                \
+    X(persistence_left)                                                                                                \
+    X(persistence_right)                                                                                               \
+    X(alignment_random_right)                                                                                          \
+    X(alignment_random_right_p95)                                                                                      \
     X(alignment_momentum_left)                                                                                         \
     X(momentum_small_share)                                                                                            \
     X(update_rank)                                                                                                     \
@@ -80,6 +84,13 @@ typedef struct ms_plot_probe {
     size_t i_entropy; /* the n_heads numbers of the line's attention_entropy begin here in ms_plot_data.entropies */
 } ms_plot_probe;
 
+/* Where a series changes (tracker/phases.h). */
+typedef struct ms_plot_change {
+    enum ms_plot_key key; /* MS_PLOT_N_KEYS: the loss, which has no matrix */
+    int layer, i_projection;
+    int64_t step;
+} ms_plot_change;
+
 typedef struct ms_plot_data {
     ms_plot_loss *training; /* in the order of the file */
     size_t n_training;
@@ -96,7 +107,10 @@ typedef struct ms_plot_data {
     size_t n_probe_layers; /* of a snapshot: the first n_probe_layers of probes are the first snapshot */
     double *entropies;     /* [n_entropies] 0 one key, 1 all visible keys alike; NaN where undefined */
     size_t n_entropies;
-    size_t n_matrices; /* of a snapshot: the first n_matrices of spectra are the first snapshot */
+    size_t n_matrices;       /* of a snapshot: the first n_matrices of spectra are the first snapshot */
+    bool marks_changes;      /* what changes has, or that it has nothing, is shown */
+    ms_plot_change *changes; /* [n_changes] */
+    size_t n_changes;
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
@@ -112,6 +126,11 @@ void ms_plot_data_finish(ms_plot_data *data);
    left out.  Errors as above, but a file without a usable line is none; the first snapshot has the layers from 0 on
    without a gap. */
 ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path);
+
+/* Adds a change, which is then marked wherever its key is drawn.  key: of spectra.jsonl, or "loss", for which layer and
+   projection do not count; what is not drawn, of what was chosen, is left out.  After the choice of projections and
+   layers.  MS_OUT_OF_MEMORY. */
+ms_status ms_plot_data_add_change(ms_plot_data *data, const char *key, int layer, const char *projection, int64_t step);
 
 /* Whether the run has this matrix. */
 bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);

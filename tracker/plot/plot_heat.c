@@ -65,13 +65,28 @@ static void write_cells(FILE *out, const ms_plot_data *data, int p, enum ms_plot
     fprintf(out, "EOD\n");
 }
 
-/* Data block $PROJECTION_above: step and row of the layer. */
+static double middle(ms_range cell) { return (cell.low + cell.high) / 2; }
+
+/* Data block $PROJECTION_change: middle of the cell and row of the layer. */
+static void write_changes(FILE *out, const ms_plot_data *data, int p, enum ms_plot_key key) {
+    fprintf(out, "$%s_change << EOD\n", data->projections[p]);
+    for (size_t c = 0; c < data->n_changes; c++) {
+        const ms_plot_change *change = &data->changes[c];
+        for (size_t i = 0; i < data->n_spectra; i++)
+            if (change->key == key && change->i_projection == p && data->spectra[i].step == change->step &&
+                data->spectra[i].i_projection == p && data->spectra[i].layer == change->layer)
+                fprintf(out, "%.9g %d\n", middle(cell_of(data, i)), layer_row(data, change->layer));
+    }
+    fprintf(out, "EOD\n");
+}
+
+/* Data block $PROJECTION_above: middle of the cell and row of the layer. */
 static void write_marks(FILE *out, const ms_plot_data *data, int p, enum ms_plot_key key) {
     fprintf(out, "$%s_above << EOD\n", data->projections[p]);
     for (size_t i = 0; i < data->n_spectra; i++) {
         const ms_plot_spectrum *spectrum = &data->spectra[i];
         if (spectrum->i_projection == p && spectrum->values[key] > spectrum->values[MS_PLOT_alignment_random_p95])
-            fprintf(out, "%lld %d\n", (long long)spectrum->step, layer_row(data, spectrum->layer));
+            fprintf(out, "%.9g %d\n", middle(cell_of(data, i)), layer_row(data, spectrum->layer));
     }
     fprintf(out, "EOD\n");
 }
@@ -93,8 +108,12 @@ static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) 
     }
     for (int p = 0; p < data->n_projections; p++) write_cells(out, data, p, map->key);
     for (int p = 0; p < data->n_projections && map->marks_above_p95; p++) write_marks(out, data, p, map->key);
+    bool marks_changes = data->marks_changes && ms_script_has_phases(map->key);
+    for (int p = 0; p < data->n_projections && marks_changes; p++) write_changes(out, data, p, map->key);
     ms_panels panels = ms_panels_make(data->n_projections, 1);
-    ms_panels_begin(out, &panels, map->title);
+    char title[256];
+    snprintf(title, sizeof title, "%s%s", map->title, marks_changes ? "; triangle: change of slope" : "");
+    ms_panels_begin(out, &panels, title);
     ms_script_palette(out);
     fprintf(out, "unset grid\n");
     ms_script_value_axis(out, "cb", values, 8, true);
@@ -106,14 +125,20 @@ static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) 
         panel_title(out, data, panel.item, map);
         if (panel.last) ms_panels_color_bar(out, &panels, map->label);
         const char *name = data->projections[panel.item];
+        /* Each cell reaches a little into the next ones, which are drawn over it: no seams between them. */
         fprintf(out,
-                "plot NaN notitle, $%s using 1:2:4:5:($2-0.5):($2+0.5):3 with boxxyerror fs solid noborder fc palette "
-                "notitle",
-                name);
+                "plot NaN notitle, $%s using 1:2:4:($5+%.9g):($2-0.5):($2+0.52):3 with boxxyerror fs solid noborder fc "
+                "palette notitle",
+                name, 0.003 * (steps.high - steps.low));
         if (map->marks_above_p95)
             fprintf(out,
                     ", $%s_above using 1:2 with points pt 7 ps 0.7 lc rgb 'black' notitle"
                     ", $%s_above using 1:2 with points pt 7 ps 0.4 lc rgb 'white' notitle",
+                    name, name);
+        if (marks_changes)
+            fprintf(out,
+                    ", $%s_change using 1:2 with points pt 9 ps 1.6 lc rgb 'white' notitle"
+                    ", $%s_change using 1:2 with points pt 8 ps 1.6 lw 1.5 lc rgb 'black' notitle",
                     name, name);
         fprintf(out, "\n");
     }

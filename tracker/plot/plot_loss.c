@@ -20,6 +20,14 @@ static void write_losses(FILE *out, const char *name, const ms_plot_loss *list, 
     fprintf(out, "EOD\n");
 }
 
+/* Where the slope changes: lines from edge to edge. */
+static void write_changes(FILE *out, const ms_plot_data *data) {
+    for (size_t c = 0; c < data->n_changes; c++)
+        if (data->changes[c].key == MS_PLOT_N_KEYS)
+            fprintf(out, "set arrow from first %lld, graph 0 to first %lld, graph 1 nohead lc rgb 'black' dt 3 lw 2\n",
+                    (long long)data->changes[c].step, (long long)data->changes[c].step);
+}
+
 void ms_plot_loss_write(FILE *out, const ms_plot_data *data) {
     size_t reach = data->n_training / 100;
     write_losses(out, "training", data->training, data->n_training, reach);
@@ -33,10 +41,12 @@ void ms_plot_loss_write(FILE *out, const ms_plot_data *data) {
             ms_range_add(&steps.steps, (double)lists[k][i].step);
             ms_range_add(&losses, lists[k][i].loss);
         }
+    write_changes(out, data);
     ms_script_step_axis(out, data, &steps);
     ms_script_value_axis(out, "y", ms_range_widened(losses), 8, true);
     fprintf(out, "set ylabel 'cross-entropy (nats per token)'\n"
-                 "set title 'Training and validation loss' offset 0,0.3 font ',20'\nset key top right\nplot ");
+                 "set title 'Training and validation loss' offset 0,0.3 font ',20'\n"
+                 "set key outside bottom center horizontal Left reverse samplen 2\nplot ");
     if (data->n_training)
         fprintf(out,
                 "$training using 1:2 with lines lc rgb '#9ecae1' lw 1 title 'training', "
@@ -45,6 +55,8 @@ void ms_plot_loss_write(FILE *out, const ms_plot_data *data) {
     if (data->n_validation)
         fprintf(out, "%s$validation using 1:2 with linespoints lc rgb '%s' lw 2.5 pt 7 ps 1 title 'validation'",
                 data->n_training ? ", " : "", ms_script_color(3));
+    if (data->marks_changes)
+        fprintf(out, ", NaN with lines lc rgb 'black' dt 3 lw 2 title 'change of slope (muonscope phases)'");
     fprintf(out, "\n");
 }
 

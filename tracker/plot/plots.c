@@ -20,6 +20,7 @@ const ms_plot *ms_plots(int *out_n) {
         {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
         {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
         {"momentum_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_momentum_left, 1, ms_plot_momentum_write},
+        {"persistence", MS_PLOT_OF_SPECTRA, MS_PLOT_persistence_left, 2, ms_plot_persistence_write},
         {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 1, ms_plot_alignment_map_write},
         {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, 1, ms_plot_entropy_map_write},
         {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, 1, ms_plot_entropy_l1_map_write},

@@ -15,6 +15,7 @@ void ms_plot_stretching_write(FILE *out, const ms_plot_data *data);
 void ms_plot_gap_write(FILE *out, const ms_plot_data *data);
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data);
 void ms_plot_momentum_write(FILE *out, const ms_plot_data *data);
+void ms_plot_persistence_write(FILE *out, const ms_plot_data *data);
 void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data);
 void ms_plot_quality_write(FILE *out, const ms_plot_data *data);
 void ms_plot_rank_write(FILE *out, const ms_plot_data *data);

@@ -37,6 +37,10 @@ const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]) {
 
 /* --- values, ranges and axes --- */
 
+bool ms_script_has_phases(enum ms_plot_key key) {
+    return key == MS_PLOT_alignment_momentum_left || key == MS_PLOT_spectral_entropy || key == MS_PLOT_gap;
+}
+
 void ms_script_value(FILE *out, double value) {
     if (isfinite(value))
         fprintf(out, " %.9g", value);
@@ -181,13 +185,20 @@ ms_panels ms_panels_make(int n, int bands) {
     return panels;
 }
 
+/* Points: 22, or less where the title would not fit.  A character is about 0.64 pixels wide for each point. */
+static double title_points(const char *title, double width) {
+    int n = 0;
+    for (const char *c = title; *c; c++) n += ((unsigned char)*c & 0xc0) != 0x80; /* characters of UTF-8 */
+    return fmin(22, floor(0.97 * width / (0.64 * fmax(n, 1))));
+}
+
 void ms_panels_begin(FILE *out, const ms_panels *panels, const char *title) {
     double width = panels->width, height = panels->height;
     fprintf(out,
-            "set multiplot layout %d,%d title '%s' font ',22' margins screen %.5f,%.5f,%.5f,%.5f spacing screen "
+            "set multiplot layout %d,%d title '%s' font ',%.0f' margins screen %.5f,%.5f,%.5f,%.5f spacing screen "
             "%.5f,%.5f\nunset key\nunset colorbox\n",
-            panels->rows, panels->columns, title, LEFT / width, 1 - RIGHT / width, BOTTOM / height, 1 - TOP / height,
-            GAP_X / width, GAP_Y / height);
+            panels->rows, panels->columns, title, title_points(title, width), LEFT / width, 1 - RIGHT / width,
+            BOTTOM / height, 1 - TOP / height, GAP_X / width, GAP_Y / height);
 }
 
 void ms_panels_end(FILE *out) { fprintf(out, "unset multiplot\n"); }
@@ -214,7 +225,7 @@ void ms_panels_color_bar(FILE *out, const ms_panels *panels, const char *label) 
     double width = panels->width, height = panels->height;
     fprintf(out,
             "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\nset cbtics font ',14'\n"
-            "set label 100 '%s' at screen %.5f,%.5f right font ',15'\n",
-            1 - (RIGHT - 28) / width, BOTTOM / height, 24 / width, 1 - (TOP + BOTTOM) / height, label, 1 - 12 / width,
-            1 - (TOP - 90) / height);
+            "set label 100 '%s' at screen %.5f,%.5f left font ',15'\n",
+            1 - (RIGHT - 28) / width, BOTTOM / height, 24 / width, 1 - (TOP + BOTTOM) / height, label,
+            1 - (RIGHT - 28) / width, 1 - (TOP - 26) / height);
 }

@@ -21,6 +21,9 @@ void ms_script_palette(FILE *out);
 /* A count for people: "0", "500", "20 k", "1.5 M", "1.7 B".  Returns out. */
 const char *ms_script_count(double count, char out[MS_COUNT_TEXT_SIZE]);
 
+/* Whether `muonscope phases` looks for changes of this key (MS_PHASE_KEYS of tracker/phase_values.h). */
+bool ms_script_has_phases(enum ms_plot_key key);
+
 /* One more number in a row of a data block; NaN where it is not finite, which leaves a gap. */
 void ms_script_value(FILE *out, double value);
 

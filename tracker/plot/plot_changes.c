@@ -1,0 +1,35 @@
+/* Where series change, as marks of the plots. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tracker/plot/plot_data.h"
+
+static enum ms_plot_key find_key(const char *name) {
+    int key = 0;
+    while (key < MS_PLOT_N_KEYS && strcmp(ms_plot_key_names[key], name) != 0) key++;
+    return (enum ms_plot_key)key;
+}
+
+static int find_projection(const ms_plot_data *data, const char *name) {
+    for (int p = 0; p < data->n_projections; p++)
+        if (strcmp(data->projections[p], name) == 0) return p;
+    return -1;
+}
+
+ms_status ms_plot_data_add_change(ms_plot_data *data, const char *key, int layer, const char *projection,
+                                  int64_t step) {
+    bool is_loss = strcmp(key, "loss") == 0;
+    ms_plot_change change = {MS_PLOT_N_KEYS, layer, 0, step};
+    if (!is_loss) {
+        change.key = find_key(key);
+        change.i_projection = find_projection(data, projection);
+        if (change.key == MS_PLOT_N_KEYS || change.i_projection < 0 ||
+            !ms_plot_data_has(data, change.i_projection, layer))
+            return MS_OK;
+    }
+    ms_plot_change *larger = realloc(data->changes, (data->n_changes + 1) * sizeof *larger);
+    if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %zu changes", data->n_changes + 1);
+    data->changes = larger;
+    data->changes[data->n_changes++] = change;
+    return MS_OK;
+}
