@@ -6,7 +6,8 @@
 kills=$2
 stride=$3
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # which strace would keep from working
-options="--tracker.spectrum full --threads 1 --checkpoint.keep 1 --log.every 1000000 --data.directory data --model.vocabulary 0"
+options="--tracker.spectrum full --threads 1 --checkpoint.keep 1 --log.every 1000000 --sample.tokens 3 --data.directory data
+    --model.vocabulary 0"
 
 # Shards with a tokenizer, which a run copies into its folder.
 awk 'BEGIN { for (i = 0; i < 3000; i++) print "Line " i " of a text that is made of words, and of numbers like " i * i "." }' >text.txt
@@ -20,10 +21,11 @@ line() {
     echo "train --preset micro --numerics exact --run $name --resume $name $options $*"
 }
 
-# same_files RUN REFERENCE: same_as, with the same checkpoints and nothing unfinished.
+# same_files RUN REFERENCE: same_as, with the same checkpoints and samples and nothing unfinished.
 same_files() {
     same_as "$1" "$2"
     [ "$(ls "$1/checkpoints")" = "$(ls "$2/checkpoints")" ] || fail "$1 has other checkpoints: $(ls "$1/checkpoints")"
+    cmp "$1/samples.txt" "$2/samples.txt" || fail "$1 keeps other texts"
     leftovers=$(find "$1" -name '*.tmp')
     [ -z "$leftovers" ] || fail "$1 keeps what was not finished: $leftovers"
 }
