@@ -51,6 +51,12 @@ refuse 1 "File too large" limited train --preset micro $tiny --run limited
 refuse 1 "File too large" limited train --preset micro $tiny --run new/limited
 mkdir empty
 refuse 1 "File too large" limited train --preset micro $tiny --run empty
+checkpoint() ( # too little for that of step 0, and enough for every other file
+    ulimit -f 100
+    exec "$muonscope" "$@"
+)
+refuse 1 "checkpoint of step 0: .*File too large" checkpoint train --preset micro --model.vocabulary=0 --data.directory=data \
+    --tracker.spectrum full --train.hash_every 1 --sample.tokens 4 --steps 2 --run limited
 [ ! -e limited ] && [ ! -e new ] && [ -z "$(ls empty)" ] || fail "a start that failed leaves a folder: $(ls -d limited new empty/*)"
 
 echo "-- closed descriptors"
