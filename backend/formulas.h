@@ -49,6 +49,25 @@ MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_same_sign(MS_EXACT_NUMBER x0, MS_EX
     return y;
 }
 
+/* maximum: the larger of x0 and x1, -0 below +0, NaN where one is NaN (IEEE 754-2019).  So the largest of many has the
+   same bits in every order. */
+#if defined(MS_REAL_IS_DOUBLE)
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_maximum(MS_EXACT_NUMBER x0, MS_EXACT_NUMBER x1) {
+    return x1 > x0 || x1 != x1 ? x1 : x0;
+}
+#else
+/* Integers in the order of the numbers, NaN above all. */
+MS_EXACT_FUNCTION MS_EXACT_U32 ms_formula_rank(MS_EXACT_NUMBER x) {
+    MS_EXACT_U32 bits = MS_EXACT_BITS(x);
+    MS_EXACT_U32 rank = bits ^ ((0u - (bits >> 31)) | 0x80000000u);
+    return MS_EXACT_SELECT((bits & MS_EXACT_ABS) > MS_EXACT_INFINITY, 0xffffffffu, rank);
+}
+
+MS_EXACT_FUNCTION MS_EXACT_NUMBER ms_formula_maximum(MS_EXACT_NUMBER x0, MS_EXACT_NUMBER x1) {
+    return MS_EXACT_CHOOSE(ms_formula_rank(x1) > ms_formula_rank(x0), x1, x0);
+}
+#endif
+
 /* ---- feed-forward ---- */
 
 /* x < 0 ? 0 : x, so that NaN stays */

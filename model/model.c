@@ -138,8 +138,8 @@ ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, 
     memset(out, 0, sizeof *out);
     out->config = *config;
     out->variables = variables;
-    int32_t *absent[] = {&out->q_norm, &out->k_norm, &out->residual_scale, &out->qkvo, &out->q, &out->k, &out->v,
-                         &out->o,      &out->gate};
+    int32_t *absent[] = {&out->q_norm, &out->k_norm, &out->residual_scale, &out->qkvo,     &out->q, &out->k,
+                         &out->v,      &out->o,      &out->gate,           &out->logit_max};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) *absent[i] = -1;
     ms_shape table = ms_shape_2(c->vocabulary, c->width);
     MS_TRY(add_parameter(out, "embedding.weight", MS_ROLE_EMBEDDING, table, &out->embedding));
@@ -151,8 +151,11 @@ ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, 
         MS_TRY(add_matrix(out, "blocks.feed_forward.gate.weight", "gate", c->feed_forward, c->width, &out->gate));
     MS_TRY(add_matrix(out, "blocks.feed_forward.down.weight", "down", c->width, c->feed_forward, &out->down));
     MS_TRY(add_norms_and_scales(out));
-    return ms_variables_add(variables, "rope.table", MS_VARIABLE_CONSTANT, MS_DTYPE_F32,
-                            ms_shape_2(c->sequence_length, c->head_size), &out->rope_table);
+    MS_TRY(ms_variables_add(variables, "rope.table", MS_VARIABLE_CONSTANT, MS_DTYPE_F32,
+                            ms_shape_2(c->sequence_length, c->head_size), &out->rope_table));
+    if (!c->keep_logit_max) return MS_OK;
+    return ms_variables_add(variables, "attention_logit_max", MS_VARIABLE_OUTPUT, MS_DTYPE_F32,
+                            ms_shape_2(c->layers, c->heads), &out->logit_max);
 }
 
 const char *ms_model_layout(const ms_model *model, char out[MS_MODEL_LAYOUT_SIZE]) {

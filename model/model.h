@@ -48,9 +48,10 @@ typedef struct ms_model_config {
     bool tied_head;
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
-    bool recompute;     /* repeat a layer's forward pass in its backward pass instead of keeping activations */
-    ms_storage storage; /* of activations and of the copies of the matrices that matmuls read: f32 or bf16. Parameters,
-                         their gradients, norm gains and statistics, logits and losses are f32 either way */
+    bool keep_logit_max; /* keep the largest attention logit of each head: ms_model.logit_max */
+    bool recompute;      /* repeat a layer's forward pass in its backward pass instead of keeping activations */
+    ms_storage storage;  /* of activations and of the copies of the matrices that matmuls read: f32 or bf16. Parameters,
+                          their gradients, norm gains and statistics, logits and losses are f32 either way */
     ms_rope_layout rope_layout;
     ms_residual_scale residual_scale;
     float residual_scale_init;
@@ -91,6 +92,9 @@ typedef struct ms_model {
     int32_t attention_norm, feed_forward_norm, final_norm, q_norm, k_norm, residual_scale; /* -1: not in this model */
     int32_t qkvo, q, k, v, o, up, gate, down;
     int32_t rope_table; /* [T, D]: cos | sin */
+    int32_t logit_max;  /* f32 [L, H]: largest attention logit q_i k_j / sqrt(D) of each layer and query head over all
+                           queries and the keys that they see, of the passes since the last that did not accumulate;
+                           NaN where one is.  -1: not kept */
     int64_t parameter_count;
 } ms_model;
 
@@ -141,7 +145,8 @@ ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_re
 /* The same, and the loss of each token, f32 [N] in nats; 0 where there is no target. */
 ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                           ms_tensor *out_losses);
-/* Loss, and the gradient of every parameter assigned to (or, with accumulate, added to) its gradient variable. */
+/* Loss, and the gradient of every parameter assigned to (or, with accumulate, added to) its gradient variable; the
+   largest logits too (or, with accumulate, the larger ones), where the model keeps them. */
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate);
 

@@ -56,11 +56,15 @@ static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer)
     return views;
 }
 
+/* What becomes of the largest logits that the model keeps. */
+typedef enum logits_use { LOGITS_LEFT, LOGITS_ASSIGNED, LOGITS_ACCUMULATED } logits_use;
+
 typedef struct forward_pass {
     const ms_model *model;
     ms_graph *graph;
     int batch, sequence;
     ms_layer_activations *layers; /* NULL: nobody wants them */
+    logits_use logits;
     ms_tensor rope_table;
 } forward_pass;
 
@@ -77,7 +81,17 @@ static ms_tensor scaled(const ms_model *model, ms_graph *graph, ms_tensor branch
     return ms_axpby(graph, ms_constant(model->config.residual_scale_init), branch, ms_constant(0), MS_NO_TENSOR);
 }
 
-static ms_tensor attention_branch(const forward_pass *pass, const layer_views *views, ms_tensor x,
+/* Keeps the largest logit of each head of a layer. */
+static void keep_logit_max(const forward_pass *pass, int layer, const ms_layer_activations *made,
+                           const ms_attention_attributes *attention) {
+    if (pass->logits == LOGITS_LEFT || pass->model->logit_max < 0) return;
+    ms_tensor kept = ms_view_slice(pass->graph, pass->model->logit_max, layer);
+    ms_tensor largest = ms_attention_logit_max(pass->graph, made->q, made->k, attention);
+    if (pass->logits == LOGITS_ACCUMULATED) largest = ms_maximum(pass->graph, kept, largest);
+    ms_assign(pass->graph, largest, kept);
+}
+
+static ms_tensor attention_branch(const forward_pass *pass, int layer, const layer_views *views, ms_tensor x,
                                   ms_layer_activations *made) {
     const ms_model_config *c = &pass->model->config;
     ms_tensor q, k, o, unused;
@@ -101,6 +115,7 @@ static ms_tensor attention_branch(const forward_pass *pass, const layer_views *v
                                          .kv_heads = c->kv_heads,
                                          .head_size = c->head_size,
                                          .scale = (float)(1.0 / sqrt((double)c->head_size))};
+    keep_logit_max(pass, layer, made, &attention);
     ms_attention(pass->graph, (const ms_tensor[]){q, k, v}, &attention, &o, &unused);
     return scaled(pass->model, pass->graph, linear(pass, o, views->o), views->attention_scale);
 }
@@ -167,7 +182,7 @@ static ms_tensor forward(forward_pass pass, ms_tensor tokens) {
             normed = add_and_norm(&pass, &x, pending, views.attention_norm);
         }
         if (layer > 0) keep_layer(&pass, layer - 1, made, x);
-        ms_tensor attention = attention_branch(&pass, &views, normed, &made);
+        ms_tensor attention = attention_branch(&pass, layer, &views, normed, &made);
         normed = add_and_norm(&pass, &x, attention, views.feed_forward_norm);
         pending = feed_forward_branch(&pass, &views, normed, &made);
     }
@@ -178,23 +193,32 @@ static ms_tensor forward(forward_pass pass, ms_tensor tokens) {
 }
 
 ms_tensor ms_model_hidden(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence) {
-    return forward((forward_pass){model, graph, batch, sequence, NULL, MS_NO_TENSOR}, tokens);
+    return forward((forward_pass){.model = model, .graph = graph, .batch = batch, .sequence = sequence}, tokens);
 }
 
 void ms_model_activations(const ms_model *model, ms_graph *graph, ms_tensor tokens, int batch, int sequence,
                           ms_layer_activations *out) {
-    forward((forward_pass){model, graph, batch, sequence, out, MS_NO_TENSOR}, tokens);
+    forward((forward_pass){.model = model, .graph = graph, .batch = batch, .sequence = sequence, .layers = out},
+            tokens);
 }
 
-ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
-                          ms_tensor *out_losses) {
-    ms_tensor hidden = ms_model_hidden(model, graph, request->tokens, request->batch, request->sequence);
+static ms_tensor losses_of(const ms_model *model, ms_graph *graph, const ms_loss_request *request, logits_use logits,
+                           ms_tensor *out_losses) {
+    ms_tensor hidden = forward(
+        (forward_pass){
+            .model = model, .graph = graph, .batch = request->batch, .sequence = request->sequence, .logits = logits},
+        request->tokens);
     ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
     ms_tensor out[4];
     ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
     ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, out);
     *out_losses = out[3];
     return out[0];
+}
+
+ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
+                          ms_tensor *out_losses) {
+    return losses_of(model, graph, request, LOGITS_LEFT, out_losses);
 }
 
 ms_tensor ms_model_loss(const ms_model *model, ms_graph *graph, const ms_loss_request *request) {
@@ -269,7 +293,8 @@ static ms_status differentiate(const ms_model *model, ms_graph *graph, ms_tensor
 
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate) {
-    ms_tensor loss = ms_model_loss(model, graph, request);
+    ms_tensor unused;
+    ms_tensor loss = losses_of(model, graph, request, accumulate ? LOGITS_ACCUMULATED : LOGITS_ASSIGNED, &unused);
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
     ms_status status = differentiate(model, graph, loss, accumulate);
     if (status != MS_OK) {

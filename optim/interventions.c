@@ -36,12 +36,16 @@ bool ms_interventions_keep_directions(const ms_interventions *interventions) {
 }
 
 bool ms_interventions_on_weights(const ms_interventions *interventions) {
+    return ms_interventions_on_groups(interventions) || interventions->qk_clip != 0;
+}
+
+bool ms_interventions_on_groups(const ms_interventions *interventions) {
     return ms_interventions_keep_norms(interventions) || ms_interventions_keep_directions(interventions) ||
            interventions->soft_cap != 0;
 }
 
 bool ms_interventions_need_scalars(const ms_interventions *interventions) {
-    return ms_interventions_on_weights(interventions) || interventions->noise != 0;
+    return ms_interventions_on_groups(interventions) || interventions->noise != 0;
 }
 
 ms_shape ms_intervention_norms_shape(const ms_shape *parameter, int n_groups) {

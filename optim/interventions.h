@@ -11,8 +11,8 @@
                       with the least a that brings down the most that a step can add (arXiv 2507.13338).  Not with
                       cautious decay, which may add more
 
-   Noise in the update: optim/noise.h.  Cautious decay (arXiv 2510.12402) is part of the rules: they decay only where
-   the update has the weight's sign. */
+   After those, on heads: optim/qk_clip.h.  Noise in the update: optim/noise.h.  Cautious decay (arXiv 2510.12402) is
+   part of the rules: they decay only where the update has the weight's sign. */
 #ifndef MS_OPTIM_INTERVENTIONS_H
 #define MS_OPTIM_INTERVENTIONS_H
 
@@ -38,7 +38,11 @@ typedef struct ms_interventions {
     ms_sphere sphere;
     float soft_cap;       /* largest singular value; 0: no cap */
     float spectral_decay; /* 0: none */
-    uint64_t seed;        /* of what is drawn; a trainer puts its own here */
+    float qk_clip;        /* largest attention logit of a head, see optim/qk_clip.h; 0: none */
+    /* What a trainer puts here: */
+    uint64_t seed;           /* of what is drawn */
+    int32_t heads, kv_heads; /* of the model, for qk_clip, */
+    int32_t logit_max;       /* and the variable f32 [L, heads] that has the largest logits of the step */
 } ms_interventions;
 
 /* The step scalars of interventions; those of the caps follow: one for each row group of each layer matrix. */
@@ -53,8 +57,10 @@ enum {
 /* Values of the fixed scalars. step counts from 0; rate: that of the layer matrices. */
 void ms_intervention_scalars(int64_t step, double rate, float out[MS_N_INTERVENTION_SCALARS]);
 
-/* Whether any of them changes weights after the rule's delta, and which states they keep. */
+/* Whether any of them changes weights after the rule's delta, whether ms_interventions_apply does (all but QK-clip),
+   and which states they keep. */
 bool ms_interventions_on_weights(const ms_interventions *interventions);
+bool ms_interventions_on_groups(const ms_interventions *interventions);
 bool ms_interventions_need_scalars(const ms_interventions *interventions);
 bool ms_interventions_keep_norms(const ms_interventions *interventions);
 bool ms_interventions_keep_directions(const ms_interventions *interventions);

@@ -7,6 +7,7 @@
 
 #include "backend/ir/build.h"
 #include "optim/noise.h"
+#include "optim/qk_clip.h"
 #include "platform/choice.h"
 
 const char *const ms_optimizer_kind_names[] = {
@@ -160,6 +161,7 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     out->variables = variables;
     MS_TRY(init_rules(out));
     for (int i = 0; i < n_parameters; i++) MS_TRY(add_parameter(out, &parameters[i]));
+    MS_TRY(ms_qk_clip_check(&config->interventions, variables, parameters, n_parameters));
     MS_TRY(add_step_scalars(out));
     ms_optimizer_step peak;
     if (config->interventions.soft_cap != 0) MS_TRY(ms_optimizer_step_at(out, 0, 1, &peak)); /* is the cap too low? */
@@ -261,11 +263,13 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
     for (int i = 0; i < MS_CAPTURE_COUNT; i++)
         if (inputs.captured && entry->captures[i] >= 0)
             ms_assign(graph, captured[i], ms_view_all(graph, entry->captures[i]));
-    bool intervenes = entry->parameter.is_matrix && ms_interventions_on_weights(interventions);
+    bool intervenes = entry->parameter.is_matrix && ms_interventions_on_groups(interventions);
+    bool clips = ms_qk_clip_touches(interventions, &entry->parameter);
     bool rounds = optimizer->config.master == MS_DTYPE_BF16;
-    if (intervenes || rounds) {
+    if (intervenes || clips || rounds) {
         ms_tensor changed = intervenes ? intervene(optimizer, graph, entry, delta)
                                        : ms_axpby(graph, ms_constant(1), inputs.weight, ms_constant(-1), delta);
+        if (clips) changed = ms_qk_clip(graph, interventions, &entry->parameter, changed);
         if (rounds) changed = rounded_to_bf16(graph, changed);
         store_changed(optimizer, graph, entry, inputs.weight, changed);
         if (rounds) round_states(optimizer, graph, entry);

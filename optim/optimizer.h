@@ -86,7 +86,8 @@ const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind);
 
 /* Adds the variables of the optimizer: step scalars, states, outputs.
    MS_INVALID: too many parameters, settings out of range, a parameter that its rule does not take, or interventions
-   that contradict each other or the rule (ms_interventions_check, ms_soft_cap_strength). */
+   that contradict each other, the rule or the parameters (ms_interventions_check, ms_soft_cap_strength,
+   ms_qk_clip_check). */
 ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
                             const ms_optimizer_parameter *parameters, int n_parameters, ms_optimizer *out);
 

@@ -11,6 +11,9 @@ extern "C" {
 
 enum { MS_MAX_RULE_STATES = 4, MS_MAX_RULE_SCALARS = 6 };
 
+/* Whose heads the rows of a group are, for QK-clip. */
+typedef enum ms_head_rows { MS_HEAD_ROWS_NONE, MS_HEAD_ROWS_QUERY, MS_HEAD_ROWS_KEY } ms_head_rows;
+
 /* One trained variable as the optimizer sees it. */
 typedef struct ms_optimizer_parameter {
     int32_t variable, gradient; /* indices in the variables table; same shape */
@@ -18,7 +21,8 @@ typedef struct ms_optimizer_parameter {
     int32_t n_groups;           /* row groups of a layer matrix, 1 to 4; norms are reported for each */
     int64_t group_rows[MS_MAX_ROW_GROUPS];
     bool per_head[MS_MAX_ROW_GROUPS]; /* groups whose rows are those of heads */
-    bool noisy[MS_MAX_ROW_GROUPS];    /* groups that get the noise of an intervention, if there is any */
+    ms_head_rows head_rows[MS_MAX_ROW_GROUPS];
+    bool noisy[MS_MAX_ROW_GROUPS]; /* groups that get the noise of an intervention, if there is any */
 } ms_optimizer_parameter;
 
 /* A state tensor that a rule keeps for each of its parameters.  It is zero before the first step. */

@@ -40,6 +40,10 @@ static void print_interventions(const ms_interventions *x, int n_layers, FILE *s
         fprintf(stream, "%sspectral decay %g", between, (double)x->spectral_decay);
         between = ", ";
     }
+    if (x->qk_clip != 0) {
+        fprintf(stream, "%sQK-clip %g", between, (double)x->qk_clip);
+        between = ", ";
+    }
     if (between[0] == ',') fprintf(stream, "\n");
 }
 

@@ -8,11 +8,30 @@
 #include "backend/ir/passes.h"
 #include "platform/choice.h"
 
+static ms_status check_qk_clip(const ms_trainer_options *options) {
+    double clip = (double)options->optimizer.interventions.qk_clip;
+    if (clip == 0) return MS_OK;
+    if (options->model.qk_norm)
+        return MS_FAIL(
+            MS_INVALID,
+            "train: intervention qk_clip %g and QK-norm contradict: the norm of each query and key undoes any "
+            "scale of their weights; train without QK-norm, or without qk_clip",
+            clip);
+    if (options->control == MS_CONTROL_NOISE)
+        return MS_FAIL(
+            MS_INVALID,
+            "train: intervention qk_clip %g and control noise contradict: without a forward pass there are no "
+            "attention logits",
+            clip);
+    return MS_OK;
+}
+
 static ms_status check_options(const ms_trainer_options *options) {
     if (options->batch_sequences < 1 || options->accumulation < 1)
         return MS_FAIL(MS_INVALID, "train: batch of %d sequences, accumulation %d: both must be at least 1",
                        options->batch_sequences, options->accumulation);
     MS_TRY(ms_choice_check("train: control", (int)options->control, ms_control_names));
+    MS_TRY(check_qk_clip(options));
     return ms_schedule_check(&options->schedule);
 }
 
@@ -22,6 +41,11 @@ static ms_status add_variable(ms_trainer *trainer, const char *name, ms_variable
     MS_TRY(ms_variables_add(trainer->variables, name, kind, dtype, ms_shape_1(count), &index));
     *out = index;
     return MS_OK;
+}
+
+static ms_head_rows head_rows_of(const char *projection) {
+    if (strcmp(projection, "q") == 0) return MS_HEAD_ROWS_QUERY;
+    return strcmp(projection, "k") == 0 ? MS_HEAD_ROWS_KEY : MS_HEAD_ROWS_NONE;
 }
 
 static ms_status build_optimizer(ms_trainer *trainer) {
@@ -37,10 +61,15 @@ static ms_status build_optimizer(ms_trainer *trainer) {
         to->n_groups = from->n_groups;
         for (int j = 0; j < from->n_groups; j++) {
             to->group_rows[j] = from->group_rows[j];
+            to->head_rows[j] = head_rows_of(from->group_names[j]);
             to->noisy[j] = !noise || (noise >> ms_projection_find(from->group_names[j], -1) & 1u);
             to->per_head[j] = strchr("qkv", from->group_names[j][0]) && from->group_names[j][1] == '\0';
         }
     }
+    ms_interventions *interventions = &trainer->options.optimizer.interventions;
+    interventions->heads = trainer->model.config.heads;
+    interventions->kv_heads = trainer->model.config.kv_heads;
+    interventions->logit_max = trainer->model.logit_max;
     return ms_optimizer_init(&trainer->options.optimizer, trainer->variables, parameters, trainer->model.n_parameters,
                              &trainer->optimizer);
 }
@@ -185,6 +214,7 @@ ms_status ms_trainer_open(ms_device *device, const ms_trainer_options *options, 
     for (int i = 0; i < 2; i++)
         if (!of_heads[i]->head_size) of_heads[i]->head_size = options->model.head_size;
     trainer->options.optimizer.interventions.seed = options->seed;
+    if (options->optimizer.interventions.qk_clip != 0) trainer->options.model.keep_logit_max = true;
     trainer->device = device;
     trainer->numerics = ms_device_numerics(device);
     ms_status status = build(trainer);

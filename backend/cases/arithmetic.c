@@ -1,4 +1,4 @@
-/* Cases of axpby, mul, same_sign, relu2, relu2_grad, gelu_tanh, gelu_tanh_grad, swiglu, swiglu_grad. */
+/* Cases of axpby, mul, same_sign, maximum, relu2, relu2_grad, gelu_tanh, gelu_tanh_grad, swiglu, swiglu_grad. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -47,6 +47,15 @@ bool ms_cases_mul(int i, ms_op_case *out) {
 bool ms_cases_same_sign(int i, ms_op_case *out) {
     if (i >= MS_CASE_N_SIZES) return false;
     *out = ms_case_of(MS_OP_SAME_SIGN);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_SPARSE);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_SPARSE);
+    out->bound = 0;
+    return true;
+}
+
+bool ms_cases_maximum(int i, ms_op_case *out) {
+    if (i >= MS_CASE_N_SIZES) return false;
+    *out = ms_case_of(MS_OP_MAXIMUM);
     ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_SPARSE);
     ms_case_input(out, MS_DTYPE_F32, ms_shape_1(ms_case_sizes[i]), MS_CASE_SPARSE);
     out->bound = 0;

@@ -1,4 +1,4 @@
-/* Cases of attention and attention_grad, with first-order bounds. */
+/* Cases of attention, attention_grad and attention_logit_max, with first-order bounds. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -19,7 +19,7 @@ static head_view head_of(const ms_op_case *test, const void *const *in, int64_t 
     view.kv_at = batch * a->sequence * view.kv_stride + g * d;
     view.q = (const float *)in[0] + view.q_at;
     view.k = (const float *)in[1] + view.kv_at;
-    view.v = (const float *)in[2] + view.kv_at;
+    if (test->op != MS_OP_ATTENTION_LOGIT_MAX) view.v = (const float *)in[2] + view.kv_at;
     if (test->op == MS_OP_ATTENTION_GRAD) {
         view.o = (const float *)in[3] + view.q_at;
         view.lse = (const float *)in[4] + i_head * a->sequence;
@@ -249,3 +249,35 @@ static bool make(ms_op op, int i, ms_op_case *out) {
 
 bool ms_cases_attention(int i, ms_op_case *out) { return make(MS_OP_ATTENTION, i, out); }
 bool ms_cases_attention_grad(int i, ms_op_case *out) { return make(MS_OP_ATTENTION_GRAD, i, out); }
+
+/* ---- attention_logit_max ---- */
+
+/* The largest error of a logit, in units of u: its product of D terms and the scale are D + 1 roundings in a row. */
+static void logit_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    for (int64_t i_head = 0; i_head < (int64_t)a->batch * a->heads; i_head++) {
+        head_view view = head_of(test, in, i_head);
+        double *worst = &out[0][i_head % a->heads];
+        for (int64_t i = 0; i < a->sequence; i++)
+            for (int64_t j = 0; j <= i; j++) {
+                double absolute = 0;
+                for (int64_t c = 0; c < a->head_size; c++)
+                    absolute += fabs((double)view.q[i * view.stride + c] * (double)view.k[j * view.kv_stride + c]);
+                *worst = fmax(*worst, (a->head_size + 1) * absolute * (double)a->scale);
+            }
+    }
+}
+
+bool ms_cases_attention_logit_max(int i, ms_op_case *out) {
+    if (i >= N_PLAIN) return false;
+    const ms_attention_attributes *a = &table[i];
+    int64_t n = (int64_t)a->batch * a->sequence;
+    *out = ms_case_of(MS_OP_ATTENTION_LOGIT_MAX);
+    out->attributes.attention = *a;
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_2(n, (int64_t)a->heads * a->head_size), MS_CASE_NORMAL);
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_2(n, (int64_t)a->kv_heads * a->head_size), MS_CASE_NORMAL);
+    out->magnitude = logit_magnitude;
+    out->bound = 1;
+    out->skip_special = a->sequence > 500;
+    return true;
+}

@@ -76,6 +76,11 @@ extern const ms_cpu_kernel_entry MS_KERNEL(table)[MS_OP_COUNT];
 #endif
 
 /* The ops that have a kernel of their own in `fast` numerics. */
-#define MS_CPU_FAST_OPS(X) X(MATMUL, matmul) X(GRAM, gram) X(ATTENTION, attention) X(ATTENTION_GRAD, attention_grad)
+#define MS_CPU_FAST_OPS(X)                                                                                             \
+    X(MATMUL, matmul)                                                                                                  \
+    X(GRAM, gram)                                                                                                      \
+    X(ATTENTION, attention)                                                                                            \
+    X(ATTENTION_GRAD, attention_grad)                                                                                  \
+    X(ATTENTION_LOGIT_MAX, attention_logit_max)
 
 #endif

@@ -209,6 +209,13 @@ void ms_attention(ms_graph *graph, const ms_tensor inputs[3], const ms_attention
     *out_lse = outputs[1];
 }
 
+ms_tensor ms_attention_logit_max(ms_graph *graph, ms_tensor q, ms_tensor k, const ms_attention_attributes *attention) {
+    ATTRIBUTES(attributes);
+    attributes.attention = *attention;
+    ms_tensor inputs[] = {q, k};
+    return add_1(graph, MS_OP_ATTENTION_LOGIT_MAX, inputs, 2, &attributes);
+}
+
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attention,
                        ms_tensor out_gradients[3]) {
     ATTRIBUTES(attributes);

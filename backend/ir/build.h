@@ -66,6 +66,8 @@ ms_tensor ms_gram(ms_graph *graph, ms_tensor x, bool transpose);
 /* inputs: q, k, v. */
 void ms_attention(ms_graph *graph, const ms_tensor inputs[3], const ms_attention_attributes *attributes,
                   ms_tensor *out_o, ms_tensor *out_lse);
+/* [H], f32. */
+ms_tensor ms_attention_logit_max(ms_graph *graph, ms_tensor q, ms_tensor k, const ms_attention_attributes *attributes);
 /* inputs: q, k, v, o, lse, do; outputs: dq, dk, dv. */
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attributes,
                        ms_tensor out_gradients[3]);

@@ -119,6 +119,12 @@ ms_cost ms_cost_attention(const ms_graph *graph, const ms_node *node, double flo
     return contraction(graph, node, 4 * pairs * node->attributes.attention.head_size, flops * pairs);
 }
 
+/* q k^T; `flops` a pair: scale, maximum */
+ms_cost ms_cost_attention_logit_max(const ms_graph *graph, const ms_node *node, double flops) {
+    double pairs = attention_pairs(&node->attributes.attention);
+    return contraction(graph, node, 2 * pairs * node->attributes.attention.head_size, flops * pairs);
+}
+
 /* q k^T again, do v^T, and dq, dk, dv; `flops` a pair: scale, difference, exp, difference, product, scale; and the
    product of o and do */
 ms_cost ms_cost_attention_grad(const ms_graph *graph, const ms_node *node, double flops) {

@@ -312,7 +312,8 @@ static ms_status infer_gram(const rule_call *call) {
     return MS_OK;
 }
 
-static ms_status check_attention(const rule_call *call, ms_shape *out_q, ms_shape *out_kv, ms_shape *out_lse) {
+/* What all attention ops share: sizes, q and k. */
+static ms_status check_queries_and_keys(const rule_call *call, ms_shape *out_q, ms_shape *out_kv) {
     const ms_attention_attributes *attention = &call->attributes->attention;
     if (attention->batch < 1 || attention->sequence < 1 || attention->heads < 1 || attention->kv_heads < 1 ||
         attention->head_size < 1 || attention->heads % attention->kv_heads != 0)
@@ -324,10 +325,15 @@ static ms_status check_attention(const rule_call *call, ms_shape *out_q, ms_shap
     int64_t n = (int64_t)attention->batch * attention->sequence;
     *out_q = ms_shape_2(n, (int64_t)attention->heads * attention->head_size);
     *out_kv = ms_shape_2(n, (int64_t)attention->kv_heads * attention->head_size);
-    *out_lse = ms_shape_2((int64_t)attention->batch * attention->heads, attention->sequence);
     MS_TRY(want_number(call, 0));
     MS_TRY(want_shape(call, 0, *out_q));
-    MS_TRY(want_like(call, 1, 0, *out_kv));
+    return want_like(call, 1, 0, *out_kv);
+}
+
+static ms_status check_attention(const rule_call *call, ms_shape *out_q, ms_shape *out_kv, ms_shape *out_lse) {
+    const ms_attention_attributes *attention = &call->attributes->attention;
+    MS_TRY(check_queries_and_keys(call, out_q, out_kv));
+    *out_lse = ms_shape_2((int64_t)attention->batch * attention->heads, attention->sequence);
     return want_like(call, 2, 0, *out_kv);
 }
 
@@ -336,6 +342,13 @@ static ms_status infer_attention(const rule_call *call) {
     MS_TRY(check_attention(call, &q, &kv, &lse));
     set_output(call, 0, call->in[0]->dtype, q);
     set_output(call, 1, MS_DTYPE_F32, lse);
+    return MS_OK;
+}
+
+static ms_status infer_attention_logit_max(const rule_call *call) {
+    ms_shape q, kv;
+    MS_TRY(check_queries_and_keys(call, &q, &kv));
+    set_output(call, 0, MS_DTYPE_F32, ms_shape_1(call->attributes->attention.heads));
     return MS_OK;
 }
 

@@ -46,6 +46,8 @@ static const struct rule rules[] = {
     CONTRADICTS_WHEN("intervention.cautious_decay", "false", "sgd.decay", "!0", "optimizer.name", "sgd"),
     CONTRADICTS_WHEN("intervention.cautious_decay", "false", "adamw.matrix_decay", "!0", "optimizer.name", "adamw"),
     NEEDS("intervention.noise_", "intervention.noise", "!0"),
+    CONTRADICTS("intervention.qk_clip", "0", "attention.qk_norm", "false"),
+    CONTRADICTS("intervention.qk_clip", "0", "train.control", "!noise"), /* it has no forward pass, so no logits */
     CONTRADICTS("init.sigma_gate", "0", "model.activation", "swiglu"),
     NEEDS("init.depth_factor", "init.scheme", "!normal"),
     NEEDS("init.depth_factor", "model.layers", "!1"),

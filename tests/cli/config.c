@@ -378,6 +378,7 @@ START_TEST(defaults_are_the_trainers) {
     SAME(optimizer.interventions.sphere);
     SAME(optimizer.interventions.soft_cap);
     SAME(optimizer.interventions.spectral_decay);
+    SAME(optimizer.interventions.qk_clip);
     SAME(optimizer.normuon.beta2);
     SAME(optimizer.normuon.muon.lr);
     SAME(optimizer.normuon.muon.split);

@@ -143,6 +143,13 @@ static const struct {
      "intervention.noise_place, intervention.noise_last_layer have no effect: intervention.noise is -0; leave them out "
      "or set another intervention.noise\n",
      NULL},
+    {{"--intervention.qk_clip", "100"},
+     NULL,
+     "intervention.qk_clip 100 has no effect: attention.qk_norm is true; leave it out or set attention.qk_norm false"},
+    {{"--intervention.qk_clip", "100", "--attention.qk_norm", "no", "--train.control", "noise"},
+     NULL,
+     "intervention.qk_clip 100 has no effect: train.control is noise; leave it out or set another train.control"},
+    {{"--intervention.qk_clip", "100", "--attention.qk_norm", "no"}, "", NULL},
     {{"--init.depth_factor", "2"},
      "init.depth_factor has no effect: init.scheme is normal; leave it out or set another init.scheme\n",
      NULL},

@@ -54,6 +54,7 @@ variants() {
     variant bf16_master $short --train.master bf16
     variant noise $short --train.control noise
     variant shuffled_targets $short --train.control shuffled_targets
+    variant qk_clip $short --intervention.qk_clip 3 --attention.qk_norm=false --init.std 0.3 --train.storage bf16
     variant split_matrices $short --attention.merged=false
     variant split_update $short --muon.split=per_head
     variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \

@@ -65,7 +65,8 @@ def rope(x, layout):
     return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
 
 
-def attention(x, p, layer, c):
+def attention(x, p, layer, c, logit_max):
+    """logit_max: None, or a list to which [H], the largest logit of each head, is appended."""
     B, T, C = x.shape
     H, G, D = c["heads"], c["kv_heads"], c["head_size"]
     if c["merged"]:
@@ -80,6 +81,8 @@ def attention(x, p, layer, c):
     k, v = (t.repeat_interleave(H // G, dim=2) for t in (k, v))
     scores = torch.einsum("bihd,bjhd->bhij", q, k) / math.sqrt(D)
     scores = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -math.inf)
+    if logit_max is not None:
+        logit_max.append(scores.detach().amax((0, 2, 3)))
     return torch.einsum("bhij,bjhd->bihd", scores.softmax(-1), v).reshape(B, T, H * D) @ w_o.T
 
 
@@ -95,13 +98,13 @@ def feed_forward(x, p, layer, c):
     return hidden @ p["blocks.feed_forward.down.weight"][layer].T
 
 
-def forward(p, tokens, c):
+def forward(p, tokens, c, logit_max=None):
     """tokens [B, T] -> logits [B, T, V]."""
     x = p["embedding.weight"][tokens] * math.sqrt(c["width"])
     for layer in range(c["layers"]):
         scale = p["blocks.residual_scale"][layer] if c["residual_scale"] != "fixed" else torch.ones((), dtype=x.dtype)
         on_attention, on_feed_forward = (scale, scale) if scale.dim() == 0 else scale
-        x = x + on_attention * attention(rms_norm(x, p["blocks.attention_norm.weight"][layer]), p, layer, c)
+        x = x + on_attention * attention(rms_norm(x, p["blocks.attention_norm.weight"][layer]), p, layer, c, logit_max)
         x = x + on_feed_forward * feed_forward(rms_norm(x, p["blocks.feed_forward_norm.weight"][layer]), p, layer, c)
     head = p["embedding.weight" if c["tied_head"] else "head.weight"]
     return rms_norm(x, p["final_norm.weight"]) @ head.T

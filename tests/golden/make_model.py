@@ -6,6 +6,7 @@ Logits, gradients, losses and final parameters come from a run in f64 that start
 better than the f32 code that is held against it.  A second run in f32 measures how far plain f32 strays; its figures are
 in the metadata (f32_deviation)."""
 import json
+import math
 import os
 import sys
 
@@ -43,6 +44,9 @@ VARIANTS = {
     "decay_decoupled": dict(decay_mode="decoupled", decay=0.1),
     "decay_update": dict(decay_mode="update", decay=0.1),
     "decay_both": dict(decay_mode="both", decay=0.1),
+    "qk_clip": dict(qk_norm=False, qk_clip=0.5),
+    "qk_clip_own_keys": dict(qk_norm=False, qk_clip=0.7, kv_heads=4, merged=False, split="per_head",
+                             decay_mode="decoupled", decay=0.1),
 }
 
 
@@ -86,16 +90,35 @@ def make_optimizers(p, c):
     return optimizers
 
 
+def clip_heads(p, logit_max, c):
+    """QK-clip (Kimi K2, arXiv 2507.20534) of the weights after a step, in place; returns how many heads it touches."""
+    H, G, D = c["heads"], c["kv_heads"], c["head_size"]
+    n_clipped = 0
+    for layer, largest in enumerate(logit_max):
+        w = p["blocks.attention.qkvo.weight" if c["merged"] else "blocks.attention.q.weight"].detach()[layer]
+        keys = w[H * D:] if c["merged"] else p["blocks.attention.k.weight"].detach()[layer]
+        for h in range(H):
+            gamma = min(1.0, c["qk_clip"] / largest[h].item())
+            n_clipped += gamma < 1
+            if gamma < 1 and H == G:
+                w[h * D:(h + 1) * D] *= math.sqrt(gamma)
+                keys[h * D:(h + 1) * D] *= math.sqrt(gamma)
+            elif gamma < 1:
+                w[h * D:(h + 1) * D] *= gamma
+    return n_clipped
+
+
 def train(start, tokens, c, dtype):
     """{name: array}: logits and gradients of the first batch, losses and gradient norms of all, final parameters."""
     p = {name: torch.tensor(value).to(dtype).requires_grad_() for name, value in start.items()}
     optimizers = make_optimizers(p, c)
-    result, losses, norms = {}, [], []
+    result, losses, norms, n_clipped = {}, [], [], 0
     for step in range(STEPS):
         for value in p.values():
             value.grad = None
         batch = torch.tensor(tokens[step]).long()
-        logits = blueberry.forward(p, batch, c)
+        logit_max = []
+        logits = blueberry.forward(p, batch, c, logit_max)
         loss = blueberry.loss(logits, batch)
         loss.backward()
         if step == 0:
@@ -105,6 +128,10 @@ def train(start, tokens, c, dtype):
         losses.append(loss.item())
         for optimizer in optimizers:
             optimizer.step()
+        if "qk_clip" in c:
+            n_clipped += clip_heads(p, logit_max, c)
+    if "qk_clip" in c:
+        print(f"{n_clipped} of {STEPS * c['layers'] * c['heads']} heads were clipped")
     result.update({f"final.{name}": value.detach().numpy() for name, value in p.items()})
     result["losses"], result["gradient_norms"] = numpy.array(losses), numpy.array(norms)
     return result

@@ -15,10 +15,10 @@
 #include "train/trainer.h"
 
 static const char *const variants[] = {
-    "merged_muon",  "split_muon",  "merged_adamw",      "split_adamw",    "swiglu",         "no_qk_norm",
-    "half_split",   "untied_head", "learned_layer",     "learned_branch", "per_projection", "per_head",
-    "jordan",       "modula",      "jordan_convergent", "moonlight",      "rows_cols",      "decay_decoupled",
-    "decay_update", "decay_both",  "gelu_tanh"};
+    "merged_muon",  "split_muon",  "merged_adamw",      "split_adamw",    "swiglu",          "no_qk_norm",
+    "half_split",   "untied_head", "learned_layer",     "learned_branch", "per_projection",  "per_head",
+    "jordan",       "modula",      "jordan_convergent", "moonlight",      "rows_cols",       "decay_decoupled",
+    "decay_update", "decay_both",  "gelu_tanh",         "qk_clip",        "qk_clip_own_keys"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants, N_STEPS = 10 };
 
 /* ---- options from the golden's metadata ---- */
@@ -47,6 +47,7 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     p->muon.split = (ms_muon_split)golden_choice(c, "split", ms_muon_split_names);
     p->muon.decay_mode = (ms_decay_mode)golden_choice(c, "decay_mode", ms_decay_mode_names);
     p->muon.decay = (float)json_number_value(json_object_get(c, "decay"));
+    p->interventions.qk_clip = (float)json_number_value(json_object_get(c, "qk_clip")); /* 0 where it is missing */
     p->gradient_clip = 1;
     p->muon.nesterov = true;
     p->muon.head_size = m->head_size;
@@ -219,7 +220,7 @@ typedef struct limits {
    stand between a token and a gradient. */
 static limits limits_of(const run_options *wanted) {
     if (wanted->storage == MS_DTYPE_BF16) return (limits){0.012, 0.03, 0.01, 0.01, 0.015};
-    if (wanted->numerics == MS_NUMERICS_ORACLE) return (limits){5e-7, 1e-6, 1e-4, 1e-3, 1e-4};
+    if (wanted->numerics == MS_NUMERICS_ORACLE) return (limits){5e-7, 1e-6, 1e-4, 1e-3, 1e-5};
     return (limits){1e-5, 1e-4, 1e-4, 1e-3, 1e-4};
 }
 

@@ -94,6 +94,7 @@ static const rule_case rules[] = {
     {MS_OP_MUL, {B, B}, {M, S}, {B}},
     {MS_OP_RELU2, {B}, {M}, {B}},
     {MS_OP_SAME_SIGN, {B, B}, {M, M}, {B}},
+    {MS_OP_MAXIMUM, {B, B}, {M, M}, {B}},
     {MS_OP_RELU2_GRAD, {B, B}, {M, M}, {B}},
     {MS_OP_SWIGLU, {B, B}, {M, M}, {B}},
     {MS_OP_SWIGLU_GRAD, {B, B, B}, {M, M, M}, {B, B}},
@@ -110,6 +111,7 @@ static const rule_case rules[] = {
     {MS_OP_GRAM, {F}, {M}, {B}},
     {MS_OP_ATTENTION, {B, B, B}, {M, M, M}, {B, F}},
     {MS_OP_ATTENTION_GRAD, {B, B, B, B, F, B}, {M, M, M, M, LINE, M}, {B, B, B}},
+    {MS_OP_ATTENTION_LOGIT_MAX, {B, B}, {M, M}, {F}},
     {MS_OP_TIED_CROSS_ENTROPY, {B, B, I}, {M, M, R}, {F, B, F, F}},
     {MS_OP_SUM, {B}, {M}, {F}},
     {MS_OP_SUM_SQUARES, {B}, {M}, {F}},
@@ -146,6 +148,7 @@ static ms_attributes attributes_of(const rule_case *rule) {
         a.gram = (ms_gram_attributes){false, rule->out[0]};
         break;
     case MS_OP_ATTENTION:
+    case MS_OP_ATTENTION_LOGIT_MAX:
     case MS_OP_ATTENTION_GRAD:
         a.attention = (ms_attention_attributes){1, 4, 1, 1, 4, 0.5f};
         break;

@@ -139,6 +139,8 @@ static void wrong_call(int i) {
     case 30: ms_view_slice(g, stack, 2); break;
     case 31: ms_view_rows(g, matrix, 0, 0, 1); break;
     case 32: ms_assign(g, ms_view(g, stack, 0, ms_shape_1(6)), ms_view(g, stack, 4, ms_shape_1(6))); break;
+    case 33: ms_attention_logit_max(g, m, w, &attention); break;
+    case 34: ms_attention_logit_max(g, index, m, &attention); break;
     default: ms_view(g, 99, 0, ms_shape_1(1));
     }
     /* clang-format on */
@@ -178,6 +180,8 @@ static const char *const wrong_messages[] = {
     "view of stack [2,4,3]: elements from 24",
     "view of matrix [4,3]",
     "assign: source and destination are parts of one variable that overlap by 2 of 6",
+    "attention_logit_max: input 1 is [3,5], must be [4,3]",
+    "attention_logit_max: input 0 is i32, must be f32",
     "view: variable 99 of 5",
 };
 

@@ -29,7 +29,7 @@ static head_view head_of(const ms_op_case *test, const void *const *in, int64_t 
     view.kv_at = batch * a->sequence * view.kv_stride + g * d;
     view.q = (const float *)in[0] + view.q_at;
     view.k = (const float *)in[1] + view.kv_at;
-    view.v = (const float *)in[2] + view.kv_at;
+    if (test->op != MS_OP_ATTENTION_LOGIT_MAX) view.v = (const float *)in[2] + view.kv_at;
     if (test->op == MS_OP_ATTENTION_GRAD) {
         view.o = (const float *)in[3] + view.q_at;
         view.lse = (const float *)in[4] + i_head * a->sequence;
@@ -120,10 +120,25 @@ static void grad_reference(const ms_op_case *test, const void *const *in, void *
     free(ds);
 }
 
-static int count_cases(void) {
+static void logit_max_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    float *largest = out[0];
+    for (int h = 0; h < a->heads; h++) largest[h] = -INFINITY;
+    for (int64_t h = 0; h < (int64_t)a->batch * a->heads; h++) {
+        head_view view = head_of(test, in, h);
+        float *y = &largest[h % a->heads];
+        for (int64_t i = 0; i < a->sequence; i++)
+            for (int64_t j = 0; j <= i; j++) {
+                float s = score(&view, i, j);
+                *y = isnan(s) || isnan(*y) ? NAN : s > *y ? s : *y;
+            }
+    }
+}
+
+static int count_cases(ms_op op) {
     ms_op_case test;
     int n = 0;
-    while (ms_case_make(MS_OP_ATTENTION, n, &test)) n++;
+    while (ms_case_make(op, n, &test)) n++;
     return n;
 }
 
@@ -157,15 +172,29 @@ START_TEST(fast_gradient) {
 }
 END_TEST
 
+START_TEST(exact_logit_max) {
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION_LOGIT_MAX);
+    ms_case_check(&test, logit_max_reference);
+}
+END_TEST
+
+START_TEST(fast_logit_max) {
+    ms_op_case test = case_of(_i, MS_OP_ATTENTION_LOGIT_MAX);
+    ms_fast_check(&test);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("attention");
     TCase *tcase = tcase_create("attention");
     tcase_set_timeout(tcase, 120);
-    int n = count_cases();
+    int n = count_cases(MS_OP_ATTENTION), n_logit_max = count_cases(MS_OP_ATTENTION_LOGIT_MAX);
     tcase_add_loop_test(tcase, exact_forward, 0, n);
     tcase_add_loop_test(tcase, exact_gradient, 0, n);
     tcase_add_loop_test(tcase, fast_forward, 0, n);
     tcase_add_loop_test(tcase, fast_gradient, 0, n);
+    tcase_add_loop_test(tcase, exact_logit_max, 0, n_logit_max);
+    tcase_add_loop_test(tcase, fast_logit_max, 0, n_logit_max);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }
