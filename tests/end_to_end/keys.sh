@@ -44,3 +44,16 @@ for key in optimizer.name muon.coefficients muon.scaling schedule.name model.act
         grep -qE "^\|[^|]*\`$name\`" "$papers" || fail "docs/papers.md has no paper of $key $name"
     done
 done
+
+# docs/reading-spectra.md names no key and no plot that is not there.
+must program tracker describe
+cp out keys.txt
+must program plot --help
+reading=$(dirname "$page")/reading-spectra.md
+for key in $(sed -nE 's/^\| (`[^|]*)\|.*/\1/p' "$reading" | grep -oE '`[a-z_0-9]+`' | tr -d '`'); do
+    case $key in _merged) continue ;; esac
+    grep -qE "^$key( |\$)" keys.txt || fail "docs/reading-spectra.md has the key $key, which no file has"
+done
+for plot in $(sed -nE 's/^\| `.*\| ([^|]*) \|$/\1/p' "$reading" | grep -oE '`[a-z_0-9]+`' | tr -d '`'); do
+    grep -qE "(^|[ ,])$plot([,.]|\$)" out || fail "docs/reading-spectra.md has the plot $plot, which is not there"
+done
