@@ -10,8 +10,8 @@
 static const ms_command describe_command = {
     "tracker describe",
     "[KEY]",
-    "Says what a key of spectra.jsonl, probes.jsonl, metrics.jsonl or spectra/index.jsonl is: unit, formula, when it "
-    "is null, source; "
+    "Says what a key of spectra.jsonl, probes.jsonl, metrics.jsonl, spectra/index.jsonl or sigma_max.jsonl is: unit, "
+    "formula, when it is null, source; "
     "without KEY all of them, in the order of a line.",
     NULL,
     0,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracker/exact_text.h"
+
 static size_t numbers_of(int rows, int cols) { return ((size_t)rows + (size_t)cols) * MS_LAST_VECTORS; }
 
 size_t ms_last_matrix_bytes(int rows, int cols) { return sizeof(double) * numbers_of(rows, cols); }
@@ -16,10 +18,12 @@ ms_status ms_last_snapshot_init(const int *rows, const int *cols, int n, ms_last
     *out = (ms_last_snapshot){.step = -1, .n = n};
     out->matrices = calloc((size_t)n + 1, sizeof *out->matrices);
     out->memory = calloc(count + 1, sizeof(double));
-    if (!out->matrices || !out->memory) {
+    out->first_sigma = calloc((size_t)n + 1, sizeof(double));
+    if (!out->matrices || !out->memory || !out->first_sigma) {
         ms_last_snapshot_finish(out);
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: singular vectors of %d matrices", n);
     }
+    for (int i = 0; i < n; i++) out->first_sigma[i] = NAN;
     double *place = out->memory;
     for (int i = 0; i < n; i++) {
         double *right = place + (size_t)rows[i] * MS_LAST_VECTORS;
@@ -32,38 +36,22 @@ ms_status ms_last_snapshot_init(const int *rows, const int *cols, int n, ms_last
 void ms_last_snapshot_finish(ms_last_snapshot *last) {
     free(last->matrices);
     free(last->memory);
+    free(last->first_sigma);
     *last = (ms_last_snapshot){.step = -1};
 }
 
-/* --- "STEP N", then of each matrix " ROWS COLS S1 VECTORS": left, then right, or "-" where it has none --- */
+/* --- "STEP N", then of each matrix " ROWS COLS S1 VECTORS": left, then right, or "-" where it has none; then " first",
+   and of each matrix s1 before any update, where that is known --- */
 
-enum { DIGITS = 16, HEAD = 80 };
-
-static char *put(char *text, double value) {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    for (int i = DIGITS - 1; i >= 0; i--, bits >>= 4) text[i] = "0123456789abcdef"[bits & 15];
-    return text + DIGITS;
-}
-
-/* What follows the number; NULL: there is none. */
-static const char *take(const char *text, double *out) {
-    uint64_t bits = 0;
-    for (int i = 0; i < DIGITS; i++) {
-        char c = text[i];
-        if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f')) return NULL;
-        bits = bits << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    memcpy(out, &bits, sizeof bits);
-    return text + DIGITS;
-}
+enum { HEAD = 80 };
+static const char first[] = " first ";
 
 ms_status ms_last_snapshot_print(const ms_last_snapshot *last, char **out_text) {
-    size_t size = HEAD;
+    size_t size = 2 * HEAD;
     int n = last->step < 0 ? 0 : last->n;
     for (int i = 0; i < n; i++) {
         const ms_last_matrix *of = &last->matrices[i];
-        size += HEAD + (of->has_vectors ? DIGITS * numbers_of(of->rows, of->cols) : 0);
+        size += HEAD + MS_EXACT_F64 + (of->has_vectors ? MS_EXACT_F64 * numbers_of(of->rows, of->cols) : 0);
     }
     char *text = malloc(size), *end = text;
     *out_text = text;
@@ -73,10 +61,14 @@ ms_status ms_last_snapshot_print(const ms_last_snapshot *last, char **out_text) 
         const ms_last_matrix *of = &last->matrices[i];
         size_t count = of->has_vectors ? numbers_of(of->rows, of->cols) : 0;
         end += snprintf(end, HEAD, " %d %d ", of->rows, of->cols);
-        end = put(end, of->sigma_max);
+        end = ms_exact_put_f64(end, of->sigma_max);
         *end++ = ' ';
         if (count == 0) *end++ = '-';
-        for (size_t k = 0; k < count; k++) end = put(end, of->left[k]); /* the right ones follow */
+        for (size_t k = 0; k < count; k++) end = ms_exact_put_f64(end, of->left[k]); /* the right ones follow */
+    }
+    if (n > 0 && isfinite(last->first_sigma[0])) {
+        end += snprintf(end, HEAD, "%s", first);
+        for (int i = 0; i < n; i++) end = ms_exact_put_f64(end, last->first_sigma[i]);
     }
     *end = '\0';
     return MS_OK;
@@ -87,21 +79,36 @@ static const char *read_matrix(const char *text, ms_last_matrix *of) {
     char head[HEAD];
     size_t length = (size_t)snprintf(head, sizeof head, " %d %d ", of->rows, of->cols);
     if (strncmp(text, head, length) != 0) return NULL;
-    text = take(text + length, &of->sigma_max);
+    text = ms_exact_take_f64(text + length, &of->sigma_max);
     if (!text || !(of->sigma_max >= 0) || !isfinite(of->sigma_max) || *text++ != ' ') return NULL;
     of->has_vectors = *text != '-';
     if (!of->has_vectors) return text + 1;
     size_t count = numbers_of(of->rows, of->cols);
     for (size_t k = 0; k < count && text; k++) {
-        text = take(text, &of->left[k]);
+        text = ms_exact_take_f64(text, &of->left[k]);
         if (text && !(fabs(of->left[k]) <= 1 + 1e-9)) return NULL;
     }
     return text;
 }
 
+/* s1 before any update, which older checkpoints lack. */
+static ms_status read_first(const char **rest, int64_t n, ms_last_snapshot *last) {
+    if (strncmp(*rest, first, strlen(first)) != 0) return MS_OK;
+    *rest += strlen(first);
+    for (int64_t i = 0; i < n; i++) {
+        const char *next = ms_exact_take_f64(*rest, &last->first_sigma[i]);
+        if (!next || !(last->first_sigma[i] >= 0) || !isfinite(last->first_sigma[i]))
+            return MS_FAIL(MS_CORRUPT, "checkpoint: s1 before any update is damaged at matrix %" PRId64 " of %" PRId64,
+                           i, n);
+        *rest = next;
+    }
+    return MS_OK;
+}
+
 ms_status ms_last_snapshot_read(const char *text, int64_t latest_step, ms_last_snapshot *last) {
     char *number;
     last->step = -1;
+    for (int i = 0; i < last->n; i++) last->first_sigma[i] = NAN;
     int64_t step = strtoll(text, &number, 10);
     if (number == text || step < -1 || step > latest_step)
         return MS_FAIL(MS_CORRUPT, "checkpoint: the last snapshot is of step %" PRId64 ", must be -1 to %" PRId64, step,
@@ -117,6 +124,7 @@ ms_status ms_last_snapshot_read(const char *text, int64_t latest_step, ms_last_s
             return MS_FAIL(MS_CORRUPT, "checkpoint: the last snapshot is damaged at matrix %" PRId64 " of %" PRId64, i,
                            n);
     }
+    MS_TRY(read_first(&rest, n, last));
     if (*rest != '\0')
         return MS_FAIL(MS_CORRUPT, "checkpoint: the last snapshot has more than %" PRId64 " matrices", n);
     last->step = step;

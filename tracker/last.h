@@ -1,6 +1,6 @@
 /* What the tracker keeps of the last snapshot, so that the next one can be compared with it: of each matrix s1 and the
-   leading singular vectors.  As text it goes into a checkpoint, bit for bit: a resumed run then has the same lines as
-   one that was not killed. */
+   leading singular vectors; and of the first one s1.  As text it goes into a checkpoint, bit for bit: a resumed run
+   then has the same lines as one that was not killed. */
 #ifndef MS_TRACKER_LAST_H
 #define MS_TRACKER_LAST_H
 
@@ -29,6 +29,7 @@ typedef struct ms_last_matrix {
 typedef struct ms_last_snapshot {
     int64_t step;             /* of the snapshot; -1: there is none yet, and what the matrices hold does not count */
     ms_last_matrix *matrices; /* [n] */
+    double *first_sigma;      /* [n] s1 before any update, which ceilings begin with; NaN: not known */
     int n;
     double *memory;
 } ms_last_snapshot;

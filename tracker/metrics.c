@@ -38,6 +38,12 @@ static const ms_metric analysis_keys[] = {
 #include "tracker/analysis.def"
 };
 
+static const ms_metric step_keys[] = {
+#define ABOUT(key, ...) {MS_METRIC_ABOUT, #key, __VA_ARGS__},
+#define BY_PROJECTION(key, ...) {MS_METRIC_SCALAR, #key, __VA_ARGS__},
+#include "tracker/step_sigma.def"
+};
+
 const ms_metric_file *ms_metric_files(size_t *out_n) {
     static const ms_metric_file files[] = {
         {"spectra.jsonl", metrics, sizeof metrics / sizeof *metrics},
@@ -45,6 +51,7 @@ const ms_metric_file *ms_metric_files(size_t *out_n) {
         {"metrics.jsonl", run_keys, sizeof run_keys / sizeof *run_keys},
         {"spectra/index.jsonl", full_keys, sizeof full_keys / sizeof *full_keys},
         {"muonscope analyze", analysis_keys, sizeof analysis_keys / sizeof *analysis_keys},
+        {"sigma_max.jsonl", step_keys, sizeof step_keys / sizeof *step_keys},
     };
     *out_n = sizeof files / sizeof *files;
     return files;

@@ -1,6 +1,6 @@
 /* What every key of a line of a run's files is: the rows of tracker/metrics.def (spectra.jsonl), tracker/probe.def
-   (probes.jsonl), tracker/run_metrics.def (metrics.jsonl) and tracker/full_spectra.def (spectra/index.jsonl) as tables;
-   and of a line of `muonscope analyze`, tracker/analysis.def. */
+   (probes.jsonl), tracker/run_metrics.def (metrics.jsonl), tracker/full_spectra.def (spectra/index.jsonl) and
+   tracker/step_sigma.def (sigma_max.jsonl) as tables; and of a line of `muonscope analyze`, tracker/analysis.def. */
 #ifndef MS_TRACKER_METRICS_H
 #define MS_TRACKER_METRICS_H
 

@@ -37,6 +37,12 @@ void ms_power_scratch_destroy(ms_power_scratch *scratch) {
     free(scratch);
 }
 
+size_t ms_power_scratch_bytes(int smaller, int longer) {
+    if (smaller < 1 || smaller > longer) return 0;
+    size_t s = (size_t)smaller, l = (size_t)longer;
+    return sizeof(ms_power_scratch) + sizeof(double) * (s * l + (2 * s + l) * BLOCK) + sizeof(float) * s;
+}
+
 ms_status ms_power_scratch_create(int smaller, int longer, ms_power_scratch **out) {
     *out = NULL;
     if (smaller < 1 || smaller > longer)

@@ -22,6 +22,8 @@ enum { MS_POWER_BLOCK = 8, MS_POWER_PASSES = 2, MS_POWER_FIRST_PASSES = 24 };
 
 typedef struct ms_power_scratch ms_power_scratch;
 
+/* Bytes that ms_power_scratch_create takes; 0 for sides that it refuses.  Thread-safe. */
+size_t ms_power_scratch_bytes(int smaller, int longer);
 /* For matrices whose smaller side is at most `smaller`, and longer side at most `longer`; the caller destroys it.
    MS_INVALID: sides below 1 or smaller > longer.  MS_OUT_OF_MEMORY, errors of ms_blas_prepare (platform/blas.h). */
 ms_status ms_power_scratch_create(int smaller, int longer, ms_power_scratch **out);

@@ -12,6 +12,7 @@
 struct ms_run_log {
     FILE *stream;
     char *path;
+    int digits;       /* of reals */
     ms_status failed; /* first write error, which later appends repeat */
     int failed_errno;
     int64_t size_bytes; /* of what is in the file, if nobody cut it */
@@ -219,6 +220,7 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_
         return status;
     }
     log->path = copy;
+    log->digits = 17;
     log->mending = mending;
     struct stat information;
     if (fstat(fileno(log->stream), &information) == 0) log->size_bytes = information.st_size;
@@ -227,6 +229,8 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_
 }
 
 const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log) { return &log->mending; }
+
+void ms_run_log_set_digits(ms_run_log *log, int digits) { log->digits = digits; }
 
 struct search {
     int64_t step;
@@ -282,7 +286,7 @@ static ms_status put_line(ms_run_log *log, const json_t *object) {
     if (log->failed != MS_OK) return write_failed(log, log->failed_errno);
     if (!is_line(object))
         return MS_FAIL(MS_INVALID, "%s: a line without an integer \"step\" of at least 0 and another key", log->path);
-    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION((size_t)log->digits));
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: a line", log->path);
     errno = 0;
     bool written = fputs(text, log->stream) != EOF && fputc('\n', log->stream) != EOF;

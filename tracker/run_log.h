@@ -1,7 +1,7 @@
 /* An append-only JSON-lines file with one object per line, each with an integer key "step", 0 or more, and others:
-   metrics.jsonl, spectra.jsonl, probes.jsonl and hashes.jsonl of a run.  Lines are flushed to the operating system as
-   they are appended, so that a crash at any moment leaves at most one partial last line, which is dropped when the file
-   is opened again. */
+   metrics.jsonl, spectra.jsonl, probes.jsonl, sigma_max.jsonl and hashes.jsonl of a run.  Lines are flushed to the
+   operating system as they are appended, so that a crash at any moment leaves at most one partial last line, which is
+   dropped when the file is opened again. */
 #ifndef MS_TRACKER_RUN_LOG_H
 #define MS_TRACKER_RUN_LOG_H
 
@@ -36,6 +36,9 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_
 /* All 0 for a new log.  Borrowed: valid until the log is closed. */
 const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);
 
+/* Significant digits of the reals of lines that are appended from here on, 1 to 17 (as opened). */
+void ms_run_log_set_digits(ms_run_log *log, int digits);
+
 /* Whether a line of this step has the key.  Lines that are no objects are passed over; a missing file has none.  MS_IO,
    MS_OUT_OF_MEMORY.  Thread-safe. */
 ms_status ms_run_log_find(const char *path, int64_t step, const char *key, bool *out_found);
@@ -48,7 +51,8 @@ ms_status ms_run_log_visit(const char *path, ms_status (*visit)(void *context, j
 /* The greatest step of all lines, -1: there is none.  Otherwise as ms_run_log_find. */
 ms_status ms_run_log_last_step(const char *path, int64_t *out_step);
 
-/* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip).
+/* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip)
+   unless ms_run_log_set_digits was called.
    Borrows the object.  MS_INVALID: not an object as above.  MS_NO_SPACE, MS_IO: the line may be partial,
    and every later append returns the same error.  Not thread-safe on one log. */
 ms_status ms_run_log_append(ms_run_log *log, const json_t *object);

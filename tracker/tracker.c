@@ -142,7 +142,7 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
     return sizeof(ms_tracker) + (options->full_folder ? ms_full_spectra_planned_bytes(&full) : 0) +
            (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
            n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result) + sizeof(whole)) +
-           n * sizeof(ms_last_matrix) + vectors +
+           n * (sizeof(ms_last_matrix) + sizeof(double)) + vectors +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
 }
 
@@ -235,6 +235,22 @@ static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int 
     return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->names[i]);
 }
 
+/* What the caller's numbers lack: s1 before any update, and the growth. */
+static void complete_growth(ms_tracker *tracker, const snapshot *shot) {
+    const ms_tracker_slot *slot = &shot->slot;
+    for (int i = 0; i < tracker->n_matrices; i++) {
+        const ms_spectrum *spectrum = &tracker->results[i].spectrum;
+        double *first = &tracker->last.first_sigma[i], bound = slot->growth_bound[i];
+        if (!slot->has_update) *first = spectrum->sigma_max;
+        slot->growth_efficiency[i] = bound > 0 ? spectrum->growth / bound : NAN;
+        slot->growth_efficiency_null[i] = bound > 0 ? slot->growth_null[i] / bound : NAN;
+        slot->ceiling[i] += *first;
+        slot->ceiling_measured[i] += *first;
+        if (slot->ceiling_decay[i] <= *first) slot->ceiling_decay[i] = *first;
+        if (isnan(*first)) slot->ceiling_decay[i] = NAN;
+    }
+}
+
 static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     computation work = {tracker, shot};
     int n_wholes = wholes_of(tracker, shot);
@@ -247,6 +263,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
         for (int i = of->first; i < of->first + of->n; i++)
             ms_spectrum_set_merged(&of->quality, &tracker->results[i].spectrum);
     }
+    complete_growth(tracker, shot);
     for (int i = 0; i < tracker->n_matrices && status == MS_OK; i++) {
         if (tracker->results[i].status != MS_OK)
             status = MS_FAIL(tracker->results[i].status, "%s", tracker->results[i].message);

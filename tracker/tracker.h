@@ -65,7 +65,8 @@ typedef struct ms_tracker_slot {
     float **orthogonal;    /* O, what it gave, before any scale; NULL unless options.has_orthogonal */
     double decay_share;    /* of the matrix that decay took away in this step; NaN (as acquired): not known */
 /* The SLOT rows of tracker/metrics.def, [n_matrices] each: reported as given (null where not finite), 0 when
-   acquired. */
+   acquired.  But the two efficiencies are made by the tracker, and it adds s1 before any update, which is that of the
+   first snapshot without an update: ceiling and ceiling_measured are given without it, ceiling_decay is K / lambda. */
 #define ABOUT(key, ...)
 #define LIST(key, ...)
 #define SCALAR(key, ...)

@@ -81,26 +81,24 @@ static ms_status validate(ms_run *run, ms_progress *progress) {
     return log_validation(run, bpb, &by_frequency);
 }
 
-/* The tracker's texts in a checkpoint; NULL: not tracked. */
-typedef struct tracker_texts {
-    char *norms, *last;
-} tracker_texts;
-
-/* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker`. */
-static ms_status fill_entries(const ms_run *run, const tracker_texts *tracker, ms_checkpoint_entry *entries,
+/* What a checkpoint says beside the trainer's own.  Texts are borrowed, from the run or from `tracker`, the tracker's
+   (NULL: it has none). */
+static ms_status fill_entries(const ms_run *run, char *const tracker[MS_TRACKING_N_TEXTS], ms_checkpoint_entry *entries,
                               size_t *out_n) {
     const ms_run_options *options = &run->options;
     const struct {
         const char *key, *text;
-    } texts[] = {{"tracker_norms", tracker->norms},
-                 {"tracker_last", tracker->last},
-                 {"tokenizer_sha256", run->tokenizer ? ms_tokenizer_sha256(run->tokenizer) : NULL},
+    } texts[] = {{"tokenizer_sha256", run->tokenizer ? ms_tokenizer_sha256(run->tokenizer) : NULL},
                  {"train_sha256", run->train_sha256},
                  {"validation_sha256", run->validation_sha256[0] ? run->validation_sha256 : NULL},
                  {"settings", options->settings_text ? options->settings_text : ""},
                  {"history", run->history ? run->history : ""}};
     double lr, adamw_lr;
     size_t n = 0;
+    for (int i = 0; i < MS_TRACKING_N_TEXTS; i++)
+        if (tracker[i])
+            entries[n++] =
+                (ms_checkpoint_entry){.key = ms_tracking_text_keys[i], .kind = MS_CHECKPOINT_TEXT, .text = tracker[i]};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].text)
             entries[n++] =
@@ -134,7 +132,7 @@ static ms_status check_files(const ms_run *run) {
     MS_TRY(ms_logger_check_file(run->logger));
     MS_TRY(ms_run_log_check(run->metrics));
     if (run->hashes) MS_TRY(ms_run_log_check(run->hashes));
-    if (run->tracking) MS_TRY(ms_tracking_check_file(run->tracking));
+    if (run->tracking) MS_TRY(ms_tracking_check_files(run->tracking));
     return run->probe ? ms_probe_check_file(run->probe) : MS_OK;
 }
 
@@ -143,21 +141,20 @@ static ms_status check_files(const ms_run *run) {
 static ms_status save(ms_run *run) {
     ms_checkpoint_entry entries[MS_MAX_SAVE_ENTRIES];
     size_t n = 0;
-    tracker_texts tracker = {NULL, NULL};
+    char *tracker[MS_TRACKING_N_TEXTS] = {NULL};
     ms_status status = MS_OK;
     MS_TRY(ms_run_folder_check(&run->folder));
     if (run->tracking) {
         MS_TRY(ms_tracking_drain(run->tracking));
-        status = ms_tracking_state(run->tracking, &tracker.norms, &tracker.last);
+        status = ms_tracking_state(run->tracking, tracker);
     }
     if (status == MS_OK && run->probe) status = ms_probe_drain(run->probe);
-    if (status == MS_OK) status = fill_entries(run, &tracker, entries, &n);
+    if (status == MS_OK) status = fill_entries(run, tracker, entries, &n);
     ms_save_request request = {run->train, run->config_hash, entries, n, .folder_exists = true};
     if (status == MS_OK)
         status =
             ms_trainer_save(run->trainer, run->folder.checkpoints, &request, run->weights_sha256, run->state_sha256);
-    free(tracker.norms);
-    free(tracker.last);
+    for (int i = 0; i < MS_TRACKING_N_TEXTS; i++) free(tracker[i]);
     /* Looked at again: a folder that is gone is why saving failed, and in another nothing is removed. */
     ms_status there = ms_run_folder_check(&run->folder);
     if (there != MS_OK) status = there;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_defined(const ms_optimizer_config *config) {
+bool ms_noise_null_is_defined(const ms_optimizer_config *config) {
     const ms_interventions *interventions = &config->interventions;
     return config->kind == MS_OPTIMIZER_MUON && !config->matrices_rule.rule && config->muon.exponent == MS_EXPONENT_0 &&
            interventions->noise == 0 && !interventions->cautious_decay && !ms_interventions_on_weights(interventions);
@@ -28,7 +28,7 @@ static ms_null_matrix describe(const ms_trainer *trainer, const ms_weight_matrix
 
 ms_status ms_noise_null_init(const ms_trainer *trainer, const ms_weight_matrix *matrices, int n, ms_noise_null *out) {
     *out = (ms_noise_null){.known = false};
-    if (!is_defined(&trainer->optimizer.config)) return MS_OK;
+    if (!ms_noise_null_is_defined(&trainer->optimizer.config)) return MS_OK;
     out->known = trainer->step == 0;
     out->n = n;
     out->shapes = calloc((size_t)n + 1, sizeof *out->shapes);

@@ -17,6 +17,9 @@ typedef struct ms_noise_null {
     int n;
 } ms_noise_null;
 
+/* Muon of layer matrices, updates U V^T, without interventions and cautious decay. */
+bool ms_noise_null_is_defined(const ms_optimizer_config *config);
+
 /* Of the n matrices of ms_weight_matrices.  Known from the start of a run; in the middle of one only by
    ms_noise_null_read.  ms_noise_null_finish frees.  MS_OUT_OF_MEMORY. */
 ms_status ms_noise_null_init(const ms_trainer *trainer, const ms_weight_matrix *matrices, int n, ms_noise_null *out);

@@ -22,13 +22,14 @@ static ms_status make_paths(const char *path, ms_run_folder *out) {
     out->metrics = ms_path_join(path, "metrics.jsonl");
     out->spectra = ms_path_join(path, "spectra.jsonl");
     out->probes = ms_path_join(path, "probes.jsonl");
+    out->sigma_max = ms_path_join(path, "sigma_max.jsonl");
     out->checkpoints = ms_path_join(path, CHECKPOINTS);
     out->plots = ms_path_join(path, "plots");
     out->full = ms_path_join(path, "spectra");
     out->full_index = ms_path_join(path, "spectra/index.jsonl");
     out->samples = ms_path_join(path, "samples.txt");
     out->hashes = ms_path_join(path, "hashes.jsonl");
-    if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes ||
+    if (!out->path || !out->config || !out->log || !out->metrics || !out->spectra || !out->probes || !out->sigma_max ||
         !out->checkpoints || !out->plots || !out->full || !out->full_index || !out->samples || !out->hashes)
         return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the paths of run folder %s", path);
     return MS_OK;
@@ -80,7 +81,7 @@ ms_status ms_run_folder_check_new(const char *path) {
 static void remove_contents(const ms_run_folder *folder) {
     const char *const paths[] = {folder->config, folder->log,     folder->metrics,     folder->spectra,
                                  folder->probes, folder->samples, folder->checkpoints, folder->plots,
-                                 folder->full,   folder->hashes};
+                                 folder->full,   folder->hashes,  folder->sigma_max};
     static const char *const others[] = {"tokenizer.json", "dataset.json", "lock"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         (void)ms_directory_remove_entry(folder->lock.directory, strrchr(paths[i], '/') + 1, paths[i]);
@@ -198,6 +199,7 @@ void ms_run_folder_close(ms_run_folder *folder) {
     free(folder->metrics);
     free(folder->spectra);
     free(folder->probes);
+    free(folder->sigma_max);
     free(folder->checkpoints);
     free(folder->plots);
     free(folder->full);

@@ -6,6 +6,7 @@
        checkpoints/     saved states                        spectra/        complete spectra, where they are kept
        samples.txt      texts drawn at its ends             tokenizer.json, dataset.json: copies of those of the data
        hashes.jsonl     SHA-256 of every weight, where asked for
+       sigma_max.jsonl  one line a step, with tracker.every_step
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */
@@ -25,6 +26,7 @@ typedef struct ms_run_folder {
     char *metrics;     /* PATH/metrics.jsonl */
     char *spectra;     /* PATH/spectra.jsonl */
     char *probes;      /* PATH/probes.jsonl */
+    char *sigma_max;   /* PATH/sigma_max.jsonl */
     char *checkpoints; /* PATH/checkpoints */
     char *plots;       /* PATH/plots */
     char *full;        /* PATH/spectra; made where complete spectra are kept */

@@ -215,17 +215,22 @@ static void warn_of_mended_snapshots(ms_run *run, const char *path, const ms_run
                         (long long)mending->n_missing, (long long)mending->first_missing_step);
 }
 
-static void warn_of_mended_logs(ms_run *run) {
-    const ms_run_log_mending *metrics = ms_run_log_get_mending(run->metrics);
-    warn_of_mending(run, run->folder.metrics, metrics);
-    if (metrics->n_missing > 0)
+static void warn_of_mended_steps(ms_run *run, const char *path, const ms_run_log_mending *mending) {
+    warn_of_mending(run, path, mending);
+    if (mending->n_missing > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
-                        "%s: %lld of the %lld steps up to the checkpoint have no line (the first: step %lld)",
-                        run->folder.metrics, (long long)metrics->n_missing, (long long)run->resumed_step,
-                        (long long)metrics->first_missing_step);
+                        "%s: %lld of the %lld steps up to the checkpoint have no line (the first: step %lld)", path,
+                        (long long)mending->n_missing, (long long)run->resumed_step,
+                        (long long)mending->first_missing_step);
+}
+
+static void warn_of_mended_logs(ms_run *run) {
+    warn_of_mended_steps(run, run->folder.metrics, ms_run_log_get_mending(run->metrics));
     if (run->tracking) warn_of_mended_snapshots(run, run->folder.spectra, ms_tracking_mending(run->tracking));
     const ms_run_log_mending *full = run->tracking ? ms_tracking_full_mending(run->tracking) : NULL;
     if (full) warn_of_mended_snapshots(run, run->folder.full_index, full);
+    const ms_run_log_mending *steps = run->tracking ? ms_tracking_step_mending(run->tracking) : NULL;
+    if (steps) warn_of_mended_steps(run, run->folder.sigma_max, steps);
     if (run->probe) warn_of_mended_snapshots(run, run->folder.probes, ms_probe_mending(run->probe));
     if (run->hashes) warn_of_mended_snapshots(run, run->folder.hashes, ms_run_log_get_mending(run->hashes));
 }
@@ -280,8 +285,8 @@ ms_status ms_run_open_logs(ms_run *run) {
     tracking.watch = run->watch;
     tracking.full_folder = run->options.spectra == MS_SPECTRA_FULL ? run->folder.full : NULL;
     MS_TRY(ms_full_spectra_cut(run->folder.full, run->resumed_step)); /* also where no more of them are kept */
-    if (run->options.tracker_every > 0)
-        MS_TRY(ms_tracking_open(run->trainer, &tracking, run->folder.spectra, run->resumed_step, &run->tracking));
+    const ms_tracking_files files = {run->folder.spectra, run->folder.sigma_max, run->resumed_step};
+    if (run->options.tracker_every > 0) MS_TRY(ms_tracking_open(run->trainer, &tracking, &files, &run->tracking));
     MS_TRY(open_probe(run, tracking.planned_every));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
     MS_TRY(open_hashes(run));

@@ -151,6 +151,14 @@ static ms_status cut_samples(ms_run *run) {
     return MS_OK;
 }
 
+/* The texts are the checkpoint's; "": tracking was off until now, or the checkpoint is of an older program. */
+static ms_status restore_tracking(ms_run *run, const ms_checkpoint *checkpoint) {
+    const char *texts[MS_TRACKING_N_TEXTS];
+    for (int i = 0; i < MS_TRACKING_N_TEXTS; i++)
+        MS_TRY(find_text(checkpoint, ms_tracking_text_keys[i], "", &texts[i]));
+    return ms_tracking_restore(run->tracking, texts);
+}
+
 static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     size_t n_old = 0;
     MS_TRY(read_history(run, checkpoint, &n_old));
@@ -170,10 +178,7 @@ static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
     say_changes(run, run->history + n_old);
     MS_TRY(warn_of_rates(run, checkpoint, n_old));
     if (!run->tracking) return MS_OK;
-    const char *norms, *last; /* "": tracking was off until now */
-    MS_TRY(find_text(checkpoint, "tracker_norms", "", &norms));
-    MS_TRY(find_text(checkpoint, "tracker_last", "", &last));
-    return ms_tracking_restore(run->tracking, norms, last);
+    return restore_tracking(run, checkpoint);
 }
 
 /* The process was killed before the first checkpoint: all that the run has is its configuration. */

@@ -5,22 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/growth.h"
 #include "train/matrices.h"
 #include "train/noise_null.h"
 
 struct ms_tracking {
     ms_trainer *trainer; /* borrowed */
     ms_tracker *tracker;
+    ms_step_sigma *steps; /* NULL: no step is followed */
     ms_weight_matrix *matrices;
     ms_store_part *parts; /* [1 + MS_CAPTURE_COUNT][n_matrices]: the same in the store, then what is captured of each */
     int n_parts;          /* with what is captured */
     ms_norms *maxima;     /* since the last snapshot */
     ms_noise_null noise_null;
-    double coming_lr; /* of layer matrices, of the step whose gradients are made */
+    ms_growth growth;
+    ms_step_sigma_sums *sums; /* [n_matrices], while a snapshot is handed over */
+    double decay_share;       /* of the last step; NaN: not known, or none was made */
+    double coming_lr;         /* of layer matrices, of the step whose gradients are made */
     int n_matrices;
     bool want_snapshot;
     ms_tracker_slot *slot;          /* being filled, or NULL */
     int64_t slot_step, slot_tokens; /* of the update that the slot shows; -1: it has not been made */
+    bool slot_is_fetched;           /* it lacks only what the followed steps up to its own give */
 };
 
 /* A number for the matrices that share one stored matrix of one layer; 0: it is stored alone. */
@@ -64,12 +70,21 @@ static ms_status describe(const ms_trainer *trainer, const ms_tracking_options *
     return MS_OK;
 }
 
+static ms_step_sigma_options steps_of(const ms_tracker_options *options, const ms_tracking_options *wanted) {
+    return (ms_step_sigma_options){.matrices = options->matrices,
+                                   .n_matrices = options->n_matrices,
+                                   .n_threads = options->n_threads,
+                                   .has_all_lines = wanted->planned_every > 0};
+}
+
 size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted) {
     ms_tracker_options options;
     ms_tracked_matrix *matrices;
     size_t bytes = 0;
     if (describe(trainer, wanted, &options, &matrices) == MS_OK) {
         bytes = ms_tracker_planned_bytes(&options);
+        ms_step_sigma_options steps = steps_of(&options, wanted);
+        if (wanted->every_step != MS_EVERY_STEP_NONE) bytes += ms_step_sigma_planned_bytes(&steps);
         size_t copies = 1 + (options.has_momentum ? 1 : 0) + (options.has_orthogonal ? 1 : 0);
         for (int i = 0; i < options.n_matrices && ms_device_copies_announced(trainer->device); i++)
             bytes += (size_t)matrices[i].rows * (size_t)matrices[i].cols * copies * sizeof(float);
@@ -90,6 +105,8 @@ static void free_tracking(ms_tracking *tracking) {
     free(tracking->matrices);
     free(tracking->parts);
     free(tracking->maxima);
+    free(tracking->sums);
+    ms_growth_finish(&tracking->growth);
     ms_noise_null_finish(&tracking->noise_null);
     free(tracking);
 }
@@ -100,7 +117,8 @@ static ms_status list_matrices(ms_tracking *tracking) {
     tracking->matrices = calloc(n + 1, sizeof *tracking->matrices);
     tracking->parts = calloc((1 + MS_CAPTURE_COUNT) * n + 1, sizeof *tracking->parts);
     tracking->maxima = calloc(n + 1, sizeof *tracking->maxima);
-    if (!tracking->matrices || !tracking->parts || !tracking->maxima)
+    tracking->sums = calloc(n + 1, sizeof *tracking->sums);
+    if (!tracking->matrices || !tracking->parts || !tracking->maxima || !tracking->sums)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory for %zu matrices", n);
     ms_weight_matrices(tracking->trainer, tracking->matrices, (int)n);
     for (size_t i = 0; i < n; i++) tracking->parts[i] = tracking->matrices[i].part;
@@ -114,32 +132,39 @@ static ms_status list_matrices(ms_tracking *tracking) {
             part->variable = optimizer->parameters[tracking->matrices[i].i_parameter].captures[capture];
         }
     }
+    MS_TRY(ms_growth_init(tracking->trainer, tracking->matrices, (int)n, &tracking->growth));
     return ms_noise_null_init(tracking->trainer, tracking->matrices, (int)n, &tracking->noise_null);
 }
 
-static ms_status create_tracker(ms_tracking *tracking, const ms_tracking_options *wanted, const char *path,
-                                int64_t resume_after_step) {
+static ms_status create_trackers(ms_tracking *tracking, const ms_tracking_options *wanted,
+                                 const ms_tracking_files *files) {
     ms_tracker_options options;
     ms_tracked_matrix *matrices;
     ms_status status = describe(tracking->trainer, wanted, &options, &matrices);
-    options.path = path;
-    options.resume_after_step = resume_after_step;
+    ms_step_sigma_options steps = steps_of(&options, wanted);
+    options.path = files->spectra;
+    steps.path = files->sigma_max;
+    options.resume_after_step = steps.resume_after_step = files->resume_after_step;
     if (status == MS_OK) status = ms_tracker_create(&options, &tracking->tracker);
+    if (status == MS_OK && wanted->every_step != MS_EVERY_STEP_NONE)
+        status = ms_step_sigma_create(&steps, &tracking->steps);
     free(matrices);
     return status;
 }
 
-ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wanted, const char *path,
-                           int64_t resume_after_step, ms_tracking **out) {
+ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wanted, const ms_tracking_files *files,
+                           ms_tracking **out) {
     *out = NULL;
     ms_tracking *tracking = calloc(1, sizeof *tracking);
     if (!tracking) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory");
     tracking->trainer = trainer;
+    tracking->decay_share = NAN;
     ms_status status = list_matrices(tracking);
     /* Memory for copies is taken now, and not in the middle of the run. */
     if (status == MS_OK) status = ms_store_announce(trainer->store, tracking->parts, tracking->n_parts);
-    if (status == MS_OK) status = create_tracker(tracking, wanted, path, resume_after_step);
+    if (status == MS_OK) status = create_trackers(tracking, wanted, files);
     if (status != MS_OK) {
+        ms_tracker_close(tracking->tracker); /* nothing was written: the first error is the one to report */
         free_tracking(tracking);
         return status;
     }
@@ -153,21 +178,74 @@ static ms_status download(ms_tracking *tracking, int n_parts, float **buffers) {
 }
 
 /* A snapshot was begun, and its update has been made. */
-static bool has_new_weights_to_fetch(const ms_tracking *tracking) { return tracking->slot && tracking->slot_step >= 0; }
+static bool has_new_weights_to_fetch(const ms_tracking *tracking) {
+    return tracking->slot && tracking->slot_step >= 0 && !tracking->slot_is_fetched;
+}
 
-/* Fetches the new weights of a snapshot and what was captured of its update, and hands it to the tracker.  The slot of
-   a step that failed before its update is left: closing the tracker drops it. */
-static ms_status complete_snapshot(ms_tracking *tracking) {
+/* The weights as they are have not been handed over yet. */
+static bool has_step_to_fetch(const ms_tracking *tracking) {
+    return tracking->steps && ms_step_sigma_step(tracking->steps) != tracking->trainer->step;
+}
+
+static ms_status fetch_step(ms_tracking *tracking) {
+    const ms_trainer *trainer = tracking->trainer;
+    float **places;
+    if (!has_step_to_fetch(tracking)) return MS_OK;
+    MS_TRY(ms_step_sigma_next(tracking->steps, &places));
+    MS_TRY(download(tracking, tracking->n_matrices, places));
+    return ms_step_sigma_submit(
+        tracking->steps, &(ms_step_sigma_submission){trainer->step, trainer->tokens_seen, tracking->decay_share});
+}
+
+/* What the steps up to the snapshot's gave; NaN where they are not followed. */
+static ms_status report_steps(ms_tracking *tracking, ms_tracker_slot *slot) {
+    if (tracking->steps) MS_TRY(ms_step_sigma_take(tracking->steps, tracking->sums));
+    for (int i = 0; i < tracking->n_matrices; i++) {
+        const ms_step_sigma_sums nothing = {NAN, NAN, NAN, NAN, NAN};
+        const ms_step_sigma_sums *sums = tracking->steps ? &tracking->sums[i] : &nothing;
+        slot->growth_bound[i] = sums->bound;
+        slot->ceiling_measured[i] = sums->total;
+        slot->sigma_max_peak[i] = sums->sigma_peak;
+        slot->sigma_residual_peak[i] = sums->residual_peak;
+        slot->update_sigma_max_peak[i] = sums->update_peak;
+    }
+    return MS_OK;
+}
+
+/* Hands a snapshot that was fetched to the tracker. */
+static ms_status submit_snapshot(ms_tracking *tracking) {
     ms_tracker_slot *slot = tracking->slot;
-    if (!has_new_weights_to_fetch(tracking)) return MS_OK;
+    if (!tracking->slot_is_fetched) return MS_OK;
     tracking->slot = NULL;
-    MS_TRY(download(tracking, tracking->n_parts, slot->weight_after)); /* momentum and orthogonal follow it */
+    tracking->slot_is_fetched = false;
+    MS_TRY(report_steps(tracking, slot));
     return ms_tracker_submit(tracking->tracker, slot, tracking->slot_step, tracking->slot_tokens);
+}
+
+/* Fetches the new weights of a snapshot and what was captured of its update.  The slot of a step that failed before its
+   update is left: closing the tracker drops it. */
+static ms_status fetch_snapshot(ms_tracking *tracking) {
+    if (!has_new_weights_to_fetch(tracking)) return MS_OK;
+    /* momentum and orthogonal follow it */
+    MS_TRY(download(tracking, tracking->n_parts, tracking->slot->weight_after));
+    tracking->slot_is_fetched = true;
+    return MS_OK;
+}
+
+/* A snapshot that was fetched is of the step before the one that is fetched now, whose sums are not its own. */
+static ms_status complete_all(ms_tracking *tracking) {
+    MS_TRY(submit_snapshot(tracking));
+    MS_TRY(fetch_step(tracking));
+    MS_TRY(fetch_snapshot(tracking));
+    return submit_snapshot(tracking);
 }
 
 ms_status ms_tracking_close(ms_tracking *tracking) {
     if (!tracking) return MS_OK;
-    ms_status status = complete_snapshot(tracking), closed = ms_tracker_close(tracking->tracker);
+    ms_status status = tracking->slot && tracking->slot_step >= 0 ? complete_all(tracking) : MS_OK;
+    ms_status closed = ms_tracker_close(tracking->tracker);
+    if (status == MS_OK) status = closed;
+    closed = ms_step_sigma_close(tracking->steps);
     if (status == MS_OK) status = closed;
     free_tracking(tracking);
     return status;
@@ -175,16 +253,20 @@ ms_status ms_tracking_close(ms_tracking *tracking) {
 
 static ms_status before_work(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
-    if (!tracking->want_snapshot && !has_new_weights_to_fetch(tracking)) return MS_OK;
-    int n_parts = has_new_weights_to_fetch(tracking) ? tracking->n_parts : tracking->n_matrices;
-    return ms_store_announce(trainer->store, tracking->parts, n_parts);
+    bool has_new = has_new_weights_to_fetch(tracking);
+    if (!tracking->want_snapshot && !has_new && !has_step_to_fetch(tracking)) return MS_OK;
+    return ms_store_announce(trainer->store, tracking->parts, has_new ? tracking->n_parts : tracking->n_matrices);
 }
 
 static ms_status while_working(void *context, ms_trainer *trainer) {
     ms_tracking *tracking = context;
     double others_lr;
     MS_TRY(ms_trainer_next_rates(trainer, &tracking->coming_lr, &others_lr)); /* the same as tracking->trainer */
-    MS_TRY(complete_snapshot(tracking));
+    MS_TRY(submit_snapshot(tracking));
+    MS_TRY(fetch_step(tracking));
+    MS_TRY(fetch_snapshot(tracking));
+    /* The work on the last step has all of the coming one, unless the next snapshot needs the slot. */
+    if (!tracking->steps || tracking->want_snapshot) MS_TRY(submit_snapshot(tracking));
     if (!tracking->want_snapshot) return MS_OK;
     MS_TRY(ms_tracker_acquire(tracking->tracker, &tracking->slot));
     tracking->slot_step = -1;
@@ -203,6 +285,7 @@ ms_status ms_tracking_take_first(ms_tracking *tracking) {
     for (int i = 0; i < tracking->n_matrices; i++) slot->key[i] = NAN;
 #include "tracker/metrics.def"
     MS_TRY(download(tracking, tracking->n_matrices, slot->weight_after));
+    MS_TRY(fetch_step(tracking));
     return ms_tracker_submit(tracking->tracker, slot, tracking->trainer->step, tracking->trainer->tokens_seen);
 }
 
@@ -213,9 +296,21 @@ ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot) {
 
 static double larger(double a, double b) { return a > b ? a : b; }
 
+/* c of the step that was just made; NaN: decay is of another form. */
+static double last_decay_share(const ms_trainer *trainer) {
+    const ms_optimizer_rule_in_use *in_use = &trainer->optimizer.rules[0];
+    const ms_interventions *interventions = &trainer->optimizer.config.interventions;
+    bool is_plain = !interventions->cautious_decay && !ms_interventions_on_weights(interventions);
+    return is_plain && in_use->use.rule->decay_share
+               ? in_use->use.rule->decay_share(in_use->use.settings, trainer->last_rate)
+               : NAN;
+}
+
 void ms_tracking_after_update(ms_tracking *tracking) {
-    ms_tracker_slot *slot = tracking->slot;
+    ms_tracker_slot *slot = tracking->slot_is_fetched ? NULL : tracking->slot;
     ms_noise_null_advance(&tracking->noise_null, tracking->trainer, tracking->coming_lr);
+    ms_growth_advance(&tracking->growth, tracking->trainer, tracking->coming_lr);
+    tracking->decay_share = last_decay_share(tracking->trainer);
     for (int i = 0; i < tracking->n_matrices; i++) {
         const ms_weight_matrix *matrix = &tracking->matrices[i];
         ms_norms now = ms_trainer_norms(tracking->trainer, matrix->i_parameter, matrix->layer, matrix->group);
@@ -231,18 +326,16 @@ void ms_tracking_after_update(ms_tracking *tracking) {
         slot->noise_null[i] = ms_noise_null_sigma(&tracking->noise_null, i);
     }
     if (!slot) return;
-    const ms_optimizer_rule_in_use *in_use = &tracking->trainer->optimizer.rules[0];
-    const ms_interventions *interventions = &tracking->trainer->optimizer.config.interventions;
-    bool is_plain = !interventions->cautious_decay && !ms_interventions_on_weights(interventions);
-    if (is_plain && in_use->use.rule->decay_share)
-        slot->decay_share = in_use->use.rule->decay_share(in_use->use.settings, tracking->trainer->last_rate);
+    ms_growth_report(&tracking->growth, slot);
+    slot->decay_share = tracking->decay_share;
     tracking->slot_step = tracking->trainer->step;
     tracking->slot_tokens = tracking->trainer->tokens_seen;
     memset(tracking->maxima, 0, (size_t)tracking->n_matrices * sizeof *tracking->maxima);
 }
 
 ms_status ms_tracking_drain(ms_tracking *tracking) {
-    MS_TRY(complete_snapshot(tracking));
+    MS_TRY(complete_all(tracking));
+    if (tracking->steps) MS_TRY(ms_step_sigma_drain(tracking->steps));
     return ms_tracker_drain(tracking->tracker);
 }
 
@@ -254,7 +347,14 @@ const struct ms_run_log_mending *ms_tracking_full_mending(const ms_tracking *tra
     return ms_tracker_full_mending(tracking->tracker);
 }
 
-ms_status ms_tracking_check_file(const ms_tracking *tracking) { return ms_tracker_check_file(tracking->tracker); }
+const struct ms_run_log_mending *ms_tracking_step_mending(const ms_tracking *tracking) {
+    return tracking->steps ? ms_step_sigma_mending(tracking->steps) : NULL;
+}
+
+ms_status ms_tracking_check_files(const ms_tracking *tracking) {
+    MS_TRY(ms_tracker_check_file(tracking->tracker));
+    return tracking->steps ? ms_step_sigma_check_file(tracking->steps) : MS_OK;
+}
 
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) { return ms_tracker_n_skipped(tracking->tracker); }
 
@@ -273,10 +373,17 @@ static ms_status print_norms(const ms_tracking *tracking, char **out_text) {
     return MS_OK;
 }
 
-ms_status ms_tracking_state(const ms_tracking *tracking, char **out_norms, char **out_last) {
-    *out_last = NULL;
-    MS_TRY(print_norms(tracking, out_norms));
-    return ms_tracker_state(tracking->tracker, out_last);
+const char *const ms_tracking_text_keys[MS_TRACKING_N_TEXTS] = {[MS_TRACKING_NORMS] = "tracker_norms",
+                                                                [MS_TRACKING_GROWTH] = "tracker_growth",
+                                                                [MS_TRACKING_LAST] = "tracker_last",
+                                                                [MS_TRACKING_STEPS] = "tracker_steps"};
+
+ms_status ms_tracking_state(const ms_tracking *tracking, char *out_texts[MS_TRACKING_N_TEXTS]) {
+    for (int i = 0; i < MS_TRACKING_N_TEXTS; i++) out_texts[i] = NULL;
+    MS_TRY(print_norms(tracking, &out_texts[MS_TRACKING_NORMS]));
+    MS_TRY(ms_growth_print(&tracking->growth, &out_texts[MS_TRACKING_GROWTH]));
+    MS_TRY(ms_tracker_state(tracking->tracker, &out_texts[MS_TRACKING_LAST]));
+    return tracking->steps ? ms_step_sigma_state(tracking->steps, &out_texts[MS_TRACKING_STEPS]) : MS_OK;
 }
 
 static ms_status restore_norms(ms_tracking *tracking, const char *text) {
@@ -298,7 +405,10 @@ static ms_status restore_norms(ms_tracking *tracking, const char *text) {
     return *cursor == ' ' ? ms_noise_null_read(&tracking->noise_null, tracking->trainer, cursor + 1) : MS_OK;
 }
 
-ms_status ms_tracking_restore(ms_tracking *tracking, const char *norms, const char *last) {
-    if (*norms) MS_TRY(restore_norms(tracking, norms));
+ms_status ms_tracking_restore(ms_tracking *tracking, const char *const texts[MS_TRACKING_N_TEXTS]) {
+    const char *growth = texts[MS_TRACKING_GROWTH], *last = texts[MS_TRACKING_LAST], *steps = texts[MS_TRACKING_STEPS];
+    if (*texts[MS_TRACKING_NORMS]) MS_TRY(restore_norms(tracking, texts[MS_TRACKING_NORMS]));
+    if (*growth) MS_TRY(ms_growth_read(&tracking->growth, growth));
+    if (*steps && tracking->steps) MS_TRY(ms_step_sigma_restore(tracking->steps, steps));
     return *last ? ms_tracker_restore(tracking->tracker, last, tracking->trainer->step) : MS_OK;
 }

@@ -15,6 +15,7 @@
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "platform/status.h"
+#include "tracker/step_sigma.h"
 #include "tracker/tracker.h"
 #include "train/control.h"
 

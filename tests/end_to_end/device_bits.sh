@@ -51,6 +51,8 @@ variants() {
     variant bf16 $whole --train.storage bf16
     variant adamw_bf16 $whole --optimizer adamw --train.storage bf16
     variant accumulation $short --train.accumulation 2
+    variant every_step $short --tracker.every_step sigma_max --muon.decay_mode decoupled --muon.decay 0.2
+    [ "$(wc -l <every_step.device/sigma_max.jsonl)" -eq 5 ] || fail "sigma_max.jsonl has not a line for each step"
     variant bf16_master $short --train.master bf16
     variant noise $short --train.control noise
     variant shuffled_targets $short --train.control shuffled_targets

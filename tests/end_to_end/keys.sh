@@ -3,15 +3,16 @@
 # docs/papers.md every rule.
 . "$(dirname "$0")/support.sh"
 
-must micro --run run --steps 2 --tracker.every 1 --tracker.spectrum full
+must micro --run run --steps 2 --tracker.every 1 --tracker.spectrum full --tracker.every_step sigma_max
 must program tracker describe
 cp out keys.txt
-for file in spectra probes metrics spectra/index; do
+for file in spectra probes metrics spectra/index sigma_max; do
     awk -v heading="$file.jsonl:" '
         /^[a-z].*:$/ { here = $0 == heading; next }
         here && /^[a-z]/ { print $1 }' keys.txt | LC_ALL=C sort >described.txt
-    grep -oE '"[a-z_0-9]+":' "run/$file.jsonl" | tr -d '":' | LC_ALL=C sort -u >there.txt
-    [ "$(wc -l <there.txt)" -ge 7 ] || fail "$file.jsonl has only these keys: $(cat there.txt)"
+    # Below the keys of sigma_max.jsonl are the projections.
+    grep -oE '"[a-z_0-9]+":' "run/$file.jsonl" | tr -d '":' | grep -vxE 'q|k|v|o|up|down' | LC_ALL=C sort -u >there.txt
+    [ "$(wc -l <there.txt)" -ge 5 ] || fail "$file.jsonl has only these keys: $(cat there.txt)"
     diff described.txt there.txt || fail "$file.jsonl has other keys (right) than are described (left)"
 done
 
@@ -19,7 +20,8 @@ page=$(dirname "$0")/../../docs/files.md
 seq 3000 | sed 's/$/ quick brown foxes jump over the lazy dog; pack my box with five dozen liquor jugs./' >text.txt
 must program tokenizer train --vocab_size 300 --output tokenizer.json text.txt
 must program data prepare --tokenizer tokenizer.json --output data --validation_fraction 0.2 text.txt
-must micro --run whole --data.directory data --model.vocabulary 0 --steps 2 --tracker.every 1 --sample.tokens 4 --tracker.spectrum full --train.hash_every 1
+must micro --run whole --data.directory data --model.vocabulary 0 --steps 2 --tracker.every 1 --sample.tokens 4 --tracker.spectrum full --tracker.every_step sigma_max \
+    --train.hash_every 1
 must program plot whole --only loss
 for file in $(cd whole && find . -type f) $(cd data && find . -type f); do
     name=$(echo "${file#./}" | sed -E 's/(step_)[0-9]{8}/\1<step>/; s/_[0-9]{6}\.bin/_<number>.bin/; s/^data_/<name>_/; s|^plots/loss|plots/<plot>|')

@@ -7,7 +7,7 @@ kills=$2
 stride=$3
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # which strace would keep from working
 options="--tracker.spectrum full --threads 1 --checkpoint.keep 1 --log.every 1000000 --sample.tokens 3 --data.directory data
-    --model.vocabulary 0"
+    --model.vocabulary 0 --tracker.every_step sigma_max"
 
 # Shards with a tokenizer, which a run copies into its folder.
 awk 'BEGIN { for (i = 0; i < 3000; i++) print "Line " i " of a text that is made of words, and of numbers like " i * i "." }' >text.txt

@@ -45,7 +45,8 @@ hashes() {
     cat hashes.txt
 }
 
-# metrics RUN: its metrics, without times; record RUN: its metrics, spectra and probes, and its complete spectra where it has them.
+# metrics RUN: its metrics, without times; record RUN: its metrics, spectra and probes, and where it has them its complete spectra and
+# what it followed at every step.
 metrics() {
     sed -E 's/"(ms|tokens_per_second|mfu)":[^,}]*,?//g' "$1/metrics.jsonl"
 }
@@ -53,6 +54,7 @@ record() {
     metrics "$1"
     cat "$1/spectra.jsonl" "$1/probes.jsonl"
     [ ! -d "$1/spectra" ] || cat "$1/spectra"/*
+    [ ! -e "$1/sigma_max.jsonl" ] || cat "$1/sigma_max.jsonl"
 }
 
 # same_as RUN REFERENCE: the last run, RUN, printed the hashes in REFERENCE.hashes, and its record is REFERENCE.record.

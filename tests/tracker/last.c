@@ -32,13 +32,17 @@ static ms_last_snapshot make_filled(void) {
     return last;
 }
 
+/* With s1 before any update and without, as older checkpoints are. */
 START_TEST(there_and_back) {
     ms_last_snapshot last = make_filled(), other = make();
     char *text, *again;
+    for (int i = 0; i < N && _i == 1; i++) last.first_sigma[i] = 1.0 / (i + 7);
+    other.first_sigma[0] = 5;
     ms_must(ms_last_snapshot_print(&last, &text));
     ms_must(ms_last_snapshot_read(text, 25, &other));
     ck_assert_int_eq(other.step, 25);
     for (int i = 0; i < N; i++) {
+        ck_assert(_i == 1 ? other.first_sigma[i] == 1.0 / (i + 7) : isnan(other.first_sigma[i]));
         const ms_last_matrix *a = &last.matrices[i], *b = &other.matrices[i];
         ck_assert_int_eq(b->has_vectors, i < 2);
         ck_assert_int_eq(memcmp(&a->sigma_max, &b->sigma_max, sizeof a->sigma_max), 0);
@@ -91,13 +95,24 @@ START_TEST(refused) {
     memcpy(number + 17, "4000000000000000", 16);
     refuse(text, "is damaged at matrix 0 of 3"); /* 2 in a vector */
     free(text);
+    last.step = 25;
+    for (int i = 0; i < N; i++) last.first_sigma[i] = i;
+    ms_must(ms_last_snapshot_print(&last, &text));
+    char *end = text + strlen(text);
+    end[-1] = 'x';
+    refuse(text, "s1 before any update is damaged at matrix 2 of 3");
+    end[-1] = '\0';
+    refuse(text, "s1 before any update is damaged at matrix 2 of 3");
+    memcpy(end - 32, "7ff8000000000000", 16);
+    refuse(text, "s1 before any update is damaged at matrix 1 of 3"); /* NaN */
+    free(text);
     ms_last_snapshot_finish(&last);
 }
 END_TEST
 
 int main(void) {
     TCase *tests = tcase_create("last");
-    tcase_add_test(tests, there_and_back);
+    tcase_add_loop_test(tests, there_and_back, 0, 2);
     tcase_add_test(tests, refused);
     Suite *suite = suite_create("tracker/last");
     suite_add_tcase(suite, tests);

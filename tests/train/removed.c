@@ -20,6 +20,7 @@ static void open_all(void) {
     small.checkpoint_every = small.checkpoints_kept = 1;
     small.probe = true;
     small.hash_every = 1;
+    small.tracking.every_step = MS_EVERY_STEP_SIGMA_MAX;
     run = runs_begin(&small, "run");
 }
 
@@ -63,8 +64,8 @@ START_TEST(another_folder_or_none_is_not_the_checkpoints) {
 }
 END_TEST
 
-static const char *const logs[] = {"run/run.log", "run/metrics.jsonl", "run/spectra.jsonl", "run/probes.jsonl",
-                                   "run/hashes.jsonl"};
+static const char *const logs[] = {"run/run.log",      "run/metrics.jsonl", "run/spectra.jsonl",
+                                   "run/probes.jsonl", "run/hashes.jsonl",  "run/sigma_max.jsonl"};
 enum { N_LOGS = sizeof logs / sizeof *logs };
 
 /* The first look comes with the first checkpoint, which is saved before it. */
