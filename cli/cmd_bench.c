@@ -121,7 +121,7 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     if (status == MS_OK)
         status = ms_signals_catch(); /* to the end of the process: the temporary folder is removed first */
     if (status == MS_OK)
-        status = ms_bench_tracker_layers((int)arguments.n_layers, n_threads, (int)arguments.n_repetitions, stdout);
+        status = ms_bench_tracker((int)arguments.n_layers, n_threads, (int)arguments.n_repetitions, stdout);
     return ms_exit_status(status);
 }
 

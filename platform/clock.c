@@ -10,6 +10,12 @@ int64_t ms_clock_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+double ms_clock_thread_seconds(void) {
+    struct timespec spent;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
+}
+
 double ms_clock_seconds(void) { return (double)ms_clock_ns() * 1e-9; }
 
 const char *ms_clock_utc(char *out, size_t size) {

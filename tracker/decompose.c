@@ -9,18 +9,20 @@
 #include <string.h>
 
 #include "platform/blas.h"
+#include "tracker/bisection.h"
 
 enum {
     PANEL = 512, /* elements of the longer side that are converted to f64 at a time */
-    BLOCK = 32,  /* DSYTRD block size: OpenBLAS' own */
-    N_QUANTILES = 3,
-    N_SMALL = 1 + 2 * N_QUANTILES,            /* values that may be made anew: the smallest, and two for a quantile */
+    BLOCK = 12,  /* of DSYTRD and DORMTR: 8 to 20 % less time for sides of 128 to 512 than with 32, their default */
+    WORK = 64,   /* columns of work memory: DSTEIN and DORMTR need less */
+    N_PERCENTS = MS_DECOMPOSE_N_PERCENTS,
+    N_SINGLE = 1 + 2 * N_PERCENTS,            /* values that are reported: the smallest, and two for a quantile */
+    N_SMALL = N_SINGLE,                       /* of which so many may be made anew */
     N_FOUND = MS_DECOMPOSE_VECTORS + N_SMALL, /* vectors by inverse iteration at once */
     N_JOINED = N_FOUND + MS_DECOMPOSE_ALSO    /* vectors that are multiplied at once */
 };
 
-/* The quantiles, in percent, that can lie among small values. */
-static const int low_quantiles[N_QUANTILES] = {1, 10, 50};
+const int ms_decompose_percents[N_PERCENTS] = {1, 10, 50, 90};
 
 struct ms_decompose_scratch {
     int smaller, longer;
@@ -30,8 +32,8 @@ struct ms_decompose_scratch {
     double *diagonal;     /* [smaller] tridiagonal form */
     double *off_diagonal; /* [smaller] */
     double *scalars;      /* [smaller] reflector scalars */
-    double *work;         /* [2 * BLOCK * smaller] */
-    double *found;        /* [smaller] eigenvalues by DSTEBZ; a copy of off_diagonal for DSTERF, which destroys it */
+    double *work;         /* [WORK * smaller] */
+    double *found;        /* [smaller] eigenvalues for DSTEIN; off_diagonal or its squares for what finds all or some */
     double *vectors;      /* [smaller, N_FOUND] in the tridiagonal basis */
     double *joined;       /* [smaller, N_JOINED] vectors of the smaller side that are multiplied */
     double *product;      /* [longer, N_JOINED] */
@@ -46,7 +48,7 @@ typedef struct matrix {
 } matrix;
 
 static size_t scratch_doubles(size_t smaller, size_t longer) {
-    return smaller * PANEL + smaller * smaller + 4 * smaller + 2 * BLOCK * smaller + smaller * (N_FOUND + N_JOINED) +
+    return smaller * PANEL + smaller * smaller + 4 * smaller + WORK * smaller + smaller * (N_FOUND + N_JOINED) +
            longer * N_JOINED;
 }
 
@@ -87,7 +89,7 @@ ms_status ms_decompose_scratch_create(int smaller, int longer, ms_decompose_scra
         size_t n;
     } parts[] = {{&scratch->panel, s * PANEL},     {&scratch->gram, s * s},          {&scratch->diagonal, s},
                  {&scratch->off_diagonal, s},      {&scratch->scalars, s},           {&scratch->found, s},
-                 {&scratch->work, 2 * BLOCK * s},  {&scratch->vectors, s * N_FOUND}, {&scratch->joined, s * N_JOINED},
+                 {&scratch->work, WORK * s},       {&scratch->vectors, s * N_FOUND}, {&scratch->joined, s * N_JOINED},
                  {&scratch->product, l * N_JOINED}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         *parts[i].place = memory;
@@ -221,7 +223,7 @@ static ms_status check_lapack(lapack_int info, const char *routine, const matrix
 static ms_status transform_back(ms_decompose_scratch *scratch, const matrix *m, int n, double *vectors) {
     lapack_int s = m->smaller;
     return check_lapack(LAPACKE_dormtr_work(LAPACK_COL_MAJOR, 'L', 'L', 'N', s, n, scratch->gram, s, scratch->scalars,
-                                            vectors, s, scratch->work, 2 * BLOCK * s),
+                                            vectors, s, scratch->work, WORK * s),
                         "DORMTR", m);
 }
 
@@ -277,7 +279,7 @@ static ms_status leading_vectors(ms_decompose_scratch *scratch, const matrix *m,
 static ms_status tridiagonalise(ms_decompose_scratch *scratch, const matrix *m) {
     lapack_int s = m->smaller;
     return check_lapack(LAPACKE_dsytrd_work(LAPACK_COL_MAJOR, 'L', s, scratch->gram, s, scratch->diagonal,
-                                            scratch->off_diagonal, scratch->scalars, scratch->work, 2 * BLOCK * s),
+                                            scratch->off_diagonal, scratch->scalars, scratch->work, BLOCK * s),
                         "DSYTRD", m);
 }
 
@@ -295,6 +297,14 @@ static ms_status all_values(ms_decompose_scratch *scratch, const matrix *m, doub
     return MS_OK;
 }
 
+/* The values at n places, from the tridiagonal form. */
+static void some_values(ms_decompose_scratch *scratch, const matrix *m, const int *places, int n, double *values) {
+    double found[MS_BISECTION_PLACES];
+    for (int i = 0; i + 1 < m->smaller; i++) scratch->found[i] = scratch->off_diagonal[i] * scratch->off_diagonal[i];
+    ms_bisect(scratch->diagonal, scratch->found, m->smaller, places, n, found);
+    for (int k = 0; k < n; k++) values[places[k]] = sqrt(fmax(found[k], 0));
+}
+
 /* Whether the tridiagonal form falls apart into blocks (by the rule of DSTEBZ). */
 static bool splits(const ms_decompose_scratch *scratch, int s) {
     for (int i = 0; i + 1 < s; i++) {
@@ -304,37 +314,25 @@ static bool splits(const ms_decompose_scratch *scratch, int s) {
     return false;
 }
 
-/* Bound on the error of the entropy of s / sum s that comes from squaring: an eigenvalue is off by about E s1^2,
-   E = 2e-15, so a value s is off by E s1^2 / (2 s), at most sqrt(E) s1; p log p then by up to 30 times that over
-   sum s. */
-static double entropy_error(const double *values, int r) {
-    static const double E = 2e-15;
-    double sum = 0, error = 0, first = values[0];
-    for (int i = 0; i < r; i++) {
-        sum += values[i];
-        error += fmin(E * first * first / (2 * fmax(values[i], 1e-300 * first)), sqrt(E) * first);
-    }
-    return r > 1 ? 30 * error / (sum * log(r)) : 0;
-}
-
-/* Values, and vectors where some are wanted, by a direct SVD: slow, good to rounding times s1. */
-static ms_status decompose_directly(const matrix *m, const ms_decompose_request *request, ms_decomposition *out) {
+/* Values, and with_vectors too, by a direct SVD: slow, good to rounding times s1. */
+static ms_status decompose_directly(const matrix *m, bool with_vectors, const ms_decompose_request *request,
+                                    ms_decomposition *out) {
     lapack_int rows = m->source->rows, cols = m->source->cols, s = m->smaller;
-    size_t n = (size_t)rows * cols, n_vectors = out->n_vectors > 0 ? (size_t)s * (rows + cols) : 0;
+    size_t n = (size_t)rows * cols, n_vectors = with_vectors ? (size_t)s * (rows + cols) : 0;
     /* Column-major LAPACK sees W^T [cols, rows]: its left vectors are the right ones of W. */
     double *memory = malloc(sizeof(double) * (n + n_vectors + s));
     if (!memory) return MS_FAIL(MS_OUT_OF_MEMORY, "spectrum of %s: direct SVD", m->source->name);
-    double *values = memory + n, *right = values + s, *left = n_vectors > 0 ? right + (size_t)cols * s : right;
+    double *values = memory + n, *right = values + s, *left = right + (size_t)cols * s;
     convert(m, 0, n, memory);
-    ms_status status = check_lapack(LAPACKE_dgesdd(LAPACK_COL_MAJOR, n_vectors > 0 ? 'S' : 'N', cols, rows, memory,
-                                                   cols, values, right, cols, left, s),
+    ms_status status = check_lapack(LAPACKE_dgesdd(LAPACK_COL_MAJOR, with_vectors ? 'S' : 'N', cols, rows, memory, cols,
+                                                   values, right, cols, left, s),
                                     "DGESDD", m);
     if (status == MS_OK) {
-        out->n_values = request->all_values ? s : out->n_values;
+        out->n_values = request->values == MS_DECOMPOSE_LEADING ? out->n_values : s;
         memcpy(out->values, values, sizeof(double) * out->n_values);
         double *left_out = m->wide ? out->small_vectors : out->long_vectors;
         double *right_out = m->wide ? out->long_vectors : out->small_vectors;
-        for (int k = 0; k < out->n_vectors; k++) {
+        for (int k = 0; with_vectors && k < out->n_vectors; k++) {
             memcpy(right_out + (size_t)k * cols, right + (size_t)k * cols, sizeof(double) * (size_t)cols);
             for (lapack_int i = 0; i < rows; i++) left_out[(size_t)k * rows + i] = left[(size_t)i * s + k];
         }
@@ -345,33 +343,78 @@ static ms_status decompose_directly(const matrix *m, const ms_decompose_request 
     return status;
 }
 
-/* The places of small values that are made anew, ascending, each once; those above SMALL need it not, and those in the
-   noise of the Gram matrix have no vectors that would serve. */
-static int places_of_small_values(const double *values, int r, int first_free, int *out) {
-    const double high = MS_DECOMPOSE_SMALL * values[0], low = 0.01 * MS_DECOMPOSE_FLOOR * values[0];
-    int candidates[N_SMALL], n = 0, n_out = 0;
-    for (int i = N_QUANTILES - 1; i >= 0; i--) {
-        int first, second;
+/* Bound on the error of the entropy of s / sum s that comes from squaring: an eigenvalue is off by about E s1^2, so a
+   value s is off by E s1^2 / (2 s), at most sqrt(E) s1; p log p then by up to 30 times that over sum s. */
+static double entropy_error(const double *values, int r) {
+    const double e = MS_DECOMPOSE_EIGENVALUE;
+    double sum = 0, error = 0, first = values[0];
+    for (int i = 0; i < r; i++) {
+        sum += values[i];
+        error += fmin(e * first * first / (2 * fmax(values[i], 1e-300 * first)), sqrt(e) * first);
+    }
+    return r > 1 ? 30 * error / (sum * log(r)) : 0;
+}
+
+/* Bound on the relative error of the value at `place` after it was made anew: tracker/decompose.h. */
+static double anew_error(const double *values, int r, int place) {
+    double e = MS_DECOMPOSE_EIGENVALUE * values[0] * values[0], own = values[place] * values[place], error = 0;
+    for (int i = 0; i < r; i++) {
+        if (i == place) continue;
+        double gap = fabs(values[i] * values[i] - own);
+        error += gap > 2 * e ? e * e / (gap - e) : e; /* the gap itself is known to e */
+    }
+    return error / (2 * own);
+}
+
+/* The places of the values that are reported by themselves, ascending, each once. */
+static int single_places(int r, int out[N_SINGLE]) {
+    int n = 0;
+    for (int i = N_PERCENTS; i >= 0; i--) {
+        int first = r - 1, second = r - 1;
         double weight;
-        ms_quantile_place(r, low_quantiles[i], &first, &second, &weight);
-        candidates[n++] = second;
-        candidates[n++] = first;
+        if (i > 0) ms_quantile_place(r, ms_decompose_percents[i - 1], &first, &second, &weight);
+        if (n == 0 || second > out[n - 1]) out[n++] = second;
+        if (first > out[n - 1]) out[n++] = first;
     }
-    candidates[n++] = r - 1;
-    for (int i = 0; i < n; i++) {
-        int place = candidates[i];
-        if (place < first_free || (n_out > 0 && place <= out[n_out - 1])) continue;
-        if (values[place] < high && values[place] > low) out[n_out++] = place;
-    }
+    return n;
+}
+
+/* Those of them that are made anew; those above SMALL need it not, and those in the noise of the Gram matrix have no
+   vectors that would serve. */
+static int places_of_small_values(const double *values, int r, int first_free, int out[N_SMALL]) {
+    const double high = MS_DECOMPOSE_SMALL * values[0], low = MS_DECOMPOSE_DIRECT_FLOOR * values[0];
+    int single[N_SINGLE], n = single_places(r, single), n_out = 0;
+    for (int i = 0; i < n; i++)
+        if (single[i] >= first_free && values[single[i]] < high && values[single[i]] > low) out[n_out++] = single[i];
     return n_out;
 }
 
-/* Whether what is wanted is better had by a direct SVD.  floor: as in ms_decomposition. */
-static bool must_be_direct(const ms_decompose_request *request, const ms_decomposition *of) {
-    const double *values = of->values;
-    if (of->n_vectors > 0 && values[of->n_vectors - 1] < MS_DECOMPOSE_VECTORS_FLOOR * values[0]) return true;
-    if (!request->all_values || !request->is_accurate) return false;
-    return values[of->n_values - 1] < of->floor || entropy_error(values, of->n_values) > MS_DECOMPOSE_ENTROPY;
+/* Where what is wanted comes from. */
+typedef enum way { BY_GRAM, VALUES_DIRECTLY, ALL_DIRECTLY } way;
+
+/* Whether each value that is reported by itself is good to 1e-8, made anew or not. */
+static bool are_single_values_good(const ms_decomposition *of, bool is_split) {
+    int r = of->n_values, single[N_SINGLE], n = single_places(r, single);
+    double floor = (is_split ? MS_DECOMPOSE_SPLIT_FLOOR : MS_DECOMPOSE_FLOOR) * of->values[0];
+    for (int i = 0; i < n; i++) {
+        double value = of->values[single[i]];
+        if (value >= floor) continue;
+        if (is_split || value <= MS_DECOMPOSE_DIRECT_FLOOR * of->values[0]) return false;
+        if (anew_error(of->values, r, single[i]) > 1e-8) return false;
+    }
+    return true;
+}
+
+/* Sets out->floor. */
+static way choose_way(const ms_decompose_request *request, bool is_split, ms_decomposition *out) {
+    const double *values = out->values;
+    out->floor = (is_split ? MS_DECOMPOSE_SPLIT_FLOOR : MS_DECOMPOSE_FLOOR) * values[0];
+    if (out->n_vectors > 0 && values[out->n_vectors - 1] < MS_DECOMPOSE_VECTORS_FLOOR * values[0]) return ALL_DIRECTLY;
+    if (request->values != MS_DECOMPOSE_ACCURATE) return BY_GRAM;
+    if (!are_single_values_good(out, is_split) || entropy_error(values, out->n_values) > MS_DECOMPOSE_ENTROPY)
+        return VALUES_DIRECTLY;
+    if (!is_split) out->floor = MS_DECOMPOSE_DIRECT_FLOOR * values[0];
+    return BY_GRAM;
 }
 
 /* out->long_vectors, the small values at `places` anew, and request->also_product, from one product with the matrix.
@@ -393,58 +436,82 @@ static void multiply_all(ms_decompose_scratch *scratch, const matrix *m, const m
         memcpy(request->also_product, scratch->product + (size_t)n * l, sizeof(double) * l * (size_t)n_also);
 }
 
-/* Values, and vectors on the smaller side in scratch->joined, by the tridiagonal form. */
-static ms_status find(ms_decompose_scratch *scratch, const matrix *m, const ms_decompose_request *request, int *places,
-                      int *out_n_places, ms_decomposition *out) {
-    int s = m->smaller, n = out->n_vectors;
-    *out_n_places = 0;
-    MS_TRY(tridiagonalise(scratch, m));
-    bool is_split = splits(scratch, s);
-    if (request->all_values) MS_TRY(all_values(scratch, m, out->values));
-    if (!request->all_values || (is_split && n > 0)) {
-        double leading[MS_DECOMPOSE_VECTORS + 1]; /* the same as out->values, by the other method */
-        MS_TRY(leading_vectors(scratch, m, request->all_values ? n : out->n_values,
-                               request->all_values ? leading : out->values, n, scratch->joined));
+/* The values that are asked for, from the tridiagonal form. */
+static ms_status find_values(ms_decompose_scratch *scratch, const matrix *m, const ms_decompose_request *request,
+                             ms_decomposition *out) {
+    int s = m->smaller, places[MS_BISECTION_PLACES], n = 0;
+    bool is_leading = request->values == MS_DECOMPOSE_LEADING;
+    for (int i = 0; i < out->n_values; i++) out->values[i] = NAN;
+    if (request->values >= MS_DECOMPOSE_ALL) MS_TRY(all_values(scratch, m, out->values));
+    if (request->values == MS_DECOMPOSE_ACCURATE) return MS_OK;
+    while (n < s && n < (is_leading ? out->n_values : MS_DECOMPOSE_VECTORS)) {
+        places[n] = n;
+        n++;
     }
-    out->tolerance = m->longer * DBL_EPSILON * out->values[0];
-    out->floor = (is_split ? MS_DECOMPOSE_SPLIT_FLOOR : MS_DECOMPOSE_FLOOR) * out->values[0];
-    if (is_split || !request->all_values || must_be_direct(request, out)) return MS_OK;
-    int wanted[N_FOUND];
+    if (!is_leading) {
+        int single[N_SINGLE], n_single = single_places(s, single);
+        for (int i = 0; i < n_single; i++)
+            if (single[i] >= MS_DECOMPOSE_VECTORS) places[n++] = single[i];
+    }
+    some_values(scratch, m, places, n, out->values);
+    return MS_OK;
+}
+
+/* Vectors on the smaller side in scratch->joined: the leading ones, then those of values that are made anew. */
+static ms_status find_vectors(ms_decompose_scratch *scratch, const matrix *m, bool is_split, const int *places,
+                              int n_places, const ms_decomposition *of) {
+    int n = of->n_vectors, wanted[N_FOUND];
+    double unused[MS_DECOMPOSE_VECTORS + 1]; /* the same as of->values, by another method */
+    if (is_split) return n > 0 ? leading_vectors(scratch, m, n, unused, n, scratch->joined) : MS_OK;
     for (int k = 0; k < n; k++) wanted[k] = k;
-    *out_n_places = places_of_small_values(out->values, s, n, places);
-    for (int k = 0; k < *out_n_places; k++) wanted[n + k] = places[k];
-    n += *out_n_places;
-    return n > 0 ? vectors_of_values(scratch, m, out->values, wanted, n, scratch->joined) : MS_OK;
+    for (int k = 0; k < n_places; k++) wanted[n + k] = places[k];
+    n += n_places;
+    return n > 0 ? vectors_of_values(scratch, m, of->values, wanted, n, scratch->joined) : MS_OK;
+}
+
+/* Everything of a matrix that is not 0, from its Gram matrix where that will do. */
+static ms_status find(ms_decompose_scratch *scratch, const matrix *m, const ms_decompose_request *request,
+                      ms_decomposition *out) {
+    int places[N_SMALL], n_places = 0;
+    MS_TRY(tridiagonalise(scratch, m));
+    bool is_split = splits(scratch, m->smaller);
+    MS_TRY(find_values(scratch, m, request, out));
+    out->tolerance = m->longer * DBL_EPSILON * out->values[0];
+    way chosen = choose_way(request, is_split, out);
+    if (chosen == ALL_DIRECTLY) {
+        MS_TRY(decompose_directly(m, true, request, out));
+        ms_decomposition nothing = {.n_vectors = 0};
+        multiply_all(scratch, m, request, NULL, 0, &nothing);
+        return MS_OK;
+    }
+    if (chosen == BY_GRAM && !is_split && request->values != MS_DECOMPOSE_LEADING)
+        n_places = places_of_small_values(out->values, m->smaller, out->n_vectors, places);
+    MS_TRY(find_vectors(scratch, m, is_split, places, n_places, out));
+    if (out->n_vectors > 0) /* memcpy takes no NULL */
+        memcpy(out->small_vectors, scratch->joined, sizeof(double) * (size_t)m->smaller * out->n_vectors);
+    if (chosen == VALUES_DIRECTLY) MS_TRY(decompose_directly(m, false, request, out));
+    multiply_all(scratch, m, request, places, n_places, out);
+    return MS_OK;
 }
 
 ms_status ms_decompose(ms_decompose_scratch *scratch, const ms_decompose_source *source,
                        const ms_decompose_request *request, ms_decomposition *out) {
     bool wide = source->rows <= source->cols;
     const matrix m = {source, wide ? source->rows : source->cols, wide ? source->cols : source->rows, wide};
-    int s = m.smaller, places[N_SMALL], n_places = 0;
+    int s = m.smaller;
     if (s < 1 || s > scratch->smaller || m.longer > scratch->longer)
         return MS_FAIL(MS_INVALID, "spectrum of %s: shape [%d, %d] but scratch for sides %d and %d", source->name,
                        source->rows, source->cols, scratch->smaller, scratch->longer);
     out->n_vectors = request->n_vectors < s ? request->n_vectors : s;
-    out->n_values = request->all_values || out->n_vectors == s ? s : out->n_vectors + 1;
+    bool is_leading = request->values == MS_DECOMPOSE_LEADING && out->n_vectors < s;
+    out->n_values = is_leading ? out->n_vectors + 1 : s;
     out->squares = out->floor = out->tolerance = 0;
     memset(out->values, 0, sizeof(double) * out->n_values);
     compute_gram(scratch, &m);
     for (int i = 0; i < s; i++) out->squares += scratch->gram[(size_t)i * s + i];
     MS_TRY(check_squares(&m, out->squares));
-    if (out->squares == 0) {
-        out->n_vectors = 0;
-    } else {
-        MS_TRY(find(scratch, &m, request, places, &n_places, out));
-        if (must_be_direct(request, out)) {
-            MS_TRY(decompose_directly(&m, request, out));
-            ms_decomposition nothing = {.n_vectors = 0};
-            multiply_all(scratch, &m, request, NULL, 0, &nothing);
-            return MS_OK;
-        }
-        if (out->n_vectors > 0) /* memcpy takes no NULL */
-            memcpy(out->small_vectors, scratch->joined, sizeof(double) * (size_t)s * out->n_vectors);
-    }
-    multiply_all(scratch, &m, request, places, n_places, out);
+    if (out->squares > 0) return find(scratch, &m, request, out);
+    out->n_vectors = 0;
+    multiply_all(scratch, &m, request, NULL, 0, out);
     return MS_OK;
 }

@@ -1,12 +1,14 @@
 /* Singular values and leading singular vectors of one matrix, in f64, on the calling thread alone: a result
    depends on the numbers only.
 
-   Method: one Gram matrix over the smaller side (DSYRK), its tridiagonal form (DSYTRD), all eigenvalues (DSTERF) or the
-   leading ones by bisection (DSTEBZ), inverse iteration (DSTEIN) for vectors (DORMTR brings them back); the vectors of
-   the longer side are W^T u / s.  A Gram matrix squares the condition: an eigenvalue is off by about 1e-15 s1^2, so a
-   value s by 1e-15 s1^2 / (2 s).  The small values that are reported by themselves (the smallest, and those that make
-   the quantiles) are therefore the norms |W^T u| of their vectors, which are good to second order in u.  Where that is
-   not enough either (see MS_DECOMPOSE_*), the matrix goes through a direct SVD (DGESDD in f64) instead. */
+   Method: one Gram matrix over the smaller side (DSYRK), its tridiagonal form (DSYTRD), all eigenvalues (DSTERF) or
+   some by bisection (tracker/bisection.h), inverse iteration (DSTEIN) for vectors (DORMTR brings them back); the
+   vectors of the longer side are W^T u / s.  A Gram matrix squares the condition: an eigenvalue is off by about E s1^2,
+   so a value s by E s1^2 / (2 s), E = MS_DECOMPOSE_EIGENVALUE.  The small values that are reported by themselves (the
+   smallest, and those that make the quantiles) are therefore the norms |W^T u| of their vectors, which are good to
+   second order in u: u has E s1^2 / gap of another vector whose eigenvalue is a gap away, so that the square of the
+   norm is off by at most the sum of min(gap, (E s1^2)^2 / gap) over all others.  Where that is not enough either, the
+   values come from a direct SVD (DGESDD in f64), and the vectors too where they need it (see MS_DECOMPOSE_*). */
 #ifndef MS_TRACKER_DECOMPOSE_H
 #define MS_TRACKER_DECOMPOSE_H
 
@@ -23,11 +25,14 @@ extern "C" {
 /* Most vectors that one decomposition gives, and most that are multiplied along with it. */
 enum { MS_DECOMPOSE_VECTORS = 10, MS_DECOMPOSE_ALSO = 10 };
 
-/* Thresholds, as fractions of s1 but for ENTROPY.
-   SMALL: values below it are made anew by their vectors.  FLOOR: from here on such a value is good to 1e-8 of itself;
-   SPLIT_FLOOR and DIRECT_FLOOR: the same where the tridiagonal form falls apart, and after a direct SVD.
-   VECTORS: where the last wanted vector's value lies below it, a direct SVD is made.  ENTROPY: the same for the
-   estimated error of an entropy by the small values. */
+/* EIGENVALUE: error of an eigenvalue of a Gram matrix, as a fraction of s1^2.  The others are fractions of s1 but for
+   ENTROPY.
+   SMALL: values below it are made anew by their vectors.  FLOOR: from here on such a value is good to 1e-8 of itself,
+   of whatever matrix; SPLIT_FLOOR: the same where the tridiagonal form falls apart; DIRECT_FLOOR: after a direct SVD,
+   and where the gaps of the matrix allow it.  VECTORS: where the last wanted vector's value lies below it, the vectors
+   come from a direct SVD.  ENTROPY: the values do where the estimated error of an entropy by the small values is
+   larger. */
+#define MS_DECOMPOSE_EIGENVALUE 2e-15
 #define MS_DECOMPOSE_SMALL 3e-3
 #define MS_DECOMPOSE_FLOOR 1e-5
 #define MS_DECOMPOSE_SPLIT_FLOOR 3e-4
@@ -45,10 +50,21 @@ typedef struct ms_decompose_source {
     int rows, cols; /* >= 1 */
 } ms_decompose_source;
 
+typedef enum ms_decompose_values {
+    MS_DECOMPOSE_LEADING,  /* n_vectors + 1 of them */
+    MS_DECOMPOSE_REPORTED, /* the MS_DECOMPOSE_VECTORS largest, the smallest, those next to each quantile of
+                              ms_decompose_percents; the others are NaN */
+    MS_DECOMPOSE_ALL,      /* those of REPORTED with the same bits */
+    MS_DECOMPOSE_ACCURATE  /* all, by a direct SVD wherever small values or entropies would be worse than 1e-8 */
+} ms_decompose_values;
+
+/* The quantiles that are reported, in percent: 1, 10, 50, 90. */
+enum { MS_DECOMPOSE_N_PERCENTS = 4 };
+extern const int ms_decompose_percents[MS_DECOMPOSE_N_PERCENTS];
+
 typedef struct ms_decompose_request {
-    bool all_values;  /* false: only n_vectors + 1 of them */
-    bool is_accurate; /* with all_values: a direct SVD wherever small values or entropies would be worse than 1e-8 */
-    int n_vectors;    /* wanted on both sides, at most MS_DECOMPOSE_VECTORS; fewer where the smaller side is shorter */
+    ms_decompose_values values;
+    int n_vectors; /* wanted on both sides, at most MS_DECOMPOSE_VECTORS; fewer where the smaller side is shorter */
     const double *also;   /* [smaller, n_also] column-major, or NULL: also_product is the matrix, seen from its longer
                              side, times this, in the same pass over the matrix */
     int n_also;           /* at most MS_DECOMPOSE_ALSO */
@@ -57,7 +73,7 @@ typedef struct ms_decompose_request {
 
 /* Arrays belong to the caller of ms_decompose; vectors are columns. */
 typedef struct ms_decomposition {
-    double *values;        /* [smaller], descending; the first n_values are there */
+    double *values;        /* [smaller], descending; the first n_values are there (REPORTED: NaN in between) */
     double *small_vectors; /* [smaller, n_vectors]; may be NULL where none are wanted */
     double *long_vectors;  /* [longer, n_vectors] */
     int n_values, n_vectors;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "platform/blas.h"
+#include "platform/clock.h"
 #include "tracker/decompose.h"
 
 enum { TOP = MS_SPECTRUM_TOP, ALIGN = MS_SPECTRUM_ALIGN };
@@ -19,9 +20,13 @@ const char *const ms_spectrum_of_names[] = {[MS_SPECTRUM_OF_WEIGHT] = "weight",
                                             NULL};
 
 /* The decompositions of one matrix, and how many vectors each keeps. */
-enum { WEIGHT, BEFORE, UPDATE, MOMENTUM, VALUES_ONLY, N_DECOMPOSITIONS };
+enum { WEIGHT, BEFORE, UPDATE, WITHOUT_DECAY, MOMENTUM, ORTHOGONAL, N_DECOMPOSITIONS };
 static const int n_kept[N_DECOMPOSITIONS] = {[WEIGHT] = TOP, [BEFORE] = ALIGN, [UPDATE] = ALIGN, [MOMENTUM] = ALIGN};
 enum { N_KEPT = TOP + 3 * ALIGN };
+static const ms_spectrum_cost cost_of[N_DECOMPOSITIONS] = {
+    [WEIGHT] = MS_SPECTRUM_COST_weight,     [BEFORE] = MS_SPECTRUM_COST_before,
+    [UPDATE] = MS_SPECTRUM_COST_update,     [WITHOUT_DECAY] = MS_SPECTRUM_COST_without_decay,
+    [MOMENTUM] = MS_SPECTRUM_COST_momentum, [ORTHOGONAL] = MS_SPECTRUM_COST_orthogonal};
 
 struct ms_spectrum_scratch {
     ms_decompose_scratch *decompose;
@@ -30,7 +35,18 @@ struct ms_spectrum_scratch {
     double *small[N_DECOMPOSITIONS];  /* [smaller, n_kept] */
     double *longer[N_DECOMPOSITIONS]; /* [longer, n_kept] */
     double *product;                  /* [longer, TOP]: dW times the small vectors of W */
+    double seconds[MS_SPECTRUM_N_COSTS];
+    double charged_until; /* of the thread's processor time */
 };
+
+const double *ms_spectrum_seconds(const ms_spectrum_scratch *scratch) { return scratch->seconds; }
+
+/* What the thread has worked since the last charge was for this. */
+static void charge(ms_spectrum_scratch *scratch, ms_spectrum_cost cost) {
+    double now = ms_clock_thread_seconds();
+    scratch->seconds[cost] += now - scratch->charged_until;
+    scratch->charged_until = now;
+}
 
 static size_t scratch_doubles(size_t smaller, size_t longer) {
     return smaller * (N_DECOMPOSITIONS + N_KEPT) + longer * (N_KEPT + TOP);
@@ -80,15 +96,20 @@ typedef struct spectrum_work {
     ms_spectrum_scratch *scratch;
     const ms_spectrum_input *input;
     int smaller, longer;
-    bool wide; /* rows <= cols: the smaller side is the left one */
+    bool wide;     /* rows <= cols: the smaller side is the left one */
+    bool is_whole; /* a whole stored matrix, of which only the quality is asked for */
     ms_decomposition parts[N_DECOMPOSITIONS];
 } spectrum_work;
 
 static spectrum_work begin(ms_spectrum_scratch *scratch, const ms_spectrum_input *input) {
     bool wide = input->rows <= input->cols;
     ms_blas_this_thread();
-    return (spectrum_work){scratch, input, wide ? input->rows : input->cols, wide ? input->cols : input->rows,
-                           wide,    {{0}}};
+    scratch->charged_until = ms_clock_thread_seconds();
+    return (spectrum_work){.scratch = scratch,
+                           .input = input,
+                           .smaller = wide ? input->rows : input->cols,
+                           .longer = wide ? input->cols : input->rows,
+                           .wide = wide};
 }
 
 static ms_status decompose(spectrum_work *work, int part, const ms_decompose_source *source,
@@ -97,7 +118,16 @@ static ms_status decompose(spectrum_work *work, int part, const ms_decompose_sou
     ms_decomposition *out = &work->parts[part];
     *out = (ms_decomposition){
         .values = scratch->values[part], .small_vectors = scratch->small[part], .long_vectors = scratch->longer[part]};
-    return ms_decompose(scratch->decompose, source, request, out);
+    charge(scratch, MS_SPECTRUM_COST_comparisons);
+    ms_status status = ms_decompose(scratch->decompose, source, request, out);
+    charge(scratch, work->is_whole ? MS_SPECTRUM_COST_merged : cost_of[part]);
+    return status;
+}
+
+/* Which values of a part are needed. */
+static ms_decompose_values reported(const spectrum_work *work, ms_spectrum_of what) {
+    bool is_complete = work->input->complete && work->input->complete[what];
+    return is_complete ? MS_DECOMPOSE_ALL : MS_DECOMPOSE_REPORTED;
 }
 
 /* A part with all its values. */
@@ -125,9 +155,7 @@ static ms_status check_lapack(lapack_int info, const char *routine, const spectr
                    work->input->cols, routine, (int)info);
 }
 
-/* The quantiles that are reported, in percent. */
-static const int percents[] = {1, 10, 50, 90};
-enum { N_PERCENTS = sizeof percents / sizeof *percents };
+enum { N_PERCENTS = MS_DECOMPOSE_N_PERCENTS };
 
 /* --- W alone --- */
 
@@ -174,7 +202,7 @@ static void describe_values(const ms_decomposition *weight, ms_spectrum *out) {
     out->n_sigma_top = r < TOP ? r : TOP;
     memcpy(out->sigma_top, s, sizeof(double) * out->n_sigma_top);
     out->n_sigma_quantiles = N_PERCENTS;
-    for (int i = 0; i < N_PERCENTS; i++) out->sigma_quantiles[i] = quantile(weight, percents[i], 0);
+    for (int i = 0; i < N_PERCENTS; i++) out->sigma_quantiles[i] = quantile(weight, ms_decompose_percents[i], 0);
     out->sigma_max = s[0];
     out->sigma_min = s[r - 1];
     if (s[r - 1] > 0 && s[r - 1] >= weight->floor) out->condition = s[0] / s[r - 1];
@@ -297,7 +325,7 @@ static void describe_momentum(const ms_decomposition *momentum, ms_update_qualit
         n_small += s[i] < 1e-3 * norm;
     }
     for (int i = 0; i < N_PERCENTS; i++)
-        out->momentum_quantiles[i] = quantile(momentum, percents[i], least(momentum)) / norm;
+        out->momentum_quantiles[i] = quantile(momentum, ms_decompose_percents[i], least(momentum)) / norm;
     out->momentum_small_share = (double)n_small / r;
     out->update_rank = exp(entropy(s, r, false, sum));
 }
@@ -315,18 +343,20 @@ static ms_status compute_quality(spectrum_work *work, int n_vectors, ms_update_q
     if (work->input->momentum) {
         ms_decompose_source source = captured(work, work->input->momentum, " of the momentum");
         MS_TRY(decompose(work, MOMENTUM, &source,
-                         &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = n_vectors}));
+                         &(ms_decompose_request){.values = MS_DECOMPOSE_ACCURATE, .n_vectors = n_vectors}));
         describe_momentum(&work->parts[MOMENTUM], out);
         give_complete(work, MS_SPECTRUM_OF_MOMENTUM, &work->parts[MOMENTUM]);
     }
     if (!work->input->orthogonal) return MS_OK;
     ms_decompose_source source = captured(work, work->input->orthogonal, " of the orthogonalised update");
-    MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
-    const ms_decomposition *of = &work->parts[VALUES_ONLY];
+    MS_TRY(decompose(work, ORTHOGONAL, &source,
+                     &(ms_decompose_request){.values = reported(work, MS_SPECTRUM_OF_ORTHOGONAL)}));
+    const ms_decomposition *of = &work->parts[ORTHOGONAL];
     give_complete(work, MS_SPECTRUM_OF_ORTHOGONAL, of);
     double smallest = of->values[of->n_values - 1];
     out->orthogonality_of_update[0] = smallest >= least(of) ? smallest : NAN;
-    for (int i = 0; i < N_PERCENTS; i++) out->orthogonality_of_update[1 + i] = quantile(of, percents[i], least(of));
+    for (int i = 0; i < N_PERCENTS; i++)
+        out->orthogonality_of_update[1 + i] = quantile(of, ms_decompose_percents[i], least(of));
     out->orthogonality_of_update[1 + N_PERCENTS] = of->values[0];
     return MS_OK;
 }
@@ -343,14 +373,16 @@ static ms_status describe_without_decay(spectrum_work *work, ms_spectrum *out) {
         source.minus_type = work->input->before_type;
         source.minus_is = " before the update";
         source.factor = 1 - share;
-        MS_TRY(decompose(work, VALUES_ONLY, &source, &(ms_decompose_request){.all_values = true}));
-        of = &work->parts[VALUES_ONLY];
+        MS_TRY(decompose(work, WITHOUT_DECAY, &source,
+                         &(ms_decompose_request){.values = reported(work, MS_SPECTRUM_OF_UPDATE)}));
+        of = &work->parts[WITHOUT_DECAY];
     }
     give_complete(work, MS_SPECTRUM_OF_UPDATE, of);
     /* Below it a Gram matrix does not give a value to 1e-12 s1, and only a few are made anew. */
     for (int i = 0; i < out->n_sigma_top; i++)
         if (of->values[i] >= 1e-3 * of->values[0]) out->update_sigma[i] = of->values[i];
-    for (int i = 0; i < N_PERCENTS; i++) out->update_sigma_quantiles[i] = quantile(of, percents[i], least(of));
+    for (int i = 0; i < N_PERCENTS; i++)
+        out->update_sigma_quantiles[i] = quantile(of, ms_decompose_percents[i], least(of));
     return MS_OK;
 }
 
@@ -364,8 +396,10 @@ static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
     source.minus_type = work->input->before_type;
     source.minus_is = " before the update";
     source.factor = 1;
+    ms_decompose_values values =
+        work->input->decay_share == 0 ? reported(work, MS_SPECTRUM_OF_UPDATE) : MS_DECOMPOSE_LEADING;
     MS_TRY(decompose(work, UPDATE, &source,
-                     &(ms_decompose_request){.all_values = work->input->decay_share == 0,
+                     &(ms_decompose_request){.values = values,
                                              .n_vectors = ALIGN,
                                              .also = weight->small_vectors,
                                              .n_also = weight->n_vectors,
@@ -392,6 +426,7 @@ static ms_status describe_update(spectrum_work *work, ms_spectrum *out) {
 
 ms_status ms_spectrum_quality(ms_spectrum_scratch *scratch, const ms_spectrum_input *input, ms_update_quality *out) {
     spectrum_work work = begin(scratch, input);
+    work.is_whole = true;
     return compute_quality(&work, 0, out);
 }
 
@@ -467,7 +502,7 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     ms_decompose_source source = weights(&work, false);
     int n_vectors = input->before || input->last ? TOP : 0;
     MS_TRY(decompose(&work, WEIGHT, &source,
-                     &(ms_decompose_request){.all_values = true, .is_accurate = true, .n_vectors = n_vectors}));
+                     &(ms_decompose_request){.values = MS_DECOMPOSE_ACCURATE, .n_vectors = n_vectors}));
     describe_weight(&work.parts[WEIGHT], out);
     give_complete(&work, MS_SPECTRUM_OF_WEIGHT, &work.parts[WEIGHT]);
     out->n_velocity_top = out->n_update_sigma = out->n_sigma_top;
@@ -478,8 +513,12 @@ ms_status ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spectrum_in
     out->alignment_random_right = ms_alignment_random(input->cols);
     out->alignment_random_right_p95 = ms_alignment_random_p95(input->cols);
     if (input->before) MS_TRY(describe_update(&work, out));
-    if (input->before_is_last) return compare_with_before(&work, out);
-    return input->last ? compare_with_last(&work, out) : MS_OK;
+    if (input->before_is_last)
+        MS_TRY(compare_with_before(&work, out));
+    else if (input->last)
+        MS_TRY(compare_with_last(&work, out));
+    charge(scratch, MS_SPECTRUM_COST_comparisons);
+    return MS_OK;
 }
 
 const char *ms_spectrum_scalar_name(int i) {

@@ -84,6 +84,17 @@ size_t ms_spectrum_scratch_bytes(int smaller, int longer);
 ms_status ms_spectrum_scratch_create(int smaller, int longer, ms_spectrum_scratch **out);
 void ms_spectrum_scratch_destroy(ms_spectrum_scratch *scratch);
 
+/* The rows of tracker/costs.def. */
+typedef enum ms_spectrum_cost {
+#define COST(key, text) MS_SPECTRUM_COST_##key,
+#include "tracker/costs.def"
+    MS_SPECTRUM_N_COSTS
+} ms_spectrum_cost;
+
+/* Processor seconds of all matrices that went through a scratch, [MS_SPECTRUM_N_COSTS].  Borrowed; belongs to the
+   thread of the scratch while it works. */
+const double *ms_spectrum_seconds(const ms_spectrum_scratch *scratch);
+
 /* Computes every metric of one matrix.  Sets OpenBLAS to one thread for the calling thread.
    MS_INVALID: sizes beyond the scratch.  MS_NUMERIC: a weight is NaN or infinite (names the matrix and the element).
    MS_OUT_OF_MEMORY (direct SVD only).  MS_INTERNAL: LAPACK did not converge.

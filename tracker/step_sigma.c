@@ -110,7 +110,7 @@ static ms_status compute(const ms_step_sigma *sigma, followed *of, thread_scratc
                                   .factor = sigma->kept,
                                   .rows = rows,
                                   .cols = cols};
-    ms_decompose_request largest = {.all_values = false};
+    ms_decompose_request largest = {.values = MS_DECOMPOSE_LEADING};
     ms_decomposition found = {.values = &of->values.update_sigma_max};
     return ms_decompose(scratch->decompose, &update, &largest, &found);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/choice.h"
+#include "platform/clock.h"
 #include "platform/json.h"
 #include "platform/thread.h"
 #include "tracker/full_spectra.h"
@@ -71,6 +72,7 @@ struct ms_tracker {
     ms_spectrum_scratch **scratch; /* one per thread */
     ms_pool *pool;
     ms_run_log *log;
+    double lines_seconds; /* processor time of the background thread for lines; quiescent after ms_tracker_drain */
 
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows */
@@ -255,6 +257,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     computation work = {tracker, shot};
     int n_wholes = wholes_of(tracker, shot);
     ms_pool_run(tracker->pool, n_wholes + tracker->n_matrices, compute_task, &work);
+    double begin = ms_clock_thread_seconds();
     json_t *lines = json_array();
     ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra lines");
     for (int k = 0; k < n_wholes && status == MS_OK; k++) {
@@ -276,6 +279,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     if (status == MS_OK) status = ms_run_log_append_all(tracker->log, lines);
     if (status == MS_OK && tracker->watch) status = ms_watch_lines(tracker->watch, MS_WATCH_SPECTRA, lines);
     json_decref(lines);
+    tracker->lines_seconds += ms_clock_thread_seconds() - begin;
     return status == MS_OK ? MS_OK : ms_status_note(status, "tracker, step %lld", (long long)shot->step);
 }
 
@@ -547,6 +551,15 @@ const ms_run_log_mending *ms_tracker_full_mending(const ms_tracker *tracker) {
 ms_status ms_tracker_check_file(const ms_tracker *tracker) {
     MS_TRY(ms_run_log_check(tracker->log));
     return tracker->full ? ms_full_spectra_check(tracker->full) : MS_OK;
+}
+
+ms_status ms_tracker_seconds(ms_tracker *tracker, double *out_seconds) {
+    memset(out_seconds, 0, sizeof(double) * MS_SPECTRUM_N_COSTS);
+    MS_TRY(ms_tracker_drain(tracker));
+    for (int i = 0; i < tracker->n_threads; i++)
+        for (int k = 0; k < MS_SPECTRUM_N_COSTS; k++) out_seconds[k] += ms_spectrum_seconds(tracker->scratch[i])[k];
+    out_seconds[MS_SPECTRUM_COST_lines] = tracker->lines_seconds;
+    return MS_OK;
 }
 
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker) { return tracker->n_skipped; }

@@ -115,6 +115,10 @@ const struct ms_run_log_mending *ms_tracker_full_mending(const ms_tracker *track
 /* MS_IO: the file, or the index of complete spectra, is no longer at its path: it was removed, renamed or replaced. */
 ms_status ms_tracker_check_file(const ms_tracker *tracker);
 
+/* Processor seconds of all snapshots so far, [MS_SPECTRUM_N_COSTS] (tracker/costs.def), after the submitted ones are in
+   the file.  Errors of ms_tracker_drain. */
+ms_status ms_tracker_seconds(ms_tracker *tracker, double *out_seconds);
+
 /* Snapshots skipped so far. */
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker);
 

@@ -77,7 +77,7 @@ START_TEST(difference_of_types) {
     ms_decompose_scratch *scratch;
     ms_decomposition out = {.values = values};
     ms_must(ms_decompose_scratch_create(ROWS, COLS, &scratch));
-    ms_must(ms_decompose(scratch, &source, &(ms_decompose_request){.all_values = true}, &out));
+    ms_must(ms_decompose(scratch, &source, &(ms_decompose_request){.values = MS_DECOMPOSE_ALL}, &out));
     ck_assert_double_eq_tol(out.squares, expected, 1e-12);
     for (int i = 0; i < ROWS; i++) ck_assert_double_eq_tol(values[i], 5 - i, 1e-12);
     ms_decompose_scratch_destroy(scratch);
@@ -94,13 +94,13 @@ START_TEST(squares_beyond_f64) {
         ms_decompose_scratch *scratch;
         ms_decomposition out = {.values = values};
         ms_must(ms_decompose_scratch_create(2, 2, &scratch));
-        ms_status status = ms_decompose(scratch, &source, &(ms_decompose_request){.all_values = true}, &out);
+        ms_status status = ms_decompose(scratch, &source, &(ms_decompose_request){.values = MS_DECOMPOSE_ALL}, &out);
         ms_expect(status, MS_NUMERIC, "spectrum of extreme [2, 2]: squares of elements up to 1e");
         matrix[3] = NAN;
-        status = ms_decompose(scratch, &source, &(ms_decompose_request){.all_values = true}, &out);
+        status = ms_decompose(scratch, &source, &(ms_decompose_request){.values = MS_DECOMPOSE_ALL}, &out);
         ms_expect(status, MS_NUMERIC, "element (1, 1)");
         memset(matrix, 0, sizeof matrix);
-        ms_must(ms_decompose(scratch, &source, &(ms_decompose_request){.all_values = true}, &out));
+        ms_must(ms_decompose(scratch, &source, &(ms_decompose_request){.values = MS_DECOMPOSE_ALL}, &out));
         ck_assert(values[0] == 0 && values[1] == 0);
         ms_decompose_scratch_destroy(scratch);
     }

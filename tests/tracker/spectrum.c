@@ -403,13 +403,12 @@ START_TEST(low_rank_at_last) {
 }
 END_TEST
 
-/* Small values of a matrix of condition 1e4, which a Gram matrix alone would give to 1e-8 s1. */
-START_TEST(small_values) {
+/* H diag(s) H / N with Sylvester's H, which f32 holds exactly, has the values s, descending. */
+static void check_smallest(const double *expected) {
     enum { N = 64 };
     float weight[N * N];
-    double expected[N], values[N], scalars[MS_SPECTRUM_N_SCALARS];
-    for (int i = 0; i < N; i++) expected[i] = ldexp(1, -i / 5);
-    for (int i = 0; i < N; i++) /* H diag(s) H / N with Sylvester's H: exact in f32, symmetric */
+    double values[N], scalars[MS_SPECTRUM_N_SCALARS], condition = expected[0] / expected[N - 1];
+    for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) {
             double sum = 0;
             for (int k = 0; k < N; k++) sum += hadamard(i, k) * expected[k] * hadamard(k, j);
@@ -418,7 +417,22 @@ START_TEST(small_values) {
         }
     ms_must(ms_spectrum_of_matrix(weight, N, N, values, scalars));
     ck_assert_double_eq_tol(scalars[MS_SPECTRUM_INDEX_sigma_min], expected[N - 1], 1e-14);
-    ck_assert_double_eq_tol(scalars[MS_SPECTRUM_INDEX_condition], 4096, 4096e-10);
+    ck_assert_double_eq_tol(scalars[MS_SPECTRUM_INDEX_condition], condition, 1e-8 * condition);
+}
+
+/* Which a Gram matrix alone would give to 1e-8 s1: many of a matrix of condition 4e3; one, far from all others, of 1e5;
+   and a pair of it with another such value beside it. */
+START_TEST(small_values) {
+    double many[64], one[64], pair[64];
+    for (int i = 0; i < 64; i++) {
+        many[i] = ldexp(1, -i / 5);
+        pair[i] = one[i] = ldexp(1, -i / 16);
+    }
+    pair[63] = one[63] = ldexp(1, -17);
+    pair[62] = 5 * ldexp(1, -19);
+    check_smallest(many);
+    check_smallest(one);
+    check_smallest(pair);
 }
 END_TEST
 
