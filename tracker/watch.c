@@ -33,6 +33,7 @@ typedef struct subject {
 typedef struct subjects {
     subject *list;
     int n, capacity;
+    int next; /* after the last one that was looked for: lines have one order */
 } subjects;
 
 struct ms_watch {
@@ -171,8 +172,12 @@ static subject *subject_of(subjects *all, const json_t *line) {
     const char *projection = json_string_value(json_object_get(line, "projection"));
     snprintf(name, sizeof name, "layer %lld%s%.32s", (long long)json_integer_value(json_object_get(line, "layer")),
              projection ? " " : "", projection ? projection : "");
-    for (int i = 0; i < all->n; i++)
-        if (strcmp(all->list[i].name, name) == 0) return &all->list[i];
+    for (int k = 0; k < all->n; k++) {
+        int i = (all->next + k) % all->n;
+        if (strcmp(all->list[i].name, name) != 0) continue;
+        all->next = i + 1;
+        return &all->list[i];
+    }
     if (all->n == all->capacity) {
         int capacity = all->capacity ? 2 * all->capacity : 64;
         subject *larger = realloc(all->list, (size_t)capacity * sizeof *larger);

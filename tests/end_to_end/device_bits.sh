@@ -27,9 +27,9 @@ same() {
 variant() {
     name=$1
     shift
-    must micro --run "$name.cpu" --device cpu "$@"
+    must micro --run "$name.cpu" --device cpu --tracker.spectrum full "$@"
     hashes >"$name.cpu.hashes"
-    must micro --run "$name.device" --device "$device" "$@"
+    must micro --run "$name.device" --device "$device" --tracker.spectrum full "$@"
     grep -q "^device  *$device," out || fail "the run does not say that it is on $device: $(head -n 1 out)"
     same "$name.cpu" "$name.device"
     [ "$(wc -l <"$name.cpu/spectra.jsonl")" -ge 12 ] || fail "$name.cpu/spectra.jsonl has too few lines"

@@ -19,6 +19,7 @@ static void open_all(void) {
     ms_run_options small = runs_small(2);
     small.checkpoint_every = small.checkpoints_kept = 1;
     small.probe = true;
+    small.spectra = MS_SPECTRA_FULL;
     small.hash_every = 1;
     small.tracking.every_step = MS_EVERY_STEP_SIGMA_MAX;
     run = runs_begin(&small, "run");
@@ -64,8 +65,9 @@ START_TEST(another_folder_or_none_is_not_the_checkpoints) {
 }
 END_TEST
 
-static const char *const logs[] = {"run/run.log",      "run/metrics.jsonl", "run/spectra.jsonl",
-                                   "run/probes.jsonl", "run/hashes.jsonl",  "run/sigma_max.jsonl"};
+static const char *const logs[] = {
+    "run/run.log",      "run/metrics.jsonl",   "run/spectra.jsonl",      "run/probes.jsonl",
+    "run/hashes.jsonl", "run/sigma_max.jsonl", "run/spectra/index.jsonl"};
 enum { N_LOGS = sizeof logs / sizeof *logs };
 
 /* The first look comes with the first checkpoint, which is saved before it. */

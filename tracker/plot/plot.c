@@ -97,9 +97,11 @@ static ms_status render(const char *name, const char *folder, const struct forma
 }
 
 ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, unsigned formats, const char *folder) {
-    static const struct format table[] = {{MS_PLOT_PNG, ".png", "pngcairo background rgb 'white'", 0},
-                                          {MS_PLOT_SVG, ".svg", "svg background rgb 'white'", 0},
-                                          {MS_PLOT_PDF, ".pdf", "pdfcairo background rgb 'white'", 96}};
+    /* Scales that make text and lines of all three as large as those of the PNG. */
+    static const struct format table[] = {
+        {MS_PLOT_PNG, ".png", "pngcairo background rgb 'white'", 0},
+        {MS_PLOT_SVG, ".svg", "svg background rgb 'white' fontscale 1.33", 0},
+        {MS_PLOT_PDF, ".pdf", "pdfcairo background rgb 'white' fontscale 0.74 linewidth 1.3 dashlength 2", 96}};
     char script[PATH_SIZE], why[256];
     int size[2];
     if (ms_plot_lacks(plot, data, why, sizeof why)) return MS_FAIL(MS_INVALID, "plot %s: %s", plot->name, why);
