@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/compare/plots.h"
 #include "cli/compare/print.h"
 #include "cli/options/suggest.h"
 #include "platform/output.h"
@@ -12,6 +13,7 @@
 struct compare_arguments {
     ms_option_list by, metrics, at;
     const char *baseline, *layers, *projections, *format;
+    const char *plots;    /* NULL: none */
     int64_t step, tokens; /* -1: not given */
     double loss;          /* NaN: not given */
     double smoothing, confidence;
@@ -43,6 +45,8 @@ static const ms_option options[] = {
      "Average over these projections, e.g. q,v"},
     {"format", MS_OPTION_STRING, offsetof(struct compare_arguments, format), NULL, "text|csv|json",
      "What is printed (default: text)"},
+    {"plots", MS_OPTION_STRING, offsetof(struct compare_arguments, plots), NULL, "FOLDER",
+     "Draw each metric with gnuplot: means and ranges over seeds, differences with their intervals"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
@@ -212,6 +216,9 @@ static ms_status work(const struct compare_arguments *arguments, const ms_positi
     MS_TRY(read_request(arguments, runs, &request));
     MS_TRY(ms_compare_set_init(&request, &set));
     ms_status status = print(arguments, print_result, &set);
+    FILE *stream = print_result == ms_compare_print_text ? stdout : stderr; /* CSV and JSON stand alone */
+    if (status == MS_OK && arguments->plots)
+        status = ms_compare_draw(&set, arguments->confidence, arguments->plots, stream);
     if (status == MS_OK && set.n_left_out > 0)
         status = MS_FAIL(MS_INVALID, "compare: %d of %d runs were left out, the first: %s", set.n_left_out,
                          runs->n_items, set.first_left_out);
@@ -222,6 +229,7 @@ static ms_status work(const struct compare_arguments *arguments, const ms_positi
 const ms_command *const ms_commands_compare[] = {&command, NULL};
 
 int ms_cmd_compare(int argc, char **argv) {
+    (void)unsetenv("GNUTERM"); /* as for plot: gnuplot ends where it names a terminal that is not there */
     struct compare_arguments arguments = {
         .format = "text", .step = -1, .tokens = -1, .loss = NAN, .smoothing = 0.05, .confidence = 0.95};
     ms_positionals runs;

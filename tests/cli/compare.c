@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/compare/plots.h"
 #include "cli/compare/runs.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/support/suite.h"
+#include "tracker/compare/group_plot.h"
 
 enum { MOST_RUNS = 32 };
 
@@ -150,11 +152,60 @@ START_TEST(test_scipy) {
 }
 END_TEST
 
+/* A picture's data are what the table has, at the same tokens where groups take unlike numbers of them a step. */
+START_TEST(test_plots) {
+    ms_compare_request request = make_request();
+    ms_compare_set set;
+    ms_comparison comparison;
+    char plots[128], path[192], *script, *drawn;
+    size_t size;
+    request.n_metrics = 1;
+    ms_must(ms_compare_set_init(&request, &set));
+    ms_compared_runs runs = ms_compare_set_runs(&set);
+    ms_must(ms_comparison_init(&runs, MS_AT_TOKENS, 4096, 0.9, &comparison)); /* a snapshot of one group alone */
+    snprintf(plots, sizeof plots, "%s/plots", folder);
+    FILE *stream = open_memstream(&drawn, &size);
+    ms_must(ms_compare_draw(&set, 0.9, plots, stream));
+    ck_assert_int_eq(fclose(stream), 0);
+    ck_assert_ptr_nonnull(strstr(drawn, "/plots/validation_loss.png, .svg"));
+    free(drawn);
+    snprintf(path, sizeof path, "%s/validation_loss.png", plots);
+    ck_assert(ms_file_exists(path));
+    snprintf(path, sizeof path, "%s/validation_loss.gp", plots);
+    ms_must(ms_file_read(path, &script, &size));
+    const char *group = strstr(script, "$group1 << EOD"), *row = group ? strstr(group, "\n4096 ") : NULL;
+    ck_assert_ptr_nonnull(row);
+    double mean, low, high, difference, ends[2];
+    ck_assert_int_eq(sscanf(row, " %*f %lf %lf %lf %lf %lf %lf", &mean, &low, &high, &difference, &ends[0], &ends[1]),
+                     6);
+    const ms_comparison_cell *cell = &comparison.rows[0].cells[1];
+    ck_assert_double_eq_tol(mean, cell->values.mean, 1e-7);
+    ck_assert_double_eq_tol(difference, cell->difference.mean, 1e-7);
+    ck_assert_double_eq_tol(ends[0], cell->difference.low, 1e-7);
+    ck_assert_double_eq_tol(ends[1], cell->difference.high, 1e-7);
+    ck_assert(low < mean && mean < high);
+    ck_assert_ptr_nonnull(strstr(script, "title 'merged (8 seeds)'"));
+    ck_assert_ptr_nonnull(strstr(script, "'minus merged, paired by seed: mean and 90 % interval of each place'"));
+    free(script);
+    /* A label is no command, and its quotes end no text. */
+    const char *labels[] = {"it's'; system('x')", "b\n"};
+    ms_group_plot plot = {.runs = &runs, .labels = labels, .keys = "data.directory", .confidence = 0.95};
+    char name[MS_GROUP_PLOT_NAME_SIZE];
+    ms_must(ms_group_plot_draw(&plot, MS_PLOT_PNG, plots, name));
+    ms_must(ms_file_read(path, &script, &size));
+    ck_assert_ptr_nonnull(strstr(script, "title 'it''s''; system(''x'') (8 seeds)'"));
+    free(script);
+    ms_comparison_finish(&comparison);
+    ms_compare_set_finish(&set);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("compare");
     TCase *runs = tcase_create("synthetic runs");
     tcase_add_checked_fixture(runs, write_runs, remove_runs);
     tcase_add_test(runs, test_scipy);
+    tcase_add_test(runs, test_plots);
     suite_add_tcase(suite, runs);
     return ms_suite_run(suite);
 }

@@ -52,6 +52,11 @@ must program compare a? b? --format json
 has '"baseline": "merged"'
 has '"p_least": 0.03125'
 
+must program compare a? b? --metric loss --format csv --plots pictures
+[ "$(wc -l <out)" -eq 5 ] || fail "the CSV has other lines"
+grep -q '^pictures/loss.png, .svg$' err || fail "no word of the picture"
+[ -s pictures/loss.svg ] || fail "no picture"
+
 # Fewer than six pairs, one pair, one group.
 must program compare a[1-5] b[1-5] --at step
 has 'Fewer than 6 pairs are not tested: the smallest p-value that 5 can reach is 2/2^5 = 0.0625'

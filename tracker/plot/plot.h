@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "platform/status.h"
+#include "tracker/plot/picture.h"
 #include "tracker/plot/plot_data.h"
 
 #ifdef __cplusplus
@@ -33,9 +34,6 @@ typedef struct ms_plot {
     void (*write)(FILE *script, const ms_plot_data *data); /* writes data blocks and plot commands, but no terminal */
 } ms_plot;
 
-/* Formats of pictures: bits. */
-enum { MS_PLOT_PNG = 1, MS_PLOT_SVG = 2, MS_PLOT_PDF = 4 };
-
 /* All plots in the order they are drawn.  Static. */
 const ms_plot *ms_plots(int *out_n);
 
@@ -45,10 +43,7 @@ bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, siz
 /* Of the picture, in pixels (of a PDF: in units of 1/96 inch). */
 void ms_plot_size(const ms_plot *plot, const ms_plot_data *data, int *out_width, int *out_height);
 
-/* Draws one plot into `folder`, which exists.  formats: MS_PLOT_PNG and so on, or-ed.  Each file appears complete or
-   not at all.
-   MS_NOT_FOUND: gnuplot is not installed.  MS_IO: a file cannot be written, or gnuplot fails, with what it says.
-   MS_INVALID: ms_plot_lacks says so.  Thread-safe on distinct folders. */
+/* Draws one plot into `folder` (ms_picture_draw).  MS_INVALID: also when ms_plot_lacks says so. */
 ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, unsigned formats, const char *folder);
 
 #ifdef __cplusplus

@@ -1,0 +1,247 @@
+#include "tracker/compare/group_plot.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/escape.h"
+#include "tracker/plot/script.h"
+
+/* Places of a curve; a longer run is drawn at so many of its steps. */
+enum { MOST_PLACES = 600, FEW_PLACES = 60, LABEL_LENGTH = 26 };
+
+/* One group at one place: of its seeds, and of its differences to the baseline. */
+struct place {
+    int n;
+    double mean, low, high;
+    ms_paired difference;
+};
+
+struct curves {
+    const ms_group_plot *plot;
+    ms_series_axis axis;
+    double *x;            /* [n] */
+    struct place *places; /* [n_groups][n] */
+    size_t n;
+    bool *used; /* [n_runs] runs that are drawn */
+    double last_step, last_tokens;
+};
+
+/* --- values --- */
+
+/* The steps of the run with the most points. */
+static ms_status choose_places(struct curves *curves) {
+    const ms_compared_runs *runs = curves->plot->runs;
+    const ms_series *longest = NULL;
+    for (size_t i = 0; i < runs->n_runs; i++) {
+        const ms_series *series = &runs->runs[i].series[curves->plot->i_metric];
+        if (curves->used[i] && series->n > 1 && (!longest || series->n > longest->n)) longest = series;
+    }
+    if (!longest) return MS_FAIL(MS_INVALID, "no run has two points of it");
+    size_t n = longest->n < MOST_PLACES ? longest->n : MOST_PLACES;
+    curves->x = malloc(n * sizeof *curves->x);
+    curves->places = calloc(n * (size_t)runs->n_groups, sizeof *curves->places);
+    if (!curves->x || !curves->places) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: no memory for %zu places", n);
+    for (size_t i = 0; i < n; i++)
+        curves->x[i] = ms_series_place(&longest->points[n == 1 ? 0 : i * (longest->n - 1) / (n - 1)], curves->axis);
+    curves->n = n;
+    return MS_OK;
+}
+
+/* values, scratch: [n_runs]. */
+static void fill_place(struct curves *curves, size_t i_place, double *values, double *scratch) {
+    const ms_compared_runs *runs = curves->plot->runs;
+    for (size_t i = 0; i < runs->n_runs; i++)
+        values[i] = curves->used[i]
+                        ? ms_series_at(&runs->runs[i].series[curves->plot->i_metric], curves->axis, curves->x[i_place])
+                        : NAN;
+    for (int g = 0; g < runs->n_groups; g++) {
+        struct place *place = &curves->places[(size_t)g * curves->n + i_place];
+        *place = (struct place){0, 0, NAN, NAN, {0}};
+        for (size_t i = 0; i < runs->n_runs; i++) {
+            if (runs->runs[i].i_group != g || isnan(values[i])) continue;
+            place->n++;
+            place->mean += values[i];
+            place->low = fmin(place->low, values[i]);
+            place->high = fmax(place->high, values[i]);
+        }
+        place->mean = place->n > 0 ? place->mean / place->n : NAN;
+        size_t n = g == runs->i_baseline ? 0 : ms_comparison_differences(runs, values, g, scratch);
+        ms_paired_interval(scratch, n, curves->plot->confidence, &place->difference);
+    }
+}
+
+static ms_status fill(struct curves *curves) {
+    const ms_compared_runs *runs = curves->plot->runs;
+    double last = ms_comparison_place(runs, MS_AT_STEP);
+    curves->used = calloc(runs->n_runs + 1, sizeof *curves->used);
+    double *values = malloc(2 * (runs->n_runs + 1) * sizeof *values);
+    ms_status status = curves->used && values ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "plot: no memory for runs");
+    for (size_t i = 0; i < runs->n_runs && status == MS_OK; i++) {
+        curves->used[i] = ms_comparison_reaches(&runs->runs[i], MS_AT_STEP, last);
+        if (!curves->used[i]) continue;
+        curves->last_step = fmax(curves->last_step, (double)runs->runs[i].last_step);
+        curves->last_tokens = fmax(curves->last_tokens, runs->runs[i].last_tokens);
+    }
+    if (status == MS_OK) status = choose_places(curves);
+    for (size_t i = 0; i < curves->n && status == MS_OK; i++) fill_place(curves, i, values, values + runs->n_runs);
+    free(values);
+    return status;
+}
+
+/* --- script --- */
+
+/* A label in gnuplot's single quotes. */
+static const char *quoted(const char *label, char *out, size_t size) {
+    char shown[120];
+    size_t used = 0;
+    ms_escape(label, shown, sizeof shown);
+    if (strlen(shown) > LABEL_LENGTH) strcpy(shown + LABEL_LENGTH - 3, "..."); /* what there is room for */
+    for (const char *c = shown; *c && used + 3 < size; c++) {
+        if (*c == '\'') out[used++] = '\'';
+        out[used++] = *c;
+    }
+    out[used] = '\0';
+    return out;
+}
+
+static void write_data(const struct curves *curves, FILE *out) {
+    for (int g = 0; g < curves->plot->runs->n_groups; g++) {
+        fprintf(out, "# x, mean over seeds, least, greatest, mean paired difference, its interval\n$group%d << EOD\n",
+                g);
+        for (size_t i = 0; i < curves->n; i++) {
+            const struct place *place = &curves->places[(size_t)g * curves->n + i];
+            const double values[] = {place->mean,           place->low,
+                                     place->high,           place->difference.mean,
+                                     place->difference.low, place->difference.high};
+            fprintf(out, "%.17g", curves->x[i]);
+            for (size_t k = 0; k < sizeof values / sizeof *values; k++) ms_script_value(out, values[k]);
+            fprintf(out, "\n");
+        }
+        fprintf(out, "EOD\n");
+    }
+}
+
+/* top: of the picture; bottom: of the picture. */
+static void write_x_axis(const struct curves *curves, bool top, bool bottom, FILE *out) {
+    ms_range range = MS_NO_RANGE;
+    for (size_t i = 0; i < curves->n; i++) ms_range_add(&range, curves->x[i]);
+    if (curves->axis == MS_SERIES_TOKENS) {
+        ms_script_value_axis(out, "x", range, 8, bottom);
+        fprintf(out, "set xlabel '%s'\n", bottom ? "tokens" : "");
+        return;
+    }
+    ms_plot_loss end = {.step = (int64_t)curves->last_step, .tokens = (int64_t)curves->last_tokens};
+    ms_plot_data data = {.training = &end, .n_training = 1};
+    const ms_step_axis axis = {range, 8, bottom, top};
+    ms_script_step_axis(out, &data, &axis);
+}
+
+/* The upper edge of the first panel; above it is room for tokens and the title. */
+static const char *top_of(const struct curves *curves) { return curves->plot->runs->n_groups > 1 ? "0.84" : "0.75"; }
+
+/* Points are marked where they are few. */
+static const char *style_of(const struct curves *curves) {
+    return curves->n <= FEW_PLACES ? "linespoints pt 7 ps 0.7" : "lines";
+}
+
+/* Places with one seed have no range, and with one pair no interval. */
+static void write_means(const struct curves *curves, FILE *out) {
+    const ms_compared_runs *runs = curves->plot->runs;
+    ms_range values = MS_NO_RANGE;
+    for (size_t i = 0; i < curves->n * (size_t)runs->n_groups; i++) {
+        ms_range_add(&values, curves->places[i].low);
+        ms_range_add(&values, curves->places[i].high);
+    }
+    ms_script_value_axis(out, "y", ms_range_widened(values), 8, true);
+    fprintf(out,
+            "set ylabel '%s'\nset key at screen 0.715,%s left top vertical Left reverse samplen 1.6 spacing 1.1 font "
+            "',14'\nplot ",
+            runs->metrics[curves->plot->i_metric].name, top_of(curves));
+    for (int g = 0; g < runs->n_groups; g++)
+        fprintf(out, "$group%d using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, ",
+                g, ms_script_color(g));
+    for (int g = 0; g < runs->n_groups; g++) {
+        char label[260];
+        int n = 0;
+        for (size_t i = 0; i < runs->n_runs; i++) n += curves->used[i] && runs->runs[i].i_group == g;
+        fprintf(out, "%s$group%d using 1:2 with %s lc rgb '%s' lw 2.5 title '%s (%d seed%s)'", g ? ", " : "", g,
+                style_of(curves), ms_script_color(g), quoted(curves->plot->labels[g], label, sizeof label), n,
+                n == 1 ? "" : "s");
+    }
+    fprintf(out, "\n");
+}
+
+static void write_differences(const struct curves *curves, FILE *out) {
+    const ms_compared_runs *runs = curves->plot->runs;
+    ms_range values = MS_NO_RANGE;
+    char label[260];
+    ms_range_add(&values, 0);
+    for (size_t i = 0; i < curves->n * (size_t)runs->n_groups; i++) {
+        const ms_paired *difference = &curves->places[i].difference;
+        ms_range_add(&values, difference->mean);
+        ms_range_add(&values, difference->low);
+        ms_range_add(&values, difference->high);
+    }
+    ms_script_value_axis(out, "y", ms_range_widened(values), 6, true);
+    fprintf(
+        out,
+        "set ylabel 'difference'\nset title 'minus %s, paired by seed: mean and %g %% interval of each place'\nplot ",
+        quoted(curves->plot->labels[runs->i_baseline], label, sizeof label), 100 * curves->plot->confidence);
+    for (int g = 0; g < runs->n_groups; g++)
+        if (g != runs->i_baseline)
+            fprintf(out,
+                    "$group%d using 1:6:7 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, "
+                    "$group%d using 1:5 with %s lc rgb '%s' lw 2.5 notitle, ",
+                    g, ms_script_color(g), g, style_of(curves), ms_script_color(g));
+    fprintf(out, "0 with lines lc rgb '#404040' lw 1 dt 2 notitle\n");
+}
+
+static void write(FILE *out, const void *context) {
+    const struct curves *curves = context;
+    char keys[260];
+    bool compares = curves->plot->runs->n_groups > 1;
+    write_data(curves, out);
+    fprintf(out,
+            "set multiplot\nset lmargin screen 0.105\nset rmargin screen 0.70\nset bmargin screen %s\n"
+            "set tmargin screen %s\n",
+            compares ? "0.47" : "0.14", top_of(curves));
+    fprintf(out, "set title '%s%s%s: mean and range over seeds' offset 0,0.3 font ',20'\n",
+            curves->plot->runs->metrics[curves->plot->i_metric].name, compares ? " by " : "",
+            quoted(curves->plot->keys, keys, sizeof keys));
+    write_x_axis(curves, true, !compares, out);
+    write_means(curves, out);
+    if (compares) {
+        fprintf(out, "set bmargin screen 0.09\nset tmargin screen 0.40\nset title '' offset 0,-0.5 font ',16'\n");
+        write_x_axis(curves, false, true, out);
+        write_differences(curves, out);
+    }
+    fprintf(out, "unset multiplot\n");
+}
+
+bool ms_group_plot_has_points(const ms_compared_runs *runs, size_t i_metric) {
+    double last = ms_comparison_place(runs, MS_AT_STEP);
+    for (size_t i = 0; i < runs->n_runs; i++)
+        if (runs->runs[i].series[i_metric].n > 1 && ms_comparison_reaches(&runs->runs[i], MS_AT_STEP, last))
+            return true;
+    return false;
+}
+
+ms_status ms_group_plot_draw(const ms_group_plot *plot, unsigned formats, const char *folder,
+                             char out_name[MS_GROUP_PLOT_NAME_SIZE]) {
+    const char *metric = plot->runs->metrics[plot->i_metric].name;
+    struct curves curves = {.plot = plot,
+                            .axis = ms_comparison_tokens_differ(plot->runs) ? MS_SERIES_TOKENS : MS_SERIES_STEPS};
+    snprintf(out_name, MS_GROUP_PLOT_NAME_SIZE, "%s", metric);
+    for (char *c = out_name; *c; c++)
+        if (!isalnum((unsigned char)*c)) *c = '_';
+    for (size_t n = strlen(out_name); n > 1 && out_name[n - 1] == '_'; n--) out_name[n - 1] = '\0';
+    ms_status status = fill(&curves);
+    ms_picture picture = {out_name, 1400, plot->runs->n_groups > 1 ? 900 : 560, write, &curves};
+    if (status == MS_OK) status = ms_picture_draw(&picture, formats, folder);
+    free(curves.x);
+    free(curves.places);
+    free(curves.used);
+    return status == MS_OK ? status : ms_status_note(status, "plot of %s", metric);
+}
