@@ -41,8 +41,9 @@ static const ms_command command = {
     1,
     NULL,
     "Plots: loss, loss_by_frequency, spectral_stretching_evolution, norm_heatmap, spectral_norm_vs_depth,\n"
-    "singular_spectrum, spectral_gap, update_alignment, momentum_alignment, persistence, alignment_heatmap,\n"
-    "entropy_heatmap, entropy_l1, entropy_mri, orthogonality_error, update_quality, update_rank_evolution, "
+    "singular_spectrum, growth_efficiency, spectral_gap, update_alignment, momentum_alignment, persistence,\n"
+    "alignment_heatmap, entropy_heatmap, entropy_l1, entropy_mri, orthogonality_error, update_quality, "
+    "update_rank_evolution, "
     "attention_entropy.\n"
     "A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp has its data and draws "
     "it\n"

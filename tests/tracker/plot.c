@@ -153,6 +153,10 @@ static void draw_up_updates(ms_plot_data *data) {
         spectrum->values[MS_PLOT_alignment_momentum_left] = 0.4 + 0.05 * spectrum->layer + 0.05 * (double)noise(&state);
         spectrum->values[MS_PLOT_orthogonality_of_update] = 0.7 + 0.1 * (double)noise(&state);
         spectrum->values[MS_PLOT_momentum_small_share] = 0.02 * spectrum->layer;
+        spectrum->values[MS_PLOT_growth_efficiency] = 0.3 + 0.1 * (double)noise(&state);
+        spectrum->values[MS_PLOT_growth_efficiency_null] = 1 / sqrt((double)spectrum->step);
+        spectrum->values[MS_PLOT_ceiling] = 0.02 * (double)spectrum->step;
+        spectrum->values[MS_PLOT_ceiling_decay] = 10;
         spectrum->values[MS_PLOT_update_rank] = 12 + spectrum->layer + (double)noise(&state);
     }
 }
@@ -179,7 +183,7 @@ START_TEST(every_plot) {
     ck_assert_uint_eq(data.n_changes, 3);
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
-    ck_assert_int_eq(n_plots, 18);
+    ck_assert_int_eq(n_plots, 19);
     for (int i = 0; i < n_plots; i++) {
         ms_must(ms_plot_draw(&plots[i], &data, MS_PLOT_PNG | MS_PLOT_SVG, in_folder("plots")));
         check_picture(plots[i].name, ".png", "\x89PNG", 4);

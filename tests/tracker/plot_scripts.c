@@ -235,6 +235,31 @@ START_TEST(persistence_of_both_sides) {
 }
 END_TEST
 
+/* Efficiency beside that of noise, and s1 below what it cannot exceed; a level that the run lacks has no entry. */
+START_TEST(growth_and_its_bounds) {
+    char why[128];
+    int n;
+    const ms_plot *plots = ms_plots(&n), *plot = plots;
+    while (strcmp(plot->name, "growth_efficiency") != 0) plot++;
+    ck_assert(ms_plot_lacks(plot, &data, why, sizeof why));
+    has(why, "train with --tracker.every_step sigma_max");
+    for (size_t i = 0; i < data.n_spectra; i++) {
+        double *values = data.spectra[i].values;
+        values[MS_PLOT_growth_efficiency] = 0.75;
+        values[MS_PLOT_growth_efficiency_null] = 0.5;
+        values[MS_PLOT_ceiling] = 12;
+    }
+    ck_assert(!ms_plot_lacks(plot, &data, why, sizeof why));
+    char *script = script_of("growth_efficiency");
+    has(script, "$q_0 << EOD\n1 0.75 0.5 9.9 9.95 12 NaN\n");
+    ck_assert_int_eq(count(script, "title 'noise alone'"), 1);
+    ck_assert_int_eq(count(script, "dt 3 lw 2 title 'ceiling'"), 1);
+    ck_assert_int_eq(count(script, "ceiling under decay"), 0);
+    ck_assert_int_eq(count(script, "$up_0 using 1:6 with lines lc rgb 'black' dt 3"), 1);
+    free(script);
+}
+END_TEST
+
 /* A line of spectra.jsonl whose orthogonality_of_update is `list`. */
 static ms_status read_update(const char *list, ms_plot_data *out) {
     char line[512];
@@ -432,6 +457,7 @@ int main(void) {
     tcase_add_test(tests, curves_of_every_layer);
     tcase_add_test(tests, changes_are_marked);
     tcase_add_test(tests, persistence_of_both_sides);
+    tcase_add_test(tests, growth_and_its_bounds);
     tcase_add_test(tests, quality_of_updates);
     tcase_add_test(tests, entropy_of_attention);
     tcase_add_test(tests, probes_with_a_gap);

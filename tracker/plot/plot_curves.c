@@ -5,14 +5,14 @@
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
-enum { MAX_CHANCE = 2, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
+enum { MAX_CHANCE = 3, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
 
 /* One panel of a projection. */
 typedef struct curve_band {
     enum ms_plot_key key;
     const char *label;                    /* of the y axis */
     int n_chance;                         /* levels drawn beside the measurement */
-    enum ms_plot_key chance[MAX_CHANCE];  /* the same for every layer */
+    enum ms_plot_key chance[MAX_CHANCE];  /* drawn of the first layer: the same, or nearly so, for every layer */
     const char *chance_names[MAX_CHANCE]; /* in the legend */
 } curve_band;
 
@@ -122,7 +122,7 @@ static void write_legend(FILE *out, const curve_set *curves) {
     for (int b = 0; b < curves->panels.bands; b++)
         for (int k = 0; k < curves->bands[b].n_chance; k++)
             if (is_known(data, curves->bands[b].chance[k]) && !is_named_before(curves, b, k))
-                fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", k == 0 ? 2 : 3,
+                fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", 2 + k,
                         curves->bands[b].chance_names[k]);
 }
 
@@ -149,7 +149,7 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
                     projection, data->layers[i], panel->band);
     for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
         fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
-                column + 1 + k, k == 0 ? 2 : 3);
+                column + 1 + k, 2 + k);
     if (panel->last) write_legend(out, curves);
     fprintf(out, "\n");
 }
@@ -181,6 +181,18 @@ void ms_plot_stretching_write(FILE *out, const ms_plot_data *data) {
     static const curve_band band = {
         MS_PLOT_sigma_max, "largest singular value s1", 1, {MS_PLOT_noise_null}, {"noise alone"}};
     write_curves(out, data, "Spectral stretching: s1 of every layer", &band, 1);
+}
+
+void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data) {
+    static const curve_band bands[2] = {
+        {MS_PLOT_growth_efficiency, "growth / growth bound", 1, {MS_PLOT_growth_efficiency_null}, {"noise alone"}},
+        {MS_PLOT_sigma_max,
+         "largest singular value s1",
+         3,
+         {MS_PLOT_noise_null, MS_PLOT_ceiling, MS_PLOT_ceiling_decay},
+         {"noise alone", "ceiling", "ceiling under decay"}}};
+    write_curves(out, data, "Growth efficiency: growth of s1 over what the updates allow; s1 below its ceilings", bands,
+                 2);
 }
 
 void ms_plot_gap_write(FILE *out, const ms_plot_data *data) {

@@ -35,6 +35,10 @@ typedef struct ms_plot_loss {
     X(rows)                                                                                                            \
     X(cols)                                                                                                            \
     X(sigma_max)                                                                                                       \
+    X(growth_efficiency)                                                                                               \
+    X(growth_efficiency_null)                                                                                          \
+    X(ceiling)                                                                                                         \
+    X(ceiling_decay)                                                                                                   \
     X(noise_null)                                                                                                      \
     X(gap)                                                                                                             \
     X(spectral_entropy)                                                                                                \

@@ -17,6 +17,7 @@ const ms_plot *ms_plots(int *out_n) {
         {"norm_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_norm_map_write},
         {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, MS_PLOT_ONE_PANEL, ms_plot_depth_write},
         {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_singular_write},
+        {"growth_efficiency", MS_PLOT_OF_SPECTRA, MS_PLOT_growth_efficiency, 2, ms_plot_efficiency_write},
         {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
         {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
         {"momentum_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_momentum_left, 1, ms_plot_momentum_write},
@@ -67,6 +68,8 @@ bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, siz
     for (size_t i = 0; i < data->n_spectra && !there; i++) there = isfinite(data->spectra[i].values[plot->key]);
     if (data->n_spectra == 0)
         snprintf(why, size, "there are no spectra (train with --track_manifold true)");
+    else if (!there && plot->key == MS_PLOT_growth_efficiency)
+        snprintf(why, size, "no step was followed (train with --tracker.every_step sigma_max)");
     else if (!there)
         snprintf(why, size, "no line of spectra.jsonl has a number \"%s\"", ms_plot_key_names[plot->key]);
     return !there;

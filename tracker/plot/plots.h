@@ -12,6 +12,7 @@ void ms_plot_frequency_write(FILE *out, const ms_plot_data *data);
 
 /* plot_curves.c: steps to the right, a line a layer, a panel a projection */
 void ms_plot_stretching_write(FILE *out, const ms_plot_data *data);
+void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data);
 void ms_plot_gap_write(FILE *out, const ms_plot_data *data);
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data);
 void ms_plot_momentum_write(FILE *out, const ms_plot_data *data);
