@@ -35,6 +35,10 @@ def entropy_rank(s):
     return np.exp(-(p * np.log(p)).sum())
 
 
+def quantiles(s):
+    return np.quantile(s, (0.01, 0.1, 0.5, 0.9))
+
+
 run, step = sys.argv[1], int(sys.argv[2])
 index = [json.loads(line) for line in open(f"{run}/spectra/index.jsonl")]
 lines = {(x["step"], x["layer"], x["projection"]): x for x in map(json.loads, open(f"{run}/spectra.jsonl"))}
@@ -52,10 +56,13 @@ for entry in index:
         assert abs(entropy_rank(s) / line["effective_rank"] - 1) < 1e-9, entry
     elif entry["of"] == "update":
         assert list(s[:10]) == line["update_sigma"], entry
+        assert abs(np.sqrt((s**2).sum()) / line["update_norm"] - 1) < 1e-4, entry  # micro has no decay
+        assert np.allclose(quantiles(s), line["update_sigma_quantiles"], rtol=1e-6), entry
     elif entry["of"] == "momentum":
         assert abs(entropy_rank(s) / line["update_rank"] - 1) < 1e-9, entry
     else:
         assert entry["of"] == "orthogonal" and s[0] == line["orthogonality_of_update"][5], entry
+        assert np.allclose(quantiles(s), line["orthogonality_of_update"][1:5], rtol=1e-6), entry
     if entry["of"] == "weight" and entry["step"] == step:
         expected = np.linalg.svd(of_weights[entry["layer"], entry["projection"]], compute_uv=False)
         assert np.abs(s - expected).max() < 1e-12 * s[0], (entry, np.abs(s - expected).max() / s[0])

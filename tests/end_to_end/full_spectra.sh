@@ -16,6 +16,9 @@ awk '/^```python$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$(dirnam
     sed 's|runs/first|straight|' >recipe.py
 "$python" recipe.py >recipe.txt || fail "the recipe of docs/full-spectra.md does not run"
 [ "$(grep -c '^step [0-9]*: s1 0\.' recipe.txt)" -eq 6 ] || fail "the recipe prints: $(cat recipe.txt)"
+must micro --run summary --threads 1 --tracker.threads=1 --tracker.every 4 --checkpoint.every 6 --steps 14
+cmp straight/spectra.jsonl summary/spectra.jsonl || fail "spectra.jsonl depends on tracker.spectrum"
+[ ! -e summary/spectra ] || fail "a run that keeps no complete spectra has a folder for them"
 fingerprint straight/spectra >straight.files
 
 # Two threads; then back to step 6, with a file that was not finished and one whose lines are not in the index.
