@@ -153,7 +153,7 @@ static ms_status read_places(const struct compare_arguments *arguments, const ms
     bool any = false;
     for (int i = 0; i < arguments->at.n_items; i++) {
         int k = 0;
-        while (k < MS_AT_KINDS && strcmp(arguments->at.items[i], ms_comparison_at_names[k]) != 0) k++;
+        while (k < MS_AT_KINDS && strcmp(arguments->at.items[i], ms_comparison_at_name(k)) != 0) k++;
         if (k == MS_AT_KINDS)
             return MS_FAIL(MS_USAGE, "--at: '%s' is none of step, tokens, loss", arguments->at.items[i]);
         out_wanted[k] = true;

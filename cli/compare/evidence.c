@@ -97,7 +97,7 @@ ms_status ms_compare_note_evidence(ms_compare_set *set, bool are_default) {
 
 ms_status ms_compare_note_reach(ms_compare_set *set, ms_comparison_at at, double place) {
     if (isnan(place))
-        return ms_notes_add(&set->notes, "no comparison at the same %s: no run has one", ms_comparison_at_names[at]);
+        return ms_notes_add(&set->notes, "no comparison at the same %s: no run has one", ms_comparison_at_name(at));
     for (size_t i = 0; i < set->n; i++) {
         if (ms_comparison_reaches(&set->compared[i], at, place)) continue;
         if (at == MS_AT_LOSS)
@@ -107,7 +107,7 @@ ms_status ms_compare_note_reach(ms_compare_set *set, ms_comparison_at at, double
                                 set->runs[i].path, place));
         else
             MS_TRY(ms_notes_add(&set->notes, "%s does not reach %s %.0f and is in no pair there", set->runs[i].path,
-                                ms_comparison_at_names[at], place));
+                                ms_comparison_at_name(at), place));
     }
     return MS_OK;
 }

@@ -27,7 +27,7 @@ static void print_cell(const ms_compare_result *result, const ms_comparison *com
     const ms_compare_set *set = result->set;
     const ms_comparison_cell *cell = &row->cells[i_group];
     const ms_paired *values = &cell->values, *difference = &cell->difference;
-    fprintf(stream, "%s", ms_comparison_at_names[comparison->at]);
+    fprintf(stream, "%s", ms_comparison_at_name(comparison->at));
     print_number(comparison->place, stream);
     fputc(',', stream);
     print_quoted(row->name, stream);

@@ -108,7 +108,7 @@ static ms_status add_comparisons(const ms_compare_result *result, json_t *root) 
     for (size_t i = 0; i < result->n; i++) {
         const ms_comparison *comparison = &result->comparisons[i];
         MS_TRY(append_object(list, &object));
-        MS_TRY(ms_json_set_text(object, what, "at", ms_comparison_at_names[comparison->at]));
+        MS_TRY(ms_json_set_text(object, what, "at", ms_comparison_at_name(comparison->at)));
         MS_TRY(set_real(object, "place", comparison->place));
         MS_TRY(ms_json_set(object, what, "tests", json_integer(comparison->n_tests)));
         MS_TRY(set_array(object, "rows", &rows));

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const ms_comparison_at_names[MS_AT_KINDS] = {"step", "tokens", "loss"};
+const char *ms_comparison_at_name(ms_comparison_at at) {
+    static const char *const names[MS_AT_KINDS] = {"step", "tokens", "loss"};
+    return names[at];
+}
 
 /* --- where --- */
 

@@ -46,8 +46,8 @@ typedef struct ms_comparison_row {
 } ms_comparison_row;
 
 typedef enum ms_comparison_at { MS_AT_STEP, MS_AT_TOKENS, MS_AT_LOSS, MS_AT_KINDS } ms_comparison_at;
-/* "step", "tokens", "loss". */
-extern const char *const ms_comparison_at_names[MS_AT_KINDS];
+/* "step", "tokens", "loss".  A function: a program that reads a table of the shared library takes a copy of it. */
+const char *ms_comparison_at_name(ms_comparison_at at);
 
 typedef struct ms_comparison {
     ms_comparison_at at;
