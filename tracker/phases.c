@@ -36,6 +36,10 @@ static ms_status find_changes(const levels *from, double factor, ms_phase_series
     out->deviation = sqrt(noise.variance);
     out->autocorrelation = noise.autocorrelation;
     out->penalty = ms_change_penalty(&noise, out->n, factor);
+    if (!isfinite(out->penalty))
+        return MS_FAIL(MS_INVALID,
+                       "phases: the values of \"%s\"%s%s, layer %d, are too large: their squares are not finite",
+                       out->key, *out->projection ? ", " : "", out->projection, out->layer);
     out->changes = calloc((size_t)out->n, sizeof *out->changes);
     int *begins = calloc((size_t)out->n, sizeof *begins);
     ms_status status = out->changes && begins ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "phases: %d values", out->n);

@@ -8,6 +8,7 @@
 
 #include "platform/file.h"
 #include "platform/hash.h"
+#include "tracker/run_log_order.h"
 
 struct ms_run_log {
     FILE *stream;
@@ -106,29 +107,35 @@ uint64_t ms_run_log_subject(json_t *object) {
     return hash ? hash : 1;
 }
 
+/* A line that may be kept. */
+struct candidate {
+    int64_t i_line, step; /* i_line from 0 */
+    bool is_validation;
+};
+
 /* The lines that a resumed run keeps. */
 struct keeping {
-    ms_writer writer;
-    int64_t last_step, n_lines, n_kept_bytes;
+    int64_t last_step, n_lines;
     struct seen_lines seen;
-    int64_t *steps; /* [n_steps] of the kept lines that the plan may count */
-    size_t n_steps, capacity;
+    struct candidate *candidates; /* [n] */
+    size_t n, capacity;
+    bool *keep; /* [n] */
     ms_run_log_mending *mending;
 };
 
-static ms_status note_step(struct keeping *keeping, int64_t step) {
-    if (keeping->n_steps == keeping->capacity) {
+static ms_status add_candidate(struct keeping *keeping, const log_line *line) {
+    if (keeping->n == keeping->capacity) {
         size_t capacity = keeping->capacity ? 2 * keeping->capacity : 1024;
-        int64_t *larger = realloc(keeping->steps, capacity * sizeof *larger);
-        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping->n_steps);
-        keeping->steps = larger;
+        struct candidate *larger = realloc(keeping->candidates, capacity * sizeof *larger);
+        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping->n);
+        keeping->candidates = larger;
         keeping->capacity = capacity;
     }
-    keeping->steps[keeping->n_steps++] = step;
+    keeping->candidates[keeping->n++] = (struct candidate){keeping->n_lines - 1, line->step, is_validation(line)};
     return MS_OK;
 }
 
-static ms_status keep_line(void *context, const log_line *line) {
+static ms_status look_at_line(void *context, const log_line *line) {
     struct keeping *keeping = context;
     ms_run_log_mending *mending = keeping->mending;
     keeping->n_lines++;
@@ -143,9 +150,34 @@ static ms_status keep_line(void *context, const log_line *line) {
         return MS_OK;
     }
     MS_TRY(add_hash(&keeping->seen, hash));
-    if (!is_validation(line)) MS_TRY(note_step(keeping, line->step));
-    keeping->n_kept_bytes += (int64_t)line->size_bytes;
-    return ms_writer_write(&keeping->writer, line->text, line->size_bytes);
+    return add_candidate(keeping, line);
+}
+
+/* Of the candidates those whose steps do not go back. */
+static ms_status choose_lines(struct keeping *keeping, int64_t *steps) {
+    for (size_t i = 0; i < keeping->n; i++) steps[i] = keeping->candidates[i].step;
+    MS_TRY(ms_run_log_order(steps, keeping->n, keeping->keep));
+    ms_run_log_mending *mending = keeping->mending;
+    for (size_t i = 0; i < keeping->n; i++)
+        if (!keeping->keep[i] && mending->n_back++ == 0) mending->first_back_line = keeping->candidates[i].i_line + 1;
+    return MS_OK;
+}
+
+struct copying {
+    const struct keeping *keeping;
+    size_t i; /* of the next candidate */
+    int64_t i_line, n_bytes;
+    ms_writer writer;
+};
+
+static ms_status copy_line(void *context, const log_line *line) {
+    struct copying *copying = context;
+    const struct keeping *keeping = copying->keeping;
+    int64_t i_line = copying->i_line++;
+    if (copying->i == keeping->n || keeping->candidates[copying->i].i_line != i_line) return MS_OK;
+    if (!keeping->keep[copying->i++]) return MS_OK;
+    copying->n_bytes += (int64_t)line->size_bytes;
+    return ms_writer_write(&copying->writer, line->text, line->size_bytes);
 }
 
 static int compare_steps(const void *left, const void *right) {
@@ -176,22 +208,43 @@ static void count_missing(const ms_run_log_plan *plan, int64_t last_step, int64_
     }
 }
 
-/* Leaves the lines up to last_step, and nothing else, in an existing file. */
-static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan *plan, ms_run_log_mending *mending) {
-    struct keeping keeping = {.last_step = last_step, .mending = mending};
+/* Writes the lines that are kept in the place of the file, unless that is all of it. */
+static ms_status write_kept(const char *path, const struct keeping *keeping) {
+    struct copying copying = {.keeping = keeping};
     ms_map map;
     MS_TRY(ms_map_open(path, &map));
     int64_t size_bytes = (int64_t)map.size_bytes;
     ms_map_close(&map);
-    MS_TRY(ms_writer_open(path, &keeping.writer));
-    ms_status status = visit_lines(path, keep_line, &keeping);
-    if (status == MS_OK && keeping.n_kept_bytes < size_bytes)
-        status = ms_writer_commit(&keeping.writer);
-    else
-        ms_writer_abort(&keeping.writer);
-    if (status == MS_OK) count_missing(plan, last_step, keeping.steps, keeping.n_steps, mending);
+    MS_TRY(ms_writer_open(path, &copying.writer));
+    ms_status status = visit_lines(path, copy_line, &copying);
+    if (status == MS_OK && copying.n_bytes < size_bytes) return ms_writer_commit(&copying.writer);
+    ms_writer_abort(&copying.writer);
+    return status;
+}
+
+/* steps [keeping->n]: room. */
+static void count_missing_of(const ms_run_log_plan *plan, const struct keeping *keeping, int64_t *steps) {
+    size_t n = 0;
+    for (size_t i = 0; i < keeping->n; i++)
+        if (keeping->keep[i] && !keeping->candidates[i].is_validation) steps[n++] = keeping->candidates[i].step;
+    count_missing(plan, keeping->last_step, steps, n, keeping->mending);
+}
+
+/* Leaves the lines up to last_step that a run can have written, and nothing else, in an existing file. */
+static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan *plan, ms_run_log_mending *mending) {
+    struct keeping keeping = {.last_step = last_step, .mending = mending};
+    ms_status status = visit_lines(path, look_at_line, &keeping);
+    keeping.keep = calloc(keeping.n + 1, sizeof *keeping.keep);
+    int64_t *steps = calloc(keeping.n + 1, sizeof *steps);
+    if (status == MS_OK && (!keeping.keep || !steps))
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping.n);
+    if (status == MS_OK) status = choose_lines(&keeping, steps);
+    if (status == MS_OK) status = write_kept(path, &keeping);
+    if (status == MS_OK) count_missing_of(plan, &keeping, steps);
     free(keeping.seen.hashes);
-    free(keeping.steps);
+    free(keeping.candidates);
+    free(keeping.keep);
+    free(steps);
     return status;
 }
 

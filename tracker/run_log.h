@@ -23,15 +23,17 @@ typedef struct ms_run_log_plan {
 typedef struct ms_run_log_mending {
     int64_t n_bad, first_bad_line;           /* complete lines that are none as above */
     int64_t n_repeated, first_repeated_line; /* lines that say again what an earlier one says */
+    int64_t n_back, first_back_line;         /* lines that go back in steps: the fewest that there can be */
     int64_t n_missing, first_missing_step;   /* lines of the plan up to resume_after_step that are not there */
 } ms_run_log_mending;
 
 /* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
-   lines with step <= resume_after_step are kept and the rest is dropped, bad and repeated lines too (by writing the
-   kept lines under a temporary name and renaming); a missing file is created.  Of lines with the same keys,
-   texts and integers ("tokens" aside) the first is kept; a line with "validation_loss" is none of the plan's.  plan
-   NULL: a line a step.  The caller closes the log.  MS_INVALID: resume_after_step below -1, or a plan of fewer than 0
-   steps or 1 line.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
+   lines with step <= resume_after_step are kept and the rest is dropped, bad and repeated lines and those that go back
+   in steps too (by writing the kept lines under a temporary name and renaming); a missing file is created.  Of lines
+   with the same keys, texts and integers ("tokens" aside) the first is kept; a line with "validation_loss" is none of
+   the plan's.  plan NULL: a line a step.  The caller closes the log.  MS_INVALID: resume_after_step below -1, or a plan
+   of fewer than 0 steps or 1 line.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE,
+   MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out);
 /* All 0 for a new log.  Borrowed: valid until the log is closed. */
 const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);

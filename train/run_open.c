@@ -205,6 +205,10 @@ static void warn_of_mending(ms_run *run, const char *path, const ms_run_log_mend
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: dropped %lld lines that say again what an earlier one says (the first: line %lld)", path,
                         (long long)mending->n_repeated, (long long)mending->first_repeated_line);
+    if (mending->n_back > 0)
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "%s: dropped %lld lines that go back in steps (the first: line %lld)", path,
+                        (long long)mending->n_back, (long long)mending->first_back_line);
 }
 
 static void warn_of_mended_snapshots(ms_run *run, const char *path, const ms_run_log_mending *mending) {

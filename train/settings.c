@@ -7,7 +7,7 @@
 #include "platform/file.h"
 #include "platform/sha256.h"
 
-static const char hash_prefix[] = "# sha256 of the lines above: ";
+static const char hash_prefix[] = MS_SETTINGS_HASH_LINE;
 
 /* The value of a key, up to the end of its line; NULL: there is none. */
 static const char *find_value(const char *settings, const char *key, size_t key_length) {
@@ -82,8 +82,6 @@ ms_status ms_settings_file(const char *config_text, const char *history, char **
     *out_text = NULL;
     return status;
 }
-
-bool ms_settings_is_file(const char *text) { return strstr(text, hash_prefix) != NULL; }
 
 ms_status ms_settings_file_fault(const char *text, const char **out_fault) {
     char hash[65], last_line[sizeof hash_prefix + 65];

@@ -21,8 +21,9 @@ ms_status ms_settings_add_changes(const char *history, int64_t step, const char 
 /* The text of config.yaml.  The caller frees it.  MS_OUT_OF_MEMORY. */
 ms_status ms_settings_file(const char *config_text, const char *history, char **out_text);
 
-/* Whether a text is, or was before somebody changed it, made by ms_settings_file. */
-bool ms_settings_is_file(const char *text);
+/* What the last line of config.yaml begins with: a text that has it is, or was before somebody changed it, made by
+   ms_settings_file. */
+#define MS_SETTINGS_HASH_LINE "# sha256 of the lines above: "
 
 /* What is wrong with the text of a config.yaml that ms_settings_file made: NULL, or, static, that its last line, the
    hash, is missing (it was cut, or an older program wrote it) or is not that of the lines above it (it was changed).

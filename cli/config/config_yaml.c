@@ -182,7 +182,7 @@ ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_giv
     size_t size_bytes;
     MS_TRY(ms_file_read(path, &text, &size_bytes));
     /* What a run wrote holds every key, whether somebody gave it or not. */
-    ms_status status = load_text(config, path, text, size_bytes, ms_settings_is_file(text) ? NULL : given);
+    ms_status status = load_text(config, path, text, size_bytes, strstr(text, MS_SETTINGS_HASH_LINE) ? NULL : given);
     free(text);
     return status;
 }

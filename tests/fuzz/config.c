@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/config/config.h"
+#include "cli/config/config_effect.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
@@ -21,5 +22,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     MS_FUZZ_CLAIM(ms_config_difference(&config, &again, different, 1) == 0);
     free(text);
     if ((status = ms_config_check(&config)) != MS_OK) ms_fuzz_refused(status);
+    ms_config_given given;
+    for (int i = 0; i < MS_CONFIG_KEYS_MAX; i++) given.keys[i] = size_bytes % 3 > 0 || i % 2;
+    status = ms_config_check_effect(&config, &given, &text);
+    MS_FUZZ_CLAIM((status == MS_OK) == (text != NULL));
+    if (status != MS_OK) ms_fuzz_refused(status);
+    free(text);
     return 0;
 }

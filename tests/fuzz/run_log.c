@@ -17,5 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
     MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);
     MS_FUZZ_CLAIM(ms_run_log_open(path, data[0] > 1 ? data[0] : 1, NULL, &log) == MS_OK);
     MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);
+    /* What was mended needs no mending. */
+    MS_FUZZ_CLAIM(ms_run_log_open(path, data[0] > 1 ? data[0] : 1, NULL, &log) == MS_OK);
+    const ms_run_log_mending *mending = ms_run_log_get_mending(log);
+    MS_FUZZ_CLAIM(mending->n_bad == 0 && mending->n_repeated == 0 && mending->n_back == 0);
+    MS_FUZZ_CLAIM(ms_run_log_close(log) == MS_OK);
     return 0;
 }

@@ -265,6 +265,14 @@ START_TEST(test_cut_and_bad) {
         ck_assert_int_eq(ms_phases_init(metrics, spectra, 0, &phases), MS_CORRUPT);
         ck_assert_msg(strstr(ms_status_message(), bad[i][1]) != NULL, "%s", ms_status_message());
     }
+    write_run(20, "{\"step\": 230, \"layer\": 0, \"projection\": \"q\", \"gap\": 1e308}\n"
+                  "{\"step\": 230, \"layer\": 1, \"projection\": \"q\", \"gap\": 1.5}\n");
+    FILE *file = fopen(metrics, "a");
+    ck_assert_ptr_nonnull(file);
+    fputs("{\"step\": 230, \"loss\": 4.5}\n", file);
+    fclose(file);
+    ck_assert_int_eq(ms_phases_init(metrics, spectra, 0, &phases), MS_INVALID);
+    ck_assert_msg(strstr(ms_status_message(), "\"gap\", q, layer 0, are too large"), "%s", ms_status_message());
     write_run(20, "");
     unlink(metrics);
     ck_assert_int_ne(ms_phases_init(metrics, spectra, 0, &phases), MS_OK);

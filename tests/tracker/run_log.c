@@ -169,6 +169,35 @@ START_TEST(repeated_lines_are_dropped_and_counted) {
 }
 END_TEST
 
+/* A foreign line costs itself, wherever its step would belong, and no line of the run. */
+START_TEST(lines_that_go_back_are_dropped_and_counted) {
+#define AT(step) "{\"step\":" #step ",\"x\":0.5}\n"
+#define FOREIGN(step) "{\"step\":" #step ",\"y\":0.5}\n"
+    static const struct {
+        const char *text, *kept;
+        int64_t n, first;
+    } cases[] = {
+        {AT(1) AT(2) AT(3) FOREIGN(1) AT(4), AT(1) AT(2) AT(3) AT(4), 1, 4},
+        {AT(1) FOREIGN(9) AT(2) AT(3) AT(4), AT(1) AT(2) AT(3) AT(4), 1, 2},
+        {FOREIGN(8) FOREIGN(9) AT(1) AT(2) AT(3), AT(1) AT(2) AT(3), 2, 1},
+        {AT(1) FOREIGN(1) AT(2) FOREIGN(2), AT(1) FOREIGN(1) AT(2) FOREIGN(2), 0, 0},
+        {AT(1) FOREIGN(70) AT(2) "x\n" FOREIGN(1) AT(3), AT(1) AT(2) AT(3), 1, 5}, /* 70 is after the checkpoint */
+        {AT(3) AT(2) AT(1), AT(3), 2, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ms_run_log *log;
+        put(cases[i].text);
+        ck_assert_int_eq(ms_run_log_open(path, 10, NULL, &log), MS_OK);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->n_back, cases[i].n);
+        ck_assert_int_eq(ms_run_log_get_mending(log)->first_back_line, cases[i].first);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+        expect(cases[i].kept);
+    }
+#undef AT
+#undef FOREIGN
+}
+END_TEST
+
 /* Spectra: several lines at some steps. */
 START_TEST(missing_lines_of_a_plan_are_counted) {
 #define LINE(step, layer, projection) "{\"step\":" #step ",\"layer\":" #layer ",\"projection\":\"" projection "\"}\n"
@@ -275,6 +304,7 @@ int main(void) {
     tcase_add_test(tests, corrupt_lines_are_dropped_and_counted);
     tcase_add_test(tests, missing_steps_are_counted);
     tcase_add_test(tests, repeated_lines_are_dropped_and_counted);
+    tcase_add_test(tests, lines_that_go_back_are_dropped_and_counted);
     tcase_add_test(tests, missing_lines_of_a_plan_are_counted);
     tcase_add_test(tests, lines_are_found);
     tcase_add_test(tests, a_log_that_is_removed_is_named);
