@@ -57,10 +57,10 @@ static const ms_command command = {
     1,
     -1,
     NULL,
-    "A metric is a key of metrics.jsonl, spectra.jsonl or probes.jsonl (muonscope tracker describe); an entry of an\n"
-    "array is written sigma_top[0], and a key that two files have spectra.grad_norm.  The seed is the replicate: a "
-    "run\n"
-    "gives one number, the mean over its layers and projections.  What differs beside the keys and the seed is said.\n"
+    "A metric is a key of metrics.jsonl, spectra.jsonl, probes.jsonl or sigma_max.jsonl (muonscope tracker describe);\n"
+    "an entry of an array is written sigma_top[0], and a key that two files have spectra.grad_norm.  The seed is the\n"
+    "replicate: a run gives one number, the mean over its layers and projections.  What differs beside the keys and\n"
+    "the seed is said.\n"
     "Exit status 1 if a run cannot be used; the others are compared all the same.  Method: docs/compare.md."};
 
 /* --- from arguments to a request --- */

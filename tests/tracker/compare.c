@@ -304,6 +304,22 @@ START_TEST(test_heads) {
 }
 END_TEST
 
+/* All matrices in one line: sigma_max.jsonl. */
+START_TEST(test_matrices_of_a_line) {
+    ms_series series;
+    ms_run_line_faults faults;
+    put("sigma_max.jsonl", "{\"step\":0,\"tokens\":0,\"update_sigma_max\":{\"q\":[null,null],\"v\":[null,null]}}\n"
+                           "{\"step\":1,\"tokens\":9,\"update_sigma_max\":{\"q\":[1,2],\"v\":[3,6]}}\n");
+    read_one("update_sigma_max", NULL, NULL, &series, &faults);
+    ck_assert_uint_eq(series.n, 1);
+    ck_assert_double_eq(series.points[0].value, 3);
+    ms_series_finish(&series);
+    read_one("sigma_max.update_sigma_max", "1", "v", &series, &faults);
+    ck_assert_double_eq(series.points[0].value, 6);
+    ms_series_finish(&series);
+}
+END_TEST
+
 /* Lines that are cut in the middle, repeated, out of order or not finite are passed over; the rest counts. */
 START_TEST(test_bad_lines) {
     ms_series series;
@@ -368,6 +384,7 @@ START_TEST(test_names) {
                {"step", "no metric", MS_USAGE},
                {"sigma_top", "sigma_top[0]", MS_USAGE},
                {"sigma_top[", "is written [0]", MS_USAGE},
+               {"update_sigma_max[0]", "--layers and --projections", MS_USAGE},
                {"sigma_top[x]", "is written [0]", MS_USAGE},
                {"sigma_top[1]2", "is written [0]", MS_USAGE},
                {"sigma_top[99999]", "is written [0]", MS_USAGE},
@@ -401,6 +418,7 @@ int main(void) {
     tcase_add_checked_fixture(series, make_folder, remove_folder);
     tcase_add_test(series, test_averages);
     tcase_add_test(series, test_heads);
+    tcase_add_test(series, test_matrices_of_a_line);
     tcase_add_test(series, test_bad_lines);
     tcase_add_test(series, test_smoothing);
     tcase_add_test(series, test_names);

@@ -65,6 +65,17 @@ static void add_value(struct sum *sum, const json_t *value, int entry) {
         json_array_foreach(value, i, item) add_number(sum, nested ? json_array_get(item, (size_t)entry) : item);
 }
 
+/* {"q": [...], ...}: a number for each layer. */
+static void add_matrices(struct sum *sum, json_t *value, ms_selection *selection) {
+    const char *projection;
+    json_t *list, *item;
+    size_t layer;
+    sum->n_lines++;
+    json_object_foreach(value, projection, list)
+        json_array_foreach(list, layer, item) if (ms_selection_has(selection, (int64_t)layer, projection))
+            add_number(sum, item);
+}
+
 static ms_status read_line(void *context, const ms_run_line *line) {
     struct reading *reading = context;
     const json_t *layer = json_object_get(line->object, "layer");
@@ -73,10 +84,13 @@ static ms_status read_line(void *context, const ms_run_line *line) {
         ms_selection_has(reading->selection, json_is_integer(layer) ? json_integer_value(layer) : -1, projection);
     for (size_t i = 0; i < reading->n && chosen; i++) {
         struct gathering *gathering = &reading->metrics[i];
-        const json_t *value = json_object_get(line->object, gathering->metric->key);
+        json_t *value = json_object_get(line->object, gathering->metric->key);
         if (strcmp(gathering->metric->file, reading->file) != 0 || !value) continue;
         MS_TRY(begin_step(gathering, line));
-        add_value(&gathering->steps[gathering->n - 1], value, gathering->metric->entry);
+        if (json_is_object(value))
+            add_matrices(&gathering->steps[gathering->n - 1], value, reading->selection);
+        else
+            add_value(&gathering->steps[gathering->n - 1], value, gathering->metric->entry);
     }
     return MS_OK;
 }

@@ -18,6 +18,12 @@ static const char *behind_file(const ms_metric_file *file, const char *name) {
     return strncmp(name, file->name, stem) == 0 && name[stem] == '.' ? name + stem + 1 : NULL;
 }
 
+/* What is no file of a run is described beside them. */
+static bool is_run_file(const ms_metric_file *file) { return strstr(file->name, ".jsonl") != NULL; }
+
+/* Lines of sigma_max.jsonl have {"q": [...], ...}, a number for each layer. */
+static bool has_all_matrices(const ms_metric_file *file) { return strcmp(file->name, "sigma_max.jsonl") == 0; }
+
 /* The key, of metrics.jsonl before any other file.  length: of the key, without "[i]". */
 static const ms_metric *find(const char *name, const ms_metric_file **out_file, const char **out_rest) {
     size_t n_files;
@@ -26,7 +32,7 @@ static const ms_metric *find(const char *name, const ms_metric_file **out_file, 
     for (size_t i = 0; i < n_files; i++) {
         const char *rest = behind_file(&files[i], name), *key = rest ? rest : name;
         const ms_metric *here = find_key(&files[i], key, strcspn(key, "["));
-        if (!here || (found && strcmp(files[i].name, "metrics.jsonl") != 0)) continue;
+        if (!here || !is_run_file(&files[i]) || (found && strcmp(files[i].name, "metrics.jsonl") != 0)) continue;
         found = here;
         *out_file = &files[i];
         *out_rest = key + strcspn(key, "[");
@@ -61,6 +67,11 @@ ms_status ms_series_metric_find(const char *name, ms_series_metric *out) {
     out->by_layer = find_key(file, "layer", strlen("layer")) != NULL;
     out->by_projection = find_key(file, "projection", strlen("projection")) != NULL;
     MS_TRY(read_entry(name, rest, &out->entry));
+    if (has_all_matrices(file)) {
+        out->by_layer = out->by_projection = true;
+        return out->entry < 0 ? MS_OK
+                              : MS_FAIL(MS_USAGE, "metric '%s': --layers and --projections choose its entries", name);
+    }
     bool is_array = metric->kind == MS_METRIC_LIST, of_heads = strcmp(file->name, "probes.jsonl") == 0;
     bool nested = of_heads && strstr(metric->key, "_sigma") != NULL;
     if (!is_array && out->entry >= 0)
