@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cli/bench/probe.h"
 #include "cli/bench/tracker_matrices.h"
 #include "platform/blas.h"
 #include "platform/clock.h"
@@ -205,13 +206,15 @@ static ms_status compare(const bench *b, double *out_difference) {
 typedef struct figures {
     double reference, single; /* with all threads, and on one where that is another number */
     timing weights, all;
-    double plain, difference;
+    double plain, probe, difference;
 } figures;
 
 static ms_status repeat(const bench *b, int repetitions, figures *out) {
     for (int k = 0; k < repetitions; k++) {
         double seconds = 0;
         MS_TRY(time_plain(b, &out->plain));
+        MS_TRY(ms_bench_probe(&b->matrices, &seconds));
+        out->probe = fmin(out->probe, seconds);
         MS_TRY(time_ours(b, false, &out->weights));
         MS_TRY(time_ours(b, true, &out->all));
         /* With few cores OpenBLAS can be slower threaded than not: the reference gets the better of both. */
@@ -241,11 +244,12 @@ static double print_costs(const figures *of, FILE *out) {
     fprintf(out, "  %-48s %8.3f s\n", "all of these", total);
     fprintf(out, "  %-48s %8.3f s\n", "plain: values and ten vectors of W, five of dW", of->plain);
     fprintf(out, "  cost %48.2f    (required: at most %.2f)\n", total / of->plain, MS_BENCH_TRACKER_COST_LIMIT);
+    fprintf(out, "  %-48s %8.3f s\n", "beside it, probes.jsonl: attention, activations", of->probe);
     return total / of->plain;
 }
 
 static ms_status measure(const bench *b, int repetitions, FILE *out) {
-    figures of = {INFINITY, INFINITY, {INFINITY, INFINITY, {0}}, {INFINITY, INFINITY, {0}}, INFINITY, 0};
+    figures of = {INFINITY, INFINITY, {INFINITY, INFINITY, {0}}, {INFINITY, INFINITY, {0}}, INFINITY, INFINITY, 0};
     MS_TRY(repeat(b, repetitions, &of));
     double ratio = fmin(of.reference, of.single) / of.weights.seconds;
     fprintf(out, "snapshot of %d matrices of blueberry-88m, %d thread%s, best of %d, OpenBLAS kernels: %s\n",
@@ -254,14 +258,15 @@ static ms_status measure(const bench *b, int repetitions, FILE *out) {
             b->n_threads == 1 ? "" : "s");
     if (b->n_threads > 1) fprintf(out, "                              %9.3f s, OpenBLAS on 1 thread\n", of.single);
     fprintf(out, "  tracker, W0, W and dW       %9.3f s\n", of.weights.seconds);
-    fprintf(out, "  ratio                       %9.2f    to the faster of these (required: at least %d)\n", ratio,
-            MS_BENCH_TRACKER_LIMIT);
+    fprintf(out,
+            "  ratio                       %9.2f    to the faster of these (required with 2 threads: at least %d)\n",
+            ratio, MS_BENCH_TRACKER_LIMIT);
     fprintf(out, "  tracker, with u and O       %9.3f s\n", of.all.seconds);
     fprintf(out, "  sigma_max differs by        %9.1e    (relative, float32 reference)\n", of.difference);
     double cost = print_costs(&of, out);
     if (!(of.difference <= 1e-4))
         return MS_FAIL(MS_MISMATCH, "bench tracker: sigma_max differs by %.2g from the reference", of.difference);
-    if (!(ratio >= MS_BENCH_TRACKER_LIMIT))
+    if (b->n_threads > 1 && !(ratio >= MS_BENCH_TRACKER_LIMIT))
         return MS_FAIL(MS_MISMATCH, "bench tracker: %.2f times faster than the reference, required %d", ratio,
                        MS_BENCH_TRACKER_LIMIT);
     if (!(cost <= MS_BENCH_TRACKER_COST_LIMIT))
