@@ -55,9 +55,10 @@ static ms_status refuse_pytorch(const char *path) {
     ms_shell_word from = ms_shell_quote(path), to = ms_shell_quote(converted);
     return MS_FAIL(MS_UNSUPPORTED,
                    "%s is PyTorch's, not a safetensors file.  Convert it: python3 -c 'import sys, torch, "
-                   "safetensors.torch as s; d = torch.load(sys.argv[1], map_location=\"cpu\", weights_only=True); "
-                   "s.save_file({k: v.clone().contiguous() for k, v in d.get(\"state_dict\", d).items() if "
-                   "torch.is_tensor(v)}, sys.argv[2])' %s %s",
+                   "safetensors.torch as s; t = torch.is_tensor; d = torch.load(sys.argv[1], map_location=\"cpu\", "
+                   "weights_only=True); d = next(x for x in [d, *d.values()] if isinstance(x, dict) and any(map(t, "
+                   "x.values()))); s.save_file({k: v.clone().contiguous() for k, v in d.items() if t(v)}, "
+                   "sys.argv[2])' %s %s",
                    path, from.text, to.text);
 }
 
