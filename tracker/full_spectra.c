@@ -117,8 +117,9 @@ static ms_status close_folder(ms_full_spectra *of) {
     return status;
 }
 
-ms_status ms_full_spectra_cut(const char *folder, int64_t after_step) {
+ms_status ms_full_spectra_cut(const char *folder, int64_t after_step, ms_run_log_mending *out_mending) {
     const ms_run_log_plan plan = {0, 1};
+    *out_mending = (ms_run_log_mending){0};
     ms_full_spectra cut = {.directory = -1};
     int directory;
     ms_status status = ms_directory_open(folder, &directory);
@@ -126,6 +127,7 @@ ms_status ms_full_spectra_cut(const char *folder, int64_t after_step) {
     MS_TRY(status);
     ms_descriptor_close(directory);
     status = open_folder(folder, after_step, &plan, &cut);
+    if (status == MS_OK) *out_mending = *ms_run_log_get_mending(cut.index);
     ms_status closed = close_folder(&cut);
     return status == MS_OK ? closed : status;
 }

@@ -33,8 +33,9 @@ typedef struct ms_full_options {
 
 /* Removes what a run that goes on after a step makes again, or does not make: files of later steps and what was not
    finished, and the lines of the index; step -1: all of them.  A folder that is not there is fine; what has another
-   name is left alone.  MS_IO: also when a link is in the place of the folder.  Errors of ms_run_log_open. */
-ms_status ms_full_spectra_cut(const char *folder, int64_t after_step);
+   name is left alone.  out_mending: what opening the index found, all 0 where there is no folder.  MS_IO: also when a
+   link is in the place of the folder.  Errors of ms_run_log_open. */
+ms_status ms_full_spectra_cut(const char *folder, int64_t after_step, ms_run_log_mending *out_mending);
 
 /* The same, and opens the folder, which is made where it is missing, to go on.  The caller closes it.
    MS_OUT_OF_MEMORY; errors of ms_full_spectra_cut. */

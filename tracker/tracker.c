@@ -9,6 +9,7 @@
 #include "platform/choice.h"
 #include "platform/clock.h"
 #include "platform/json.h"
+#include "platform/signals.h"
 #include "platform/thread.h"
 #include "tracker/full_spectra.h"
 #include "tracker/run_log.h"
@@ -63,6 +64,7 @@ struct ms_tracker {
     char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
     int *order;               /* matrices by size, largest first, so that no thread ends with a big one */
     int n_matrices, n_slots, n_threads;
+    bool stops_at_signal;
     ms_when_behind when_behind;
     int64_t n_skipped;
     snapshot *snapshots;           /* ring; snapshot i uses entry i % n_slots */
@@ -178,6 +180,7 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
     const computation *work = context;
     ms_tracker *tracker = work->tracker;
     int n_wholes = wholes_of(tracker, work->snapshot);
+    if (tracker->stops_at_signal && ms_signals_received()) return; /* `process` says so */
     if (i_task < n_wholes) {
         compute_whole(work, &tracker->wholes[i_task], i_thread);
         return;
@@ -257,6 +260,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     computation work = {tracker, shot};
     int n_wholes = wholes_of(tracker, shot);
     ms_pool_run(tracker->pool, n_wholes + tracker->n_matrices, compute_task, &work);
+    if (tracker->stops_at_signal) MS_TRY(ms_signals_check("a snapshot"));
     double begin = ms_clock_thread_seconds();
     json_t *lines = json_array();
     ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra lines");
@@ -422,6 +426,7 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     tracker->n_slots = options->n_slots;
     tracker->n_threads = options->n_threads;
     tracker->when_behind = options->when_behind;
+    tracker->stops_at_signal = options->stops_at_signal;
     tracker->watch = options->watch;
     for (int i = 0; i < options->n_slots; i++) MS_TRY(create_snapshot(tracker, options, &tracker->snapshots[i]));
     MS_TRY(ms_pool_create(options->n_threads, &tracker->pool));

@@ -52,6 +52,8 @@ typedef struct ms_tracker_options {
     bool has_momentum, has_orthogonal; /* snapshots have them */
     struct ms_watch *watch;            /* sees the lines (tracker/watch.h), borrowed; NULL: nobody does */
     const char *full_folder;           /* complete spectra go there (tracker/full_spectra.h), copied; NULL: none do */
+    bool stops_at_signal; /* a signal (platform/signals.h) ends the snapshot in work before its next matrix: nothing of
+                             it is written, and MS_INTERRUPTED is the error of the background thread */
 } ms_tracker_options;
 
 /* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between

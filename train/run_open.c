@@ -257,9 +257,18 @@ static ms_status open_hashes(ms_run *run) {
     if (!is_wanted && (run->resumed_step < 0 || !ms_file_exists(run->folder.hashes))) return MS_OK;
     MS_TRY(ms_run_log_open(run->folder.hashes, run->resumed_step, &plan, &run->hashes));
     if (is_wanted) return MS_OK;
+    warn_of_mending(run, run->folder.hashes, ms_run_log_get_mending(run->hashes));
     ms_status status = ms_run_log_close(run->hashes);
     run->hashes = NULL;
     return status;
+}
+
+/* Where no more complete spectra are kept, those of steps after the checkpoint go. */
+static ms_status cut_full_spectra(ms_run *run) {
+    ms_run_log_mending mending;
+    MS_TRY(ms_full_spectra_cut(run->folder.full, run->resumed_step, &mending));
+    warn_of_mending(run, run->folder.full_index, &mending);
+    return MS_OK;
 }
 
 static ms_status open_probe(ms_run *run, int64_t planned_every) {
@@ -288,8 +297,8 @@ ms_status ms_run_open_logs(ms_run *run) {
     tracking.planned_every = planned_every(run);
     tracking.watch = run->watch;
     tracking.full_folder = run->options.spectra == MS_SPECTRA_FULL ? run->folder.full : NULL;
-    MS_TRY(ms_full_spectra_cut(run->folder.full, run->resumed_step)); /* also where no more of them are kept */
     const ms_tracking_files files = {run->folder.spectra, run->folder.sigma_max, run->resumed_step};
+    if (!tracking.full_folder || run->options.tracker_every == 0) MS_TRY(cut_full_spectra(run));
     if (run->options.tracker_every > 0) MS_TRY(ms_tracking_open(run->trainer, &tracking, &files, &run->tracking));
     MS_TRY(open_probe(run, tracking.planned_every));
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));

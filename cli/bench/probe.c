@@ -6,6 +6,7 @@
 
 #include "platform/clock.h"
 #include "platform/random.h"
+#include "platform/signals.h"
 #include "tracker/activations.h"
 #include "tracker/attention.h"
 
@@ -58,8 +59,10 @@ ms_status ms_bench_probe(const ms_bench_matrices *matrices, double *out_seconds)
     *out_seconds = 0;
     ms_status status = init(&p);
     double begin = ms_clock_thread_seconds();
-    for (int i = 0; i < matrices->n && status == MS_OK; i += PER_LAYER)
-        status = compute_layer(&p, &matrices->contents[i]);
+    for (int i = 0; i < matrices->n && status == MS_OK; i += PER_LAYER) {
+        status = ms_signals_check("bench tracker");
+        if (status == MS_OK) status = compute_layer(&p, &matrices->contents[i]);
+    }
     *out_seconds = ms_clock_thread_seconds() - begin;
     ms_attention_scratch_destroy(p.attention);
     ms_activation_scratch_destroy(p.activations);

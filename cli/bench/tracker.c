@@ -127,8 +127,10 @@ static ms_status time_plain(const bench *b, double *out_s) {
     p.longer = p.small + (size_t)SMALLER * VECTORS;
     p.product = p.longer + (size_t)LONGER * VECTORS;
     double begin = ms_clock_thread_seconds();
-    for (int i = 0; i < b->matrices.n && status == MS_OK; i++)
-        status = plain_matrix(&p, &b->matrices.matrices[i], &b->matrices.contents[i]);
+    for (int i = 0; i < b->matrices.n && status == MS_OK; i++) {
+        status = ms_signals_check("bench tracker");
+        if (status == MS_OK) status = plain_matrix(&p, &b->matrices.matrices[i], &b->matrices.contents[i]);
+    }
     *out_s = fmin(*out_s, ms_clock_thread_seconds() - begin);
     free(p.values);
     ms_decompose_scratch_destroy(p.scratch);
@@ -174,7 +176,8 @@ static ms_status time_ours(const bench *b, bool with_captures, timing *out) {
                                   .when_behind = MS_WHEN_BEHIND_WAIT,
                                   .resume_after_step = -1,
                                   .has_momentum = with_captures,
-                                  .has_orthogonal = with_captures};
+                                  .has_orthogonal = with_captures,
+                                  .stops_at_signal = true};
     ms_tracker *tracker;
     MS_TRY(ms_tracker_create(&options, &tracker));
     ms_status status = time_snapshot(b, tracker, out), closed = ms_tracker_close(tracker);

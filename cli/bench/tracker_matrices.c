@@ -7,6 +7,7 @@
 
 #include "optim/orthogonalise.h"
 #include "platform/random.h"
+#include "platform/signals.h"
 
 enum { N_PER_LAYER = 6, N_SPIKES = 8 };
 
@@ -117,12 +118,14 @@ static ms_status init(int n_layers, ms_bench_matrices *out) {
         out->contents[i] =
             (ms_bench_matrix){memory, memory + n_elements, memory + 2 * n_elements, memory + 3 * n_elements};
         memory += elements(&out->matrices[i]);
+        MS_TRY(ms_signals_check("bench tracker"));
         uint64_t seed = 1000 + i;
         MS_TRY(fill_before(&seed, &out->matrices[i], out->contents[i].before));
         normal(&seed, elements(&out->matrices[i]), 1, out->contents[i].momentum);
     }
     for (size_t i = 0, k; i < n; i += k) {
         for (k = 1; i + k < n && out->matrices[i].whole && out->matrices[i + k].whole == out->matrices[i].whole;) k++;
+        MS_TRY(ms_signals_check("bench tracker"));
         MS_TRY(update(&out->matrices[i], &out->contents[i], (int)k));
     }
     return MS_OK;

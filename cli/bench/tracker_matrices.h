@@ -19,7 +19,7 @@ typedef struct ms_bench_matrices {
 /* Of n_layers layers.  before: Gaussian weights of 0.02 with a spiked spectrum (4, 2, 1 and so
    on beside a bulk of at most 1.4); momentum: Gaussian; orthogonal: what Muon makes of it, the whole stored matrix at
    once; after: one step of muon.lr 0.024 further, without decay, in f32.  The same numbers in every run.
-   ms_bench_matrices_finish frees, also after an error.  MS_OUT_OF_MEMORY. */
+   ms_bench_matrices_finish frees, also after an error.  MS_OUT_OF_MEMORY, MS_INTERRUPTED. */
 ms_status ms_bench_matrices_init(int n_layers, ms_bench_matrices *out);
 void ms_bench_matrices_finish(ms_bench_matrices *matrices);
 

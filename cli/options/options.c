@@ -1,6 +1,7 @@
 #include "cli/options/options.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,12 @@ ms_status ms_parse_int(const char *text, const char *what, ms_status error, int6
 
 ms_status ms_parse_float(const char *text, const char *what, ms_status error, double *out) {
     char *end;
+    errno = 0;
     double value = strtod(text, &end);
     if (end == text || *end != '\0') return MS_FAIL(error, "%s: '%s' is not a number", what, text);
+    if (errno == ERANGE)
+        return MS_FAIL(error, "%s: %s does not fit in a double: its magnitude is 0 or %g to %g", what, text, DBL_MIN,
+                       DBL_MAX);
     if (!isfinite(value)) return MS_FAIL(error, "%s: %s is not a finite number", what, text);
     *out = value;
     return MS_OK;

@@ -107,7 +107,8 @@ bool ms_option_is_help(const char *word);
 int ms_exit_status(ms_status status);
 
 /* Whole-string conversions, shared with the configuration.  `what` names the value in the message; `error` is the code
-   to fail with (MS_USAGE or MS_INVALID).  A float must be finite. */
+   to fail with (MS_USAGE or MS_INVALID).  A float must be finite, and 0 or
+   at least DBL_MIN in magnitude. */
 ms_status ms_parse_int(const char *text, const char *what, ms_status error, int64_t *out);
 ms_status ms_parse_float(const char *text, const char *what, ms_status error, double *out);
 ms_status ms_parse_bool(const char *text, const char *what, ms_status error, bool *out);

@@ -154,6 +154,7 @@ static const struct {
     {"model:\n  layers:\n", "'' is not an integer"},
     {"muon:\n  lr: .nan\n", "'.nan' is not a number"},
     {"muon:\n  lr: nan\n", "nan is not a finite number"},
+    {"muon:\n  lr: 1e-400\n", "run.yaml:2: muon.lr: 1e-400 does not fit in a double"},
     {"muon:\n  nesterov: maybe\n", "muon.nesterov: 'maybe' is not true or false"},
     {"muon:\n  scaling: moonligth\n", "did you mean moonlight?"},
     {"model:\n  activation: gelu\n", "'gelu' is not one of relu2 | swiglu | gelu_tanh"},

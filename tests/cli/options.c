@@ -107,6 +107,9 @@ START_TEST(errors_name_the_option) {
     expect_usage(PARSE(&command, "--count", "-1"), "--count: -1 is negative, must be 0 or more");
     expect_usage(PARSE(&command, "--count", "x"), "--count: 'x' is not an integer");
     expect_usage(PARSE(&command, "--rate", "inf"), "not a finite number");
+    expect_usage(PARSE(&command, "--rate", "1e-400"), "--rate: 1e-400 does not fit in a double");
+    expect_usage(PARSE(&command, "--rate", "1e-310"), "--rate: 1e-310 does not fit in a double");
+    expect_usage(PARSE(&command, "--rate", "-1e400"), "--rate: -1e400 does not fit in a double");
     expect_usage(PARSE(&command, "--count=-9223372036854775808"), "--count: -9223372036854775808 is negative");
     expect_usage(PARSE(&command, "--shuffle", "2"), "'2' is not true or false");
     expect_usage(PARSE(&command, "--force=2"), "--force: '2'");

@@ -5,11 +5,13 @@
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/signals.h"
 #include "tests/support/suite.h"
 #include "tracker/metrics.h"
 #include "tracker/spectrum.h"
@@ -31,7 +33,7 @@ static void remove_folder(void) { ck_assert_int_eq(ms_directory_remove(folder), 
 
 static ms_tracker *create(int n_slots, int n_threads, bool skip, int64_t resume_after_step) {
     ms_tracker_options options = {path, matrices, N_MATRICES, n_slots, n_threads, skip, resume_after_step,
-                                  0,    false,    false,      NULL,    NULL};
+                                  0,    false,    false,      NULL,    NULL,      false};
     ms_tracker *tracker;
     ms_status status = ms_tracker_create(&options, &tracker);
     ck_assert_msg(status == MS_OK, "%s", ms_status_message());
@@ -111,7 +113,7 @@ END_TEST
 
 /* Arrays of momentum and O come into the lines: of a matrix alone, and of q and v together, which are stored as one. */
 START_TEST(captures) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 2, false, -1, 0, true, true, NULL, NULL};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 2, false, -1, 0, true, true, NULL, NULL, false};
     ms_tracker *tracker;
     ms_tracker_slot *slot;
     float whole[2][36 * 24];
@@ -233,6 +235,30 @@ static double first_number(const char *text, int step, const char *key) {
     return number;
 }
 
+/* A run finishes its snapshot; where the options say so, none of it is written. */
+START_TEST(a_signal_ends_a_snapshot) {
+    ms_must(ms_signals_catch());
+    ck_assert_int_eq(raise(SIGTERM), 0);
+    for (int stops = 0; stops < 2; stops++) {
+        ms_tracker_options options = {.path = path,
+                                      .matrices = matrices,
+                                      .n_matrices = N_MATRICES,
+                                      .n_slots = 1,
+                                      .n_threads = 2,
+                                      .resume_after_step = -1,
+                                      .stops_at_signal = stops == 1};
+        ms_tracker *tracker;
+        ms_must(ms_tracker_create(&options, &tracker));
+        take(tracker, 0);
+        ck_assert_int_eq(ms_tracker_close(tracker), stops ? MS_INTERRUPTED : MS_OK);
+        char *text = contents();
+        ck_assert_int_eq(text[0] == '\0', stops);
+        free(text);
+    }
+    ms_signals_release();
+}
+END_TEST
+
 START_TEST(resumes) {
     ms_tracker *whole_run = create(2, 2, false, -1);
     char *states[3];
@@ -281,7 +307,7 @@ START_TEST(resumes) {
 END_TEST
 
 START_TEST(misuse) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false, NULL, NULL};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false, NULL, NULL, false};
     ms_tracker *tracker;
     options.n_slots = 0;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_INVALID);
@@ -319,7 +345,7 @@ START_TEST(misuse) {
 END_TEST
 
 START_TEST(planned_bytes) {
-    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false, NULL, NULL};
+    ms_tracker_options options = {path, matrices, N_MATRICES, 1, 1, false, -1, 0, false, false, NULL, NULL, false};
     size_t one = ms_tracker_planned_bytes(&options);
     options.n_slots = 3;
     size_t weights = 2 * sizeof(float) * (2 * 24 * 24 + 12 * 24 + 2 * 24 * 48); /* before and after */
@@ -337,6 +363,7 @@ int main(void) {
     tcase_add_test(tests, drained_is_on_disk);
     tcase_add_test(tests, skips_when_behind);
     tcase_add_test(tests, background_error_is_handed_over);
+    tcase_add_test(tests, a_signal_ends_a_snapshot);
     tcase_add_test(tests, resumes);
     tcase_add_test(tests, misuse);
     tcase_add_test(tests, planned_bytes);

@@ -280,6 +280,26 @@ static void edit_lines(const char *path, const char *part, const char *extra) {
     free(text);
 }
 
+/* The index of complete spectra too, and files that are no longer written. */
+START_TEST(every_log_says_what_it_drops) {
+    ms_run_options full = coloured(2, "tracker.every=1\n"), plain = full;
+    full.spectra = MS_SPECTRA_FULL;
+    full.hash_every = 1;
+    plain.hash_every = 0;
+    ms_run_close(runs_new(&full, "run"));
+    const char *log = data_path("run/run.log");
+    for (int i = 1; i <= 2; i++) {
+        edit_lines(data_path("run/spectra/index.jsonl"), "\"step\":9,", "rubbish\n");
+        edit_lines(data_path("run/hashes.jsonl"), "\"step\":9,", "rubbish\n");
+        ms_run_options *options = i == 1 ? &full : &plain;
+        options->n_steps = 2 + i;
+        ms_run_close(runs_resume(options, "run"));
+        ck_assert_int_eq(runs_count(log, "index.jsonl: dropped 1 lines"), i);
+        ck_assert_int_eq(runs_count(log, "hashes.jsonl: dropped 1 lines"), i);
+    }
+}
+END_TEST
+
 START_TEST(lost_and_repeated_lines_are_said) {
     ms_run_options options = coloured(6, "tracker.every=2\n"), longer = coloured(8, "tracker.every=2\n");
     options.probe = longer.probe = true;
@@ -439,6 +459,7 @@ int main(void) {
     tcase_add_test(tests, a_damaged_configuration_is_said);
     tcase_add_test(tests, a_rate_that_jumps_is_said);
     tcase_add_test(tests, logs_are_mended_with_a_warning);
+    tcase_add_test(tests, every_log_says_what_it_drops);
     tcase_add_test(tests, lost_and_repeated_lines_are_said);
     tcase_add_test(tests, the_newest_intact_checkpoint_is_named_and_taken);
     tcase_add_test(tests, a_file_that_is_named_as_a_checkpoint);
