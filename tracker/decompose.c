@@ -126,6 +126,13 @@ static void convert_others(const ms_decompose_source *source, size_t first, size
     }
 }
 
+/* Tensors of files begin anywhere. */
+static double f32_at(const void *array, size_t i) {
+    float value;
+    memcpy(&value, (const char *)array + i * sizeof value, sizeof value);
+    return value;
+}
+
 /* out[i] = element first + i of the flat matrix, in f64. */
 static void convert(const matrix *m, size_t first, size_t n, double *out) {
     const ms_decompose_source *source = m->source;
@@ -133,17 +140,14 @@ static void convert(const matrix *m, size_t first, size_t n, double *out) {
         convert_others(source, first, n, out);
         return;
     }
-    const float *plus = (const float *)source->plus + first;
-    if (source->minus) {
-        const float *minus = (const float *)source->minus + first;
-        double factor = source->factor;
-        if (factor == 1)
-            for (size_t i = 0; i < n; i++) out[i] = (double)plus[i] - (double)minus[i];
-        else
-            for (size_t i = 0; i < n; i++) out[i] = (double)plus[i] - factor * (double)minus[i];
-    } else {
-        for (size_t i = 0; i < n; i++) out[i] = plus[i];
-    }
+    const void *plus = source->plus, *minus = source->minus;
+    double factor = source->factor;
+    if (!minus)
+        for (size_t i = 0; i < n; i++) out[i] = f32_at(plus, first + i);
+    else if (factor == 1)
+        for (size_t i = 0; i < n; i++) out[i] = f32_at(plus, first + i) - f32_at(minus, first + i);
+    else
+        for (size_t i = 0; i < n; i++) out[i] = f32_at(plus, first + i) - factor * f32_at(minus, first + i);
 }
 
 /* Converts `width` elements of the longer side, from `first` on.  Wide: rows' slices become columns of a column-major
