@@ -118,7 +118,7 @@ static ms_status close_folder(ms_full_spectra *of) {
 }
 
 ms_status ms_full_spectra_cut(const char *folder, int64_t after_step, ms_run_log_mending *out_mending) {
-    const ms_run_log_plan plan = {0, 1};
+    const ms_run_log_plan plan = {.lines_per_step = 1, .keys = ms_run_log_index_keys};
     *out_mending = (ms_run_log_mending){0};
     ms_full_spectra cut = {.directory = -1};
     int directory;
@@ -154,13 +154,27 @@ static ms_status make_rows(const ms_full_options *options, ms_full_spectra *to) 
     return MS_OK;
 }
 
+static bool is_own_line(const void *context, const json_t *line) {
+    const ms_full_options *options = context;
+    json_int_t layer = json_integer_value(json_object_get(line, "layer"));
+    const char *projection = json_string_value(json_object_get(line, "projection"));
+    for (int i = 0; i < options->n_matrices; i++)
+        if (options->matrices[i].layer == layer && strcmp(options->matrices[i].projection, projection) == 0)
+            return true;
+    return false;
+}
+
 ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra **out) {
     *out = NULL;
     ms_full_spectra *to = calloc(1, sizeof *to);
     if (!to) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory", options->folder);
     to->directory = -1;
     ms_status status = make_rows(options, to);
-    const ms_run_log_plan plan = {options->planned_every, to->n_rows};
+    const ms_run_log_plan plan = {.every = options->planned_every,
+                                  .lines_per_step = to->n_rows,
+                                  .keys = ms_run_log_index_keys,
+                                  .is_own = is_own_line,
+                                  .context = options};
     if (status == MS_OK) status = open_folder(options->folder, options->resume_after_step, &plan, to);
     if (status == MS_OK)
         *out = to;

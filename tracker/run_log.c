@@ -13,8 +13,9 @@
 struct ms_run_log {
     FILE *stream;
     char *path;
-    int digits;       /* of reals */
-    ms_status failed; /* first write error, which later appends repeat */
+    const ms_run_log_key *keys; /* of the plan */
+    int digits;                 /* of reals */
+    ms_status failed;           /* first write error, which later appends repeat */
     int failed_errno;
     int64_t size_bytes; /* of what is in the file, if nobody cut it */
     ms_run_log_mending mending;
@@ -116,6 +117,7 @@ struct candidate {
 /* The lines that a resumed run keeps. */
 struct keeping {
     int64_t last_step, n_lines;
+    const ms_run_log_plan *plan;
     struct seen_lines seen;
     struct candidate *candidates; /* [n] */
     size_t n, capacity;
@@ -135,6 +137,11 @@ static ms_status add_candidate(struct keeping *keeping, const log_line *line) {
     return MS_OK;
 }
 
+static bool is_foreign(const ms_run_log_plan *plan, const json_t *object) {
+    return (plan->keys && !ms_run_log_has_keys(object, plan->keys)) ||
+           (plan->is_own && !plan->is_own(plan->context, object));
+}
+
 static ms_status look_at_line(void *context, const log_line *line) {
     struct keeping *keeping = context;
     ms_run_log_mending *mending = keeping->mending;
@@ -144,7 +151,13 @@ static ms_status look_at_line(void *context, const log_line *line) {
         return MS_OK;
     }
     if (line->step > keeping->last_step) return MS_OK;
-    uint64_t hash = ms_run_log_subject(line->object);
+    const ms_run_log_plan *plan = keeping->plan;
+    if (is_foreign(plan, line->object)) {
+        if (mending->n_foreign++ == 0) mending->first_foreign_line = keeping->n_lines;
+        return MS_OK;
+    }
+    uint64_t hash =
+        plan->keys ? ms_run_log_subject_by_keys(line->object, plan->keys) : ms_run_log_subject(line->object);
     if (has_hash(&keeping->seen, hash)) {
         if (mending->n_repeated++ == 0) mending->first_repeated_line = keeping->n_lines;
         return MS_OK;
@@ -223,16 +236,16 @@ static ms_status write_kept(const char *path, const struct keeping *keeping) {
 }
 
 /* steps [keeping->n]: room. */
-static void count_missing_of(const ms_run_log_plan *plan, const struct keeping *keeping, int64_t *steps) {
+static void count_missing_of(const struct keeping *keeping, int64_t *steps) {
     size_t n = 0;
     for (size_t i = 0; i < keeping->n; i++)
         if (keeping->keep[i] && !keeping->candidates[i].is_validation) steps[n++] = keeping->candidates[i].step;
-    count_missing(plan, keeping->last_step, steps, n, keeping->mending);
+    count_missing(keeping->plan, keeping->last_step, steps, n, keeping->mending);
 }
 
 /* Leaves the lines up to last_step that a run can have written, and nothing else, in an existing file. */
 static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan *plan, ms_run_log_mending *mending) {
-    struct keeping keeping = {.last_step = last_step, .mending = mending};
+    struct keeping keeping = {.last_step = last_step, .plan = plan, .mending = mending};
     ms_status status = visit_lines(path, look_at_line, &keeping);
     keeping.keep = calloc(keeping.n + 1, sizeof *keeping.keep);
     int64_t *steps = calloc(keeping.n + 1, sizeof *steps);
@@ -240,7 +253,7 @@ static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan
         status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping.n);
     if (status == MS_OK) status = choose_lines(&keeping, steps);
     if (status == MS_OK) status = write_kept(path, &keeping);
-    if (status == MS_OK) count_missing_of(plan, &keeping, steps);
+    if (status == MS_OK) count_missing_of(&keeping, steps);
     free(keeping.seen.hashes);
     free(keeping.candidates);
     free(keeping.keep);
@@ -249,7 +262,7 @@ static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan
 }
 
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out) {
-    static const ms_run_log_plan a_line_a_step = {1, 1};
+    static const ms_run_log_plan a_line_a_step = {.every = 1, .lines_per_step = 1};
     *out = NULL;
     if (!plan) plan = &a_line_a_step;
     if (resume_after_step < -1)
@@ -273,6 +286,7 @@ ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_
         return status;
     }
     log->path = copy;
+    log->keys = plan->keys;
     log->digits = 17;
     log->mending = mending;
     struct stat information;
@@ -339,6 +353,8 @@ static ms_status put_line(ms_run_log *log, const json_t *object) {
     if (log->failed != MS_OK) return write_failed(log, log->failed_errno);
     if (!is_line(object))
         return MS_FAIL(MS_INVALID, "%s: a line without an integer \"step\" of at least 0 and another key", log->path);
+    if (log->keys && !ms_run_log_has_keys(object, log->keys))
+        return MS_FAIL(MS_INVALID, "%s: a line without the keys that every line of it has", log->path);
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION((size_t)log->digits));
     if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: a line", log->path);
     errno = 0;

@@ -10,30 +10,37 @@
 #include <stdint.h>
 
 #include "platform/status.h"
+#include "tracker/run_log_keys.h"
 
 typedef struct ms_run_log ms_run_log;
 
-/* Which lines a run has written up to its checkpoint. */
+/* Which lines a run writes, and has written up to its checkpoint. */
 typedef struct ms_run_log_plan {
     int64_t every;          /* lines are due at step 1 and at multiples of this; 0: not known, no step need have any */
     int64_t lines_per_step; /* of a step that is due or has any; at least 1 */
+    const ms_run_log_key *keys; /* what each line has, borrowed for as long as the log is open; NULL: not known */
+    /* Whether the run has what such a line tells of (its matrix, its layer); NULL: not known.  Called while the log is
+       opened, of lines with these keys. */
+    bool (*is_own)(const void *context, const json_t *line);
+    const void *context;
 } ms_run_log_plan;
 
 /* What opening a log for a resumed run found. */
 typedef struct ms_run_log_mending {
     int64_t n_bad, first_bad_line;           /* complete lines that are none as above */
+    int64_t n_foreign, first_foreign_line;   /* lines without the plan's keys, or of what the run has not */
     int64_t n_repeated, first_repeated_line; /* lines that say again what an earlier one says */
     int64_t n_back, first_back_line;         /* lines that go back in steps: the fewest that there can be */
     int64_t n_missing, first_missing_step;   /* lines of the plan up to resume_after_step that are not there */
 } ms_run_log_mending;
 
 /* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
-   lines with step <= resume_after_step are kept and the rest is dropped, bad and repeated lines and those that go back
-   in steps too (by writing the kept lines under a temporary name and renaming); a missing file is created.  Of lines
-   with the same keys, texts and integers ("tokens" aside) the first is kept; a line with "validation_loss" is none of
-   the plan's.  plan NULL: a line a step.  The caller closes the log.  MS_INVALID: resume_after_step below -1, or a plan
-   of fewer than 0 steps or 1 line.  MS_IO: also when `path` is a link or not a regular file.  MS_NO_SPACE,
-   MS_OUT_OF_MEMORY. */
+   lines with step <= resume_after_step are kept and the rest is dropped, bad, foreign and repeated lines and those that
+   go back in steps too (by writing the kept lines under a temporary name and renaming); a missing file is created.  Of
+   lines that tell of the same (ms_run_log_subject_by_keys; ms_run_log_subject where the plan has no keys) the first is
+   kept; a line with "validation_loss" is none of the plan's.  plan NULL: a line a step.  The caller closes the log.
+   MS_INVALID: resume_after_step below -1, or a plan of fewer than 0 steps or 1 line.  MS_IO: also when `path` is a link
+   or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out);
 /* All 0 for a new log.  Borrowed: valid until the log is closed. */
 const ms_run_log_mending *ms_run_log_get_mending(const ms_run_log *log);
@@ -55,8 +62,8 @@ ms_status ms_run_log_last_step(const char *path, int64_t *out_step);
 
 /* Appends one object as a line, keys in the order they were set, reals with 17 significant digits (which round-trip)
    unless ms_run_log_set_digits was called.
-   Borrows the object.  MS_INVALID: not an object as above.  MS_NO_SPACE, MS_IO: the line may be partial,
-   and every later append returns the same error.  Not thread-safe on one log. */
+   Borrows the object.  MS_INVALID: not an object as above, or without the plan's keys.  MS_NO_SPACE, MS_IO: the line
+   may be partial, and every later append returns the same error.  Not thread-safe on one log. */
 ms_status ms_run_log_append(ms_run_log *log, const json_t *object);
 
 /* As ms_run_log_append for each object of an array, written with one flush. */

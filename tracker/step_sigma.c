@@ -269,7 +269,8 @@ static ms_status create_parts(const ms_step_sigma_options *options, ms_step_sigm
     MS_TRY(create_matrices(options, sigma));
     MS_TRY(create_threads(options, sigma));
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
-    ms_run_log_plan plan = {options->has_all_lines ? 1 : 0, 1};
+    const ms_run_log_plan plan = {
+        .every = options->has_all_lines ? 1 : 0, .lines_per_step = 1, .keys = ms_run_log_sigma_max_keys};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &sigma->log));
     ms_run_log_set_digits(sigma->log, DIGITS);
     if (pthread_create(&sigma->thread, NULL, background_main, sigma) != 0)

@@ -248,7 +248,8 @@ static void complete_growth(ms_tracker *tracker, const snapshot *shot) {
         double *first = &tracker->last.first_sigma[i], bound = slot->growth_bound[i];
         if (!slot->has_update) *first = spectrum->sigma_max;
         slot->growth_efficiency[i] = bound > 0 ? spectrum->growth / bound : NAN;
-        slot->growth_efficiency_null[i] = bound > 0 ? slot->growth_null[i] / bound : NAN;
+        double by_noise = bound > 0 ? slot->growth_null[i] / bound : NAN;
+        slot->growth_efficiency_null[i] = by_noise > 1 ? 1 : by_noise;
         slot->ceiling[i] += *first;
         slot->ceiling_measured[i] += *first;
         if (slot->ceiling_decay[i] <= *first) slot->ceiling_decay[i] = *first;
@@ -415,6 +416,16 @@ static ms_status create_last(const ms_tracker_options *options, ms_tracker *trac
     return status;
 }
 
+static bool is_own_line(const void *context, const json_t *line) {
+    const ms_tracker_options *options = context;
+    json_int_t layer = json_integer_value(json_object_get(line, "layer"));
+    const char *projection = json_string_value(json_object_get(line, "projection"));
+    for (int i = 0; i < options->n_matrices; i++)
+        if (options->matrices[i].layer == layer && strcmp(options->matrices[i].projection, projection) == 0)
+            return true;
+    return false;
+}
+
 static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {
     MS_TRY(copy_matrices(options, tracker));
     MS_TRY(create_last(options, tracker));
@@ -435,7 +446,11 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
     for (int i = 0; i < options->n_threads; i++)
         MS_TRY(ms_spectrum_scratch_create(smaller, longer, &tracker->scratch[i]));
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
-    ms_run_log_plan plan = {options->planned_every, options->n_matrices};
+    const ms_run_log_plan plan = {.every = options->planned_every,
+                                  .lines_per_step = options->n_matrices,
+                                  .keys = ms_run_log_spectra_keys,
+                                  .is_own = is_own_line,
+                                  .context = options};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &tracker->log));
     ms_full_options full = full_options(options, tracker->matrices);
     if (options->full_folder) MS_TRY(ms_full_spectra_open(&full, &tracker->full));

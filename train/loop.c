@@ -286,6 +286,14 @@ static ms_status validate_late(ms_run *run, ms_progress *progress) {
 static void say_when_nothing_is_to_do(ms_run *run) {
     long long step = (long long)run->resumed_step, n_steps = (long long)run->options.n_steps;
     if (step < n_steps) return;
+    if (run->left_alone) {
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "nothing to do: the checkpoint named in %s has made %lld steps, and %lld are asked for; the run "
+            "is left as it is, with %d checkpoints of later steps; more with --steps",
+            run->folder.path, step, n_steps, run->n_later);
+        return;
+    }
     ms_logger_write(
         run->logger, step > n_steps ? MS_LOG_WARNING : MS_LOG_INFO,
         "nothing to do: %s has made %lld steps, and %lld are asked for; more with --steps, fewer from an older "
@@ -300,7 +308,7 @@ static ms_status begin(ms_run *run, ms_progress *progress) {
         ms_logger_write(run->logger, MS_LOG_INFO, "resumed %s at step %lld", run->folder.path,
                         (long long)run->resumed_step);
         say_when_nothing_is_to_do(run);
-        return validate_late(run, progress);
+        return run->left_alone ? MS_OK : validate_late(run, progress);
     }
     /* A checkpoint of step 0: from here on a run can always be resumed, however it ends. */
     if (run->validation) MS_TRY(validate(run, progress));
@@ -339,9 +347,9 @@ ms_status ms_run_train(ms_run *run) {
     if (status == MS_OK || run->stopped) {
         ms_status closed = close_snapshots(run);
         if (closed != MS_OK) status = closed;
-        ms_watch_end(run->watch);
+        if (run->watch) ms_watch_end(run->watch);
     }
-    if (status == MS_OK) status = check_files(run);
+    if (status == MS_OK && !run->left_alone) status = check_files(run);
     if (status == MS_OK || status == MS_INTERRUPTED) return status;
     ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
     bool is_run = run->saved_step >= 0 || run->resumed_step >= 0 || run->begins_again;
@@ -367,9 +375,9 @@ static ms_status draw_sample(ms_run *run, const ms_text_source *source, FILE *st
 
 ms_status ms_run_sample(ms_run *run, FILE *stream) {
     bool is_control = run->options.trainer.control != MS_CONTROL_NONE;
-    if (!run->tokenizer || run->options.sample.n_tokens < 1 || is_control) return MS_OK;
-    ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer, -1};
-    MS_TRY(ms_text_find_end(run->folder.path, run->tokenizer, &source.end_of_text));
+    if (!run->tokenizer || run->options.sample.n_tokens < 1 || is_control || run->left_alone) return MS_OK;
+    ms_text_source source = {run->trainer->options.model, run->folder.checkpoints, -1, run->tokenizer,
+                             run->end_of_text};
     ms_trainer_release(run->trainer);
     return draw_sample(run, &source, stream);
 }

@@ -261,6 +261,10 @@ static ms_status create_values(ms_probe *probe) {
     return place_values(probe);
 }
 
+static bool is_own_line(const void *context, const json_t *line) {
+    return json_integer_value(json_object_get(line, "layer")) < ((const ms_probe *)context)->n_layers;
+}
+
 static ms_status create_threads(ms_probe *probe, const ms_probe_options *options) {
     probe->n_threads = threads_of(probe->trainer, options->n_threads);
     probe->scratch = calloc((size_t)probe->n_threads, sizeof *probe->scratch);
@@ -272,7 +276,11 @@ static ms_status create_threads(ms_probe *probe, const ms_probe_options *options
                                             &probe->scratch[i].activations));
     }
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
-    ms_run_log_plan plan = {options->planned_every, probe->n_layers};
+    const ms_run_log_plan plan = {.every = options->planned_every,
+                                  .lines_per_step = probe->n_layers,
+                                  .keys = ms_run_log_probes_keys,
+                                  .is_own = is_own_line,
+                                  .context = probe};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &probe->log));
     if (pthread_create(&probe->thread, NULL, background_main, probe) != 0)
         return MS_FAIL(MS_OUT_OF_MEMORY, "probe: cannot start a thread");

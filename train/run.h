@@ -58,6 +58,7 @@ typedef struct ms_run {
     ms_logger *logger;
     ms_dataset *train, *validation; /* validation NULL: switched off */
     ms_tokenizer *tokenizer;        /* NULL: the data has none */
+    int32_t end_of_text;            /* id of the token that ends a text; -1: none */
     ms_trainer *trainer;
     ms_tracking *tracking;  /* NULL: switched off */
     ms_probe *probe;        /* NULL: switched off */
@@ -67,6 +68,8 @@ typedef struct ms_run {
     ms_watch *watch;                              /* warns of what the lines show; NULL: no log is open yet */
     int64_t resumed_step;                         /* -1: a new run */
     bool begins_again;                            /* resumed before its first checkpoint */
+    int n_later;                                  /* checkpoints after the one it was resumed at, before they went */
+    bool left_alone;                              /* resumed at an older checkpoint with no step to make */
     int64_t saved_step;                           /* of the last checkpoint; -1: none yet */
     double peak_flops;                            /* of matmuls, measured at the start, FLOP/s; 0: not measured */
     char peak_note[200];                          /* why it was not */
@@ -113,7 +116,9 @@ ms_status ms_run_create(ms_run *run, const char *path);
    MS_CORRUPT: the checkpoint is damaged; names the newest intact one.  MS_NOT_FOUND: there is none although the run
    made steps.  Errors of ms_dataset_check_contents and ms_trainer_allocate. */
 ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
-/* The same from the checkpoint of a step; -1: the newest.  Later checkpoints are removed. */
+/* The same from the checkpoint of a step; -1: the newest.  Later checkpoints are removed when all else is known to be
+   possible, before anything else in the folder changes: a process that is killed then leaves a run of that step.  Where
+   options.n_steps are made by that step and there are later checkpoints, nothing in the folder changes but run.log. */
 ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
 
 /* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/dataset_sidecar.h"
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
@@ -201,6 +200,12 @@ static void warn_of_mending(ms_run *run, const char *path, const ms_run_log_mend
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: dropped %lld lines that are no JSON object with a step and a value (the first: line %lld)",
                         path, (long long)mending->n_bad, (long long)mending->first_bad_line);
+    if (mending->n_foreign > 0)
+        ms_logger_write(
+            run->logger, MS_LOG_WARNING,
+            "%s: dropped %lld lines that lack what every line of it has, or are of no matrix or layer of the "
+            "run (the first: line %lld)",
+            path, (long long)mending->n_foreign, (long long)mending->first_foreign_line);
     if (mending->n_repeated > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING,
                         "%s: dropped %lld lines that say again what an earlier one says (the first: line %lld)", path,
@@ -253,7 +258,8 @@ static int64_t planned_every(const ms_run *run) {
 static ms_status open_hashes(ms_run *run) {
     bool is_wanted = run->options.hash_every > 0;
     bool changed = run->history && strstr(run->history, ": train.hash_every ");
-    const ms_run_log_plan plan = {changed ? 0 : run->options.hash_every, 1};
+    const ms_run_log_plan plan = {
+        .every = changed ? 0 : run->options.hash_every, .lines_per_step = 1, .keys = ms_run_log_hashes_keys};
     if (!is_wanted && (run->resumed_step < 0 || !ms_file_exists(run->folder.hashes))) return MS_OK;
     MS_TRY(ms_run_log_open(run->folder.hashes, run->resumed_step, &plan, &run->hashes));
     if (is_wanted) return MS_OK;
@@ -291,6 +297,33 @@ static ms_status replay_watch(ms_run *run) {
     return run->probe ? ms_watch_replay(run->watch, MS_WATCH_PROBES, run->folder.probes) : MS_OK;
 }
 
+static ms_status check_log(const char *path) {
+    FILE *log;
+    int file;
+    if (!ms_file_exists(path) && !ms_is_link(path)) return MS_OK;
+    MS_TRY(ms_file_open_log(path, true, &log));
+    fclose(log);
+    MS_TRY(ms_file_open(path, &file));
+    ms_descriptor_close(file);
+    return MS_OK;
+}
+
+ms_status ms_run_check_logs(const ms_run *run) {
+    const ms_run_options *options = &run->options;
+    const ms_run_folder *folder = &run->folder;
+    int spectra;
+    ms_status status = ms_directory_open(folder->full, &spectra);
+    if (status == MS_OK) ms_descriptor_close(spectra);
+    if (status != MS_NOT_FOUND) MS_TRY(status);
+    MS_TRY(check_log(folder->full_index));
+    MS_TRY(check_log(folder->metrics));
+    MS_TRY(check_log(folder->hashes));
+    MS_TRY(check_log(folder->samples));
+    if (options->tracker_every > 0) MS_TRY(check_log(folder->spectra));
+    if (options->tracker_every > 0 && options->tracking.every_step) MS_TRY(check_log(folder->sigma_max));
+    return run->probe_data ? check_log(folder->probes) : MS_OK;
+}
+
 ms_status ms_run_open_logs(ms_run *run) {
     MS_TRY(ms_watch_create(run->options.n_steps, run->logger, &run->watch));
     ms_tracking_options tracking = run->options.tracking;
@@ -301,7 +334,8 @@ ms_status ms_run_open_logs(ms_run *run) {
     if (!tracking.full_folder || run->options.tracker_every == 0) MS_TRY(cut_full_spectra(run));
     if (run->options.tracker_every > 0) MS_TRY(ms_tracking_open(run->trainer, &tracking, &files, &run->tracking));
     MS_TRY(open_probe(run, tracking.planned_every));
-    MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, NULL, &run->metrics));
+    const ms_run_log_plan a_line_a_step = {.every = 1, .lines_per_step = 1, .keys = ms_run_log_metrics_keys};
+    MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, &a_line_a_step, &run->metrics));
     MS_TRY(open_hashes(run));
     warn_of_mended_logs(run);
     MS_TRY(replay_watch(run));
@@ -317,35 +351,8 @@ ms_status ms_run_open_logs(ms_run *run) {
     return MS_OK;
 }
 
-/* The run keeps the tokenizer it was trained with, so that its text can be decoded wherever the data goes. */
-static ms_status keep_tokenizer(ms_run *run) {
-    if (!run->tokenizer) return MS_OK;
-    char *path = ms_path_join(run->folder.path, "tokenizer.json");
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a path");
-    ms_status status = ms_tokenizer_save(run->tokenizer, path);
-    free(path);
-    return status;
-}
-
-/* And dataset.json, which says what its data was and with which token documents begin. */
-static ms_status keep_sidecar(ms_run *run) {
-    if (!ms_dataset_tokenizer_sha256(run->train)) return MS_OK;
-    char *from = ms_path_join(run->options.data, MS_SIDECAR_NAME),
-         *to = ms_path_join(run->folder.path, MS_SIDECAR_NAME);
-    char *text = NULL;
-    size_t size_bytes = 0;
-    ms_status status = from && to ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a path");
-    if (status == MS_OK) status = ms_file_read(from, &text, &size_bytes);
-    if (status == MS_OK) status = ms_file_write(to, text, size_bytes);
-    free(text);
-    free(from);
-    free(to);
-    return status;
-}
-
 ms_status ms_run_begin(ms_run *run) {
-    MS_TRY(keep_tokenizer(run));
-    MS_TRY(keep_sidecar(run));
+    MS_TRY(ms_run_keep_copies(run));
     MS_TRY(ms_trainer_initialise(run->trainer));
     return ms_run_open_logs(run);
 }

@@ -1,4 +1,5 @@
 /* Going on with a run: from which checkpoint, with which settings, and what is said of it. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,16 +130,18 @@ static ms_status warn_of_others(ms_run *run) {
 /* ---- resuming ---- */
 
 /* Checkpoints after the one that was named are no part of the run any more; and what a killed process did not finish
-   removing goes. */
+   removing goes.  The later ones go before config.yaml and the logs change: killed in between, the run is one of this
+   step with lines too many, which the next resumption cuts, and not one of a later step whose lines are lost. */
 static ms_status tidy_checkpoints(ms_run *run) {
     int n;
     MS_TRY(ms_run_folder_check(&run->folder));
+    if (run->n_later > 0) MS_TRY(ms_run_check_logs(run));
     MS_TRY(ms_checkpoint_remove_later(run->folder.checkpoints, run->trainer->step, &n));
     if (n > 0)
         ms_logger_write(run->logger, MS_LOG_WARNING, "removed %d checkpoints of steps after %lld", n,
                         (long long)run->trainer->step);
     int keep = run->options.checkpoints_kept;
-    return keep > 0 ? ms_checkpoint_prune(run->folder.checkpoints, keep) : MS_OK;
+    return ms_checkpoint_prune(run->folder.checkpoints, keep > 0 ? keep : INT_MAX);
 }
 
 /* Texts of steps after the checkpoint are no part of the run any more. */
@@ -159,20 +162,32 @@ static ms_status restore_tracking(ms_run *run, const ms_checkpoint *checkpoint) 
     return ms_tracking_restore(run->tracking, texts);
 }
 
-static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
-    size_t n_old = 0;
-    MS_TRY(read_history(run, checkpoint, &n_old));
-    MS_TRY(ms_settings_note_fault(check_checkpoint(run, checkpoint, run->history + n_old), run->folder.config));
+/* All that can fail without anything in the folder being changed, but for copies that are mended. */
+static ms_status load(ms_run *run, const ms_checkpoint *checkpoint, size_t *out_n_old) {
+    const char *tokenizer;
+    MS_TRY(read_history(run, checkpoint, out_n_old));
+    MS_TRY(ms_settings_note_fault(check_checkpoint(run, checkpoint, run->history + *out_n_old), run->folder.config));
     MS_TRY(ms_run_check_data(run)); /* reads all of it: after what costs nothing */
     MS_TRY(check_identity(run, checkpoint, "train_sha256", run->train_sha256));
     MS_TRY(check_identity(run, checkpoint, "validation_sha256", run->validation_sha256));
     MS_TRY(ms_run_allocate(run));
     MS_TRY(ms_trainer_load(run->trainer, checkpoint, run->train));
     run->resumed_step = run->saved_step = run->trainer->step;
+    MS_TRY(ms_checkpoint_count_later(run->folder.checkpoints, run->trainer->step, &run->n_later));
+    run->left_alone = run->n_later > 0 && run->trainer->step >= run->options.n_steps;
     MS_TRY(ms_logger_attach(run->logger, run->folder.log));
-    MS_TRY(keep_settings(run));
+    if (run->left_alone) return MS_OK;
+    MS_TRY(find_text(checkpoint, "tokenizer_sha256", NULL, &tokenizer));
+    return ms_run_mend_copies(run, tokenizer);
+}
+
+static ms_status restore(ms_run *run, const ms_checkpoint *checkpoint) {
+    size_t n_old = 0;
+    MS_TRY(load(run, checkpoint, &n_old));
+    if (run->left_alone) return MS_OK;
     MS_TRY(warn_of_others(run));
     MS_TRY(tidy_checkpoints(run));
+    MS_TRY(keep_settings(run));
     MS_TRY(cut_samples(run));
     MS_TRY(ms_run_open_logs(run));
     say_changes(run, run->history + n_old);

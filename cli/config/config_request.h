@@ -49,7 +49,10 @@ const char *ms_config_request_full_name(const char *option);
         {"steps", MS_OPTION_HANDLER, 0, ms_config_request_alias, "N", "train.steps"},                                  \
         {"train_tokens", MS_OPTION_HANDLER, 0, ms_config_request_alias, "N", "train.tokens"},                          \
         {"track_manifold", MS_OPTION_HANDLER, 0, ms_config_request_alias, "BOOL", "tracker.enabled"},                  \
-        {"optimizer", MS_OPTION_HANDLER, 0, ms_config_request_alias, "NAME", "optimizer.name: muon or adamw"}, {       \
+        {"optimizer", MS_OPTION_HANDLER,                                                                               \
+         0,           ms_config_request_alias,                                                                         \
+         "NAME",      "optimizer.name: muon, adamw, normuon or sgd"},                                                  \
+    {                                                                                                                  \
         "help-config", MS_OPTION_FLAG, offsetof(ms_config_request, help), NULL, NULL, "Print every configuration key"  \
     }
 

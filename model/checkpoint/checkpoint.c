@@ -83,7 +83,7 @@ static ms_status check_newest(const char *directory, int64_t step) {
     return status;
 }
 
-/* Links are followed: a checkpoint may be read from elsewhere. */
+/* A link to a folder is listed, so that what wants the newest checkpoint says of it that it is none. */
 static bool is_folder(const void *checkpoints, const char *name) {
     char *path = ms_path_join(checkpoints, name);
     bool is = path && ms_is_directory(path);
@@ -102,6 +102,13 @@ static ms_status list_steps(const char *checkpoints, int64_t **out_steps, size_t
     return status;
 }
 
+/* What a link leads to is not the run's: it changes without it, and the link goes when checkpoints are removed. */
+static ms_status check_no_link(const char *path) {
+    if (!ms_is_link(path)) return MS_OK;
+    return MS_FAIL(MS_CORRUPT,
+                   "checkpoint %s: it is a symbolic link, which is not followed; put the folder in its place", path);
+}
+
 ms_status ms_checkpoint_latest(const char *checkpoints, int64_t *out_step) {
     int64_t *steps, newest;
     size_t n;
@@ -114,8 +121,11 @@ ms_status ms_checkpoint_latest(const char *checkpoints, int64_t *out_step) {
     if (newest < 0) return MS_FAIL(MS_NOT_FOUND, "%s: no checkpoint there", checkpoints);
     char *path;
     MS_TRY(ms_checkpoint_path(checkpoints, newest, &path));
-    status = check_newest(path, newest);
-    if (status != MS_OK) status = damaged(status, path);
+    status = check_no_link(path);
+    if (status == MS_OK) {
+        status = check_newest(path, newest);
+        if (status != MS_OK) status = damaged(status, path);
+    }
     free(path);
     *out_step = newest;
     return status;
@@ -131,7 +141,8 @@ ms_status ms_checkpoint_open(const char *checkpoints, int64_t step, ms_checkpoin
     *out = NULL;
     char *path;
     MS_TRY(ms_checkpoint_path(checkpoints, step, &path));
-    ms_status status = ms_is_directory(path) ? MS_OK : no_checkpoint(checkpoints, step, path);
+    ms_status status = check_no_link(path);
+    if (status == MS_OK && !ms_is_directory(path)) status = no_checkpoint(checkpoints, step, path);
     ms_checkpoint *checkpoint = status == MS_OK ? calloc(1, sizeof *checkpoint) : NULL;
     if (status == MS_OK && !checkpoint) status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory to open a checkpoint");
     if (status != MS_OK) {

@@ -6,7 +6,8 @@
        state.json             step, tokens, data position, seed, ...; size and SHA-256 of the two files, and of itself
 
    It is written under a temporary name that nobody can foresee (platform/temporary.h), each file synced, then renamed:
-   a crash at any moment leaves the last good one.  An entry with the name of a checkpoint that is no directory is none.
+   a crash at any moment leaves the last good one.  An entry with the name of a checkpoint that is no directory is none,
+   and a link to one is MS_CORRUPT when it is opened.
    What writes or removes follows no link in the place of the checkpoint folder (MS_IO), and stays in it.  What is
    removed, or replaced, there and is a symbolic link goes alone: nothing behind it is touched.
    One process writes to a checkpoint folder at a time (the run folder's lock sees to that); reading is thread-safe. */
@@ -63,6 +64,8 @@ ms_status ms_checkpoint_newest_intact(const char *checkpoints, int64_t before, i
    is of step 40: <option> 40". */
 ms_status ms_checkpoint_open_or_name(const char *checkpoints, int64_t step, const char *option, ms_checkpoint **out);
 
+/* How many checkpoints ms_checkpoint_remove_later would remove.  MS_IO, MS_OUT_OF_MEMORY. */
+ms_status ms_checkpoint_count_later(const char *checkpoints, int64_t step, int *out_n);
 /* Removes the checkpoints of steps after `step`, newest first, each as ms_checkpoint_prune does; *out_n: how many.
    MS_IO. */
 ms_status ms_checkpoint_remove_later(const char *checkpoints, int64_t step, int *out_n);

@@ -209,6 +209,17 @@ ms_status ms_checkpoint_prune(const char *checkpoints, int keep) {
     return status;
 }
 
+ms_status ms_checkpoint_count_later(const char *checkpoints, int64_t step, int *out_n) {
+    struct listed all;
+    *out_n = 0;
+    ms_status status = open_listed(checkpoints, &all);
+    if (status == MS_NOT_FOUND) return MS_OK;
+    MS_TRY(status);
+    for (size_t i = all.n_steps; i > 0 && all.steps[i - 1] > step; i--) (*out_n)++;
+    close_listed(&all);
+    return MS_OK;
+}
+
 ms_status ms_checkpoint_remove_later(const char *checkpoints, int64_t step, int *out_n) {
     struct listed all;
     *out_n = 0;

@@ -23,7 +23,7 @@ done
 rm linked/checkpoints/step_00000003
 must resume linked --steps 2 --checkpoint.keep 1
 ln -s "$scratch/behind_00000003" linked/checkpoints/step_00000003
-refuse 1 "checkpoint linked/checkpoints/step_00000003" "$muonscope" train --resume linked --steps 4
+refuse 1 "checkpoint linked/checkpoints/step_00000003: it is a symbolic link.*one is of step 2: --resume linked --step 2" "$muonscope" train --resume linked --steps 4
 rm linked/checkpoints/step_00000003
 must resume linked --steps 4 --checkpoint.every 1 --checkpoint.keep 1
 for step in 00000000 00000001 00000003 99999999.tmp; do untouched "behind_$step"; done
@@ -179,6 +179,25 @@ for file in state.json model.safetensors optimizer.safetensors; do
     rm "piped/checkpoints/step_00000002/$file"
     mkfifo "piped/checkpoints/step_00000002/$file"
     refuse 1 "$file: it is a pipe.*the newest intact one is of step 0: --resume piped --step 0$" timeout 20 "$muonscope" train --resume piped
+done
+
+echo "-- going back with something in the way, and copies that are damaged"
+cp -r r back
+ln -s "$scratch/others" back/spectra
+fingerprint back | grep -v run.log >back.before
+refuse 1 "back/spectra: a symbolic link is in the way" "$muonscope" train --resume back --step 0 --steps 9
+fingerprint back | grep -v run.log >back.after
+cmp back.before back.after || fail "a run that cannot go back was changed"
+seq 4000 >text.txt
+must program tokenizer train text.txt --vocab_size 257 --output small.json
+must program data prepare text.txt --tokenizer small.json --output shards --validation_fraction 0.2 --document_bytes 64
+must micro --run texts $tiny --data.directory shards --model.vocabulary 0 --sample.tokens 4
+for file in dataset.json tokenizer.json; do
+    rm texts/$file
+    mkfifo texts/$file
+    must timeout 60 "$muonscope" train --resume texts --steps 3 >out 2>err
+    grep -q "^warning: the run's copy of $file was damaged: .*it is a pipe.* it was written again from shards" err || fail "no word: $(cat err)"
+    must program generate texts --tokens 2
 done
 
 echo "-- pipes"

@@ -6,7 +6,7 @@
 kills=$2
 stride=$3
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0" # which strace would keep from working
-options="--tracker.spectrum full --threads 1 --checkpoint.keep 1 --log.every 1000000 --sample.tokens 3 --data.directory data
+options="--tracker.spectrum full --threads 1 --log.every 1000000 --sample.tokens 3 --data.directory data
     --model.vocabulary 0 --tracker.every_step sigma_max"
 
 # Shards with a tokenizer, which a run copies into its folder.
@@ -39,7 +39,7 @@ reference() {
 
 # ---- at any moment ----
 
-long="--steps 60 --checkpoint.every 5 --validation.every 10 --tracker.every 4"
+long="--steps 60 --checkpoint.every 5 --checkpoint.keep 1 --validation.every 10 --tracker.every 4"
 begin=$(date +%s%N)
 reference long $long
 whole=$((($(date +%s%N) - begin) / 1000))
@@ -76,7 +76,7 @@ calls=open,openat,creat,write,writev,pwrite64,rename,renameat,renameat2,mkdir,mk
 # list_calls RUN ARGUMENTS...: "NAME NUMBER" of the main thread's calls, from the first that names the run on and without those
 # that print, into the file `list`; strace counts the calls of each name.  The run is made, or gone on with.
 list_calls() {
-    strace -f -qq -o trace -e trace="$calls" -e signal=none "$muonscope" $(line "$@") >out 2>err ||
+    strace -f -qq -o trace -e trace="$calls" -e signal=none "$muonscope" $(line "$@") $back >out 2>err ||
         fail "strace cannot trace here: $(cat err)"
     awk -v run="$1" 'NR == 1 { main = $1 }
         $1 == main && $2 ~ /^[a-z0-9]+\(/ {
@@ -87,7 +87,7 @@ list_calls() {
 }
 
 # at_calls WHAT REFERENCE ARGUMENTS...: kills at every STRIDEth call of the list; `saved`, where it exists, is what the run is
-# before.
+# before.  $back: options that the command line has only until it is killed.
 at_calls() {
     what=$1
     of=$2
@@ -98,9 +98,10 @@ at_calls() {
         [ ! -d saved ] || cp -r saved killed
         status=0
         strace -f -qq -o trace -e trace="$calls" -e signal=none -e inject="${call%:*}:signal=SIGKILL:when=${call#*:}" \
-            "$muonscope" $(line killed "$@") >out 2>err || status=$?
+            "$muonscope" $(line killed "$@") $back >out 2>err || status=$?
         [ "$status" -eq 137 ] || fail "exit status $status of a run that is killed at $call"
         must program $(line killed "$@")
+        ! grep "are missing\|have no line" err || fail "killed at $call, lines are lost"
         same_files killed "$of"
         n=$((n + 1))
     done
@@ -108,12 +109,13 @@ at_calls() {
     echo "$n kills at calls of $what, out of $(wc -l <list), one end"
 }
 
-first="--steps 4 --checkpoint.every 2 --validation.every 2 --tracker.every 2"
+back=
+first="--steps 4 --checkpoint.keep 1 --checkpoint.every 2 --validation.every 2 --tracker.every 2"
 reference first $first
 rm -rf killed
 list_calls killed $first
 at_calls "a run from its folder to its end" first $first
-longer="--steps 6 --checkpoint.every 2 --validation.every 2 --tracker.every 2 --muon.lr 0.1"
+longer="--steps 6 --checkpoint.keep 1 --checkpoint.every 2 --validation.every 2 --tracker.every 2 --muon.lr 0.1"
 cp -r first saved
 cp -r first second
 reference second $longer
@@ -121,4 +123,14 @@ rm -rf killed
 cp -r saved killed
 list_calls killed $longer
 at_calls "a run that is resumed with changes" second $longer
+
+# Back to an older checkpoint: killed anywhere, the run is the older one or the newer one, whole, and goes on without --step.
+again="--steps 6 --checkpoint.keep 9 --checkpoint.every 2 --validation.every 2 --tracker.every 2"
+rm -rf killed saved
+reference third $again
+cp -r third saved
+cp -r saved killed
+back="--step 2"
+list_calls killed $again
+at_calls "a run that goes back" third $again
 cat second.hashes

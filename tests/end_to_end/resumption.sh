@@ -107,4 +107,10 @@ must eval "program train $suggested"
 # A run that has made more steps than are asked for.
 must resume straight --steps 10
 grep -q "nothing to do: straight has made 60 steps, and 10 are asked for; more with --steps, fewer .* with --step" err || fail "not said: $(cat err)"
+fingerprint straight | grep -v run.log >straight.before
+must resume straight --steps 40 --step 50
+grep -q "nothing to do: the checkpoint named in straight has made 50 steps, and 40 are asked for; the run is left as it is, with 1 " err ||
+    fail "not said: $(cat err)"
+fingerprint straight | grep -v run.log >straight.after
+cmp straight.before straight.after || fail "a run with nothing to do was changed"
 cat again.hashes

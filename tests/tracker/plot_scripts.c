@@ -251,34 +251,66 @@ START_TEST(growth_and_its_bounds) {
     }
     ck_assert(!ms_plot_lacks(plot, &data, why, sizeof why));
     char *script = script_of("growth_efficiency");
-    has(script, "$q_0 << EOD\n1 0.75 0.5 9.9 9.95 12 NaN\n");
+    has(script, "$q_0 << EOD\n1 0.75 0.5 9.9 9.95 12\n");
     ck_assert_int_eq(count(script, "title 'noise alone'"), 1);
-    ck_assert_int_eq(count(script, "dt 3 lw 2 title 'ceiling'"), 1);
-    ck_assert_int_eq(count(script, "ceiling under decay"), 0);
+    ck_assert_int_eq(count(script, "dt 3 lw 2 title 'ceiling of rates'"), 1);
+    ck_assert_int_eq(count(script, "title 'ceiling"), 1);
+    ck_assert_int_eq(count(script, "title '(black: layer 0)'"), 1);
     ck_assert_int_eq(count(script, "$up_0 using 1:6 with lines lc rgb 'black' dt 3"), 1);
+    free(script);
+    for (size_t i = 0; i < data.n_spectra; i++) data.spectra[i].values[MS_PLOT_ceiling_measured] = 11.9;
+    script = script_of("growth_efficiency"); /* in a picture, the same */
+    has(script, "$q_0 << EOD\n1 0.75 0.5 9.9 9.95 12\n");
+    free(script);
+    for (size_t i = 0; i < data.n_spectra; i++) data.spectra[i].values[MS_PLOT_ceiling_decay] = 13;
+    data.spectra[data.n_spectra - 1].values[MS_PLOT_ceiling_measured] = 11;
+    script = script_of("growth_efficiency");
+    has(script, "$q_0 << EOD\n1 0.75 0.5 9.9 9.95 12 11.9 13\n");
+    ck_assert_int_eq(count(script, "dt 4 lw 2 title 'ceiling measured'"), 1);
+    ck_assert_int_eq(count(script, "dt 5 lw 2 title 'ceiling of decay'"), 1);
     free(script);
 }
 END_TEST
 
-/* A line of spectra.jsonl whose orthogonality_of_update is `list`. */
-static ms_status read_update(const char *list, ms_plot_data *out) {
+/* Layers to the right: s1, and beside that of the last snapshot what noise alone gives, where it is known. */
+START_TEST(norm_over_depth) {
+    char *script = script_of("spectral_norm_vs_depth");
+    has(script, "$q_first << EOD\n0 9.9 NaN\n1 9.91 NaN\n2 9.92 NaN\nEOD\n");
+    has(script, "$q_last << EOD\n0 9.903 9.95\n1 9.913 9.95\n2 9.923 9.95\nEOD\n");
+    ck_assert_int_eq(count(script, "_last using 1:3 with lines"), N_PROJECTIONS);
+    ck_assert_int_eq(count(script, "dt 2 lw 1.8 title 'noise alone'"), 1);
+    free(script);
+    for (size_t i = 0; i < data.n_spectra; i++) data.spectra[i].values[MS_PLOT_noise_null] = NAN;
+    script = script_of("spectral_norm_vs_depth");
+    ck_assert_ptr_null(strstr(script, "1:3"));
+    ck_assert_ptr_null(strstr(script, "noise"));
+    free(script);
+}
+END_TEST
+
+/* A line of spectra.jsonl whose orthogonality_of_update is `list`, and more keys, each after a comma. */
+static ms_status read_update_of(const char *list, const char *more, ms_plot_data *out) {
     char line[512];
     snprintf(line, sizeof line,
              "{\"step\":1,\"tokens\":1,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[2,1],"
-             "\"orthogonality_of_update\":%s,\"momentum_small_share\":0.25,\"update_rank\":7}\n",
-             list);
+             "\"orthogonality_of_update\":%s,\"momentum_small_share\":0.25,\"update_rank\":7%s}\n",
+             list, more);
     ms_must(ms_file_write(in_folder("update.jsonl"), line, strlen(line)));
     return ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("update.jsonl"), out);
 }
 
+static ms_status read_update(const char *list, ms_plot_data *out) { return read_update_of(list, "", out); }
+
+/* Of a matrix that is orthogonalised as it is: its own range, and no slice. */
 START_TEST(quality_of_updates) {
     ms_plot_data_finish(&data);
     ms_must(read_update("[0.5,0.625,0.75,0.8,1.1,1.2]", &data));
     char *script = script_of("update_quality");
-    has(script, "$q_0 << EOD\n1 0.625 0.25\nEOD\n");
+    has(script, "$q_0 << EOD\n1 0.625 NaN 1.2 0.25 NaN\nEOD\n");
+    ck_assert_ptr_null(strstr(script, "slice"));
     free(script);
     script = script_of("update_rank_evolution");
-    has(script, "$q_0 << EOD\n1 7\nEOD\n");
+    has(script, "$q_0 << EOD\n1 7 NaN\nEOD\n");
     free(script);
     ms_plot_data_finish(&data);
     ms_must(read_update("null", &data));
@@ -292,6 +324,31 @@ START_TEST(quality_of_updates) {
         ck_assert_int_eq(read_update(bad[i], &data), MS_CORRUPT);
         has(ms_status_message(), "line 1: \"orthogonality_of_update\" is no array of 6 numbers");
     }
+}
+END_TEST
+
+/* Of a projection that is stored in a merged matrix: the whole is drawn, which is what becomes orthogonal; the slice is
+   dotted and named. */
+START_TEST(quality_of_merged_updates) {
+    ms_plot_data_finish(&data);
+    ms_must(read_update_of("[0,0.001,0.1,0.5,0.9,1]",
+                           ",\"momentum_small_share_merged\":0.125,\"update_rank_merged\":30,"
+                           "\"orthogonality_of_update_merged\":[0.5,0.75,0.8,0.9,1.1,1.2]",
+                           &data));
+    char *script = script_of("update_quality");
+    has(script, "$q_0 << EOD\n1 0.75 0.001 1.2 0.125 0.25\nEOD\n");
+    ck_assert_int_eq(count(script, "$q_0 using 1:2 with linespoints"), 1);
+    ck_assert_int_eq(count(script, "$q_0 using 1:3 with lines lc rgb '#440154' dt 3"), 1);
+    ck_assert_int_eq(count(script, "$q_0 using 1:4 with lines lc rgb '#440154' lw 0.8"), 1);
+    ck_assert_int_eq(count(script, "$q_0 using 1:5 with linespoints"), 1);
+    ck_assert_int_eq(count(script, "$q_0 using 1:6 with lines lc rgb '#440154' dt 3"), 1);
+    ck_assert_int_eq(count(script, "lw 1.8 title 'whole matrix'"), 1);
+    ck_assert_int_eq(count(script, "dt 3 lw 1.5 title 'slice of it'"), 1);
+    free(script);
+    script = script_of("update_rank_evolution");
+    has(script, "$q_0 << EOD\n1 30 7\nEOD\n");
+    ck_assert_int_eq(count(script, "title 'slice of it'"), 1);
+    free(script);
 }
 END_TEST
 
@@ -458,7 +515,9 @@ int main(void) {
     tcase_add_test(tests, changes_are_marked);
     tcase_add_test(tests, persistence_of_both_sides);
     tcase_add_test(tests, growth_and_its_bounds);
+    tcase_add_test(tests, norm_over_depth);
     tcase_add_test(tests, quality_of_updates);
+    tcase_add_test(tests, quality_of_merged_updates);
     tcase_add_test(tests, entropy_of_attention);
     tcase_add_test(tests, probes_with_a_gap);
     tcase_add_test(tests, many_heads);

@@ -198,6 +198,80 @@ START_TEST(lines_that_go_back_are_dropped_and_counted) {
 }
 END_TEST
 
+/* A line whose step is in order, but which is none that the run can have written. */
+START_TEST(foreign_lines_are_dropped_and_counted) {
+    static const struct {
+        const ms_run_log_key *keys;
+        const char *own, *foreign;
+    } cases[] = {
+#define OWN "{\"step\":2,\"tokens\":8,\"loss\":1.5}\n{\"step\":2,\"tokens\":8,\"validation_loss\":null}\n"
+        {ms_run_log_metrics_keys, OWN, "{\"step\":2,\"loss\":null}\n"},
+        {ms_run_log_metrics_keys, OWN, "{\"step\":2,\"tokens\":8,\"loss\":\"x\"}\n"},
+        {ms_run_log_metrics_keys, OWN, "{\"step\":2,\"tokens\":8,\"x\":1}\n"},
+        {ms_run_log_metrics_keys, OWN, "{\"step\":2,\"tokens\":-8,\"loss\":1}\n"},
+#undef OWN
+        {ms_run_log_hashes_keys, "{\"step\":2,\"tokens\":8,\"sha256\":{}}\n", "{\"step\":2,\"loss\":null}\n"},
+#define OWN "{\"step\":2,\"tokens\":8,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[2.5,null],\"gap\":null}\n"
+        {ms_run_log_spectra_keys, OWN, "{\"step\":3,\"loss\":7}\n"},
+        {ms_run_log_spectra_keys, OWN, "{\"step\":2,\"tokens\":8,\"layer\":0,\"projection\":\"q\"}\n"},
+        {ms_run_log_spectra_keys, OWN,
+         "{\"step\":2,\"tokens\":8,\"layer\":0,\"projection\":\"a b\",\"sigma_top\":[1]}\n"},
+        {ms_run_log_spectra_keys, OWN, "{\"step\":2,\"tokens\":8,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[]}\n"},
+        {ms_run_log_spectra_keys, OWN,
+         "{\"step\":2,\"tokens\":8,\"layer\":1,\"projection\":\"q\",\"sigma_top\":[1],\"gap\":\"x\"}\n"},
+#undef OWN
+        {ms_run_log_index_keys,
+         "{\"step\":2,\"layer\":0,\"projection\":\"q\",\"of\":\"weight\",\"file\":\"f.npy\",\"row\":0,\"values\":3}\n",
+         "{\"step\":2,\"layer\":0,\"projection\":\"q\",\"of\":\"weight\",\"file\":1,\"row\":0,\"values\":3}\n"},
+        {ms_run_log_probes_keys, "{\"step\":2,\"tokens\":8,\"layer\":0,\"attention_entropy\":[0.5]}\n",
+         "{\"step\":2,\"tokens\":8,\"layer\":0,\"attention_entropy\":[\"x\"]}\n"},
+        {ms_run_log_sigma_max_keys, "{\"step\":2,\"tokens\":8,\"sigma_max\":{\"q\":[1]}}\n",
+         "{\"step\":2,\"tokens\":8,\"sigma_max\":[1]}\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ms_run_log_plan plan = {.lines_per_step = 1, .keys = cases[i].keys};
+        ms_run_log *log;
+        char text[512];
+        snprintf(text, sizeof text, "%s%s", cases[i].own, cases[i].foreign);
+        put(text);
+        ck_assert_int_eq(ms_run_log_open(path, 5, &plan, &log), MS_OK);
+        const ms_run_log_mending *mending = ms_run_log_get_mending(log);
+        ck_assert_msg(mending->n_foreign == 1 && mending->n_bad + mending->n_repeated + mending->n_back == 0,
+                      "case %zu: %lld lines are foreign", i, (long long)mending->n_foreign);
+        ck_assert_int_eq(mending->first_foreign_line, i < 4 ? 3 : 2);
+        json_t *line = json_loads(cases[i].foreign, 0, NULL);
+        ck_assert_int_eq(ms_run_log_append(log, line), MS_INVALID);
+        json_decref(line);
+        ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+        expect(cases[i].own);
+    }
+}
+END_TEST
+
+static bool is_of_layer_0(const void *context, const json_t *line) {
+    return json_integer_value(json_object_get(line, "layer")) == *(const int *)context;
+}
+
+/* Also a line with all keys can be no line of the run: of a layer that it has not, or of a matrix that has its line,
+   whatever else the two say. */
+START_TEST(lines_of_what_the_run_has_not_are_dropped) {
+#define LINE(layer, rest)                                                                                              \
+    "{\"step\":2,\"tokens\":8,\"layer\":" #layer ",\"projection\":\"q\",\"sigma_top\":[1]" rest "}\n"
+    const int layer = 0;
+    const ms_run_log_plan plan = {
+        .lines_per_step = 1, .keys = ms_run_log_spectra_keys, .is_own = is_of_layer_0, .context = &layer};
+    ms_run_log *log;
+    put(LINE(0, ",\"rows\":3") LINE(9, "") LINE(0, ",\"x\":1"));
+    ck_assert_int_eq(ms_run_log_open(path, 5, &plan, &log), MS_OK);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_foreign, 1);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->first_foreign_line, 2);
+    ck_assert_int_eq(ms_run_log_get_mending(log)->n_repeated, 1);
+    ck_assert_int_eq(ms_run_log_close(log), MS_OK);
+    expect(LINE(0, ",\"rows\":3"));
+#undef LINE
+}
+END_TEST
+
 /* Spectra: several lines at some steps. */
 START_TEST(missing_lines_of_a_plan_are_counted) {
 #define LINE(step, layer, projection) "{\"step\":" #step ",\"layer\":" #layer ",\"projection\":\"" projection "\"}\n"
@@ -217,7 +291,7 @@ START_TEST(missing_lines_of_a_plan_are_counted) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ms_run_log *log;
         put(cases[i].text);
-        ms_run_log_plan plan = {cases[i].every, 3};
+        ms_run_log_plan plan = {.every = cases[i].every, .lines_per_step = 3};
         ck_assert_int_eq(ms_run_log_open(path, cases[i].last, &plan, &log), MS_OK);
         const ms_run_log_mending *mending = ms_run_log_get_mending(log);
         ck_assert_msg(mending->n_missing == cases[i].n_missing && mending->first_missing_step == cases[i].first,
@@ -261,8 +335,8 @@ END_TEST
 START_TEST(refusals) {
     ms_run_log *log;
     ck_assert_int_eq(ms_run_log_open(path, -2, NULL, &log), MS_INVALID);
-    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){-1, 1}, &log), MS_INVALID);
-    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){1, 0}, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){.every = -1, .lines_per_step = 1}, &log), MS_INVALID);
+    ck_assert_int_eq(ms_run_log_open(path, 1, &(ms_run_log_plan){.every = 1}, &log), MS_INVALID);
     ck_assert_int_eq(ms_run_log_open("/nonexistent/folder/x.jsonl", -1, NULL, &log), MS_NOT_FOUND);
     ck_assert_ptr_null(log);
     ck_assert_int_eq(ms_run_log_open(path, -1, NULL, &log), MS_OK);
@@ -305,6 +379,8 @@ int main(void) {
     tcase_add_test(tests, missing_steps_are_counted);
     tcase_add_test(tests, repeated_lines_are_dropped_and_counted);
     tcase_add_test(tests, lines_that_go_back_are_dropped_and_counted);
+    tcase_add_test(tests, foreign_lines_are_dropped_and_counted);
+    tcase_add_test(tests, lines_of_what_the_run_has_not_are_dropped);
     tcase_add_test(tests, missing_lines_of_a_plan_are_counted);
     tcase_add_test(tests, lines_are_found);
     tcase_add_test(tests, a_log_that_is_removed_is_named);

@@ -61,7 +61,7 @@ static void check_bounds(const json_t *line, const void *context) {
     double bound = value(line, "growth_bound"), growth = value(line, "growth"), s1 = value(line, "sigma_max");
     ck_assert_double_le(growth, bound * (1 + 1e-12));
     ck_assert_double_eq_tol(value(line, "growth_efficiency"), growth / bound, 1e-14);
-    ck_assert_double_eq_tol(value(line, "growth_efficiency_null"), value(line, "growth_null") / bound, 1e-14);
+    ck_assert_double_eq_tol(value(line, "growth_efficiency_null"), fmin(1, value(line, "growth_null") / bound), 1e-14);
     ck_assert_double_le(s1, value(line, "ceiling_measured"));
     ck_assert_double_le(value(line, "ceiling_measured"), value(line, "ceiling") * (1 + 1e-4));
     ck_assert_double_lt(s1, value(line, "ceiling_decay"));

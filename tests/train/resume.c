@@ -300,6 +300,39 @@ START_TEST(every_log_says_what_it_drops) {
 }
 END_TEST
 
+/* Each log knows the keys of its lines, and the matrices and layers of the run: the step of these lines is in order. */
+START_TEST(foreign_lines_are_dropped) {
+    static const struct {
+        const char *file, *line;
+    } cases[] = {
+        {"metrics.jsonl", "{\"step\":2,\"loss\":7}\n"},
+        {"hashes.jsonl", "{\"step\":2,\"tokens\":8}\n"},
+        {"spectra.jsonl", "{\"step\":2,\"tokens\":8,\"layer\":9,\"projection\":\"q\",\"sigma_top\":[1]}\n"},
+        {"spectra/index.jsonl", "{\"step\":2,\"layer\":0,\"projection\":\"x\",\"of\":\"weight\",\"file\":\"x\","
+                                "\"row\":0,\"values\":1}\n"},
+        {"probes.jsonl", "{\"step\":2,\"tokens\":8,\"layer\":9,\"attention_entropy\":[1]}\n"},
+    };
+    ms_run_options options = coloured(2, "tracker.every=1\n");
+    options.spectra = MS_SPECTRA_FULL;
+    options.hash_every = 1;
+    options.probe = true;
+    ms_run_close(runs_new(&options, "run"));
+    char path[64], expected[128];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(path, sizeof path, "run/%s", cases[i].file);
+        edit_lines(data_path(path), "\"step\":9,", cases[i].line);
+    }
+    options.n_steps = 3;
+    ms_run_close(runs_resume(&options, "run"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(expected, sizeof expected, "run/%s: dropped 1 lines that lack what every line of it has",
+                 cases[i].file);
+        ck_assert_int_eq(runs_count(data_path("run/run.log"), expected), 1);
+    }
+    ck_assert_int_eq(runs_count(data_path("run/run.log"), "dropped"), 5);
+}
+END_TEST
+
 START_TEST(lost_and_repeated_lines_are_said) {
     ms_run_options options = coloured(6, "tracker.every=2\n"), longer = coloured(8, "tracker.every=2\n");
     options.probe = longer.probe = true;
@@ -460,6 +493,7 @@ int main(void) {
     tcase_add_test(tests, a_rate_that_jumps_is_said);
     tcase_add_test(tests, logs_are_mended_with_a_warning);
     tcase_add_test(tests, every_log_says_what_it_drops);
+    tcase_add_test(tests, foreign_lines_are_dropped);
     tcase_add_test(tests, lost_and_repeated_lines_are_said);
     tcase_add_test(tests, the_newest_intact_checkpoint_is_named_and_taken);
     tcase_add_test(tests, a_file_that_is_named_as_a_checkpoint);

@@ -5,15 +5,20 @@
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
-enum { MAX_CHANCE = 3, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
+enum { MAX_CHANCE = 4, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
 
 /* One panel of a projection. */
 typedef struct curve_band {
     enum ms_plot_key key;
     const char *label;                    /* of the y axis */
+    bool has_whole;                       /* the projection may be stored as a slice of a merged matrix: */
+    enum ms_plot_key whole;               /* the key of that matrix, drawn where there is one; the slice's is dotted */
+    bool has_high;                        /* a range is drawn: */
+    enum ms_plot_key high, whole_high;    /* its upper end, thin; key and whole are the lower */
     int n_chance;                         /* levels drawn beside the measurement */
     enum ms_plot_key chance[MAX_CHANCE];  /* drawn of the first layer: the same, or nearly so, for every layer */
     const char *chance_names[MAX_CHANCE]; /* in the legend */
+    bool chance_of_layer; /* they differ a little from layer to layer: the legend says of which they are */
 } curve_band;
 
 typedef struct curve_set {
@@ -23,7 +28,26 @@ typedef struct curve_set {
     bool marked; /* few enough snapshots for a mark at each */
 } curve_set;
 
-/* Data block $PROJECTION_LAYER: step; then the key and the chance levels of each band; one row a snapshot. */
+/* Whether the matrix is orthogonalised as a part of a larger one: its line then has the keys of the whole. */
+static bool is_slice(const ms_plot_spectrum *spectrum) {
+    return isfinite(spectrum->values[MS_PLOT_update_rank_merged]);
+}
+
+enum { CURVE, SLICE, HIGH, N_CURVES };
+
+/* What is drawn of one matrix; NaN where there is nothing. */
+static void curve_values(const ms_plot_spectrum *spectrum, const curve_band *band, double out[N_CURVES]) {
+    bool slice = band->has_whole && is_slice(spectrum);
+    out[CURVE] = spectrum->values[slice ? band->whole : band->key];
+    out[SLICE] = slice ? spectrum->values[band->key] : NAN;
+    out[HIGH] = band->has_high ? spectrum->values[slice ? band->whole_high : band->high] : NAN;
+}
+
+static bool draws(const curve_band *band, int curve) {
+    return curve == CURVE || (curve == SLICE ? band->has_whole : band->has_high);
+}
+
+/* Data block $PROJECTION_LAYER: step; then the curves and the chance levels of each band; one row a snapshot. */
 static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
     const ms_plot_data *data = curves->data;
     fprintf(out, "$%s_%d << EOD\n", data->projections[p], layer);
@@ -33,7 +57,10 @@ static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
         fprintf(out, "%lld", (long long)spectrum->step);
         for (int b = 0; b < curves->panels.bands; b++) {
             const curve_band *band = &curves->bands[b];
-            ms_script_value(out, spectrum->values[band->key]);
+            double values[N_CURVES];
+            curve_values(spectrum, band, values);
+            for (int c = 0; c < N_CURVES; c++)
+                if (draws(band, c)) ms_script_value(out, values[c]);
             for (int k = 0; k < band->n_chance; k++) ms_script_value(out, spectrum->values[band->chance[k]]);
         }
         fprintf(out, "\n");
@@ -70,10 +97,12 @@ static bool has_changes(const ms_plot_data *data, enum ms_plot_key key, int p, i
     return false;
 }
 
-/* Column of a band's key in the data blocks; its chance levels follow it. */
+static int n_curves(const curve_band *band) { return 1 + band->has_whole + band->has_high; }
+
+/* Column of a band's first curve in the data blocks; the other curves follow, then its chance levels. */
 static int column_of(const curve_set *curves, int b) {
     int column = 2;
-    for (int i = 0; i < b; i++) column += 1 + curves->bands[i].n_chance;
+    for (int i = 0; i < b; i++) column += n_curves(&curves->bands[i]) + curves->bands[i].n_chance;
     return column;
 }
 
@@ -81,9 +110,11 @@ static ms_range band_range(const curve_set *curves, int b) {
     const curve_band *band = &curves->bands[b];
     ms_range range = MS_NO_RANGE;
     for (size_t i = 0; i < curves->data->n_spectra; i++) {
-        const double *values = curves->data->spectra[i].values;
-        ms_range_add(&range, values[band->key]);
-        for (int k = 0; k < band->n_chance; k++) ms_range_add(&range, values[band->chance[k]]);
+        const ms_plot_spectrum *spectrum = &curves->data->spectra[i];
+        double values[N_CURVES];
+        curve_values(spectrum, band, values);
+        for (int c = 0; c < N_CURVES; c++) ms_range_add(&range, values[c]);
+        for (int k = 0; k < band->n_chance; k++) ms_range_add(&range, spectrum->values[band->chance[k]]);
     }
     return ms_range_widened(range);
 }
@@ -109,6 +140,20 @@ static bool is_named_before(const curve_set *curves, int b, int k) {
     return false;
 }
 
+/* What the curves of a layer are, where they are more than one. */
+static void write_curve_legend(FILE *out, const curve_set *curves) {
+    bool has_slices = false, has_high = false;
+    for (int b = 0; b < curves->panels.bands; b++) {
+        has_high = has_high || curves->bands[b].has_high;
+        for (size_t i = 0; i < curves->data->n_spectra && curves->bands[b].has_whole; i++)
+            has_slices = has_slices || is_slice(&curves->data->spectra[i]);
+    }
+    if (has_slices)
+        fprintf(out, ", NaN with lines lc rgb 'black' lw 1.8 title 'whole matrix'"
+                     ", NaN with lines lc rgb 'black' dt 3 lw 1.5 title 'slice of it'");
+    if (has_high) fprintf(out, ", NaN with lines lc rgb 'black' lw 0.8 title 'largest s(O)'");
+}
+
 static void write_legend(FILE *out, const curve_set *curves) {
     const ms_plot_data *data = curves->data;
     char color[MS_COLOR_SIZE];
@@ -119,11 +164,16 @@ static void write_legend(FILE *out, const curve_set *curves) {
     for (int b = 0; b < curves->panels.bands; b++)
         if (data->marks_changes && ms_script_has_phases(curves->bands[b].key))
             fprintf(out, ", NaN with points pt 8 ps 1.8 lw 2 lc rgb 'black' title 'change point'");
+    write_curve_legend(out, curves);
+    bool of_layer = false;
     for (int b = 0; b < curves->panels.bands; b++)
         for (int k = 0; k < curves->bands[b].n_chance; k++)
-            if (is_known(data, curves->bands[b].chance[k]) && !is_named_before(curves, b, k))
+            if (is_known(data, curves->bands[b].chance[k]) && !is_named_before(curves, b, k)) {
+                of_layer = of_layer || curves->bands[b].chance_of_layer;
                 fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", 2 + k,
                         curves->bands[b].chance_names[k]);
+            }
+    if (of_layer) fprintf(out, ", NaN with lines lc rgb 'white' title '(black: layer %d)'", data->layers[0]);
 }
 
 static void write_panel(FILE *out, const curve_set *curves, const ms_panel *panel) {
@@ -139,6 +189,12 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
         if (chance_layer < 0) chance_layer = data->layers[i];
         fprintf(out, ", $%s_%d using 1:%d with %s lc rgb '%s' lw 1.8 notitle", projection, data->layers[i], column,
                 curves->marked ? "linespoints pt 7 ps 0.5" : "lines", ms_script_layer_color(i, data->n_layers, color));
+        if (band->has_whole)
+            fprintf(out, ", $%s_%d using 1:%d with lines lc rgb '%s' dt 3 lw 1.5 notitle", projection, data->layers[i],
+                    column + 1, color);
+        if (band->has_high)
+            fprintf(out, ", $%s_%d using 1:%d with lines lc rgb '%s' lw 0.8 notitle", projection, data->layers[i],
+                    column + n_curves(band) - 1, color);
     }
     for (int i = 0; i < data->n_layers; i++)
         if (has_changes(data, band->key, panel->item, data->layers[i]))
@@ -149,7 +205,7 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
                     projection, data->layers[i], panel->band);
     for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
         fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
-                column + 1 + k, 2 + k);
+                column + n_curves(band) + k, 2 + k);
     if (panel->last) write_legend(out, curves);
     fprintf(out, "\n");
 }
@@ -178,76 +234,108 @@ static void write_curves(FILE *out, const ms_plot_data *data, const char *title,
 }
 
 void ms_plot_stretching_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {
-        MS_PLOT_sigma_max, "largest singular value s1", 1, {MS_PLOT_noise_null}, {"noise alone"}};
+    static const curve_band band = {.key = MS_PLOT_sigma_max,
+                                    .label = "largest singular value s1",
+                                    .n_chance = 1,
+                                    .chance = {MS_PLOT_noise_null},
+                                    .chance_names = {"noise alone"},
+                                    .chance_of_layer = true};
     write_curves(out, data, "Spectral stretching: s1 of every layer", &band, 1);
 }
 
+/* Within 1 % of each other in every line: in a picture, one. */
+static bool coincide(const ms_plot_data *data, enum ms_plot_key a, enum ms_plot_key b) {
+    for (size_t i = 0; i < data->n_spectra; i++) {
+        double x = data->spectra[i].values[a], y = data->spectra[i].values[b];
+        if (isfinite(x) != isfinite(y) || fabs(x - y) > 0.01 * fmax(fabs(x), fabs(y))) return false;
+    }
+    return true;
+}
+
 void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {
-        {MS_PLOT_growth_efficiency, "growth / growth bound", 1, {MS_PLOT_growth_efficiency_null}, {"noise alone"}},
-        {MS_PLOT_sigma_max,
-         "largest singular value s1",
-         3,
-         {MS_PLOT_noise_null, MS_PLOT_ceiling, MS_PLOT_ceiling_decay},
-         {"noise alone", "ceiling", "ceiling under decay"}}};
+    static const struct {
+        enum ms_plot_key key;
+        const char *name;
+    } levels[MAX_CHANCE] = {{MS_PLOT_noise_null, "noise alone"},
+                            {MS_PLOT_ceiling, "ceiling of rates"},
+                            {MS_PLOT_ceiling_measured, "ceiling measured"},
+                            {MS_PLOT_ceiling_decay, "ceiling of decay"}};
+    curve_band bands[2] = {{.key = MS_PLOT_growth_efficiency,
+                            .label = "growth / growth bound",
+                            .n_chance = 1,
+                            .chance = {MS_PLOT_growth_efficiency_null},
+                            .chance_names = {"noise alone"},
+                            .chance_of_layer = true},
+                           {.key = MS_PLOT_sigma_max, .label = "largest singular value s1", .chance_of_layer = true}};
+    bool one_ceiling = coincide(data, MS_PLOT_ceiling, MS_PLOT_ceiling_measured);
+    for (int i = 0; i < MAX_CHANCE; i++) {
+        curve_band *band = &bands[1];
+        if (!is_known(data, levels[i].key) || (levels[i].key == MS_PLOT_ceiling_measured && one_ceiling)) continue;
+        band->chance[band->n_chance] = levels[i].key;
+        band->chance_names[band->n_chance++] = levels[i].name;
+    }
     write_curves(out, data, "Growth efficiency: growth of s1 over what the updates allow; s1 below its ceilings", bands,
                  2);
 }
 
 void ms_plot_gap_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_gap, "gap s1 / s2 (ratio)", 0, {0}, {0}};
+    static const curve_band band = {.key = MS_PLOT_gap, .label = "gap s1 / s2 (ratio)"};
     write_curves(out, data, "Spectral gap of the weights", &band, 1);
 }
 
 void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_orthogonality_error, "orthogonality error", 0, {0}, {0}};
+    static const curve_band band = {.key = MS_PLOT_orthogonality_error, .label = "orthogonality error"};
     write_curves(out, data, "Orthogonality error |WᵀW / s1² − I| / √r of the weights (0: all singular values equal)",
                  &band, 1);
 }
 
+/* A mean cosine beside that of random subspaces. */
+#define COSINE(of, text, random)                                                                                       \
+    {                                                                                                                  \
+        .key = MS_PLOT_##of, .label = text, .n_chance = 2, .chance = {MS_PLOT_##random, MS_PLOT_##random##_p95},       \
+        .chance_names = {                                                                                              \
+            "chance",                                                                                                  \
+            "chance, 95 %"                                                                                             \
+        }                                                                                                              \
+    }
+
 void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {{MS_PLOT_alignment_left,
-                                         "mean cosine, left top 5",
-                                         2,
-                                         {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
-                                         {"chance", "chance, 95 %"}},
-                                        {MS_PLOT_alignment_margin, "(s5 − s6) / s1 of dW", 0, {0}, {0}}};
+    static const curve_band bands[2] = {COSINE(alignment_left, "mean cosine, left top 5", alignment_random),
+                                        {.key = MS_PLOT_alignment_margin, .label = "(s5 − s6) / s1 of dW"}};
     write_curves(out, data, "Alignment of the update dW with the weights W; a margin near 0 makes it noise", bands, 2);
 }
 
 void ms_plot_momentum_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_alignment_momentum_left,
-                                    "mean cosine, left top 5",
-                                    2,
-                                    {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
-                                    {"chance", "chance, 95 %"}};
+    static const curve_band band = COSINE(alignment_momentum_left, "mean cosine, left top 5", alignment_random);
     write_curves(out, data, "Alignment of the momentum with the weights W (what can compare optimizers)", &band, 1);
 }
 
 void ms_plot_persistence_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {{MS_PLOT_persistence_left,
-                                         "mean cosine, left top 5",
-                                         2,
-                                         {MS_PLOT_alignment_random, MS_PLOT_alignment_random_p95},
-                                         {"chance", "chance, 95 %"}},
-                                        {MS_PLOT_persistence_right,
-                                         "mean cosine, right top 5",
-                                         2,
-                                         {MS_PLOT_alignment_random_right, MS_PLOT_alignment_random_right_p95},
-                                         {"chance", "chance, 95 %"}}};
+    static const curve_band bands[2] = {COSINE(persistence_left, "mean cosine, left top 5", alignment_random),
+                                        COSINE(persistence_right, "mean cosine, right top 5", alignment_random_right)};
     write_curves(out, data, "Persistence: overlap of the leading subspaces of W with those at the last snapshot", bands,
                  2);
 }
 
 void ms_plot_quality_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {{MS_PLOT_orthogonality_of_update, "1 % quantile of s(O)", 0, {0}, {0}},
-                                        {MS_PLOT_momentum_small_share, "share below 0.001", 0, {0}, {0}}};
-    write_curves(out, data, "Rows of O, projection by projection (1: orthogonal); momentum too small to bring up",
+    static const curve_band bands[2] = {{.key = MS_PLOT_orthogonality_of_update,
+                                         .label = "s(O), 1 % and largest",
+                                         .has_whole = true,
+                                         .whole = MS_PLOT_orthogonality_of_update_merged,
+                                         .has_high = true,
+                                         .high = MS_PLOT_orthogonality_of_update_max,
+                                         .whole_high = MS_PLOT_orthogonality_of_update_merged_max},
+                                        {.key = MS_PLOT_momentum_small_share,
+                                         .label = "share below 0.001",
+                                         .has_whole = true,
+                                         .whole = MS_PLOT_momentum_small_share_merged}};
+    write_curves(out, data,
+                 "Singular values of O: 1 % quantile and largest (whole matrix orthogonal: 1); momentum too small",
                  bands, 2);
 }
 
 void ms_plot_rank_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {MS_PLOT_update_rank, "effective rank", 0, {0}, {0}};
+    static const curve_band band = {
+        .key = MS_PLOT_update_rank, .label = "effective rank", .has_whole = true, .whole = MS_PLOT_update_rank_merged};
     write_curves(out, data, "Effective rank of the momentum that is orthogonalised", &band, 1);
 }

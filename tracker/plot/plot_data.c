@@ -12,6 +12,9 @@ const char *const ms_plot_key_names[MS_PLOT_N_KEYS] = {
 #define X(key) #key,
     MS_PLOT_KEYS(X)
 #undef X
+#define X(key, list, entry) #list,
+        MS_PLOT_ENTRIES(X)
+#undef X
 };
 
 /* Where a line stands, for messages. */
@@ -65,9 +68,8 @@ static ms_status get_optional(const line_place *place, const json_t *line, const
 }
 
 /* One entry of an array of numbers; null in place of the array or of the entry gives NaN. */
-static ms_status get_entry(const line_place *place, const json_t *line, enum ms_plot_key key, double *out) {
-    const char *name = ms_plot_key_names[key];
-    const json_t *list = json_object_get(line, name), *value = json_array_get(list, MS_PLOT_O_QUANTILE);
+static ms_status get_entry(const line_place *place, const json_t *line, const char *name, size_t entry, double *out) {
+    const json_t *list = json_object_get(line, name), *value = json_array_get(list, entry);
     *out = NAN;
     if (!list || json_is_null(list)) return MS_OK;
     if (json_array_size(list) != MS_PLOT_O_ENTRIES || (!json_is_number(value) && !json_is_null(value)))
@@ -173,10 +175,12 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
     MS_TRY(get_integer(place, line, "tokens", &spectrum.tokens));
     MS_TRY(get_layer(place, line, &spectrum.layer));
     MS_TRY(find_projection(place, line, data, &spectrum.i_projection));
-    for (int k = 0; k < MS_PLOT_N_KEYS; k++)
-        if (k != MS_PLOT_orthogonality_of_update)
-            MS_TRY(get_optional(place, line, ms_plot_key_names[k], &spectrum.values[k]));
-    MS_TRY(get_entry(place, line, MS_PLOT_orthogonality_of_update, &spectrum.values[MS_PLOT_orthogonality_of_update]));
+#define X(key) MS_TRY(get_optional(place, line, #key, &spectrum.values[MS_PLOT_##key]));
+    MS_PLOT_KEYS(X)
+#undef X
+#define X(key, list, entry) MS_TRY(get_entry(place, line, #list, entry, &spectrum.values[MS_PLOT_##key]));
+    MS_PLOT_ENTRIES(X)
+#undef X
     MS_TRY(get_top(place, line, &spectrum));
     if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,

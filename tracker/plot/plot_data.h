@@ -38,6 +38,7 @@ typedef struct ms_plot_loss {
     X(growth_efficiency)                                                                                               \
     X(growth_efficiency_null)                                                                                          \
     X(ceiling)                                                                                                         \
+    X(ceiling_measured)                                                                                                \
     X(ceiling_decay)                                                                                                   \
     X(noise_null)                                                                                                      \
     X(gap)                                                                                                             \
@@ -54,21 +55,31 @@ typedef struct ms_plot_loss {
     X(alignment_random_right_p95)                                                                                      \
     X(alignment_momentum_left)                                                                                         \
     X(momentum_small_share)                                                                                            \
+    X(momentum_small_share_merged)                                                                                     \
     X(update_rank)                                                                                                     \
-    X(orthogonality_of_update)
+    X(update_rank_merged)
 
-/* What is drawn of lists: orthogonality_of_update is the 1 % quantile of the singular values of O, the second of the
-   line's six. */
-enum { MS_PLOT_O_ENTRIES = 6, MS_PLOT_O_QUANTILE = 1 };
+/* X(key, list, entry): what is drawn of the lists of six: the 1 % quantile and the largest of the singular values of O,
+   of the rows of the projection alone, and of the whole stored matrix that they are a slice of. */
+#define MS_PLOT_ENTRIES(X)                                                                                             \
+    X(orthogonality_of_update, orthogonality_of_update, 1)                                                             \
+    X(orthogonality_of_update_max, orthogonality_of_update, 5)                                                         \
+    X(orthogonality_of_update_merged, orthogonality_of_update_merged, 1)                                               \
+    X(orthogonality_of_update_merged_max, orthogonality_of_update_merged, 5)
+
+enum { MS_PLOT_O_ENTRIES = 6 };
 
 enum ms_plot_key {
 #define X(key) MS_PLOT_##key,
     MS_PLOT_KEYS(X)
 #undef X
-        MS_PLOT_N_KEYS
+#define X(key, list, entry) MS_PLOT_##key,
+        MS_PLOT_ENTRIES(X)
+#undef X
+            MS_PLOT_N_KEYS
 };
 
-/* By enum ms_plot_key. */
+/* By enum ms_plot_key; of an entry, the name of its list. */
 extern const char *const ms_plot_key_names[MS_PLOT_N_KEYS];
 
 /* One matrix in one snapshot. */

@@ -8,6 +8,7 @@ void ms_plot_depth_write(FILE *out, const ms_plot_data *data) {
     const ms_plot_spectrum *edges[2] = {&data->spectra[0], &data->spectra[data->n_spectra - 1]};
     char tokens[2][MS_COUNT_TEXT_SIZE];
     ms_range values = MS_NO_RANGE;
+    bool has_noise = false;
     for (int k = 0; k < 2; k++) ms_script_count((double)edges[k]->tokens, tokens[k]);
     for (int p = 0; p < data->n_projections; p++)
         for (int k = 0; k < 2; k++) {
@@ -16,8 +17,14 @@ void ms_plot_depth_write(FILE *out, const ms_plot_data *data) {
                 const ms_plot_spectrum *spectrum = &data->spectra[i];
                 if (spectrum->i_projection != p || spectrum->step != edges[k]->step) continue;
                 double value = spectrum->values[MS_PLOT_sigma_max];
-                if (isfinite(value)) fprintf(out, "%d %.9g\n", spectrum->layer, value);
+                double noise = k ? spectrum->values[MS_PLOT_noise_null] : NAN;
+                has_noise = has_noise || isfinite(noise);
+                fprintf(out, "%d", spectrum->layer);
+                ms_script_value(out, value);
+                ms_script_value(out, noise);
+                fprintf(out, "\n");
                 ms_range_add(&values, value);
+                ms_range_add(&values, noise);
             }
             fprintf(out, "EOD\n");
         }
@@ -26,14 +33,19 @@ void ms_plot_depth_write(FILE *out, const ms_plot_data *data) {
     ms_script_value_axis(out, "y", ms_range_widened(values), 8, true);
     fprintf(out,
             "set xlabel 'layer'\nset ylabel 'largest singular value s1'\nset key outside right center Left reverse\n"
-            "set title 'Spectral norm over depth, after %s tokens (dashed: after %s tokens)' offset 0,0.3 font ',20'\n",
+            "set title 'Spectral norm over depth, after %s tokens (open circles: after %s tokens)' offset 0,0.3 font "
+            "',20'\n",
             tokens[1], tokens[0]);
     for (int p = 0; p < data->n_projections; p++)
         fprintf(out,
-                "%s$%s_first using 1:2 with linespoints lc rgb '%s' dt 2 lw 1.2 pt 6 ps 0.8 notitle, "
+                "%s$%s_first using 1:2 with linespoints lc rgb '%s' dt 3 lw 1.2 pt 6 ps 0.8 notitle, "
                 "$%s_last using 1:2 with linespoints lc rgb '%s' lw 3 pt 7 ps 1.1 title '%s'",
                 p ? ", " : "plot ", data->projections[p], ms_script_color(p), data->projections[p], ms_script_color(p),
                 data->projections[p]);
+    for (int p = 0; p < data->n_projections && has_noise; p++)
+        fprintf(out, ", $%s_last using 1:3 with lines lc rgb '%s' dt 2 lw 1.8 notitle", data->projections[p],
+                ms_script_color(p));
+    if (has_noise) fprintf(out, ", NaN with lines lc rgb 'black' dt 2 lw 1.8 title 'noise alone'");
     fprintf(out, "\n");
 }
 

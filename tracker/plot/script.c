@@ -173,7 +173,7 @@ void ms_script_layer_axis(FILE *out, const int *layers, int n, bool labelled) {
 /* --- panels --- */
 
 /* Pixels around and between the panels. */
-enum { LEFT = 105, RIGHT = 195, TOP = 150, BOTTOM = 82, GAP_X = 28, GAP_Y = 50 };
+enum { LEFT = 105, RIGHT = 235, TOP = 150, BOTTOM = 82, GAP_X = 28, GAP_Y = 50 };
 
 ms_panels ms_panels_make(int n, int bands) {
     int columns = n <= 3 ? n : n == 4 ? 2 : n <= 6 ? 3 : 4;
