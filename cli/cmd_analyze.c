@@ -119,8 +119,12 @@ static ms_status sum_up(const ms_analyze_plan *plan) {
 
 /* ---- the command ---- */
 
+enum { MOST_THREADS = 1024 }; /* of ms_pool_create, and of train.threads */
+
 static ms_status check(const struct analyze_arguments *arguments) {
     static const char *const formats[] = {"table", "jsonl", "csv"};
+    if (arguments->threads > MOST_THREADS)
+        return MS_FAIL(MS_USAGE, "--threads: %lld, must be at most %d", (long long)arguments->threads, MOST_THREADS);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(arguments->format, formats[i]) == 0)
             return arguments->top <= INT_MAX ? MS_OK : MS_FAIL(MS_USAGE, "--top: more than %d", INT_MAX);
@@ -176,6 +180,5 @@ int ms_cmd_analyze(int argc, char **argv) {
     if (status == MS_OK && path.help) return ms_command_help(&command);
     if (status == MS_OK) status = ms_signals_catch();
     if (status == MS_OK) status = work(&arguments, path.items[0]);
-    int number = ms_signals_received(), exit_status = ms_exit_status(status);
-    return status == MS_INTERRUPTED && number > 0 ? 128 + number : exit_status;
+    return ms_exit_status(status);
 }

@@ -8,6 +8,7 @@
 #include "cli/compare/print.h"
 #include "cli/options/suggest.h"
 #include "platform/output.h"
+#include "platform/signals.h"
 #include "tracker/metrics.h"
 
 struct compare_arguments {
@@ -235,6 +236,8 @@ int ms_cmd_compare(int argc, char **argv) {
     ms_positionals runs;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &runs);
     if (status == MS_OK && runs.help) return ms_command_help(&command);
+    if (status == MS_OK && arguments.plots)
+        status = ms_signals_catch(); /* to the end of the process: what is half drawn is removed first */
     if (status == MS_OK) status = work(&arguments, &runs);
     return ms_exit_status(status);
 }

@@ -1,9 +1,7 @@
 #include "tracker/analysis.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "tracker/random_matrix.h"
 

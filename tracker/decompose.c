@@ -13,7 +13,7 @@
 
 enum {
     PANEL = 512, /* elements of the longer side that are converted to f64 at a time */
-    BLOCK = 12,  /* of DSYTRD and DORMTR: 8 to 20 % less time for sides of 128 to 512 than with 32, their default */
+    BLOCK = 12,  /* of DSYTRD: 8 to 20 % less time for sides of 128 to 512 than with 32, its default */
     WORK = 64,   /* columns of work memory: DSTEIN and DORMTR need less */
     N_PERCENTS = MS_DECOMPOSE_N_PERCENTS,
     N_SINGLE = 1 + 2 * N_PERCENTS,            /* values that are reported: the smallest, and two for a quantile */

@@ -156,12 +156,7 @@ static ms_status make_rows(const ms_full_options *options, ms_full_spectra *to) 
 
 static bool is_own_line(const void *context, const json_t *line) {
     const ms_full_options *options = context;
-    json_int_t layer = json_integer_value(json_object_get(line, "layer"));
-    const char *projection = json_string_value(json_object_get(line, "projection"));
-    for (int i = 0; i < options->n_matrices; i++)
-        if (options->matrices[i].layer == layer && strcmp(options->matrices[i].projection, projection) == 0)
-            return true;
-    return false;
+    return ms_tracked_matrices_have(options->matrices, options->n_matrices, line);
 }
 
 ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra **out) {

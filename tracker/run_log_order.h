@@ -8,8 +8,8 @@
 
 #include "platform/status.h"
 
-/* keep [n]: the most of steps [n] of which none is below one before it, of several choices the earlier lines: so one
-   foreign line costs no line of the run.  Patience sorting, n ln n (Fredman 1975).  MS_OUT_OF_MEMORY. */
+/* out_keep [n]: the most of steps [n] of which none is below one before it, of several choices the earlier lines: so
+   one foreign line costs no line of the run.  Patience sorting, n ln n (Fredman 1975).  MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_order(const int64_t *steps, size_t n, bool *out_keep);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/background.h"
 #include "platform/thread.h"
 #include "tracker/decompose.h"
 #include "tracker/exact_text.h"
@@ -56,14 +56,7 @@ struct ms_step_sigma {
     int64_t step, tokens;
     bool has_update;
     double kept; /* of the matrix before, by decay: 1 - c */
-
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t changed;
-    bool busy, closing;
-    ms_status failed; /* first error of the background thread */
-    char failed_message[1024];
+    ms_background *background;
 };
 
 static size_t elements(const ms_tracked_matrix *matrix) { return (size_t)matrix->rows * (size_t)matrix->cols; }
@@ -168,7 +161,8 @@ static ms_status write_line(ms_step_sigma *sigma) {
     return status;
 }
 
-static ms_status process(ms_step_sigma *sigma) {
+static ms_status process(void *context) {
+    ms_step_sigma *sigma = context;
     ms_pool_run(sigma->pool, sigma->n, compute_task, sigma);
     ms_status status = MS_OK;
     for (int i = 0; i < sigma->n && status == MS_OK; i++) {
@@ -177,28 +171,6 @@ static ms_status process(ms_step_sigma *sigma) {
     }
     if (status == MS_OK) status = write_line(sigma);
     return status == MS_OK ? MS_OK : ms_status_note(status, "sigma_max of step %lld", (long long)sigma->step);
-}
-
-static void *background_main(void *argument) {
-    ms_step_sigma *sigma = argument;
-    pthread_mutex_lock(&sigma->mutex);
-    for (;;) {
-        while (!sigma->busy && !sigma->closing) pthread_cond_wait(&sigma->changed, &sigma->mutex);
-        if (!sigma->busy) break;
-        if (sigma->failed == MS_OK) {
-            pthread_mutex_unlock(&sigma->mutex);
-            ms_status status = process(sigma);
-            pthread_mutex_lock(&sigma->mutex);
-            if (status != MS_OK) {
-                sigma->failed = status;
-                strncpy(sigma->failed_message, ms_status_message(), sizeof sigma->failed_message - 1);
-            }
-        }
-        sigma->busy = false;
-        pthread_cond_broadcast(&sigma->changed);
-    }
-    pthread_mutex_unlock(&sigma->mutex);
-    return NULL;
 }
 
 /* --- the trainer's side --- */
@@ -273,10 +245,7 @@ static ms_status create_parts(const ms_step_sigma_options *options, ms_step_sigm
         .every = options->has_all_lines ? 1 : 0, .lines_per_step = 1, .keys = ms_run_log_sigma_max_keys};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &sigma->log));
     ms_run_log_set_digits(sigma->log, DIGITS);
-    if (pthread_create(&sigma->thread, NULL, background_main, sigma) != 0)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "sigma_max of every step: cannot start a thread");
-    sigma->has_thread = true;
-    return MS_OK;
+    return ms_background_create(process, sigma, &sigma->background);
 }
 
 ms_status ms_step_sigma_create(const ms_step_sigma_options *options, ms_step_sigma **out) {
@@ -284,8 +253,6 @@ ms_status ms_step_sigma_create(const ms_step_sigma_options *options, ms_step_sig
     MS_TRY(check_options(options));
     ms_step_sigma *sigma = calloc(1, sizeof *sigma);
     if (!sigma) return MS_FAIL(MS_OUT_OF_MEMORY, "sigma_max of every step");
-    pthread_mutex_init(&sigma->mutex, NULL);
-    pthread_cond_init(&sigma->changed, NULL);
     ms_status status = create_parts(options, sigma);
     if (status == MS_OK)
         *out = sigma;
@@ -296,13 +263,7 @@ ms_status ms_step_sigma_create(const ms_step_sigma_options *options, ms_step_sig
 
 int64_t ms_step_sigma_step(const ms_step_sigma *sigma) { return sigma->newest_step; }
 
-ms_status ms_step_sigma_drain(ms_step_sigma *sigma) {
-    pthread_mutex_lock(&sigma->mutex);
-    while (sigma->busy) pthread_cond_wait(&sigma->changed, &sigma->mutex);
-    ms_status status = sigma->failed == MS_OK ? MS_OK : MS_FAIL(sigma->failed, "%s", sigma->failed_message);
-    pthread_mutex_unlock(&sigma->mutex);
-    return status;
-}
+ms_status ms_step_sigma_drain(ms_step_sigma *sigma) { return ms_background_wait(sigma->background); }
 
 ms_status ms_step_sigma_next(ms_step_sigma *sigma, float ***out_weights) {
     *out_weights = NULL;
@@ -324,10 +285,7 @@ ms_status ms_step_sigma_submit(ms_step_sigma *sigma, const ms_step_sigma_submiss
     sigma->tokens = submission->tokens;
     sigma->kept = share >= 0 && share <= 1 ? 1 - share : 1;
     if (!sigma->has_update && submission->step == sigma->resume_after_step) return MS_OK;
-    pthread_mutex_lock(&sigma->mutex);
-    sigma->busy = true;
-    pthread_cond_broadcast(&sigma->changed);
-    pthread_mutex_unlock(&sigma->mutex);
+    ms_background_start(sigma->background);
     return MS_OK;
 }
 
@@ -427,21 +385,12 @@ static void free_all(ms_step_sigma *sigma) {
     free(sigma->order);
     free(sigma->places);
     free(sigma->memory);
-    pthread_mutex_destroy(&sigma->mutex);
-    pthread_cond_destroy(&sigma->changed);
     free(sigma);
 }
 
 ms_status ms_step_sigma_close(ms_step_sigma *sigma) {
     if (!sigma) return MS_OK;
-    if (sigma->has_thread) {
-        pthread_mutex_lock(&sigma->mutex);
-        sigma->closing = true;
-        pthread_cond_broadcast(&sigma->changed);
-        pthread_mutex_unlock(&sigma->mutex);
-        pthread_join(sigma->thread, NULL);
-    }
-    ms_status failed = sigma->failed == MS_OK ? MS_OK : MS_FAIL(sigma->failed, "%s", sigma->failed_message);
+    ms_status failed = ms_background_close(sigma->background);
     ms_status closed = ms_run_log_close(sigma->log);
     free_all(sigma);
     return failed == MS_OK ? closed : failed;

@@ -418,12 +418,7 @@ static ms_status create_last(const ms_tracker_options *options, ms_tracker *trac
 
 static bool is_own_line(const void *context, const json_t *line) {
     const ms_tracker_options *options = context;
-    json_int_t layer = json_integer_value(json_object_get(line, "layer"));
-    const char *projection = json_string_value(json_object_get(line, "projection"));
-    for (int i = 0; i < options->n_matrices; i++)
-        if (options->matrices[i].layer == layer && strcmp(options->matrices[i].projection, projection) == 0)
-            return true;
-    return false;
+    return ms_tracked_matrices_have(options->matrices, options->n_matrices, line);
 }
 
 static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {

@@ -248,8 +248,8 @@ static ms_status look_at_matrices(ms_watch *watch, const json_t *lines) {
         look_at_ranks(line, of, &ranks, &stable_ranks);
         double own_gradient = number(line, "grad_norm_max"), own_update = number(line, "update_norm_max");
         /* Where all are 0, that is said of the run. */
-        bool no_gradient = gradient > 0 && own_gradient<MS_WATCH_DEAD_SHARE * gradient, no_update = update> 0 &&
-                           own_update < MS_WATCH_DEAD_SHARE * update;
+        bool no_gradient = gradient > 0 && own_gradient < MS_WATCH_DEAD_SHARE * gradient;
+        bool no_update = update > 0 && own_update < MS_WATCH_DEAD_SHARE * update;
         if (dies(of, no_gradient || no_update))
             find(&dead, "%s (%s at most %.3g, median of all %.3g)", of->name, no_gradient ? "gradient" : "update",
                  no_gradient ? own_gradient : own_update, no_gradient ? gradient : update);

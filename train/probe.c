@@ -1,10 +1,10 @@
 #include "train/probe.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/background.h"
 #include "platform/thread.h"
 #include "tracker/activations.h"
 #include "tracker/attention.h"
@@ -43,14 +43,7 @@ struct ms_probe {
     ms_run_log *log;
     ms_watch *watch;           /* borrowed, or NULL */
     int64_t step, tokens_seen; /* of the snapshot in work */
-
-    pthread_t thread;
-    bool has_thread;
-    pthread_mutex_t mutex; /* guards what follows */
-    pthread_cond_t changed;
-    bool busy, closing;
-    ms_status failed; /* first error of the background thread */
-    char failed_message[1024];
+    ms_background *background;
 };
 
 static ms_attention_shape shape_of(const ms_trainer *trainer) {
@@ -171,7 +164,8 @@ static ms_status make_line(const ms_probe *probe, int i, json_t *lines) {
     return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the line of layer %d", i);
 }
 
-static ms_status process(ms_probe *probe) {
+static ms_status process(void *context) {
+    ms_probe *probe = context;
     ms_pool_run(probe->pool, probe->n_layers, compute_layer, probe);
     json_t *lines = json_array();
     ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for lines");
@@ -183,28 +177,6 @@ static ms_status process(ms_probe *probe) {
     if (status == MS_OK && probe->watch) status = ms_watch_lines(probe->watch, MS_WATCH_PROBES, lines);
     json_decref(lines);
     return status == MS_OK ? MS_OK : ms_status_note(status, "probe, step %lld", (long long)probe->step);
-}
-
-static void *background_main(void *argument) {
-    ms_probe *probe = argument;
-    pthread_mutex_lock(&probe->mutex);
-    for (;;) {
-        while (!probe->busy && !probe->closing) pthread_cond_wait(&probe->changed, &probe->mutex);
-        if (!probe->busy) break;
-        if (probe->failed == MS_OK) {
-            pthread_mutex_unlock(&probe->mutex);
-            ms_status status = process(probe);
-            pthread_mutex_lock(&probe->mutex);
-            if (status != MS_OK) {
-                probe->failed = status;
-                strncpy(probe->failed_message, ms_status_message(), sizeof probe->failed_message - 1);
-            }
-        }
-        probe->busy = false;
-        pthread_cond_broadcast(&probe->changed);
-    }
-    pthread_mutex_unlock(&probe->mutex);
-    return NULL;
 }
 
 /* ---- the trainer's side ---- */
@@ -282,10 +254,7 @@ static ms_status create_threads(ms_probe *probe, const ms_probe_options *options
                                   .is_own = is_own_line,
                                   .context = probe};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &probe->log));
-    if (pthread_create(&probe->thread, NULL, background_main, probe) != 0)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "probe: cannot start a thread");
-    probe->has_thread = true;
-    return MS_OK;
+    return ms_background_create(process, probe, &probe->background);
 }
 
 /* The first tokens of the first sequences. */
@@ -327,8 +296,6 @@ static void destroy(ms_probe *probe) {
     free(probe->places);
     free(probe->memory);
     free(probe->tokens);
-    pthread_mutex_destroy(&probe->mutex);
-    pthread_cond_destroy(&probe->changed);
     free(probe);
 }
 
@@ -343,8 +310,6 @@ ms_status ms_probe_open(ms_trainer *trainer, ms_dataset *validation, const ms_pr
     probe->n_layers = trainer->options.model.layers;
     probe->when_behind = options->when_behind;
     probe->watch = options->watch;
-    pthread_mutex_init(&probe->mutex, NULL);
-    pthread_cond_init(&probe->changed, NULL);
     ms_status status = read_tokens(probe, validation);
     if (status == MS_OK) status = create_values(probe);
     if (status == MS_OK) status = create_threads(probe, options);
@@ -357,44 +322,22 @@ ms_status ms_probe_open(ms_trainer *trainer, ms_dataset *validation, const ms_pr
     return status;
 }
 
-/* The mutex is held. */
-static ms_status background_status(const ms_probe *probe) {
-    return probe->failed == MS_OK ? MS_OK : MS_FAIL(probe->failed, "%s", probe->failed_message);
-}
-
-/* Waits until the background thread has nothing to do, unless `wait` is false. */
-static ms_status wait_idle(ms_probe *probe, bool wait, bool *out_idle) {
-    pthread_mutex_lock(&probe->mutex);
-    while (wait && probe->busy) pthread_cond_wait(&probe->changed, &probe->mutex);
-    *out_idle = !probe->busy;
-    ms_status status = background_status(probe);
-    pthread_mutex_unlock(&probe->mutex);
-    return status;
-}
-
 ms_status ms_probe_take(ms_probe *probe) {
     ms_trainer *trainer = probe->trainer;
-    bool is_idle;
-    MS_TRY(wait_idle(probe, probe->when_behind == MS_WHEN_BEHIND_WAIT, &is_idle));
-    if (!is_idle) {
+    if (probe->when_behind != MS_WHEN_BEHIND_WAIT && ms_background_is_busy(probe->background)) {
         probe->n_skipped++;
         return MS_OK;
     }
+    MS_TRY(ms_background_wait(probe->background));
     MS_TRY_NOTE(ms_trainer_run_probe(trainer, probe->tokens), "probe, step %lld", (long long)trainer->step);
     MS_TRY(ms_store_download_parts(trainer->store, probe->parts, probe->n_parts, probe->places));
     probe->step = trainer->step;
     probe->tokens_seen = trainer->tokens_seen;
-    pthread_mutex_lock(&probe->mutex);
-    probe->busy = true;
-    pthread_cond_broadcast(&probe->changed);
-    pthread_mutex_unlock(&probe->mutex);
+    ms_background_start(probe->background);
     return MS_OK;
 }
 
-ms_status ms_probe_drain(ms_probe *probe) {
-    bool unused;
-    return wait_idle(probe, true, &unused);
-}
+ms_status ms_probe_drain(ms_probe *probe) { return ms_background_wait(probe->background); }
 
 const ms_run_log_mending *ms_probe_mending(const ms_probe *probe) { return ms_run_log_get_mending(probe->log); }
 
@@ -404,13 +347,8 @@ int64_t ms_probe_n_skipped(const ms_probe *probe) { return probe->n_skipped; }
 
 ms_status ms_probe_close(ms_probe *probe) {
     if (!probe) return MS_OK;
-    pthread_mutex_lock(&probe->mutex);
-    probe->closing = true;
-    pthread_cond_broadcast(&probe->changed);
-    pthread_mutex_unlock(&probe->mutex);
-    if (probe->has_thread) pthread_join(probe->thread, NULL);
+    ms_status failed = ms_background_close(probe->background);
     ms_status closed = ms_run_log_close(probe->log);
-    ms_status status = probe->failed != MS_OK ? background_status(probe) : closed;
     destroy(probe);
-    return status;
+    return failed == MS_OK ? closed : failed;
 }

@@ -254,19 +254,30 @@ static int64_t planned_every(const ms_run *run) {
                : run->options.tracker_every;
 }
 
-/* Also where no more hashes are written, those of steps after the checkpoint go. */
+/* Where a log is written no more, its lines of steps after the checkpoint go. */
+static ms_status cut_log(ms_run *run, const char *path, const ms_run_log_key *keys) {
+    const ms_run_log_plan plan = {.every = 0, .lines_per_step = 1, .keys = keys};
+    ms_run_log *log;
+    if (run->resumed_step < 0 || !ms_file_exists(path)) return MS_OK;
+    MS_TRY(ms_run_log_open(path, run->resumed_step, &plan, &log));
+    warn_of_mending(run, path, ms_run_log_get_mending(log));
+    return ms_run_log_close(log);
+}
+
+static ms_status cut_logs(ms_run *run) {
+    if (!run->tracking) MS_TRY(cut_log(run, run->folder.spectra, ms_run_log_spectra_keys));
+    if (!run->tracking || !run->options.tracking.every_step)
+        MS_TRY(cut_log(run, run->folder.sigma_max, ms_run_log_sigma_max_keys));
+    if (!run->probe) MS_TRY(cut_log(run, run->folder.probes, ms_run_log_probes_keys));
+    return run->hashes ? MS_OK : cut_log(run, run->folder.hashes, ms_run_log_hashes_keys);
+}
+
 static ms_status open_hashes(ms_run *run) {
-    bool is_wanted = run->options.hash_every > 0;
     bool changed = run->history && strstr(run->history, ": train.hash_every ");
     const ms_run_log_plan plan = {
         .every = changed ? 0 : run->options.hash_every, .lines_per_step = 1, .keys = ms_run_log_hashes_keys};
-    if (!is_wanted && (run->resumed_step < 0 || !ms_file_exists(run->folder.hashes))) return MS_OK;
-    MS_TRY(ms_run_log_open(run->folder.hashes, run->resumed_step, &plan, &run->hashes));
-    if (is_wanted) return MS_OK;
-    warn_of_mending(run, run->folder.hashes, ms_run_log_get_mending(run->hashes));
-    ms_status status = ms_run_log_close(run->hashes);
-    run->hashes = NULL;
-    return status;
+    return run->options.hash_every > 0 ? ms_run_log_open(run->folder.hashes, run->resumed_step, &plan, &run->hashes)
+                                       : MS_OK;
 }
 
 /* Where no more complete spectra are kept, those of steps after the checkpoint go. */
@@ -309,7 +320,6 @@ static ms_status check_log(const char *path) {
 }
 
 ms_status ms_run_check_logs(const ms_run *run) {
-    const ms_run_options *options = &run->options;
     const ms_run_folder *folder = &run->folder;
     int spectra;
     ms_status status = ms_directory_open(folder->full, &spectra);
@@ -319,9 +329,9 @@ ms_status ms_run_check_logs(const ms_run *run) {
     MS_TRY(check_log(folder->metrics));
     MS_TRY(check_log(folder->hashes));
     MS_TRY(check_log(folder->samples));
-    if (options->tracker_every > 0) MS_TRY(check_log(folder->spectra));
-    if (options->tracker_every > 0 && options->tracking.every_step) MS_TRY(check_log(folder->sigma_max));
-    return run->probe_data ? check_log(folder->probes) : MS_OK;
+    MS_TRY(check_log(folder->spectra));
+    MS_TRY(check_log(folder->sigma_max));
+    return check_log(folder->probes);
 }
 
 ms_status ms_run_open_logs(ms_run *run) {
@@ -337,6 +347,7 @@ ms_status ms_run_open_logs(ms_run *run) {
     const ms_run_log_plan a_line_a_step = {.every = 1, .lines_per_step = 1, .keys = ms_run_log_metrics_keys};
     MS_TRY(ms_run_log_open(run->folder.metrics, run->resumed_step, &a_line_a_step, &run->metrics));
     MS_TRY(open_hashes(run));
+    MS_TRY(cut_logs(run));
     warn_of_mended_logs(run);
     MS_TRY(replay_watch(run));
     char device[400];

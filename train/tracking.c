@@ -138,7 +138,7 @@ static ms_status list_matrices(ms_tracking *tracking) {
 
 static ms_status create_trackers(ms_tracking *tracking, const ms_tracking_options *wanted,
                                  const ms_tracking_files *files) {
-    ms_tracker_options options;
+    ms_tracker_options options = {0};
     ms_tracked_matrix *matrices;
     ms_status status = describe(tracking->trainer, wanted, &options, &matrices);
     ms_step_sigma_options steps = steps_of(&options, wanted);

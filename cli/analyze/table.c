@@ -84,7 +84,12 @@ static void print_name(const char *name, FILE *stream) {
 }
 
 static void print_item(const table *t, const ms_analyze_item *item) {
-    if (!item->here.tensor) return;
+    if (!item->here.tensor) { /* a shard that cannot be read */
+        print_name(item->name, t->stream);
+        print_name(item->error, t->stream);
+        fputc('\n', t->stream);
+        return;
+    }
     print_shape(item, t->stream);
     for (int i = 0; i < t->n_columns && !item->error; i++)
         print_value(&t->columns[i], value_of(&item->analysis, &t->columns[i]), t->stream);

@@ -286,6 +286,7 @@ ms_status ms_bench_tracker(int n_layers, int n_threads, int repetitions, FILE *o
     MS_TRY(ms_blas_prepare());
     ms_blas_set_threads(n_threads);
     ms_status status = init(&b, n_layers, n_threads);
+    ms_blas_set_threads(1); /* what follows, but for the reference */
     if (status == MS_OK) status = measure(&b, repetitions, out);
     finish(&b);
     ms_blas_set_threads(1);

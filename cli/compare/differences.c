@@ -11,6 +11,8 @@
 static bool is_without_effect(const ms_config_key *key) {
     static const char *const names[] = {"model.recompute", "validation.every", "train.threads", "train.hash_every"};
     static const char *const sections[] = {"checkpoint", "tracker", "sample", "log"};
+    static const char probed[] = "tracker.probe_"; /* which sequences probes.jsonl is measured on */
+    if (strncmp(key->full_name, probed, sizeof probed - 1) == 0) return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(key->full_name, names[i]) == 0) return true;
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)

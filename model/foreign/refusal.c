@@ -64,11 +64,13 @@ static ms_status refuse_pytorch(const char *path) {
 
 ms_status ms_refuse_other_format(const char *path) {
     ms_map map;
-    char bytes[8] = "";
+    char bytes[9] = "";
     MS_TRY(ms_map_open(path, &map));
     size_t n = map.size_bytes < sizeof bytes ? map.size_bytes : sizeof bytes;
     if (n > 0) memcpy(bytes, map.data, n);
     ms_map_close(&map);
+    /* Safetensors: the length of the header, less than 4 GiB, whose low bytes may be any, then an object. */
+    if (n == sizeof bytes && memcmp(bytes + 4, "\0\0\0\0", 4) == 0 && bytes[8] == '{') return MS_OK;
     if (n > 1 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "\x80\x02", 2) == 0) && !ends_with(path, ".npz"))
         return refuse_pytorch(path);
     for (int i = 0; i < N_FORMATS; i++) {

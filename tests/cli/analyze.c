@@ -206,6 +206,23 @@ static void write_tensors(const char *name, const char *header, size_t n_data, i
     write_file(name, bytes, 8 + n + n_data);
 }
 
+/* Headers whose length begins with the bytes of a zip or of a pickle. */
+START_TEST(no_length_of_a_header_is_a_format) {
+    static const char tensor[] = "{\"x\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
+    static const uint64_t lengths[] = {0x0280, 0x4b50};
+    for (int i = 0; i < 2; i++) {
+        uint64_t n = lengths[i];
+        char *bytes = calloc(1, 8 + n + 16);
+        memcpy(bytes, &n, 8);
+        memset(bytes + 8, ' ', n);
+        memcpy(bytes + 8, tensor, sizeof tensor - 1);
+        write_file("padded.safetensors", bytes, 8 + n + 16);
+        free(bytes);
+        ck_assert_msg(RUN(in_folder("padded.safetensors")) == 0, "%s", ms_child_error);
+    }
+}
+END_TEST
+
 START_TEST(other_formats_are_refused) {
     write_text("pytorch_model.bin", "PK\3\4....");
     ck_assert_int_eq(RUN(in_folder("pytorch_model.bin")), 1);
@@ -262,6 +279,9 @@ START_TEST(shards) {
     write_text("model.safetensors.index.json",
                "{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\",\"z\":\"a.safetensors\"}}");
     ck_assert_int_eq(RUN(ms_child_folder, "--format", "jsonl"), 1);
+    ck_assert_int_eq(RUN(ms_child_folder), 1);
+    expect_line("  b.safetensors");
+    ck_assert_int_eq(RUN(ms_child_folder, "--format", "jsonl"), 1);
     expect_line("{\"name\":\"x\",\"layer\":null,");
     expect_line("{\"name\":\"b.safetensors\",\"error\":\"cannot open");
     expect_line("{\"name\":\"z\",\"error\":\"the index says that a.safetensors has it, and it has not\"}");
@@ -308,6 +328,8 @@ START_TEST(bad_numbers) {
 END_TEST
 
 START_TEST(bad_files_and_words) {
+    ck_assert_int_eq(RUN(GOLDEN "phi", "--threads", "4294967296"), 2); /* 0 in 32 bits */
+    expect_error("--threads: 4294967296, must be at most 1024");
     write_tensors("a.safetensors",
                   "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},"
                   "\"y\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,12]}}",
@@ -396,6 +418,7 @@ int main(void) {
     tcase_add_test(tests, order_and_threads);
     tcase_add_test(tests, formats);
     tcase_add_test(tests, out_is_written_whole);
+    tcase_add_test(tests, no_length_of_a_header_is_a_format);
     tcase_add_test(tests, other_formats_are_refused);
     tcase_add_test(tests, folders);
     tcase_add_test(tests, shards);

@@ -132,5 +132,6 @@ cp -r third saved
 cp -r saved killed
 back="--step 2"
 list_calls killed $again
+stride=$((stride * 3)) # its list is the longest, most of it the steps after the removal
 at_calls "a run that goes back" third $again
 cat second.hashes

@@ -1,8 +1,10 @@
-/* The team of threads: every task of every loop runs once, and nobody sleeps through the end. */
+/* The team of threads: every task of every loop runs once, and nobody sleeps through the end.  The thread in the
+   background: one job at a time, the first error stays. */
 #include <check.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "platform/background.h"
 #include "platform/thread.h"
 #include "tests/support/suite.h"
 
@@ -91,6 +93,49 @@ START_TEST(sizes) {
 }
 END_TEST
 
+typedef struct beside {
+    int n_jobs, fails_at; /* not atomic: the caller waits before it looks */
+} beside;
+
+static ms_status count_job(void *context) {
+    beside *b = context;
+    return ++b->n_jobs == b->fails_at ? MS_FAIL(MS_NUMERIC, "job %d", b->n_jobs) : MS_OK;
+}
+
+START_TEST(jobs_beside_the_caller) {
+    beside b = {0, 4};
+    ms_background *background;
+    ms_must(ms_background_create(count_job, &b, &background));
+    ms_must(ms_background_wait(background));
+    for (int i = 1; i < 4; i++) {
+        ms_background_start(background);
+        ms_must(ms_background_wait(background));
+        ck_assert_int_eq(b.n_jobs, i);
+        ck_assert(!ms_background_is_busy(background));
+    }
+    for (int i = 0; i < 2; i++) {
+        ms_background_start(background);
+        ms_expect(ms_background_wait(background), MS_NUMERIC, "job 4");
+        ck_assert_int_eq(b.n_jobs, 4); /* no job after an error */
+    }
+    ms_expect(ms_background_close(background), MS_NUMERIC, "job 4");
+    ms_must(ms_background_close(NULL));
+}
+END_TEST
+
+/* What is closed at work ends its job first. */
+START_TEST(closed_at_work) {
+    for (int i = 0; i < 100; i++) {
+        beside b = {0, 0};
+        ms_background *background;
+        ms_must(ms_background_create(count_job, &b, &background));
+        if (i % 2) ms_background_start(background);
+        ms_must(ms_background_close(background));
+        ck_assert_int_eq(b.n_jobs, i % 2);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("thread");
     TCase *tests = tcase_create("thread");
@@ -100,6 +145,8 @@ int main(void) {
     tcase_add_test(tests, pools_end_at_once);
     tcase_add_test(tests, all_are_woken);
     tcase_add_test(tests, sizes);
+    tcase_add_test(tests, jobs_beside_the_caller);
+    tcase_add_test(tests, closed_at_work);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

@@ -56,6 +56,35 @@ static void expect_kept(char *texts[N_KEPT]) {
     }
 }
 
+/* Of logs that are written no more, the lines of the steps that go. */
+START_TEST(lines_that_go_are_those_of_all_logs) {
+    static const char *const logs[] = {"run/metrics.jsonl", "run/spectra.jsonl", "run/probes.jsonl", "run/hashes.jsonl",
+                                       "run/sigma_max.jsonl"};
+    ms_run_options options = every_second(6), plain = every_second(2);
+    options.probe = true;
+    options.hash_every = 1;
+    options.tracking.every_step = MS_EVERY_STEP_SIGMA_MAX;
+    plain.tracker_every = 0;
+    plain.n_steps = 3;
+    ms_run_close(runs_new(&options, "other"));
+    ck_assert_int_eq(rename(data_path("other"), data_path("all")), 0);
+    ms_run_folder folder;
+    ms_run *run;
+    ms_must(ms_run_folder_resume(data_path("all"), &folder));
+    ms_must(ms_run_open(runs_device, &plain, &run));
+    ms_must(ms_run_resume_at(run, &folder, 2));
+    ms_run_close(run);
+    for (int i = 0; i < 5; i++) {
+        char name[64], *text;
+        snprintf(name, sizeof name, "all%s", logs[i] + 3);
+        text = text_of(name);
+        ck_assert_msg(strstr(text, "\"step\":2,") && !strstr(text, "\"step\":4,") && !strstr(text, "\"step\":6,"),
+                      "%s: %s", name, text);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(nothing_goes_when_there_is_nothing_to_do) {
     ms_run_options options = every_second(6);
     ms_run_close(runs_new(&options, "run"));
@@ -158,6 +187,7 @@ int main(void) {
     TCase *tests = tcase_create("older");
     tcase_add_checked_fixture(tests, runs_open, runs_close);
     tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, lines_that_go_are_those_of_all_logs);
     tcase_add_test(tests, nothing_goes_when_there_is_nothing_to_do);
     tcase_add_test(tests, nothing_goes_when_it_cannot_go_on);
     tcase_add_test(tests, leftovers_go);

@@ -33,9 +33,8 @@ void ms_plot_depth_write(FILE *out, const ms_plot_data *data) {
     ms_script_value_axis(out, "y", ms_range_widened(values), 8, true);
     fprintf(out,
             "set xlabel 'layer'\nset ylabel 'largest singular value s1'\nset key outside right center Left reverse\n"
-            "set title 'Spectral norm over depth, after %s tokens (open circles: after %s tokens)' offset 0,0.3 font "
-            "',20'\n",
-            tokens[1], tokens[0]);
+            "set title 'Spectral norm over depth, after %s tokens' offset 0,0.3 font ',20'\n",
+            tokens[1]);
     for (int p = 0; p < data->n_projections; p++)
         fprintf(out,
                 "%s$%s_first using 1:2 with linespoints lc rgb '%s' dt 3 lw 1.2 pt 6 ps 0.8 notitle, "
@@ -45,6 +44,7 @@ void ms_plot_depth_write(FILE *out, const ms_plot_data *data) {
     for (int p = 0; p < data->n_projections && has_noise; p++)
         fprintf(out, ", $%s_last using 1:3 with lines lc rgb '%s' dt 2 lw 1.8 notitle", data->projections[p],
                 ms_script_color(p));
+    fprintf(out, ", NaN with linespoints lc rgb 'black' dt 3 lw 1.2 pt 6 ps 0.8 title '%s tokens'", tokens[0]);
     if (has_noise) fprintf(out, ", NaN with lines lc rgb 'black' dt 2 lw 1.8 title 'noise alone'");
     fprintf(out, "\n");
 }
