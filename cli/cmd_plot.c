@@ -122,9 +122,7 @@ static ms_status select_spectra(const struct plot_arguments *arguments, ms_plot_
         return MS_FAIL(MS_NOT_FOUND, "--%s: the plots that are asked for show no spectra",
                        arguments->projections ? "projections" : "layers");
     }
-    if (arguments->projections) MS_TRY(ms_plot_data_keep_projections(data, arguments->projections, "--projections"));
-    if (arguments->layers) MS_TRY(ms_plot_data_keep_layers(data, arguments->layers, "--layers"));
-    return MS_OK;
+    return ms_plot_data_select(data, arguments->layers, arguments->projections);
 }
 
 /* Of the whole run, whatever part of it is drawn. */
@@ -134,11 +132,10 @@ static ms_status add_changes(const char *metrics, const char *spectra, ms_plot_d
         return MS_FAIL(MS_NOT_FOUND, "--phases: %s does not exist: train with --track_manifold true", spectra);
     MS_TRY_NOTE(ms_phases_init(metrics, spectra, 0, &phases), "--phases");
     ms_status status = MS_OK;
-    data->marks_changes = true;
-    for (int i = 0; i < phases.n_series; i++) {
-        const ms_phase_series *series = &phases.series[i];
-        for (int c = 0; c < series->n_changes && status == MS_OK; c++)
-            status = ms_plot_data_add_change(data, series->key, series->layer, series->projection, series->changes[c]);
+    for (int i = 0; i < phases.n_series && status == MS_OK; i++) {
+        const ms_phase_series *of = &phases.series[i];
+        const ms_plot_series series = {of->key, of->projection, of->layer};
+        status = ms_plot_data_add_changes(data, &series, of->changes, of->n_changes);
     }
     ms_phases_finish(&phases);
     return status;

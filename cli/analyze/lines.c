@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/analyze/output.h"
+#include "platform/csv.h"
 #include "platform/json.h"
 #include "tracker/run_log.h"
 
@@ -105,27 +106,6 @@ ms_status ms_analyze_print_jsonl(const ms_analyze_plan *plan, int n_top, FILE *s
 
 /* ---- CSV ---- */
 
-/* In quotes where it needs them; "" for NULL. */
-static void print_cell(const char *text, FILE *stream) {
-    if (!text || !*text) return;
-    if (!strpbrk(text, ",\"\r\n")) {
-        fputs(text, stream);
-        return;
-    }
-    fputc('"', stream);
-    for (; *text; text++) fprintf(stream, *text == '"' ? "\"\"" : "%c", *text);
-    fputc('"', stream);
-}
-
-static void print_index(int64_t value, FILE *stream) {
-    if (value >= 0) fprintf(stream, "%lld", (long long)value);
-}
-
-static void print_real(double value, FILE *stream) {
-    fputc(',', stream);
-    if (isfinite(value)) fprintf(stream, "%.17g", value);
-}
-
 /* The columns of a list: how many, how they begin, and what follows: their number or a percentage. */
 typedef struct columns {
     const char *key, *begin;
@@ -147,81 +127,92 @@ static columns columns_of(const char *key, int n_top) {
     return all[i];
 }
 
-static void print_heading(const char *key, int n_top, FILE *stream) {
+static void print_heading(const char *key, int n_top, ms_csv *csv) {
+    char name[64];
     columns of = columns_of(key, n_top);
-    for (int i = 0; i < of.n; i++) fprintf(stream, ",%s%d", of.begin, of.percent ? of.percent[i] : i + 1);
+    for (int i = 0; i < of.n; i++) {
+        snprintf(name, sizeof name, "%s%d", of.begin, of.percent ? of.percent[i] : i + 1);
+        ms_csv_text(csv, name);
+    }
 }
 
-static void print_list(columns are, list of, FILE *stream) {
-    for (int i = 0; i < are.n; i++) print_real(item_of(&of, i), stream);
+static void print_list(columns are, list of, ms_csv *csv) {
+    for (int i = 0; i < are.n; i++) ms_csv_real(csv, item_of(&of, i), 17);
 }
 
-static void print_headings(bool has_other, int n_top, FILE *stream) {
-    fprintf(stream, "name,layer,projection,expert,rows,cols,dtype,stored,note,error");
+static void print_headings(bool has_other, int n_top, ms_csv *csv) {
+    static const char *const about[] = {"name", "layer", "projection", "expert", "rows",
+                                        "cols", "dtype", "stored",     "note",   "error"};
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) ms_csv_text(csv, about[i]);
 #define ABOUT(key, ...)
-#define LIST(key) print_heading(#key, n_top, stream);
-#define METRIC(key) fprintf(stream, ",%s", #key);
-#define LEVEL(key, ...) fprintf(stream, ",%s", #key);
+#define LIST(key) print_heading(#key, n_top, csv);
+#define METRIC(key) ms_csv_text(csv, #key);
+#define LEVEL(key, ...) ms_csv_text(csv, #key);
 #define UPDATE_LIST(key)                                                                                               \
-    if (has_other) print_heading(#key, n_top, stream);
+    if (has_other) print_heading(#key, n_top, csv);
 #define UPDATE_METRIC(key)                                                                                             \
-    if (has_other) fprintf(stream, ",%s", #key);
+    if (has_other) ms_csv_text(csv, #key);
 #define UPDATE_LEVEL(key, ...)                                                                                         \
-    if (has_other) fprintf(stream, ",%s", #key);
+    if (has_other) ms_csv_text(csv, #key);
 #include "tracker/analysis.def"
-    fputc('\n', stream);
+    ms_csv_end(csv);
 }
 
-static void print_about(const ms_analyze_item *item, FILE *stream) {
+static void print_index(int64_t value, ms_csv *csv) {
+    if (value >= 0)
+        ms_csv_integer(csv, value);
+    else
+        ms_csv_empty(csv, 1);
+}
+
+static void print_about(const ms_analyze_item *item, ms_csv *csv) {
     char stored[160];
     const ms_part *part = &item->here.part;
     const ms_safetensor *tensor = item->here.tensor;
-    print_cell(tensor ? tensor->name : item->name, stream);
-    fputc(',', stream);
+    ms_csv_text(csv, tensor ? tensor->name : item->name);
     if (!tensor) {
-        fprintf(stream, ",,,,,,,,");
-        print_cell(item->error, stream);
+        ms_csv_empty(csv, 8);
+        ms_csv_text(csv, item->error);
         return;
     }
-    print_index(part->layer, stream);
-    fputc(',', stream);
-    print_cell(part->projection, stream);
-    fputc(',', stream);
-    print_index(part->expert, stream);
-    fprintf(stream, ",%lld,%lld,%s,", (long long)part->rows, (long long)part->cols, tensor->dtype);
-    print_cell(ms_part_text(part, tensor, stored, sizeof stored), stream);
-    fputc(',', stream);
-    print_cell(item->note, stream);
-    fputc(',', stream);
-    print_cell(item->error, stream);
+    print_index(part->layer, csv);
+    ms_csv_text(csv, part->projection);
+    print_index(part->expert, csv);
+    ms_csv_integer(csv, part->rows);
+    ms_csv_integer(csv, part->cols);
+    ms_csv_text(csv, tensor->dtype);
+    ms_csv_text(csv, ms_part_text(part, tensor, stored, sizeof stored));
+    ms_csv_text(csv, item->note);
+    ms_csv_text(csv, item->error);
 }
 
 /* A line with an error has empty columns from there on. */
-static void print_figures(const ms_analysis *a, bool has_other, int n_top, FILE *stream) {
+static void print_figures(const ms_analysis *a, bool has_other, int n_top, ms_csv *csv) {
     const ms_spectrum *spectrum = &a->spectrum;
 #define ABOUT(key, ...)
-#define LIST(key) print_list(columns_of(#key, n_top), LIST_OF(key), stream);
-#define METRIC(key) print_real(spectrum->key, stream);
-#define LEVEL(key, ...) print_real(a->key, stream);
+#define LIST(key) print_list(columns_of(#key, n_top), LIST_OF(key), csv);
+#define METRIC(key) ms_csv_real(csv, spectrum->key, 17);
+#define LEVEL(key, ...) ms_csv_real(csv, a->key, 17);
 #define UPDATE_LIST(key)                                                                                               \
-    if (has_other) print_list(columns_of(#key, n_top), LIST_OF(key), stream);
+    if (has_other) print_list(columns_of(#key, n_top), LIST_OF(key), csv);
 #define UPDATE_METRIC(key)                                                                                             \
-    if (has_other) print_real(spectrum->key, stream);
+    if (has_other) ms_csv_real(csv, spectrum->key, 17);
 #define UPDATE_LEVEL(key, ...)                                                                                         \
-    if (has_other) print_real(a->key, stream);
+    if (has_other) ms_csv_real(csv, a->key, 17);
 #include "tracker/analysis.def"
 }
 
 ms_status ms_analyze_print_csv(const ms_analyze_plan *plan, int n_top, FILE *stream) {
-    print_headings(plan->has_other, n_top, stream);
+    ms_csv csv = {stream, 0};
+    print_headings(plan->has_other, n_top, &csv);
     for (size_t i = 0; i < plan->n; i++) {
         const ms_analyze_item *item = &plan->items[i];
         if (!item->is_done) continue;
-        print_about(item, stream);
+        print_about(item, &csv);
         ms_analysis none;
         if (item->error) ms_analysis_clear(&none);
-        print_figures(item->error ? &none : &item->analysis, plan->has_other, n_top, stream);
-        fputc('\n', stream);
+        print_figures(item->error ? &none : &item->analysis, plan->has_other, n_top, &csv);
+        ms_csv_end(&csv);
     }
     return MS_OK;
 }

@@ -46,7 +46,7 @@ has 'At the first step with a training loss of at most 3.6: '
 has 'steps to loss'
 must program compare a? b? --format csv --at step
 [ "$(wc -l <out)" -eq 5 ] || fail "not 4 rows of CSV"
-has '^step,10,"loss",10,"per_projection",6,3'
+has '^step,10,loss,10,per_projection,6,3'
 grep -q 'compare: grouped by muon.split' err || fail "the notes are not on stderr"
 must program compare a? b? --format json
 has '"baseline": "merged"'

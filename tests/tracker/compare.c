@@ -279,10 +279,12 @@ START_TEST(test_averages) {
     ms_series series;
     ms_run_line_faults faults;
     ms_must(ms_series_metric_find("sigma_top[1]", &metric));
-    ms_series_selection none = {"7", NULL}, wrong = {"x", NULL}, unknown = {NULL, "w"};
+    ms_series_selection none = {"7", NULL}, beyond = {"0-2", NULL}, wrong = {"x", NULL}, unknown = {NULL, "w"};
     ms_expect(ms_series_read(folder, &metric, 1, &none, &series, &faults), MS_NOT_FOUND, "no layer 7");
+    ms_expect(ms_series_read(folder, &metric, 1, &beyond, &series, &faults), MS_NOT_FOUND, "no layer 2; it has 0 to 1");
     ms_expect(ms_series_read(folder, &metric, 1, &wrong, &series, &faults), MS_USAGE, "'x' is no layer");
-    ms_expect(ms_series_read(folder, &metric, 1, &unknown, &series, &faults), MS_NOT_FOUND, "no projection 'w'");
+    ms_expect(ms_series_read(folder, &metric, 1, &unknown, &series, &faults), MS_NOT_FOUND,
+              "no projection 'w'; it has q, v");
     read_one("sigma_top[1]", NULL, NULL, &series, &faults);
     ck_assert_double_eq(series.points[0].value, 8);
     ms_series_finish(&series);

@@ -177,9 +177,10 @@ START_TEST(every_plot) {
     ck_assert_uint_eq(data.n_validation, (N_SNAPSHOTS - 1) * STEPS_BETWEEN / 50);
     ck_assert(isnan(data.spectra[0].values[MS_PLOT_alignment_left]));
     draw_up_updates(&data);
-    data.marks_changes = true;
     const char *const keys[] = {"loss", "gap", "spectral_entropy"};
-    for (int k = 0; k < 3; k++) ms_must(ms_plot_data_add_change(&data, keys[k], 1, "v", STEPS_BETWEEN));
+    const int64_t change = STEPS_BETWEEN;
+    for (int k = 0; k < 3; k++)
+        ms_must(ms_plot_data_add_changes(&data, &(ms_plot_series){keys[k], "v", 1}, &change, 1));
     ck_assert_uint_eq(data.n_changes, 3);
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);

@@ -187,15 +187,17 @@ START_TEST(changes_are_marked) {
     char *script = script_of("spectral_gap");
     ck_assert_ptr_null(strstr(script, "change"));
     free(script);
-    data.marks_changes = true;
-    ms_must(ms_plot_data_keep_projections(&data, "q,v", "--projections"));
-    ms_must(ms_plot_data_add_change(&data, "loss", -1, "", 40));
-    ms_must(ms_plot_data_add_change(&data, "gap", 1, "v", 25));
-    ms_must(ms_plot_data_add_change(&data, "gap", 1, "v", 75));
-    ms_must(ms_plot_data_add_change(&data, "spectral_entropy", 2, "q", 25));
-    ms_must(ms_plot_data_add_change(&data, "gap", 1, "up", 25));
-    ms_must(ms_plot_data_add_change(&data, "gap", 9, "q", 25));
-    ms_must(ms_plot_data_add_change(&data, "no_such_key", 1, "q", 25));
+    ms_must(ms_plot_data_select(&data, NULL, "q,v"));
+    static const struct {
+        ms_plot_series series;
+        int64_t steps[2];
+        int n;
+    } changes[] = {{{"loss", "", -1}, {40}, 1},       {{"gap", "v", 1}, {25, 75}, 2},
+                   {{"gap", "q", 0}, {0}, 0},         {{"spectral_entropy", "q", 2}, {25}, 1},
+                   {{"gap", "up", 1}, {25}, 1},       {{"gap", "q", 9}, {25}, 1},
+                   {{"no_such_key", "q", 1}, {25}, 1}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+        ms_must(ms_plot_data_add_changes(&data, &changes[i].series, changes[i].steps, changes[i].n));
     ck_assert_uint_eq(data.n_changes, 4);
     script = script_of("spectral_gap");
     has(script, "$v_1_change_0 << EOD\n25 2\n75 2\nEOD\n");
@@ -367,7 +369,7 @@ START_TEST(entropy_of_attention) {
     has(script, "$heads << EOD\n0 0 0.25\n0 1 0.5\n1 1 0.25\nEOD\n");
     has(script, "set cbrange [0.25:1]");
     free(script);
-    ms_must(ms_plot_data_keep_layers(&data, "1,2", "--layers"));
+    ms_must(ms_plot_data_select(&data, "1,2", NULL));
     script = script_of("attention_entropy");
     has(script, "$layers << EOD\n0 0 1 -25 25\n50 0 0.375 25 75\nEOD\n");
     has(script, "set ytics ('1' 0)");
@@ -438,8 +440,7 @@ START_TEST(mean_that_does_not_lag) {
 END_TEST
 
 START_TEST(chosen_projections_and_layers) {
-    ms_must(ms_plot_data_keep_projections(&data, "up,q", "--projections"));
-    ms_must(ms_plot_data_keep_layers(&data, "0,2", "--layers"));
+    ms_must(ms_plot_data_select(&data, "0,2", "up,q"));
     ck_assert_int_eq(data.n_projections, 2);
     ck_assert_str_eq(data.projections[0], "q");
     ck_assert_str_eq(data.projections[1], "up");
@@ -459,13 +460,13 @@ START_TEST(chosen_projections_and_layers) {
     snprintf(part, sizeof part, "\n1 1 %.9g\nEOD", value_of(0, 2, 2));
     has(script, part);
     free(script);
-    ms_must(ms_plot_data_keep_layers(&data, "2", "--layers"));
+    ms_must(ms_plot_data_select(&data, "2", NULL));
     ck_assert_int_eq(data.layers[0], 2);
 }
 END_TEST
 
 static void refuse_layers(const char *text, ms_status expected, const char *message) {
-    ck_assert_int_eq(ms_plot_data_keep_layers(&data, text, "--layers"), expected);
+    ck_assert_int_eq(ms_plot_data_select(&data, text, NULL), expected);
     ck_assert_msg(strstr(ms_status_message(), message) != NULL, "%s", ms_status_message());
     ck_assert_uint_eq(data.n_spectra, N_LAYERS * N_PROJECTIONS * N_SNAPSHOTS);
 }
@@ -479,9 +480,23 @@ START_TEST(choices_that_are_refused) {
     refuse_layers("-1", MS_USAGE, "'-1' is no layer");
     refuse_layers("1 ", MS_USAGE, "'1 ' is no layer");
     refuse_layers("00001", MS_USAGE, "'00001' is no layer");
-    ck_assert_int_eq(ms_plot_data_keep_projections(&data, "q,w", "--projections"), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_plot_data_select(&data, NULL, "q,w"), MS_NOT_FOUND);
     has(ms_status_message(), "--projections: the run has no projection 'w'; it has q, v, up");
-    ck_assert_int_eq(ms_plot_data_keep_projections(&data, "u", "--projections"), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_plot_data_select(&data, NULL, "u"), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_plot_data_select(&data, NULL, "q,"), MS_USAGE);
+    has(ms_status_message(), "--projections: an empty name");
+}
+END_TEST
+
+/* No character is cut in two, no quote ends the text, nothing in it is a command. */
+START_TEST(texts_are_quoted) {
+    static const struct {
+        const char *text, *quoted;
+    } cases[] = {{"it's", "it''s"},     {"s_{1}", "s_{1}"}, {"äöüäöü", "äöüäöü"}, {"äöüäöüä", "äöüäö…"},
+                 {"abcdefg", "abcde…"}, {"", ""},           {"a\nb", "a\\nb"},    {"a\xff", "a\\xFF"}};
+    char out[MS_QUOTED_SIZE];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_str_eq(ms_script_quoted(cases[i].text, 6, out, sizeof out), cases[i].quoted);
 }
 END_TEST
 
@@ -525,6 +540,7 @@ int main(void) {
     tcase_add_test(tests, mean_that_does_not_lag);
     tcase_add_test(tests, chosen_projections_and_layers);
     tcase_add_test(tests, choices_that_are_refused);
+    tcase_add_test(tests, texts_are_quoted);
     tcase_add_test(tests, labels_tell_ticks_apart);
     Suite *suite = suite_create("tracker/plot_scripts");
     suite_add_tcase(suite, tests);

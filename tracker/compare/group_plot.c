@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/escape.h"
 #include "tracker/plot/script.h"
 
 /* Places of a curve; a longer run is drawn at so many of its steps. */
@@ -92,20 +91,6 @@ static ms_status fill(struct curves *curves) {
 
 /* --- script --- */
 
-/* A label in gnuplot's single quotes. */
-static const char *quoted(const char *label, char *out, size_t size) {
-    char shown[120];
-    size_t used = 0;
-    ms_escape(label, shown, sizeof shown);
-    if (strlen(shown) > LABEL_LENGTH) strcpy(shown + LABEL_LENGTH - 3, "..."); /* what there is room for */
-    for (const char *c = shown; *c && used + 3 < size; c++) {
-        if (*c == '\'') out[used++] = '\'';
-        out[used++] = *c;
-    }
-    out[used] = '\0';
-    return out;
-}
-
 static void write_data(const struct curves *curves, FILE *out) {
     for (int g = 0; g < curves->plot->runs->n_groups; g++) {
         fprintf(out, "# x, mean over seeds, least, greatest, mean paired difference, its interval\n$group%d << EOD\n",
@@ -163,12 +148,12 @@ static void write_means(const struct curves *curves, FILE *out) {
         fprintf(out, "$group%d using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, ",
                 g, ms_script_color(g));
     for (int g = 0; g < runs->n_groups; g++) {
-        char label[260];
+        char label[MS_QUOTED_SIZE];
         int n = 0;
         for (size_t i = 0; i < runs->n_runs; i++) n += curves->used[i] && runs->runs[i].i_group == g;
         fprintf(out, "%s$group%d using 1:2 with %s lc rgb '%s' lw 2.5 title '%s (%d seed%s)'", g ? ", " : "", g,
-                style_of(curves), ms_script_color(g), quoted(curves->plot->labels[g], label, sizeof label), n,
-                n == 1 ? "" : "s");
+                style_of(curves), ms_script_color(g),
+                ms_script_quoted(curves->plot->labels[g], LABEL_LENGTH, label, sizeof label), n, n == 1 ? "" : "s");
     }
     fprintf(out, "\n");
 }
@@ -176,7 +161,7 @@ static void write_means(const struct curves *curves, FILE *out) {
 static void write_differences(const struct curves *curves, FILE *out) {
     const ms_compared_runs *runs = curves->plot->runs;
     ms_range values = MS_NO_RANGE;
-    char label[260];
+    char label[MS_QUOTED_SIZE];
     ms_range_add(&values, 0);
     for (size_t i = 0; i < curves->n * (size_t)runs->n_groups; i++) {
         const ms_paired *difference = &curves->places[i].difference;
@@ -188,7 +173,8 @@ static void write_differences(const struct curves *curves, FILE *out) {
     fprintf(
         out,
         "set ylabel 'difference'\nset title 'minus %s, paired by seed: mean and %g %% interval of each place'\nplot ",
-        quoted(curves->plot->labels[runs->i_baseline], label, sizeof label), 100 * curves->plot->confidence);
+        ms_script_quoted(curves->plot->labels[runs->i_baseline], LABEL_LENGTH, label, sizeof label),
+        100 * curves->plot->confidence);
     for (int g = 0; g < runs->n_groups; g++)
         if (g != runs->i_baseline)
             fprintf(out,
@@ -200,7 +186,7 @@ static void write_differences(const struct curves *curves, FILE *out) {
 
 static void write(FILE *out, const void *context) {
     const struct curves *curves = context;
-    char keys[260];
+    char keys[MS_QUOTED_SIZE];
     bool compares = curves->plot->runs->n_groups > 1;
     write_data(curves, out);
     fprintf(out,
@@ -209,7 +195,7 @@ static void write(FILE *out, const void *context) {
             compares ? "0.47" : "0.14", top_of(curves));
     fprintf(out, "set title '%s%s%s: mean and range over seeds' offset 0,0.3 font ',20'\n",
             curves->plot->runs->metrics[curves->plot->i_metric].name, compares ? " by " : "",
-            quoted(curves->plot->keys, keys, sizeof keys));
+            ms_script_quoted(curves->plot->keys, LABEL_LENGTH, keys, sizeof keys));
     write_x_axis(curves, true, !compares, out);
     write_means(curves, out);
     if (compares) {

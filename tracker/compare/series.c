@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracker/compare/selection.h"
 #include "tracker/metrics.h"
+#include "tracker/plot/selection.h"
 
 /* --- the line of one file, as it is read --- */
 

@@ -16,20 +16,24 @@ static int find_projection(const ms_plot_data *data, const char *name) {
     return -1;
 }
 
-ms_status ms_plot_data_add_change(ms_plot_data *data, const char *key, int layer, const char *projection,
-                                  int64_t step) {
-    bool is_loss = strcmp(key, "loss") == 0;
-    ms_plot_change change = {MS_PLOT_N_KEYS, layer, 0, step};
+ms_status ms_plot_data_add_changes(ms_plot_data *data, const ms_plot_series *series, const int64_t *steps, int n) {
+    ms_plot_change change = {.key = MS_PLOT_N_KEYS, .layer = series->layer};
+    bool is_loss = strcmp(series->key, "loss") == 0;
     if (!is_loss) {
-        change.key = find_key(key);
-        change.i_projection = find_projection(data, projection);
+        change.key = find_key(series->key);
+        change.i_projection = find_projection(data, series->projection);
         if (change.key == MS_PLOT_N_KEYS || change.i_projection < 0 ||
-            !ms_plot_data_has(data, change.i_projection, layer))
+            !ms_plot_data_has(data, change.i_projection, series->layer))
             return MS_OK;
     }
-    ms_plot_change *larger = realloc(data->changes, (data->n_changes + 1) * sizeof *larger);
-    if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %zu changes", data->n_changes + 1);
+    data->marks_changes[change.key] = true;
+    if (n == 0) return MS_OK;
+    ms_plot_change *larger = realloc(data->changes, (data->n_changes + (size_t)n) * sizeof *larger);
+    if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %zu changes", data->n_changes + (size_t)n);
     data->changes = larger;
-    data->changes[data->n_changes++] = change;
+    for (int i = 0; i < n; i++) {
+        change.step = steps[i];
+        data->changes[data->n_changes++] = change;
+    }
     return MS_OK;
 }

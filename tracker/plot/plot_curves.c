@@ -162,7 +162,7 @@ static void write_legend(FILE *out, const curve_set *curves) {
             fprintf(out, ", NaN with lines lc rgb '%s' lw 3 title 'layer %d'",
                     ms_script_layer_color(i, data->n_layers, color), data->layers[i]);
     for (int b = 0; b < curves->panels.bands; b++)
-        if (data->marks_changes && ms_script_has_phases(curves->bands[b].key))
+        if (data->marks_changes[curves->bands[b].key])
             fprintf(out, ", NaN with points pt 8 ps 1.8 lw 2 lc rgb 'black' title 'change point'");
     write_curve_legend(out, curves);
     bool of_layer = false;

@@ -122,9 +122,9 @@ typedef struct ms_plot_data {
     size_t n_probe_layers; /* of a snapshot: the first n_probe_layers of probes are the first snapshot */
     double *entropies;     /* [n_entropies] 0 one key, 1 all visible keys alike; NaN where undefined */
     size_t n_entropies;
-    size_t n_matrices;       /* of a snapshot: the first n_matrices of spectra are the first snapshot */
-    bool marks_changes;      /* what changes has, or that it has nothing, is shown */
-    ms_plot_change *changes; /* [n_changes] */
+    size_t n_matrices;                      /* of a snapshot: the first n_matrices of spectra are the first snapshot */
+    bool marks_changes[MS_PLOT_N_KEYS + 1]; /* by key, the loss last: its changes, or that it has none, are shown */
+    ms_plot_change *changes;                /* [n_changes] */
     size_t n_changes;
 } ms_plot_data;
 
@@ -142,21 +142,24 @@ void ms_plot_data_finish(ms_plot_data *data);
    without a gap. */
 ms_status ms_plot_data_read_probes(ms_plot_data *data, const char *path);
 
-/* Adds a change, which is then marked wherever its key is drawn.  key: of spectra.jsonl, or "loss", for which layer and
+/* A series of this key was looked at for changes, and changes `n` times, at these steps: all are marked wherever the
+   key is drawn, and a plot of it without a mark has no change.  key: of spectra.jsonl, or "loss", for which layer and
    projection do not count; what is not drawn, of what was chosen, is left out.  After the choice of projections and
    layers.  MS_OUT_OF_MEMORY. */
-ms_status ms_plot_data_add_change(ms_plot_data *data, const char *key, int layer, const char *projection, int64_t step);
+typedef struct ms_plot_series {
+    const char *key, *projection;
+    int layer;
+} ms_plot_series;
+
+ms_status ms_plot_data_add_changes(ms_plot_data *data, const ms_plot_series *series, const int64_t *steps, int n);
 
 /* Whether the run has this matrix. */
 bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);
 
-/* Leaves the spectra of these projections: names between commas, "q,v".  The run's order stays.  MS_NOT_FOUND: the run
-   has none of that name, with the names that it has.  A message begins with `what`. */
-ms_status ms_plot_data_keep_projections(ms_plot_data *data, const char *names, const char *what);
-
-/* The same of layers: numbers and ranges between commas, "0,5,18-21".  MS_USAGE: neither number nor range.
-   MS_NOT_FOUND: the run has no such layer. */
-ms_status ms_plot_data_keep_layers(ms_plot_data *data, const char *ranges, const char *what);
+/* Leaves the spectra and probes of these layers, "0,5,18-21", and projections, "q,v"; NULL: all.  The run's order
+   stays. MS_USAGE: neither a layer nor a range.  MS_NOT_FOUND: the run has no such layer or projection, with those that
+   it has (tracker/plot/selection.h). */
+ms_status ms_plot_data_select(ms_plot_data *data, const char *layers, const char *projections);
 
 #ifdef __cplusplus
 }

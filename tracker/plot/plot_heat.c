@@ -108,7 +108,7 @@ static void write_map(FILE *out, const ms_plot_data *data, const heat_map *map) 
     }
     for (int p = 0; p < data->n_projections; p++) write_cells(out, data, p, map->key);
     for (int p = 0; p < data->n_projections && map->marks_above_p95; p++) write_marks(out, data, p, map->key);
-    bool marks_changes = data->marks_changes && ms_script_has_phases(map->key);
+    bool marks_changes = data->marks_changes[map->key];
     for (int p = 0; p < data->n_projections && marks_changes; p++) write_changes(out, data, p, map->key);
     ms_panels panels = ms_panels_make(data->n_projections, 1);
     char title[256];

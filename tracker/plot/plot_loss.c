@@ -55,7 +55,7 @@ void ms_plot_loss_write(FILE *out, const ms_plot_data *data) {
     if (data->n_validation)
         fprintf(out, "%s$validation using 1:2 with linespoints lc rgb '%s' lw 2.5 pt 7 ps 1 title 'validation'",
                 data->n_training ? ", " : "", ms_script_color(3));
-    if (data->marks_changes)
+    if (data->marks_changes[MS_PLOT_N_KEYS])
         fprintf(out, ", NaN with lines lc rgb 'black' dt 3 lw 2 title 'change of slope (muonscope phases)'");
     fprintf(out, "\n");
 }

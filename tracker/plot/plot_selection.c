@@ -1,11 +1,9 @@
 /* The part of a run's spectra that is drawn. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tracker/plot/plot_data.h"
-
-enum { NAMES_SIZE = MS_PLOT_PROJECTIONS * (MS_PLOT_NAME_SIZE + 2) };
+#include "tracker/plot/selection.h"
 
 bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer) {
     for (size_t i = 0; i < data->n_matrices; i++)
@@ -50,81 +48,16 @@ static void keep(ms_plot_data *data, const bool *projections, const bool *layers
     while (data->n_matrices < n && data->spectra[data->n_matrices].step == data->spectra[0].step) data->n_matrices++;
 }
 
-/* Length of the item at `text`, and where the next one begins; NULL after the last. */
-static size_t next_item(const char **text) {
-    size_t length = strcspn(*text, ",");
-    *text = (*text)[length] == ',' ? *text + length + 1 : NULL;
-    return length;
-}
-
-ms_status ms_plot_data_keep_projections(ms_plot_data *data, const char *names, const char *what) {
-    bool projections[MS_PLOT_PROJECTIONS] = {false}, *layers = malloc((size_t)data->n_layers + 1);
-    if (!layers) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %d layers", data->n_layers);
-    memset(layers, true, (size_t)data->n_layers);
-    ms_status status = MS_OK;
-    for (const char *at = names; at && status == MS_OK;) {
-        const char *item = at;
-        size_t length = next_item(&at);
-        int p = 0;
-        while (p < data->n_projections &&
-               (strlen(data->projections[p]) != length || memcmp(data->projections[p], item, length) != 0))
-            p++;
-        if (p < data->n_projections) {
-            projections[p] = true;
-            continue;
-        }
-        char known[NAMES_SIZE] = "";
-        for (p = 0; p < data->n_projections; p++) {
-            if (p) strcat(known, ", ");
-            strcat(known, data->projections[p]);
-        }
-        status =
-            MS_FAIL(MS_NOT_FOUND, "%s: the run has no projection '%.*s'; it has %s", what, (int)length, item, known);
-    }
-    if (status == MS_OK) keep(data, projections, layers);
-    free(layers);
-    return status;
-}
-
-/* A number of at most 4 digits; moves *text behind it.  -1: there is none. */
-static int read_layer(const char **text) {
-    int value = 0, n_digits = 0;
-    for (; isdigit((unsigned char)**text) && n_digits < 4; (*text)++, n_digits++) value = 10 * value + (**text - '0');
-    return n_digits > 0 ? value : -1;
-}
-
-/* Marks the layers of one number or range. */
-static ms_status mark_range(const ms_plot_data *data, const char *item, size_t length, const char *what, bool *layers) {
-    const char *at = item;
-    int from = read_layer(&at), to = from;
-    if (from >= 0 && *at == '-') {
-        at++;
-        to = read_layer(&at);
-    }
-    if (from < 0 || to < from || (size_t)(at - item) != length)
-        return MS_FAIL(MS_USAGE, "%s: '%.*s' is no layer and no range of layers, such as 5 or 18-21", what, (int)length,
-                       item);
-    for (int layer = from; layer <= to; layer++) {
-        int i = find_layer(data, layer);
-        if (i < 0)
-            return MS_FAIL(MS_NOT_FOUND, "%s: the run has no layer %d; it has %d to %d", what, layer, data->layers[0],
-                           data->layers[data->n_layers - 1]);
-        layers[i] = true;
-    }
-    return MS_OK;
-}
-
-ms_status ms_plot_data_keep_layers(ms_plot_data *data, const char *ranges, const char *what) {
-    bool projections[MS_PLOT_PROJECTIONS], *layers = calloc((size_t)data->n_layers + 1, sizeof *layers);
-    if (!layers) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %d layers", data->n_layers);
-    memset(projections, true, sizeof projections);
-    ms_status status = MS_OK;
-    for (const char *at = ranges; at && status == MS_OK;) {
-        const char *item = at;
-        size_t length = next_item(&at);
-        status = mark_range(data, item, length, what, layers);
-    }
-    if (status == MS_OK) keep(data, projections, layers);
-    free(layers);
+ms_status ms_plot_data_select(ms_plot_data *data, const char *layers, const char *projections) {
+    ms_selection selection;
+    MS_TRY(ms_selection_parse(layers, projections, &selection));
+    bool kept_projections[MS_PLOT_PROJECTIONS], *kept_layers = malloc((size_t)data->n_layers + 1);
+    if (!kept_layers) return MS_FAIL(MS_OUT_OF_MEMORY, "plot: %d layers", data->n_layers);
+    for (int i = 0; i < data->n_layers; i++) kept_layers[i] = ms_selection_has(&selection, data->layers[i], NULL);
+    for (int p = 0; p < data->n_projections; p++)
+        kept_projections[p] = ms_selection_has(&selection, -1, data->projections[p]);
+    ms_status status = ms_selection_check(&selection);
+    if (status == MS_OK) keep(data, kept_projections, kept_layers);
+    free(kept_layers);
     return status;
 }

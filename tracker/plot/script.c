@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "platform/escape.h"
+
 /* --- colours --- */
 
 const char *ms_script_color(int i) {
@@ -37,8 +39,24 @@ const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]) {
 
 /* --- values, ranges and axes --- */
 
-bool ms_script_has_phases(enum ms_plot_key key) {
-    return key == MS_PLOT_alignment_momentum_left || key == MS_PLOT_spectral_entropy || key == MS_PLOT_gap;
+/* Bytes of the first n characters of UTF-8; all of them where there are no more. */
+static size_t first_characters(const char *text, int n) {
+    const char *c = text;
+    for (; *c && (n > 0 || ((unsigned char)*c & 0xc0) == 0x80); c++) n -= ((unsigned char)c[1] & 0xc0) != 0x80;
+    return (size_t)(c - text);
+}
+
+const char *ms_script_quoted(const char *text, int n_most, char *out, size_t size) {
+    char shown[MS_QUOTED_SIZE];
+    size_t used = 0;
+    ms_escape(text, shown, sizeof shown);
+    if (first_characters(shown, n_most) < strlen(shown)) strcpy(shown + first_characters(shown, n_most - 1), "…");
+    for (const char *c = shown; *c && used + 3 < size; c++) {
+        if (*c == '\'') out[used++] = '\'';
+        out[used++] = *c;
+    }
+    out[used] = '\0';
+    return out;
 }
 
 void ms_script_value(FILE *out, double value) {

@@ -7,7 +7,7 @@
 
 #include "tracker/plot/plot_data.h"
 
-enum { MS_COUNT_TEXT_SIZE = 32, MS_COLOR_SIZE = 8 };
+enum { MS_COUNT_TEXT_SIZE = 32, MS_COLOR_SIZE = 8, MS_QUOTED_SIZE = 512 };
 
 /* Colour of the i-th thing of a kind, as gnuplot's "#rrggbb". */
 const char *ms_script_color(int i);
@@ -18,11 +18,12 @@ const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]);
 /* gnuplot's palette of the heat maps: viridis (van der Walt & Smith 2015). */
 void ms_script_palette(FILE *out);
 
+/* Text from elsewhere inside gnuplot's single quotes: escaped (platform/escape.h), quotes doubled; of more than n_most
+   characters the end is left out, "…" in its place.  Returns out.  Scripts switch gnuplot's markup off. */
+const char *ms_script_quoted(const char *text, int n_most, char *out, size_t size);
+
 /* A count for people: "0", "500", "20 k", "1.5 M", "1.7 B".  Returns out. */
 const char *ms_script_count(double count, char out[MS_COUNT_TEXT_SIZE]);
-
-/* Whether `muonscope phases` looks for changes of this key (MS_PHASE_KEYS of tracker/phase_values.h). */
-bool ms_script_has_phases(enum ms_plot_key key);
 
 /* One more number in a row of a data block; NaN where it is not finite, which leaves a gap. */
 void ms_script_value(FILE *out, double value);
