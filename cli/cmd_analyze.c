@@ -32,7 +32,7 @@ static const ms_option options[] = {
     {"format", MS_OPTION_STRING, offsetof(struct analyze_arguments, format), NULL, "table|jsonl|csv",
      "What is printed (default: table)"},
     {"out", MS_OPTION_STRING, offsetof(struct analyze_arguments, out), NULL, "FILE",
-     "Write to this file, complete or not at all"},
+     "Write to this file when all is done, or at Ctrl-C what is done by then"},
     {"threads", MS_OPTION_COUNT, offsetof(struct analyze_arguments, threads), NULL, "N",
      "CPU threads, each with a matrix of its own in memory; 0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
@@ -68,9 +68,17 @@ static ms_status print_to_memory(const struct analyze_arguments *arguments, cons
     return status;
 }
 
+static size_t count_undone(const ms_analyze_plan *plan) {
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_order; i++) n += !plan->items[plan->order[i]].is_done;
+    return n;
+}
+
+/* The lines of what is done; nothing, also in the place of an older file, where an interruption left nothing done. */
 static ms_status deliver(const struct analyze_arguments *arguments, const ms_analyze_plan *plan) {
     char *text;
-    size_t size;
+    size_t size, n_undone = count_undone(plan);
+    if (n_undone > 0 && n_undone == plan->n_order) return MS_OK;
     ms_status status = print_to_memory(arguments, plan, &text, &size);
     if (status == MS_OK && arguments->out) {
         status = ms_file_write(arguments->out, text, size);
@@ -102,16 +110,18 @@ static void print_skipped(const ms_analyze_skipped *skipped) {
 }
 
 /* MS_INTERRUPTED, or MS_CORRUPT where lines have errors: what could be analyzed was printed. */
-static ms_status sum_up(const ms_analyze_plan *plan) {
-    size_t n_errors = 0, n_undone = 0;
+static ms_status sum_up(const struct analyze_arguments *arguments, const ms_analyze_plan *plan) {
+    size_t n_errors = 0, n_undone = count_undone(plan);
+    const char *file = arguments->out && n_undone < plan->n_order ? arguments->out : NULL;
+    if (n_undone > 0)
+        MS_TRY_NOTE(ms_signals_check("the analysis"), "%zu of %zu matrices are not done%s%s%s", n_undone, plan->n_order,
+                    file ? " (" : "", file ? file : "", file ? " has the others)" : "");
     const ms_analyze_item *first = NULL;
     for (size_t i = 0; i < plan->n; i++) {
         const ms_analyze_item *item = &plan->items[i];
-        n_undone += !item->is_done;
         if (!item->error) continue;
         if (n_errors++ == 0) first = item;
     }
-    if (n_undone > 0) MS_TRY_NOTE(ms_signals_check("the analysis"), "%zu matrices are not done", n_undone);
     if (n_errors == 0) return MS_OK;
     return MS_FAIL(MS_CORRUPT, "%zu of %zu could not be analyzed, the first of them %s: %s", n_errors, plan->n,
                    first->name, first->error);
@@ -152,7 +162,7 @@ static ms_status analyze(const struct analyze_arguments *arguments, const ms_for
     if (status == MS_OK) status = deliver(arguments, &plan);
     if (status == MS_OK) {
         print_skipped(&plan.skipped);
-        status = sum_up(&plan);
+        status = sum_up(arguments, &plan);
     }
     ms_analyze_plan_finish(&plan);
     if (arguments->match) regfree(&match);

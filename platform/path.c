@@ -42,6 +42,11 @@ bool ms_is_plain_name(const char *name) {
     return *name != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
+bool ms_name_ends_with(const char *name, const char *ending) {
+    size_t n = strlen(name), n_ending = strlen(ending);
+    return n > n_ending && strcmp(name + n - n_ending, ending) == 0;
+}
+
 ms_status ms_path_open_parent(const char *path, int *out_descriptor, char **out_name) {
     *out_descriptor = -1;
     *out_name = NULL;

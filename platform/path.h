@@ -19,6 +19,9 @@ bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anyw
 /* Whether `name` can only name an entry of the folder it is looked for in: not empty, no '/', neither "." nor "..". */
 bool ms_is_plain_name(const char *name);
 
+/* Whether a name ends in `ending` and has something before it: "a.json" in ".json", ".json" not. */
+bool ms_name_ends_with(const char *name, const char *ending);
+
 /* Renames a file or directory and syncs the parent directory.  MS_IO. */
 ms_status ms_rename(const char *from, const char *to);
 /* The same for an entry of an open directory, which keeps its place there; `shown` is the path of `to`, for

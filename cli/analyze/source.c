@@ -1,10 +1,9 @@
 #include "cli/analyze/source.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "model/checkpoint/checkpoint.h"
+#include "model/checkpoint/checkpoint_names.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 
@@ -12,11 +11,12 @@ static ms_status no_memory(const char *path) { return MS_FAIL(MS_OUT_OF_MEMORY, 
 
 /* The newest checkpoint in a folder of them. */
 static ms_status open_newest(const char *checkpoints, int64_t step, ms_foreign **out) {
-    char name[64];
-    snprintf(name, sizeof name, "step_%08" PRId64 "/model.safetensors", step);
-    char *path = ms_path_join(checkpoints, name);
-    ms_status status = path ? ms_foreign_open(path, out) : no_memory(checkpoints);
+    char *checkpoint;
+    MS_TRY(ms_checkpoint_path(checkpoints, step, &checkpoint));
+    char *path = ms_path_join(checkpoint, "model.safetensors");
+    ms_status status = path ? ms_foreign_open(path, out) : no_memory(checkpoint);
     free(path);
+    free(checkpoint);
     return status;
 }
 

@@ -1,8 +1,6 @@
 /* What is missing in runs that are compared. */
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/compare/runs.h"

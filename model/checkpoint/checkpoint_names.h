@@ -1,4 +1,4 @@
-/* The names in a folder of checkpoints.  Internal to the checkpoint.
+/* The names in a folder of checkpoints.  For the checkpoint, and for who reads its files as those of other programs.
 
        step_00000040                        a checkpoint: a folder; what else has such a name is none
        step_00000040.0123456789abcdef.tmp   one that is being written or removed, or what a killed process left of it

@@ -1,7 +1,6 @@
 #include "model/foreign/foreign.h"
 
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,25 +28,12 @@ struct ms_foreign {
     ms_model_sizes sizes;
 };
 
-static bool ends_with(const char *name, const char *ending) {
-    size_t n = strlen(name), n_ending = strlen(ending);
-    return n > n_ending && strcmp(name + n - n_ending, ending) == 0;
-}
-
-static char *copy(const char *text, size_t n) {
-    char *out = malloc(n + 1);
-    if (!out) return NULL;
-    memcpy(out, text, n);
-    out[n] = '\0';
-    return out;
-}
-
 /* ---- faults ---- */
 
 static ms_status add_fault(ms_foreign *weights, const char *name, const char *message) {
     ms_foreign_fault *larger = realloc(weights->faults, (weights->n_faults + 1) * sizeof *larger);
     if (larger) weights->faults = larger;
-    char *name_copy = copy(name, strlen(name)), *message_copy = copy(message, strlen(message));
+    char *name_copy = strdup(name), *message_copy = strdup(message);
     if (!larger || !name_copy || !message_copy) {
         free(name_copy);
         free(message_copy);
@@ -102,13 +88,14 @@ static ms_status list_tensors(ms_foreign *weights, const char *path) {
 }
 
 static bool is_conv1d(const ms_safetensor *tensor) {
-    return ends_with(tensor->name, "attn.c_attn.weight") && tensor->rank == 2 && tensor->shape[0] < tensor->shape[1];
+    return ms_name_ends_with(tensor->name, "attn.c_attn.weight") && tensor->rank == 2 &&
+           tensor->shape[0] < tensor->shape[1];
 }
 
 /* ---- files ---- */
 
 static ms_status open_shard(ms_foreign *weights, const char *name) {
-    char *path = ms_path_join(weights->folder, name), *name_copy = copy(name, strlen(name));
+    char *path = ms_path_join(weights->folder, name), *name_copy = strdup(name);
     ms_safetensors *file = NULL;
     ms_status status = path && name_copy ? ms_safetensors_open_unaligned(path, &file)
                                          : MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its path", name);
@@ -207,7 +194,7 @@ static ms_status open_index(ms_foreign *weights, const char *name) {
 static int count_names(const ms_listing *names, const char *ending, const char **out_name) {
     int n = 0;
     for (size_t i = 0; i < names->n; i++) {
-        if (!ends_with(names->names[i], ending)) continue;
+        if (!ms_name_ends_with(names->names[i], ending)) continue;
         *out_name = names->names[i];
         n++;
     }
@@ -252,14 +239,14 @@ static ms_status open_folder(ms_foreign *weights) {
 /* Folder and name of a path to a file. */
 static ms_status open_file(ms_foreign *weights, const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    weights->folder = slash ? copy(path, slash > path ? (size_t)(slash - path) : 1) : copy(".", 1);
+    weights->folder = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
     if (!weights->folder) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its path", path);
-    return ends_with(name, ".json") ? open_index(weights, name) : open_single(weights, name);
+    return ms_name_ends_with(name, ".json") ? open_index(weights, name) : open_single(weights, name);
 }
 
 static ms_status open_path(ms_foreign *weights, const char *path) {
     if (ms_is_directory(path)) {
-        weights->folder = copy(path, strlen(path));
+        weights->folder = strdup(path);
         MS_TRY(weights->folder ? open_folder(weights) : MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its path", path));
     } else {
         MS_TRY(open_file(weights, path));

@@ -57,29 +57,10 @@ static void lack(const splitter *s, const char *keys) {
     leave_whole(s, "not split: %s %s", s->sizes->has_config ? "config.json does not say" : "no config.json says", keys);
 }
 
-static void split_qkv(const splitter *s) {
-    int64_t q = s->sizes->heads * s->sizes->head_size, kv = s->sizes->kv_heads * s->sizes->head_size;
-    if (q == 0) { /* one head size and as many keys as queries, where the shape leaves no other */
-        if (outputs(s) != 3 * inputs(s)) {
-            lack(s, "num_attention_heads and hidden_size");
-            return;
-        }
-        q = kv = inputs(s);
-    }
-    if (q + 2 * kv != outputs(s)) {
-        leave_whole(s, "not split: %lld outputs, config.json makes it %lld of q and twice %lld", (long long)outputs(s),
-                    (long long)q, (long long)kv);
-        return;
-    }
-    add_rows(s, "q", 0, q);
-    add_rows(s, "k", q, kv);
-    add_rows(s, "v", q + kv, kv);
-}
-
 static void split_qkv_heads(const splitter *s) {
     int64_t heads = s->sizes->heads, period = heads > 0 ? outputs(s) / heads : 0, size = period / 3;
     const char *type = s->sizes->type;
-    if (*type && strcmp(type, "gpt_neox") != 0 && strcmp(type, "bloom") != 0)
+    if (*type && strcmp(type, "gpt_neox") != 0 && strcmp(type, "bloom") != 0 && strcmp(type, "gpt_bigcode") != 0)
         leave_whole(s, "not split: the order of rows in models of type %s is not known", type);
     else if (heads == 0)
         lack(s, "num_attention_heads");
@@ -87,6 +68,27 @@ static void split_qkv_heads(const splitter *s) {
         leave_whole(s, "not split: %lld rows are not 3 of each of %lld heads", (long long)outputs(s), (long long)heads);
     else
         for (int i = 0; i < 3; i++) add(s, (const char *const[]){"q", "k", "v"}[i], i * size, size, period, heads);
+}
+
+static void split_qkv(const splitter *s) {
+    int64_t q = s->sizes->heads * s->sizes->head_size, kv = s->sizes->kv_heads * s->sizes->head_size;
+    if (strcmp(s->sizes->type, "gpt_bigcode") == 0 && s->sizes->kv_heads == s->sizes->heads) { /* else as others */
+        split_qkv_heads(s);
+        return;
+    }
+    if (q == 0 && s->transposed) q = kv = inputs(s); /* GPT-2's kind: as many keys as queries */
+    if (q == 0) {
+        lack(s, "num_attention_heads and hidden_size");
+        return;
+    }
+    if (q + 2 * kv != outputs(s)) {
+        leave_whole(s, "not split: %lld outputs are not %lld of q and twice %lld of k and v", (long long)outputs(s),
+                    (long long)q, (long long)kv);
+        return;
+    }
+    add_rows(s, "q", 0, q);
+    add_rows(s, "k", q, kv);
+    add_rows(s, "v", q + kv, kv);
 }
 
 static void split_gate_up(const splitter *s) {

@@ -9,7 +9,6 @@
 
 #include "model/checkpoint/safetensors.h"
 #include "model/foreign/sizes.h"
-#include "platform/status.h"
 
 #ifdef __cplusplus
 extern "C" {

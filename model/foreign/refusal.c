@@ -7,12 +7,12 @@
 #include "platform/file.h"
 #include "platform/shell.h"
 
-/* One format: by name where no bytes are given, by its first bytes, or by either.  PyTorch's is a zip archive, as
-   others are, or a pickle. */
+/* One format, told by its ending or by its first bytes.  Those of a zip archive or a pickle that is not named as
+   another format are PyTorch's. */
 typedef struct format {
-    const char *ending; /* NULL: names do not tell */
-    const char *bytes;  /* NULL: bytes do not tell */
-    const char *what;   /* NULL: PyTorch's */
+    const char *ending;
+    const char *bytes; /* NULL: bytes do not tell */
+    const char *what;  /* NULL: PyTorch's */
 } format;
 
 static const format formats[] = {
@@ -31,14 +31,9 @@ static const format formats[] = {
 };
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
-static bool ends_with(const char *name, const char *ending) {
-    size_t n = strlen(name), n_ending = strlen(ending);
-    return n > n_ending && strcmp(name + n - n_ending, ending) == 0;
-}
-
 bool ms_is_refused_name(const char *name) {
     for (int i = 0; i < N_FORMATS; i++)
-        if (ends_with(name, formats[i].ending)) return true;
+        if (ms_name_ends_with(name, formats[i].ending)) return true;
     return false;
 }
 
@@ -71,11 +66,11 @@ ms_status ms_refuse_other_format(const char *path) {
     ms_map_close(&map);
     /* Safetensors: the length of the header, less than 4 GiB, whose low bytes may be any, then an object. */
     if (n == sizeof bytes && memcmp(bytes + 4, "\0\0\0\0", 4) == 0 && bytes[8] == '{') return MS_OK;
-    if (n > 1 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "\x80\x02", 2) == 0) && !ends_with(path, ".npz"))
+    if (n > 1 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "\x80\x02", 2) == 0) && !ms_name_ends_with(path, ".npz"))
         return refuse_pytorch(path);
     for (int i = 0; i < N_FORMATS; i++) {
         const char *begin = formats[i].bytes;
-        bool is = ends_with(path, formats[i].ending) ||
+        bool is = ms_name_ends_with(path, formats[i].ending) ||
                   (begin && n >= strlen(begin) && memcmp(bytes, begin, strlen(begin)) == 0);
         if (!is) continue;
         if (!formats[i].what) return refuse_pytorch(path);

@@ -30,6 +30,12 @@ static ms_status read_size(const char *path, const json_t *config, const char *c
 
 #define READ_SIZE(out, ...) MS_TRY(read_size(path, config, (const char *const[]){__VA_ARGS__, NULL}, out))
 
+/* GPT-BigCode's models have one key and value head where their config.json does not say. */
+static bool has_one_key(const json_t *config, const ms_model_sizes *sizes) {
+    const json_t *value = find(config, "multi_query");
+    return value ? json_is_true(value) : strcmp(sizes->type, "gpt_bigcode") == 0;
+}
+
 static ms_status read_sizes(const char *path, const json_t *config, ms_model_sizes *out) {
     int64_t width;
     if (!json_is_object(config)) return MS_FAIL(MS_CORRUPT, "%s: not a JSON object", path);
@@ -40,10 +46,9 @@ static ms_status read_sizes(const char *path, const json_t *config, ms_model_siz
     READ_SIZE(&out->kv_heads, "num_key_value_heads");
     READ_SIZE(&out->head_size, "head_dim");
     READ_SIZE(&out->latent, "kv_lora_rank");
-    READ_SIZE(&out->rotated, "qk_rope_head_dim");
     READ_SIZE(&out->not_rotated, "qk_nope_head_dim");
     READ_SIZE(&out->values, "v_head_dim");
-    if (out->kv_heads == 0) out->kv_heads = json_is_true(find(config, "multi_query")) ? 1 : out->heads;
+    if (out->kv_heads == 0) out->kv_heads = has_one_key(config, out) ? 1 : out->heads;
     if (out->head_size == 0 && out->heads > 0 && width % out->heads == 0) out->head_size = width / out->heads;
     out->has_config = true;
     return MS_OK;

@@ -18,8 +18,8 @@ typedef struct ms_model_sizes {
     bool has_config; /* there is such a file */
     char type[64];   /* "llama"; "" */
     int64_t heads, kv_heads, head_size;
-    int64_t latent;                       /* channels of the latent vector of keys and values (kv_lora_rank) */
-    int64_t rotated, not_rotated, values; /* of a head, where there is one: parts of a key; of a value */
+    int64_t latent;              /* channels of the latent vector of keys and values (kv_lora_rank) */
+    int64_t not_rotated, values; /* of a head, where there is one: the part of a key that is not rotated; a value */
     bool is_conv1d; /* matrices lie as [inputs, outputs]; not of the file: the caller says (ms_foreign_open) */
 } ms_model_sizes;
 

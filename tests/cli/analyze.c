@@ -1,10 +1,14 @@
 /* `muonscope analyze`: the checkpoints of tests/golden/analyze line by line against NumPy, and what users do wrong. */
+#define _XOPEN_SOURCE 700 /* pseudo-terminals */
 #include <check.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/directory.h"
@@ -111,7 +115,7 @@ START_TEST(families) {
         check_lines(expected);
         n++;
     }
-    ck_assert_int_eq(n, 8);
+    ck_assert_int_eq(n, 10);
     json_decref(golden);
 }
 END_TEST
@@ -184,6 +188,82 @@ START_TEST(out_is_written_whole) {
     free(out);
     ck_assert_int_eq(RUN(GOLDEN "phi", "--out", in_folder("absent/lines")), 1);
     expect_error("absent");
+}
+END_TEST
+
+/* ---- Ctrl-C ---- */
+
+/* Matrices 2 x 2 of zeros, n of them. */
+static void write_many(const char *name, int n) {
+    size_t text_size = (size_t)n * 80 + 2, at = 1;
+    char *bytes = calloc(1, 8 + text_size + (size_t)n * 16), *text = bytes + 8;
+    *text = '{';
+    for (int i = 0; i < n; i++)
+        at += (size_t)sprintf(text + at, "\"%d\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[%d,%d]}%c", i,
+                              16 * i, 16 * i + 16, i + 1 < n ? ',' : '}');
+    uint64_t header_bytes = at;
+    memcpy(bytes, &header_bytes, 8);
+    memset(bytes + 8 + at, 0, (size_t)n * 16);
+    ms_must(ms_file_write(in_folder(name), bytes, 8 + at + (size_t)n * 16));
+    free(bytes);
+}
+
+/* Starts `analyze` with a terminal for its stderr; NULL is the last word. */
+static pid_t start_on_terminal(const char *const *words, int *out_terminal) {
+    *out_terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(*out_terminal >= 0 && grantpt(*out_terminal) == 0 && unlockpt(*out_terminal) == 0);
+    int stderr_of_child = open(ptsname(*out_terminal), O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(stderr_of_child, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(stderr_of_child, STDERR_FILENO);
+        execv(MS_PROGRAM, (char *const *)(uintptr_t)words);
+        _exit(99);
+    }
+    close(stderr_of_child);
+    return child;
+}
+
+/* Reads up to the child's end; the last of it in `out`. */
+static void read_to_end(int terminal, char *out, size_t size) {
+    size_t n = 0;
+    for (ssize_t n_read; (n_read = read(terminal, out + n, size - 1 - n)) > 0;) {
+        n += (size_t)n_read;
+        if (n < size - 1) continue;
+        memmove(out, out + size / 2, n - size / 2);
+        n -= size / 2;
+    }
+    out[n] = '\0';
+}
+
+/* The progress of 5,000 matrices does not fit in a terminal that nobody reads: the program waits in the middle of them,
+   however fast it is, until the signal is there. */
+START_TEST(interruption_keeps_what_is_done) {
+    char *file = strdup(in_folder("many.safetensors")), *out = strdup(in_folder("out.csv")), first[32], said[1024],
+         *text;
+    write_many("many.safetensors", 5000);
+    const char *const words[] = {MS_PROGRAM, "analyze", file, "--threads", "1", "--format", "csv", "--out", out, NULL};
+    int terminal, status, n_lines = 0, n_undone;
+    size_t size;
+    pid_t child = start_on_terminal(words, &terminal);
+    ck_assert_int_gt(read(terminal, first, sizeof first), 0); /* a matrix is done */
+    ck_assert_int_eq(kill(child, SIGINT), 0);
+    read_to_end(terminal, said, sizeof said);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    close(terminal);
+    ck_assert(WIFEXITED(status));
+    ck_assert_int_eq(WEXITSTATUS(status), 128 + SIGINT);
+    ms_must(ms_file_read(out, &text, &size));
+    for (size_t i = 0; i < size; i++) n_lines += text[i] == '\n';
+    ck_assert_int_eq(strncmp(text, "name,layer,", 11), 0);
+    const char *line = strstr(said, "muonscope: ");
+    ck_assert_msg(line && sscanf(line, "muonscope: %d of 5000 matrices are not done (", &n_undone) == 1, "%s", said);
+    ck_assert_int_eq(n_lines - 1, 5000 - n_undone);
+    ck_assert(n_undone > 0 && n_undone < 5000);
+    ck_assert_msg(strstr(line, "out.csv has the others): SIGINT: the analysis was stopped"), "%s", line);
+    free(text);
+    free(file);
+    free(out);
 }
 END_TEST
 
@@ -370,6 +450,8 @@ START_TEST(bad_config) {
          "\"note\":\"not split: the order of rows in models of type falcon is not known\"", 0},
         {"{}", "\"note\":\"not split: config.json does not say num_attention_heads\"", 0},
         {"{\"num_attention_heads\":2}", "\"stored\":\"rows 2-3 of every 6\"", 0},
+        {"{\"num_attention_heads\":2,\"qk_rope_head_dim\":0}", "\"stored\":\"rows 2-3 of every 6\"",
+         0}, /* nobody asks */
         {"{\"num_attention_heads\":-2}", "num_attention_heads is not a whole number of 1 to 16777216\"}", 1},
         {"[]", "config.json: not a JSON object\"}", 1},
         {"{", "{\"name\":\"config.json\",\"error\":\"", 1},
@@ -381,6 +463,35 @@ START_TEST(bad_config) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_text("config.json", cases[i].config);
         ck_assert_int_eq(RUN(in_folder("a.safetensors"), "--format", "jsonl"), cases[i].exit_status);
+        expect_line(cases[i].line);
+    }
+}
+END_TEST
+
+/* Rows of q, k and v that only config.json can tell from those of heads in turn. */
+START_TEST(fused_rows) {
+    static const struct {
+        const char *name, *config, *line; /* config NULL: none */
+    } cases[] = {
+        {"attn.c_attn", NULL, "\"note\":\"not split: no config.json says num_attention_heads and hidden_size\""},
+        {"self_attn.qkv_proj", NULL, "\"stored\":\"whole\",\"note\":\"not split: no config.json"},
+        {"mixer.Wqkv", "{}", "\"note\":\"not split: config.json does not say num_attention_heads and hidden_size\""},
+        {"attn.c_attn", "{\"n_embd\":4,\"n_head\":2}", "\"stored\":\"rows 4-7\""},
+        {"attn.c_attn", "{\"n_embd\":4,\"n_head\":2,\"model_type\":\"gpt_bigcode\",\"multi_query\":false}",
+         "\"projection\":\"k\",\"expert\":null,\"rows\":4,\"cols\":4,\"dtype\":\"F16\",\"stored\":\"rows 2-3 of every "
+         "6\""},
+        {"attn.c_attn",
+         "{\"n_embd\":4,\"n_head\":2,\"model_type\":\"gpt_bigcode\"}", /* one key, where it is not said */
+         "\"note\":\"not split: 12 outputs are not 4 of q and twice 2 of k and v\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char header[160];
+        snprintf(header, sizeof header,
+                 "{\"h.0.%s.weight\":{\"dtype\":\"F16\",\"shape\":[12,4],\"data_offsets\":[0,96]}}", cases[i].name);
+        write_tensors("a.safetensors", header, 96, 0x11);
+        unlink(in_folder("config.json"));
+        if (cases[i].config) write_text("config.json", cases[i].config);
+        ck_assert_int_eq(RUN(in_folder("a.safetensors"), "--format", "jsonl"), 0);
         expect_line(cases[i].line);
     }
 }
@@ -418,6 +529,7 @@ int main(void) {
     tcase_add_test(tests, order_and_threads);
     tcase_add_test(tests, formats);
     tcase_add_test(tests, out_is_written_whole);
+    tcase_add_test(tests, interruption_keeps_what_is_done);
     tcase_add_test(tests, no_length_of_a_header_is_a_format);
     tcase_add_test(tests, other_formats_are_refused);
     tcase_add_test(tests, folders);
@@ -425,6 +537,7 @@ int main(void) {
     tcase_add_test(tests, bad_numbers);
     tcase_add_test(tests, bad_files_and_words);
     tcase_add_test(tests, bad_config);
+    tcase_add_test(tests, fused_rows);
     tcase_add_test(tests, runs);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

@@ -6,7 +6,6 @@
 #include "backend/backend.h"
 #include "backend/ir/passes.h"
 #include "optim/optimizer.h"
-#include "optim/qk_clip.h"
 #include "tests/support/suite.h"
 
 enum { LAYERS = 2, HEADS = 4, SIZE = 3, COLUMNS = 5, MOST = LAYERS * 3 * HEADS * SIZE * COLUMNS };

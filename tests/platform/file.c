@@ -390,6 +390,16 @@ START_TEST(folders_above_a_temporary_folder_are_made) {
 }
 END_TEST
 
+START_TEST(endings) {
+    ck_assert(ms_name_ends_with("a.json", ".json"));
+    ck_assert(ms_name_ends_with("folder/a.json.json", ".json"));
+    ck_assert(!ms_name_ends_with(".json", ".json")); /* nothing before it */
+    ck_assert(!ms_name_ends_with("json", ".json"));
+    ck_assert(!ms_name_ends_with("a.json.gz", ".json"));
+    ck_assert(!ms_name_ends_with("", ".json"));
+}
+END_TEST
+
 START_TEST(plain_names) {
     static const char *const plain[] = {"a", "..a", "a..", "data_train_000000.bin"};
     static const char *const others[] = {"", ".", "..", "/", "a/b", "/a", "../a", "a/"};
@@ -422,6 +432,7 @@ int main(void) {
     tcase_add_test(tcase, folders_of_killed_writers_go);
     tcase_add_test(tcase, folders_above_a_temporary_folder_are_made);
     tcase_add_test(tcase, plain_names);
+    tcase_add_test(tcase, endings);
     tcase_set_timeout(tcase, 20);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

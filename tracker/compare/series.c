@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tracker/metrics.h"
 #include "tracker/plot/selection.h"
 
 /* --- the line of one file, as it is read --- */

@@ -194,8 +194,8 @@ def gpt2():
 
 
 def nanogpt():
-    """GPT-2's names, matrices [outputs, inputs]."""
-    c = Checkpoint("nanogpt", "F32")
+    """GPT-2's names, matrices [outputs, inputs]; the config.json that whoever converts them writes."""
+    c = Checkpoint("nanogpt", "F32", {"n_embd": WIDTH, "n_head": HEADS})
     p = "transformer.h.0."
     fused = c.tensor(p + "attn.c_attn.weight", matrix(3 * WIDTH, WIDTH))
     for i, name in enumerate("qkv"):
@@ -302,6 +302,23 @@ def unknown():
     return c
 
 
+def bigcode(folder, multi_query):
+    """GPT-2's names and [outputs, inputs]: rows of q, k, v of one head, then of the next; or all of q, one k, one v."""
+    c = Checkpoint(folder, "F32", {"model_type": "gpt_bigcode", "n_embd": WIDTH, "n_head": HEADS,
+                                   "multi_query": multi_query})
+    name = "transformer.h.0.attn.c_attn.weight"
+    fused = c.tensor(name, matrix(WIDTH + 2 * HEAD if multi_query else 3 * WIDTH, WIDTH))
+    if multi_query:
+        parts = fused[:WIDTH], fused[WIDTH : WIDTH + HEAD], fused[WIDTH + HEAD :]
+    else:
+        parts = (fused.reshape(HEADS, 3, HEAD, WIDTH)[:, i].reshape(WIDTH, WIDTH) for i in range(3))
+    for projection, w in zip("qkv", parts):
+        c.line(name, w, projection, 0)
+    c.whole("transformer.h.0.attn.c_proj.weight", WIDTH, WIDTH, "o", 0)
+    c.save()
+    return c
+
+
 def later():
     """The llama above after a change, in f32 and one file; without layer 10, and with a matrix more."""
     old, c = CHECKPOINTS["llama"], Checkpoint("later", "F32", {"model_type": "llama"})
@@ -320,8 +337,11 @@ CHECKPOINTS = {}
 for make in (llama, gpt2, nanogpt, neox, phi3, phi, deepseek, unknown):
     checkpoint = make()
     CHECKPOINTS[checkpoint.folder] = checkpoint
+CHANGES = later()
+for checkpoint in bigcode("gpt_bigcode", False), bigcode("gpt_bigcode_one_key", True):  # last: older ones stay as they are
+    CHECKPOINTS[checkpoint.folder] = checkpoint
 EXPECTED = {"numpy": np.__version__, "python": sys.version.split()[0],
-            "checkpoints": {name: c.lines for name, c in CHECKPOINTS.items()}, "later_against_llama": later()}
+            "checkpoints": {name: c.lines for name, c in CHECKPOINTS.items()}, "later_against_llama": CHANGES}
 with open(os.path.join(HERE, "expected.json"), "w") as out:
     json.dump(EXPECTED, out, indent=1)
     out.write("\n")
