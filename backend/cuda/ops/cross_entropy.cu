@@ -22,16 +22,29 @@ struct cross_entropy_job {
     bool keeps_row; // in dynamic shared memory, which is that large
 };
 
+// Calls use(i, value) for the thread's packs of the row x, of which N are fetched ahead (reduce.cuh says why counters are
+// signed).  `use` may write where the pack was.
+template <int N, int W, int STRIDE, class Use>
+static __device__ __forceinline__ void walk_row(const float *x, int i, int n, Use use) {
+#pragma unroll 1
+    for (; i + (N - 1) * STRIDE < n; i += N * STRIDE) {
+        ms_pack<W> value[N];
+#pragma unroll
+        for (int k = 0; k < N; k++) value[k] = ms_load_pack<W>(x, (unsigned int)(i + k * STRIDE));
+#pragma unroll
+        for (int k = 0; k < N; k++) use((unsigned int)(i + k * STRIDE), value[k]);
+    }
+    if constexpr (N > 1) walk_row<N / 2, W, STRIDE>(x, i, n, use);
+}
+
 // Any order gives the same maximum; a NaN may be lost here but comes back through the sum.
 template <int W> static __device__ __forceinline__ float row_maximum(const float *x, unsigned int n) {
     MS_SHARED(float, maxima, [WARPS]);
     float most = x[0];
-#pragma unroll 4
-    for (unsigned int i = threadIdx.x * W; i < n; i += THREADS * W) {
-        ms_pack<W> value = ms_load_pack<W>(x, i);
+    walk_row<8, W, THREADS * W>(x, (int)(threadIdx.x * W), (int)n, [&most](unsigned int, const ms_pack<W> &value) {
 #pragma unroll
         for (int j = 0; j < W; j++) most = value.x[j] > most ? value.x[j] : most;
-    }
+    });
     for (int distance = 16; distance > 0; distance /= 2) {
         float other = __shfl_xor_sync(MS_FULL_WARP, most, distance);
         most = other > most ? other : most;
@@ -91,17 +104,16 @@ template <int W>
 static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsigned int n, float *kept) {
     MS_SHARED(softmax_part, parts, [FAST_WARPS]);
     softmax_part part = {__uint_as_float(0xff800000u), 0.0f};
-#pragma unroll 4
-    for (unsigned int i = threadIdx.x * W; i < n; i += FAST_THREADS * W) {
-        ms_pack<W> value = ms_load_pack<W>(x, i);
-        if (kept) ms_store_pack<W>(kept, i, value);
-        float most = part.maximum, sum = 0;
+    walk_row<4, W, FAST_THREADS * W>(
+        x, (int)(threadIdx.x * W), (int)n, [&part, kept](unsigned int i, const ms_pack<W> &value) {
+            if (kept) ms_store_pack<W>(kept, i, value);
+            float most = part.maximum, sum = 0;
 #pragma unroll
-        for (int j = 0; j < W; j++) most = fmaxf(most, value.x[j]);
+            for (int j = 0; j < W; j++) most = fmaxf(most, value.x[j]);
 #pragma unroll
-        for (int j = 0; j < W; j++) sum += weight_of(value.x[j], most);
-        part = {most, part.sum * weight_of(part.maximum, most) + sum};
-    }
+            for (int j = 0; j < W; j++) sum += weight_of(value.x[j], most);
+            part = {most, part.sum * weight_of(part.maximum, most) + sum};
+        });
     part = join_lanes(part);
     if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = part;
     __syncthreads();
@@ -112,18 +124,16 @@ static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsig
 template <int W, bool FAST>
 static __device__ __forceinline__ void write_row(const cross_entropy_job &job, const float *x, unsigned int row,
                                                  unsigned int target, float m, float l) {
-    const unsigned int threads = FAST ? FAST_THREADS : THREADS;
-    float inverse = ms_reciprocal(l), *dlogits = job.dlogits + (size_t)row * job.columns;
-#pragma unroll 2
-    for (unsigned int i = threadIdx.x * W; i < job.columns; i += threads * W) {
-        ms_pack<W> value = ms_load_pack<W>(x, i);
+    const int stride = W * (FAST ? FAST_THREADS : THREADS);
+    float inverse = ms_reciprocal(l), scale = job.scale, *dlogits = job.dlogits + (size_t)row * job.columns;
+    walk_row<4, W, stride>(x, (int)(threadIdx.x * W), (int)job.columns, [=](unsigned int i, ms_pack<W> value) {
 #pragma unroll
         for (int j = 0; j < W; j++) {
             float q = ms_mul(ms_exp_by<FAST>(ms_sub(value.x[j], m)), inverse);
-            value.x[j] = ms_mul(job.scale, i + j == target ? ms_sub(q, 1.0f) : q);
+            value.x[j] = ms_mul(scale, i + j == target ? ms_sub(q, 1.0f) : q);
         }
         ms_store_pack<W>(dlogits, i, value);
-    }
+    });
 }
 
 template <int W, unsigned int N>
@@ -135,7 +145,7 @@ static __device__ __forceinline__ void write_nothing(const cross_entropy_job &jo
 }
 
 template <int W, bool FAST>
-static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS) cross_entropy_kernel(cross_entropy_job job) {
+static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS, 1) cross_entropy_kernel(cross_entropy_job job) {
     unsigned int row = blockIdx.x, columns = job.columns;
     int target = job.targets[row];
     if (target < -1 || target >= (int)columns) {

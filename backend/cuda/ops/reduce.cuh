@@ -32,6 +32,23 @@ template <int W> static __device__ __forceinline__ float ms_lane_tree(ms_pack<W>
     return lanes.x[0];
 }
 
+// Adds to a thread's lanes their terms from i on, MS_LANES apart, ascending, as far as they lie before `end`; fetch(i) gives
+// terms i to i + W - 1 as an ms_pack<W>.  N rounds are fetched before the first of them is added, so that their loads are
+// in flight together; then, of what is left, half as many, and so on.  Counters are signed: unsigned ones may wrap, so
+// that nvcc tests each round for the end, and one load at a time is in flight.
+template <int N, int W, class Term>
+static __device__ __forceinline__ void ms_add_rounds(ms_pack<W> &lanes, int i, int end, Term fetch) {
+#pragma unroll 1
+    for (; i + (N - 1) * MS_LANES < end; i += N * MS_LANES) {
+        ms_pack<W> term[N];
+#pragma unroll
+        for (int k = 0; k < N; k++) term[k] = fetch((unsigned int)(i + k * MS_LANES));
+#pragma unroll
+        for (int k = 0; k < N; k++) lanes = ms_pack_add(lanes, term[k]);
+    }
+    if constexpr (N > 1) ms_add_rounds<N / 2>(lanes, i, end, fetch);
+}
+
 // Adds term i_term, known to all, of a level above to the lanes of this thread; i_term ascends.
 template <int W>
 static __device__ __forceinline__ void ms_level_add(ms_pack<W> &lanes, float term, unsigned int i_term,
@@ -41,17 +58,16 @@ static __device__ __forceinline__ void ms_level_add(ms_pack<W> &lanes, float ter
         if (i_term % MS_LANES == thread * W + j) lanes.x[j] = ms_add(lanes.x[j], term);
 }
 
-// The sum of n <= 4096^2 terms, by 32 / W neighbouring threads; term(i) gives terms i to i + W - 1 as an ms_pack<W>.  W
-// divides n and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
-template <int W, class Term>
+// The sum of n <= 4096^2 terms, by 32 / W neighbouring threads; term(i) gives terms i to i + W - 1 as an ms_pack<W>, N of
+// which are fetched ahead.  W divides n and 32.  Called by whole warps with the same n; a thread that is not `active` has no terms.  No barrier.
+template <int W, int N = (W > 1 ? 4 : 8), class Term>
 static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active, Term term) {
     unsigned int thread = threadIdx.x % (MS_LANES / W);
     ms_pack<W> level = ms_pack_of<W>(ms_absent());
     for (unsigned int begin = 0;; begin += MS_REDUCE_BLOCK) {
         unsigned int end = active ? min(n, begin + MS_REDUCE_BLOCK) : 0;
         ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
-#pragma unroll(W > 1 ? 4 : 8) // more loads ahead spill registers
-        for (unsigned int i = begin + thread * W; i < end; i += MS_LANES) lanes = ms_pack_add(lanes, term(i));
+        ms_add_rounds<N>(lanes, (int)(begin + thread * W), (int)end, term);
         float sum = ms_lane_tree(lanes);
         if (n <= MS_REDUCE_BLOCK) return sum;
         ms_level_add(level, sum, begin / MS_REDUCE_BLOCK, thread);
