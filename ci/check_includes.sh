@@ -172,8 +172,9 @@ BEGIN {
     row("cli/verify", may["cli/config"] " backend/cases")
     row("cli/bench", may["cli/config"] " backend/cpu")
     row("cli/compare", may["cli/config"] " tracker/compare")
+    row("cli/export", may["cli/config"] " tracker/compare tracker/plot")
     row("cli/analyze", "platform model/checkpoint model/foreign tracker")
-    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze")
+    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export")
     row("examples", may["train"] " library")
     # Tests include each other.
     n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")

@@ -70,7 +70,10 @@ ms_status ms_run_lines_read(const char *folder, const char *file,
     long long number = 0;
     for (size_t at = 0; status == MS_OK && at < size_bytes;) {
         const char *end = memchr(text + at, '\n', size_bytes - at);
-        if (!end) break;
+        if (!end) {
+            faults->n_partial++;
+            break;
+        }
         ms_run_line line = {0};
         number++;
         status = read_line(text + at, (size_t)(end - (text + at)), &last_step, &seen, &line);

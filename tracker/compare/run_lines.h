@@ -24,6 +24,7 @@ typedef struct ms_run_line_faults {
     int64_t n_bad; /* lines that are no JSON object with "step" and "tokens", go back in steps, or say again what an
                       earlier line of the step says */
     char first_bad[120]; /* "spectra.jsonl line 12" */
+    int n_partial;       /* files that end within a line: their run goes on, or was killed */
 } ms_run_line_faults;
 
 /* Calls `visit` for every good line, until it fails; bad ones are counted.  A partial last line is left out.  A missing
