@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "model/data/dataset_sidecar.h"
 #include "train/run_folder.h"
 #include "train/settings.h"
 #include "train/text.h"
@@ -48,7 +49,7 @@ static ms_status generate(const struct arguments *a, const ms_run_folder *folder
     ms_config config;
     ms_config_defaults(&config);
     MS_TRY(ms_settings_note_fault(ms_config_load_file(&config, folder->config, NULL), folder->config));
-    char *path = ms_path_join(folder->path, "tokenizer.json");
+    char *path = ms_path_join(folder->path, MS_SIDECAR_TOKENIZER);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
     ms_tokenizer *tokenizer;
     ms_status status = ms_tokenizer_open(path, &tokenizer);

@@ -368,7 +368,9 @@ static ms_status draw_sample(ms_run *run, const ms_text_source *source, FILE *st
     ms_status status = ms_generate_from_run(run->device, source, request, stream, copy);
     if (fclose(copy) != 0 && status == MS_OK) status = MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a text");
     if (status == MS_OK) status = ms_run_folder_check(&run->folder);
-    if (status == MS_OK) status = ms_samples_add(run->folder.samples, step, &request->sampling, text, size);
+    int64_t n_foreign = 0;
+    if (status == MS_OK) status = ms_samples_add(run->folder.samples, step, &request->sampling, text, size, &n_foreign);
+    ms_run_warn_of_samples(run, n_foreign);
     free(text);
     return status;
 }

@@ -1,5 +1,5 @@
-/* The noise null (tracker/null.h) of the layer matrices of a run, step by step.  Defined for Muon without interventions
-   on weights and without cautious decay; else it is NaN. */
+/* The noise null (tracker/null.h) of the layer matrices of a run, step by step: of Muon whose updates are U V^T alone;
+   else it is NaN (ms_noise_null_is_defined). */
 #ifndef MS_TRAIN_NOISE_NULL_H
 #define MS_TRAIN_NOISE_NULL_H
 
@@ -17,7 +17,8 @@ typedef struct ms_noise_null {
     int n;
 } ms_noise_null;
 
-/* Muon of layer matrices, updates U V^T, without interventions and cautious decay. */
+/* Muon's own rule for layer matrices, with exponent 0 (updates U V^T), without noise, cautious decay and interventions
+   on weights. */
 bool ms_noise_null_is_defined(const ms_optimizer_config *config);
 
 /* Of the n matrices of ms_weight_matrices.  Known from the start of a run; in the middle of one only by

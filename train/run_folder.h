@@ -61,8 +61,8 @@ ms_status ms_run_folder_open(const char *path, ms_run_folder *out);
 ms_status ms_run_folder_check(const ms_run_folder *folder);
 
 /* For a run that could not be started, after `status`: removes what a run writes, then the folders that
-   ms_run_folder_create made, as far as nothing else lies in them, and closes `folder`.  A folder that is no longer at
-   its path is left alone.  Returns `status`, with its message. */
+   ms_run_folder_create made, as far as nothing else lies in them.  A folder that is no longer at its path is left
+   alone. Returns `status`, with its message.  The caller still closes `folder`. */
 ms_status ms_run_folder_discard(ms_status status, ms_run_folder *folder);
 
 /* What ms_run_folder_close leaves: no paths, no lock. */

@@ -23,6 +23,8 @@ ms_status ms_run_mend_copies(ms_run *run, const char *tokenizer_sha256);
 ms_status ms_run_check_logs(const ms_run *run);
 /* What a run does in its folder before its first step: tokenizer, dataset.json, weights, empty logs. */
 ms_status ms_run_begin(ms_run *run);
+/* Says that n_foreign bytes of samples.txt were no sample, and are dropped; nothing for 0. */
+void ms_run_warn_of_samples(ms_run *run, int64_t n_foreign);
 /* With run.log attached: opens metrics and spectra, with the lines up to resumed_step; says what was mended. */
 ms_status ms_run_open_logs(ms_run *run);
 

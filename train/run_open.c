@@ -334,6 +334,12 @@ ms_status ms_run_check_logs(const ms_run *run) {
     return check_log(folder->probes);
 }
 
+void ms_run_warn_of_samples(ms_run *run, int64_t n_foreign) {
+    if (n_foreign == 0) return;
+    ms_logger_write(run->logger, MS_LOG_WARNING, "%s: dropped %lld bytes that are no sample", run->folder.samples,
+                    (long long)n_foreign);
+}
+
 ms_status ms_run_open_logs(ms_run *run) {
     MS_TRY(ms_watch_create(run->options.n_steps, run->logger, &run->watch));
     ms_tracking_options tracking = run->options.tracking;

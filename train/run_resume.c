@@ -96,11 +96,19 @@ static bool jumps(const ms_checkpoint *checkpoint, const char *key, double rate,
     return fabs(rate - entry->real) > 0.01 * fmax(fabs(rate), fabs(entry->real));
 }
 
+/* Whether the schedule's length is the run's, and was changed: one that is constant, or has a length of its own
+   (schedule.steps), is not stretched. */
+static bool is_stretched(const ms_run *run, const char *changes) {
+    static const char *const lengths[] = {": train.steps ", ": train.tokens ", ": schedule.steps "};
+    bool changed = false;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) changed |= strstr(changes, lengths[i]) != NULL;
+    return changed && run->options.trainer.schedule.kind != MS_SCHEDULE_CONSTANT &&
+           strstr(settings_of(run), "schedule.steps=0\n");
+}
+
 /* A schedule that ends later, or another rate, makes the rate of the next step another one than was planned. */
 static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint, size_t n_old) {
     double rate[2], saved = 0;
-    const char *changes = run->history + n_old;
-    bool length_changed = strstr(changes, ": train.steps ") || strstr(changes, ": train.tokens ");
     MS_TRY(ms_trainer_next_rates(run->trainer, &rate[0], &rate[1]));
     for (int i = 0; i < 2; i++) {
         if (!jumps(checkpoint, i ? "next_adamw_lr" : "next_lr", rate[i], &saved)) continue;
@@ -108,7 +116,7 @@ static ms_status warn_of_rates(ms_run *run, const ms_checkpoint *checkpoint, siz
             run->logger, MS_LOG_WARNING,
             "the learning rate %sjumps: step %lld takes %g, and was to take %g when the checkpoint was saved%s",
             i ? "of AdamW " : "", (long long)run->trainer->step + 1, rate[i], saved,
-            length_changed
+            is_stretched(run, run->history + n_old)
                 ? " (the schedule is stretched over another number of steps; --schedule.at_resume keep keeps it)"
                 : "");
         return MS_OK; /* both follow one schedule */
@@ -148,9 +156,7 @@ static ms_status tidy_checkpoints(ms_run *run) {
 static ms_status cut_samples(ms_run *run) {
     int64_t n_foreign;
     MS_TRY(ms_samples_cut(run->folder.samples, run->trainer->step, &n_foreign));
-    if (n_foreign > 0)
-        ms_logger_write(run->logger, MS_LOG_WARNING, "%s: dropped %lld bytes that are no sample", run->folder.samples,
-                        (long long)n_foreign);
+    ms_run_warn_of_samples(run, n_foreign);
     return MS_OK;
 }
 

@@ -26,43 +26,51 @@ static size_t measure(const char *text, const char *end, int64_t *out_step) {
     return (size_t)(begin + size + 2 - text);
 }
 
-/* What stays: the samples of steps up to `last`. */
-static ms_status read_kept(const char *path, int64_t last, char **out_text, size_t *out_kept, size_t *out_foreign) {
-    size_t size = 0, kept = 0;
-    *out_text = NULL;
-    *out_kept = *out_foreign = 0;
-    ms_status status = ms_file_read(path, out_text, &size);
+/* What is in the file. */
+typedef struct contents {
+    char *text;  /* owned; begins with the n_kept bytes that stay: the samples of steps up to the last */
+    size_t size; /* bytes of the file */
+    size_t n_kept;
+    int64_t n_foreign; /* bytes that are no sample */
+} contents;
+
+static ms_status read_contents(const char *path, int64_t last, contents *out) {
+    size_t kept = 0;
+    *out = (contents){NULL};
+    ms_status status = ms_file_read(path, &out->text, &out->size);
     if (status == MS_NOT_FOUND) return MS_OK;
     MS_TRY(status);
+    char *text = out->text;
+    size_t size = out->size;
     for (size_t at = 0, length; at < size; at += length) {
         int64_t step;
-        length = measure(*out_text + at, *out_text + size, &step);
+        length = measure(text + at, text + size, &step);
         if (length == 0) {
-            *out_foreign = size - at;
+            out->n_foreign = (int64_t)(size - at);
             break;
         }
         if (step > last) continue;
-        memmove(*out_text + kept, *out_text + at, length);
+        memmove(text + kept, text + at, length);
         kept += length;
     }
-    *out_kept = kept;
+    out->n_kept = kept;
     return MS_OK;
 }
 
 ms_status ms_samples_add(const char *path, int64_t step, const ms_sampling *sampling, const char *text,
-                         size_t size_bytes) {
-    char heading[MS_SAMPLE_HEADING_SIZE], *kept;
-    size_t n_kept, n_foreign;
-    MS_TRY(read_kept(path, step - 1, &kept, &n_kept, &n_foreign));
-    char *all = malloc(n_kept + sizeof heading + 64 + size_bytes);
+                         size_t size_bytes, int64_t *out_n_foreign) {
+    char heading[MS_SAMPLE_HEADING_SIZE];
+    contents old;
+    *out_n_foreign = 0;
+    MS_TRY(read_contents(path, step - 1, &old));
+    size_t n = old.n_kept;
+    char *all = realloc(old.text, n + sizeof heading + 64 + size_bytes);
     if (!all) {
-        free(kept);
+        free(old.text);
         return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for a text of %zu bytes", path, size_bytes);
     }
-    if (n_kept > 0) memcpy(all, kept, n_kept);
-    free(kept);
+    *out_n_foreign = old.n_foreign;
     ms_sample_heading(step, sampling, heading);
-    size_t n = n_kept;
     n += (size_t)sprintf(all + n, "-- step %lld, %zu bytes%s\n", (long long)step, size_bytes, strchr(heading, ':'));
     memcpy(all + n, text, size_bytes);
     n += size_bytes;
@@ -73,17 +81,15 @@ ms_status ms_samples_add(const char *path, int64_t step, const ms_sampling *samp
 }
 
 ms_status ms_samples_cut(const char *path, int64_t step, int64_t *out_n_foreign) {
-    char *kept;
-    size_t n_kept, n_foreign;
+    contents old;
     *out_n_foreign = 0;
-    if (!ms_file_exists(path)) return MS_OK;
-    MS_TRY(read_kept(path, step, &kept, &n_kept, &n_foreign));
-    *out_n_foreign = (int64_t)n_foreign;
+    MS_TRY(read_contents(path, step, &old));
+    *out_n_foreign = old.n_foreign;
     ms_status status = MS_OK;
-    if (n_kept == 0)
+    if (old.text && old.n_kept == 0)
         (void)ms_remove_one(path); /* what stays is found again */
-    else
-        status = ms_file_write(path, kept, n_kept);
-    free(kept);
+    else if (old.n_kept < old.size)
+        status = ms_file_write(path, old.text, old.n_kept);
+    free(old.text);
     return status;
 }

@@ -18,13 +18,13 @@ enum { MS_SAMPLE_HEADING_SIZE = 160 };
 /* "step 600: temperature 0.8, top_k 50, seed 42".  Returns out. */
 const char *ms_sample_heading(int64_t step, const ms_sampling *sampling, char out[MS_SAMPLE_HEADING_SIZE]);
 
-/* Adds the text of a step.  Those of this step and of later ones go, and what is no sample.  Errors of ms_file_read and
-   ms_file_write. */
+/* Adds the text of a step.  Those of this step and of later ones go, and what is no sample: *out_n_foreign bytes of
+   that.  Errors of ms_file_read and ms_file_write. */
 ms_status ms_samples_add(const char *path, int64_t step, const ms_sampling *sampling, const char *text,
-                         size_t size_bytes);
+                         size_t size_bytes, int64_t *out_n_foreign);
 
-/* Removes the texts of steps after `step`, and what is no sample: *out_n_foreign bytes of that.  An empty file goes; a
-   missing one is fine.  Errors of ms_file_read and ms_file_write. */
+/* Removes the texts of steps after `step`, and what is no sample: *out_n_foreign bytes of that.  An empty file goes;
+   one that has nothing to remove is not written; a missing one is fine.  Errors of ms_file_read and ms_file_write. */
 ms_status ms_samples_cut(const char *path, int64_t step, int64_t *out_n_foreign);
 
 #endif

@@ -39,6 +39,20 @@ must resume kept --steps 6 --schedule.at_resume keep
 must resume kept --steps 7 # what was kept once stays so
 [ "$(rates kept)" = "1 0.75 0.5 0.25 0.25 0.25 0.25 " ] || fail "kept: $(rates kept)"
 
+
+echo "-- another rate"
+cp -r kept raised
+must resume raised --steps 8 --muon.lr 4 # the schedule is kept: it is the rate that was changed
+grep -q "warning: the learning rate jumps: step 8 takes 1, and was to take 0.25 when the checkpoint was saved$" err ||
+    fail "the rate jumps, and not for a schedule that is stretched: $(cat err)"
+must short --run constant --steps 2 --schedule.name constant
+must resume constant --steps 3 --muon.lr 2
+grep -q "warning: the learning rate jumps: step 3 takes 2, and was to take 1 when the checkpoint was saved$" err ||
+    fail "a constant schedule is stretched: $(cat err)"
+must resume raised --steps 12 --schedule.at_resume stretch
+grep -q "warning: the learning rate jumps: step 9 .*--schedule.at_resume keep keeps it" err ||
+    fail "a schedule that is no longer kept is not stretched: $(cat err)"
+
 echo "-- vocabulary"
 seq 3000 | sed 's/$/ quick brown foxes jump over the lazy dog; pack my box with five dozen liquor jugs./' >text.txt
 must program tokenizer train --vocab_size 300 --output tokenizer.json text.txt

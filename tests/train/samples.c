@@ -2,6 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -19,7 +20,12 @@ static void make_base(void) {
 
 static void remove_base(void) { ms_directory_remove(base); }
 
-static void add(int64_t step, const char *text) { ms_must(ms_samples_add(path, step, &sampling, text, strlen(text))); }
+/* Returns how many bytes were no sample. */
+static int64_t add(int64_t step, const char *text) {
+    int64_t n_foreign;
+    ms_must(ms_samples_add(path, step, &sampling, text, strlen(text), &n_foreign));
+    return n_foreign;
+}
 
 static void expect_file(const char *expected) {
     char *text;
@@ -57,6 +63,24 @@ START_TEST(texts_are_kept_by_step) {
 }
 END_TEST
 
+static ino_t file_of_path(void) {
+    struct stat file;
+    ck_assert_int_eq(stat(path, &file), 0);
+    return file.st_ino;
+}
+
+/* A resumption that drops nothing leaves the file alone: a rewritten one is another file. */
+START_TEST(nothing_to_cut_writes_nothing) {
+    add(4, "a\n");
+    add(8, "b");
+    ino_t before = file_of_path();
+    ck_assert_int_eq(cut(8), 0);
+    ck_assert_uint_eq(file_of_path(), before);
+    ck_assert_int_eq(cut(7), 0);
+    ck_assert_uint_ne(file_of_path(), before);
+}
+END_TEST
+
 START_TEST(what_is_no_sample_goes) {
     static const char *const foreign[] = {"note\n", "-- step 9, 5 bytes: cut", "-- step 9, 5 bytes: x\nab\n\n",
                                           "-- step -1, 1 bytes: x\na\n\n",
@@ -67,6 +91,10 @@ START_TEST(what_is_no_sample_goes) {
         ms_must(ms_file_write(path, text, size));
         ck_assert_int_eq(cut(100), (int64_t)strlen(foreign[i]));
         expect_file(FIRST);
+        ms_must(ms_file_write(path, text, size));
+        ck_assert_int_eq(add(8, "b"), (int64_t)strlen(foreign[i]));
+        ck_assert_int_eq(add(4, "a\n"), 0);
+        expect_file(FIRST);
     }
 }
 END_TEST
@@ -76,6 +104,7 @@ int main(void) {
     TCase *tests = tcase_create("samples");
     tcase_add_checked_fixture(tests, make_base, remove_base);
     tcase_add_test(tests, texts_are_kept_by_step);
+    tcase_add_test(tests, nothing_to_cut_writes_nothing);
     tcase_add_test(tests, what_is_no_sample_goes);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
