@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "platform/blas.h"
+#include "tracker/entropy.h"
 
 enum { BLOCK = 32 }; /* columns that DSYTRD works on at a time: OpenBLAS' own */
 
@@ -118,18 +119,15 @@ ms_status ms_activation_compute(ms_activation_scratch *scratch, const char *name
     if (out->largest == 0) return MS_OK;
     MS_TRY(singular_values(scratch, name, n_tokens, n_channels));
     int r = n_tokens < n_channels ? n_tokens : n_channels;
-    double sum = 0, squares = 0, fourths = 0, entropy = 0, first = scratch->values[0];
+    double sum = 0, squares = 0, fourths = 0, first = scratch->values[0];
     for (int i = 0; i < r; i++) {
-        double s = scratch->values[i] / first, square = s * s;
+        scratch->values[i] /= first;
+        double s = scratch->values[i], square = s * s;
         sum += s;
         squares += square;
         fourths += square * square;
     }
-    for (int i = 0; i < r; i++) {
-        double p = scratch->values[i] / first / sum;
-        if (p > 0) entropy -= p * log(p);
-    }
-    out->effective_rank = exp(entropy);
+    out->effective_rank = exp(ms_entropy(scratch->values, r, false, sum));
     out->participation_ratio = squares * squares / fourths;
     return MS_OK;
 }

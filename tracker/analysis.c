@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "tracker/entropy.h"
 #include "tracker/random_matrix.h"
 
 /* ---- memory and cost ---- */
@@ -78,15 +79,6 @@ static void describe_weight(const ms_analysis_input *input, ms_analysis *out) {
     }
 }
 
-static double entropy_of_squares(const double *values, int r, double squares) {
-    double sum = 0;
-    for (int i = 0; i < r; i++) {
-        double p = values[i] * values[i] / squares;
-        if (p > 0) sum -= p * log(p);
-    }
-    return sum / log(r);
-}
-
 static void describe_update(const ms_analysis_input *input, ms_analysis *out) {
     int r = smaller_side(input->rows, input->cols);
     const double *values = out->update_values;
@@ -98,7 +90,7 @@ static void describe_update(const ms_analysis_input *input, ms_analysis *out) {
     }
     if (update.squares > 0) {
         out->update_stable_rank = update.squares / (values[0] * values[0]);
-        if (r > 1) out->update_spectral_entropy = entropy_of_squares(values, r, update.squares);
+        if (r > 1) out->update_spectral_entropy = ms_entropy(values, r, true, update.squares) / log(r);
     }
 }
 

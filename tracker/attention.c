@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "platform/blas.h"
+#include "tracker/entropy.h"
 
 enum { BLOCK = 32 }; /* columns that DGEQRF works on at a time: OpenBLAS' own */
 
@@ -194,7 +195,7 @@ static ms_status triangles(ms_attention_scratch *scratch, const char *name, cons
 static ms_status product_spectrum(ms_attention_scratch *scratch, const char *name, const double *left,
                                   const double *right, ms_product_spectrum *out) {
     lapack_int d = scratch->shape.head_size, r = (lapack_int)rank_of(&scratch->shape);
-    double sum = 0, entropy = 0;
+    double sum = 0;
     cblas_dgemm(CblasColMajor, CblasNoTrans, CblasTrans, r, r, d, 1, left, r, right, r, 0, scratch->product, r);
     MS_TRY(check_lapack(LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', r, r, scratch->product, r, scratch->values, NULL, r,
                                             NULL, r, scratch->work, SVD_WORK * r, scratch->integers),
@@ -203,11 +204,7 @@ static ms_status product_spectrum(ms_attention_scratch *scratch, const char *nam
     for (int i = 0; i < out->n_top; i++) out->sigma_top[i] = scratch->values[i];
     for (int i = 0; i < r; i++) sum += scratch->values[i];
     if (sum == 0) return MS_OK;
-    for (int i = 0; i < r; i++) {
-        double p = scratch->values[i] / sum;
-        if (p > 0) entropy -= p * log(p);
-    }
-    out->effective_rank = exp(entropy);
+    out->effective_rank = exp(ms_entropy(scratch->values, (int)r, false, sum));
     return MS_OK;
 }
 

@@ -12,9 +12,9 @@ static size_t numbers_of(int rows, int cols) { return ((size_t)rows + (size_t)co
 
 size_t ms_last_matrix_bytes(int rows, int cols) { return sizeof(double) * numbers_of(rows, cols); }
 
-ms_status ms_last_snapshot_init(const int *rows, const int *cols, int n, ms_last_snapshot *out) {
+ms_status ms_last_snapshot_init(const ms_tracked_matrix *matrices, int n, ms_last_snapshot *out) {
     size_t count = 0;
-    for (int i = 0; i < n; i++) count += numbers_of(rows[i], cols[i]);
+    for (int i = 0; i < n; i++) count += numbers_of(matrices[i].rows, matrices[i].cols);
     *out = (ms_last_snapshot){.step = -1, .n = n};
     out->matrices = calloc((size_t)n + 1, sizeof *out->matrices);
     out->memory = calloc(count + 1, sizeof(double));
@@ -26,9 +26,10 @@ ms_status ms_last_snapshot_init(const int *rows, const int *cols, int n, ms_last
     for (int i = 0; i < n; i++) out->first_sigma[i] = NAN;
     double *place = out->memory;
     for (int i = 0; i < n; i++) {
-        double *right = place + (size_t)rows[i] * MS_LAST_VECTORS;
-        out->matrices[i] = (ms_last_matrix){.rows = rows[i], .cols = cols[i], .left = place, .right = right};
-        place += numbers_of(rows[i], cols[i]);
+        int rows = matrices[i].rows, cols = matrices[i].cols;
+        double *right = place + (size_t)rows * MS_LAST_VECTORS;
+        out->matrices[i] = (ms_last_matrix){.rows = rows, .cols = cols, .left = place, .right = right};
+        place += numbers_of(rows, cols);
     }
     return MS_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "platform/status.h"
+#include "tracker/tracked_matrix.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,9 +35,9 @@ typedef struct ms_last_snapshot {
     double *memory;
 } ms_last_snapshot;
 
-/* For n matrices whose shapes are rows[i] x cols[i], all >= 1; there is no snapshot yet.  ms_last_snapshot_finish
-   frees; a zeroed one is fine there.  MS_OUT_OF_MEMORY. */
-ms_status ms_last_snapshot_init(const int *rows, const int *cols, int n, ms_last_snapshot *out);
+/* For n matrices; there is no snapshot yet.  ms_last_snapshot_finish frees; a zeroed one is fine there.
+   MS_OUT_OF_MEMORY. */
+ms_status ms_last_snapshot_init(const ms_tracked_matrix *matrices, int n, ms_last_snapshot *out);
 void ms_last_snapshot_finish(ms_last_snapshot *last);
 /* Bytes of the vectors of one matrix. */
 size_t ms_last_matrix_bytes(int rows, int cols);

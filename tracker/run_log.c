@@ -38,13 +38,12 @@ static bool is_line(const json_t *value) {
 }
 
 /* Calls `visit` for every complete line of a file, until it fails. */
-static ms_status visit_lines(const char *path, ms_status (*visit)(void *context, const log_line *line), void *context) {
-    ms_map map;
-    MS_TRY(ms_map_open(path, &map));
-    const char *data = (const char *)map.data, *end;
+static ms_status visit_lines_of(const ms_map *map, ms_status (*visit)(void *context, const log_line *line),
+                                void *context) {
+    const char *data = (const char *)map->data, *end;
     ms_status status = MS_OK;
-    for (size_t at = 0; status == MS_OK && at < map.size_bytes; at += (size_t)(end - (data + at)) + 1) {
-        end = memchr(data + at, '\n', map.size_bytes - at);
+    for (size_t at = 0; status == MS_OK && at < map->size_bytes; at += (size_t)(end - (data + at)) + 1) {
+        end = memchr(data + at, '\n', map->size_bytes - at);
         if (!end) break; /* the partial last line of a crash */
         log_line now = {data + at, (size_t)(end - (data + at)) + 1, NULL, 0};
         json_t *value = json_loadb(now.text, now.size_bytes - 1, 0, NULL);
@@ -55,6 +54,13 @@ static ms_status visit_lines(const char *path, ms_status (*visit)(void *context,
         status = visit(context, &now);
         json_decref(value);
     }
+    return status;
+}
+
+static ms_status visit_lines(const char *path, ms_status (*visit)(void *context, const log_line *line), void *context) {
+    ms_map map;
+    MS_TRY(ms_map_open(path, &map));
+    ms_status status = visit_lines_of(&map, visit, context);
     ms_map_close(&map);
     return status;
 }
@@ -110,6 +116,8 @@ uint64_t ms_run_log_subject(json_t *object) {
 
 /* A line that may be kept. */
 struct candidate {
+    const char *text; /* with its line break, in the map */
+    size_t size_bytes;
     int64_t i_line, step; /* i_line from 0 */
     bool is_validation;
 };
@@ -133,7 +141,8 @@ static ms_status add_candidate(struct keeping *keeping, const log_line *line) {
         keeping->candidates = larger;
         keeping->capacity = capacity;
     }
-    keeping->candidates[keeping->n++] = (struct candidate){keeping->n_lines - 1, line->step, is_validation(line)};
+    keeping->candidates[keeping->n++] =
+        (struct candidate){line->text, line->size_bytes, keeping->n_lines - 1, line->step, is_validation(line)};
     return MS_OK;
 }
 
@@ -176,33 +185,10 @@ static ms_status choose_lines(struct keeping *keeping, int64_t *steps) {
     return MS_OK;
 }
 
-struct copying {
-    const struct keeping *keeping;
-    size_t i; /* of the next candidate */
-    int64_t i_line, n_bytes;
-    ms_writer writer;
-};
-
-static ms_status copy_line(void *context, const log_line *line) {
-    struct copying *copying = context;
-    const struct keeping *keeping = copying->keeping;
-    int64_t i_line = copying->i_line++;
-    if (copying->i == keeping->n || keeping->candidates[copying->i].i_line != i_line) return MS_OK;
-    if (!keeping->keep[copying->i++]) return MS_OK;
-    copying->n_bytes += (int64_t)line->size_bytes;
-    return ms_writer_write(&copying->writer, line->text, line->size_bytes);
-}
-
-static int compare_steps(const void *left, const void *right) {
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
-/* steps [n_steps]: of the lines that are there; sorted here.  last_step: up to which the plan is compared. */
-static void count_missing(const ms_run_log_plan *plan, int64_t last_step, int64_t *steps, size_t n_steps,
+/* steps [n_steps]: of the lines that are there, ascending.  last_step: up to which the plan is compared. */
+static void count_missing(const ms_run_log_plan *plan, int64_t last_step, const int64_t *steps, size_t n_steps,
                           ms_run_log_mending *mending) {
     int64_t every = plan->every, due = 1;
-    if (n_steps > 0) qsort(steps, n_steps, sizeof *steps, compare_steps);
     for (size_t i = 0; i < n_steps || (every > 0 && due <= last_step);) {
         bool is_gap = every > 0 && (i == n_steps || due < steps[i]);
         int64_t step = is_gap ? due : steps[i], n_missing = 0;
@@ -221,17 +207,19 @@ static void count_missing(const ms_run_log_plan *plan, int64_t last_step, int64_
     }
 }
 
-/* Writes the lines that are kept in the place of the file, unless that is all of it. */
-static ms_status write_kept(const char *path, const struct keeping *keeping) {
-    struct copying copying = {.keeping = keeping};
-    ms_map map;
-    MS_TRY(ms_map_open(path, &map));
-    int64_t size_bytes = (int64_t)map.size_bytes;
-    ms_map_close(&map);
-    MS_TRY(ms_writer_open(path, &copying.writer));
-    ms_status status = visit_lines(path, copy_line, &copying);
-    if (status == MS_OK && copying.n_bytes < size_bytes) return ms_writer_commit(&copying.writer);
-    ms_writer_abort(&copying.writer);
+/* Writes the lines that are kept in the place of the file of size_bytes, unless that is all of it. */
+static ms_status write_kept(const char *path, size_t size_bytes, const struct keeping *keeping) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < keeping->n; i++) n_bytes += keeping->keep[i] ? keeping->candidates[i].size_bytes : 0;
+    if (n_bytes == size_bytes) return MS_OK;
+    ms_writer writer;
+    MS_TRY(ms_writer_open(path, &writer));
+    ms_status status = MS_OK;
+    for (size_t i = 0; i < keeping->n && status == MS_OK; i++)
+        if (keeping->keep[i])
+            status = ms_writer_write(&writer, keeping->candidates[i].text, keeping->candidates[i].size_bytes);
+    if (status == MS_OK) return ms_writer_commit(&writer);
+    ms_writer_abort(&writer);
     return status;
 }
 
@@ -246,18 +234,21 @@ static void count_missing_of(const struct keeping *keeping, int64_t *steps) {
 /* Leaves the lines up to last_step that a run can have written, and nothing else, in an existing file. */
 static ms_status mend(const char *path, int64_t last_step, const ms_run_log_plan *plan, ms_run_log_mending *mending) {
     struct keeping keeping = {.last_step = last_step, .plan = plan, .mending = mending};
-    ms_status status = visit_lines(path, look_at_line, &keeping);
+    ms_map map;
+    MS_TRY(ms_map_open(path, &map));
+    ms_status status = visit_lines_of(&map, look_at_line, &keeping);
     keeping.keep = calloc(keeping.n + 1, sizeof *keeping.keep);
     int64_t *steps = calloc(keeping.n + 1, sizeof *steps);
     if (status == MS_OK && (!keeping.keep || !steps))
         status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the steps of %zu lines", keeping.n);
     if (status == MS_OK) status = choose_lines(&keeping, steps);
-    if (status == MS_OK) status = write_kept(path, &keeping);
+    if (status == MS_OK) status = write_kept(path, map.size_bytes, &keeping);
     if (status == MS_OK) count_missing_of(&keeping, steps);
     free(keeping.seen.hashes);
     free(keeping.candidates);
     free(keeping.keep);
     free(steps);
+    ms_map_close(&map);
     return status;
 }
 

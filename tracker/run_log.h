@@ -36,9 +36,10 @@ typedef struct ms_run_log_mending {
 
 /* Opens `path` for appending.  resume_after_step -1: a new, empty file (an old one is emptied).  Otherwise the complete
    lines with step <= resume_after_step are kept and the rest is dropped, bad, foreign and repeated lines and those that
-   go back in steps too (by writing the kept lines under a temporary name and renaming); a missing file is created.  Of
-   lines that tell of the same (ms_run_log_subject_by_keys; ms_run_log_subject where the plan has no keys) the first is
-   kept; a line with "validation_loss" is none of the plan's.  plan NULL: a line a step.  The caller closes the log.
+   go back in steps too (by writing the kept lines under a temporary name and renaming; nothing is written where nothing
+   is dropped); a missing file is created.  Of lines that tell of the same (ms_run_log_subject_by_keys;
+   ms_run_log_subject where the plan has no keys) the first is kept; a line with "validation_loss" is none of the
+   plan's.  plan NULL: a line a step.  The caller closes the log.
    MS_INVALID: resume_after_step below -1, or a plan of fewer than 0 steps or 1 line.  MS_IO: also when `path` is a link
    or not a regular file.  MS_NO_SPACE, MS_OUT_OF_MEMORY. */
 ms_status ms_run_log_open(const char *path, int64_t resume_after_step, const ms_run_log_plan *plan, ms_run_log **out);

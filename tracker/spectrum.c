@@ -10,6 +10,7 @@
 #include "platform/blas.h"
 #include "platform/clock.h"
 #include "tracker/decompose.h"
+#include "tracker/entropy.h"
 
 enum { TOP = MS_SPECTRUM_TOP, ALIGN = MS_SPECTRUM_ALIGN };
 
@@ -159,16 +160,6 @@ enum { N_PERCENTS = MS_DECOMPOSE_N_PERCENTS };
 
 /* --- W alone --- */
 
-/* -sum p log p with p = x / total; terms of x = 0 are 0. */
-static double entropy(const double *values, int n, bool squared, double total) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        double p = (squared ? values[i] * values[i] : values[i]) / total;
-        if (p > 0) sum -= p * log(p);
-    }
-    return sum;
-}
-
 /* Share of the sum of squares in the first ceil(percent r / 100) values. */
 static double energy(const double *values, int r, int percent, double sum_squares) {
     int n = (int)(((int64_t)r * percent + 99) / 100);
@@ -223,11 +214,11 @@ static void describe_weight(const ms_decomposition *weight, ms_spectrum *out) {
     out->frobenius = sqrt(sum_squares);
     if (s[0] == 0) return;
     out->stable_rank = sum_squares / (s[0] * s[0]);
-    double entropy_l1 = entropy(s, r, false, sum);
+    double entropy_l1 = ms_entropy(s, r, false, sum);
     out->effective_rank = exp(entropy_l1);
     if (r > 1) {
         out->entropy_l1 = entropy_l1 / log(r);
-        out->spectral_entropy = entropy(s, r, true, sum_squares) / log(r);
+        out->spectral_entropy = ms_entropy(s, r, true, sum_squares) / log(r);
     }
     out->energy_1 = energy(s, r, 1, sum_squares);
     out->energy_10 = energy(s, r, 10, sum_squares);
@@ -327,7 +318,7 @@ static void describe_momentum(const ms_decomposition *momentum, ms_update_qualit
     for (int i = 0; i < N_PERCENTS; i++)
         out->momentum_quantiles[i] = quantile(momentum, ms_decompose_percents[i], least(momentum)) / norm;
     out->momentum_small_share = (double)n_small / r;
-    out->update_rank = exp(entropy(s, r, false, sum));
+    out->update_rank = exp(ms_entropy(s, r, false, sum));
 }
 
 static ms_decompose_source captured(const spectrum_work *work, const float *matrix, const char *what) {

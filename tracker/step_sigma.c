@@ -14,7 +14,7 @@
 const char *const ms_every_step_names[] = {
     [MS_EVERY_STEP_NONE] = "none", [MS_EVERY_STEP_SIGMA_MAX] = "sigma_max", NULL};
 
-enum { NAME_SIZE = 64, DIGITS = 9 /* significant ones of a number in the file */ };
+enum { DIGITS = 9 }; /* significant ones of a number in the file */
 
 /* The BY_PROJECTION rows of tracker/step_sigma.def, of one matrix. */
 typedef struct values {
@@ -24,10 +24,10 @@ typedef struct values {
 } values;
 
 typedef struct followed {
-    ms_tracked_matrix matrix; /* projection: the end of `name` */
-    char name[NAME_SIZE];     /* "layer 3 up", for messages */
-    float *weights[2];        /* [rows, cols] */
-    float *directions;        /* as ms_power_sigma takes them */
+    const ms_tracked_matrix *matrix; /* of ms_step_sigma.tracked, as is its name */
+    const char *name;
+    float *weights[2]; /* [rows, cols] */
+    float *directions; /* as ms_power_sigma takes them */
     ms_step_sigma_sums sums;
     values values; /* of the step in work */
     ms_status status;
@@ -40,8 +40,8 @@ typedef struct thread_scratch {
 } thread_scratch;
 
 struct ms_step_sigma {
+    ms_tracked_matrices tracked;
     followed *followed; /* [n] */
-    int *order;         /* by size, largest first, so that no thread ends with a big one */
     float **places;     /* [n], lent */
     float *memory;      /* all weights and directions */
     int n, n_threads;
@@ -59,20 +59,12 @@ struct ms_step_sigma {
     ms_background *background;
 };
 
-static size_t elements(const ms_tracked_matrix *matrix) { return (size_t)matrix->rows * (size_t)matrix->cols; }
-
 static size_t floats_of(const ms_tracked_matrix *matrix) {
-    return 2 * elements(matrix) + ms_power_directions(matrix->rows, matrix->cols);
+    return 2 * ms_tracked_matrix_elements(matrix) + ms_power_directions(matrix->rows, matrix->cols);
 }
 
 static void largest_sides(const ms_step_sigma_options *options, int *out_smaller, int *out_longer) {
-    *out_smaller = *out_longer = 0;
-    for (int i = 0; i < options->n_matrices; i++) {
-        int rows = options->matrices[i].rows, cols = options->matrices[i].cols;
-        int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
-        if (smaller > *out_smaller) *out_smaller = smaller;
-        if (longer > *out_longer) *out_longer = longer;
-    }
+    ms_tracked_largest_sides(options->matrices, options->n_matrices, false, out_smaller, out_longer);
 }
 
 size_t ms_step_sigma_planned_bytes(const ms_step_sigma_options *options) {
@@ -82,15 +74,15 @@ size_t ms_step_sigma_planned_bytes(const ms_step_sigma_options *options) {
     for (size_t i = 0; i < n; i++) floats += floats_of(&options->matrices[i]);
     size_t per_thread =
         sizeof(thread_scratch) + ms_power_scratch_bytes(smaller, longer) + ms_decompose_scratch_bytes(smaller, longer);
-    return sizeof(ms_step_sigma) + floats * sizeof(float) + n * (sizeof(followed) + sizeof(int) + sizeof(float *)) +
-           (size_t)options->n_threads * per_thread;
+    return sizeof(ms_step_sigma) + floats * sizeof(float) + ms_tracked_matrices_bytes(options->n_matrices) +
+           n * (sizeof(followed) + sizeof(float *)) + (size_t)options->n_threads * per_thread;
 }
 
 /* --- the background thread --- */
 
 static ms_status compute(const ms_step_sigma *sigma, followed *of, thread_scratch *scratch) {
     const float *after = of->weights[sigma->i_newest], *before = of->weights[1 - sigma->i_newest];
-    int rows = of->matrix.rows, cols = of->matrix.cols;
+    int rows = of->matrix->rows, cols = of->matrix->cols;
     ms_power_result power;
     MS_TRY(ms_power_sigma(scratch->power, &(ms_power_input){of->name, after, rows, cols}, of->directions, &power));
     of->values = (values){power.sigma, power.residual, NAN};
@@ -121,7 +113,7 @@ static void add_up(const values *now, bool has_update, ms_step_sigma_sums *sums)
 
 static void compute_task(void *context, int64_t i_task, int i_thread) {
     ms_step_sigma *sigma = context;
-    followed *of = &sigma->followed[sigma->order[i_task]];
+    followed *of = &sigma->followed[sigma->tracked.order[i_task]];
     of->status = compute(sigma, of, &sigma->scratch[i_thread]);
     if (of->status == MS_OK)
         add_up(&of->values, sigma->has_update, &of->sums);
@@ -137,10 +129,10 @@ static json_t *by_projection(const ms_step_sigma *sigma, size_t at, bool *comple
         const followed *of = &sigma->followed[i];
         double value;
         memcpy(&value, (const char *)&of->values + at, sizeof value);
-        json_t *array = json_object_get(object, of->matrix.projection);
+        json_t *array = json_object_get(object, of->matrix->projection);
         if (!array) {
-            *complete &= json_object_set_new(object, of->matrix.projection, json_array()) == 0;
-            array = json_object_get(object, of->matrix.projection);
+            *complete &= json_object_set_new(object, of->matrix->projection, json_array()) == 0;
+            array = json_object_get(object, of->matrix->projection);
         }
         *complete &= json_array_append_new(array, ms_run_log_real(value)) == 0;
     }
@@ -186,35 +178,29 @@ static ms_status check_options(const ms_step_sigma_options *options) {
     return MS_OK;
 }
 
-/* Matrices, their names and places, and their order by size (insertion sort: n is a few hundred). */
+/* Matrices and their places. */
 static ms_status create_matrices(const ms_step_sigma_options *options, ms_step_sigma *sigma) {
     size_t n = (size_t)options->n_matrices, floats = 0;
+    MS_TRY(ms_tracked_matrices_init(options->matrices, options->n_matrices, &sigma->tracked));
     for (size_t i = 0; i < n; i++) floats += floats_of(&options->matrices[i]);
     sigma->followed = calloc(n, sizeof *sigma->followed);
-    sigma->order = calloc(n, sizeof *sigma->order);
     sigma->places = calloc(n, sizeof *sigma->places);
     sigma->memory = malloc(floats * sizeof(float));
-    if (!sigma->followed || !sigma->order || !sigma->places || !sigma->memory)
+    if (!sigma->followed || !sigma->places || !sigma->memory)
         return MS_FAIL(MS_OUT_OF_MEMORY, "sigma_max of every step: no memory for %zu numbers", floats);
     memset(sigma->memory, 0, floats * sizeof(float)); /* pages are taken here, not within a step */
     sigma->n = options->n_matrices;
     float *place = sigma->memory;
     for (int i = 0; i < sigma->n; i++) {
         followed *of = &sigma->followed[i];
-        size_t size = elements(&options->matrices[i]);
-        const char *projection = options->matrices[i].projection;
-        of->matrix = options->matrices[i];
-        snprintf(of->name, NAME_SIZE, "layer %d %s", of->matrix.layer, projection);
-        of->matrix.projection = of->name + strlen(of->name) - strlen(projection);
+        of->matrix = &sigma->tracked.matrices[i];
+        of->name = sigma->tracked.names[i];
+        size_t size = ms_tracked_matrix_elements(of->matrix);
         of->weights[0] = place;
         of->weights[1] = place + size;
         of->directions = place + 2 * size;
-        place += floats_of(&of->matrix);
+        place += floats_of(of->matrix);
         if (options->resume_after_step >= 0) of->sums.bound = of->sums.total = NAN; /* until they are restored */
-        int j = i;
-        for (; j > 0 && elements(&sigma->followed[sigma->order[j - 1]].matrix) < size; j--)
-            sigma->order[j] = sigma->order[j - 1];
-        sigma->order[j] = i;
     }
     return MS_OK;
 }
@@ -309,7 +295,7 @@ ms_status ms_step_sigma_state(ms_step_sigma *sigma, char **out_text) {
     *out_text = NULL;
     MS_TRY(ms_step_sigma_drain(sigma));
     for (int i = 0; i < sigma->n; i++) {
-        const ms_tracked_matrix *matrix = &sigma->followed[i].matrix;
+        const ms_tracked_matrix *matrix = sigma->followed[i].matrix;
         size += HEAD + N_SUMS * MS_EXACT_F64 + MS_EXACT_F32 * ms_power_directions(matrix->rows, matrix->cols);
     }
     char *text = malloc(size), *end = text;
@@ -320,10 +306,10 @@ ms_status ms_step_sigma_state(ms_step_sigma *sigma, char **out_text) {
         const followed *of = &sigma->followed[i];
         double sums[N_SUMS];
         memcpy(sums, &of->sums, sizeof sums);
-        end += snprintf(end, HEAD, " %d %d ", of->matrix.rows, of->matrix.cols);
+        end += snprintf(end, HEAD, " %d %d ", of->matrix->rows, of->matrix->cols);
         for (int k = 0; k < N_SUMS; k++) end = ms_exact_put_f64(end, sums[k]);
         *end++ = ' ';
-        size_t n = ms_power_directions(of->matrix.rows, of->matrix.cols);
+        size_t n = ms_power_directions(of->matrix->rows, of->matrix->cols);
         for (size_t k = 0; k < n; k++) end = ms_exact_put_f32(end, of->directions[k]);
     }
     *end = '\0';
@@ -334,7 +320,7 @@ ms_status ms_step_sigma_state(ms_step_sigma *sigma, char **out_text) {
 static const char *read_matrix(const char *text, followed *of) {
     char head[HEAD];
     double sums[N_SUMS];
-    size_t length = (size_t)snprintf(head, sizeof head, " %d %d ", of->matrix.rows, of->matrix.cols);
+    size_t length = (size_t)snprintf(head, sizeof head, " %d %d ", of->matrix->rows, of->matrix->cols);
     if (strncmp(text, head, length) != 0) return NULL;
     text += length;
     for (int k = 0; k < N_SUMS && text; k++) {
@@ -342,7 +328,7 @@ static const char *read_matrix(const char *text, followed *of) {
         if (text && (sums[k] < 0 || isinf(sums[k]))) return NULL;
     }
     if (!text || *text++ != ' ') return NULL;
-    size_t n = ms_power_directions(of->matrix.rows, of->matrix.cols);
+    size_t n = ms_power_directions(of->matrix->rows, of->matrix->cols);
     for (size_t k = 0; k < n && text; k++) {
         text = ms_exact_take_f32(text, &of->directions[k]);
         if (text && !(fabsf(of->directions[k]) <= 1 + 1e-5f)) return NULL;
@@ -382,7 +368,7 @@ static void free_all(ms_step_sigma *sigma) {
     ms_pool_destroy(sigma->pool);
     free(sigma->scratch);
     free(sigma->followed);
-    free(sigma->order);
+    ms_tracked_matrices_finish(&sigma->tracked);
     free(sigma->places);
     free(sigma->memory);
     free(sigma);

@@ -29,8 +29,6 @@ enum {
     N_NUMBERS
 };
 
-enum { NAME_SIZE = 64 };
-
 typedef struct snapshot {
     ms_tracker_slot slot;
     int64_t step, tokens;
@@ -60,16 +58,14 @@ struct ms_tracker {
     ms_watch *watch;       /* borrowed, or NULL */
     whole *wholes;         /* [n_wholes]; none where snapshots have nothing but weights */
     int n_wholes;
-    ms_tracked_matrix *matrices;
-    char (*names)[NAME_SIZE]; /* "layer 3 up", for messages */
-    int *order;               /* matrices by size, largest first, so that no thread ends with a big one */
-    int n_matrices, n_slots, n_threads;
+    ms_tracked_matrices tracked;
+    int n_slots, n_threads;
     bool stops_at_signal;
     ms_when_behind when_behind;
     int64_t n_skipped;
     snapshot *snapshots;           /* ring; snapshot i uses entry i % n_slots */
     snapshot *acquired;            /* entry that the caller is filling, or NULL */
-    result *results;               /* [n_matrices], of the snapshot in work */
+    result *results;               /* [tracked.n], of the snapshot in work */
     ms_last_snapshot last;         /* the background thread's; quiescent after ms_tracker_drain */
     ms_spectrum_scratch **scratch; /* one per thread */
     ms_pool *pool;
@@ -85,8 +81,6 @@ struct ms_tracker {
     char failed_message[1024];
 };
 
-static size_t elements(const ms_tracked_matrix *matrix) { return (size_t)matrix->rows * (size_t)matrix->cols; }
-
 static bool has_captures(const ms_tracker_options *options) { return options->has_momentum || options->has_orthogonal; }
 
 /* Arrays of a matrix in a snapshot. */
@@ -94,28 +88,13 @@ static size_t n_kinds(const ms_tracker_options *options) {
     return 2 + (options->has_momentum ? 1 : 0) + (options->has_orthogonal ? 1 : 0);
 }
 
-/* Rows of matrix i and of those after it that are groups of the same stored matrix. */
-static int whole_rows(const ms_tracker_options *options, int i) {
-    int id = options->matrices[i].whole, rows = options->matrices[i].rows;
-    for (i++; id != 0 && i < options->n_matrices && options->matrices[i].whole == id; i++)
-        rows += options->matrices[i].rows;
-    return rows;
-}
-
 static void largest_sides(const ms_tracker_options *options, int *out_smaller, int *out_longer) {
-    *out_smaller = *out_longer = 0;
-    for (int i = 0; i < options->n_matrices; i++) {
-        int cols = options->matrices[i].cols;
-        int rows = has_captures(options) ? whole_rows(options, i) : options->matrices[i].rows;
-        int smaller = rows < cols ? rows : cols, longer = rows < cols ? cols : rows;
-        if (smaller > *out_smaller) *out_smaller = smaller;
-        if (longer > *out_longer) *out_longer = longer;
-    }
+    ms_tracked_largest_sides(options->matrices, options->n_matrices, has_captures(options), out_smaller, out_longer);
 }
 
 static size_t all_elements(const ms_tracker_options *options) {
     size_t n = 0;
-    for (int i = 0; i < options->n_matrices; i++) n += elements(&options->matrices[i]);
+    for (int i = 0; i < options->n_matrices; i++) n += ms_tracked_matrix_elements(&options->matrices[i]);
     return n;
 }
 
@@ -144,9 +123,8 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options) {
                       n * (n_kinds(options) * sizeof(float *) + N_NUMBERS * sizeof(double));
     ms_full_options full = full_options(options, options->matrices);
     return sizeof(ms_tracker) + (options->full_folder ? ms_full_spectra_planned_bytes(&full) : 0) +
-           (size_t)options->n_slots * (sizeof(snapshot) + per_slot) +
-           n * (sizeof(ms_tracked_matrix) + NAME_SIZE + sizeof(int) + sizeof(result) + sizeof(whole)) +
-           n * (sizeof(ms_last_matrix) + sizeof(double)) + vectors +
+           (size_t)options->n_slots * (sizeof(snapshot) + per_slot) + ms_tracked_matrices_bytes(options->n_matrices) +
+           n * (sizeof(result) + sizeof(whole)) + n * (sizeof(ms_last_matrix) + sizeof(double)) + vectors +
            (size_t)options->n_threads * (sizeof(void *) + ms_spectrum_scratch_bytes(smaller, longer));
 }
 
@@ -160,13 +138,13 @@ typedef struct computation {
 static void compute_whole(const computation *work, whole *of, int i_thread) {
     const ms_tracker *tracker = work->tracker;
     const ms_tracker_slot *slot = &work->snapshot->slot;
-    char name[NAME_SIZE + 32];
-    snprintf(name, sizeof name, "%s and what is stored with it", tracker->names[of->first]);
+    char name[MS_TRACKED_NAME_SIZE + 32];
+    snprintf(name, sizeof name, "%s and what is stored with it", tracker->tracked.names[of->first]);
     ms_spectrum_input input = {.name = name,
                                .momentum = slot->momentum ? slot->momentum[of->first] : NULL,
                                .orthogonal = slot->orthogonal ? slot->orthogonal[of->first] : NULL,
                                .rows = of->rows,
-                               .cols = tracker->matrices[of->first].cols};
+                               .cols = tracker->tracked.matrices[of->first].cols};
     of->status = ms_spectrum_quality(tracker->scratch[i_thread], &input, &of->quality);
     if (of->status != MS_OK) strncpy(of->message, ms_status_message(), sizeof of->message - 1);
 }
@@ -185,12 +163,12 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
         compute_whole(work, &tracker->wholes[i_task], i_thread);
         return;
     }
-    int i = tracker->order[i_task - n_wholes];
+    int i = tracker->tracked.order[i_task - n_wholes];
     result *out = &tracker->results[i];
     const ms_tracker_slot *slot = &work->snapshot->slot;
     int64_t last_step = tracker->last.step;
     double *places[MS_SPECTRUM_OF_COUNT];
-    ms_spectrum_input input = {.name = tracker->names[i],
+    ms_spectrum_input input = {.name = tracker->tracked.names[i],
                                .last = &tracker->last.matrices[i],
                                .steps_since_last = last_step < 0 ? 0 : work->snapshot->step - last_step,
                                .before = slot->has_update ? slot->weight_before[i] : NULL,
@@ -198,8 +176,8 @@ static void compute_task(void *context, int64_t i_task, int i_thread) {
                                .momentum = slot->has_update && slot->momentum ? slot->momentum[i] : NULL,
                                .orthogonal = slot->has_update && slot->orthogonal ? slot->orthogonal[i] : NULL,
                                .decay_share = slot->decay_share,
-                               .rows = tracker->matrices[i].rows,
-                               .cols = tracker->matrices[i].cols,
+                               .rows = tracker->tracked.matrices[i].rows,
+                               .cols = tracker->tracked.matrices[i].cols,
                                .complete = tracker->full ? ms_full_spectra_places(tracker->full, i, places) : NULL};
     out->status = ms_spectrum_compute(tracker->scratch[i_thread], &input, &out->spectrum);
     if (out->status != MS_OK) strncpy(out->message, ms_status_message(), sizeof out->message - 1);
@@ -213,7 +191,7 @@ static json_t *real_array(const double *values, int n) {
 
 /* One line.  A jansson call that runs out of memory leaves the object short: the count of keys tells. */
 static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int i, json_t *lines) {
-    const ms_tracked_matrix *matrix = &tracker->matrices[i];
+    const ms_tracked_matrix *matrix = &tracker->tracked.matrices[i];
     const ms_spectrum *spectrum = &tracker->results[i].spectrum;
     const ms_tracker_slot *slot = &shot->slot;
     json_t *const about[] = {json_integer(shot->step),        json_integer(shot->tokens), json_integer(matrix->layer),
@@ -237,13 +215,13 @@ static ms_status make_line(const ms_tracker *tracker, const snapshot *shot, int 
 #include "tracker/metrics.def"
     complete &= json_object_size(line) == n_keys;
     if (json_array_append_new(lines, line) != 0) complete = false;
-    return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->names[i]);
+    return complete ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "spectra line of %s", tracker->tracked.names[i]);
 }
 
 /* What the caller's numbers lack: s1 before any update, and the growth. */
 static void complete_growth(ms_tracker *tracker, const snapshot *shot) {
     const ms_tracker_slot *slot = &shot->slot;
-    for (int i = 0; i < tracker->n_matrices; i++) {
+    for (int i = 0; i < tracker->tracked.n; i++) {
         const ms_spectrum *spectrum = &tracker->results[i].spectrum;
         double *first = &tracker->last.first_sigma[i], bound = slot->growth_bound[i];
         if (!slot->has_update) *first = spectrum->sigma_max;
@@ -260,7 +238,7 @@ static void complete_growth(ms_tracker *tracker, const snapshot *shot) {
 static ms_status process(ms_tracker *tracker, const snapshot *shot) {
     computation work = {tracker, shot};
     int n_wholes = wholes_of(tracker, shot);
-    ms_pool_run(tracker->pool, n_wholes + tracker->n_matrices, compute_task, &work);
+    ms_pool_run(tracker->pool, n_wholes + tracker->tracked.n, compute_task, &work);
     if (tracker->stops_at_signal) MS_TRY(ms_signals_check("a snapshot"));
     double begin = ms_clock_thread_seconds();
     json_t *lines = json_array();
@@ -272,7 +250,7 @@ static ms_status process(ms_tracker *tracker, const snapshot *shot) {
             ms_spectrum_set_merged(&of->quality, &tracker->results[i].spectrum);
     }
     complete_growth(tracker, shot);
-    for (int i = 0; i < tracker->n_matrices && status == MS_OK; i++) {
+    for (int i = 0; i < tracker->tracked.n && status == MS_OK; i++) {
         if (tracker->results[i].status != MS_OK)
             status = MS_FAIL(tracker->results[i].status, "%s", tracker->results[i].message);
         else
@@ -340,7 +318,7 @@ static ms_status check_options(const ms_tracker_options *options) {
 }
 
 static ms_status create_snapshot(const ms_tracker *tracker, const ms_tracker_options *options, snapshot *out) {
-    size_t n = (size_t)tracker->n_matrices, kinds = n_kinds(options);
+    size_t n = (size_t)tracker->tracked.n, kinds = n_kinds(options);
     size_t size_bytes = kinds * sizeof(float) * all_elements(options);
     out->weights = malloc(size_bytes);
     out->places = malloc(kinds * sizeof(float *) * n);
@@ -352,7 +330,7 @@ static ms_status create_snapshot(const ms_tracker *tracker, const ms_tracker_opt
     float *place = out->weights;
     for (size_t i = 0; i < kinds * n; i++) {
         out->places[i] = place;
-        place += elements(&tracker->matrices[i % n]);
+        place += ms_tracked_matrix_elements(&tracker->tracked.matrices[i % n]);
     }
     out->slot.weight_before = out->places;
     out->slot.weight_after = out->places + n;
@@ -366,31 +344,6 @@ static ms_status create_snapshot(const ms_tracker *tracker, const ms_tracker_opt
     return MS_OK;
 }
 
-/* Copies the matrices, names them, and orders them by size (insertion sort: stable, and n is a few hundred). */
-static ms_status copy_matrices(const ms_tracker_options *options, ms_tracker *tracker) {
-    size_t n = (size_t)options->n_matrices;
-    tracker->matrices = calloc(n, sizeof *tracker->matrices);
-    tracker->names = calloc(n, sizeof *tracker->names);
-    tracker->order = calloc(n, sizeof *tracker->order);
-    tracker->results = calloc(n, sizeof *tracker->results);
-    if (!tracker->matrices || !tracker->names || !tracker->order || !tracker->results)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", options->n_matrices);
-    for (int i = 0; i < options->n_matrices; i++) {
-        tracker->matrices[i] = options->matrices[i];
-        snprintf(tracker->names[i], NAME_SIZE, "layer %d %s", options->matrices[i].layer,
-                 options->matrices[i].projection);
-        /* the projection's copy is the end of the name */
-        tracker->matrices[i].projection =
-            tracker->names[i] + strlen(tracker->names[i]) - strlen(options->matrices[i].projection);
-        int j = i;
-        for (; j > 0 && elements(&tracker->matrices[tracker->order[j - 1]]) < elements(&tracker->matrices[i]); j--)
-            tracker->order[j] = tracker->order[j - 1];
-        tracker->order[j] = i;
-    }
-    tracker->n_matrices = options->n_matrices;
-    return MS_OK;
-}
-
 static ms_status find_wholes(const ms_tracker_options *options, ms_tracker *tracker) {
     tracker->wholes = calloc((size_t)options->n_matrices, sizeof *tracker->wholes);
     if (!tracker->wholes) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", options->n_matrices);
@@ -398,22 +351,10 @@ static ms_status find_wholes(const ms_tracker_options *options, ms_tracker *trac
     for (int i = 0, n; i < options->n_matrices; i += n) {
         int id = options->matrices[i].whole;
         for (n = 1; id != 0 && i + n < options->n_matrices && options->matrices[i + n].whole == id;) n++;
-        if (n > 1) tracker->wholes[tracker->n_wholes++] = (whole){.first = i, .n = n, .rows = whole_rows(options, i)};
+        int rows = ms_tracked_whole_rows(options->matrices, options->n_matrices, i);
+        if (n > 1) tracker->wholes[tracker->n_wholes++] = (whole){.first = i, .n = n, .rows = rows};
     }
     return MS_OK;
-}
-
-static ms_status create_last(const ms_tracker_options *options, ms_tracker *tracker) {
-    int n = options->n_matrices;
-    int *shapes = malloc(2 * sizeof(int) * (size_t)n);
-    if (!shapes) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", n);
-    for (int i = 0; i < n; i++) {
-        shapes[i] = options->matrices[i].rows;
-        shapes[n + i] = options->matrices[i].cols;
-    }
-    ms_status status = ms_last_snapshot_init(shapes, shapes + n, n, &tracker->last);
-    free(shapes);
-    return status;
 }
 
 static bool is_own_line(const void *context, const json_t *line) {
@@ -422,8 +363,10 @@ static bool is_own_line(const void *context, const json_t *line) {
 }
 
 static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tracker) {
-    MS_TRY(copy_matrices(options, tracker));
-    MS_TRY(create_last(options, tracker));
+    MS_TRY(ms_tracked_matrices_init(options->matrices, options->n_matrices, &tracker->tracked));
+    tracker->results = calloc((size_t)options->n_matrices, sizeof *tracker->results);
+    if (!tracker->results) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: %d matrices", options->n_matrices);
+    MS_TRY(ms_last_snapshot_init(options->matrices, options->n_matrices, &tracker->last));
     MS_TRY(find_wholes(options, tracker));
     tracker->snapshots = calloc((size_t)options->n_slots, sizeof *tracker->snapshots);
     tracker->scratch = calloc((size_t)options->n_threads, sizeof *tracker->scratch);
@@ -447,7 +390,7 @@ static ms_status create_parts(const ms_tracker_options *options, ms_tracker *tra
                                   .is_own = is_own_line,
                                   .context = options};
     MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &tracker->log));
-    ms_full_options full = full_options(options, tracker->matrices);
+    ms_full_options full = full_options(options, tracker->tracked.matrices);
     if (options->full_folder) MS_TRY(ms_full_spectra_open(&full, &tracker->full));
     if (pthread_create(&tracker->thread, NULL, background_main, tracker) != 0)
         return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: cannot start a thread");
@@ -465,9 +408,7 @@ static void destroy(ms_tracker *tracker) {
     }
     free(tracker->snapshots);
     free(tracker->scratch);
-    free(tracker->matrices);
-    free(tracker->names);
-    free(tracker->order);
+    ms_tracked_matrices_finish(&tracker->tracked);
     free(tracker->results);
     free(tracker->wholes);
     ms_last_snapshot_finish(&tracker->last);
@@ -516,7 +457,7 @@ ms_status ms_tracker_acquire(ms_tracker *tracker, ms_tracker_slot **out_slot) {
         return MS_OK;
     }
     snapshot *shot = &tracker->snapshots[i_snapshot % tracker->n_slots];
-    memset(shot->numbers, 0, sizeof(double) * N_NUMBERS * (size_t)tracker->n_matrices);
+    memset(shot->numbers, 0, sizeof(double) * N_NUMBERS * (size_t)tracker->tracked.n);
     shot->slot.has_update = true;
     shot->slot.decay_share = NAN;
     tracker->acquired = shot;

@@ -1,7 +1,6 @@
 #include "cli/bench/probe.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 #include "platform/clock.h"
@@ -22,19 +21,11 @@ typedef struct probe {
     float *q, *k, *stream, *hidden; /* [TOKENS, channels] each, one allocation */
 } probe;
 
-/* A sum of 12 uniform numbers: Gaussian enough for a measurement. */
-static float nearly_normal(uint64_t *state) {
-    double sum = -6;
-    for (int i = 0; i < 12; i++) sum += ms_split_mix_uniform(state);
-    return (float)sum;
-}
-
 static ms_status init(probe *p) {
     const size_t n = (size_t)TOKENS * (Q + K + STREAM + HIDDEN), n_hidden = (size_t)TOKENS * HIDDEN;
-    uint64_t seed = 1;
     p->q = malloc(n * sizeof *p->q);
     if (!p->q) return MS_FAIL(MS_OUT_OF_MEMORY, "bench tracker: activations");
-    for (size_t i = 0; i < n; i++) p->q[i] = nearly_normal(&seed);
+    ms_random_normal_fill(1, 0, 1, n, p->q);
     p->k = p->q + (size_t)TOKENS * Q;
     p->stream = p->k + (size_t)TOKENS * K;
     p->hidden = p->stream + (size_t)TOKENS * STREAM;

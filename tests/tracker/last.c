@@ -14,7 +14,9 @@ static const int rows[N] = {6, 5, 2}, cols[N] = {5, 7, 3};
 
 static ms_last_snapshot make(void) {
     ms_last_snapshot last;
-    ms_must(ms_last_snapshot_init(rows, cols, N, &last));
+    ms_tracked_matrix matrices[N];
+    for (int i = 0; i < N; i++) matrices[i] = (ms_tracked_matrix){"q", i, rows[i], cols[i], 0};
+    ms_must(ms_last_snapshot_init(matrices, N, &last));
     return last;
 }
 

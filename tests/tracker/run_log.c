@@ -63,6 +63,21 @@ START_TEST(resumes_after_step) {
 }
 END_TEST
 
+/* Where nothing is dropped the file is not written again: a writer of it, of which there can be one at a time, is none
+   of the log's business. */
+START_TEST(nothing_to_drop_writes_nothing) {
+    ms_run_log *log;
+    ms_writer other;
+    put("{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n");
+    ms_must(ms_writer_open(path, &other));
+    ms_must(ms_run_log_open(path, 2, NULL, &log));
+    ms_must(ms_run_log_close(log));
+    ms_expect(ms_run_log_open(path, 1, NULL, &log), MS_IO, "metrics.jsonl");
+    ms_writer_abort(&other);
+    expect("{\"step\":1,\"x\":0}\n{\"step\":2,\"x\":0}\n");
+}
+END_TEST
+
 START_TEST(every_cut_resumes) {
     const char *whole = "{\"step\":1,\"loss\":2.5}\n{\"step\":2,\"loss\":2.25}\n";
     for (size_t cut = 0; cut <= strlen(whole); cut++) { /* a crash after any byte */
@@ -374,6 +389,7 @@ int main(void) {
     tcase_add_test(tests, appends_at_once);
     tcase_add_test(tests, resumes_after_step);
     tcase_add_test(tests, every_cut_resumes);
+    tcase_add_test(tests, nothing_to_drop_writes_nothing);
     tcase_add_test(tests, missing_file_is_created);
     tcase_add_test(tests, corrupt_lines_are_dropped_and_counted);
     tcase_add_test(tests, missing_steps_are_counted);

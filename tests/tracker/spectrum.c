@@ -119,7 +119,7 @@ static void compute_input(const ms_spectrum_input *input, ms_spectrum *out) {
 /* As if W0 were the last snapshot, so many steps before. */
 static void compute_after(int64_t steps, const ms_spectrum_input *input, ms_spectrum *out) {
     ms_last_snapshot last;
-    ms_must(ms_last_snapshot_init(&input->rows, &input->cols, 1, &last));
+    ms_must(ms_last_snapshot_init(&(ms_tracked_matrix){"q", 0, input->rows, input->cols, 0}, 1, &last));
     ms_spectrum_input old = {.name = input->name,
                              .after = input->before,
                              .rows = input->rows,
