@@ -138,14 +138,14 @@ static const ms_option model_options[] = {
     {"target", MS_OPTION_STRING, offsetof(struct model_arguments, target), NULL, "NAME",
      "A GPU of cli/bench/targets.def: h100, a100, rtx4090, ... (a wrong name lists them)"},
     {"launch_us", MS_OPTION_FLOAT, offsetof(struct model_arguments, launch_us), NULL, "US",
-     "Microseconds that each kernel is assumed to add (default 2)"},
+     "Microseconds between two kernels (default 1.2)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command model_command = {"bench model",
                                          NULL,
-                                         "Bounds the speed of training on a GPU that need not be there: the graph's "
-                                         "FLOPs and bytes over the peak figures of\n"
-                                         "its maker. A model, not a measurement.",
+                                         "Bounds the speed of training on a GPU that need not be there, by its "
+                                         "maker's peak figures, and beside it tells what to\n"
+                                         "expect of the kernels as they are. A model, not a measurement.",
                                          model_options,
                                          0,
                                          0,
@@ -155,7 +155,7 @@ static const ms_command model_command = {"bench model",
 static int bench_model(int argc, char **argv) {
     struct model_arguments arguments;
     memset(&arguments, 0, sizeof arguments);
-    arguments.launch_us = 2;
+    arguments.launch_us = 1.2;
     ms_positionals positionals;
     ms_config config;
     ms_config_defaults(&config);
