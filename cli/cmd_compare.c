@@ -37,7 +37,7 @@ static const ms_option options[] = {
     {"loss", MS_OPTION_FLOAT, offsetof(struct compare_arguments, loss), NULL, "X",
      "That loss (default: the lowest that all finished runs reach)"},
     {"smoothing", MS_OPTION_FLOAT, offsetof(struct compare_arguments, smoothing), NULL, "SHARE",
-     "Metrics of every step are means of this share of the shortest run's tokens (default: 0.05)"},
+     "Metrics of every step are means of this share of the shortest finished run's tokens (default: 0.05)"},
     {"confidence", MS_OPTION_FLOAT, offsetof(struct compare_arguments, confidence), NULL, "LEVEL",
      "Of the intervals (default: 0.95)"},
     {"layers", MS_OPTION_STRING, offsetof(struct compare_arguments, layers), NULL, "LIST",
@@ -84,16 +84,10 @@ static ms_status add_names(const ms_option_list *list, ms_compare_request *reque
 
 static ms_status add_key(const char *name, ms_compare_request *request) {
     const ms_config_key *key = ms_config_find(name);
-    if (!key) {
-        ms_suggestion suggestion;
-        int n;
-        const ms_config_key *keys = ms_config_keys(&n);
-        ms_suggestion_init(name, &suggestion);
-        for (int k = 0; k < n; k++) ms_suggestion_offer(&suggestion, keys[k].full_name);
-        const char *best = ms_suggestion_best(&suggestion);
-        return MS_FAIL(MS_USAGE, "--by: there is no key '%s'%s%s%s", name, best ? "; did you mean '" : "",
-                       best ? best : "; see muonscope train --help-config", best ? "'?" : "");
-    }
+    char hint[MS_CONFIG_HINT_SIZE];
+    if (!key && ms_config_hint(name, "", hint))
+        return MS_FAIL(MS_USAGE, "--by: there is no key '%s'; did you mean %s?", name, hint);
+    if (!key) return MS_FAIL(MS_USAGE, "--by: there is no key '%s'; see muonscope train --help-config", name);
     if (strcmp(key->full_name, "train.seed") == 0)
         return MS_FAIL(MS_USAGE, "--by train.seed: seeds are what is paired; group by another key");
     if (request->n_by == MS_COMPARE_KEYS) return MS_FAIL(MS_USAGE, "--by: more than %d keys", MS_COMPARE_KEYS);
@@ -101,7 +95,7 @@ static ms_status add_key(const char *name, ms_compare_request *request) {
     return MS_OK;
 }
 
-/* The nearest metric, for a message that begins with that of the failed search. */
+/* The error of a name that no file has, with the nearest that one has. */
 static ms_status suggest_metric(const char *name) {
     size_t n;
     const ms_metric_file *files = ms_metric_files(&n);

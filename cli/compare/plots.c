@@ -25,8 +25,7 @@ static ms_status draw_all(const ms_compare_set *set, ms_group_plot *plot, const 
 ms_status ms_compare_draw(const ms_compare_set *set, double confidence, const char *folder, FILE *stream) {
     ms_compared_runs runs = ms_compare_set_runs(set);
     char keys[512] = "";
-    for (int i = 0; i < set->n_by; i++)
-        snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s%s", i ? ", " : "", set->by[i]->full_name);
+    ms_compare_join_keys(set->by, set->n_by, keys, sizeof keys);
     const char **labels = calloc((size_t)set->n_groups + 1, sizeof *labels);
     if (!labels) return MS_FAIL(MS_OUT_OF_MEMORY, "compare: no memory for labels");
     for (int g = 0; g < set->n_groups; g++) labels[g] = set->labels[g];

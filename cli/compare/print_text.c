@@ -142,11 +142,12 @@ static void fill_line(const ms_comparison *comparison, const ms_comparison_row *
 
 /* What the numbers of pairs can show. */
 static void print_limits(const ms_comparison *comparison, int i_group, FILE *stream) {
-    int fewest = 0, most = 0;
+    int fewest = 0, most = 0, most_tested = 0;
     for (size_t i = 0; i < comparison->n_rows; i++) {
         int n = comparison->rows[i].cells[i_group].difference.n;
         if (n > 0 && (fewest == 0 || n < fewest)) fewest = n;
         if (n > most) most = n;
+        if (n >= MS_PAIRED_LEAST && n <= MS_PAIRED_MOST && n > most_tested) most_tested = n;
         if (n == 0) ms_print_line(stream, "  No pair has %s there.", comparison->rows[i].name);
     }
     if (most == 0) return;
@@ -159,14 +160,13 @@ static void print_limits(const ms_comparison *comparison, int i_group, FILE *str
                       MS_PAIRED_LEAST, MS_PAIRED_LEAST - 1, MS_PAIRED_LEAST - 1, ldexp(2, 1 - MS_PAIRED_LEAST));
     if (most > MS_PAIRED_MOST)
         ms_print_line(stream, "  More than %d pairs are not tested: there are too many sign patterns.", MS_PAIRED_MOST);
-    if (most < MS_PAIRED_LEAST || comparison->n_tests == 0) return;
-    double least = ldexp(2, -(most > MS_PAIRED_MOST ? MS_PAIRED_MOST : most)),
-           holm = fmin(1, least * comparison->n_tests);
+    if (most_tested == 0) return;
+    double least = ldexp(2, -most_tested), holm = fmin(1, least * comparison->n_tests);
     ms_print_line(
         stream,
         "  p: all 2^%d sign patterns; the smallest that %d pairs can reach is %.3g, and %.3g after Holm's correction "
         "for %d test%s%s.",
-        most, most, least, holm, comparison->n_tests, comparison->n_tests == 1 ? "" : "s",
+        most_tested, most_tested, least, holm, comparison->n_tests, comparison->n_tests == 1 ? "" : "s",
         holm > 0.05 ? ", so that no single one can be at most 0.05: name fewer metrics, or add seeds" : "");
 }
 
@@ -211,8 +211,7 @@ static void print_group_line(const ms_compare_set *set, int i_group, FILE *strea
 
 static void print_head(const ms_compare_set *set, FILE *stream) {
     char keys[512] = "";
-    for (int i = 0; i < set->n_by; i++)
-        snprintf(keys + strlen(keys), sizeof keys - strlen(keys), "%s%s", i ? ", " : "", set->by[i]->full_name);
+    ms_compare_join_keys(set->by, set->n_by, keys, sizeof keys);
     ms_print_line(stream, "%zu runs in %d group%s%s%s; a pair is two runs of one seed", set->n, set->n_groups,
                   set->n_groups == 1 ? "" : "s", set->n_by ? " by " : "", keys);
     for (int g = 0; g < set->n_groups; g++) print_group_line(set, g, stream);

@@ -114,6 +114,12 @@ static ms_status load_runs(const ms_compare_request *request, ms_compare_set *se
 
 /* --- groups --- */
 
+void ms_compare_join_keys(const ms_config_key *const *keys, int n, char *out, size_t size) {
+    out[0] = '\0';
+    for (int i = 0; i < n; i++)
+        snprintf(out + strlen(out), size - strlen(out), "%s%s", i ? ", " : "", keys[i]->full_name);
+}
+
 static ms_status choose_keys(const ms_compare_request *request, ms_compare_set *set) {
     memcpy(set->by, request->by, sizeof set->by);
     set->n_by = request->n_by;
@@ -125,8 +131,7 @@ static ms_status choose_keys(const ms_compare_request *request, ms_compare_set *
                       : ms_notes_add(&set->notes, "grouped by %s, the only key that differs", set->by[0]->full_name);
     }
     char names[512] = "";
-    for (int i = 0; i < n && i < MS_COMPARE_KEYS; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", set->by[i]->full_name);
+    ms_compare_join_keys(set->by, n < MS_COMPARE_KEYS ? n : MS_COMPARE_KEYS, names, sizeof names);
     return MS_FAIL(MS_USAGE, "the runs differ in %d keys (%s%s): name those that make the groups with --by KEY", n,
                    names, n > MS_COMPARE_KEYS ? ", ..." : "");
 }
@@ -157,8 +162,7 @@ static ms_status leave_out_twin(ms_compare_set *set, const ms_compare_run *kept,
     const ms_config_key *keys[4];
     char text[900], names[300] = "";
     int n = ms_config_difference(&kept->config, &twin->config, keys, 4);
-    for (int i = 0; i < n && i < 4; i++)
-        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "", keys[i]->full_name);
+    ms_compare_join_keys(keys, n < 4 ? n : 4, names, sizeof names);
     if (n == 0)
         snprintf(text, sizeof text, "%s: seed %lld of group %s is %s already, and no key differs", twin->path,
                  (long long)twin->config.train.seed, label, kept->path);

@@ -64,6 +64,9 @@ typedef struct ms_compare_set {
 ms_status ms_compare_set_init(const ms_compare_request *request, ms_compare_set *out);
 void ms_compare_set_finish(ms_compare_set *set);
 
+/* The full names of n keys, "muon.lr, muon.split"; what does not fit is cut. */
+void ms_compare_join_keys(const ms_config_key *const *keys, int n, char *out, size_t size);
+
 /* What tracker/compare/comparison.h compares.  Borrowed. */
 ms_compared_runs ms_compare_set_runs(const ms_compare_set *set);
 

@@ -46,7 +46,7 @@ const ms_config_key *ms_config_keys(int *out_n) {
     return keys;
 }
 
-static bool same_name(const char *a, const char *b) {
+bool ms_config_same_name(const char *a, const char *b) {
     for (;; a++, b++) {
         char x = *a == '-' ? '_' : *a, y = *b == '-' ? '_' : *b;
         if (x != y) return false;
@@ -56,8 +56,8 @@ static bool same_name(const char *a, const char *b) {
 
 const ms_config_key *ms_config_find(const char *full_name) {
     for (int i = 0; i < N_KEYS; i++) {
-        if (same_name(keys[i].full_name, full_name)) return &keys[i];
-        if (strcmp(keys[i].name, "name") == 0 && same_name(keys[i].section, full_name)) return &keys[i];
+        if (ms_config_same_name(keys[i].full_name, full_name)) return &keys[i];
+        if (strcmp(keys[i].name, "name") == 0 && ms_config_same_name(keys[i].section, full_name)) return &keys[i];
     }
     return NULL;
 }
@@ -196,7 +196,8 @@ static ms_status unknown_key(const char *full_name) {
 static const char *first_name(const ms_config_key *key, const char *text) {
     static const struct { const char *key, *second_name, *value; } names[] = {{"schedule.name", "trapezoid", "wsd"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i].key, key->full_name) == 0 && same_name(names[i].second_name, text)) return names[i].value;
+        if (strcmp(names[i].key, key->full_name) == 0 && ms_config_same_name(names[i].second_name, text))
+            return names[i].value;
     return text;
 }
 
@@ -205,7 +206,7 @@ static ms_status set_choice(ms_config *config, const ms_config_key *key, const c
     text = first_name(key, text);
     ms_suggestion_init(text, &suggestion);
     for (int i = 0; key->choices[i]; i++) {
-        if (same_name(key->choices[i], text)) {
+        if (ms_config_same_name(key->choices[i], text)) {
             set_choice_to(config, key, i);
             return MS_OK;
         }

@@ -82,7 +82,9 @@ typedef struct ms_config_key {
 
 /* All keys in the order of the table.  Static. */
 const ms_config_key *ms_config_keys(int *out_n);
-/* The key "section.name" ('-' and '_' are the same), or "section" where that section has a key `name`; NULL if there is
+/* Whether two names are the same, '-' and '_' being so. */
+bool ms_config_same_name(const char *a, const char *b);
+/* The key "section.name" (as ms_config_same_name), or "section" where that section has a key `name`; NULL if there is
    none. */
 const ms_config_key *ms_config_find(const char *full_name);
 /* The doc line of a section, "" if there is none of that name.  Static. */

@@ -64,16 +64,6 @@ static const struct {
              {"interval", "every"},
              {"cadence", "every"}};
 
-static char fold(char c) { return c == '-' ? '_' : c; }
-
-static bool same(const char *a, const char *b) {
-    while (*a && fold(*a) == fold(*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
 static void add(struct found *found, const ms_config_key *key) {
     for (int i = 0; i < found->n; i++)
         if (found->keys[i] == key) return;
@@ -87,20 +77,20 @@ static void add_named(struct found *found, const char *section, const char *name
     const ms_config_key *keys = ms_config_keys(&n);
     if (strcmp(name, "name") == 0) return;
     for (int i = 0; i < n; i++) {
-        if (!same(keys[i].name, name) || !same(keys[i].section, section)) continue;
+        if (!ms_config_same_name(keys[i].name, name) || !ms_config_same_name(keys[i].section, section)) continue;
         found->n = 0;
         add(found, &keys[i]);
         return;
     }
     for (int i = 0; i < n; i++)
-        if (same(keys[i].name, name)) add(found, &keys[i]);
+        if (ms_config_same_name(keys[i].name, name)) add(found, &keys[i]);
 }
 
 static void add_words(struct found *found, const char *section, const char *name) {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (!same(words[i].word, name)) continue;
+        if (!ms_config_same_name(words[i].word, name)) continue;
         add_named(found, section, words[i].key);
-        if (found->n == 1 && same(found->keys[0]->section, section)) return;
+        if (found->n == 1 && ms_config_same_name(found->keys[0]->section, section)) return;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/compare/plots.h"
+#include "cli/compare/print.h"
 #include "cli/compare/runs.h"
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -153,6 +154,34 @@ START_TEST(test_scipy) {
 END_TEST
 
 /* A picture's data are what the table has, at the same tokens where groups take unlike numbers of them a step. */
+/* What is said of p-values is said of the metrics that are tested, whose pairs are at most 40. */
+START_TEST(test_more_pairs_than_are_tested) {
+    static char labels[2][MS_COMPARE_LABEL_SIZE] = {"merged", "split"};
+    ms_comparison_cell cells[2][2] = {0};
+    cells[0][1] = (ms_comparison_cell){.difference = {.n = 45, .mean = 1, .p = NAN}, .p_holm = NAN};
+    cells[1][1] = (ms_comparison_cell){.difference = {.n = 8, .mean = 1, .p = 0.01}, .p_holm = 0.01};
+    ms_comparison_row rows[2] = {{.name = "loss", .place = 4, .cells = cells[0]},
+                                 {.name = "sigma_max", .place = 4, .cells = cells[1]}};
+    ms_comparison comparison = {.place = 4, .rows = rows, .n_rows = 2, .n_tests = 1, .n_groups = 2};
+    const ms_compare_set set = {.labels = labels, .n_groups = 2};
+    char *text = NULL;
+    for (int n_rows = 2; n_rows >= 1; n_rows--) {
+        size_t size;
+        FILE *stream = open_memstream(&text, &size);
+        comparison.n_rows = (size_t)n_rows; /* 1: nothing is tested here, though something is in another group */
+        ms_must(ms_compare_print_text(&(ms_compare_result){&set, &comparison, 1, 0.95}, stream));
+        ck_assert_int_eq(fclose(stream), 0);
+        ck_assert_msg(strstr(text, "  More than 40 pairs are not tested") != NULL, "%s", text);
+        bool is_told =
+            strstr(text, "  p: all 2^8 sign patterns; the smallest that 8 pairs can reach is 0.00781, and 0.00781 "
+                         "after Holm's correction for 1 test.\n") != NULL;
+        ck_assert_msg(is_told == (n_rows == 2), "%s", text);
+        ck_assert_msg(!strstr(text, "2^4"), "%s", text);
+        free(text);
+    }
+}
+END_TEST
+
 START_TEST(test_plots) {
     ms_compare_request request = make_request();
     ms_compare_set set;
@@ -205,6 +234,7 @@ int main(void) {
     TCase *runs = tcase_create("synthetic runs");
     tcase_add_checked_fixture(runs, write_runs, remove_runs);
     tcase_add_test(runs, test_scipy);
+    tcase_add_test(runs, test_more_pairs_than_are_tested);
     tcase_add_test(runs, test_plots);
     suite_add_tcase(suite, runs);
     return ms_suite_run(suite);

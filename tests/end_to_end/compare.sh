@@ -128,7 +128,8 @@ has 'no run has a value of loss (metrics.jsonl)'
 has 'no comparison at the same loss: no run has one'
 
 refuse 2 "no file of a run has 'sigma_mx'; did you mean 'sigma_max'" program compare a1 --metric sigma_mx
-refuse 2 "there is no key 'muon.splt'; did you mean 'muon.split'" program compare a1 --by muon.splt
+refuse 2 "there is no key 'muon.splt'; did you mean muon.split\?" program compare a1 --by muon.splt
+refuse 2 "there is no key 'muon.learning_rate'; did you mean muon.lr\?" program compare a1 --by muon.learning_rate
 refuse 2 'seeds are what is paired' program compare a1 --by train.seed
 refuse 2 "'wide' is none of the groups: merged; per_projection" program compare a2 b2 --baseline wide
 refuse 2 'is none of step, tokens, loss' program compare a1 --at epoch

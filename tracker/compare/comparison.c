@@ -180,7 +180,7 @@ static ms_status fill(const ms_compared_runs *runs, double confidence, ms_compar
 
 ms_status ms_comparison_init(const ms_compared_runs *runs, ms_comparison_at at, double place, double confidence,
                              ms_comparison *out) {
-    *out = (ms_comparison){.at = at, .place = place, .n_runs = runs->n_runs, .n_groups = runs->n_groups};
+    *out = (ms_comparison){.at = at, .place = place, .n_groups = runs->n_groups};
     ms_status status = fill(runs, confidence, out);
     if (status != MS_OK) ms_comparison_finish(out);
     return status;

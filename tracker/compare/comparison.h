@@ -55,7 +55,6 @@ typedef struct ms_comparison {
     ms_comparison_row *rows;
     size_t n_rows;
     int n_tests; /* p-values that Holm's correction is over */
-    size_t n_runs;
     int n_groups;
 } ms_comparison;
 
