@@ -38,6 +38,7 @@ devices   spirv-tools               spirv-val checks every shader
 tests     git                       ci/check_tree.sh asks it for the files
 tests     check
 tests     strace                    kills a process at a system call: tests/end_to_end/kill.sh
+tests     poppler-utils             tests/end_to_end/plots.sh: fonts are in PDFs, and how wide these are
 tests     python3-numpy             examples/spectra.py; a package of Debian, because tests get nothing from elsewhere
 tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
 tests     clang                     libFuzzer: tests/fuzz

@@ -15,7 +15,8 @@ struct plot_arguments {
     ms_option_list only;
     const char *projections, *layers; /* NULL: all */
     ms_option_list formats;
-    bool phases;
+    const char *width; /* NULL: pixels of a screen */
+    bool no_title, phases;
 };
 
 static const ms_option options[] = {{"only", MS_OPTION_REPEATED, offsetof(struct plot_arguments, only), NULL, "NAME",
@@ -27,6 +28,11 @@ static const ms_option options[] = {{"only", MS_OPTION_REPEATED, offsetof(struct
                                     {"format", MS_OPTION_REPEATED, offsetof(struct plot_arguments, formats), NULL,
                                      "png|svg|pdf",
                                      "Draw this format; may be given several times (default png and svg)"},
+                                    {"width", MS_OPTION_STRING, offsetof(struct plot_arguments, width), NULL, "LENGTH",
+                                     "Draw for paper, so wide: 85mm, 3.3in (50 to 400 mm); text is of 7 to 9 points\n"
+                                     "whatever the width, a PNG has 300 pixels an inch"},
+                                    {"no-title", MS_OPTION_FLAG, offsetof(struct plot_arguments, no_title), NULL, NULL,
+                                     "Leave the title out: a paper has a caption"},
                                     {"phases", MS_OPTION_FLAG, offsetof(struct plot_arguments, phases), NULL, NULL,
                                      "Mark the changes that `muonscope phases` finds, on loss, momentum_alignment, "
                                      "spectral_gap and entropy_heatmap"},
@@ -47,7 +53,7 @@ static const ms_command command = {
     "attention_entropy.\n"
     "A plot that the run has no data for is named and left out.  Beside each picture, NAME.gp has its data and draws "
     "it\n"
-    "again."};
+    "again; NAME.csv has the same numbers as a table."};
 
 static bool is_wanted(const struct plot_arguments *arguments, const char *name) {
     for (int i = 0; i < arguments->only.n_items; i++)
@@ -84,6 +90,26 @@ static ms_status read_formats(const ms_option_list *list, unsigned *out) {
     return MS_OK;
 }
 
+/* "85mm", "8.5cm" or "3.3in". */
+static ms_status read_width(const char *text, double *out_mm) {
+    static const struct {
+        const char *name;
+        double mm;
+    } units[] = {{"mm", 1}, {"cm", 10}, {"in", 25.4}};
+    *out_mm = 0;
+    if (!text) return MS_OK;
+    char *unit;
+    double value = strtod(text, &unit);
+    size_t i = 0;
+    while (i < sizeof units / sizeof *units && strcmp(unit, units[i].name) != 0) i++;
+    if (unit == text || i == sizeof units / sizeof *units)
+        return MS_FAIL(MS_USAGE, "--width: '%s' is no length, such as 85mm, 8.5cm or 3.3in", text);
+    *out_mm = value * units[i].mm;
+    if (!(*out_mm >= MS_PAGE_LEAST_MM && *out_mm <= MS_PAGE_MOST_MM))
+        return MS_FAIL(MS_USAGE, "--width %s: must be %dmm to %dmm", text, MS_PAGE_LEAST_MM, MS_PAGE_MOST_MM);
+    return MS_OK;
+}
+
 /* "runs/mine/plots/loss.png, .svg" */
 static void print_drawn(const char *folder, const char *name, unsigned formats) {
     char endings[32] = "";
@@ -96,8 +122,8 @@ static void print_drawn(const char *folder, const char *name, unsigned formats) 
 }
 
 /* A plot without data does not keep the others from being drawn; one that was asked for by name fails the command. */
-static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data, unsigned formats,
-                      const char *folder) {
+static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data *data,
+                      const ms_picture_options *picture, const char *folder) {
     int n_plots;
     char why[256];
     const ms_plot *plots = ms_plots(&n_plots);
@@ -109,8 +135,8 @@ static ms_status draw(const struct plot_arguments *arguments, const ms_plot_data
             ms_print_line(stderr, "plot %s: not drawn: %s", plots[i].name, why);
             continue;
         }
-        MS_TRY(ms_plot_draw(&plots[i], data, formats, folder));
-        print_drawn(folder, plots[i].name, formats);
+        MS_TRY(ms_plot_draw(&plots[i], data, picture, folder));
+        print_drawn(folder, plots[i].name, picture->formats);
         MS_TRY(ms_output_flush());
     }
     return MS_OK;
@@ -145,9 +171,10 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     int n_plots;
     const ms_plot *plots = ms_plots(&n_plots);
     bool needs_spectra = false, needs_probes = false;
-    unsigned formats;
+    ms_picture_options picture = {.style.untitled = arguments->no_title};
     for (int i = 0; i < arguments->only.n_items; i++) MS_TRY(check_name(arguments->only.items[i], plots, n_plots));
-    MS_TRY(read_formats(&arguments->formats, &formats));
+    MS_TRY(read_formats(&arguments->formats, &picture.formats));
+    MS_TRY(read_width(arguments->width, &picture.style.width_mm));
     for (int i = 0; i < n_plots; i++) {
         if (!is_wanted(arguments, plots[i].name)) continue;
         needs_spectra |= plots[i].source == MS_PLOT_OF_SPECTRA;
@@ -167,7 +194,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     if (status == MS_OK && needs_probes && ms_file_exists(probes)) status = ms_plot_data_read_probes(&data, probes);
     if (status == MS_OK) status = select_spectra(arguments, &data);
     if (status == MS_OK && arguments->phases) status = add_changes(metrics, spectra, &data);
-    if (status == MS_OK) status = draw(arguments, &data, formats, folder);
+    if (status == MS_OK) status = draw(arguments, &data, &picture, folder);
     ms_plot_data_finish(&data);
     free(metrics);
     free(spectra);

@@ -29,6 +29,7 @@ for file in $(cd whole && find . -type f) $(cd data && find . -type f); do
     checkpoints/*) name=${name#checkpoints/step_<step>/} ;;
     plots/*.svg) name=.svg ;;
     plots/*.gp) name=.gp ;;
+    plots/*.csv) name=.csv ;;
     esac
     grep -qF "\`$name\`" "$page" || fail "docs/files.md has no word of $name"
 done

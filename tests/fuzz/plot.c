@@ -12,13 +12,16 @@ static void write_scripts(const ms_plot_data *data) {
     for (int i = 0; i < n; i++) {
         char why[256];
         if (ms_plot_lacks(&plots[i], data, why, sizeof why)) continue;
-        char *text;
-        size_t size_bytes;
-        FILE *stream = open_memstream(&text, &size_bytes);
-        MS_FUZZ_CLAIM(stream);
-        plots[i].write(stream, data);
-        MS_FUZZ_CLAIM(fclose(stream) == 0);
-        free(text);
+        char *script, *table;
+        size_t sizes[2];
+        FILE *streams[2] = {open_memstream(&script, &sizes[0]), open_memstream(&table, &sizes[1])};
+        MS_FUZZ_CLAIM(streams[0] && streams[1]);
+        ms_page page = ms_page_make((ms_page_style){.width_mm = i % 2 ? 85 : 0}, streams[0], streams[1]);
+        plots[i].write(&page, data);
+        MS_FUZZ_CLAIM(fclose(streams[0]) == 0 && fclose(streams[1]) == 0);
+        MS_FUZZ_CLAIM(page.width > 0 && page.height > 0);
+        free(script);
+        free(table);
     }
 }
 

@@ -20,6 +20,7 @@
 enum { N_LAYERS = 4, N_PROJECTIONS = 6, N_MATRICES = N_LAYERS * N_PROJECTIONS, N_SNAPSHOTS = 13, STEPS_BETWEEN = 25 };
 enum { TOKENS_PER_STEP = 4096 };
 
+static const ms_picture_options png = {.formats = MS_PLOT_PNG};
 static char folder[256];
 static bool keep;
 
@@ -151,7 +152,7 @@ static void draw_up_updates(ms_plot_data *data) {
         spectrum->values[MS_PLOT_noise_null] = 0.03 * sqrt((double)spectrum->step);
         if (spectrum->step == 0) continue;
         spectrum->values[MS_PLOT_alignment_momentum_left] = 0.4 + 0.05 * spectrum->layer + 0.05 * (double)noise(&state);
-        spectrum->values[MS_PLOT_orthogonality_of_update] = 0.7 + 0.1 * (double)noise(&state);
+        spectrum->values[MS_PLOT_orthogonality_of_update_q01] = 0.7 + 0.1 * (double)noise(&state);
         spectrum->values[MS_PLOT_momentum_small_share] = 0.02 * spectrum->layer;
         spectrum->values[MS_PLOT_growth_efficiency] = 0.3 + 0.1 * (double)noise(&state);
         spectrum->values[MS_PLOT_growth_efficiency_null] = 1 / sqrt((double)spectrum->step);
@@ -186,11 +187,13 @@ START_TEST(every_plot) {
     const ms_plot *plots = ms_plots(&n_plots);
     ck_assert_int_eq(n_plots, 19);
     for (int i = 0; i < n_plots; i++) {
-        ms_must(ms_plot_draw(&plots[i], &data, MS_PLOT_PNG | MS_PLOT_SVG, in_folder("plots")));
+        ms_must(ms_plot_draw(&plots[i], &data, &(ms_picture_options){.formats = MS_PLOT_PNG | MS_PLOT_SVG},
+                             in_folder("plots")));
         check_picture(plots[i].name, ".png", "\x89PNG", 4);
         check_picture(plots[i].name, ".svg", "<?xml", 5);
     }
-    ms_must(ms_plot_draw(find_plot("entropy_mri"), &data, MS_PLOT_PDF, in_folder("plots")));
+    ms_must(ms_plot_draw(find_plot("entropy_mri"), &data, &(ms_picture_options){.formats = MS_PLOT_PDF},
+                         in_folder("plots")));
     check_picture("entropy_mri", ".pdf", "%PDF", 4);
     ms_plot_data_finish(&data);
 }
@@ -210,11 +213,11 @@ static void draw_all(const ms_plot_data *data, int n_drawn) {
     const ms_plot *plots = ms_plots(&n_plots);
     for (int i = 0; i < n_plots; i++) {
         if (ms_plot_lacks(&plots[i], data, why, sizeof why)) {
-            ck_assert_int_eq(ms_plot_draw(&plots[i], data, MS_PLOT_PNG, in_folder("plots")), MS_INVALID);
+            ck_assert_int_eq(ms_plot_draw(&plots[i], data, &png, in_folder("plots")), MS_INVALID);
             ck_assert_msg(strstr(ms_status_message(), why) != NULL, "%s", ms_status_message());
             continue;
         }
-        ms_must(ms_plot_draw(&plots[i], data, MS_PLOT_PNG, in_folder("plots")));
+        ms_must(ms_plot_draw(&plots[i], data, &png, in_folder("plots")));
         n_drawn--;
     }
     ck_assert_int_eq(n_drawn, 0);
@@ -311,9 +314,9 @@ START_TEST(gnuplot_missing_or_failing) {
     ck_assert_int_eq(ms_directory_create(in_folder("plots")), MS_OK);
     ms_plot_data data;
     ck_assert_int_eq(ms_plot_data_init(in_folder("m"), NULL, &data), MS_OK);
-    ck_assert_int_eq(ms_plot_draw(find_plot("norm_heatmap"), &data, MS_PLOT_PNG, in_folder("plots")), MS_INVALID);
+    ck_assert_int_eq(ms_plot_draw(find_plot("norm_heatmap"), &data, &png, in_folder("plots")), MS_INVALID);
     setenv("PATH", folder, 1); /* forked test: the change ends with it */
-    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, MS_PLOT_PNG, in_folder("plots")), MS_NOT_FOUND);
+    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, &png, in_folder("plots")), MS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot is not installed"));
     FILE *fake = fopen(in_folder("gnuplot"), "w");
     fputs("#!/bin/sh\necho\necho 'no such terminal'\nexit 3\n", fake);
@@ -323,7 +326,7 @@ START_TEST(gnuplot_missing_or_failing) {
     int exit_status;
     ck_assert_int_eq(ms_process_run(chmod, -1, &text, &exit_status), MS_OK);
     free(text);
-    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, MS_PLOT_PNG, in_folder("plots")), MS_IO);
+    ck_assert_int_eq(ms_plot_draw(find_plot("loss"), &data, &png, in_folder("plots")), MS_IO);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "gnuplot ended with 3: no such terminal"));
     ck_assert(!ms_file_exists(in_folder("plots/loss.png")));
     ms_plot_data_finish(&data);

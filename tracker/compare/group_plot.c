@@ -91,20 +91,23 @@ static ms_status fill(struct curves *curves) {
 
 /* --- script --- */
 
-static void write_data(const struct curves *curves, FILE *out) {
+static void write_data(const struct curves *curves, ms_page *page) {
+    fprintf(page->table.stream, "group,%s,mean,least,greatest,difference,difference_low,difference_high\n",
+            curves->axis == MS_SERIES_TOKENS ? "tokens" : "step");
     for (int g = 0; g < curves->plot->runs->n_groups; g++) {
-        fprintf(out, "# x, mean over seeds, least, greatest, mean paired difference, its interval\n$group%d << EOD\n",
-                g);
+        fprintf(page->out,
+                "# x, mean over seeds, least, greatest, mean paired difference, its interval\n$group%d << EOD\n", g);
         for (size_t i = 0; i < curves->n; i++) {
             const struct place *place = &curves->places[(size_t)g * curves->n + i];
             const double values[] = {place->mean,           place->low,
                                      place->high,           place->difference.mean,
                                      place->difference.low, place->difference.high};
-            fprintf(out, "%.17g", curves->x[i]);
-            for (size_t k = 0; k < sizeof values / sizeof *values; k++) ms_script_value(out, values[k]);
-            fprintf(out, "\n");
+            ms_row_text(page, curves->plot->labels[g]);
+            ms_row_integer(page, (int64_t)curves->x[i]);
+            for (size_t k = 0; k < sizeof values / sizeof *values; k++) ms_row_value(page, values[k]);
+            ms_row_end(page);
         }
-        fprintf(out, "EOD\n");
+        fprintf(page->out, "EOD\n");
     }
 }
 
@@ -119,7 +122,7 @@ static void write_x_axis(const struct curves *curves, bool top, bool bottom, FIL
     }
     ms_plot_loss end = {.step = (int64_t)curves->last_step, .tokens = (int64_t)curves->last_tokens};
     ms_plot_data data = {.training = &end, .n_training = 1};
-    const ms_step_axis axis = {range, 8, bottom, top};
+    const ms_step_axis axis = {range, 800, bottom, top};
     ms_script_step_axis(out, &data, &axis);
 }
 
@@ -184,11 +187,14 @@ static void write_differences(const struct curves *curves, FILE *out) {
     fprintf(out, "0 with lines lc rgb '#404040' lw 1 dt 2 notitle\n");
 }
 
-static void write(FILE *out, const void *context) {
+static void write(ms_page *page, const void *context) {
     const struct curves *curves = context;
+    FILE *out = page->out;
     char keys[MS_QUOTED_SIZE];
     bool compares = curves->plot->runs->n_groups > 1;
-    write_data(curves, out);
+    page->width = 1400;
+    page->height = compares ? 900 : 560;
+    write_data(curves, page);
     fprintf(out,
             "set multiplot\nset lmargin screen 0.105\nset rmargin screen 0.70\nset bmargin screen %s\n"
             "set tmargin screen %s\n",
@@ -224,8 +230,9 @@ ms_status ms_group_plot_draw(const ms_group_plot *plot, unsigned formats, const 
         if (!isalnum((unsigned char)*c)) *c = '_';
     for (size_t n = strlen(out_name); n > 1 && out_name[n - 1] == '_'; n--) out_name[n - 1] = '\0';
     ms_status status = fill(&curves);
-    ms_picture picture = {out_name, 1400, plot->runs->n_groups > 1 ? 900 : 560, write, &curves};
-    if (status == MS_OK) status = ms_picture_draw(&picture, formats, folder);
+    const ms_picture picture = {out_name, write, &curves};
+    const ms_picture_options options = {.formats = formats};
+    if (status == MS_OK) status = ms_picture_draw(&picture, &options, folder);
     free(curves.x);
     free(curves.places);
     free(curves.used);

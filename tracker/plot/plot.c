@@ -6,16 +6,16 @@ struct shown {
     const ms_plot_data *data;
 };
 
-static void write_plot(FILE *script, const void *context) {
+static void write_plot(ms_page *page, const void *context) {
     const struct shown *shown = context;
-    shown->plot->write(script, shown->data);
+    shown->plot->write(page, shown->data);
 }
 
-ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, unsigned formats, const char *folder) {
+ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const ms_picture_options *options,
+                       const char *folder) {
     const struct shown shown = {plot, data};
-    ms_picture picture = {.name = plot->name, .write = write_plot, .context = &shown};
+    const ms_picture picture = {plot->name, write_plot, &shown};
     char why[256];
     if (ms_plot_lacks(plot, data, why, sizeof why)) return MS_FAIL(MS_INVALID, "plot %s: %s", plot->name, why);
-    ms_plot_size(plot, data, &picture.width, &picture.height);
-    return ms_picture_draw(&picture, formats, folder);
+    return ms_picture_draw(&picture, options, folder);
 }

@@ -37,3 +37,13 @@ ms_status ms_plot_data_add_changes(ms_plot_data *data, const ms_plot_series *ser
     }
     return MS_OK;
 }
+
+bool ms_plot_data_changes(const ms_plot_data *data, const ms_plot_spectrum *spectrum, enum ms_plot_key key) {
+    for (size_t c = 0; c < data->n_changes; c++) {
+        const ms_plot_change *change = &data->changes[c];
+        if (change->key == key && change->step == spectrum->step && change->layer == spectrum->layer &&
+            change->i_projection == spectrum->i_projection)
+            return true;
+    }
+    return false;
+}

@@ -2,10 +2,11 @@
 #include <math.h>
 #include <string.h>
 
+#include "tracker/plot/panels.h"
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
-enum { MAX_CHANCE = 4, MAX_MARKED_SNAPSHOTS = 40, MAX_NAMED_LAYERS = 20 };
+enum { MAX_CHANCE = 4, MOST_MARKS = 40 };
 
 /* One panel of a projection. */
 typedef struct curve_band {
@@ -25,7 +26,7 @@ typedef struct curve_set {
     const ms_plot_data *data;
     const curve_band *bands;
     ms_panels panels;
-    bool marked; /* few enough snapshots for a mark at each */
+    size_t between_marks; /* snapshots from one mark of a line to the next */
 } curve_set;
 
 /* Whether the matrix is orthogonalised as a part of a larger one: its line then has the keys of the whole. */
@@ -47,25 +48,44 @@ static bool draws(const curve_band *band, int curve) {
     return curve == CURVE || (curve == SLICE ? band->has_whole : band->has_high);
 }
 
+/* Headings of what write_series writes. */
+static void write_columns(ms_page *page, const curve_set *curves) {
+    FILE *stream = page->table.stream;
+    fprintf(stream, "projection,layer,step,tokens");
+    for (int b = 0; b < curves->panels.bands; b++) {
+        const curve_band *band = &curves->bands[b];
+        fprintf(stream, ",%s%s", ms_plot_column_names[band->key], band->has_whole ? " of the whole matrix" : "");
+        if (band->has_whole) fprintf(stream, ",%s of the slice", ms_plot_column_names[band->key]);
+        if (band->has_high) fprintf(stream, ",%s", ms_plot_column_names[band->high]);
+        for (int k = 0; k < band->n_chance; k++) fprintf(stream, ",%s", ms_plot_column_names[band->chance[k]]);
+        if (curves->data->marks_changes[band->key]) fprintf(stream, ",change");
+    }
+    fprintf(stream, "\n");
+}
+
 /* Data block $PROJECTION_LAYER: step; then the curves and the chance levels of each band; one row a snapshot. */
-static void write_series(FILE *out, const curve_set *curves, int p, int layer) {
+static void write_series(ms_page *page, const curve_set *curves, int p, int layer) {
     const ms_plot_data *data = curves->data;
-    fprintf(out, "$%s_%d << EOD\n", data->projections[p], layer);
+    fprintf(page->out, "$%s_%d << EOD\n", data->projections[p], layer);
     for (size_t i = 0; i < data->n_spectra; i++) {
         const ms_plot_spectrum *spectrum = &data->spectra[i];
         if (spectrum->i_projection != p || spectrum->layer != layer) continue;
-        fprintf(out, "%lld", (long long)spectrum->step);
+        ms_row_text(page, data->projections[p]);
+        ms_row_label(page, layer);
+        ms_row_integer(page, spectrum->step);
+        ms_row_label(page, spectrum->tokens);
         for (int b = 0; b < curves->panels.bands; b++) {
             const curve_band *band = &curves->bands[b];
             double values[N_CURVES];
             curve_values(spectrum, band, values);
             for (int c = 0; c < N_CURVES; c++)
-                if (draws(band, c)) ms_script_value(out, values[c]);
-            for (int k = 0; k < band->n_chance; k++) ms_script_value(out, spectrum->values[band->chance[k]]);
+                if (draws(band, c)) ms_row_value(page, values[c]);
+            for (int k = 0; k < band->n_chance; k++) ms_row_value(page, spectrum->values[band->chance[k]]);
+            if (data->marks_changes[band->key]) ms_row_label(page, ms_plot_data_changes(data, spectrum, band->key));
         }
-        fprintf(out, "\n");
+        ms_row_end(page);
     }
-    fprintf(out, "EOD\n");
+    fprintf(page->out, "EOD\n");
 }
 
 /* Data block $PROJECTION_LAYER_change_BAND: step and value where the key changes; none where it does not. */
@@ -73,19 +93,15 @@ static void write_changes(FILE *out, const curve_set *curves, const ms_plot_spec
     const ms_plot_data *data = curves->data;
     enum ms_plot_key key = curves->bands[b].key;
     int n = 0;
-    for (size_t c = 0; c < data->n_changes; c++) {
-        const ms_plot_change *change = &data->changes[c];
-        if (change->key != key || change->i_projection != of->i_projection || change->layer != of->layer) continue;
-        for (size_t i = 0; i < data->n_spectra; i++) {
-            const ms_plot_spectrum *spectrum = &data->spectra[i];
-            if (spectrum->step != change->step || spectrum->i_projection != of->i_projection ||
-                spectrum->layer != of->layer)
-                continue;
-            if (n++ == 0) fprintf(out, "$%s_%d_change_%d << EOD\n", data->projections[of->i_projection], of->layer, b);
-            fprintf(out, "%lld", (long long)spectrum->step);
-            ms_script_value(out, spectrum->values[key]);
-            fprintf(out, "\n");
-        }
+    for (size_t i = 0; i < data->n_spectra; i++) {
+        const ms_plot_spectrum *spectrum = &data->spectra[i];
+        if (spectrum->i_projection != of->i_projection || spectrum->layer != of->layer ||
+            !ms_plot_data_changes(data, spectrum, key))
+            continue;
+        if (n++ == 0) fprintf(out, "$%s_%d_change_%d << EOD\n", data->projections[of->i_projection], of->layer, b);
+        fprintf(out, "%lld", (long long)spectrum->step);
+        ms_script_value(out, spectrum->values[key]);
+        fprintf(out, "\n");
     }
     if (n > 0) fprintf(out, "EOD\n");
 }
@@ -126,11 +142,6 @@ static bool is_known(const ms_plot_data *data, enum ms_plot_key key) {
     return false;
 }
 
-/* Every layer has its entry in the legend, or every second, and so on, as fits. */
-static bool is_named(const ms_plot_data *data, int i_layer) {
-    return i_layer % ((data->n_layers + MAX_NAMED_LAYERS - 1) / MAX_NAMED_LAYERS) == 0;
-}
-
 /* Bands that have a level of the same name share its entry in the legend. */
 static bool is_named_before(const curve_set *curves, int b, int k) {
     for (int i = 0; i < b; i++)
@@ -141,39 +152,38 @@ static bool is_named_before(const curve_set *curves, int b, int k) {
 }
 
 /* What the curves of a layer are, where they are more than one. */
-static void write_curve_legend(FILE *out, const curve_set *curves) {
+static void add_curves(ms_legend *legend, const curve_set *curves, int n_bands) {
     bool has_slices = false, has_high = false;
-    for (int b = 0; b < curves->panels.bands; b++) {
+    for (int b = 0; b < n_bands; b++) {
         has_high = has_high || curves->bands[b].has_high;
         for (size_t i = 0; i < curves->data->n_spectra && curves->bands[b].has_whole; i++)
             has_slices = has_slices || is_slice(&curves->data->spectra[i]);
     }
-    if (has_slices)
-        fprintf(out, ", NaN with lines lc rgb 'black' lw 1.8 title 'whole matrix'"
-                     ", NaN with lines lc rgb 'black' dt 3 lw 1.5 title 'slice of it'");
-    if (has_high) fprintf(out, ", NaN with lines lc rgb 'black' lw 0.8 title 'largest s(O)'");
+    if (has_slices) {
+        ms_legend_add(legend, "lines lc rgb 'black' lw 1.8", "whole matrix");
+        ms_legend_add(legend, "lines lc rgb 'black' dt 3 lw 1.5", "slice of it");
+    }
+    if (has_high) ms_legend_add(legend, "lines lc rgb 'black' lw 0.8", "largest s(O)");
 }
 
-static void write_legend(FILE *out, const curve_set *curves) {
+static void make_legend(ms_legend *legend, const curve_set *curves, int n_bands) {
     const ms_plot_data *data = curves->data;
-    char color[MS_COLOR_SIZE];
-    for (int i = 0; i < data->n_layers; i++)
-        if (is_named(data, i))
-            fprintf(out, ", NaN with lines lc rgb '%s' lw 3 title 'layer %d'",
-                    ms_script_layer_color(i, data->n_layers, color), data->layers[i]);
-    for (int b = 0; b < curves->panels.bands; b++)
-        if (data->marks_changes[curves->bands[b].key])
-            fprintf(out, ", NaN with points pt 8 ps 1.8 lw 2 lc rgb 'black' title 'change point'");
-    write_curve_legend(out, curves);
+    char style[MS_LEGEND_STYLE_SIZE], title[MS_LEGEND_TITLE_SIZE];
     bool of_layer = false;
-    for (int b = 0; b < curves->panels.bands; b++)
-        for (int k = 0; k < curves->bands[b].n_chance; k++)
-            if (is_known(data, curves->bands[b].chance[k]) && !is_named_before(curves, b, k)) {
-                of_layer = of_layer || curves->bands[b].chance_of_layer;
-                fprintf(out, ", NaN with lines lc rgb 'black' dt %d lw 2 title '%s'", 2 + k,
-                        curves->bands[b].chance_names[k]);
-            }
-    if (of_layer) fprintf(out, ", NaN with lines lc rgb 'white' title '(black: layer %d)'", data->layers[0]);
+    ms_legend_add_layers(legend, data);
+    for (int b = 0; b < n_bands; b++)
+        if (data->marks_changes[curves->bands[b].key])
+            ms_legend_add(legend, "points pt 8 ps 1.8 lw 2 lc rgb 'black'", "change point");
+    add_curves(legend, curves, n_bands);
+    for (int b = 0; b < n_bands; b++)
+        for (int k = 0; k < curves->bands[b].n_chance; k++) {
+            if (!is_known(data, curves->bands[b].chance[k]) || is_named_before(curves, b, k)) continue;
+            of_layer = of_layer || curves->bands[b].chance_of_layer;
+            snprintf(style, sizeof style, "lines lc rgb 'black' dt %d lw 2", 2 + k);
+            ms_legend_add(legend, style, curves->bands[b].chance_names[k]);
+        }
+    snprintf(title, sizeof title, "(black: layer %d)", data->layers[0]);
+    if (of_layer) ms_legend_add(legend, "lines lc rgb 'white'", title);
 }
 
 static void write_panel(FILE *out, const curve_set *curves, const ms_panel *panel) {
@@ -181,14 +191,14 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
     const curve_band *band = &curves->bands[panel->band];
     const char *projection = data->projections[panel->item];
     int column = column_of(curves, panel->band), chance_layer = -1;
-    char color[MS_COLOR_SIZE];
-    if (panel->last) ms_panels_key(out, &curves->panels);
+    char color[MS_COLOR_SIZE], marks[64];
+    snprintf(marks, sizeof marks, "linespoints pt 7 ps 0.5 pointinterval %zu", curves->between_marks);
     fprintf(out, "set title '%s' offset 0,-0.4 font ',18'\nplot NaN notitle", projection);
     for (int i = 0; i < data->n_layers; i++) {
         if (!ms_plot_data_has(data, panel->item, data->layers[i])) continue;
         if (chance_layer < 0) chance_layer = data->layers[i];
         fprintf(out, ", $%s_%d using 1:%d with %s lc rgb '%s' lw 1.8 notitle", projection, data->layers[i], column,
-                curves->marked ? "linespoints pt 7 ps 0.5" : "lines", ms_script_layer_color(i, data->n_layers, color));
+                marks, ms_script_layer_color(i, data->n_layers, color));
         if (band->has_whole)
             fprintf(out, ", $%s_%d using 1:%d with lines lc rgb '%s' dt 3 lw 1.5 notitle", projection, data->layers[i],
                     column + 1, color);
@@ -206,41 +216,45 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
     for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
         fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
                 column + n_curves(band) + k, 2 + k);
-    if (panel->last) write_legend(out, curves);
     fprintf(out, "\n");
 }
 
-static void write_curves(FILE *out, const ms_plot_data *data, const char *title, const curve_band *bands, int n_bands) {
-    curve_set curves = {data, bands, ms_panels_make(data->n_projections, n_bands), false};
+static void write_curves(ms_page *page, const ms_plot_data *data, const char *title, const curve_band *bands,
+                         int n_bands) {
+    ms_legend legend = {.n = 0};
+    curve_set curves = {data, bands, {0}, 1};
     size_t n_snapshots = data->n_spectra / (data->n_matrices ? data->n_matrices : 1);
-    curves.marked = n_snapshots <= MAX_MARKED_SNAPSHOTS;
+    curves.between_marks = 1 + n_snapshots / (MOST_MARKS + 1);
+    make_legend(&legend, &curves, n_bands);
+    curves.panels = ms_panels_make(page, data->n_projections, n_bands, &legend);
+    write_columns(page, &curves);
     for (int p = 0; p < data->n_projections; p++)
         for (int i = 0; i < data->n_layers; i++)
-            if (ms_plot_data_has(data, p, data->layers[i])) write_series(out, &curves, p, data->layers[i]);
+            if (ms_plot_data_has(data, p, data->layers[i])) write_series(page, &curves, p, data->layers[i]);
     for (size_t m = 0; m < data->n_matrices; m++)
-        for (int b = 0; b < n_bands; b++) write_changes(out, &curves, &data->spectra[m], b);
+        for (int b = 0; b < n_bands; b++) write_changes(page->out, &curves, &data->spectra[m], b);
     ms_range steps = {(double)data->spectra[0].step, (double)data->spectra[data->n_spectra - 1].step};
     steps = ms_range_widened(steps); /* labels at the edges of two panels do not touch */
-    ms_panels_begin(out, &curves.panels, title);
+    ms_panels_begin(page, &curves.panels, title);
     for (int cell = 0; cell < curves.panels.rows * curves.panels.columns; cell++) {
         ms_panel panel;
-        if (!ms_panels_cell(out, &curves.panels, cell, &panel)) continue;
-        ms_script_step_axis(out, data, &(ms_step_axis){steps, 4, panel.bottom, panel.top});
-        ms_script_value_axis(out, "y", band_range(&curves, panel.band), 6, panel.left);
-        fprintf(out, "set ylabel '%s' font ',14'\n", panel.left ? bands[panel.band].label : "");
-        write_panel(out, &curves, &panel);
+        if (!ms_panels_cell(page, &curves.panels, cell, &panel)) continue;
+        ms_script_step_axis(page->out, data, &(ms_step_axis){steps, curves.panels.wide, panel.bottom, panel.top});
+        ms_script_value_axis(page->out, "y", band_range(&curves, panel.band), 6, panel.left);
+        fprintf(page->out, "set ylabel '%s' font ',14'\n", panel.left ? bands[panel.band].label : "");
+        write_panel(page->out, &curves, &panel);
     }
-    ms_panels_end(out);
+    ms_panels_end(page, &curves.panels);
 }
 
-void ms_plot_stretching_write(FILE *out, const ms_plot_data *data) {
+void ms_plot_stretching_write(ms_page *page, const ms_plot_data *data) {
     static const curve_band band = {.key = MS_PLOT_sigma_max,
-                                    .label = "largest singular value s1",
+                                    .label = "singular value s₁",
                                     .n_chance = 1,
                                     .chance = {MS_PLOT_noise_null},
                                     .chance_names = {"noise alone"},
                                     .chance_of_layer = true};
-    write_curves(out, data, "Spectral stretching: s1 of every layer", &band, 1);
+    write_curves(page, data, "Spectral stretching: largest singular value s₁ of every layer", &band, 1);
 }
 
 /* Within 1 % of each other in every line: in a picture, one. */
@@ -252,7 +266,7 @@ static bool coincide(const ms_plot_data *data, enum ms_plot_key a, enum ms_plot_
     return true;
 }
 
-void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data) {
+void ms_plot_efficiency_write(ms_page *page, const ms_plot_data *data) {
     static const struct {
         enum ms_plot_key key;
         const char *name;
@@ -261,12 +275,12 @@ void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data) {
                             {MS_PLOT_ceiling_measured, "ceiling measured"},
                             {MS_PLOT_ceiling_decay, "ceiling of decay"}};
     curve_band bands[2] = {{.key = MS_PLOT_growth_efficiency,
-                            .label = "growth / growth bound",
+                            .label = "growth / bound",
                             .n_chance = 1,
                             .chance = {MS_PLOT_growth_efficiency_null},
                             .chance_names = {"noise alone"},
                             .chance_of_layer = true},
-                           {.key = MS_PLOT_sigma_max, .label = "largest singular value s1", .chance_of_layer = true}};
+                           {.key = MS_PLOT_sigma_max, .label = "singular value s₁", .chance_of_layer = true}};
     bool one_ceiling = coincide(data, MS_PLOT_ceiling, MS_PLOT_ceiling_measured);
     for (int i = 0; i < MAX_CHANCE; i++) {
         curve_band *band = &bands[1];
@@ -274,18 +288,18 @@ void ms_plot_efficiency_write(FILE *out, const ms_plot_data *data) {
         band->chance[band->n_chance] = levels[i].key;
         band->chance_names[band->n_chance++] = levels[i].name;
     }
-    write_curves(out, data, "Growth efficiency: growth of s1 over what the updates allow; s1 below its ceilings", bands,
-                 2);
+    write_curves(page, data, "Growth efficiency: growth of s₁ over what the updates allow; s₁ below its ceilings",
+                 bands, 2);
 }
 
-void ms_plot_gap_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = {.key = MS_PLOT_gap, .label = "gap s1 / s2 (ratio)"};
-    write_curves(out, data, "Spectral gap of the weights", &band, 1);
+void ms_plot_gap_write(ms_page *page, const ms_plot_data *data) {
+    static const curve_band band = {.key = MS_PLOT_gap, .label = "gap s₁ / s₂"};
+    write_curves(page, data, "Spectral gap of the weights", &band, 1);
 }
 
-void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
+void ms_plot_orthogonality_write(ms_page *page, const ms_plot_data *data) {
     static const curve_band band = {.key = MS_PLOT_orthogonality_error, .label = "orthogonality error"};
-    write_curves(out, data, "Orthogonality error |WᵀW / s1² − I| / √r of the weights (0: all singular values equal)",
+    write_curves(page, data, "Orthogonality error ‖WᵀW / s₁² − I‖ / √r of the weights (0: all singular values equal)",
                  &band, 1);
 }
 
@@ -299,43 +313,44 @@ void ms_plot_orthogonality_write(FILE *out, const ms_plot_data *data) {
         }                                                                                                              \
     }
 
-void ms_plot_alignment_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {COSINE(alignment_left, "mean cosine, left top 5", alignment_random),
-                                        {.key = MS_PLOT_alignment_margin, .label = "(s5 − s6) / s1 of dW"}};
-    write_curves(out, data, "Alignment of the update dW with the weights W; a margin near 0 makes it noise", bands, 2);
+void ms_plot_alignment_write(ms_page *page, const ms_plot_data *data) {
+    static const curve_band bands[2] = {COSINE(alignment_left, "cosine, left top 5", alignment_random),
+                                        {.key = MS_PLOT_alignment_margin, .label = "(s₅ − s₆) / s₁"}};
+    write_curves(page, data,
+                 "Alignment of the update ΔW with the weights W; (s₅ − s₆) / s₁ of ΔW near 0 makes it noise", bands, 2);
 }
 
-void ms_plot_momentum_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band band = COSINE(alignment_momentum_left, "mean cosine, left top 5", alignment_random);
-    write_curves(out, data, "Alignment of the momentum with the weights W (what can compare optimizers)", &band, 1);
+void ms_plot_momentum_write(ms_page *page, const ms_plot_data *data) {
+    static const curve_band band = COSINE(alignment_momentum_left, "cosine, left top 5", alignment_random);
+    write_curves(page, data, "Alignment of the momentum with the weights W (what can compare optimizers)", &band, 1);
 }
 
-void ms_plot_persistence_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {COSINE(persistence_left, "mean cosine, left top 5", alignment_random),
-                                        COSINE(persistence_right, "mean cosine, right top 5", alignment_random_right)};
-    write_curves(out, data, "Persistence: overlap of the leading subspaces of W with those at the last snapshot", bands,
-                 2);
+void ms_plot_persistence_write(ms_page *page, const ms_plot_data *data) {
+    static const curve_band bands[2] = {COSINE(persistence_left, "cosine, left top 5", alignment_random),
+                                        COSINE(persistence_right, "cosine, right top 5", alignment_random_right)};
+    write_curves(page, data, "Persistence: overlap of the leading subspaces of W with those at the last snapshot",
+                 bands, 2);
 }
 
-void ms_plot_quality_write(FILE *out, const ms_plot_data *data) {
-    static const curve_band bands[2] = {{.key = MS_PLOT_orthogonality_of_update,
-                                         .label = "s(O), 1 % and largest",
+void ms_plot_quality_write(ms_page *page, const ms_plot_data *data) {
+    static const curve_band bands[2] = {{.key = MS_PLOT_orthogonality_of_update_q01,
+                                         .label = "s(O): 1 %, largest",
                                          .has_whole = true,
-                                         .whole = MS_PLOT_orthogonality_of_update_merged,
+                                         .whole = MS_PLOT_orthogonality_of_update_merged_q01,
                                          .has_high = true,
                                          .high = MS_PLOT_orthogonality_of_update_max,
                                          .whole_high = MS_PLOT_orthogonality_of_update_merged_max},
                                         {.key = MS_PLOT_momentum_small_share,
-                                         .label = "share below 0.001",
+                                         .label = "share below 10⁻³",
                                          .has_whole = true,
                                          .whole = MS_PLOT_momentum_small_share_merged}};
-    write_curves(out, data,
+    write_curves(page, data,
                  "Singular values of O: 1 % quantile and largest (whole matrix orthogonal: 1); momentum too small",
                  bands, 2);
 }
 
-void ms_plot_rank_write(FILE *out, const ms_plot_data *data) {
+void ms_plot_rank_write(ms_page *page, const ms_plot_data *data) {
     static const curve_band band = {
         .key = MS_PLOT_update_rank, .label = "effective rank", .has_whole = true, .whole = MS_PLOT_update_rank_merged};
-    write_curves(out, data, "Effective rank of the momentum that is orthogonalised", &band, 1);
+    write_curves(page, data, "Effective rank of the momentum that is orthogonalised", &band, 1);
 }

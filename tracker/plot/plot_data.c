@@ -17,6 +17,12 @@ const char *const ms_plot_key_names[MS_PLOT_N_KEYS] = {
 #undef X
 };
 
+const char *const ms_plot_column_names[MS_PLOT_N_KEYS] = {
+#define X(key, ...) #key,
+    MS_PLOT_KEYS(X) MS_PLOT_ENTRIES(X)
+#undef X
+};
+
 /* Where a line stands, for messages. */
 typedef struct line_place {
     const char *path;

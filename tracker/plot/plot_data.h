@@ -62,9 +62,9 @@ typedef struct ms_plot_loss {
 /* X(key, list, entry): what is drawn of the lists of six: the 1 % quantile and the largest of the singular values of O,
    of the rows of the projection alone, and of the whole stored matrix that they are a slice of. */
 #define MS_PLOT_ENTRIES(X)                                                                                             \
-    X(orthogonality_of_update, orthogonality_of_update, 1)                                                             \
+    X(orthogonality_of_update_q01, orthogonality_of_update, 1)                                                         \
     X(orthogonality_of_update_max, orthogonality_of_update, 5)                                                         \
-    X(orthogonality_of_update_merged, orthogonality_of_update_merged, 1)                                               \
+    X(orthogonality_of_update_merged_q01, orthogonality_of_update_merged, 1)                                           \
     X(orthogonality_of_update_merged_max, orthogonality_of_update_merged, 5)
 
 enum { MS_PLOT_O_ENTRIES = 6 };
@@ -81,6 +81,9 @@ enum ms_plot_key {
 
 /* By enum ms_plot_key; of an entry, the name of its list. */
 extern const char *const ms_plot_key_names[MS_PLOT_N_KEYS];
+
+/* The same for tables: of an entry, a name of its own. */
+extern const char *const ms_plot_column_names[MS_PLOT_N_KEYS];
 
 /* One matrix in one snapshot. */
 typedef struct ms_plot_spectrum {
@@ -117,6 +120,7 @@ typedef struct ms_plot_data {
     int n_projections;
     int *layers; /* [n_layers], ascending */
     int n_layers;
+    bool chose_layers;     /* they are those that were asked for: none of them is left out for want of room */
     ms_plot_probe *probes; /* by step, then by layer; NULL: the run has none */
     size_t n_probes;
     size_t n_probe_layers; /* of a snapshot: the first n_probe_layers of probes are the first snapshot */
@@ -152,6 +156,9 @@ typedef struct ms_plot_series {
 } ms_plot_series;
 
 ms_status ms_plot_data_add_changes(ms_plot_data *data, const ms_plot_series *series, const int64_t *steps, int n);
+
+/* Whether the key of this matrix changes at its snapshot. */
+bool ms_plot_data_changes(const ms_plot_data *data, const ms_plot_spectrum *spectrum, enum ms_plot_key key);
 
 /* Whether the run has this matrix. */
 bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);

@@ -1,12 +1,13 @@
 /* Losses over steps. */
 #include <math.h>
 
+#include "tracker/plot/panels.h"
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
 /* Rows of step, loss, mean of the losses at most `reach` lines away on both sides: one that does not lag. */
-static void write_losses(FILE *out, const char *name, const ms_plot_loss *list, size_t n, size_t reach) {
-    fprintf(out, "$%s << EOD\n", name);
+static void write_losses(ms_page *page, const char *name, const ms_plot_loss *list, size_t n, size_t reach) {
+    fprintf(page->out, "$%s << EOD\n", name);
     double sum = 0;
     size_t n_finite = 0, begin = 0, end = 0; /* of the window */
     for (size_t i = 0; i < n; i++) {
@@ -14,10 +15,15 @@ static void write_losses(FILE *out, const char *name, const ms_plot_loss *list, 
             if (isfinite(list[end].loss)) sum += list[end].loss, n_finite++;
         for (; begin + reach < i; begin++)
             if (isfinite(list[begin].loss)) sum -= list[begin].loss, n_finite--;
-        if (isfinite(list[i].loss))
-            fprintf(out, "%lld %.9g %.9g\n", (long long)list[i].step, list[i].loss, sum / (double)n_finite);
+        if (!isfinite(list[i].loss)) continue;
+        ms_row_text(page, name);
+        ms_row_integer(page, list[i].step);
+        ms_row_label(page, list[i].tokens);
+        ms_row_value(page, list[i].loss);
+        ms_row_value(page, sum / (double)n_finite);
+        ms_row_end(page);
     }
-    fprintf(out, "EOD\n");
+    fprintf(page->out, "EOD\n");
 }
 
 /* Where the slope changes: lines from edge to edge. */
@@ -28,66 +34,99 @@ static void write_changes(FILE *out, const ms_plot_data *data) {
                     (long long)data->changes[c].step, (long long)data->changes[c].step);
 }
 
-void ms_plot_loss_write(FILE *out, const ms_plot_data *data) {
+/* One panel with losses over steps, up to its plot command. */
+static void begin_losses(ms_page *page, ms_panels *panels, const ms_plot_data *data, const char *title,
+                         const ms_range ranges[2]) {
+    ms_panel panel;
+    panels->top -= MS_PANELS_NAME;
+    ms_panels_begin(page, panels, title);
+    ms_panels_cell(page, panels, 0, &panel);
+    ms_script_step_axis(page->out, data, &(ms_step_axis){ranges[0], panels->wide, true, true});
+    ms_script_value_axis(page->out, "y", ms_range_widened(ranges[1]), 8, true);
+    fprintf(page->out, "set ylabel 'loss (nats per token)'\n");
+}
+
+static const char training_style[] = "lines lc rgb '#9ecae1' lw 1";
+
+void ms_plot_loss_write(ms_page *page, const ms_plot_data *data) {
     size_t reach = data->n_training / 100;
-    write_losses(out, "training", data->training, data->n_training, reach);
-    write_losses(out, "validation", data->validation, data->n_validation, 0);
-    ms_range losses = MS_NO_RANGE;
-    ms_step_axis steps = {MS_NO_RANGE, 8, true, true};
+    ms_legend legend = {.n = 0};
+    char mean_style[MS_LEGEND_STYLE_SIZE], validation_style[MS_LEGEND_STYLE_SIZE], title[MS_LEGEND_TITLE_SIZE];
+    snprintf(mean_style, sizeof mean_style, "lines lc rgb '%s' lw 2.5", ms_script_color(0));
+    snprintf(validation_style, sizeof validation_style, "linespoints lc rgb '%s' lw 2.5 pt 7 ps 1", ms_script_color(3));
+    snprintf(title, sizeof title, "training, mean of %zu lines", 2 * reach + 1);
+    if (data->n_training) ms_legend_add(&legend, training_style, "training");
+    if (data->n_training) ms_legend_add(&legend, mean_style, title);
+    if (data->n_validation) ms_legend_add(&legend, validation_style, "validation");
+    if (data->marks_changes[MS_PLOT_N_KEYS])
+        ms_legend_add(&legend, "lines lc rgb 'black' dt 3 lw 2", "change of slope");
+
+    ms_page_columns(page, "series,step,tokens,loss (nats per token),mean of lines around (nats per token)");
+    write_losses(page, "training", data->training, data->n_training, reach);
+    write_losses(page, "validation", data->validation, data->n_validation, 0);
+    ms_range ranges[2] = {MS_NO_RANGE, MS_NO_RANGE};
     const ms_plot_loss *lists[2] = {data->training, data->validation};
     size_t counts[2] = {data->n_training, data->n_validation};
     for (int k = 0; k < 2; k++)
         for (size_t i = 0; i < counts[k]; i++) {
-            ms_range_add(&steps.steps, (double)lists[k][i].step);
-            ms_range_add(&losses, lists[k][i].loss);
+            ms_range_add(&ranges[0], (double)lists[k][i].step);
+            ms_range_add(&ranges[1], lists[k][i].loss);
         }
-    write_changes(out, data);
-    ms_script_step_axis(out, data, &steps);
-    ms_script_value_axis(out, "y", ms_range_widened(losses), 8, true);
-    fprintf(out, "set ylabel 'cross-entropy (nats per token)'\n"
-                 "set title 'Training and validation loss' offset 0,0.3 font ',20'\n"
-                 "set key outside bottom center horizontal Left reverse samplen 2\nplot ");
+    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    begin_losses(page, &panels, data, "Training and validation loss", ranges);
+    write_changes(page->out, data);
+    fprintf(page->out, "plot NaN notitle");
     if (data->n_training)
-        fprintf(out,
-                "$training using 1:2 with lines lc rgb '#9ecae1' lw 1 title 'training', "
-                "$training using 1:3 with lines lc rgb '%s' lw 2.5 title 'training, mean of %zu lines around'",
-                ms_script_color(0), 2 * reach + 1);
-    if (data->n_validation)
-        fprintf(out, "%s$validation using 1:2 with linespoints lc rgb '%s' lw 2.5 pt 7 ps 1 title 'validation'",
-                data->n_training ? ", " : "", ms_script_color(3));
-    if (data->marks_changes[MS_PLOT_N_KEYS])
-        fprintf(out, ", NaN with lines lc rgb 'black' dt 3 lw 2 title 'change of slope (muonscope phases)'");
-    fprintf(out, "\n");
+        fprintf(page->out, ", $training using 1:2 with %s notitle, $training using 1:3 with %s notitle", training_style,
+                mean_style);
+    if (data->n_validation) fprintf(page->out, ", $validation using 1:2 with %s notitle", validation_style);
+    fprintf(page->out, "\nunset arrow\n");
+    ms_panels_end(page, &panels);
 }
 
-void ms_plot_frequency_write(FILE *out, const ms_plot_data *data) {
-    ms_range losses = MS_NO_RANGE;
-    ms_step_axis steps = {MS_NO_RANGE, 8, true, true};
-    char color[MS_COLOR_SIZE];
-    fprintf(out, "$deciles << EOD\n");
+/* Rows of step, loss of each decile, loss of all. */
+static void write_deciles(ms_page *page, const ms_plot_data *data, ms_range ranges[2]) {
+    fprintf(page->table.stream, "step,tokens");
+    for (int k = 0; k < MS_PLOT_DECILES; k++) fprintf(page->table.stream, ",decile %d (nats per token)", k + 1);
+    ms_page_columns(page, ",all (nats per token)");
+    fprintf(page->out, "$deciles << EOD\n");
     for (size_t i = 0; i < data->n_validation; i++) {
         const ms_plot_loss *line = &data->validation[i];
         if (!line->has_deciles) continue;
-        ms_range_add(&steps.steps, (double)line->step);
-        fprintf(out, "%lld", (long long)line->step);
+        ms_range_add(&ranges[0], (double)line->step);
+        ms_row_integer(page, line->step);
+        ms_row_label(page, line->tokens);
         for (int k = 0; k < MS_PLOT_DECILES; k++) {
-            ms_range_add(&losses, line->deciles[k]);
-            ms_script_value(out, line->deciles[k]);
+            ms_range_add(&ranges[1], line->deciles[k]);
+            ms_row_value(page, line->deciles[k]);
         }
-        ms_script_value(out, line->loss);
-        fprintf(out, "\n");
+        ms_row_value(page, line->loss);
+        ms_row_end(page);
     }
-    fprintf(out, "EOD\n");
-    ms_script_step_axis(out, data, &steps);
-    ms_script_value_axis(out, "y", ms_range_widened(losses), 8, true);
-    fprintf(out, "set ylabel 'cross-entropy (nats per token)'\nset key outside right center vertical Left reverse "
-                 "samplen 1.6\nset title 'Validation loss by how frequent the target is in the training data' offset "
-                 "0,0.3 font ',20'\nplot ");
-    for (int k = 0; k < MS_PLOT_DECILES; k++)
-        fprintf(out, "$deciles using 1:%d with linespoints lc rgb '%s' lw 2 pt 7 ps 0.7 title 'decile %d%s', ", k + 2,
-                ms_script_layer_color(k, MS_PLOT_DECILES, color), k + 1,
-                k == 0                     ? " (frequent)"
-                : k == MS_PLOT_DECILES - 1 ? " (rare)"
-                                           : "");
-    fprintf(out, "$deciles using 1:%d with lines lc rgb 'black' dt 2 lw 2 title 'all'\n", MS_PLOT_DECILES + 2);
+    fprintf(page->out, "EOD\n");
+}
+
+void ms_plot_frequency_write(ms_page *page, const ms_plot_data *data) {
+    static const char all_style[] = "lines lc rgb 'black' dt 2 lw 2";
+    ms_range ranges[2] = {MS_NO_RANGE, MS_NO_RANGE};
+    ms_legend legend = {.n = 0};
+    char color[MS_COLOR_SIZE], style[MS_LEGEND_STYLE_SIZE], title[MS_LEGEND_TITLE_SIZE];
+    for (int k = 0; k < MS_PLOT_DECILES; k++) {
+        snprintf(style, sizeof style, "linespoints lc rgb '%s' lw 2 pt 7 ps 0.7",
+                 ms_script_layer_color(k, MS_PLOT_DECILES, color));
+        snprintf(title, sizeof title, "decile %d%s", k + 1,
+                 k == 0                     ? " (frequent)"
+                 : k == MS_PLOT_DECILES - 1 ? " (rare)"
+                                            : "");
+        ms_legend_add(&legend, style, title);
+    }
+    ms_legend_add(&legend, all_style, "all");
+    write_deciles(page, data, ranges);
+    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    begin_losses(page, &panels, data, "Validation loss by how frequent the target is in the training data", ranges);
+    fprintf(page->out, "plot NaN notitle");
+    for (int k = 0; k <= MS_PLOT_DECILES; k++)
+        fprintf(page->out, ", $deciles using 1:%d with %s notitle", k + 2, legend.entries[k].style);
+    fprintf(page->out, "\n");
+    ms_panels_end(page, &panels);
 }

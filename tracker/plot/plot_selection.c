@@ -58,6 +58,7 @@ ms_status ms_plot_data_select(ms_plot_data *data, const char *layers, const char
         kept_projections[p] = ms_selection_has(&selection, -1, data->projections[p]);
     ms_status status = ms_selection_check(&selection);
     if (status == MS_OK) keep(data, kept_projections, kept_layers);
+    if (status == MS_OK && layers) data->chose_layers = true;
     free(kept_layers);
     return status;
 }

@@ -4,46 +4,30 @@
 #include <math.h>
 
 #include "tracker/plot/plot.h"
-#include "tracker/plot/script.h"
-
-/* A picture's size, where it does not follow from the projections. */
-enum { WIDTH = 1200, HEIGHT = 750 };
 
 const ms_plot *ms_plots(int *out_n) {
     static const ms_plot plots[] = {
-        {"loss", MS_PLOT_OF_LOSSES, 0, MS_PLOT_ONE_PANEL, ms_plot_loss_write},
-        {"loss_by_frequency", MS_PLOT_OF_DECILES, 0, MS_PLOT_ONE_PANEL, ms_plot_frequency_write},
-        {"spectral_stretching_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_stretching_write},
-        {"norm_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_norm_map_write},
-        {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, MS_PLOT_ONE_PANEL, ms_plot_depth_write},
-        {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, 1, ms_plot_singular_write},
-        {"growth_efficiency", MS_PLOT_OF_SPECTRA, MS_PLOT_growth_efficiency, 2, ms_plot_efficiency_write},
-        {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, 1, ms_plot_gap_write},
-        {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 2, ms_plot_alignment_write},
-        {"momentum_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_momentum_left, 1, ms_plot_momentum_write},
-        {"persistence", MS_PLOT_OF_SPECTRA, MS_PLOT_persistence_left, 2, ms_plot_persistence_write},
-        {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, 1, ms_plot_alignment_map_write},
-        {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, 1, ms_plot_entropy_map_write},
-        {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, 1, ms_plot_entropy_l1_map_write},
-        {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, MS_PLOT_SLICE_PANELS, ms_plot_mri_write},
-        {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, 1, ms_plot_orthogonality_write},
-        {"update_quality", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_of_update, 2, ms_plot_quality_write},
-        {"update_rank_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_update_rank, 1, ms_plot_rank_write},
-        {"attention_entropy", MS_PLOT_OF_PROBES, 0, MS_PLOT_TWO_PANELS, ms_plot_attention_write}};
+        {"loss", MS_PLOT_OF_LOSSES, 0, ms_plot_loss_write},
+        {"loss_by_frequency", MS_PLOT_OF_DECILES, 0, ms_plot_frequency_write},
+        {"spectral_stretching_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, ms_plot_stretching_write},
+        {"norm_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, ms_plot_norm_map_write},
+        {"spectral_norm_vs_depth", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, ms_plot_depth_write},
+        {"singular_spectrum", MS_PLOT_OF_SPECTRA, MS_PLOT_sigma_max, ms_plot_singular_write},
+        {"growth_efficiency", MS_PLOT_OF_SPECTRA, MS_PLOT_growth_efficiency, ms_plot_efficiency_write},
+        {"spectral_gap", MS_PLOT_OF_SPECTRA, MS_PLOT_gap, ms_plot_gap_write},
+        {"update_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, ms_plot_alignment_write},
+        {"momentum_alignment", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_momentum_left, ms_plot_momentum_write},
+        {"persistence", MS_PLOT_OF_SPECTRA, MS_PLOT_persistence_left, ms_plot_persistence_write},
+        {"alignment_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_alignment_left, ms_plot_alignment_map_write},
+        {"entropy_heatmap", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, ms_plot_entropy_map_write},
+        {"entropy_l1", MS_PLOT_OF_SPECTRA, MS_PLOT_entropy_l1, ms_plot_entropy_l1_map_write},
+        {"entropy_mri", MS_PLOT_OF_SPECTRA, MS_PLOT_spectral_entropy, ms_plot_mri_write},
+        {"orthogonality_error", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_error, ms_plot_orthogonality_write},
+        {"update_quality", MS_PLOT_OF_SPECTRA, MS_PLOT_orthogonality_of_update_q01, ms_plot_quality_write},
+        {"update_rank_evolution", MS_PLOT_OF_SPECTRA, MS_PLOT_update_rank, ms_plot_rank_write},
+        {"attention_entropy", MS_PLOT_OF_PROBES, 0, ms_plot_attention_write}};
     *out_n = sizeof plots / sizeof *plots;
     return plots;
-}
-
-void ms_plot_size(const ms_plot *plot, const ms_plot_data *data, int *out_width, int *out_height) {
-    *out_width = WIDTH;
-    *out_height = HEIGHT;
-    if (plot->bands == MS_PLOT_ONE_PANEL) return;
-    int n = plot->bands == MS_PLOT_TWO_PANELS     ? 2
-            : plot->bands == MS_PLOT_SLICE_PANELS ? ms_plot_slices(data)
-                                                  : data->n_projections;
-    ms_panels panels = ms_panels_make(n, plot->bands > 0 ? plot->bands : 1);
-    *out_width = panels.width;
-    *out_height = panels.height;
 }
 
 bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, size_t size) {

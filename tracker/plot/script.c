@@ -14,6 +14,13 @@ const char *ms_script_color(int i) {
     return colors[i % (int)(sizeof colors / sizeof *colors)];
 }
 
+const char *ms_script_projection_color(const char *name, int i) {
+    static const char *const names[] = {"q", "k", "v", "o", "up", "down", "gate"};
+    int n_names = (int)(sizeof names / sizeof *names), k = 0;
+    while (k < n_names && strcmp(names[k], name) != 0) k++;
+    return ms_script_color(k < n_names ? k : n_names + i);
+}
+
 enum { N_VIRIDIS = 5 };
 static const unsigned char viridis[N_VIRIDIS][3] = {
     {0x44, 0x01, 0x54}, {0x3b, 0x52, 0x8b}, {0x21, 0x91, 0x8c}, {0x5e, 0xc9, 0x62}, {0xfd, 0xe7, 0x25}};
@@ -146,23 +153,33 @@ static double tokens_of_step(const ms_plot_data *data, double step) {
     return before > 0 ? tokens * step / before : 0;
 }
 
+enum { TOKEN_CHARACTERS = 6 }; /* "1.25 M" */
+
+/* Labels of so many characters that fit beside each other. */
+static int n_labels(double wide, int n_characters) {
+    return (int)fmax(1, fmin(8, floor(wide / (13 * n_characters + 18))));
+}
+
+static int n_digits(double value) { return 1 + (int)floor(log10(fmax(value, 1))); }
+
 void ms_script_step_axis(FILE *out, const ms_plot_data *data, const ms_step_axis *axis) {
     double low = axis->steps.low, high = axis->steps.high;
     if (!(high > low)) high = low + 1;
     fprintf(out, "set xrange [%.17g:%.17g]\nset x2range [%.17g:%.17g]\nset xlabel '%s' offset 0,0.3\n", low, high, low,
             high, axis->bottom ? "step" : "");
-    fprintf(out, "set xtics nomirror %.17g\nset format x '%s'\n", fmax(1, round_interval(high - low, axis->n_ticks)),
-            axis->bottom ? "%.0f" : "");
+    fprintf(out, "set xtics nomirror %.17g\nset format x '%s'\n",
+            fmax(1, round_interval(high - low, n_labels(axis->wide, n_digits(high)))), axis->bottom ? "%.0f" : "");
     if (!axis->top) {
         fprintf(out, "set x2label ''\nunset x2tics\n");
         return;
     }
     fprintf(out, "set x2label 'tokens' offset 0,-0.3\nset x2tics (");
+    int n_tokens = n_labels(axis->wide, TOKEN_CHARACTERS);
     double first = tokens_of_step(data, fmax(low, 0)), last = tokens_of_step(data, high);
-    double interval = last > first ? round_interval(last - first, axis->n_ticks) : 1;
+    double interval = last > first ? round_interval(last - first, n_tokens) : 1;
     const char *separator = "";
     /* No more than that many: where tokens are so large that they round, adding an interval may change nothing. */
-    for (int i = 0; i <= 2 * axis->n_ticks && last > first; i++) {
+    for (int i = 0; i <= 2 * n_tokens && last > first; i++) {
         double tokens = (ceil(first / interval) + i) * interval;
         if (!(tokens <= last * (1 + 1e-9))) break;
         char text[MS_COUNT_TEXT_SIZE];
@@ -186,64 +203,4 @@ void ms_script_layer_axis(FILE *out, const int *layers, int n, bool labelled) {
         else
             fprintf(out, "%s'' %d", i ? ", " : "", i);
     fprintf(out, ")\nset ylabel '%s'\n", labelled ? "layer" : "");
-}
-
-/* --- panels --- */
-
-/* Pixels around and between the panels. */
-enum { LEFT = 105, RIGHT = 235, TOP = 150, BOTTOM = 82, GAP_X = 28, GAP_Y = 50 };
-
-ms_panels ms_panels_make(int n, int bands) {
-    int columns = n <= 3 ? n : n == 4 ? 2 : n <= 6 ? 3 : 4;
-    int wide = columns == 1 ? 900 : columns == 2 ? 560 : columns == 3 ? 420 : 380;
-    int high = columns == 1 && bands == 1 ? 500 : columns == 2 ? 320 : 270;
-    ms_panels panels = {n, bands, columns, (n + columns - 1) / columns * bands, 0, 0};
-    panels.width = LEFT + columns * wide + (columns - 1) * GAP_X + RIGHT;
-    panels.height = TOP + panels.rows * high + (panels.rows - 1) * GAP_Y + BOTTOM;
-    return panels;
-}
-
-/* Points: 22, or less where the title would not fit.  A character is about 0.64 pixels wide for each point. */
-static double title_points(const char *title, double width) {
-    int n = 0;
-    for (const char *c = title; *c; c++) n += ((unsigned char)*c & 0xc0) != 0x80; /* characters of UTF-8 */
-    return fmin(22, floor(0.97 * width / (0.64 * fmax(n, 1))));
-}
-
-void ms_panels_begin(FILE *out, const ms_panels *panels, const char *title) {
-    double width = panels->width, height = panels->height;
-    fprintf(out,
-            "set multiplot layout %d,%d title '%s' font ',%.0f' margins screen %.5f,%.5f,%.5f,%.5f spacing screen "
-            "%.5f,%.5f\nunset key\nunset colorbox\n",
-            panels->rows, panels->columns, title, title_points(title, width), LEFT / width, 1 - RIGHT / width,
-            BOTTOM / height, 1 - TOP / height, GAP_X / width, GAP_Y / height);
-}
-
-void ms_panels_end(FILE *out) { fprintf(out, "unset multiplot\n"); }
-
-bool ms_panels_cell(FILE *out, const ms_panels *panels, int cell, ms_panel *panel) {
-    int row = cell / panels->columns, column = cell % panels->columns;
-    panel->band = row % panels->bands;
-    panel->item = row / panels->bands * panels->columns + column;
-    panel->left = column == 0;
-    panel->top = row == 0;
-    panel->bottom = panel->band == panels->bands - 1 && panel->item + panels->columns >= panels->n;
-    panel->last = panel->band == panels->bands - 1 && panel->item == panels->n - 1;
-    if (panel->item < panels->n) return true;
-    fprintf(out, "set multiplot next\n");
-    return false;
-}
-
-void ms_panels_key(FILE *out, const ms_panels *panels) {
-    fprintf(out, "set key at screen %.5f,%.5f left top vertical Left reverse samplen 1.6 spacing 1.1 font ',14'\n",
-            1 - (RIGHT - 12.0) / panels->width, 1 - (TOP - 10.0) / panels->height);
-}
-
-void ms_panels_color_bar(FILE *out, const ms_panels *panels, const char *label) {
-    double width = panels->width, height = panels->height;
-    fprintf(out,
-            "set colorbox user origin screen %.5f,%.5f size screen %.5f,%.5f\nset cbtics font ',14'\n"
-            "set label 100 '%s' at screen %.5f,%.5f left font ',15'\n",
-            1 - (RIGHT - 28) / width, BOTTOM / height, 24 / width, 1 - (TOP + BOTTOM) / height, label,
-            1 - (RIGHT - 28) / width, 1 - (TOP - 26) / height);
 }

@@ -1,4 +1,4 @@
-/* What the scripts of plots are made of: colours, axes, panels.  Every function writes gnuplot commands to `out`. */
+/* What the scripts of plots are made of: colours, texts, values, axes.  Functions with `out` write commands there. */
 #ifndef MS_TRACKER_PLOT_SCRIPT_H
 #define MS_TRACKER_PLOT_SCRIPT_H
 
@@ -11,6 +11,10 @@ enum { MS_COUNT_TEXT_SIZE = 32, MS_COLOR_SIZE = 8, MS_QUOTED_SIZE = 512 };
 
 /* Colour of the i-th thing of a kind, as gnuplot's "#rrggbb". */
 const char *ms_script_color(int i);
+
+/* Colour of a projection, the same in every plot and of every choice of projections.  i: its index, for names of no
+   transformer. */
+const char *ms_script_projection_color(const char *name, int i);
 
 /* Colour of the i-th layer of n: dark for the first, light for the last.  Returns out. */
 const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]);
@@ -46,10 +50,11 @@ ms_range ms_range_widened(ms_range range);
    labelled: whether the ticks have labels. */
 void ms_script_value_axis(FILE *out, const char *axis, ms_range range, int n_ticks, bool labelled);
 
-/* x: steps; opposite x: round token counts, at the steps where they were reached.  About n_ticks each. */
+/* x: steps; opposite x: round token counts, at the steps where they were reached.  As many labels as there is room for,
+   but about 8. */
 typedef struct ms_step_axis {
     ms_range steps;
-    int n_ticks;
+    double wide;      /* of the panel, pixels */
     bool bottom, top; /* whether steps and tokens have labels */
 } ms_step_axis;
 
@@ -61,34 +66,5 @@ ms_range ms_script_cell(int64_t before, int64_t step, int64_t after);
 
 /* y: rows of these layers, 0 the lowest. */
 void ms_script_layer_axis(FILE *out, const int *layers, int n, bool labelled);
-
-/* A grid of panels, all of one size, with room for a legend at the right.  Each of n items has `bands` panels, one
-   below the other. */
-typedef struct ms_panels {
-    int n, bands, columns, rows;
-    int width, height; /* of the picture, pixels */
-} ms_panels;
-
-ms_panels ms_panels_make(int n, int bands);
-
-/* The panels follow, one plot command each, in the order of the cells: rows * columns of them. */
-void ms_panels_begin(FILE *out, const ms_panels *panels, const char *title);
-void ms_panels_end(FILE *out);
-
-/* One cell of the grid. */
-typedef struct ms_panel {
-    int item, band;
-    bool left, top, bottom; /* nothing stands left of it, above it, below it: its labels are written */
-    bool last;              /* the last panel, which draws the legend */
-} ms_panel;
-
-/* False: nothing is drawn in this cell, and gnuplot was told so. */
-bool ms_panels_cell(FILE *out, const ms_panels *panels, int cell, ms_panel *panel);
-
-/* The legend at the right of the grid, in one column. */
-void ms_panels_key(FILE *out, const ms_panels *panels);
-
-/* The colour bar at the right of the grid, `label` above it. */
-void ms_panels_color_bar(FILE *out, const ms_panels *panels, const char *label);
 
 #endif

@@ -1,0 +1,48 @@
+#include "tracker/plot/page.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { DIGITS = 9 };
+
+/* gnuplot's 16 points become 8, as journals have the labels of figures. */
+static const double paper_scale = 0.5;
+static const double mm_per_inch = 25.4, pixels_per_inch = 96;
+
+double ms_page_scale(ms_page_style style) { return style.width_mm > 0 ? paper_scale : 1; }
+
+ms_page ms_page_make(ms_page_style style, FILE *script, FILE *table) {
+    int width = (int)lround(style.width_mm / mm_per_inch * pixels_per_inch / ms_page_scale(style));
+    return (ms_page){.out = script, .table = {table, 0}, .given_width = width, .titled = !style.untitled};
+}
+
+void ms_page_columns(ms_page *page, const char *names) { fprintf(page->table.stream, "%s\n", names); }
+
+static const char *separator(ms_page *page) { return page->n_values++ > 0 ? " " : ""; }
+
+void ms_row_text(ms_page *page, const char *text) { ms_csv_text(&page->table, text); }
+
+void ms_row_label(ms_page *page, int64_t label) { ms_csv_integer(&page->table, label); }
+
+void ms_row_integer(ms_page *page, int64_t value) {
+    fprintf(page->out, "%s%lld", separator(page), (long long)value);
+    ms_csv_integer(&page->table, value);
+}
+
+void ms_row_drawn(ms_page *page, double value) {
+    if (isfinite(value))
+        fprintf(page->out, "%s%.*g", separator(page), DIGITS, value);
+    else
+        fprintf(page->out, "%sNaN", separator(page));
+}
+
+void ms_row_value(ms_page *page, double value) {
+    ms_row_drawn(page, value);
+    ms_csv_real(&page->table, value, DIGITS);
+}
+
+void ms_row_end(ms_page *page) {
+    if (page->n_values > 0) fprintf(page->out, "\n");
+    page->n_values = 0;
+    ms_csv_end(&page->table);
+}
