@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "platform/output.h"
+
 static ms_status refuse_lost(const ms_cuda_context *context) {
     return MS_FAIL(MS_DEVICE_LOST, "cuda:%d (%s): the device is lost; start again and resume from the last checkpoint",
                    context->index, context->name);
@@ -26,6 +28,7 @@ static ms_status describe(ms_cuda_context *context) {
     struct cudaDeviceProp properties;
     MS_CUDA_TRY(cudaGetDeviceProperties(&properties, context->index), "reading the device's properties");
     snprintf(context->name, sizeof context->name, "%.63s", properties.name);
+    context->has_pools = properties.memoryPoolsSupported != 0;
     context->limits = (ms_cuda_limits){.compute_major = properties.major,
                                        .compute_minor = properties.minor,
                                        .n_multiprocessors = properties.multiProcessorCount,
@@ -38,6 +41,13 @@ static ms_status describe(ms_cuda_context *context) {
 static ms_status keep_pool(const ms_cuda_context *context) {
     cudaMemPool_t pool;
     uint64_t threshold = UINT64_MAX;
+    if (!context->has_pools) {
+        ms_print_line(stderr,
+                      "muonscope: cuda:%d (%s): no memory pools here; memory is taken and given back by cudaMalloc and "
+                      "cudaFree, which wait for the device",
+                      context->index, context->name);
+        return MS_OK;
+    }
     MS_CUDA_TRY(cudaDeviceGetDefaultMemPool(&pool, context->index), "finding the memory pool");
     MS_CUDA_TRY(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold), "keeping the memory pool");
     return MS_OK;

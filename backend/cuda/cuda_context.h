@@ -14,7 +14,8 @@ typedef struct ms_cuda_context {
     int index;     /* of "cuda:<index>" */
     char name[64]; /* of the device, for messages */
     ms_cuda_limits limits;
-    cudaStream_t stream;      /* programs and uploads, in order */
+    bool has_pools;      /* memory in the order of a stream (cudaMallocAsync); some drivers and virtual GPUs lack it */
+    cudaStream_t stream; /* programs and uploads, in order */
     cudaStream_t copy_stream; /* downloads, which wait for the last write to their buffer and for nothing else */
     bool lost;
 } ms_cuda_context;

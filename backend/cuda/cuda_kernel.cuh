@@ -62,9 +62,12 @@ static __device__ __forceinline__ void ms_report_fault(ms_cuda_fault *fault, uns
 static inline unsigned int ms_thread_blocks(int64_t n, int64_t threads) { return (unsigned int)((n + threads - 1) / threads); }
 
 // Before the launch of a kernel with `bytes` of dynamic shared memory: above 48 KiB, what the kernel declares counted
-// in, it must be asked for.
+// in, it must be asked for.  Never lowered: captured launches that need more may still run.
 template <class Kernel> static ms_status ms_allow_shared_bytes(Kernel *kernel, size_t bytes) {
     if (bytes <= 40 * 1024) return MS_OK;
+    cudaFuncAttributes now;
+    MS_TRY(ms_cuda_status(cudaFuncGetAttributes(&now, kernel), "asking for shared memory"));
+    if (bytes <= (size_t)now.maxDynamicSharedSizeBytes) return MS_OK;
     return ms_cuda_status(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
                           "asking for shared memory");
 }

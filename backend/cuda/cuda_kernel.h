@@ -1,6 +1,6 @@
 /* What an op is on CUDA: a function in <op>.cu that launches the kernels of one node on a stream, and one that says how
-   much scratch it needs.  It runs while a program is captured into a CUDA graph: it must not wait, allocate or copy to
-   the host.
+   much scratch it needs.  It runs first by itself, then while a program is captured into a CUDA graph: it must not
+   wait, allocate or copy to the host.
 
    Kernel functions return MS_UNSUPPORTED for what they cannot do, with the numbers; they never change precision. */
 #ifndef MS_BACKEND_CUDA_CUDA_KERNEL_H

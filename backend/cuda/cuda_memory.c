@@ -7,6 +7,7 @@ static ms_status give_back_unused(ms_cuda_context *context, bool *out_gave) {
     cudaMemPool_t pool;
     uint64_t reserved_bytes = 0, used_bytes = 0;
     *out_gave = false;
+    if (!context->has_pools) return MS_OK;
     MS_TRY(ms_cuda_check(context, cudaStreamSynchronize(context->stream), "waiting for the device"));
     MS_TRY(ms_cuda_check(context, cudaDeviceGetDefaultMemPool(&pool, context->index), "finding the memory pool"));
     MS_TRY(ms_cuda_check(context, cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved_bytes),
@@ -17,17 +18,21 @@ static ms_status give_back_unused(ms_cuda_context *context, bool *out_gave) {
     return *out_gave ? ms_cuda_check(context, cudaMemPoolTrimTo(pool, 0), "trimming the memory pool") : MS_OK;
 }
 
+static cudaError_t take(const ms_cuda_context *context, size_t size_bytes, void **out) {
+    return context->has_pools ? cudaMallocAsync(out, size_bytes, context->stream) : cudaMalloc(out, size_bytes);
+}
+
 ms_status ms_cuda_allocate(ms_cuda_memory *memory, size_t size_bytes, void **out) {
     ms_cuda_context *context = memory->context;
     *out = NULL;
     MS_TRY(ms_cuda_use(context));
     size_t wanted = size_bytes ? size_bytes : 1;
-    cudaError_t error = cudaMallocAsync(out, wanted, context->stream);
+    cudaError_t error = take(context, wanted, out);
     if (error == cudaErrorMemoryAllocation) {
         bool gave;
         (void)cudaGetLastError(); /* not sticky */
         MS_TRY(give_back_unused(context, &gave));
-        if (gave) error = cudaMallocAsync(out, wanted, context->stream);
+        if (gave) error = take(context, wanted, out);
     }
     if (error == cudaErrorMemoryAllocation) {
         size_t free_bytes = 0, total_bytes = 0;
@@ -49,6 +54,10 @@ void ms_cuda_release(ms_cuda_memory *memory, void *address, size_t size_bytes) {
     memory->held_bytes -= size_bytes;
     if (context->lost) return; /* the context is gone, and its memory with it */
     (void)cudaSetDevice(context->index);
-    /* In stream order: whatever uses it was queued before.  An error here was or will be told by the next wait. */
-    (void)cudaFreeAsync(address, context->stream);
+    /* In stream order: whatever uses it was queued before; cudaFree waits for that.  An error here was or will be told
+       by the next wait. */
+    if (context->has_pools)
+        (void)cudaFreeAsync(address, context->stream);
+    else
+        (void)cudaFree(address);
 }

@@ -1,4 +1,4 @@
-/* Device memory, in the order of the stream. */
+/* Device memory, in the order of the stream; where the device has no memory pools, at once, after waiting. */
 #ifndef MS_BACKEND_CUDA_CUDA_MEMORY_H
 #define MS_BACKEND_CUDA_CUDA_MEMORY_H
 

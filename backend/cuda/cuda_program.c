@@ -1,5 +1,5 @@
-/* Programs on CUDA: the nodes of a graph in order, captured into one CUDA graph at the first run (addresses are known
-   then) and launched as a whole at every run. */
+/* Programs on CUDA: the nodes of a graph in order, launched one by one at the first run, then captured into one CUDA
+   graph (addresses are known then), which is launched as a whole at every later run. */
 #include "backend/cuda/cuda_program.h"
 
 #include <stdlib.h>
@@ -37,6 +37,7 @@ struct ms_backend_program {
     cudaGraphExec_t executable;
     size_t n_graph_nodes;
     uint64_t generation; /* of the device's arena when captured; 0: not captured */
+    bool has_run;        /* outside of any capture: its kernels are loaded and its algorithms chosen */
     cudaEvent_t *events; /* [n_calls + 1], while timing */
 };
 
@@ -155,6 +156,7 @@ static void resolve(ms_backend_program *program) {
 }
 
 static ms_status launch_all(ms_backend_program *program) {
+    resolve(program);
     for (int i = 0; i < program->calls->n_calls; i++) MS_TRY(launch(program, i));
     return MS_OK;
 }
@@ -166,12 +168,10 @@ static ms_status instantiate(ms_backend_program *program, cudaGraph_t graph) {
                          "instantiating a graph");
 }
 
-/* Relaxed: the first launch of a kernel loads it, which stricter modes may forbid within a capture.  What a capture can
-   never hold (waits, copies to the host) is refused in every mode. */
-static ms_status capture(ms_backend_program *program) {
+/* Relaxed: what a capture can never hold (waits, copies to the host) is refused in every mode. */
+static ms_status capture_calls(ms_backend_program *program) {
     ms_backend_device *device = program->device;
     cudaGraph_t graph = NULL;
-    resolve(program);
     MS_TRY(ms_cuda_check(&device->context, cudaStreamBeginCapture(device->context.stream, cudaStreamCaptureModeRelaxed),
                          "beginning a capture"));
     ms_status status = launch_all(program);
@@ -182,6 +182,22 @@ static ms_status capture(ms_backend_program *program) {
     if (graph) (void)cudaGraphDestroy(graph);
     if (status == MS_OK) program->generation = device->arena.generation;
     return status;
+}
+
+static ms_status capture(ms_backend_program *program) {
+    drop_graph(program);
+    ms_status status = capture_calls(program);
+    if (status == MS_OK) return MS_OK;
+    return ms_status_note(status, "capturing a program; MUONSCOPE_CUDA_SYNC=1 runs it without, slowly");
+}
+
+/* The first use of a kernel loads it, and of a matmul's shape makes cuBLASLt choose: a capture may forbid that, and
+   what it has begun cannot be taken back.  So the first run is plain launches, and the capture follows, for the runs to
+   come. */
+static ms_status run_first(ms_backend_program *program) {
+    MS_TRY(launch_all(program));
+    program->has_run = true;
+    return capture(program);
 }
 
 static ms_status make_events(ms_backend_program *program) {
@@ -214,6 +230,7 @@ static ms_status run_single_ops(ms_backend_program *program) {
         MS_TRY(launch(program, i));
         MS_TRY(wait_for(program, i));
     }
+    program->has_run = true;
     return ms_cuda_check_fault(&program->device->report);
 }
 
@@ -239,6 +256,7 @@ static ms_status run_timed(ms_backend_program *program) {
                              "reading an event"));
         ms_op_times_add(&program->calls->times, program->calls->calls[i].op, 1e-3 * (double)milliseconds);
     }
+    program->has_run = true;
     return ms_cuda_check_fault(&device->report);
 }
 
@@ -247,10 +265,8 @@ static ms_status run(ms_backend_program *program) {
     if (!program->calls->times.on) drop_events(program);
     if (wants_single_ops()) return run_single_ops(program);
     if (program->calls->times.on) return run_timed(program);
-    if (program->generation != device->arena.generation) {
-        drop_graph(program);
-        MS_TRY(capture(program));
-    }
+    if (!program->has_run) return run_first(program);
+    if (program->generation != device->arena.generation) MS_TRY(capture(program));
     return ms_cuda_check(&device->context, cudaGraphLaunch(program->executable, device->context.stream),
                          "launching a graph");
 }

@@ -89,7 +89,7 @@ void describe_device(cudaDeviceProp *properties) {
     properties->unifiedAddressing = 1;
     properties->canMapHostMemory = 1;
     properties->computePreemptionSupported = 1;
-    properties->memoryPoolsSupported = 1;
+    properties->memoryPoolsSupported = settings().has_pools;
 }
 
 } // namespace
@@ -159,6 +159,16 @@ cudaError_t cudaDeviceSynchronize(void) {
         if (error != cudaSuccess) return error;
         runtime.drain();
         return runtime.waited();
+    });
+}
+
+/* The rest is 0. */
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *function) {
+    return api_call([&](Runtime &runtime) {
+        if (!attributes || !function) return cudaErrorInvalidValue;
+        *attributes = {};
+        attributes->maxDynamicSharedSizeBytes = static_cast<int>(runtime.dynamic_shared_limit(function));
+        return cudaSuccess;
     });
 }
 

@@ -92,6 +92,7 @@ cudaError_t cudaMallocAsync(void **out, size_t size_bytes, cudaStream_t handle) 
         if (!out) return cudaErrorInvalidValue;
         *out = nullptr;
         std::shared_ptr<Stream> stream = runtime.stream_of(handle);
+        if (!settings().has_pools) return cudaErrorNotSupported;
         if (!stream) return cudaErrorInvalidResourceHandle;
         if (stream->capture) return cudaErrorNotSupported; /* no memory nodes in graphs here */
         if (size_bytes == 0) return cudaSuccess;
@@ -107,6 +108,7 @@ cudaError_t cudaMallocAsync(void **out, size_t size_bytes, cudaStream_t handle) 
 
 cudaError_t cudaFreeAsync(void *address, cudaStream_t handle) {
     return api_call([&](Runtime &runtime) {
+        if (!settings().has_pools) return cudaErrorNotSupported;
         Allocation *allocation = runtime.device.beginning_at(address);
         if (!allocation) return cudaErrorInvalidValue;
         std::shared_ptr<Stream> stream = runtime.stream_of(handle);
@@ -194,6 +196,7 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t *pool, int device) {
     return api_call([&](Runtime &) {
         if (!pool) return cudaErrorInvalidValue;
         if (device != 0 || settings().n_devices == 0) return cudaErrorInvalidDevice;
+        if (!settings().has_pools) return cudaErrorNotSupported;
         *pool = reinterpret_cast<cudaMemPool_t>(&default_pool);
         return cudaSuccess;
     });

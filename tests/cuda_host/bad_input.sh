@@ -92,7 +92,7 @@ echo "allocations that failed: $((call - 1)), with the plan named: $(echo "$grep
 echo "-- kernels that cannot be launched"
 # Those before are the probe's, and those that measure the peak, without which the run goes on.
 for launch in 40 60; do
-    refuse 1 "[a-z_]+ \(node [0-9]+, layer -?[0-9]+\): [a-z_]+: [a-z0-9]+\[[0-9,]*\].* ->.*: launch: cudaErrorLaunchFailure" \
+    refuse 1 "[a-z0-9_]+ \(node [0-9]+, layer -?[0-9]+\): [a-z0-9_]+: [a-z0-9]+\[[0-9,]*\].* ->.*: launch: cudaErrorLaunchFailure" \
         with CUDAHOST_FAIL=launch:$launch train --device cuda-host --run unlaunched_$launch --steps 2
 done
 

@@ -189,6 +189,34 @@ START_TEST(limits_of_launches) {
 }
 END_TEST
 
+/* A graph may hold a launch that needs what was asked for first. */
+START_TEST(shared_memory_is_never_asked_down) {
+    const int asked[] = {100 * 1024, 60 * 1024, 1024, 100 * 1024, 120 * 1024};
+    const int then[] = {100 * 1024, 100 * 1024, 100 * 1024, 100 * 1024, 120 * 1024};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        ck_assert_int_eq(test_scale_allow_shared((size_t)asked[i]), 0);
+        ck_assert_int_eq(test_scale_shared(), then[i]);
+    }
+    ck_assert_int_ne(test_scale_allow_shared(228 * 1024), 0);
+    cudaGetLastError();
+}
+END_TEST
+
+START_TEST(without_pools_calls_are_refused) {
+    setenv("CUDAHOST_POOLS", "0", 1);
+    void *x;
+    cudaMemPool_t pool;
+    struct cudaDeviceProp properties;
+    CK(cudaGetDeviceProperties(&properties, 0));
+    ck_assert_int_eq(properties.memoryPoolsSupported, 0);
+    ck_assert_int_eq(cudaMallocAsync(&x, 4, NULL), cudaErrorNotSupported);
+    ck_assert_int_eq(cudaDeviceGetDefaultMemPool(&pool, 0), cudaErrorNotSupported);
+    cudaGetLastError();
+    CK(cudaMalloc(&x, 4));
+    CK(cudaFree(x));
+}
+END_TEST
+
 START_TEST(calls_fail_on_demand) {
     setenv("CUDAHOST_FAIL", "malloc:2,launch:3,sync:1", 1);
     float *x = test_device(64 * sizeof *x);
@@ -283,6 +311,8 @@ int main(void) {
     tcase_add_test(tests, memory_ends);
     tcase_add_test(tests, pinned_memory_is_mapped);
     tcase_add_test(tests, limits_of_launches);
+    tcase_add_test(tests, shared_memory_is_never_asked_down);
+    tcase_add_test(tests, without_pools_calls_are_refused);
     tcase_add_test(tests, calls_fail_on_demand);
     tcase_add_test(tests, device_is_lost_on_demand);
     tcase_add_loop_test(tests, drivers, 0, 3);

@@ -132,7 +132,9 @@ cublasStatus_t submit_gemm(const Gemm &gemm, cudaStream_t stream) {
         check_place(runtime, "the result", gemm.d, gemm.n_batches);
         if (gemm.workspace && !runtime.device.holds(gemm.workspace, gemm.workspace_bytes))
             fatal("gemm: the workspace %p of %zu bytes is not device memory", gemm.workspace, gemm.workspace_bytes);
-        return runtime.submit(stream, "gemm", [gemm] { run_gemm(gemm); });
+        static const char cublas = 0;
+        cudaError_t used = runtime.use(stream, "cuBLAS", &cublas);
+        return used == cudaSuccess ? runtime.submit(stream, "gemm", [gemm] { run_gemm(gemm); }) : used;
     });
     return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

@@ -1,6 +1,8 @@
 /* Right kernels: what the runtime must execute as a device does. */
 #include "tests/cuda_host/kernels.h"
 
+#include "backend/cuda/cuda_kernel.cuh"
+
 namespace {
 
 __global__ void add_kernel(const float *x, const float *y, float *sum, int n) {
@@ -132,6 +134,13 @@ void test_add_sized(const float *x, float *sum, int n, dim3 n_blocks, dim3 n_thr
 
 cudaError_t test_add_allow_shared(int bytes) {
     return cudaFuncSetAttribute(add_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes);
+}
+
+int test_scale_allow_shared(size_t bytes) { return ms_allow_shared_bytes(scale_kernel, bytes); }
+
+int test_scale_shared(void) {
+    cudaFuncAttributes attributes;
+    return cudaFuncGetAttributes(&attributes, scale_kernel) == cudaSuccess ? attributes.maxDynamicSharedSizeBytes : -1;
 }
 
 void test_scale(float *x, float factor, int n, cudaStream_t stream) {

@@ -15,6 +15,10 @@ void test_add(const float *x, const float *y, float *sum, int n, cudaStream_t st
 void test_add_sized(const float *x, float *sum, int n, dim3 n_blocks, dim3 n_threads, size_t shared_bytes);
 /* Allows test_add_sized `bytes` of dynamic shared memory. */
 cudaError_t test_add_allow_shared(int bytes);
+/* As kernels of ops ask for it (backend/cuda/cuda_kernel.cuh): test_scale's dynamic shared memory; 0: allowed. */
+int test_scale_allow_shared(size_t bytes);
+/* What it may use now. */
+int test_scale_shared(void);
 /* x[i] *= factor. */
 void test_scale(float *x, float factor, int n, cudaStream_t stream);
 /* sums[b] = sum of the b-th 256 elements of x [256 n_blocks], by a tree in shared memory. */

@@ -85,6 +85,8 @@ cudaError_t submit_launch(Launch launch, cudaStream_t stream) {
         if (error != cudaSuccess) return error;
         error = check_shared(launch, runtime);
         if (error != cudaSuccess) return error;
+        error = runtime.use(stream, launch.name, launch.function);
+        if (error != cudaSuccess) return error;
         if (must_fail(FailingCall::LAUNCH)) return cudaErrorLaunchFailure;
         bool opted_in = runtime.dynamic_shared_limit(launch.function) > DEFAULT_SHARED_BYTES;
         launch.shared_limit_bytes = opted_in ? MAX_SHARED_BYTES : DEFAULT_SHARED_BYTES;

@@ -62,6 +62,16 @@ cudaError_t Runtime::submit(cudaStream_t handle, std::string name, std::function
     return submit(stream, {std::move(name), std::move(run), {}});
 }
 
+cudaError_t Runtime::use(cudaStream_t handle, const char *name, const void *what) {
+    std::shared_ptr<Stream> stream = stream_of(handle);
+    if (!settings().loads_lazily || !stream) return cudaSuccess;
+    if (!stream->capture) loaded.insert(what);
+    if (loaded.count(what)) return cudaSuccess;
+    explain("%s: used for the first time, inside a capture", name);
+    stream->capture->broken = true;
+    return cudaErrorStreamCaptureUnsupported;
+}
+
 void Runtime::begin_execution() { device.open(); }
 
 void Runtime::end_execution() {

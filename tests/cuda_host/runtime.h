@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class Runtime {
     cudaError_t submit(cudaStream_t handle, std::string name, std::function<void()> run);
     cudaError_t submit(const std::shared_ptr<Stream> &stream, Work work);
 
+    /* CUDAHOST_LAZY: notes what is used outside of captures; cudaErrorStreamCaptureUnsupported, and the capture is
+       broken, at the first use inside of one. */
+    cudaError_t use(cudaStream_t handle, const char *name, const void *what);
+
     /* Runs work until the mark is reached, or until nothing is pending. */
     void reach(const Mark &mark);
     void drain();
@@ -55,6 +60,7 @@ class Runtime {
     bool lost = false;                                    /* every call fails */
     bool in_callback = false;                             /* a host function runs: it may not call CUDA */
     std::map<const void *, size_t> dynamic_shared_limits; /* set by cudaFuncSetAttribute */
+    std::set<const void *> loaded;                        /* what was used outside of captures */
     std::map<cudaStream_t, std::shared_ptr<Stream>> streams;
     std::map<cudaEvent_t, std::shared_ptr<Event>> events;
     std::map<cudaGraph_t, std::shared_ptr<Graph>> graphs;

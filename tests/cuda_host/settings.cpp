@@ -54,6 +54,8 @@ Settings read_settings() {
     read.stream_order = read_number("CUDAHOST_STREAMS", 0, 0, 1u << 31);
     read.n_threads = read_number("CUDAHOST_THREADS", n_processors ? n_processors : 1, 1, 256);
     read.memory_bytes = static_cast<uint64_t>(read_number("CUDAHOST_MEMORY", 4096, 1, 1 << 17)) << 20;
+    read.has_pools = read_number("CUDAHOST_POOLS", 1, 0, 1) != 0;
+    read.loads_lazily = read_number("CUDAHOST_LAZY", 0, 0, 1) != 0;
     read.n_devices = static_cast<int>(read_number("CUDAHOST_DEVICES", 1, 0, 1));
     read.driver_version = static_cast<int>(read_number("CUDAHOST_DRIVER", CUDART_VERSION, 0, 1 << 20));
     const char *align = getenv("CUDAHOST_ALIGN");

@@ -16,9 +16,11 @@ struct Settings {
     unsigned stream_order =
         0;                  /* CUDAHOST_STREAMS: which pending work runs first, 0 oldest stream, 1 newest, else seed */
     unsigned n_threads = 1; /* CUDAHOST_THREADS: operating-system threads that run blocks; default: processors */
-    bool align_to_end = true;            /* CUDAHOST_ALIGN=end|start: where in its pages an allocation lies */
-    uint64_t memory_bytes = 4ull << 30;  /* CUDAHOST_MEMORY in MiB: size of the device's memory */
-    int n_devices = 1;                   /* CUDAHOST_DEVICES: 0 or 1 */
+    bool align_to_end = true;           /* CUDAHOST_ALIGN=end|start: where in its pages an allocation lies */
+    uint64_t memory_bytes = 4ull << 30; /* CUDAHOST_MEMORY in MiB: size of the device's memory */
+    bool has_pools = true;              /* CUDAHOST_POOLS=0: the device has no memory pools */
+    bool loads_lazily = false; /* CUDAHOST_LAZY=1: the first use of a kernel, or of cuBLAS, may not be captured */
+    int n_devices = 1;         /* CUDAHOST_DEVICES: 0 or 1 */
     int driver_version = CUDART_VERSION; /* CUDAHOST_DRIVER, as CUDA counts: 12080 is 12.8; 0: there is none */
     /* CUDAHOST_FAIL=malloc:N,launch:N,sync:N: the Nth such call fails, from 1; 0 = none.  lost:N: from the Nth wait on,
        every call. */

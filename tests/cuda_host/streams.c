@@ -220,6 +220,28 @@ START_TEST(graphs_replay) {
 }
 END_TEST
 
+/* CUDAHOST_LAZY: what was not used before may not be captured, and what was may. */
+START_TEST(first_uses_are_not_captured) {
+    setenv("CUDAHOST_LAZY", "1", 1);
+    cudaStream_t stream = new_stream();
+    cudaGraph_t graph;
+    float *x = test_device(BYTES);
+    CK(cudaMemsetAsync(x, 0, BYTES, stream));
+    CK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    test_scale(x, 2.0f, N, stream);
+    ck_assert_int_eq(cudaGetLastError(), cudaErrorStreamCaptureUnsupported);
+    ck_assert_int_eq(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    cudaGetLastError();
+    test_scale(x, 2.0f, N, stream);
+    CK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+    test_scale(x, 2.0f, N, stream);
+    CK(cudaGraphExecDestroy(end_capture(stream)));
+    CK(cudaStreamSynchronize(stream));
+    CK(cudaStreamDestroy(stream));
+    test_free_all();
+}
+END_TEST
+
 /* x = 3 in one branch; y = 5 and (where it waits for x) y += x in the other. */
 static bool branches_add_rightly(bool waits) {
     cudaStream_t stream = new_stream(), branch = new_stream();
@@ -341,6 +363,7 @@ int main(void) {
     tcase_add_loop_test(tests, default_stream_waits, 0, TEST_N_ORDERS);
     tcase_add_test(tests, events_measure_time);
     tcase_add_test(tests, host_functions);
+    tcase_add_test(tests, first_uses_are_not_captured);
     tcase_add_loop_test(tests, graphs_replay, 0, TEST_N_ORDERS);
     tcase_add_loop_test(tests, branches_of_a_graph, 0, TEST_N_ORDERS);
     tcase_add_test(tests, captures_keep_rules);
