@@ -4,7 +4,7 @@
 
      spectral_decay   D += lr spectral_decay (W v) v^T, v about the first right singular vector of W: two power
                       iterations a step, from that of the step before (arXiv 2507.13338).  v is a mixture of the first
-                      ones at first and where s1 / s2 is near 1: optim/README.md has figures
+                      ones at first and where s1 / s2 is near 1
      sphere           `project`: W' = R (W - D) / norm(W - D);  `hyperball`: W' = R (W - E) / norm(W - E) with
                       E = lr R D / norm(D), in which the rule's own rate cancels (Wen et al. 2025, arXiv 2606.16899).
                       R: norm(W) before the run's first update; norms of Frobenius

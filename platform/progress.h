@@ -29,7 +29,7 @@ const char *ms_step_line_text(const ms_step_line *line, char *out, size_t size);
 const char *ms_validation_line_text(const ms_step_line *line, double bits_per_byte, char *out, size_t size);
 
 /* Steps between lines such that a screen holds those of a run: 1, 2 or 5 times a power of ten, and at most 50 multiples
-   of it in n_steps. */
+   of it in n_steps; with the first and the last step at most 52 lines. */
 int64_t ms_progress_every(int64_t n_steps);
 
 typedef struct ms_progress {

@@ -102,6 +102,13 @@ START_TEST(a_screen_holds_the_lines) {
         {1, 1}, {50, 1}, {51, 2}, {100, 2}, {103, 5}, {600, 20}, {1000, 20}, {103760, 5000}, {1000000000, 20000000}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         ck_assert_int_eq(ms_progress_every(cases[i].n_steps), cases[i].every);
+    for (int64_t n_steps = 1, most = 0; n_steps <= 3000; n_steps++) { /* with the first and the last step */
+        int64_t every = ms_progress_every(n_steps), n = 0;
+        for (int64_t step = 1; step <= n_steps; step++) n += step == 1 || step == n_steps || step % every == 0;
+        most = n > most ? n : most;
+        ck_assert_int_le(n, 52);
+        ck_assert(n_steps < 3000 || most == 52);
+    }
 }
 END_TEST
 
