@@ -62,7 +62,7 @@ static ms_status emit_sum_part(const ms_vulkan_call *call, const grad_workspace 
     const ms_attention_attributes *a = &call->attributes->attention;
     int64_t n_quads = (int64_t)a->batch * a->sequence * a->kv_heads * workspace->head_quads;
     ms_vulkan_dispatch dispatch = ms_vulkan_dispatch_of("attention_grad_sum", SUM_WIDTH, 1, 1);
-    ms_vulkan_constant_u32(&dispatch, ms_vulkan_attention_takes_vectors(call));
+    ms_vulkan_constant_u32(&dispatch, ms_vulkan_attention_vector(call) != 0);
     ms_vulkan_constant_dtype(&dispatch, &call->in[QUERY]);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)a->head_size);
     ms_vulkan_constant_u32(&dispatch, (uint32_t)(a->heads / a->kv_heads));

@@ -13,14 +13,26 @@ static uint32_t highest_power_of_two(uint32_t at_most) {
     return power;
 }
 
-bool ms_vulkan_attention_takes_vectors(const ms_vulkan_call *call) {
-    if (call->attributes->attention.head_size % 4 != 0) return false;
-    int64_t bytes = call->in[0].dtype == MS_DTYPE_F32 ? 16 : 8;
+static bool has_rows_at_multiples(const ms_vulkan_call *call, int32_t numbers, int64_t bytes) {
+    if (call->attributes->attention.head_size % numbers != 0) return false;
     for (int i = 0; i < MS_MAX_INPUTS; i++)
         if (ms_vulkan_is_given(&call->in[i]) && !ms_vulkan_is_aligned(&call->in[i], bytes)) return false;
     for (int k = 0; k < MS_MAX_OUTPUTS; k++)
         if (ms_vulkan_is_given(&call->out[k]) && !ms_vulkan_is_aligned(&call->out[k], bytes)) return false;
     return true;
+}
+
+uint32_t ms_vulkan_attention_vector(const ms_vulkan_call *call) {
+    bool is_f32 = call->in[0].dtype == MS_DTYPE_F32;
+    if (!is_f32 && has_rows_at_multiples(call, 8, 16)) return 2;
+    return has_rows_at_multiples(call, 4, is_f32 ? 16 : 8);
+}
+
+ms_status ms_vulkan_attention_check(const ms_vulkan_call *call) {
+    int32_t head_size = call->attributes->attention.head_size;
+    if (head_size <= MS_VULKAN_MAX_HEAD_SIZE) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED, "%s: heads of %d numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
+                   head_size, MS_VULKAN_MAX_HEAD_SIZE);
 }
 
 /* Heads of one group that go together. */
@@ -64,10 +76,8 @@ ms_status ms_vulkan_attention_plan_of(const ms_vulkan_call *call, const ms_vulka
                                       uint32_t max_shared_heads, uint32_t shared_bytes_per_row,
                                       ms_vulkan_attention_plan *out) {
     const ms_attention_attributes *a = &call->attributes->attention;
-    if (a->head_size > MS_VULKAN_MAX_HEAD_SIZE)
-        return MS_FAIL(MS_UNSUPPORTED, "%s: heads of %d numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
-                       a->head_size, MS_VULKAN_MAX_HEAD_SIZE);
-    out->vector = ms_vulkan_attention_takes_vectors(call);
+    MS_TRY(ms_vulkan_attention_check(call));
+    out->vector = ms_vulkan_attention_vector(call) != 0;
     if (!choose_variant(call, shaders, max_shared_heads, out)) {
         out->shader = shaders->any;
         out->rows = choose_rows(call, max_shared_heads);
