@@ -104,7 +104,7 @@ cd "${1:-$here/..}"
 
 # What git tracks or would track, but names without a suffix and those that no compiler reads; a clone may belong to another user.
 files=$(git -c safe.directory="$(pwd)" ls-files --cached --others --exclude-standard | sort -u |
-    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg|cff)$' |
+    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg|cff|html|css|js)$' |
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done) # else removed, not committed yet
 [ -n "$files" ] || {
     echo "check_includes.sh: no source file in $(pwd): nothing was checked" >&2
@@ -173,8 +173,9 @@ BEGIN {
     row("cli/bench", may["cli/config"] " backend/cpu")
     row("cli/compare", may["cli/config"] " tracker/compare")
     row("cli/export", may["cli/config"] " tracker/compare tracker/plot")
+    row("cli/report", may["cli/config"] " tracker/compare")
     row("cli/analyze", "platform model/checkpoint model/foreign tracker")
-    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export")
+    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report")
     row("examples", may["train"] " library")
     # Tests include each other.
     n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")

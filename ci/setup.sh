@@ -27,6 +27,7 @@ program   libzstd-dev               corpora in zstd
 program   libssl-dev                SHA-256 of weights and files
 pictures  gnuplot-nox
 pictures  fonts-dejavu-core         gnuplot-nox brings no font
+pictures  libjs-chart.js            line charts of `muonscope report`, embedded at build
 corpus    bible-kjv
 corpus    wordnet-base
 devices   g++                       nvcc's host compiler; tests/headers and tests/cuda_host

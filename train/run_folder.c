@@ -83,7 +83,7 @@ static void remove_contents(const ms_run_folder *folder) {
     const char *const paths[] = {folder->config, folder->log,     folder->metrics,     folder->spectra,
                                  folder->probes, folder->samples, folder->checkpoints, folder->plots,
                                  folder->full,   folder->hashes,  folder->sigma_max};
-    static const char *const others[] = {MS_SIDECAR_TOKENIZER, MS_SIDECAR_NAME, "lock", "csv"};
+    static const char *const others[] = {MS_SIDECAR_TOKENIZER, MS_SIDECAR_NAME, "lock", "csv", "report.html"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
         (void)ms_directory_remove_entry(folder->lock.directory, strrchr(paths[i], '/') + 1, paths[i]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)

@@ -7,7 +7,8 @@
        samples.txt      texts drawn at its ends             tokenizer.json, dataset.json: copies of those of the data
        hashes.jsonl     SHA-256 of every weight, where      csv/            tables of `muonscope export csv`
                         asked for
-       sigma_max.jsonl  one line a step, with tracker.every_step
+       sigma_max.jsonl  one line a step, with               report.html     by `muonscope report`
+                        tracker.every_step
 
    The process that writes a run holds a lock on the folder.  No part of it may be a symbolic link: what is written lies
    in the folder.  Not thread-safe on one object. */

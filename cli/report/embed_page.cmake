@@ -1,0 +1,15 @@
+# cmake -DOUT=assets.c "-DFILES=a.html;b.js" -P embed_page.cmake: writes the files as C arrays, so that the program needs none at run
+# time.
+set(arrays "")
+set(rows "")
+foreach(file ${FILES})
+  get_filename_component(name ${file} NAME)
+  string(MAKE_C_IDENTIFIER ${name} identifier)
+  file(READ ${file} bytes HEX)
+  string(LENGTH "${bytes}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND arrays "static const unsigned char bytes_${identifier}[] = {${bytes}0};\n")
+  string(APPEND rows "    {\"${name}\", bytes_${identifier}, ${size}},\n")
+endforeach()
+file(WRITE ${OUT} "#include \"cli/report/assets.h\"\n\n${arrays}\nconst ms_report_asset ms_report_assets[] = {\n${rows}    {0, 0, 0}};\n")
