@@ -175,7 +175,8 @@ BEGIN {
     row("cli/export", may["cli/config"] " tracker/compare tracker/plot")
     row("cli/report", may["cli/config"] " tracker/compare")
     row("cli/analyze", "platform model/checkpoint model/foreign tracker")
-    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report")
+    row("cli/study", may["cli/compare"] " cli/compare")
+    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report cli/study")
     row("examples", may["train"] " library")
     # Tests include each other.
     n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")

@@ -351,7 +351,7 @@ ms_status ms_run_train(ms_run *run) {
     }
     if (status == MS_OK && !run->left_alone) status = check_files(run);
     if (status == MS_OK || status == MS_INTERRUPTED) return status;
-    ms_logger_file_only(run->logger, "ended by an error: %s", ms_status_message());
+    ms_logger_file_only(run->logger, "ended by an error: %s: %s", ms_status_text(status), ms_status_message());
     bool is_run = run->saved_step >= 0 || run->resumed_step >= 0 || run->begins_again;
     return is_run ? status : ms_run_folder_discard(status, &run->folder);
 }

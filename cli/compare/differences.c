@@ -7,8 +7,7 @@
 #include "cli/compare/runs.h"
 #include "platform/file.h"
 
-/* Keys that choose what is written and when, and change no number that is compared. */
-static bool is_without_effect(const ms_config_key *key) {
+bool ms_compare_is_without_effect(const ms_config_key *key) {
     static const char *const names[] = {"model.recompute", "validation.every", "train.threads", "train.hash_every"};
     static const char *const sections[] = {"checkpoint", "tracker", "sample", "log"};
     static const char probed[] = "tracker.probe_"; /* which sequences probes.jsonl is measured on */
@@ -66,7 +65,7 @@ int ms_compare_unlike_keys(const ms_compare_set *set, const ms_config_key **out,
     const ms_config_key *keys = ms_config_keys(&n_keys);
     for (int i = 0; i < n_keys; i++) {
         bool is_folder = strcmp(keys[i].full_name, "data.directory") == 0;
-        if (is_seed(&keys[i]) || is_without_effect(&keys[i]) || !differs(set, &keys[i])) continue;
+        if (is_seed(&keys[i]) || ms_compare_is_without_effect(&keys[i]) || !differs(set, &keys[i])) continue;
         if (is_folder && data_are_same(set)) continue;
         if (n < capacity) out[n] = &keys[i];
         n++;
@@ -119,7 +118,7 @@ static ms_status note_keys(ms_compare_set *set) {
         bool is_folder = strcmp(keys[i].full_name, "data.directory") == 0;
         if (is_by(set, &keys[i]) || strcmp(keys[i].full_name, "train.seed") == 0 || !differs(set, &keys[i])) continue;
         if (is_seed(&keys[i]) && !differs_among(set, &keys[i], false)) continue;
-        if (is_without_effect(&keys[i]) || (is_folder && data_are_same(set)))
+        if (ms_compare_is_without_effect(&keys[i]) || (is_folder && data_are_same(set)))
             snprintf(harmless + strlen(harmless), sizeof harmless - strlen(harmless), "%s%s", *harmless ? ", " : "",
                      keys[i].full_name);
         else

@@ -13,8 +13,7 @@
 
 /* --- one run --- */
 
-/* The hashes of its shards, in order; "" where it has no dataset.json. */
-static ms_status read_data_hash(const char *folder, char out[65]) {
+ms_status ms_compare_data_hash(const char *folder, char out[65]) {
     ms_sidecar sidecar;
     out[0] = '\0';
     ms_status status = ms_sidecar_read(folder, &sidecar);
@@ -83,7 +82,7 @@ static void finish_run(ms_compared_run *run, size_t n_series) {
 static ms_status load_run(const ms_compare_request *request, ms_compare_run *run, ms_compared_run *out,
                           ms_notes *notes) {
     MS_TRY(load_config(run));
-    MS_TRY(read_data_hash(run->path, run->data_sha256));
+    MS_TRY(ms_compare_data_hash(run->path, run->data_sha256));
     out->seed = run->config.train.seed;
     out->series = calloc(request->n_metrics + N_HIDDEN, sizeof *out->series);
     if (!out->series) return MS_FAIL(MS_OUT_OF_MEMORY, "compare: no memory for %zu metrics", request->n_metrics);
@@ -99,7 +98,8 @@ static ms_status leave_out(ms_compare_set *set, const char *why) {
 
 static ms_status load_runs(const ms_compare_request *request, ms_compare_set *set) {
     for (int i = 0; i < request->n_paths; i++) {
-        set->runs[set->n] = (ms_compare_run){.path = request->paths[i]};
+        set->runs[set->n] =
+            (ms_compare_run){.path = request->paths[i], .group = request->groups ? request->groups[i] : NULL};
         ms_status status = load_run(request, &set->runs[set->n], &set->compared[set->n], &set->notes);
         if (status == MS_OK) {
             set->n++;
@@ -123,7 +123,7 @@ void ms_compare_join_keys(const ms_config_key *const *keys, int n, char *out, si
 static ms_status choose_keys(const ms_compare_request *request, ms_compare_set *set) {
     memcpy(set->by, request->by, sizeof set->by);
     set->n_by = request->n_by;
-    if (set->n_by > 0) return MS_OK;
+    if (set->n_by > 0 || request->groups) return MS_OK;
     int n = ms_compare_unlike_keys(set, set->by, MS_COMPARE_KEYS);
     if (n <= 1) {
         set->n_by = n;
@@ -147,9 +147,12 @@ static void make_label(const ms_compare_set *set, const ms_config *config, char 
     if (set->n_by == 0) strcpy(out, "all");
 }
 
-static int group_of(ms_compare_set *set, const ms_config *config) {
+static int group_of(ms_compare_set *set, const ms_compare_run *run) {
     char label[MS_COMPARE_LABEL_SIZE];
-    make_label(set, config, label);
+    if (run->group)
+        snprintf(label, sizeof label, "%s", run->group);
+    else
+        make_label(set, &run->config, label);
     for (int g = 0; g < set->n_groups; g++)
         if (strcmp(set->labels[g], label) == 0) return g;
     strcpy(set->labels[set->n_groups], label);
@@ -177,7 +180,7 @@ static ms_status leave_out_twin(ms_compare_set *set, const ms_compare_run *kept,
 static ms_status make_groups(ms_compare_set *set) {
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++) {
-        int group = group_of(set, &set->runs[i].config);
+        int group = group_of(set, &set->runs[i]);
         size_t twin = 0;
         while (twin < n && (set->compared[twin].i_group != group || set->compared[twin].seed != set->compared[i].seed))
             twin++;

@@ -8,12 +8,15 @@
 #include "tracker/compare/comparison.h"
 #include "tracker/compare/parting.h"
 
-enum { MS_COMPARE_KEYS = 8, MS_COMPARE_METRICS = 64, MS_COMPARE_LABEL_SIZE = 512 };
+enum { MS_COMPARE_KEYS = 32, MS_COMPARE_METRICS = 64, MS_COMPARE_LABEL_SIZE = 512 };
 
 /* What is asked for. */
 typedef struct ms_compare_request {
     char **paths; /* [n_paths] run folders, borrowed */
     int n_paths;
+    /* [n_paths] the group of each run, borrowed; NULL: by keys.  With groups, `by` are the keys that may differ between
+       them. */
+    const char *const *groups;
     const ms_config_key *by[MS_COMPARE_KEYS]; /* n_by 0: the one key that differs, or none */
     int n_by;
     const char *baseline; /* label of a group; NULL: the first */
@@ -25,7 +28,8 @@ typedef struct ms_compare_request {
 } ms_compare_request;
 
 typedef struct ms_compare_run {
-    const char *path; /* borrowed */
+    const char *path;  /* borrowed */
+    const char *group; /* borrowed; NULL: by keys */
     ms_config config;
     int64_t n_steps;      /* that it was to make */
     char data_sha256[65]; /* of the shards it was trained and validated on; "": not known */
@@ -69,6 +73,13 @@ void ms_compare_join_keys(const ms_config_key *const *keys, int n, char *out, si
 
 /* What tracker/compare/comparison.h compares.  Borrowed. */
 ms_compared_runs ms_compare_set_runs(const ms_compare_set *set);
+
+/* differences.c: whether a key chooses what is written and when, and changes no number that is compared. */
+bool ms_compare_is_without_effect(const ms_config_key *key);
+
+/* The hash of the shards that dataset.json of a run, or of a folder of data, names, in their order; "" where there is
+   no such file.  MS_OUT_OF_MEMORY. */
+ms_status ms_compare_data_hash(const char *folder, char out[65]);
 
 /* differences.c: adds notes about keys, data and settings that differ beside those that group, and that a run changed
    when it was resumed. */

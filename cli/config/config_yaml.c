@@ -1,16 +1,14 @@
-/* YAML in and out.  The document API of libyaml keeps the line of every node, so that a message can say where. */
+/* A configuration as YAML, in and out. */
 #include "cli/config/config.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
+#include "cli/config/yaml_text.h"
 #include "cli/options/suggest.h"
 #include "platform/escape.h"
 #include "platform/file.h"
 #include "train/settings.h"
-
-enum { MAX_DEPTH = 16 };
 
 struct reader {
     ms_config *config;
@@ -104,69 +102,19 @@ static ms_status read_root(struct reader *reader, const yaml_node_t *root) {
     return MS_OK;
 }
 
-static ms_status fail_syntax(const char *name, const yaml_parser_t *parser) {
-    return MS_FAIL(parser->error == YAML_MEMORY_ERROR ? MS_OUT_OF_MEMORY : MS_INVALID, "%s:%zu: not valid YAML: %s",
-                   name, parser->problem_mark.line + 1, parser->problem ? parser->problem : "unreadable");
-}
-
-/* libyaml takes time with the square of the depth of nesting: what is deeper than a configuration can be is refused
-   before the document is built, when the parser gets there. */
-static ms_status check_depth(const char *name, const char *text, size_t size_bytes) {
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size_bytes);
-    ms_status status = MS_OK;
-    int depth = 0;
-    for (bool ended = false; status == MS_OK && !ended;) {
-        yaml_event_t event;
-        if (!yaml_parser_parse(&parser, &event)) {
-            status = fail_syntax(name, &parser);
-            break;
-        }
-        depth += event.type == YAML_MAPPING_START_EVENT || event.type == YAML_SEQUENCE_START_EVENT;
-        depth -= event.type == YAML_MAPPING_END_EVENT || event.type == YAML_SEQUENCE_END_EVENT;
-        if (depth > MAX_DEPTH)
-            status = MS_FAIL(MS_INVALID, "%s:%zu: nested deeper than %d; a configuration has sections and keys", name,
-                             event.start_mark.line + 1, MAX_DEPTH);
-        ended = event.type == YAML_STREAM_END_EVENT;
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
-    return status;
-}
-
 static void add_given(const struct reader *reader, ms_config_given *given) {
     for (int i = 0; given && i < MS_CONFIG_KEYS_MAX; i++) given->keys[i] |= reader->line_of[i] > 0;
 }
 
 static ms_status load_text(ms_config *config, const char *name, const char *text, size_t size_bytes,
                            ms_config_given *given) {
-    MS_TRY(check_depth(name, text, size_bytes));
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for the YAML parser", name);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size_bytes);
     yaml_document_t document;
-    if (!yaml_parser_load(&parser, &document)) {
-        ms_status status = fail_syntax(name, &parser);
-        yaml_parser_delete(&parser);
-        return status;
-    }
+    MS_TRY(ms_yaml_load(name, text, size_bytes, &document));
     ms_config changed = *config; /* a file that fails half-way changes nothing */
     struct reader reader = {&changed, name, &document, {0}};
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     ms_status status = root ? read_root(&reader, root) : MS_OK;
     yaml_document_delete(&document);
-    if (status == MS_OK && root) {
-        if (!yaml_parser_load(&parser, &document)) {
-            status = fail_syntax(name, &parser);
-        } else {
-            const yaml_node_t *second = yaml_document_get_root_node(&document);
-            if (second)
-                status = MS_FAIL(MS_INVALID, "%s:%zu: a second YAML document, one expected", name, line_of(second));
-            yaml_document_delete(&document);
-        }
-    }
-    yaml_parser_delete(&parser);
     if (status != MS_OK) return status;
     *config = changed;
     add_given(&reader, given);
