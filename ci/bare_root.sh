@@ -74,6 +74,8 @@ for tool in cc gcc ld cmake pkg-config; do
 done
 inside "muonscope devices"
 inside "muonscope train --preset tiny --steps 20 --run demo"
+# Opened by `watch` alone, and not among the packages.
+inside "muonscope watch none --port 0" 2>&1 | grep -q "install the package libmicrohttpd12" || fail "watch does not say what it needs"
 found=$(inside "muonscope train --preset micro --numerics exact --steps 50 --run micro" | sed -n 's/^weights_sha256 *//p')
 [ "$found" = "$expected" ] || fail "weights of micro in exact: $found, not $expected"
 echo "bare_root.sh: the installed tree runs without build tools, with the same bits"

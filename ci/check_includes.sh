@@ -174,9 +174,10 @@ BEGIN {
     row("cli/compare", may["cli/config"] " tracker/compare")
     row("cli/export", may["cli/config"] " tracker/compare tracker/plot")
     row("cli/report", may["cli/config"] " tracker/compare")
+    row("cli/watch", may["cli/config"] " cli/report")
     row("cli/analyze", "platform model/checkpoint model/foreign tracker")
     row("cli/study", may["cli/compare"] " cli/compare")
-    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report cli/study")
+    row("cli", may["cli/config"] " model/foreign tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report cli/study cli/watch")
     row("examples", may["train"] " library")
     # Tests include each other.
     n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")

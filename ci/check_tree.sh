@@ -83,7 +83,7 @@ parameters() {
 
 # At most 6: more are a struct.  CUDA kernels, and the device functions that are inlined into them, take up to 8: their arguments live
 # in registers, and a struct would only rename them.  What stands in for an API of others has its form.
-c_files=$(grep -E '\.(c|h|cpp)$' "$list" | grep -vE '^tests/(cuda_host/api_cublas|vulkan/queues_layer)')
+c_files=$(grep -E '\.(c|h|cpp)$' "$list" | grep -vE '^tests/(cuda_host/api_cublas|vulkan/queues_layer)|^cli/watch/microhttpd')
 cuda_files=$(grep -E '\.(cu|cuh)$' "$list")
 {
     parameters 6 $c_files

@@ -22,6 +22,7 @@ program   libjansson-dev            JSON
 program   libyaml-dev               configurations
 program   libpcre2-dev              how the tokenizer splits text
 program   libutf8proc-dev           normal forms of Unicode, which tokenizers ask for
+program   libmicrohttpd-dev         the server of `muonscope watch`, which opens the library that it brings
 program   zlib1g-dev                corpora in gzip
 program   libzstd-dev               corpora in zstd
 program   libssl-dev                SHA-256 of weights and files
@@ -41,6 +42,7 @@ tests     check
 tests     strace                    kills a process at a system call: tests/end_to_end/kill.sh
 tests     poppler-utils             tests/end_to_end/plots.sh: fonts are in PDFs, and how wide these are
 tests     python3-numpy             examples/spectra.py; a package of Debian, because tests get nothing from elsewhere
+tests     chromium                  headless: tests/end_to_end/watch_page.sh
 tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
 tests     clang                     libFuzzer: tests/fuzz
 tests     libclang-rt-dev           its sanitizers, which clang only recommends

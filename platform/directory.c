@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "platform/path.h"
@@ -222,10 +223,20 @@ bool ms_remove_one(const char *path) { return remove(path) == 0; }
 
 /* ---- locking ---- */
 
+/* ms_directory_is_locked takes a shared lock for some microseconds: what is locked to it alone comes free at once. */
+static bool lock_alone(int descriptor) {
+    const struct timespec pause = {.tv_nsec = 5000000};
+    for (int i = 0; flock(descriptor, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK || i == 5) return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static ms_status lock_file_in(int directory, const char *path, int *out) {
     *out = openat(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (*out < 0) return ms_status_from_errno(errno, "cannot write to folder", path);
-    if (flock(*out, LOCK_EX | LOCK_NB) == 0) return MS_OK;
+    if (lock_alone(*out)) return MS_OK;
     if (errno == EWOULDBLOCK) return MS_FAIL(MS_IO, "folder %s is being written by another process", path);
     return ms_status_from_errno(errno, "cannot lock", path);
 }
@@ -233,7 +244,7 @@ static ms_status lock_file_in(int directory, const char *path, int *out) {
 static ms_status lock(const char *path, ms_directory_locked *out) {
     out->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (out->directory < 0) return ms_status_from_errno(errno, "cannot open directory", path);
-    if (flock(out->directory, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_alone(out->directory)) {
         if (errno == EWOULDBLOCK) return MS_FAIL(MS_IO, "folder %s is being written by another process", path);
         MS_TRY(lock_file_in(out->directory, path, &out->file));
     }
@@ -253,6 +264,27 @@ void ms_directory_unlock(ms_directory_locked *locked) {
     ms_descriptor_close(locked->file);
     ms_descriptor_close(locked->directory);
     *locked = MS_DIRECTORY_UNLOCKED;
+}
+
+/* Whether another description of the file holds its lock; *out_locks: the file system can lock it. */
+static bool is_locked(int descriptor, bool *out_locks) {
+    int result = flock(descriptor, LOCK_SH | LOCK_NB); /* the descriptor is closed at once */
+    *out_locks = result == 0 || errno == EWOULDBLOCK;
+    return result != 0 && errno == EWOULDBLOCK;
+}
+
+bool ms_directory_is_locked(const char *path) {
+    bool locks = false, locked = false;
+    int directory = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (directory < 0) return false;
+    locked = is_locked(directory, &locks);
+    if (!locks) { /* then the file "lock" is locked in its place */
+        int file = openat(directory, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        locked = file >= 0 && is_locked(file, &locks);
+        ms_descriptor_close(file);
+    }
+    close(directory);
+    return locked;
 }
 
 bool ms_directory_is_there(const ms_directory_locked *locked, const char *path) {

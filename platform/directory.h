@@ -70,6 +70,10 @@ ms_status ms_directory_clear_away_entry(ms_status status, int parent, const char
 ms_status ms_directory_lock(const char *path, ms_directory_locked *out);
 void ms_directory_unlock(ms_directory_locked *locked); /* an unlocked one is fine */
 
+/* Whether a process, this one too, holds the lock of a directory.  False also for what is no directory, or cannot be
+   looked at.  Changes nothing. */
+bool ms_directory_is_locked(const char *path);
+
 /* Whether `path` still names the directory that is locked: it was neither removed nor replaced. */
 bool ms_directory_is_there(const ms_directory_locked *locked, const char *path);
 

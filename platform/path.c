@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform/hash.h"
+
 ms_status ms_status_from_errno(int error, const char *what, const char *path) {
     ms_status status = MS_IO;
     if (error == ENOSPC || error == EDQUOT || error == EFBIG) status = MS_NO_SPACE;
@@ -36,6 +38,15 @@ bool ms_file_exists(const char *path) { return access(path, F_OK) == 0; }
 bool ms_is_link(const char *path) {
     struct stat information;
     return lstat(path, &information) == 0 && S_ISLNK(information.st_mode);
+}
+
+uint64_t ms_file_stamp(const char *path) {
+    struct stat found;
+    if (!path || stat(path, &found) != 0) return 0;
+    int64_t parts[] = {(int64_t)found.st_dev, (int64_t)found.st_ino, (int64_t)found.st_size,
+                       (int64_t)found.st_mtim.tv_sec, (int64_t)found.st_mtim.tv_nsec};
+    uint64_t stamp = ms_hash_append(MS_HASH_EMPTY, parts, sizeof parts);
+    return stamp ? stamp : 1;
 }
 
 bool ms_is_plain_name(const char *name) {

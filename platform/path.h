@@ -3,6 +3,7 @@
 #define MS_PLATFORM_PATH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "platform/status.h"
 
@@ -15,6 +16,10 @@ ms_status ms_path_check(const char *path);
 
 bool ms_file_exists(const char *path); /* follows links */
 bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anywhere or not */
+
+/* A number that changes when a file, links followed, is written to or replaced: of its size, its identity and the time
+   of its last change.  0: there is none, or it cannot be looked at. */
+uint64_t ms_file_stamp(const char *path);
 
 /* Whether `name` can only name an entry of the folder it is looked for in: not empty, no '/', neither "." nor "..". */
 bool ms_is_plain_name(const char *name);

@@ -400,6 +400,35 @@ START_TEST(endings) {
 }
 END_TEST
 
+START_TEST(a_lock_can_be_seen) {
+    ms_directory_locked locked;
+    char *name = ms_path_join(folder, "locked");
+    ck_assert(!ms_directory_is_locked(name) && !ms_directory_is_locked(NULL));
+    ms_must(ms_directory_create(name));
+    ck_assert(!ms_directory_is_locked(name));
+    ms_must(ms_directory_lock(name, &locked));
+    ck_assert(ms_directory_is_locked(name));
+    ms_directory_unlock(&locked);
+    ck_assert(!ms_directory_is_locked(name));
+    ms_must(ms_directory_lock(name, &locked)); /* who looked does not hold it */
+    ms_directory_unlock(&locked);
+    free(name);
+}
+END_TEST
+
+START_TEST(a_stamp_tells_of_every_write) {
+    char *name = ms_path_join(folder, "stamped");
+    ck_assert(ms_file_stamp(name) == 0 && ms_file_stamp(NULL) == 0);
+    ms_must(ms_file_write(name, "a", 1));
+    uint64_t first = ms_file_stamp(name);
+    ck_assert(first != 0 && ms_file_stamp(name) == first);
+    ms_must(ms_file_write(name, "ab", 2));
+    uint64_t second = ms_file_stamp(name);
+    ck_assert(second != 0 && second != first);
+    free(name);
+}
+END_TEST
+
 START_TEST(plain_names) {
     static const char *const plain[] = {"a", "..a", "a..", "data_train_000000.bin"};
     static const char *const others[] = {"", ".", "..", "/", "a/b", "/a", "../a", "a/"};
@@ -431,6 +460,8 @@ int main(void) {
     tcase_add_test(tcase, removal_never_leaves_its_folder);
     tcase_add_test(tcase, folders_of_killed_writers_go);
     tcase_add_test(tcase, folders_above_a_temporary_folder_are_made);
+    tcase_add_test(tcase, a_lock_can_be_seen);
+    tcase_add_test(tcase, a_stamp_tells_of_every_write);
     tcase_add_test(tcase, plain_names);
     tcase_add_test(tcase, endings);
     tcase_set_timeout(tcase, 20);
