@@ -4,6 +4,7 @@
 # Usage: ci/setup.sh [WANTED...]
 #   all       what building, testing and the demo need (the default)
 #   build     what building the program with all devices, and drawing, need
+#   browser   what the deep tests of pages need beside all
 #   demo      what ci/demo.sh needs: the program without devices, its pictures and its corpus
 #   PACKAGE   this one
 set -eu
@@ -48,6 +49,7 @@ tests     clang                     libFuzzer: tests/fuzz
 tests     libclang-rt-dev           its sanitizers, which clang only recommends
 tests     mesa-vulkan-drivers       lavapipe
 tests     vulkan-validationlayers
+browser   chromium                  reads pages in the deep tests: 300 MB
 END
 }
 
@@ -74,7 +76,8 @@ for wanted; do
     all) packages="$packages $(packages_of program pictures corpus devices tests)" ;;
     build) packages="$packages $(packages_of program pictures devices)" ;;
     demo) packages="$packages $(packages_of program pictures corpus)" ;;
-    '' | *[!a-z0-9+.-]* | -*) fail "\"$wanted\" is no set and no package: usage: ci/setup.sh [all|build|demo|PACKAGE...]" ;;
+    browser) packages="$packages $(packages_of browser)" ;;
+    '' | *[!a-z0-9+.-]* | -*) fail "\"$wanted\" is no set and no package: usage: ci/setup.sh [all|build|demo|browser|PACKAGE...]" ;;
     *) packages="$packages $wanted" ;;
     esac
 done
@@ -102,5 +105,5 @@ echo "setup.sh: installing$missing"
 $as_root apt-get -o APT::Update::Error-Mode=any update ||
     fail "apt-get update failed: see its errors above; the network or a source under /etc/apt is out of order"
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing ||
-    fail "apt-get install of$missing failed: see its errors above (sets are all, build and demo)"
+    fail "apt-get install of$missing failed: see its errors above (sets are all, build, demo and browser)"
 echo "setup.sh: done"

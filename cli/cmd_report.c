@@ -1,4 +1,4 @@
-/* muonscope report RUN */
+/* muonscope report RUN_OR_STUDY */
 #include <stdlib.h>
 
 #include "cli/commands.h"
@@ -16,8 +16,8 @@ static const ms_option options[] = {{"out", MS_OPTION_STRING, offsetof(struct re
 
 static const ms_command command = {
     "report",
-    "RUN",
-    "Writes the report of a run: one HTML file that needs no network.",
+    "RUN_OR_STUDY",
+    "Writes the report of a run or a study: one HTML file that needs no network.",
     options,
     1,
     1,

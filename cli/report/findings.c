@@ -115,21 +115,21 @@ ms_status ms_findings_shuffle_p(const double *values, size_t n, double *out) {
 
 /* --- all rules --- */
 
+ms_status ms_findings_begin(const ms_report_run *run, const ms_phases *phases, json_t *data, ms_findings *out) {
+    *out = (ms_findings){run, phases, json_array(), json_array()};
+    ms_status status = ms_json_set(data, what, "findings", out->said);
+    if (status == MS_OK) return ms_json_set(data, what, "silent", out->silent);
+    json_decref(out->silent);
+    return status;
+}
+
 ms_status ms_report_add_findings(const ms_report_run *run, const ms_phases *phases, json_t *data) {
     static ms_status (*const rules[])(ms_findings *) = {
         ms_finding_loss,      ms_finding_rise,    ms_finding_frequency, ms_finding_size,    ms_finding_depth,
         ms_finding_alignment, ms_finding_entropy, ms_finding_attention, ms_finding_changes, ms_finding_correlation};
-    ms_findings findings = {run, phases, json_array(), json_array()};
-    if (!findings.said || !findings.silent) {
-        json_decref(findings.said);
-        json_decref(findings.silent);
-        return MS_FAIL(MS_OUT_OF_MEMORY, "report: findings");
-    }
+    ms_findings findings;
+    MS_TRY(ms_findings_begin(run, phases, data, &findings));
     ms_status status = MS_OK;
     for (size_t i = 0; i < sizeof rules / sizeof *rules && status == MS_OK; i++) status = rules[i](&findings);
-    if (status == MS_OK) status = ms_json_set(data, what, "findings", json_incref(findings.said));
-    if (status == MS_OK) status = ms_json_set(data, what, "silent", json_incref(findings.silent));
-    json_decref(findings.said);
-    json_decref(findings.silent);
     return status;
 }

@@ -23,6 +23,9 @@ typedef struct ms_findings {
     json_t *said, *silent; /* borrowed */
 } ms_findings;
 
+/* Sets empty "findings" and "silent" of `data`, which owns them.  MS_OUT_OF_MEMORY. */
+ms_status ms_findings_begin(const ms_report_run *run, const ms_phases *phases, json_t *data, ms_findings *out);
+
 /* Snapshots that a matrix needs for a share of them to be said. */
 enum { MS_FINDINGS_LEAST = 12, MS_FINDINGS_TEXT = 512 };
 

@@ -80,25 +80,26 @@ static void count_excess(const ms_report_run *run, const struct projection *of, 
     }
 }
 
+static bool is_merged(const ms_report_run *run, const char *projection) {
+    return run->has_config && run->config.attention.merged && run->config.muon.split == MS_SPLIT_MERGED &&
+           strchr("qkvo", projection[0]) && projection[1] == '\0';
+}
+
 static ms_status say_excess(ms_findings *findings, const char *name, const char *projection,
                             const struct excess *excess) {
-    char control[MS_FINDINGS_TEXT], layers[256];
-    int used = snprintf(control, sizeof control, "of independent random subspaces 5 %% are above it, here %.0f of %zu",
-                        0.05 * (double)excess->n, excess->n);
+    static const char *const controls[] = {
+        "of independent random subspaces 5 % are above it",
+        "of independent random subspaces 5 % are above it; q, k, v and o are orthogonalised as one matrix, which alone "
+        "lifts their alignment: compare with muon.split per_projection"};
+    char layers[256], others[96] = "";
     if (excess->n_other_layers > 0)
-        used += snprintf(control + used, sizeof control - (size_t)used, "; in the other layers %zu of %zu are",
-                         excess->n_other_above, excess->n_other);
-    if (findings->run->has_config && findings->run->config.attention.merged &&
-        findings->run->config.muon.split == MS_SPLIT_MERGED && strchr("qkvo", projection[0]) && projection[1] == '\0')
-        snprintf(control + used, sizeof control - (size_t)used,
-                 "; q, k, v and o are orthogonalised as one matrix, which alone lifts their alignment: compare with "
-                 "muon.split per_projection");
+        snprintf(others, sizeof others, ", in the other layers in %zu of %zu", excess->n_other_above, excess->n_other);
     return ms_findings_say(
-        findings, "alignment", control,
+        findings, "alignment", controls[is_merged(findings->run, projection)],
         "Alignment of %s with the weights of %s in %s exceeds the 95th percentile of chance in %zu of "
-        "%zu snapshots.",
+        "%zu snapshots (by chance %.0f)%s.",
         name, projection, ms_findings_layers(excess->layers, excess->n_layers, layers, sizeof layers), excess->n_above,
-        excess->n);
+        excess->n, 0.05 * (double)excess->n, others);
 }
 
 ms_status ms_finding_alignment(ms_findings *findings) {
@@ -192,15 +193,15 @@ static ms_status say_depth(ratio_rule *rule, size_t n_projections, bool *out_sai
     *out_said = true;
     snprintf(
         control, sizeof control,
-        "layers shuffled 9,999 times: p %.2g, at most %.2g is asked for; layers of one run are no replicates, other "
-        "seeds may differ",
-        p, asked);
+        "p is that of layers shuffled 9,999 times, at most %.2g is asked for; layers of one run are no replicates, "
+        "other seeds may differ",
+        asked);
     return ms_findings_say(
         rule->findings, "depth", control,
         "The largest singular value of %s over its noise null %s with depth: from %.2f in layer %d to "
-        "%.2f in layer %d (rank correlation %.2f over %zu layers).",
+        "%.2f in layer %d (rank correlation %.2f over %zu layers, p %.2g).",
         rule->of.name, rho > 0 ? "rises" : "falls", rule->ratios[0], rule->layers[0], rule->ratios[rule->n - 1],
-        rule->layers[rule->n - 1], rho, rule->n);
+        rule->layers[rule->n - 1], rho, rule->n, p);
 }
 
 static ms_status for_ratios(ms_findings *findings, bool depth, bool *out_said) {
@@ -283,21 +284,18 @@ ms_status ms_finding_entropy(ms_findings *findings) {
     bool said = false;
     for (size_t p = 0; status == MS_OK && has_beginning(run) && find_projection(run, p, of); p++) {
         entropies e;
-        char control[MS_FINDINGS_TEXT];
         get_entropies(findings, of, &e);
         if (e.n < 3 || 4 * e.n_below < 3 * e.n) continue;
         said = true;
         double n = (double)e.n;
-        snprintf(
-            control, sizeof control,
-            "random matrices of this shape: %.4f; the first weights, which are random, were at %.4f to %.4f, and one "
-            "more such width below is asked for",
-            e.random / n, e.random / n + e.low, e.random / n + e.high);
         status = ms_findings_say(
-            findings, "entropy", control,
-            "The spectral entropy of %s is below that of a random matrix in %zu of %zu layers at step "
-            "%lld: %.4f on average.",
-            of->name, e.n_below, e.n, (long long)step_of(run, run->snapshots.n_snapshots - 1), e.now / n);
+            findings, "entropy",
+            "the first weights, which are random: below the lowest of theirs by more than their range is asked for",
+            "The spectral entropy of %s is below that of a random matrix in %zu of %zu layers at step %lld: %.4f on "
+            "average "
+            "where random ones have %.4f and the first weights had %.4f to %.4f.",
+            of->name, e.n_below, e.n, (long long)step_of(run, run->snapshots.n_snapshots - 1), e.now / n, e.random / n,
+            e.random / n + e.low, e.random / n + e.high);
     }
     free(of);
     if (status != MS_OK || said) return status;

@@ -7,6 +7,7 @@
 #include "cli/report/columns.h"
 #include "cli/report/findings.h"
 #include "cli/report/notes.h"
+#include "cli/report/study.h"
 #include "cli/report/texts.h"
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -119,7 +120,7 @@ static ms_status read_run(const char *folder, json_t *data) {
     return status;
 }
 
-/* --- the folder --- */
+/* --- run or study --- */
 
 static bool has(const char *folder, const char *name) {
     char *path = ms_path_join(folder, name);
@@ -137,16 +138,24 @@ static ms_status set_name(const char *folder, json_t *data) {
     return ms_json_set(data, what, "name", ms_report_text(folder + begin, end - begin, 512));
 }
 
+static ms_status read_folder(const char *folder, json_t *data) {
+    bool is_study = has(folder, "results.json") && has(folder, "study.yaml");
+    MS_TRY(set_name(folder, data));
+    MS_TRY(ms_json_set_text(data, what, "kind", is_study ? "study" : "run"));
+    return is_study ? ms_report_add_study(folder, data) : read_run(folder, data);
+}
+
 ms_status ms_report_data(const char *folder, char **out_text, size_t *out_size_bytes) {
     *out_text = NULL;
     *out_size_bytes = 0;
     if (!ms_is_directory(folder)) return MS_FAIL(MS_NOT_FOUND, "report: folder %s does not exist", folder);
-    if (!has(folder, "config.yaml") && !has(folder, "metrics.jsonl"))
-        return MS_FAIL(MS_NOT_FOUND, "report: %s is no run: it has neither config.yaml nor metrics.jsonl", folder);
+    if (!has(folder, "results.json") && !has(folder, "config.yaml") && !has(folder, "metrics.jsonl"))
+        return MS_FAIL(MS_NOT_FOUND,
+                       "report: %s is neither a run (no config.yaml, no metrics.jsonl) nor a study (no results.json)",
+                       folder);
     json_t *data;
-    MS_TRY(ms_json_pack(&data, what, "{s:s, s:i, s:s}", "format", "muonscope-report", "version", 1, "kind", "run"));
-    ms_status status = set_name(folder, data);
-    if (status == MS_OK) status = read_run(folder, data);
+    MS_TRY(ms_json_pack(&data, what, "{s:s, s:i}", "format", "muonscope-report", "version", 1));
+    ms_status status = read_folder(folder, data);
     if (status == MS_OK) {
         *out_text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(5));
         if (*out_text)

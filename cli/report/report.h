@@ -1,4 +1,4 @@
-/* The report of a run: one HTML file that stands alone, and the data that it shows.  What the page shows
+/* The report of a run or of a study: one HTML file that stands alone, and the data that it shows.  What the page shows
    and which rules its findings follow: docs/report.md.  Thread-safe on distinct folders. */
 #ifndef MS_CLI_REPORT_REPORT_H
 #define MS_CLI_REPORT_REPORT_H
@@ -11,11 +11,13 @@
 extern "C" {
 #endif
 
-/* The data of the page as JSON text, read from the files of the run in `folder` (config.yaml or metrics.jsonl is
-   there), in whatever state they are: what is missing or cannot be used is left out, and "notes" of the object says so.
-   A run that has just begun is one without lines.  Reads files alone; calling it again gives the data of then.  At most
-   about 2 MB: of longer runs lines are left out, which "notes" says. The caller frees *out_text, which has a NUL after
-   its *out_size_bytes bytes. MS_NOT_FOUND: no such folder, or no run in it. MS_IO, MS_OUT_OF_MEMORY. */
+/* The data of the page as JSON text, read from the files of the run (config.yaml or metrics.jsonl is there) or of the
+   study (results.json) in `folder`, in whatever state they are: what is missing or cannot be used is left out, and
+   "notes" of the object says so.  A run that has just begun is one without lines.  Reads files alone; calling it again
+   gives the data of then.  At most about 2 MB: of longer runs lines are left out, which "notes" says.
+   The caller frees *out_text, which has a NUL after its *out_size_bytes bytes.
+   MS_NOT_FOUND: no such folder, or neither a run nor a study in it.  MS_CORRUPT: results.json is none of a study.
+   MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_report_data(const char *folder, char **out_text, size_t *out_size_bytes);
 
 /* The page as HTML that loads nothing from elsewhere.  With data: what ms_report_data gave; the page works from a file.

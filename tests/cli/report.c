@@ -355,7 +355,7 @@ START_TEST(rules_speak_of_what_is_there) {
     ck_assert_int_eq(
         count_said(data, "alignment",
                    "Alignment of the momentum with the weights of v in layers 4 to 7 exceeds the 95th percentile of "
-                   "chance in 60 of 80 snapshots."),
+                   "chance in 60 of 80 snapshots (by chance 4), in the other layers in 0 of 80."),
         1);
     ck_assert_int_eq(
         count_said(data, "size",
@@ -483,7 +483,8 @@ START_TEST(damaged_runs_have_reports) {
     struct plan plan = null_plan;
     begin();
     ms_expect(ms_report_data("/nowhere/at/all", &json, &size), MS_NOT_FOUND, "does not exist");
-    ms_expect(ms_report_data(folder, &json, &size), MS_NOT_FOUND, "neither config.yaml nor metrics.jsonl");
+    ms_expect(ms_report_data(folder, &json, &size), MS_NOT_FOUND,
+              "neither a run (no config.yaml, no metrics.jsonl) nor a study");
 
     write_run(&plan); /* nothing has been trained */
     write_text("metrics.jsonl", "");
@@ -526,6 +527,79 @@ START_TEST(damaged_runs_have_reports) {
 }
 END_TEST
 
+/* --- studies --- */
+
+static const char study_head[] = "{\"format\": \"muonscope-study\", \"version\": 1, \"name\": \"s\", \"finished\": "
+                                 "false, \"confidence\": 0.95, \"plan\": ["
+                                 "{\"run\": \"a-1\", \"kind\": \"arm\", \"arm\": \"a\", \"seed\": 1}, {\"run\": "
+                                 "\"a-2\", \"kind\": \"arm\", \"arm\": \"a\", \"seed\": 2},"
+                                 "{\"run\": \"../a-3\", \"kind\": \"arm\", \"arm\": \"a\", \"seed\": 3}, {\"run\": "
+                                 "\"t\", \"kind\": \"tuning\", \"arm\": \"a\", \"seed\": 4},"
+                                 "{\"run\": \"a-5\", \"kind\": \"arm\", \"arm\": \"a\", \"seed\": 5}], \"arms\": "
+                                 "[{\"arm\": \"a\", \"control\": false}], \"hypotheses\": [";
+
+/* A hypothesis with the mean of a control. */
+static void write_hypothesis(FILE *stream, const char *name, double low, double high, const char *holm,
+                             double control) {
+    fprintf(stream,
+            "{\"name\": \"%s\", \"statement\": \"It is so.\", \"arm\": \"a\", \"against\": null, \"expected\": 0, "
+            "\"n\": 8, \"mean\": %g, "
+            "\"low\": %g, \"high\": %g, \"p\": 0.0078, \"p_holm\": %s, \"controls\": [{\"arm\": \"noise\", \"mean\": "
+            "%g}]}%s",
+            name, (low + high) / 2, low, high, holm, control, strcmp(name, "end") == 0 ? "" : ",");
+}
+
+static void write_study(void) {
+    static const struct plan plan = {40, 8, 20, 1, 0, 1.0, 0, 0, 0.8, 4.0, 1.0, false};
+    char study[64];
+    begin();
+    strcpy(study, folder);
+    for (int i = 1; i <= 2; i++) {
+        snprintf(folder, sizeof folder, "%.40s/a-%d", study, i);
+        ms_must(ms_directory_create(folder));
+        write_run(&plan);
+    }
+    strcpy(folder, study);
+    write_text("study.yaml", "name: s\n");
+    FILE *stream = open_file("results.json", "w");
+    fputs(study_head, stream);
+    write_hypothesis(stream, "there", 0.1, 0.3, "0.039", 0.01);
+    write_hypothesis(stream, "below", -0.3, -0.1, "0.039", 0.5);
+    write_hypothesis(stream, "none", -0.1, 0.3, "0.5", 0);
+    write_hypothesis(stream, "holm", 0.1, 0.3, "0.06", 0);
+    write_hypothesis(stream, "control", 0.1, 0.3, "0.039", 0.15);
+    write_hypothesis(stream, "end", 0.1, 0.3, "null", 0);
+    fputs("]}", stream);
+    ck_assert_int_eq(fclose(stream), 0);
+}
+
+START_TEST(studies_have_reports) {
+    write_study();
+    json_t *data = read_data();
+    ck_assert_str_eq(json_string_value(json_object_get(data, "kind")), "study");
+    ck_assert_int_eq(
+        count_said(data, "there", "there: It is so. a gives 0.2 (interval 0.1 to 0.3, 8 seeds), where 0 is expected"),
+        1);
+    ck_assert_int_eq(count_said(data, "below", "gives -0.2"), 1);
+    ck_assert_int_eq(count_said(data, "end", "gives 0.2"), 1); /* without p the interval stands alone */
+    ck_assert(is_silent(data, "none") && is_silent(data, "holm") && is_silent(data, "control"));
+    ck_assert_uint_eq(json_array_size(json_object_get(data, "findings")), 3);
+    json_t *curve = get(get(json_object_get(data, "curves"), "validation_loss", "arms"), "a", "mean");
+    ck_assert_uint_eq(json_array_size(curve), 3);
+    ck_assert_double_eq_tol(at(curve, 2), 4, 1e-4);
+    json_t *n = get(get(json_object_get(data, "curves"), "validation_loss", "arms"), "a", "n");
+    ck_assert_double_eq(at(n, 2), 2); /* neither the tuning run nor a path out of the study */
+    json_decref(data);
+    write_text("results.json", "{\"format\": \"muonscope-study\", \"version\": 2}");
+    char *text;
+    size_t size;
+    ms_expect(ms_report_data(folder, &text, &size), MS_CORRUPT, "are not muonscope-study and 1");
+    write_text("results.json", "{\"format\": \"muon");
+    ms_expect(ms_report_data(folder, &text, &size), MS_CORRUPT, "results.json line 1");
+    end();
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("report");
     TCase *tests = tcase_create("report");
@@ -538,6 +612,7 @@ int main(void) {
     tcase_add_test(tests, rules_of_series_know_their_noise);
     tcase_add_test(tests, figures_of_rules);
     tcase_add_test(tests, damaged_runs_have_reports);
+    tcase_add_test(tests, studies_have_reports);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

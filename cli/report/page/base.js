@@ -31,6 +31,7 @@ const muonscope = {};
     if (Number.isInteger(x)) return String(x);
     return String(Number(x.toPrecision(5)));
   };
+  m.short = x => (m.isNumber(x) && x !== 0 && Math.abs(x) >= 1e-3 && Math.abs(x) < 1e5 ? String(Number(x.toPrecision(3))) : m.format(x));
   m.formatTokens = x => x >= 1e9 ? m.format(x / 1e9) + " G" : x >= 1e6 ? m.format(x / 1e6) + " M" : x >= 1e3 ? m.format(x / 1e3) + " k" : m.format(x);
   m.formatTime = s => !m.isNumber(s) ? "–" : s < 120 ? `${s.toFixed(0)} s` : s < 7200 ? `${(s / 60).toFixed(0)} min` : `${(s / 3600).toFixed(1)} h`;
   m.words = name => name.replace(/\[(\d+)\]$/, (_, i) => " " + (Number(i) + 1)).replaceAll("_", " ");
@@ -103,7 +104,7 @@ const muonscope = {};
   };
 
   /* A card with what every plot has: a heading, controls, a button for the table and one for a PNG. */
-  m.card = ({id, title, controls = [], wide = false}) => {
+  m.card = ({id, title, controls = [], wide = false, kind = ""}) => {
     const card = {
       about: m.element("p", {class: "about"}), legend: m.element("ul", {class: "legend"}),
       canvas: m.element("canvas", {tabindex: "0", role: "img", "aria-label": title}),
@@ -120,7 +121,7 @@ const muonscope = {};
       m.element("a", {href: card.canvas.toDataURL("image/png"), download: id + ".png"}).click();
     }}, "PNG");
     card.plot = m.element("div", {class: "plot"}, card.canvas);
-    card.element = m.element("section", {class: wide ? "card wide" : "card", id, "aria-label": title},
+    card.element = m.element("section", {class: `card ${wide ? "wide" : ""} ${kind}`, id, "aria-label": title},
       m.element("div", {class: "card-head"}, m.element("h3", {}, title),
         m.element("div", {class: "buttons"}, controls, card.tableButton, save)),
       card.about, card.legend, card.plot, card.readout, card.behind);

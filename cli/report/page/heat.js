@@ -104,7 +104,7 @@
   };
 
   m.heatCard = ({id, title, controls = [], build, wide}) => {
-    const state = {description: null, cell: null}, card = m.card({id, title, controls, wide});
+    const state = {description: null, cell: null}, card = m.card({id, title, controls, wide, kind: "heat"});
     card.rows = () => state.description && m.table(`${title}: ${state.description.yTitle} by ${state.description.xTitle}`,
       [state.description.yTitle, ...state.description.columns],
       state.description.values.map((row, r) => [state.description.rows[r], ...row.map(m.format)]));

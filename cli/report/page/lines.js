@@ -1,7 +1,7 @@
 /* Line plots by Chart.js, with a legend, keys, a table and bands.
 
    m.lineCard({id, title, controls, build}): build() gives null for no data, or
-     {about, x: {title, log, tokens}, y: {title, log}, marks: [x, ...],
+     {about, x: {title, log, tokens, whole, zero}, y: {title, log}, marks: [x, ...],
       lines: [{name, color, points: [[x, y], ...], low, high: [y, ...] of a band, dash, width, dots, isNull}]} */
 (m => {
   Chart.defaults.animation = false;
@@ -31,8 +31,8 @@
     },
   };
 
-  const axis = ({title, log, tokens, whole}) => ({
-    type: log ? "logarithmic" : "linear",
+  const axis = ({title, log, tokens, whole, zero}, isX) => ({
+    type: log ? "logarithmic" : "linear", bounds: isX ? "data" : "ticks", ...(zero && !log ? {min: 0} : {}),
     title: {display: true, text: title + (log ? " (log)" : ""), color: m.css("text")},
     grid: {color: m.css("grid"), borderColor: m.css("muted")},
     ticks: {
@@ -51,10 +51,10 @@
       const common = {borderColor: line.color, backgroundColor: line.color, spanGaps: false};
       const band = line.low ? [
         {...common, band: true, borderWidth: 0, pointRadius: 0, pointHoverRadius: 0, fill: false, data: points(line, line.low)},
-        {...common, band: true, borderWidth: 0, pointRadius: 0, pointHoverRadius: 0, fill: "-1", backgroundColor: m.fade(line.color, 0.16),
+        {...common, band: true, borderWidth: 0, pointRadius: 0, pointHoverRadius: 0, fill: "-1", backgroundColor: m.fade(line.color, 0.13),
          data: points(line, line.high)}] : [];
       return [...band, {...common, label: line.name, borderWidth: line.width || 1.7, borderDash: line.dash || [], fill: false,
-        pointRadius: line.dots ? 3 : line.points.length < 3 ? 2.5 : 0, pointHoverRadius: 4, showLine: line.joined !== false,
+        pointRadius: line.dots ? 3 : line.points.length < 3 && !line.isNull ? 2.5 : 0, pointHoverRadius: 4, showLine: line.joined !== false,
         data: points(line, line.points.map(p => p[1]))}];
     });
   };
@@ -63,7 +63,7 @@
   const options = description => ({
     responsive: true, maintainAspectRatio: false, parsing: false, normalized: false,
     interaction: {mode: "nearest", axis: "x", intersect: false},
-    scales: {x: axis(description.x), y: axis(description.y)},
+    scales: {x: axis(description.x, true), y: axis(description.y, false)},
     plugins: {
       legend: {display: false}, marks: {at: description.marks || []},
       tooltip: {

@@ -31,7 +31,7 @@
 
   const build = () => {
     kind = m.data.kind;
-    parts = m.runParts();
+    parts = kind === "study" ? m.studyParts() : m.runParts();
     for (const part of parts) if (part.title) part.link = m.element("a", {href: "#" + part.id}, part.title);
     byId("nav").replaceChildren(...parts.map(part => part.link).filter(Boolean));
     byId("main").replaceChildren(m.element("ul", {class: "notes", id: "notes", "aria-label": "About these data"}), ...parts.map(part => part.element));
@@ -42,7 +42,7 @@
     m.data = data;
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
     if (data.kind !== kind) build();
-    const title = data.name;
+    const title = data.results?.name || data.name;
     document.title = `${title}: muonscope report`;
     byId("title").textContent = title;
     byId("notes").replaceChildren(...data.notes.map(note => m.element("li", {}, note)));

@@ -22,7 +22,7 @@
         m.element("ul", {class: "findings", "data-rule": rule}, all.map((f, i) => m.element("li", {}, f.text, " ",
           i + 1 < all.length && all[i + 1].control === f.control ? null : m.element("span", {class: "control"}, `Control: ${f.control}.`))))]));
       if (!groups.size) list.replaceChildren(m.element("p", {}, "No rule says anything about these data."));
-      quiet.replaceChildren(...(some(m.data.silent) ? [m.element("details", {}, m.element("summary", {}, `${m.data.silent.length} rules without a finding, and why`),
+      quiet.replaceChildren(...(some(m.data.silent) ? [m.element("details", {}, m.element("summary", {}, `Rules without a finding, and why (${m.data.silent.length})`),
         m.element("ul", {}, m.data.silent.map(s => m.element("li", {}, `${ruleTitles[s.rule] || s.rule}: ${s.why}.`))))] : []));
     };
     return part("findings", "Findings", () => true, draw,
@@ -78,7 +78,7 @@
       const keys = signals.filter(k => m.data.steps.keys[k]);
       if (!keys.length) return null;
       m.fillSelect(select, keys.map(k => [k, m.words(k)]), "grad_norm");
-      return {x: m.xAxis(), y: {title: m.yTitle(select.value), log}, about: m.aboutKey(select.value).text + ".",
+      return {x: m.xAxis(), y: {title: m.yTitle(select.value), log}, about: `${select.value}: ${m.aboutKey(select.value).text}.`,
         lines: [{name: m.words(select.value), color: m.kindColor(2), width: 1.3, points: column(m.data.steps, select.value)}]};
     }});
     return card;
@@ -114,7 +114,7 @@
   const ofTheme = (preferred, all) => [...preferred.filter(k => all.includes(k)), ...all.filter(k => !preferred.includes(k)).sort()];
   const aboutOf = key => {
     const about = m.aboutKey(key), marked = toX([...new Set(changesOf(key))]).length;
-    return about.text + "." + (marked ? " Dotted: steps at which " + (changesOf(key).length) + " changes are found (muonscope phases)." : "");
+    return `${key.replace(/\[\d+\]$/, "")}: ${about.text}.` + (marked ? " Dotted: steps at which " + (changesOf(key).length) + " changes are found (muonscope phases)." : "");
   };
 
   const seriesCard = ([id, title, keys]) => {
@@ -146,7 +146,7 @@
     const card = m.lineCard({id: "depth", title: "Over depth", controls: [select], build: log => {
       m.fillSelect(select, ofTheme(["sigma_max", "spectral_entropy"], keysOf()).map(k => [k, m.words(k)]), "sigma_max");
       const lines = m.depthOf(select.value);
-      return lines && {x: {title: "layer", whole: true}, y: {title: m.yTitle(select.value), log}, lines, about: m.aboutKey(select.value).text + "."};
+      return lines && {x: {title: "layer", whole: true}, y: {title: m.yTitle(select.value), log}, lines, about: `${select.value}: ${m.aboutKey(select.value).text}.`};
     }});
     return card;
   };

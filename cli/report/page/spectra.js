@@ -35,7 +35,7 @@
     return best;
   };
   m.xs = table => (m.choice.x === "tokens" ? table.tokens : table.step);
-  m.xAxis = () => ({title: m.choice.x === "tokens" ? "tokens" : "step", tokens: m.choice.x === "tokens", log: m.choice.logX});
+  m.xAxis = () => ({title: m.choice.x === "tokens" ? "tokens" : "step", tokens: m.choice.x === "tokens", log: m.choice.logX, zero: true});
 
   /* --- values --- */
 
