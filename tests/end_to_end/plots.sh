@@ -40,6 +40,22 @@ done
 refuse 1 "the run has no projection 'w'; it has" program plot r --projections q,w
 refuse 2 "'x' is no layer" program plot r --layers x
 
+# Several runs in one picture.
+must micro --steps 4 --seed 7 --tracker.enabled true --tracker.every 1 --run "o_{r}'s"
+must program plot r --runs "o_{r}'s" --format png
+grep -q '^r/plots/runs_loss.png$' out || fail "no word of the picture of two runs"
+for name in loss spectral_gap spectral_norm_vs_depth momentum_alignment; do
+    [ -s "r/plots/runs_$name.png" ] || fail "no $name of two runs"
+    grep -q "title 'o_{r}''s'" "r/plots/runs_$name.gp" || fail "no name of a run in $name"
+done
+[ ! -e r/plots/runs_norm_heatmap.png ] || fail "a heat map of two runs"
+refuse 1 "plot norm_heatmap: it shows one run" program plot r --runs "o_{r}'s" --only norm_heatmap
+refuse 2 "phases: marks are those of one run" program plot r --runs "o_{r}'s" --phases
+must micro --steps 2 --model.layers 3 --tracker.enabled true --tracker.every 1 --run deep
+refuse 1 "runs: r has .* layers, deep has 3: choose with --layers" program plot r --runs deep --only spectral_gap
+must program plot r --runs deep --only loss --format png
+refuse 1 "runs: nobody: run folder nobody does not exist" program plot r --runs nobody
+
 # One snapshot; no line yet; a line that is cut.
 must micro --steps 1 --tracker.enabled true --tracker.every 10 --run one
 head -n "$(grep -c '"step":0,' one/spectra.jsonl)" one/spectra.jsonl >lines && cp lines one/spectra.jsonl

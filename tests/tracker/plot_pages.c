@@ -203,6 +203,96 @@ START_TEST(spectra_of_chosen_layers) {
 }
 END_TEST
 
+/* The same run again, with other values: as another one. */
+static void read_again(ms_plot_data *out) {
+    ms_must(ms_plot_data_init(in_folder("metrics.jsonl"), in_folder("spectra.jsonl"), out));
+    for (size_t i = 0; i < out->n_spectra; i++) out->spectra[i].values[MS_PLOT_sigma_max] *= 2;
+}
+
+static const char *const names[2] = {"one", "it's_{2}"};
+
+/* A line for each run, of the means over its layers, under its name. */
+START_TEST(runs_over_each_other) {
+    ms_plot_data runs[2] = {data, {0}}, one = data;
+    read_again(&runs[1]);
+    ms_must(ms_plot_data_overlay(runs, names, 2, &data));
+    char *table, *script = styled_script("spectral_stretching_evolution", screen, &table, NULL), line[128];
+    has(script, "title \"Spectral stretching: largest singular value s₁; mean of layers 0 to 2\"");
+    has(script, "title 'it''s_{2}'");
+    ck_assert_int_eq(count(script, "title 'one'"), 1);
+    ck_assert_ptr_null(strstr(script, "title 'layer"));
+    has(table, "projection,run,step,tokens,sigma_max,noise_null\n");
+    for (int p = 0; p < N_PROJECTIONS; p++) { /* the mean of the layers is the middle one */
+        snprintf(line, sizeof line, "\n%s,one,50,50000,%.9g,9.95\n", projections[p], 10 * value_of(2, 1, p));
+        has(table, line);
+        snprintf(line, sizeof line, "\n%s,it's_{2},50,50000,%.9g,9.95\n", projections[p], 20 * value_of(2, 1, p));
+        has(table, line);
+        snprintf(line, sizeof line, "$%s_1 using 1:2 with linespoints pt 5 ps 0.8", projections[p]);
+        has(script, line);
+    }
+    ck_assert_int_eq(count(table, "\n"), 1 + 2 * N_SNAPSHOTS * N_PROJECTIONS);
+    has(script, "set x2label 'tokens'");
+    free(script);
+    free(table);
+    script = styled_script("loss", screen, &table, NULL);
+    has(table, "\none,training,38,38000,4,5\n");
+    has(table, "\nit's_{2},training,200,200000,4,4\n");
+    has(script, "$training_1 using 1:3 with lines");
+    free(script);
+    free(table);
+    script = styled_script("spectral_norm_vs_depth", screen, &table, NULL);
+    snprintf(line, sizeof line, "\nit's_{2},up,2,75,75000,%.9g,9.95\n", 20 * value_of(3, 2, 2));
+    has(table, line);
+    has(script, "$up_1 using 1:2 with linespoints");
+    free(script);
+    free(table);
+    ms_plot_data_finish(&data);
+    ms_plot_data_finish(&runs[1]);
+    data = one;
+}
+END_TEST
+
+static void refuse_overlay(const ms_plot_data *runs, const char *message) {
+    ms_plot_data overlay;
+    ck_assert_int_eq(ms_plot_data_overlay(runs, names, 2, &overlay), MS_INVALID);
+    has(ms_status_message(), message);
+    ck_assert_ptr_null(overlay.spectra);
+}
+
+/* Messages name both runs, and the way out. */
+START_TEST(runs_of_unlike_shapes) {
+    ms_plot_data other, runs[2];
+    read_again(&other);
+    for (size_t i = 0; i < other.n_spectra; i++) other.spectra[i].values[MS_PLOT_rows] = 32;
+    runs[0] = data, runs[1] = other;
+    refuse_overlay(runs, "--runs: q of layer 0 is 64 x 128 in one and 32 x 128 in it's_{2}");
+    ms_plot_data_finish(&other);
+    read_again(&other);
+    ms_must(ms_plot_data_select(&other, "0,1", NULL));
+    runs[1] = other;
+    refuse_overlay(runs, "--runs: one has 3 layers, it's_{2} has 2: choose with --layers what both have");
+    ms_plot_data_finish(&other);
+    read_again(&other);
+    ms_must(ms_plot_data_select(&other, NULL, "q,up"));
+    runs[1] = other;
+    refuse_overlay(runs,
+                   "one has the projections q, v, up, it's_{2} has q, up: choose with --projections what both have");
+    ms_plot_data_finish(&other);
+    ms_must(ms_plot_data_init(in_folder("metrics.jsonl"), NULL, &other));
+    runs[1] = other;
+    refuse_overlay(runs, "one has spectra, it's_{2} has none: only losses can be drawn (--only loss)");
+    /* Losses alone, of other tokens a step: no axis of tokens, which would be that of one. */
+    for (size_t i = 0; i < other.n_training; i++) other.training[i].tokens *= 2;
+    runs[0].n_spectra = 0;
+    runs[1] = other;
+    ms_plot_data overlay;
+    ms_must(ms_plot_data_overlay(runs, names, 2, &overlay));
+    ck_assert(overlay.unlike_tokens);
+    ms_plot_data_finish(&overlay);
+    ms_plot_data_finish(&other);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("plot_pages");
     tcase_add_checked_fixture(tests, make_run, remove_run);
@@ -214,6 +304,8 @@ int main(void) {
     tcase_add_test(tests, legend_that_fits);
     tcase_add_test(tests, colours_of_projections);
     tcase_add_test(tests, spectra_of_chosen_layers);
+    tcase_add_test(tests, runs_over_each_other);
+    tcase_add_test(tests, runs_of_unlike_shapes);
     Suite *suite = suite_create("tracker/plot_pages");
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

@@ -36,9 +36,23 @@ void ms_legend_add(ms_legend *legend, const char *style, const char *title) {
     entry->layer = -1;
 }
 
+static void add_runs(ms_legend *legend, const ms_plot_data *data) {
+    enum { MOST_CHARACTERS = 30 };
+    char color[MS_COLOR_SIZE], style[MS_LEGEND_STYLE_SIZE], title[MS_QUOTED_SIZE];
+    for (int i = 0; i < data->n_layers; i++) {
+        snprintf(style, sizeof style, "linespoints lc rgb '%s' lw 2.5 pt %d ps 0.9",
+                 ms_script_series_color(data, i, color), ms_script_series_mark(data, i));
+        ms_legend_add(legend, style, ms_script_quoted(data->run_names[i], MOST_CHARACTERS, title, sizeof title));
+    }
+}
+
 void ms_legend_add_layers(ms_legend *legend, const ms_plot_data *data) {
     enum { MOST = 24 };
     char color[MS_COLOR_SIZE], style[MS_LEGEND_STYLE_SIZE], title[MS_LEGEND_TITLE_SIZE];
+    if (data->runs) {
+        add_runs(legend, data);
+        return;
+    }
     for (int i = 0; i < data->n_layers; i += (data->n_layers + MOST - 1) / MOST) {
         snprintf(style, sizeof style, "lines lc rgb '%s' lw 3", ms_script_layer_color(i, data->n_layers, color));
         snprintf(title, sizeof title, "layer %d", data->layers[i]);

@@ -32,7 +32,7 @@ typedef struct ms_legend {
 
 void ms_legend_add(ms_legend *legend, const char *style, const char *title);
 
-/* A line for each layer: of more than can be told apart, every second, third ... */
+/* A line for each run of several; else for each layer: of more than can be told apart, every second, third ... */
 void ms_legend_add_layers(ms_legend *legend, const ms_plot_data *data);
 
 typedef struct ms_panels {

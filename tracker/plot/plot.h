@@ -27,6 +27,7 @@ typedef struct ms_plot {
     const char *name; /* file name without its ending */
     ms_plot_source source;
     enum ms_plot_key key; /* of spectra: what it cannot do without */
+    bool overlays;        /* it can draw a line for each of several runs */
     void (*write)(ms_page *page, const ms_plot_data *data);
 } ms_plot;
 
@@ -36,7 +37,8 @@ const ms_plot *ms_plots(int *out_n);
 /* Whether the run has nothing that this plot could show, and why, in one line without the plot's name. */
 bool ms_plot_lacks(const ms_plot *plot, const ms_plot_data *data, char *why, size_t size);
 
-/* Draws one plot into `folder` (ms_picture_draw).  MS_INVALID: also when ms_plot_lacks says so. */
+/* Draws one plot into `folder` (ms_picture_draw); that of several runs is named runs_NAME.  MS_INVALID: also when
+   ms_plot_lacks says so, or where several runs are in a plot of one. */
 ms_status ms_plot_draw(const ms_plot *plot, const ms_plot_data *data, const ms_picture_options *options,
                        const char *folder);
 

@@ -1,4 +1,5 @@
-/* Curves over steps: a panel for each projection, a line for each layer, dark for the first, light for the last. */
+/* Curves over steps: a panel for each projection, a line for each layer, dark for the first, light for the last; of
+   several runs a line for each. */
 #include <math.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ static bool draws(const curve_band *band, int curve) {
 /* Headings of what write_series writes. */
 static void write_columns(ms_page *page, const curve_set *curves) {
     FILE *stream = page->table.stream;
-    fprintf(stream, "projection,layer,step,tokens");
+    fprintf(stream, "projection,%s,step,tokens", curves->data->runs ? "run" : "layer");
     for (int b = 0; b < curves->panels.bands; b++) {
         const curve_band *band = &curves->bands[b];
         fprintf(stream, ",%s%s", ms_plot_column_names[band->key], band->has_whole ? " of the whole matrix" : "");
@@ -71,7 +72,10 @@ static void write_series(ms_page *page, const curve_set *curves, int p, int laye
         const ms_plot_spectrum *spectrum = &data->spectra[i];
         if (spectrum->i_projection != p || spectrum->layer != layer) continue;
         ms_row_text(page, data->projections[p]);
-        ms_row_label(page, layer);
+        if (data->runs)
+            ms_row_text(page, data->run_names[layer]);
+        else
+            ms_row_label(page, layer);
         ms_row_integer(page, spectrum->step);
         ms_row_label(page, spectrum->tokens);
         for (int b = 0; b < curves->panels.bands; b++) {
@@ -178,7 +182,7 @@ static void make_legend(ms_legend *legend, const curve_set *curves, int n_bands)
     for (int b = 0; b < n_bands; b++)
         for (int k = 0; k < curves->bands[b].n_chance; k++) {
             if (!is_known(data, curves->bands[b].chance[k]) || is_named_before(curves, b, k)) continue;
-            of_layer = of_layer || curves->bands[b].chance_of_layer;
+            of_layer = of_layer || (curves->bands[b].chance_of_layer && !data->runs);
             snprintf(style, sizeof style, "lines lc rgb 'black' dt %d lw 2", 2 + k);
             ms_legend_add(legend, style, curves->bands[b].chance_names[k]);
         }
@@ -190,15 +194,14 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
     const ms_plot_data *data = curves->data;
     const curve_band *band = &curves->bands[panel->band];
     const char *projection = data->projections[panel->item];
-    int column = column_of(curves, panel->band), chance_layer = -1;
-    char color[MS_COLOR_SIZE], marks[64];
-    snprintf(marks, sizeof marks, "linespoints pt 7 ps 0.5 pointinterval %zu", curves->between_marks);
+    int column = column_of(curves, panel->band);
+    char color[MS_COLOR_SIZE];
     fprintf(out, "set title '%s' offset 0,-0.4 font ',18'\nplot NaN notitle", projection);
     for (int i = 0; i < data->n_layers; i++) {
         if (!ms_plot_data_has(data, panel->item, data->layers[i])) continue;
-        if (chance_layer < 0) chance_layer = data->layers[i];
-        fprintf(out, ", $%s_%d using 1:%d with %s lc rgb '%s' lw 1.8 notitle", projection, data->layers[i], column,
-                marks, ms_script_layer_color(i, data->n_layers, color));
+        fprintf(out, ", $%s_%d using 1:%d with linespoints pt %d ps %g pointinterval %zu lc rgb '%s' lw 1.8 notitle",
+                projection, data->layers[i], column, ms_script_series_mark(data, i), data->runs ? 0.8 : 0.5,
+                curves->between_marks, ms_script_series_color(data, i, color));
         if (band->has_whole)
             fprintf(out, ", $%s_%d using 1:%d with lines lc rgb '%s' dt 3 lw 1.5 notitle", projection, data->layers[i],
                     column + 1, color);
@@ -213,9 +216,13 @@ static void write_panel(FILE *out, const curve_set *curves, const ms_panel *pane
                     ", $%s_%d_change_%d using 1:2 with points pt 8 ps 1.8 lw 2 lc rgb 'black' notitle",
                     projection, data->layers[i], panel->band, ms_script_layer_color(i, data->n_layers, color),
                     projection, data->layers[i], panel->band);
-    for (int k = 0; k < band->n_chance && chance_layer >= 0; k++)
-        fprintf(out, ", $%s_%d using 1:%d with lines lc rgb 'black' dt %d lw 2 notitle", projection, chance_layer,
-                column + n_curves(band) + k, 2 + k);
+    for (int i = 0, n = 0; i < data->n_layers && (n == 0 || data->runs); i++) {
+        if (!ms_plot_data_has(data, panel->item, data->layers[i])) continue;
+        n++;
+        for (int k = 0; k < band->n_chance; k++)
+            fprintf(out, ", $%s_%d using 1:%d with lines lc rgb '%s' dt %d lw 2 notitle", projection, data->layers[i],
+                    column + n_curves(band) + k, data->runs ? ms_script_series_color(data, i, color) : "black", 2 + k);
+    }
     fprintf(out, "\n");
 }
 
@@ -233,13 +240,18 @@ static void write_curves(ms_page *page, const ms_plot_data *data, const char *ti
             if (ms_plot_data_has(data, p, data->layers[i])) write_series(page, &curves, p, data->layers[i]);
     for (size_t m = 0; m < data->n_matrices; m++)
         for (int b = 0; b < n_bands; b++) write_changes(page->out, &curves, &data->spectra[m], b);
-    ms_range steps = {(double)data->spectra[0].step, (double)data->spectra[data->n_spectra - 1].step};
+    ms_range steps = MS_NO_RANGE;
+    for (size_t i = 0; i < data->n_spectra; i++) ms_range_add(&steps, (double)data->spectra[i].step);
     steps = ms_range_widened(steps); /* labels at the edges of two panels do not touch */
-    ms_panels_begin(page, &curves.panels, title);
+    char text[256];
+    snprintf(text, sizeof text, "%s%s", title, data->averaged);
+    ms_panels_begin(page, &curves.panels, text);
     for (int cell = 0; cell < curves.panels.rows * curves.panels.columns; cell++) {
         ms_panel panel;
         if (!ms_panels_cell(page, &curves.panels, cell, &panel)) continue;
-        ms_script_step_axis(page->out, data, &(ms_step_axis){steps, curves.panels.wide, panel.bottom, panel.top});
+        ms_script_step_axis(
+            page->out, data,
+            &(ms_step_axis){steps, curves.panels.wide, panel.bottom, panel.top && !data->unlike_tokens});
         ms_script_value_axis(page->out, "y", band_range(&curves, panel.band), 6, panel.left);
         fprintf(page->out, "set ylabel '%s' font ',14'\n", panel.left ? bands[panel.band].label : "");
         write_panel(page->out, &curves, &panel);
@@ -254,7 +266,7 @@ void ms_plot_stretching_write(ms_page *page, const ms_plot_data *data) {
                                     .chance = {MS_PLOT_noise_null},
                                     .chance_names = {"noise alone"},
                                     .chance_of_layer = true};
-    write_curves(page, data, "Spectral stretching: largest singular value s₁ of every layer", &band, 1);
+    write_curves(page, data, "Spectral stretching: largest singular value s₁", &band, 1);
 }
 
 /* Within 1 % of each other in every line: in a picture, one. */

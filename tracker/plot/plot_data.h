@@ -130,6 +130,11 @@ typedef struct ms_plot_data {
     bool marks_changes[MS_PLOT_N_KEYS + 1]; /* by key, the loss last: its changes, or that it has none, are shown */
     ms_plot_change *changes;                /* [n_changes] */
     size_t n_changes;
+    /* Several runs in one picture, else NULL: a layer stands for each, its values are the means over the run's. */
+    const struct ms_plot_data *runs; /* [n_layers] borrowed */
+    const char *const *run_names;    /* [n_layers] borrowed */
+    bool unlike_tokens;              /* they take unlike numbers of tokens a step */
+    char averaged[48];               /* over what, in words */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
@@ -167,6 +172,11 @@ bool ms_plot_data_has(const ms_plot_data *data, int i_projection, int layer);
    stays. MS_USAGE: neither a layer nor a range.  MS_NOT_FOUND: the run has no such layer or projection, with those that
    it has (tracker/plot/selection.h). */
 ms_status ms_plot_data_select(ms_plot_data *data, const char *layers, const char *projections);
+
+/* Several runs as one, for plots that draw a line a run: `out` borrows runs and names, [n], which must stay;
+   ms_plot_data_finish frees it.  MS_INVALID: the runs' spectra are of unlike projections, layers or shapes, with the
+   names of both.  MS_OUT_OF_MEMORY. */
+ms_status ms_plot_data_overlay(const ms_plot_data *runs, const char *const *names, int n, ms_plot_data *out);
 
 #ifdef __cplusplus
 }

@@ -46,7 +46,77 @@ static void depth_legend(const ms_plot_data *data, bool has_noise, ms_legend *le
     if (has_noise) ms_legend_add(legend, "lines lc rgb 'black' dt 2 lw 1.8", "noise alone");
 }
 
+/* --- over depth, of several runs --- */
+
+/* Data block $PROJECTION_RUN of the last snapshot: layer, largest singular value, what noise alone gives.  Adds to the
+   range; whether noise is known. */
+static bool write_run_depth(ms_page *page, const ms_plot_data *data, int r, int p, ms_range *values) {
+    const ms_plot_data *run = &data->runs[r];
+    bool has_noise = false;
+    fprintf(page->out, "$%s_%d << EOD\n", data->projections[p], r);
+    for (size_t i = 0; i < run->n_spectra; i++) {
+        const ms_plot_spectrum *spectrum = &run->spectra[i];
+        if (spectrum->i_projection != p || spectrum->step != run->spectra[run->n_spectra - 1].step) continue;
+        double value = spectrum->values[MS_PLOT_sigma_max], noise = spectrum->values[MS_PLOT_noise_null];
+        ms_row_text(page, data->run_names[r]);
+        ms_row_text(page, data->projections[p]);
+        ms_row_integer(page, spectrum->layer);
+        ms_row_label(page, spectrum->step);
+        ms_row_label(page, spectrum->tokens);
+        ms_row_value(page, value);
+        ms_row_value(page, noise);
+        ms_row_end(page);
+        ms_range_add(values, value);
+        ms_range_add(values, noise);
+        has_noise = has_noise || isfinite(noise);
+    }
+    fprintf(page->out, "EOD\n");
+    return has_noise;
+}
+
+static void run_depth_panel(FILE *out, const ms_plot_data *data, const char *name) {
+    char color[MS_COLOR_SIZE];
+    fprintf(out, "set title '%s' offset 0,-0.4 font ',18'\nplot NaN notitle", name);
+    for (int r = 0; r < data->n_layers; r++)
+        fprintf(out,
+                ", $%s_%d using 1:2 with linespoints lc rgb '%s' lw 2 pt %d ps 0.9 notitle"
+                ", $%s_%d using 1:3 with lines lc rgb '%s' dt 2 lw 1.8 notitle",
+                name, r, ms_script_series_color(data, r, color), ms_script_series_mark(data, r), name, r, color);
+    fprintf(out, "\n");
+}
+
+static void write_depth_of_runs(ms_page *page, const ms_plot_data *data) {
+    ms_range values = MS_NO_RANGE;
+    ms_legend legend = {.n = 0};
+    bool has_noise = false;
+    ms_page_columns(page, "run,projection,layer,step,tokens,sigma_max,noise_null");
+    for (int r = 0; r < data->n_layers; r++)
+        for (int p = 0; p < data->n_projections; p++) has_noise |= write_run_depth(page, data, r, p, &values);
+    ms_legend_add_layers(&legend, data);
+    if (has_noise) ms_legend_add(&legend, "lines lc rgb 'black' dt 2 lw 1.8", "noise alone");
+    ms_panels panels = ms_panels_make(page, data->n_projections, 1, &legend);
+    panels.top -= MS_PANELS_TOKENS;
+    ms_panels_begin(page, &panels, "Largest singular value s₁ over depth, at the last snapshot of each run");
+    const ms_plot_data *run = &data->runs[0];
+    int first = run->layers[0], last = run->layers[run->n_layers - 1];
+    fprintf(page->out, "set xrange [%g:%g]\nset xtics %d\n", first - 0.4, last + 0.4,
+            1 + (int)((last - first) * 50 / panels.wide));
+    for (int cell = 0; cell < panels.rows * panels.columns; cell++) {
+        ms_panel panel;
+        if (!ms_panels_cell(page, &panels, cell, &panel)) continue;
+        ms_script_value_axis(page->out, "y", ms_range_widened(values), 6, panel.left);
+        fprintf(page->out, "set ylabel '%s'\nset xlabel '%s'\nset format x '%s'\n",
+                panel.left ? "singular value s₁" : "", panel.bottom ? "layer" : "", panel.bottom ? "%.0f" : "");
+        run_depth_panel(page->out, data, data->projections[panel.item]);
+    }
+    ms_panels_end(page, &panels);
+}
+
 void ms_plot_depth_write(ms_page *page, const ms_plot_data *data) {
+    if (data->runs) {
+        write_depth_of_runs(page, data);
+        return;
+    }
     char tokens[MS_COUNT_TEXT_SIZE], title[128];
     ms_range values = MS_NO_RANGE;
     ms_legend legend = {.n = 0};

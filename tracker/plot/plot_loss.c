@@ -5,9 +5,12 @@
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
-/* Rows of step, loss, mean of the losses at most `reach` lines away on both sides: one that does not lag. */
-static void write_losses(ms_page *page, const char *name, const ms_plot_loss *list, size_t n, size_t reach) {
-    fprintf(page->out, "$%s << EOD\n", name);
+/* Lines of the mean on either side: with the line itself about 2 % of all. */
+static size_t reach_of(const ms_plot_data *data) { return data->n_training / 100; }
+
+/* Rows of step, loss, mean of the losses at most `reach` lines away on both sides: one that does not lag.  names: of
+   the run or NULL, and of the series. */
+static void write_losses(ms_page *page, const char *const names[2], const ms_plot_loss *list, size_t n, size_t reach) {
     double sum = 0;
     size_t n_finite = 0, begin = 0, end = 0; /* of the window */
     for (size_t i = 0; i < n; i++) {
@@ -16,7 +19,8 @@ static void write_losses(ms_page *page, const char *name, const ms_plot_loss *li
         for (; begin + reach < i; begin++)
             if (isfinite(list[begin].loss)) sum -= list[begin].loss, n_finite--;
         if (!isfinite(list[i].loss)) continue;
-        ms_row_text(page, name);
+        if (names[0]) ms_row_text(page, names[0]);
+        ms_row_text(page, names[1]);
         ms_row_integer(page, list[i].step);
         ms_row_label(page, list[i].tokens);
         ms_row_value(page, list[i].loss);
@@ -41,15 +45,62 @@ static void begin_losses(ms_page *page, ms_panels *panels, const ms_plot_data *d
     panels->top -= MS_PANELS_NAME;
     ms_panels_begin(page, panels, title);
     ms_panels_cell(page, panels, 0, &panel);
-    ms_script_step_axis(page->out, data, &(ms_step_axis){ranges[0], panels->wide, true, true});
+    ms_script_step_axis(page->out, data, &(ms_step_axis){ranges[0], panels->wide, true, !data->unlike_tokens});
     ms_script_value_axis(page->out, "y", ms_range_widened(ranges[1]), 8, true);
     fprintf(page->out, "set ylabel 'loss (nats per token)'\n");
 }
 
+static void add_losses(ms_range ranges[2], const ms_plot_loss *list, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        ms_range_add(&ranges[0], (double)list[i].step);
+        ms_range_add(&ranges[1], list[i].loss);
+    }
+}
+
 static const char training_style[] = "lines lc rgb '#9ecae1' lw 1";
 
+/* Of each run the mean of its training losses and its validation losses. */
+static void write_runs(ms_page *page, const ms_plot_data *data) {
+    static const char mean_style[] = "lines lc rgb 'black' lw 2.5",
+                      validation_style[] = "lines lc rgb 'black' dt 2 lw 1.5";
+    ms_legend legend = {.n = 0};
+    ms_range ranges[2] = {MS_NO_RANGE, MS_NO_RANGE};
+    char color[MS_COLOR_SIZE], title[MS_LEGEND_TITLE_SIZE];
+    bool validates = false;
+    ms_legend_add_layers(&legend, data);
+    ms_page_columns(page, "run,series,step,tokens,loss (nats per token),mean of lines around (nats per token)");
+    for (int r = 0; r < data->n_layers; r++) {
+        const ms_plot_data *run = &data->runs[r];
+        validates = validates || run->n_validation > 0;
+        fprintf(page->out, "$training_%d << EOD\n", r);
+        write_losses(page, (const char *[]){data->run_names[r], "training"}, run->training, run->n_training,
+                     reach_of(data));
+        fprintf(page->out, "$validation_%d << EOD\n", r);
+        write_losses(page, (const char *[]){data->run_names[r], "validation"}, run->validation, run->n_validation, 0);
+        add_losses(ranges, run->training, run->n_training);
+        add_losses(ranges, run->validation, run->n_validation);
+    }
+    snprintf(title, sizeof title, "training, mean of %zu lines", 2 * reach_of(data) + 1);
+    ms_legend_add(&legend, mean_style, title);
+    if (validates) ms_legend_add(&legend, validation_style, "validation");
+    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    begin_losses(page, &panels, data, "Training and validation loss", ranges);
+    fprintf(page->out, "plot NaN notitle");
+    for (int r = 0; r < data->n_layers; r++)
+        fprintf(page->out,
+                ", $training_%d using 1:3 with lines lc rgb '%s' lw 2.5 notitle"
+                ", $validation_%d using 1:2 with linespoints lc rgb '%s' dt 2 lw 1.5 pt %d ps 1 notitle",
+                r, ms_script_series_color(data, r, color), r, color, ms_script_series_mark(data, r));
+    fprintf(page->out, "\n");
+    ms_panels_end(page, &panels);
+}
+
 void ms_plot_loss_write(ms_page *page, const ms_plot_data *data) {
-    size_t reach = data->n_training / 100;
+    if (data->runs) {
+        write_runs(page, data);
+        return;
+    }
+    size_t reach = reach_of(data);
     ms_legend legend = {.n = 0};
     char mean_style[MS_LEGEND_STYLE_SIZE], validation_style[MS_LEGEND_STYLE_SIZE], title[MS_LEGEND_TITLE_SIZE];
     snprintf(mean_style, sizeof mean_style, "lines lc rgb '%s' lw 2.5", ms_script_color(0));
@@ -62,16 +113,13 @@ void ms_plot_loss_write(ms_page *page, const ms_plot_data *data) {
         ms_legend_add(&legend, "lines lc rgb 'black' dt 3 lw 2", "change of slope");
 
     ms_page_columns(page, "series,step,tokens,loss (nats per token),mean of lines around (nats per token)");
-    write_losses(page, "training", data->training, data->n_training, reach);
-    write_losses(page, "validation", data->validation, data->n_validation, 0);
+    fprintf(page->out, "$training << EOD\n");
+    write_losses(page, (const char *[]){NULL, "training"}, data->training, data->n_training, reach);
+    fprintf(page->out, "$validation << EOD\n");
+    write_losses(page, (const char *[]){NULL, "validation"}, data->validation, data->n_validation, 0);
     ms_range ranges[2] = {MS_NO_RANGE, MS_NO_RANGE};
-    const ms_plot_loss *lists[2] = {data->training, data->validation};
-    size_t counts[2] = {data->n_training, data->n_validation};
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < counts[k]; i++) {
-            ms_range_add(&ranges[0], (double)lists[k][i].step);
-            ms_range_add(&ranges[1], lists[k][i].loss);
-        }
+    add_losses(ranges, data->training, data->n_training);
+    add_losses(ranges, data->validation, data->n_validation);
     ms_panels panels = ms_panels_make(page, 1, 1, &legend);
     begin_losses(page, &panels, data, "Training and validation loss", ranges);
     write_changes(page->out, data);

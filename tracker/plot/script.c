@@ -44,6 +44,17 @@ const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]) {
     return out;
 }
 
+const char *ms_script_series_color(const ms_plot_data *data, int i, char out[MS_COLOR_SIZE]) {
+    if (!data->runs) return ms_script_layer_color(i, data->n_layers, out);
+    snprintf(out, MS_COLOR_SIZE, "%s", ms_script_color(i));
+    return out;
+}
+
+int ms_script_series_mark(const ms_plot_data *data, int i) {
+    static const int marks[] = {7, 5, 9, 13, 11, 6, 4, 8};
+    return data->runs ? marks[i % (int)(sizeof marks / sizeof *marks)] : 7;
+}
+
 /* --- values, ranges and axes --- */
 
 /* Bytes of the first n characters of UTF-8; all of them where there are no more. */

@@ -16,6 +16,10 @@ const char *ms_script_color(int i);
    transformer. */
 const char *ms_script_projection_color(const char *name, int i);
 
+/* Colour of the i-th layer of the data, or of the i-th run; gnuplot's type of mark.  Returns out. */
+const char *ms_script_series_color(const ms_plot_data *data, int i, char out[MS_COLOR_SIZE]);
+int ms_script_series_mark(const ms_plot_data *data, int i);
+
 /* Colour of the i-th layer of n: dark for the first, light for the last.  Returns out. */
 const char *ms_script_layer_color(int i, int n, char out[MS_COLOR_SIZE]);
 
