@@ -4,7 +4,6 @@
 # Usage: ci/setup.sh [WANTED...]
 #   all       what building, testing and the demo need (the default)
 #   build     what building the program with all devices, and drawing, need
-#   browser   what the deep tests of pages need beside all
 #   demo      what ci/demo.sh needs: the program without devices, its pictures and its corpus
 #   PACKAGE   this one
 set -eu
@@ -43,13 +42,12 @@ tests     check
 tests     strace                    kills a process at a system call: tests/end_to_end/kill.sh
 tests     poppler-utils             tests/end_to_end/plots.sh: fonts are in PDFs, and how wide these are
 tests     python3-numpy             examples/spectra.py; a package of Debian, because tests get nothing from elsewhere
-tests     chromium                  headless: tests/end_to_end/watch_page.sh
+tests     chromium                  headless: tests/end_to_end/*_page.sh
 tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
 tests     clang                     libFuzzer: tests/fuzz
 tests     libclang-rt-dev           its sanitizers, which clang only recommends
 tests     mesa-vulkan-drivers       lavapipe
 tests     vulkan-validationlayers
-browser   chromium                  reads pages in the deep tests: 300 MB
 END
 }
 
@@ -76,8 +74,7 @@ for wanted; do
     all) packages="$packages $(packages_of program pictures corpus devices tests)" ;;
     build) packages="$packages $(packages_of program pictures devices)" ;;
     demo) packages="$packages $(packages_of program pictures corpus)" ;;
-    browser) packages="$packages $(packages_of browser)" ;;
-    '' | *[!a-z0-9+.-]* | -*) fail "\"$wanted\" is no set and no package: usage: ci/setup.sh [all|build|demo|browser|PACKAGE...]" ;;
+    '' | *[!a-z0-9+.-]* | -*) fail "\"$wanted\" is no set and no package: usage: ci/setup.sh [all|build|demo|PACKAGE...]" ;;
     *) packages="$packages $wanted" ;;
     esac
 done
@@ -105,5 +102,5 @@ echo "setup.sh: installing$missing"
 $as_root apt-get -o APT::Update::Error-Mode=any update ||
     fail "apt-get update failed: see its errors above; the network or a source under /etc/apt is out of order"
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing ||
-    fail "apt-get install of$missing failed: see its errors above (sets are all, build, demo and browser)"
+    fail "apt-get install of$missing failed: see its errors above (sets are all, build and demo)"
 echo "setup.sh: done"

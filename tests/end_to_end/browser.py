@@ -48,18 +48,23 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def open(self, address, ready):
-        """Opens an address; waits until the script `ready` is true."""
+    def open(self, address):
         self.session = None
         target = self.do("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.do("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Runtime", "Log", "Page", "Network"):
             self.do(f"{domain}.enable")
         self.do("Page.navigate", url=address)
+
+    def wait_for(self, script, is_good=bool):
+        """The value of a script once it is good."""
         limit = time.monotonic() + LIMIT_S
-        while not self.value(ready):
-            assert time.monotonic() < limit, f"{address}: {ready} stays false: {self.faults()}"
-            time.sleep(0.05)
+        while True:
+            value = self.value(script)
+            if value is not None and is_good(value):
+                return value
+            assert time.monotonic() < limit, f"{script} stays {value!r}: {json.dumps(self.faults())[:1000]}"
+            time.sleep(0.1)
 
     def value(self, script):
         result = self.do("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
@@ -78,9 +83,9 @@ class Browser:
         for kind in ("rawKeyDown", "keyUp"):
             self.do("Input.dispatchKeyEvent", type=kind, key=name, windowsVirtualKeyCode=code)
 
-    def faults(self):
-        """What the page wrote to the console, its errors, and what it asked of a network."""
-        asked = [e for e in self.events if e["method"] == "Network.requestWillBeSent" and not e["params"]["request"]["url"].startswith(("file:", "data:"))]
+    def faults(self, own="file:"):
+        """What the page wrote to the console, its errors, and what it asked of others than `own`."""
+        asked = [e for e in self.events if e["method"] == "Network.requestWillBeSent" and not e["params"]["request"]["url"].startswith((own, "data:", "about:"))]
         return asked + [e for e in self.events if e["method"] in ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")]
 
     def close(self):

@@ -4,10 +4,7 @@
 here=$(cd "$(dirname "$0")" && pwd)
 screenshots=${2:+$(realpath "$2")}
 . "$here/support.sh"
-chromium=$(command -v chromium) || {
-    echo "report_page: NOT RUN, Chromium is missing: ci/setup.sh browser" >&2
-    exit 77
-}
+chromium=$(command -v chromium) || fail "Debian's chromium is needed (ci/setup.sh)"
 must program train --preset micro --numerics exact --steps 60 --tracker.enabled true --tracker.every 5 --validation.every 20 --run run
 must program report run
 grep -q 'run/report.html (0.[0-9]* MB)' out || fail "the size is not said"

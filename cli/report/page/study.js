@@ -44,7 +44,7 @@
     return box(m.element("h3", {}, h.name), m.element("p", {}, h.statement), m.element("p", {class: "about"}, `${interval(h)}, n ${h.n}; ${p}.`),
       ...(h.against ? [m.forest({title: `${h.name}, paired differences`, unit: `difference of ${unit}`, expected: h.expected ?? 0, rows: [tested]}),
         m.forest({title: `${h.name}, by arm`, unit, rows: groups.map(g => groupRow(g))})]
-        : [m.forest({title: h.name, unit, expected: h.expected ?? 0, rows: [tested, ...groups.map(g => groupRow(g))]})]),
+        : [m.forest({title: h.name, unit, expected: h.expected ?? 0, rows: [tested, ...groups.filter(g => g.arm !== h.arm).map(g => groupRow(g))]})]),
       m.element("p", {class: "about"}, `${h.measure.formula ? `${h.measure.formula.replace(/\.$/, "")}. ` : ""}${m.isNumber(h.step) ? `At step ${h.step}. ` : ""}Lines: ${percent()} t intervals over seeds; small dots: seeds; grey: controls.`),
       h.changed ? m.element("p", {class: "warning"}, "Changed after results were there.") : null,
       lost.length ? m.element("p", {class: "about"}, `Without a number: ${lost.join("; ")}`) : null);
