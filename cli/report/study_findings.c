@@ -39,8 +39,11 @@ static void describe_controls(const json_t *hypothesis, bool is_paired, char *ou
                            : snprintf(out, size, "the interval alone, %s", text_of(hypothesis, "why_no_p"));
     json_array_foreach(json_object_get(hypothesis, "controls"), i, group) {
         double mean = number_of(group, "mean");
-        if (is_paired || !isfinite(mean) || used < 0 || (size_t)used >= size) continue;
-        used += snprintf(out + used, size - (size_t)used, "; control %s: %.3g", text_of(group, "arm"), mean);
+        if (is_paired || used < 0 || (size_t)used >= size) continue;
+        if (isfinite(mean))
+            used += snprintf(out + used, size - (size_t)used, "; control %s: %.3g", text_of(group, "arm"), mean);
+        else
+            used += snprintf(out + used, size - (size_t)used, "; control %s: no value yet", text_of(group, "arm"));
     }
 }
 

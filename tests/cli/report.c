@@ -245,14 +245,14 @@ static const char study_head[] = "{\"format\": \"muonscope-study\", \"version\":
                                  "{\"run\": \"a-5\", \"kind\": \"arm\", \"arm\": \"a\", \"seed\": 5}], \"arms\": "
                                  "[{\"arm\": \"a\", \"control\": false}], \"hypotheses\": [";
 
-/* A hypothesis with the mean of a control. */
+/* A hypothesis with the mean of a control, as JSON. */
 static void write_hypothesis(FILE *stream, const char *name, double low, double high, const char *holm,
-                             double control) {
+                             const char *control) {
     fprintf(stream,
             "{\"name\": \"%s\", \"statement\": \"It is so.\", \"arm\": \"a\", \"against\": null, \"expected\": 0, "
             "\"n\": 8, \"mean\": %g, "
             "\"low\": %g, \"high\": %g, \"p\": 0.0078, \"p_holm\": %s, \"controls\": [{\"arm\": \"noise\", \"mean\": "
-            "%g}]}%s",
+            "%s}]}%s",
             name, (low + high) / 2, low, high, holm, control, strcmp(name, "end") == 0 ? "" : ",");
 }
 
@@ -270,12 +270,12 @@ static void write_study(void) {
     report_run_write("study.yaml", "name: s\n");
     FILE *stream = report_run_open("results.json", "w");
     fputs(study_head, stream);
-    write_hypothesis(stream, "there", 0.1, 0.3, "0.039", 0.01);
-    write_hypothesis(stream, "below", -0.3, -0.1, "0.039", 0.5);
-    write_hypothesis(stream, "none", -0.1, 0.3, "0.5", 0);
-    write_hypothesis(stream, "holm", 0.1, 0.3, "0.06", 0);
-    write_hypothesis(stream, "control", 0.1, 0.3, "0.039", 0.15);
-    write_hypothesis(stream, "end", 0.1, 0.3, "null", 0);
+    write_hypothesis(stream, "there", 0.1, 0.3, "0.039", "0.01");
+    write_hypothesis(stream, "below", -0.3, -0.1, "0.039", "0.5");
+    write_hypothesis(stream, "none", -0.1, 0.3, "0.5", "0");
+    write_hypothesis(stream, "holm", 0.1, 0.3, "0.06", "0");
+    write_hypothesis(stream, "control", 0.1, 0.3, "0.039", "0.15");
+    write_hypothesis(stream, "end", 0.1, 0.3, "null", "null");
     fputs("]}", stream);
     ck_assert_int_eq(fclose(stream), 0);
 }
@@ -291,7 +291,12 @@ START_TEST(studies_have_reports) {
     ck_assert_int_eq(report_count_said(data, "below", "gives -0.2"), 1);
     ck_assert_int_eq(report_count_said(data, "end", "gives 0.2"), 1); /* without p the interval stands alone */
     ck_assert(report_is_silent(data, "none") && report_is_silent(data, "holm") && report_is_silent(data, "control"));
-    ck_assert_uint_eq(json_array_size(json_object_get(data, "findings")), 3);
+    json_t *said = json_object_get(data, "findings");
+    ck_assert_uint_eq(json_array_size(said), 3);
+    ck_assert_ptr_nonnull(
+        strstr(json_string_value(json_object_get(json_array_get(said, 0), "control")), "; control noise: 0.01"));
+    ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(json_array_get(said, 2), "control")),
+                                 "; control noise: no value yet"));
     json_t *curve = report_get(report_get(json_object_get(data, "curves"), "validation_loss", "arms"), "a", "mean");
     ck_assert_uint_eq(json_array_size(curve), 3);
     ck_assert_double_eq_tol(report_at(curve, 2), 4, 1e-4);

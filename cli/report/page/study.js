@@ -116,14 +116,14 @@
     const cards = m.element("div", {class: "cards"});
     const draw = () => {
       const groups = new Map();
-      for (const c of list(results().comparisons)) {
+      for (const c of list(results().comparisons).filter(x => m.isNumber(x.mean))) {
         const key = `${c.hypothesis}: ${m.words(measureText(c.measure))}`;
         groups.set(key, [...(groups.get(key) || []), c]);
       }
       cards.replaceChildren(...[...groups].map(([key, all]) => box(m.element("h3", {}, key),
         m.forest({title: key, unit: "paired difference", expected: 0, rows: all.map(c => ({name: `${c.arm} − ${c.against}`, mean: c.mean, low: c.low, high: c.high, values: list(c.values)}))}))));
     };
-    return m.part("comparisons", "Comparisons, intervals only", () => list(results().comparisons).length > 0, draw,
+    return m.part("comparisons", "Comparisons, intervals only", () => list(results().comparisons).some(x => m.isNumber(x.mean)), draw,
       m.element("p", {class: "about"}, "Not declared as hypotheses: no p-values. An interval that leaves out 0 here is a reason to look, not a result."), cards);
   };
 
