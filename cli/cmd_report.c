@@ -27,19 +27,12 @@ static const ms_command command = {
     "in words.  A run that is not finished has a report of what is there.  What the page shows: docs/report.md."};
 
 static ms_status work(const struct report_arguments *arguments, const char *folder) {
-    char *data = NULL, *page = NULL, *inside = NULL;
-    size_t data_size = 0, page_size = 0;
-    ms_status status = ms_report_data(folder, &data, &data_size);
-    if (status == MS_OK) status = ms_report_page(data, data_size, &page, &page_size);
-    const char *out = arguments->out;
-    if (status == MS_OK && !out) {
-        out = inside = ms_path_join(folder, "report.html");
-        if (!inside) status = MS_FAIL(MS_OUT_OF_MEMORY, "report: no memory for a path");
-    }
-    if (status == MS_OK) status = ms_file_write(out, page, page_size);
-    if (status == MS_OK) ms_print_line(stdout, "%s (%.2f MB)", out, 1e-6 * (double)page_size);
-    free(data);
-    free(page);
+    size_t size_bytes;
+    char *inside = arguments->out ? NULL : ms_path_join(folder, "report.html");
+    const char *out = arguments->out ? arguments->out : inside;
+    ms_status status =
+        out ? ms_report_write(folder, out, &size_bytes) : MS_FAIL(MS_OUT_OF_MEMORY, "report: no memory for a path");
+    if (status == MS_OK) ms_print_line(stdout, "%s (%.2f MB)", out, 1e-6 * (double)size_bytes);
     free(inside);
     return status;
 }

@@ -1,14 +1,18 @@
 /* muonscope study FILE: the runs that a file declares, and what they show. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/report/report.h"
 #include "cli/study/comparison.h"
 #include "cli/study/results.h"
 #include "cli/study/train.h"
 #include "library/version.h"
+#include "model/checkpoint/checkpoint.h"
 #include "platform/clock.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/output.h"
 #include "platform/shell.h"
@@ -36,7 +40,7 @@ static const ms_command command = {
     "Makes the runs that a study file declares, one after the other, in a folder of their own.  Called again, it goes\n"
     "on where it was; runs that were made elsewhere, by the command lines of --dry-run, are taken as they are.  Then "
     "it\n"
-    "tests the file's hypotheses, and writes results.json, results.csv, results.md and comparison.txt.",
+    "tests the file's hypotheses, and writes results.json, results.csv, results.md, comparison.txt and report.html.",
     options,
     1,
     1,
@@ -136,6 +140,8 @@ static ms_status make_run(struct job *job, ms_study_run *run, size_t number) {
                   run->record.state == MS_STUDY_UNFINISHED ? ", goes on" : "");
     (void)ms_output_flush(); /* a failure is said at the end */
     ms_status status = ms_study_train(&config, path, n_threads(job), false, &outcome);
+    if (status == MS_INTERRUPTED)
+        return MS_FAIL(status, "%s was stopped, everything saved; the same command goes on with the study", run->name);
     if (status != MS_OK && status != MS_NUMERIC) return ms_status_note(status, "%s", run->name);
     MS_TRY(ms_study_plan_look_at(&job->plan, run));
     if (status == MS_NUMERIC && run->record.state != MS_STUDY_DIVERGED) return status;
@@ -143,10 +149,27 @@ static ms_status make_run(struct job *job, ms_study_run *run, size_t number) {
     return ms_signals_check("study");
 }
 
+/* A run that was killed when it had made its last step, while it removed an older checkpoint, is finished: nobody goes
+   on with it, and so nobody else removes what it left. */
+static ms_status remove_leftovers(const ms_study_plan *plan) {
+    for (size_t i = 0; i < plan->n; i++) {
+        char path[MS_STUDY_PATH_SIZE];
+        ms_study_run_path(plan, &plan->runs[i], path);
+        if (plan->runs[i].record.state != MS_STUDY_FINISHED || ms_directory_is_locked(path)) continue;
+        char *checkpoints = ms_path_join(path, "checkpoints");
+        ms_status status = checkpoints ? ms_checkpoint_prune(checkpoints, INT_MAX)
+                                       : MS_FAIL(MS_OUT_OF_MEMORY, "study: no memory for a path");
+        free(checkpoints);
+        MS_TRY(status);
+    }
+    return MS_OK;
+}
+
 /* The runs of tunings come first; when they are made, the others are known, and looked at before any is made. */
 static ms_status make_runs(struct job *job) {
     ms_study_plan *plan = &job->plan;
     size_t made = 0;
+    MS_TRY(remove_leftovers(plan));
     for (size_t i = 0; i < plan->n; i++) {
         if (plan->runs[i].i_tuning < 0 || !is_left(&plan->runs[i])) continue;
         MS_TRY(make_run(job, &plan->runs[i], i + 1));
@@ -183,6 +206,18 @@ static ms_status write_results(const struct job *job, const ms_study_results *re
     return MS_OK;
 }
 
+/* The page of the study, which reads results.json.  A program that was built without Chart.js makes none. */
+static ms_status write_report(const struct job *job) {
+    size_t size_bytes;
+    char *path = ms_path_join(job->path, "report.html");
+    ms_status status =
+        path ? ms_report_write(job->path, path, &size_bytes) : MS_FAIL(MS_OUT_OF_MEMORY, "study: no memory for a path");
+    if (status == MS_OK) ms_print_line(stdout, "report in %s", path);
+    if (status == MS_UNSUPPORTED) ms_print_line(stdout, "no report: %s", ms_status_message());
+    free(path);
+    return status == MS_UNSUPPORTED ? MS_OK : status;
+}
+
 static bool has_results(const ms_study_plan *plan) {
     for (size_t i = 0; i < plan->n; i++)
         if (plan->runs[i].i_tuning < 0 && plan->runs[i].record.state == MS_STUDY_FINISHED) return true;
@@ -201,7 +236,7 @@ static ms_status make_results(struct job *job) {
     MS_TRY(ms_study_results_init(&request, &results));
     ms_status status = write_results(job, &results);
     ms_study_results_finish(&results);
-    return status;
+    return status == MS_OK ? write_report(job) : status;
 }
 
 /* --- the command --- */

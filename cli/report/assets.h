@@ -1,4 +1,4 @@
-/* The sources of the page, embedded at build (embed_page.cmake). */
+/* The sources of the page, embedded at build (cli/embed_files.cmake). */
 #ifndef MS_CLI_REPORT_ASSETS_H
 #define MS_CLI_REPORT_ASSETS_H
 

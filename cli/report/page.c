@@ -7,6 +7,7 @@
 
 #include "cli/report/assets.h"
 #include "cli/report/report.h"
+#include "platform/file.h"
 #include "platform/status.h"
 
 /* JSON inside of <script>: nothing in it ends the element or begins a comment of HTML, and it stays the same JSON. */
@@ -75,4 +76,16 @@ ms_status ms_report_page(const char *data, size_t data_size_bytes, char **out_te
     free(*out_text);
     *out_text = NULL;
     return MS_FAIL(MS_OUT_OF_MEMORY, "report: no memory for a page");
+}
+
+ms_status ms_report_write(const char *folder, const char *out, size_t *out_size_bytes) {
+    char *data = NULL, *page = NULL;
+    size_t data_size_bytes = 0;
+    *out_size_bytes = 0;
+    ms_status status = ms_report_data(folder, &data, &data_size_bytes);
+    if (status == MS_OK) status = ms_report_page(data, data_size_bytes, &page, out_size_bytes);
+    if (status == MS_OK) status = ms_file_write(out, page, *out_size_bytes);
+    free(data);
+    free(page);
+    return status;
 }

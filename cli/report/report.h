@@ -27,6 +27,10 @@ ms_status ms_report_data(const char *folder, char **out_text, size_t *out_size_b
    *out_text.  MS_UNSUPPORTED: built without Chart.js.  MS_INVALID: the data are no JSON object. MS_OUT_OF_MEMORY. */
 ms_status ms_report_page(const char *data, size_t data_size_bytes, char **out_text, size_t *out_size_bytes);
 
+/* Both: the page of a run or study in `folder`, written to `out`, complete or not at all.  *out_size_bytes: of the
+   page. Errors of both. */
+ms_status ms_report_write(const char *folder, const char *out, size_t *out_size_bytes);
+
 #ifdef __cplusplus
 }
 #endif

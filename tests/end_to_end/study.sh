@@ -39,6 +39,7 @@ grep -q "; chosen: 0.0" out || fail "no value was chosen"
 record_all a >a.record
 grep -q "no p: 2 seeds: fewer than 6" out || fail "two seeds are tested"
 grep -qE "^    noise  .*, 1 seeds, a control" out || fail "the control is not shown"
+grep -q "^report in a/report.html" out && [ -s a/report.html ] || grep -q "^no report: " out || fail "there is no report"
 cmp s.yaml a/study.yaml || fail "the study file was not kept"
 must study --out a
 grep -q "^runs    8, 0 to make" out || fail "a finished study is made again"
@@ -86,13 +87,20 @@ record_all c | cmp - a.record || fail "killed $n_kills times, the study ends oth
 leftovers=$(find c -name '*.tmp')
 [ -z "$leftovers" ] || fail "it keeps what was not finished: $leftovers"
 
+# A run that was killed after its last step, while it removed an older checkpoint.
+mkdir c/muon-1/checkpoints/step_00000002.0123456789abcdef.tmp
+must study --out c
+[ ! -e c/muon-1/checkpoints/step_00000002.0123456789abcdef.tmp ] || fail "a finished run keeps what a kill left"
+
 # ---- stopped by a signal ----
+sed 's/train.steps: 6/train.steps: 1000000/' s.yaml >long.yaml
 status=0
-"$muonscope" study s.yaml --threads 1 --out d >out 2>err &
-while [ ! -d d/tune-muon-0.01-9 ]; do sleep 0.02; done
+"$muonscope" study long.yaml --threads 1 --out d >out 2>err &
+while [ ! -s d/tune-muon-0.01-9/metrics.jsonl ]; do sleep 0.02; done
 kill -TERM "$!"
 wait "$!" || status=$?
 [ "$status" -eq 143 ] || fail "exit status $status of a study that is stopped"
+grep -q "^muonscope: tune-muon-0.01-9 was stopped, everything saved" err || fail "the study does not say what it saved"
 
 # ---- what is not its own ----
 sed 's/tracker.every: 2/tracker.every: 3/' s.yaml >every.yaml

@@ -18,8 +18,11 @@ const char *const ms_plot_key_names[MS_PLOT_N_KEYS] = {
 };
 
 const char *const ms_plot_column_names[MS_PLOT_N_KEYS] = {
-#define X(key, ...) #key,
-    MS_PLOT_KEYS(X) MS_PLOT_ENTRIES(X)
+#define X(key) #key,
+    MS_PLOT_KEYS(X)
+#undef X
+#define X(key, list, entry) #key,
+        MS_PLOT_ENTRIES(X)
 #undef X
 };
 

@@ -5,6 +5,21 @@
 #include "tracker/plot/plots.h"
 #include "tracker/plot/script.h"
 
+/* The columns of a matrix: projection, layer, step, tokens, largest singular value, what noise alone gives.  Ends the
+   row and adds to the range. */
+static void write_matrix(ms_page *page, const char *projection, const ms_plot_spectrum *spectrum, double noise,
+                         ms_range *values) {
+    ms_row_text(page, projection);
+    ms_row_integer(page, spectrum->layer);
+    ms_row_label(page, spectrum->step);
+    ms_row_label(page, spectrum->tokens);
+    ms_row_value(page, spectrum->values[MS_PLOT_sigma_max]);
+    ms_row_value(page, noise);
+    ms_row_end(page);
+    ms_range_add(values, spectrum->values[MS_PLOT_sigma_max]);
+    ms_range_add(values, noise);
+}
+
 /* Data block of a projection at one snapshot: layer, largest singular value, and at the last what noise alone gives. */
 static void write_depth(ms_page *page, const ms_plot_data *data, int p, bool last, ms_range *values) {
     int64_t step = data->spectra[last ? data->n_spectra - 1 : 0].step;
@@ -12,16 +27,7 @@ static void write_depth(ms_page *page, const ms_plot_data *data, int p, bool las
     for (size_t i = 0; i < data->n_spectra; i++) {
         const ms_plot_spectrum *spectrum = &data->spectra[i];
         if (spectrum->i_projection != p || spectrum->step != step) continue;
-        double value = spectrum->values[MS_PLOT_sigma_max], noise = last ? spectrum->values[MS_PLOT_noise_null] : NAN;
-        ms_row_text(page, data->projections[p]);
-        ms_row_integer(page, spectrum->layer);
-        ms_row_label(page, spectrum->step);
-        ms_row_label(page, spectrum->tokens);
-        ms_row_value(page, value);
-        ms_row_value(page, noise);
-        ms_row_end(page);
-        ms_range_add(values, value);
-        ms_range_add(values, noise);
+        write_matrix(page, data->projections[p], spectrum, last ? spectrum->values[MS_PLOT_noise_null] : NAN, values);
     }
     fprintf(page->out, "EOD\n");
 }
@@ -57,17 +63,9 @@ static bool write_run_depth(ms_page *page, const ms_plot_data *data, int r, int 
     for (size_t i = 0; i < run->n_spectra; i++) {
         const ms_plot_spectrum *spectrum = &run->spectra[i];
         if (spectrum->i_projection != p || spectrum->step != run->spectra[run->n_spectra - 1].step) continue;
-        double value = spectrum->values[MS_PLOT_sigma_max], noise = spectrum->values[MS_PLOT_noise_null];
+        double noise = spectrum->values[MS_PLOT_noise_null];
         ms_row_text(page, data->run_names[r]);
-        ms_row_text(page, data->projections[p]);
-        ms_row_integer(page, spectrum->layer);
-        ms_row_label(page, spectrum->step);
-        ms_row_label(page, spectrum->tokens);
-        ms_row_value(page, value);
-        ms_row_value(page, noise);
-        ms_row_end(page);
-        ms_range_add(values, value);
-        ms_range_add(values, noise);
+        write_matrix(page, data->projections[p], spectrum, noise, values);
         has_noise = has_noise || isfinite(noise);
     }
     fprintf(page->out, "EOD\n");
