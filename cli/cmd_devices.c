@@ -1,6 +1,5 @@
 /* muonscope devices: what can train here, and why the rest cannot. */
 #include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backend/backend.h"
@@ -80,13 +79,9 @@ static ms_status print_json(const ms_device_info *devices, int n) {
     json_t *list = json_array();
     ms_status status = MS_OK;
     for (int i = 0; status == MS_OK && i < n; i++) status = add_device(&devices[i], list);
-    char *text = status == MS_OK ? json_dumps(list, JSON_INDENT(2)) : NULL;
+    if (status == MS_OK) status = ms_json_print(list, "devices --json", JSON_INDENT(2), stdout);
     json_decref(list);
-    MS_TRY(status);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the JSON of %d devices", n);
-    printf("%s\n", text);
-    free(text);
-    return MS_OK;
+    return status;
 }
 
 static ms_status list(bool json) {

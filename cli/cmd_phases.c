@@ -137,13 +137,9 @@ static ms_status print_json(const ms_phases *phases) {
     ms_status status = MS_OK;
     for (int i = 0; i < phases->n_series && status == MS_OK; i++)
         status = add_series(&phases->series[i], json_object_get(object, "series"));
-    char *text = status == MS_OK ? json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    if (status == MS_OK) status = ms_json_print(object, what, JSON_INDENT(1) | JSON_REAL_PRECISION(17), stdout);
     json_decref(object);
-    MS_TRY(status);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for the JSON of %d series", phases->n_series);
-    printf("%s\n", text);
-    free(text);
-    return MS_OK;
+    return status;
 }
 
 /* --- the command --- */

@@ -1,8 +1,10 @@
 #include "platform/json.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "platform/file.h"
 #include "platform/utf8.h"
 
 static ms_status no_memory(const char *what) { return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its JSON", what); }
@@ -75,4 +77,25 @@ ms_status ms_json_set(json_t *object, const char *what, const char *key, json_t 
 ms_status ms_json_set_text(json_t *object, const char *what, const char *key, const char *text) {
     MS_TRY_NOTE(ms_json_check_text(key, text), "%s", what);
     return ms_json_set(object, what, key, json_string(text));
+}
+
+ms_status ms_json_text(const json_t *value, const char *what, size_t flags, char **out) {
+    *out = json_dumps(value, flags);
+    return *out ? MS_OK : no_memory(what);
+}
+
+ms_status ms_json_print(const json_t *value, const char *what, size_t flags, FILE *stream) {
+    char *text;
+    MS_TRY(ms_json_text(value, what, flags, &text));
+    fprintf(stream, "%s\n", text);
+    free(text);
+    return MS_OK;
+}
+
+ms_status ms_json_write(const json_t *value, const char *what, size_t flags, const char *path) {
+    char *text;
+    MS_TRY(ms_json_text(value, what, flags, &text));
+    ms_status status = ms_file_write(path, text, strlen(text));
+    free(text);
+    return status;
 }

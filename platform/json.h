@@ -4,6 +4,7 @@
 #define MS_PLATFORM_JSON_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "platform/status.h"
 
@@ -26,6 +27,14 @@ ms_status ms_json_append(json_t *array, const char *what, json_t *value);
 ms_status ms_json_set(json_t *object, const char *what, const char *key, json_t *value);
 /* ms_json_set of a text.  MS_INVALID: key or text is not UTF-8. */
 ms_status ms_json_set_text(json_t *object, const char *what, const char *key, const char *text);
+
+/* `value` as text.  `flags` are json_dumps' own: JSON_INDENT(1), JSON_COMPACT, JSON_REAL_PRECISION(17).  The caller
+   frees *out, NULL on failure.  MS_OUT_OF_MEMORY: also when `value` is NULL. */
+ms_status ms_json_text(const json_t *value, const char *what, size_t flags, char **out);
+/* Prints that text and a newline.  The caller asks the stream for errors when all is printed. */
+ms_status ms_json_print(const json_t *value, const char *what, size_t flags, FILE *stream);
+/* Writes that text as the file at `path`, whole or not at all; errors also as ms_file_write. */
+ms_status ms_json_write(const json_t *value, const char *what, size_t flags, const char *path);
 
 #ifdef __cplusplus
 }

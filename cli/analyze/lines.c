@@ -1,7 +1,6 @@
 /* JSON and CSV. */
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/analyze/output.h"
@@ -89,13 +88,10 @@ static ms_status print_json(const ms_analyze_item *item, bool has_other, int n_t
     json_t *line = json_object();
     ms_status status = line ? set_about(line, item) : MS_FAIL(MS_OUT_OF_MEMORY, "analyze: no memory for a line");
     if (status == MS_OK && !item->error) status = set_figures(line, &item->analysis, has_other, n_top);
-    char *text = status == MS_OK ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    if (status == MS_OK)
+        status = ms_json_print(line, "analyze: a line", JSON_COMPACT | JSON_REAL_PRECISION(17), stream);
     json_decref(line);
-    MS_TRY(status);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "analyze: no memory for a line");
-    fprintf(stream, "%s\n", text);
-    free(text);
-    return MS_OK;
+    return status;
 }
 
 ms_status ms_analyze_print_jsonl(const ms_analyze_plan *plan, int n_top, FILE *stream) {

@@ -1,6 +1,5 @@
 #include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "cli/compare/print.h"
 #include "platform/json.h"
@@ -139,11 +138,7 @@ static ms_status fill(const ms_compare_result *result, json_t *root) {
 ms_status ms_compare_print_json(const ms_compare_result *result, FILE *stream) {
     json_t *root = json_object();
     ms_status status = root ? fill(result, root) : MS_FAIL(MS_OUT_OF_MEMORY, "compare: no memory for the JSON");
-    char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
+    if (status == MS_OK) status = ms_json_print(root, what, JSON_INDENT(1) | JSON_REAL_PRECISION(17), stream);
     json_decref(root);
-    MS_TRY(status);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "compare: no memory for the JSON of %zu runs", result->set->n);
-    fprintf(stream, "%s\n", text);
-    free(text);
-    return MS_OK;
+    return status;
 }

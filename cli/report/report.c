@@ -156,13 +156,8 @@ ms_status ms_report_data(const char *folder, char **out_text, size_t *out_size_b
     json_t *data;
     MS_TRY(ms_json_pack(&data, what, "{s:s, s:i}", "format", "muonscope-report", "version", 1));
     ms_status status = read_folder(folder, data);
-    if (status == MS_OK) {
-        *out_text = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(5));
-        if (*out_text)
-            *out_size_bytes = strlen(*out_text);
-        else
-            status = MS_FAIL(MS_OUT_OF_MEMORY, "report: no memory for its data");
-    }
+    if (status == MS_OK) status = ms_json_text(data, what, JSON_COMPACT | JSON_REAL_PRECISION(5), out_text);
+    if (status == MS_OK) *out_size_bytes = strlen(*out_text);
     json_decref(data);
     return status;
 }

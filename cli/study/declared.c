@@ -40,12 +40,8 @@ static ms_status write_declared(const char *path, const ms_study *study, const m
         if (status == MS_OK) status = ms_json_append(list, what, item);
         free(text);
     }
-    char *dump = status == MS_OK ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    if (status == MS_OK) status = ms_json_write(root, what, JSON_INDENT(1), path);
     json_decref(root);
-    MS_TRY(status);
-    if (!dump) return MS_FAIL(MS_OUT_OF_MEMORY, "study: no memory for %s", what);
-    status = ms_file_write(path, dump, strlen(dump));
-    free(dump);
     return status;
 }
 

@@ -6,7 +6,6 @@
 
 #include "cli/study/results.h"
 #include "platform/clock.h"
-#include "platform/file.h"
 #include "platform/json.h"
 #include "tracker/run_log.h"
 
@@ -339,11 +338,7 @@ ms_status ms_study_results_write_json(const ms_study_results *results, const cha
     json_t *root = json_object();
     if (!root) return MS_FAIL(MS_OUT_OF_MEMORY, "study: no memory for %s", what);
     ms_status status = fill(results, root);
-    char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    if (status == MS_OK) status = ms_json_write(root, what, JSON_INDENT(1), path);
     json_decref(root);
-    MS_TRY(status);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "study: no memory for %s", what);
-    status = ms_file_write(path, text, strlen(text));
-    free(text);
     return status;
 }

@@ -57,10 +57,10 @@ static const char what_line[] = "verify --json";
 
 /* Writes one line and drops the object. */
 static ms_status write_line(ms_verify_report *report, json_t *object) {
-    char *text = json_dumps(object, JSON_COMPACT);
+    char *text;
+    ms_status status = ms_json_text(object, what_line, JSON_COMPACT, &text);
     json_decref(object);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "verify: no memory for a line of JSON");
-    ms_status status = ms_writer_printf(&report->json, "%s\n", text);
+    if (status == MS_OK) status = ms_writer_printf(&report->json, "%s\n", text);
     free(text);
     return status;
 }

@@ -18,8 +18,8 @@ const char *const ms_checkpoint_file_names[MS_CHECKPOINT_N_FILES] = {"model.safe
 
 /* The hash of the object as it is; the caller has taken SELF_HASH out of it. */
 static ms_status hash_json(json_t *root, char out_hexadecimal[65]) {
-    char *text = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
-    if (!text) return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
+    char *text;
+    MS_TRY(ms_json_text(root, "checkpoint", JSON_COMPACT | JSON_SORT_KEYS, &text));
     ms_status status = ms_sha256_bytes(text, strlen(text), out_hexadecimal);
     free(text);
     return status;
@@ -88,8 +88,8 @@ ms_status ms_checkpoint_state_write(ms_writer *writer, const ms_checkpoint_info 
                         "data_position", (json_int_t)info->data_position, "seed", (json_int_t)info->seed, "adamw_step",
                         (json_int_t)info->adamw_step, "config_hash", info->config_hash, "entries", "files"));
     ms_status status = fill(root, info, files);
-    char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(1)) : NULL;
-    if (status == MS_OK && !text) status = MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint state: no memory");
+    char *text = NULL;
+    if (status == MS_OK) status = ms_json_text(root, "checkpoint", JSON_INDENT(1), &text);
     if (status == MS_OK) status = ms_writer_write(writer, text, strlen(text));
     free(text);
     json_decref(root);

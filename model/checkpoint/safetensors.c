@@ -118,8 +118,7 @@ static ms_status build_header(const ms_safetensor *const *sorted, size_t n_tenso
         status = add_tensor_json(root, sorted[i], offset);
         offset += sorted[i]->size_bytes;
     }
-    if (status == MS_OK && !(*out_text = json_dumps(root, JSON_COMPACT)))
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "safetensors: no memory for the header");
+    if (status == MS_OK) status = ms_json_text(root, "safetensors", JSON_COMPACT, out_text);
     json_decref(entries);
     json_decref(root);
     return status;

@@ -104,13 +104,11 @@ ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
                 "%s", directory);
     ms_status status = fill(sidecar, root);
     if (status != MS_OK) status = ms_status_note(status, "%s", directory);
-    char *text = status == MS_OK ? json_dumps(root, JSON_INDENT(2)) : NULL;
     char *path = ms_path_join(directory, MS_SIDECAR_NAME);
-    if (status == MS_OK && (!text || !path))
+    if (status == MS_OK && !path)
         status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %s", directory, MS_SIDECAR_NAME);
-    if (status == MS_OK) status = ms_file_write(path, text, strlen(text));
+    if (status == MS_OK) status = ms_json_write(root, MS_SIDECAR_NAME, JSON_INDENT(2), path);
     free(path);
-    free(text);
     json_decref(root);
     return status;
 }

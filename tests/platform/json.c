@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/suite.h"
@@ -49,10 +50,25 @@ START_TEST(bad_texts_are_named) {
 }
 END_TEST
 
+START_TEST(values_become_text) {
+    json_t *object;
+    ms_must(ms_json_pack(&object, "it", "{s:i, s:f}", "a", 1, "b", 0.1));
+    char *text = NULL;
+    ms_must(ms_json_text(object, "it", JSON_COMPACT | JSON_REAL_PRECISION(5), &text));
+    ck_assert_str_eq(text, "{\"a\":1,\"b\":0.1}");
+    free(text);
+    expect(ms_json_text(NULL, "it", 0, &text), MS_OUT_OF_MEMORY, "it: no memory for its JSON");
+    ck_assert_ptr_null(text);
+    ck_assert_int_eq(ms_json_write(object, "it", 0, "/nowhere/it.json"), MS_NOT_FOUND);
+    json_decref(object);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("json");
     tcase_add_test(tests, good_texts_are_held);
     tcase_add_test(tests, bad_texts_are_named);
+    tcase_add_test(tests, values_become_text);
     Suite *suite = suite_create("platform/json");
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
