@@ -1,5 +1,6 @@
 #include "tracker/analysis.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -56,11 +57,15 @@ static moments moments_of(const ms_analysis_input *input, bool of_update) {
     return out;
 }
 
-/* How many of r descending values are above the edge; NaN where there is no spectrum to speak of. */
-static double count_spikes(const double *values, int r, double edge) {
+/* How many of the descending values of a rows x cols matrix are above the edge and above rounding, max(rows, cols) eps
+   s1 as in NumPy's matrix_rank: where all elements are equal, the edge is 0.  NaN where there is no spectrum to speak
+   of. */
+static double count_spikes(const double *values, int rows, int cols, double edge) {
+    int r = smaller_side(rows, cols);
     if (r == 1 || values[0] == 0) return NAN;
+    double least = fmax(edge, (rows > cols ? rows : cols) * DBL_EPSILON * values[0]);
     int n = 0;
-    while (n < r && values[n] > edge) n++;
+    while (n < r && values[n] > least) n++;
     return n;
 }
 
@@ -75,7 +80,7 @@ static void describe_weight(const ms_analysis_input *input, ms_analysis *out) {
     if (r > 1) {
         out->entropy_l1_random = log(out->effective_rank_random) / log(r);
         out->sigma_max_random = out->std * ms_random_edge(rows, cols);
-        out->spikes = count_spikes(out->values, r, out->sigma_max_random);
+        out->spikes = count_spikes(out->values, rows, cols, out->sigma_max_random);
     }
 }
 
@@ -86,7 +91,7 @@ static void describe_update(const ms_analysis_input *input, ms_analysis *out) {
     out->update_norm = sqrt(update.squares);
     if (r > 1) {
         out->update_sigma_max_random = update.std * ms_random_edge(input->rows, input->cols);
-        out->update_spikes = count_spikes(values, r, out->update_sigma_max_random);
+        out->update_spikes = count_spikes(values, input->rows, input->cols, out->update_sigma_max_random);
     }
     if (update.squares > 0) {
         out->update_stable_rank = update.squares / (values[0] * values[0]);

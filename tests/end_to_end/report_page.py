@@ -91,6 +91,7 @@ def check_choices(browser):
     assert "v 0" not in lines(browser, "series-size") and "v 1" in lines(browser, "series-size")
     browser.click("#log-x")
     assert scale(browser, "series-size", "x", "type") == "logarithmic" and scale(browser, "loss", "x", "type") == "logarithmic"
+    check_ticks(browser)
     browser.click("#log-x")
     browser.click('.choices input[name="layers-0"]')
     browser.click("#each")
@@ -115,6 +116,24 @@ def check_plot(browser):
     browser.key("Home")
     browser.key("ArrowRight")
     assert text(browser, "#loss .readout").startswith("step 1: training, each step "), text(browser, "#loss .readout")
+
+
+def check_ticks(browser):
+    """No tick stands outside its axis: grid lines would cross what is beside the plot."""
+    outside = browser.value("""Object.values(Chart.instances).flatMap(c => Object.values(c.scales).flatMap(s => s.ticks.filter(t => t.value < s.min || t.value > s.max)
+        .map(t => `${c.canvas.closest(".card").id} ${s.id} ${t.value}`)))""")
+    assert outside == [], outside
+
+
+def check_forest_texts(browser):
+    """Long names and units stay within the picture."""
+    cut = browser.value("""(() => { const svg = muonscope.forest({title: "t", unit: "difference of spectral entropy with relative growth of q,k,v,o and of up and down", expected: 0,
+        rows: [{name: "noise_before_orthogonalisation_0.5 − per_projection", mean: 1, low: 0, high: 2, strong: true}, {name: "slope − muon", mean: 1}]});
+        document.querySelector("main").append(svg);
+        const wide = svg.viewBox.baseVal, boxes = [svg, ...document.querySelectorAll("svg.forest")].flatMap(s => [...s.querySelectorAll("text")].map(t => [t, s, t.getBBox()]));
+        const out = boxes.filter(([t, s, b]) => b.x < 0 || b.x + b.width > s.viewBox.baseVal.width || b.y + b.height > s.viewBox.baseVal.height).map(([t]) => t.textContent);
+        svg.remove(); return out; })()""")
+    assert cut == [], cut
 
 
 def check_slider(browser):
@@ -182,6 +201,7 @@ def check_phone(browser, page):
     wide = browser.value("""[...document.querySelectorAll("main *, header *")].filter(e => !e.closest(".table, nav, [hidden], svg") && e.getBoundingClientRect().right > 391)
         .map(e => e.tagName + "." + e.className)""")
     assert browser.value("document.documentElement.scrollWidth") <= 390 and wide == [], wide
+    check_forest_texts(browser)
     screenshot(browser, "phone-" + page.split("/")[0].split(".")[0])
 
 
@@ -199,6 +219,8 @@ def check_study(browser):
     assert scale(browser, "arms-curves", "y", "title.text").startswith("sigma max")
     assert browser.value('document.querySelector("#plan a").getAttribute("href")') == "a-1/"
     assert "a warning <i>" in text(browser, "#warnings")
+    check_ticks(browser)
+    check_forest_texts(browser)
     check_names(browser)
     screenshot(browser, "study-light")
 

@@ -73,7 +73,7 @@ START_TEST(formulas) {
 }
 END_TEST
 
-/* A planted direction is a spike; a constant makes no noise, and one direction. */
+/* A planted direction is a spike; a constant makes no noise, and one direction: rounding makes none. */
 START_TEST(spikes) {
     enum { ROWS = 40, COLS = 60 };
     float matrix[ROWS * COLS];
@@ -86,6 +86,11 @@ START_TEST(spikes) {
     ms_must(ms_analysis_compute(&input, &a));
     ck_assert_double_eq(a.spikes, 2);
     ck_assert(a.values[0] == a.spectrum.sigma_max && a.values[ROWS - 1] == a.spectrum.sigma_min);
+    ms_analysis_finish(&a);
+    for (int i = 0; i < ROWS * COLS; i++) matrix[i] = 0.1f;
+    ms_must(ms_analysis_compute(&input, &a));
+    ck_assert_double_eq(a.spikes, 1);
+    ck_assert_double_lt(a.sigma_max_random, 1e-6);
     ms_analysis_finish(&a);
     for (int i = 0; i < ROWS * COLS; i++) matrix[i] = 0;
     ms_must(ms_analysis_compute(&input, &a));

@@ -33,6 +33,8 @@
 
   const axis = ({title, log, tokens, whole, zero}, isX) => ({
     type: log ? "logarithmic" : "linear", bounds: isX ? "data" : "ticks", ...(zero && !log ? {min: 0} : {}),
+    /* Chart.js begins the ticks of such an axis at a power of ten below it. */
+    ...(log ? {afterBuildTicks: scale => { scale.ticks = scale.ticks.filter(t => t.value >= scale.min && t.value <= scale.max); }} : {}),
     title: {display: true, text: title + (log ? " (log)" : ""), color: m.css("text")},
     grid: {color: m.css("grid"), borderColor: m.css("muted")},
     ticks: {
