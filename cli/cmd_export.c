@@ -1,9 +1,10 @@
-/* muonscope export csv RUN... */
+/* muonscope export csv RUN..., export hf RUN */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/export/export.h"
+#include "cli/export/hf.h"
 #include "cli/options/suggest.h"
 #include "platform/signals.h"
 
@@ -63,12 +64,17 @@ static ms_status choose_tables(const struct csv_arguments *arguments, ms_export_
     return MS_OK;
 }
 
+/* "runs/a/", as a shell completes it */
+static void drop_slashes(char *path) {
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = '\0';
+}
+
 static ms_status check_paths(const ms_positionals *runs) {
-    for (int i = 0; i < runs->n_items; i++) { /* "runs/a/", as a shell completes it */
-        char *path = runs->items[i];
-        for (size_t n = strlen(path); n > 1 && path[n - 1] == '/'; n--) path[n - 1] = '\0';
+    for (int i = 0; i < runs->n_items; i++) {
+        drop_slashes(runs->items[i]);
         for (int k = 0; k < i; k++)
-            if (strcmp(runs->items[k], path) == 0) return MS_FAIL(MS_USAGE, "export csv: run %s is named twice", path);
+            if (strcmp(runs->items[k], runs->items[i]) == 0)
+                return MS_FAIL(MS_USAGE, "export csv: run %s is named twice", runs->items[i]);
     }
     return MS_OK;
 }
@@ -107,12 +113,64 @@ static ms_status export_csv(int argc, char **argv) {
     return status;
 }
 
-const ms_command *const ms_commands_export[] = {&csv_command, NULL};
+/* ---- export hf ---- */
+
+struct hf_arguments {
+    const char *out;
+    int64_t step;
+};
+
+static const ms_option hf_options[] = {
+    {"out", MS_OPTION_STRING, offsetof(struct hf_arguments, out), NULL, "FOLDER", "The new folder; needed"},
+    {"step", MS_OPTION_COUNT, offsetof(struct hf_arguments, step), NULL, "N",
+     "Checkpoint to export (default: the newest)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command hf_command = {"export hf",
+                                      "RUN",
+                                      "Writes a run's model as a folder that Hugging Face's transformers loads.",
+                                      hf_options,
+                                      1,
+                                      1,
+                                      NULL,
+                                      "With attention.qk_norm as Qwen3ForCausalLM, without as LlamaForCausalLM: "
+                                      "config.json, the weights as f32 in safetensors,\n"
+                                      "tokenizer, generation config and a model card.  It computes what was trained; "
+                                      "what no architecture of transformers\n"
+                                      "computes is refused.  How it is mapped: docs/export.md."};
+
+static ms_status export_hf(int argc, char **argv) {
+    struct hf_arguments arguments = {.step = -1};
+    ms_positionals runs;
+    MS_TRY(ms_options_parse(&hf_command, argc, argv, &arguments, &runs));
+    if (runs.help) {
+        ms_command_help(&hf_command);
+        return MS_OK;
+    }
+    if (!arguments.out) return MS_FAIL(MS_USAGE, "export hf needs --out FOLDER");
+    char *out = strdup(arguments.out);
+    if (!out) return MS_FAIL(MS_OUT_OF_MEMORY, "export: no memory for a path");
+    drop_slashes(out);
+    drop_slashes(runs.items[0]);
+    ms_export_hf_request request = {.run = runs.items[0], .out = out, .step = arguments.step};
+    ms_status status = ms_signals_catch(); /* to the end of the process, as above */
+    if (status == MS_OK) status = ms_export_hf(&request, stdout);
+    free(out);
+    return status;
+}
+
+/* ---- the subcommand ---- */
+
+const ms_command *const ms_commands_export[] = {&csv_command, &hf_command, NULL};
 
 int ms_cmd_export(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "";
-    if (ms_option_is_help(what)) return ms_command_help(&csv_command);
-    if (strcmp(what, "csv") != 0)
-        return ms_exit_status(MS_FAIL(MS_USAGE, "export '%s': must be csv; see muonscope export --help", what));
-    return ms_exit_status(export_csv(argc - 1, argv + 1));
+    if (ms_option_is_help(what)) {
+        ms_command_help(&csv_command);
+        putchar('\n');
+        return ms_command_help(&hf_command);
+    }
+    if (strcmp(what, "csv") == 0) return ms_exit_status(export_csv(argc - 1, argv + 1));
+    if (strcmp(what, "hf") == 0) return ms_exit_status(export_hf(argc - 1, argv + 1));
+    return ms_exit_status(MS_FAIL(MS_USAGE, "export '%s': must be csv or hf; see muonscope export --help", what));
 }

@@ -1,0 +1,68 @@
+#include "model/hf/architecture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "platform/json.h"
+
+ms_status ms_hf_architecture_of(const ms_model_config *config, ms_hf_architecture *out) {
+    bool has_gate = config->activation == MS_ACTIVATION_SWIGLU;
+    if (!has_gate && config->activation != MS_ACTIVATION_RELU2)
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "model.activation %s has no gate, and the feed-forward layer of Llama and Qwen3 has one: with "
+                       "model.activation swiglu, or relu2 (which is its own gate), the model could be exported",
+                       ms_activation_names[config->activation]);
+    *out = (ms_hf_architecture){.name = config->qk_norm ? "Qwen3ForCausalLM" : "LlamaForCausalLM",
+                                .type = config->qk_norm ? "qwen3" : "llama",
+                                .activation = has_gate ? "silu" : "relu",
+                                .gate_is_up = !has_gate};
+    return MS_OK;
+}
+
+/* The number with the fewest digits that is `value` as f32: 1e-06 of 1e-06f, which is 9.99999997e-07. */
+static double shortest(float value) {
+    enum { F32_DIGITS = 9 };
+    char text[32];
+    for (int digits = 1; digits <= F32_DIGITS; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value) break;
+    }
+    return strtod(text, NULL);
+}
+
+static json_t *token_id(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
+
+/* What only one of the architectures knows. */
+static ms_status add_own_keys(json_t *object, const ms_model_config *config) {
+    if (config->qk_norm) return ms_json_set(object, "config.json", "use_sliding_window", json_false());
+    MS_TRY(ms_json_set(object, "config.json", "mlp_bias", json_false()));
+    return ms_json_set(object, "config.json", "pretraining_tp", json_integer(1));
+}
+
+/* rope_theta is what transformers read before version 5, rope_parameters since. */
+ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_t **out) {
+    ms_hf_architecture architecture = {0};
+    *out = NULL;
+    MS_TRY(ms_hf_architecture_of(config, &architecture));
+    double rope_base = shortest(config->rope_base);
+    json_t *object;
+    MS_TRY(ms_json_pack(
+        &object, "config.json",
+        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:{s:s, s:f}, s:o, s:o, s:f, s:o, s:f, "
+        "s:o, s:o, s:s}",
+        "architectures", architecture.name, "model_type", architecture.type, "vocab_size", (int)config->vocabulary,
+        "hidden_size", (int)config->width, "intermediate_size", (int)config->feed_forward, "num_hidden_layers",
+        (int)config->layers, "num_attention_heads", (int)config->heads, "num_key_value_heads", (int)config->kv_heads,
+        "hidden_act", architecture.activation, "head_dim", (int)config->head_size, "max_position_embeddings",
+        (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta", rope_base,
+        "rope_parameters", "rope_type", "default", "rope_theta", rope_base, "tie_word_embeddings",
+        json_boolean(config->tied_head), "attention_bias", json_false(), "attention_dropout", 0.0, "use_cache",
+        json_true(), "initializer_range", shortest(config->init_std), "bos_token_id", token_id(end_of_text),
+        "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
+    ms_status status = add_own_keys(object, config);
+    if (status == MS_OK)
+        *out = object;
+    else
+        json_decref(object);
+    return status;
+}

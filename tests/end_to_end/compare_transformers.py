@@ -1,0 +1,72 @@
+"""Compares exported runs with the runs, in Hugging Face's transformers.
+Usage: compare_transformers.py PROGRAM LOGITS GOLDEN NEW_GOLDEN RUN...      RUN.hf is the folder of `muonscope export hf RUN`."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import torch
+import transformers
+
+PROMPTS, N_TOKENS, N_GREEDY = ["This License applies to", "the ", "GNU"], 120, 50
+
+
+def compare_goldens(old, new):
+    """The golden that was made anew differs in the last digits of logits alone."""
+    old, new = (json.load(open(path))["variants"] for path in (old, new))
+    assert old.keys() == new.keys()
+    for name in old:
+        worst = np.abs(np.array(old[name].pop("logits")) - np.array(new[name].pop("logits"))).max()
+        assert worst < 1e-5 and old[name] == new[name], f"golden {name}: {worst}"
+        print(f"golden {name}: logits within {worst:.1e}")
+
+
+def ids_of(program, run, text):
+    out = subprocess.run([program, "tokenizer", "encode", "--tokenizer", f"{run}/tokenizer.json"], input=text, text=True, check=True,
+                         capture_output=True).stdout
+    return [int(word) for word in out.split()]
+
+
+def compare(program, logits, run):
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(f"{run}.hf", output_loading_info=True)
+    assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
+    assert next(model.parameters()).dtype == torch.float32
+    tokenizer = transformers.AutoTokenizer.from_pretrained(f"{run}.hf")
+    text = open("text.txt").read()[5000:9000]
+    ids = tokenizer(text)["input_ids"]
+    assert ids == ids_of(program, run, text), "other ids"
+    ids = [tokenizer.bos_token_id] + ids[: N_TOKENS - 1]
+    with open("ids", "w") as file:
+        print(*ids, file=file)
+    subprocess.run([logits, run, "ids", "logits"], check=True, capture_output=True)
+    with torch.no_grad():
+        theirs = model(torch.tensor([ids])).logits[0].numpy()
+    worst = np.abs(np.fromfile("logits", np.float32).reshape(theirs.shape) - theirs).max()
+    print(f"{run}: {type(model).__name__}, logits up to {np.abs(theirs).max():.1f}, at most {worst:.1e} apart")
+    assert worst < 1e-4 and np.abs(theirs).max() > 1
+    drawn = [compare_greedy(program, run, model, tokenizer, prompt) for prompt in PROMPTS]
+    assert max(drawn) == N_GREEDY, drawn
+
+
+def compare_greedy(program, run, model, tokenizer, prompt):
+    """The same text to its end; how many tokens it has."""
+    start = [tokenizer.bos_token_id] + tokenizer(prompt)["input_ids"]
+    drawn = model.generate(torch.tensor([start]), do_sample=False, max_new_tokens=N_GREEDY)[0]
+    theirs = tokenizer.decode(drawn[1:], skip_special_tokens=True)
+    ours = subprocess.run([program, "generate", run, "--prompt", prompt, "--temperature", "0", "--tokens", str(N_GREEDY)],
+                          check=True, text=True, capture_output=True).stdout.removesuffix("\n")
+    print(f"  {ours!r}")
+    assert theirs == ours, theirs
+    return len(drawn) - len(start)
+
+
+def main():
+    torch.set_num_threads(1)
+    program, logits, old, new = sys.argv[1:5]
+    compare_goldens(old, new)
+    for run in sys.argv[5:]:
+        compare(program, logits, run)
+
+
+main()
