@@ -47,11 +47,11 @@ if [ ! -d "$build" ]; then
     said 01_devices "no NVIDIA driver on this machine"
     grep -q "01_devices: right" "$root/srv/results/summary.txt" || fail "devices fails"
     said 02_fragments "CUDA driver version is insufficient"
-    for step in 03_ops 04_runs 05_bench_bf16 06_bench_f32 07_exact 08_fast 11_bench_ops; do said $step 'no device "cuda:0"'; done
+    for step in 03_ops 04_runs 05_bench_bf16 06_bench_f32 07_production 08_exact_fast 13_bench_ops 14_exact_hash; do said $step 'no device "cuda:0"'; done
     said 09_profile "no ncu"
     said 10_races "no compute-sanitizer"
-    said 12_vulkan_ops "no Vulkan device"
-    said 13_vulkan_bench "no Vulkan device"
+    said 11_vulkan_ops "no Vulkan device"
+    said 12_vulkan_bench "no Vulkan device"
     tar -tzf "$root/srv/results/results.tar.gz" ./summary.txt >/dev/null || fail "no results.tar.gz"
     found=$(chroot "$root" env LD_LIBRARY_PATH=/srv/kit/lib /srv/kit/bin/muonscope train --preset micro --numerics exact --steps 50 --run /srv/micro |
         sed -n 's/^weights_sha256 *//p')

@@ -97,13 +97,14 @@ echo "cuBLASLt 13: ${cublas_lt:-not found: fast numerics will be refused}"
 for tool in ncu compute-sanitizer; do echo "$tool: $(command -v $tool || echo not there)"; done
 nvidia-smi || { echo "nvidia-smi fails or is not there: no NVIDIA driver"; exit 1; }
 nvidia-smi --query-gpu=name,driver_version,vbios_version,memory.total,clocks.max.sm,clocks.max.mem,power.limit --format=csv'
-# Ten steps of the reference model on synthetic data: $1 the numerics, $2 more options.
+# Ten steps of the reference model on synthetic data: their hashes, which any other device must have in `exact`.
 ten='$muonscope train --device "$device" --preset blueberry-88m --data.directory synthetic --tracker.enabled false --validation.every 0 \
-    --checkpoint.every 0 --sample.tokens 0 --train.steps 10 --train.numerics "$1" --run "$scratch/$1$2" $2 || exit 1
-cp "$scratch/$1$2/metrics.jsonl" "$results/ten_$1.json"'
-# The dearest kernels are among these by the estimate of `bench model`.
+    --checkpoint.every 0 --sample.tokens 0 --train.steps 10 --train.numerics exact --run "$scratch/exact" || exit 1
+cp "$scratch/exact/metrics.jsonl" "$results/ten_exact.json"'
+# The third launch of each kernel of ours and of cuBLASLt: the ten dearest are among them by the estimate of `bench model`.
 profile='command -v ncu >/dev/null || { echo "no ncu on this machine"; exit 77; }
-MUONSCOPE_CUDA_SYNC=1 ncu --clock-control none --csv -k "regex:attention|keys|queries|column|sums|cross_entropy|gram|norm|rope|embed" -s 300 -c 60 \
+names="attention|keys|queries|column|sums|cross_entropy|gram|norm|rope|embed|relu2|axpby|cast|nvjet|gemm|cutlass|splitK"
+MUONSCOPE_CUDA_SYNC=1 ncu --clock-control none --csv --kernel-id "::regex:$names:3" \
     --metrics gpu__time_duration.sum,dram__bytes.sum,sm__throughput.avg.pct_of_peak_sustained_elapsed,launch__registers_per_thread \
     $muonscope train --device "$device" --preset blueberry-88m --data.directory synthetic --tracker.enabled false --validation.every 0 \
     --checkpoint.every 0 --sample.tokens 0 --train.steps 2 --train.storage bf16 --run "$scratch/profile"'
@@ -128,13 +129,14 @@ step 03_ops 100 "$muonscope" verify --quick --ops-only --device "$device" --json
 step 04_runs 60 "$muonscope" verify --quick --runs-only --device "$device" --json "$results/04_runs.json"
 step 05_bench_bf16 60 "$muonscope" bench train --device "$device" --preset blueberry-88m --train.storage bf16 --without_adamw --timed_steps 10
 step 06_bench_f32 60 "$muonscope" bench train --device "$device" --preset blueberry-88m --without_adamw --timed_steps 5
-step 07_exact 40 sh -c "$ten" ten exact
-step 08_fast 40 sh -c "$ten" ten fast
+step 07_production 100 "$muonscope" verify --production blueberry-88m --storage both --ops-only --device "$device" --json "$results/07_production.json"
+step 08_exact_fast 80 "$muonscope" verify --production blueberry-88m --storage both --runs-only --device "$device" --json "$results/08_exact_fast.json"
 step 09_profile 70 sh -c "$profile"
 step 10_races 50 sh -c "$races"
-step 11_bench_ops 60 "$muonscope" bench ops --device "$device"
-step 12_vulkan_ops 90 sh -c "$vulkan" vulkan verify "--quick --ops-only"
-step 13_vulkan_bench 60 sh -c "$vulkan" vulkan "bench train" "--preset nano --without_adamw --timed_steps 3"
+step 11_vulkan_ops 90 sh -c "$vulkan" vulkan verify "--quick --ops-only"
+step 12_vulkan_bench 60 sh -c "$vulkan" vulkan "bench train" "--preset nano --without_adamw --timed_steps 3"
+step 13_bench_ops 60 "$muonscope" bench ops --device "$device"
+step 14_exact_hash 40 sh -c "$ten"
 say "$n_wrong steps were not right; $(elapsed) s; all of it: $results/results.tar.gz"
 save
 [ "$n_wrong" -eq 0 ]

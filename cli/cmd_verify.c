@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/options/suggest.h"
 #include "cli/verify/ops.h"
+#include "cli/verify/production.h"
 #include "cli/verify/runs.h"
 #include "platform/output.h"
 #include "platform/signals.h"
@@ -13,7 +14,7 @@ enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
 struct arguments {
     ms_option_list ops, devices;
-    const char *numerics, *json, *slice;
+    const char *numerics, *json, *slice, *production, *storage;
     int64_t seed;
     bool quick, plant, ops_only, runs_only;
 };
@@ -31,6 +32,12 @@ static const ms_option options[] = {
     {"slice", MS_OPTION_STRING, offsetof(struct arguments, slice), NULL, "K/N",
      "Of each op, the first case and the Kth of N parts of the others, K from 0;\nof the training runs, the Kth of N "
      "parts"},
+    {"production", MS_OPTION_STRING, offsetof(struct arguments, production), NULL, "PRESET",
+     "Instead: each distinct product, attention and loss of a step of a preset at\nits full size, then 10 steps, "
+     "`fast` "
+     "compared with `exact` on the --device"},
+    {"storage", MS_OPTION_STRING, offsetof(struct arguments, storage), NULL, "f32|bf16|both",
+     "With --production: the storage (default the preset's)"},
     {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
@@ -123,7 +130,7 @@ static ms_status read_slice(const char *text, ms_verify_ops_options *out) {
 }
 
 static ms_status make_plan(const struct arguments *arguments, selection *plan) {
-    const char *numerics = arguments->numerics;
+    const char *numerics = arguments->numerics ? arguments->numerics : "both";
     if (strcmp(numerics, "exact") != 0 && strcmp(numerics, "fast") != 0 && strcmp(numerics, "both") != 0)
         return MS_FAIL(MS_USAGE, "--numerics %s: must be exact, fast or both", numerics);
     if (arguments->runs_only && (arguments->ops_only || arguments->ops.n_items > 0))
@@ -222,7 +229,47 @@ static ms_status verify_reported(const struct arguments *arguments, selection *p
     return conclude(&totals, arguments->devices.n_items > 0, n_incomplete);
 }
 
+/* ---- at production sizes ---- */
+
+static ms_status check_production(const struct arguments *arguments) {
+    const char *storage = arguments->storage;
+    if (storage && strcmp(storage, "f32") != 0 && strcmp(storage, "bf16") != 0 && strcmp(storage, "both") != 0)
+        return MS_FAIL(MS_USAGE, "--storage %s: must be f32, bf16 or both", storage);
+    if (arguments->numerics)
+        return MS_FAIL(MS_USAGE, "--production compares fast with exact: leave --numerics %s out", arguments->numerics);
+    if (arguments->ops.n_items > 0 || arguments->slice)
+        return MS_FAIL(MS_USAGE, "--production takes its ops from the preset: leave --op and --slice out");
+    if (arguments->runs_only && arguments->ops_only)
+        return MS_FAIL(MS_USAGE, "--runs-only with --ops-only leaves nothing to verify");
+    if (arguments->devices.n_items == 0)
+        return MS_FAIL(MS_USAGE, "--production needs --device NAME: on a slow one it takes hours");
+    return MS_OK;
+}
+
+static ms_status verify_production(const struct arguments *arguments) {
+    ms_verify_report *report = NULL;
+    ms_verify_totals totals = {0};
+    const ms_production_options production = {.preset = arguments->production,
+                                              .storage = arguments->storage,
+                                              .ops = !arguments->runs_only,
+                                              .runs = !arguments->ops_only,
+                                              .quick = arguments->quick,
+                                              .plant = arguments->plant,
+                                              .seed = (uint64_t)arguments->seed};
+    MS_TRY(check_production(arguments));
+    ms_status status = ms_verify_report_create(stdout, arguments->json, &report);
+    for (int i = 0; status == MS_OK && i < arguments->devices.n_items; i++)
+        status = ms_verify_production(&production, arguments->devices.items[i], report);
+    if (status == MS_OK) status = ms_verify_report_finish(report, &totals);
+    ms_verify_report_destroy(report);
+    return status == MS_OK ? conclude(&totals, true, 0) : status;
+}
+
+/* ---- all ---- */
+
 static ms_status verify(const struct arguments *arguments) {
+    if (arguments->production) return verify_production(arguments);
+    if (arguments->storage) return MS_FAIL(MS_USAGE, "--storage %s: only with --production", arguments->storage);
     static selection plan;
     ms_verify_report *report = NULL;
     ms_status status = make_plan(arguments, &plan);
@@ -238,7 +285,6 @@ const ms_command *const ms_commands_verify[] = {&command, NULL};
 int ms_cmd_verify(int argc, char **argv) {
     struct arguments arguments;
     memset(&arguments, 0, sizeof arguments);
-    arguments.numerics = "both";
     arguments.seed = 1;
     ms_positionals rest;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);

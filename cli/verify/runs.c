@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/cases/case.h"
-#include "cli/verify/training.h"
+#include "cli/verify/drift.h"
 #include "platform/clock.h"
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -66,13 +65,7 @@ static const run_variant variants[] = {
      false},
 };
 
-/* A fast step differs from an exact one as if weights and gradients had been disturbed by the error of its matmuls, at
-   most 4 sqrt(K) u relative to the magnitudes, K <= 128 here: 2^-18.5; more where a device rounds factors.  How far
-   losses then drift apart is a property of the model and the optimizer, so it is measured: the exact run again, each
-   weight moved by that much, up or down, before every step. A fast run may drift 8 times as far, plus 2^-16 of the loss
-   for the sums behind the last matmul.  With bf16 storage a result that falls on the other side of a rounding boundary
-   moves by 2^-8. */
-static const double noise_f32 = 0x1p-18, noise_bf16 = 0x1p-8, drift_factor = 8, loss_error = 0x1p-16;
+/* The deepest products of the preset micro. */
 enum { PRODUCT_DEPTH = 128 };
 
 typedef struct runs {
@@ -88,7 +81,7 @@ typedef struct expectation {
     const run_variant *variant;
     ms_config config; /* device cpu, exact, one thread */
     ms_verify_outcome exact, noisy;
-    double matmul_error; /* of the subject that the noise was made for, 0: none yet */
+    double noise; /* of the noisy run, 0: none yet */
 } expectation;
 
 /* ---- runs ---- */
@@ -143,18 +136,11 @@ static ms_status run_halves(const runs *all, ms_verify_segment first, ms_verify_
 
 /* ---- judging ---- */
 
-static uint32_t loss_bits(double loss) {
-    float value = (float)loss;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* The first step whose losses have different bits, as the row's index. */
 static void take_first_step(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
     for (int i = 0; i < want->n_losses && i < have->n_losses && !row->has_difference; i++) {
-        row->expected = loss_bits(want->losses[i]);
-        row->found = loss_bits(have->losses[i]);
+        row->expected = ms_verify_loss_bits(want->losses[i]);
+        row->found = ms_verify_loss_bits(have->losses[i]);
         row->index = i + 1;
         row->has_difference = row->expected != row->found;
     }
@@ -171,7 +157,7 @@ static int first_line_that_differs(const ms_verify_outcome *want, const ms_verif
 static void judge_exact(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
     bool losses = want->n_losses == have->n_losses;
     for (int i = 0; losses && i < want->n_losses; i++)
-        losses = loss_bits(want->losses[i]) == loss_bits(have->losses[i]);
+        losses = ms_verify_loss_bits(want->losses[i]) == ms_verify_loss_bits(have->losses[i]);
     bool weights = strcmp(want->weights_sha256, have->weights_sha256) == 0;
     bool state = strcmp(want->state_sha256, have->state_sha256) == 0;
     bool spectra =
@@ -185,30 +171,6 @@ static void judge_exact(const ms_verify_outcome *want, const ms_verify_outcome *
     if (!spectra)
         snprintf(row->message + used, sizeof row->message - used, "; spectra.jsonl differs at line %d",
                  first_line_that_differs(want, have));
-}
-
-static void judge_fast(const expectation *e, const ms_verify_outcome *have, ms_verify_row *row) {
-    const ms_verify_outcome *exact = &e->exact, *noisy = &e->noisy;
-    double drift = 0, largest = 0;
-    row->worst = have->n_losses == exact->n_losses ? 0 : HUGE_VAL;
-    for (int i = 0; i < exact->n_losses && i < have->n_losses; i++) {
-        drift = fmax(drift, fabs(noisy->losses[i] - exact->losses[i]));
-        double bound = drift_factor * drift + loss_error * exact->losses[i];
-        double ratio = fabs(have->losses[i] - exact->losses[i]) / bound;
-        largest = fmax(largest, ratio * bound);
-        row->worst = fmax(row->worst, isnan(ratio) ? HUGE_VAL : ratio);
-        if (ratio <= 1 || row->has_difference) continue;
-        row->has_difference = true;
-        row->index = i + 1;
-        row->expected = loss_bits(exact->losses[i]);
-        row->found = loss_bits(have->losses[i]);
-        snprintf(row->message, sizeof row->message, "loss of step %d: %.9g, exact %.9g, bound %.3g", i + 1,
-                 have->losses[i], exact->losses[i], bound);
-    }
-    if (row->worst > 1) row->verdict = MS_VERDICT_BOUND;
-    if (row->verdict == MS_VERDICT_PASS)
-        snprintf(row->message, sizeof row->message, "losses within %.2g of exact; noise moves them by %.2g", largest,
-                 drift);
 }
 
 /* ---- rows ---- */
@@ -235,7 +197,7 @@ static ms_status end_row(const runs *all, const expectation *e, double begin, ms
     } else if (row->numerics == MS_NUMERICS_EXACT) {
         judge_exact(&e->exact, outcome, row);
     } else {
-        judge_fast(e, outcome, row);
+        ms_verify_judge_drift(&(ms_verify_drift){&e->exact, &e->noisy, outcome}, row);
     }
     ms_verify_outcome_finish(outcome);
     return ms_verify_report_add(all->report, row);
@@ -292,12 +254,10 @@ static ms_status check_halves(const runs *all, const expectation *e, ms_verify_s
 
 /* The noisy run for a subject's matmuls. */
 static ms_status add_noise(const runs *all, const ms_verify_subject *subject, expectation *e) {
-    const ms_matmul_rounding *rounding = &subject->rounding;
-    double error = fmax(noise_f32, ms_case_matmul_growth(rounding, rounding->factor, rounding->factor, PRODUCT_DEPTH));
-    if (error == e->matmul_error) return MS_OK;
+    double noise = ms_verify_noise(&subject->rounding, PRODUCT_DEPTH, e->config.train.storage);
+    if (noise == e->noise) return MS_OK;
     ms_verify_outcome_finish(&e->noisy);
-    e->matmul_error = error;
-    double noise = e->config.train.storage == MS_DTYPE_BF16 ? fmax(noise_bf16, error) : error;
+    e->noise = noise;
     ms_verify_segment segment = {.folder = all->folder, .device = all->cpu, .config = &e->config, .noise = noise};
     MS_TRY_NOTE(run_whole(all, &segment, &e->noisy), "%s with noise", e->variant->name);
     return MS_OK;

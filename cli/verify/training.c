@@ -16,8 +16,7 @@ void ms_verify_outcome_finish(ms_verify_outcome *outcome) {
 
 /* ---- changing weights ---- */
 
-/* The first gain of the last norm: every token's logits depend on it, with a head of its own too. */
-static ms_status plant(ms_trainer *trainer, uint32_t change) {
+ms_status ms_verify_plant_weight(ms_trainer *trainer, uint32_t change) {
     int variable = trainer->model.parameters[trainer->model.n_parameters - 1].variable;
     uint32_t bits;
     MS_TRY(ms_store_download(trainer->store, variable, 0, 1, &bits));
@@ -25,7 +24,7 @@ static ms_status plant(ms_trainer *trainer, uint32_t change) {
     return ms_store_upload(trainer->store, variable, 0, 1, &bits);
 }
 
-static ms_status add_noise(ms_trainer *trainer, double noise) {
+ms_status ms_verify_add_noise(ms_trainer *trainer, double noise) {
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         int variable = trainer->model.parameters[i].variable;
         ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
@@ -33,9 +32,10 @@ static ms_status add_noise(ms_trainer *trainer, double noise) {
         float *weights = malloc((size_t)count * sizeof *weights);
         if (!weights) return MS_FAIL(MS_OUT_OF_MEMORY, "verify: no memory for %lld weights", (long long)count);
         ms_status status = ms_store_download(trainer->store, variable, 0, count, weights);
+        uint32_t word = 0;
         for (int64_t e = 0; status == MS_OK && e < count; e++) {
-            bool up = ms_random_word((uint64_t)trainer->step, (uint64_t)i, (uint64_t)e) & 1u;
-            weights[e] = (float)((double)weights[e] * (up ? 1 + noise : 1 - noise));
+            if (e % 32 == 0) word = ms_random_word((uint64_t)trainer->step, (uint64_t)i, (uint64_t)e / 32);
+            weights[e] = (float)((double)weights[e] * (word >> e % 32 & 1u ? 1 + noise : 1 - noise));
         }
         if (status == MS_OK) status = ms_store_upload(trainer->store, variable, 0, count, weights);
         free(weights);
@@ -48,7 +48,7 @@ static ms_status add_noise(ms_trainer *trainer, double noise) {
 static ms_status train_with_noise(ms_run *run, double noise, ms_verify_outcome *out) {
     while (run->trainer->step < run->options.n_steps) {
         ms_step_result result;
-        MS_TRY(add_noise(run->trainer, noise));
+        MS_TRY(ms_verify_add_noise(run->trainer, noise));
         MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), NULL, &result));
         out->losses[out->n_losses++] = result.loss;
     }
@@ -110,7 +110,7 @@ static ms_status train(const ms_verify_segment *segment, parts *p, ms_verify_out
     if (n_steps > MS_VERIFY_MAX_STEPS)
         return MS_FAIL(MS_INVALID, "verify: %lld steps, at most %d", (long long)n_steps, MS_VERIFY_MAX_STEPS);
     MS_TRY(start(segment, p));
-    if (segment->plant) MS_TRY(plant(p->run->trainer, segment->plant));
+    if (segment->plant) MS_TRY(ms_verify_plant_weight(p->run->trainer, segment->plant));
     if (segment->noise != 0) return train_with_noise(p->run, segment->noise, out);
     ms_status status = ms_run_train(p->run);
     if (status == MS_INTERRUPTED) return MS_FAIL(status, "verify: interrupted");

@@ -3,6 +3,7 @@
 #define MS_CLI_VERIFY_TRAINING_H
 
 #include "cli/config/config.h"
+#include "train/trainer.h"
 
 enum { MS_VERIFY_MAX_STEPS = 64 };
 
@@ -26,6 +27,11 @@ typedef struct ms_verify_outcome {
 
 /* Trains without printing.  Errors of the run; MS_INTERRUPTED: a signal ended it.  The caller finishes the outcome. */
 ms_status ms_verify_train(const ms_verify_segment *segment, ms_verify_outcome *out);
+/* Multiplies every weight by 1 + noise or 1 - noise; which, depends on the step.  MS_OUT_OF_MEMORY, errors of the
+   device. */
+ms_status ms_verify_add_noise(ms_trainer *trainer, double noise);
+/* Exclusive-or of the first gain of the last norm: every token's logits depend on it, with a head of its own too. */
+ms_status ms_verify_plant_weight(ms_trainer *trainer, uint32_t change);
 /* A zeroed one is fine. */
 void ms_verify_outcome_finish(ms_verify_outcome *outcome);
 

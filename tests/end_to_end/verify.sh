@@ -59,6 +59,25 @@ n_nan=$(grep -cE 'differs .* output [0-9], element [0-9]+: 00000000, must be (7f
 [ "$n_nan" -ge "$n_ops" ] || fail "only $n_nan rows of $n_ops ops tell of a NaN that became a number"
 [ "$planted" -eq $((n_found + n_nan + n_runs)) ] || fail "$planted faults, but $n_found, $n_nan and $n_runs rows"
 
+# The products, attentions and losses of a preset's own step, and some steps; micro is the smallest.  Whole numbers leave nothing to round.
+must program verify --production micro --quick --device "$device" --json production.json
+for row in 'matmul +a b\^T \[128,32\] \[96,32\] ' 'matmul +a\^T b \[128,96\] \[128,32\] ' 'gram +x x\^T \[2,32,64\] ' \
+    'attention +\[128,32\] \[128,16\] \[128,16\] ' 'attention_grad +\[128,32\] ' 'cross_entropy +\[128,96\] i32\[128\] '; do
+    grep -qE "^$row.* pass " out || fail "no row /$row/ passes"
+done
+! grep -E '^matmul .* [0-9]+ times a step' out | sed 's/ whole numbers.*//; s/ [0-9].*//' | sort | uniq -d | grep . || fail "a shape came twice"
+[ "$(grep -c '^  step .* fast, .* exact, ' out)" -eq 2 ] || fail "the losses of 2 steps are not beside each other"
+grep -q '(an estimate)' out && grep -q '^memory: one run at a time' out || fail "neither memory nor estimates are told"
+n_shapes=$(grep -c '"kind":"op"' production.json)
+refuse 1 "rows fail" program verify --production micro --storage both --quick --device "$device" --planted-fault
+planted=$(sed -n 's/^planted faults: \([0-9]*\), found: \1$/\1/p' out)
+[ -n "$planted" ] && [ "$planted" -gt $((2 * n_shapes)) ] || fail "not all faults in production shapes were found: $(grep '^planted' out)"
+[ "$(grep -c 'planted: two tiles exchanged' out)" -eq "$(grep -c 'planted: a sum lacks one term' out)" ] || fail "a shape lacks a fault"
+refuse 2 "needs --device" program verify --production micro
+refuse 2 "leave --numerics fast out" program verify --production micro --numerics fast --device "$device"
+refuse 2 "only with --production" program verify --storage bf16
+refuse 1 "no preset 'mikro'" program verify --production mikro --device "$device"
+
 refuse 2 "no such op; did you mean matmul" program verify --op matmull
 refuse 2 "must be exact, fast or both" program verify --numerics slow
 refuse 2 "nothing to verify" program verify --runs-only --ops-only
