@@ -105,11 +105,16 @@ fi
 # A device of the tests vulkan/*.
 step "SwiftShader" ci/swiftshader.sh build/swiftshader
 step "CUDA toolkit" ci/cuda.sh build/cuda
+step "CUDA disassembler" ci/nvdisasm.sh build/nvdisasm
 # One target of the CUDA module; the deep row `cuda all_targets` builds the others.
 if step "release: build" build release all -DMS_CUDA_ARCHITECTURES=90; then
     step "release: no contraction" ci/check_contraction.sh build/release
     step "release: CUDA kernels" ci/ptxas_report.sh check build/release
     step "release: a planted spill" ci/ptxas_report.sh self-test build/release
+    step "release: CUDA loads in flight" ci/check_cuda_loads.sh check build/release
+    step "release: a planted loop" ci/check_cuda_loads.sh self-test build/release
+    step "release: rounding of exact CUDA kernels" ci/check_cuda_rounding.sh check build/release
+    step "release: planted rounding" ci/check_cuda_rounding.sh self-test build/release
     step "release: tests" run_tests release -LE '^deep$'
     if has_deep release; then step "release: deep tests" run_deep release; fi
 fi
@@ -129,6 +134,7 @@ if has_deep asan-devices && step "asan-devices: build" build asan-devices all; t
 fi
 if has_deep cuda; then
     if step "cuda: build for all targets" build cuda muonscope-cuda; then step "cuda: kernels" ci/ptxas_report.sh check build/cuda-targets; fi
+    step "cuda: rounding of exact kernels" ci/check_cuda_rounding.sh check build/cuda-targets
 fi
 
 echo "==== steps"

@@ -22,7 +22,7 @@ static ms_status print_help(const ms_command *command) {
 
 struct train_arguments {
     int64_t vocab_size;
-    const char *output, *format, *key, *on_error;
+    const char *output, *format, *field, *key, *on_error;
     bool split_digits;
 };
 
@@ -35,8 +35,9 @@ static const ms_option train_options[] = {
      "Every digit a token of its own (default true)"},
     {"format", MS_OPTION_STRING, offsetof(struct train_arguments, format), NULL, "auto|text|jsonl",
      "auto: JSONL when the first line or most of the first are JSON objects, or by the name (default auto)"},
-    {"key", MS_OPTION_STRING, offsetof(struct train_arguments, key), NULL, "KEY",
-     "JSONL: the key of the text (default text)"},
+    {"field", MS_OPTION_STRING, offsetof(struct train_arguments, field), NULL, "KEY",
+     "JSONL: the key of the text; a.b is b within a (default text)"},
+    {"key", MS_OPTION_STRING, offsetof(struct train_arguments, key), NULL, "KEY", "The older name of --field"},
     {"on_error", MS_OPTION_STRING, offsetof(struct train_arguments, on_error), NULL, "stop|skip|replace",
      "A record that is not UTF-8, no JSON, without the key or too long (default stop)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
@@ -84,12 +85,17 @@ static ms_status train_with(ms_bpe_trainer *trainer, const struct train_argument
 }
 
 static ms_status train(int argc, char **argv) {
-    struct train_arguments arguments = {4096, "tokenizer.json", "auto", "text", "stop", true};
+    struct train_arguments arguments = {
+        .vocab_size = 4096, .output = "tokenizer.json", .format = "auto", .on_error = "stop", .split_digits = true};
     ms_positionals files;
     MS_TRY(ms_options_parse(&train_command, argc, argv, &arguments, &files));
     if (files.help) return print_help(&train_command);
-    ms_corpus_options options = {.chunk_bytes = TRAIN_CHUNK_BYTES, .key = arguments.key};
-    if (!ms_corpus_format_from_name(arguments.format, &options.format))
+    ms_corpus_options options = {.chunk_bytes = TRAIN_CHUNK_BYTES,
+                                 .field = arguments.field ? arguments.field : arguments.key};
+    if (arguments.field && arguments.key)
+        return MS_FAIL(MS_USAGE, "--field and --key are two names of one option: give --field alone");
+    if (arguments.key) ms_print_line(stderr, "tokenizer train: --key is now named --field");
+    if (!ms_corpus_format_from_name(arguments.format, &options.format) || options.format > MS_CORPUS_JSONL)
         return MS_FAIL(MS_USAGE, "--format %s: text, jsonl or auto is needed", arguments.format);
     if (!ms_on_error_from_name(arguments.on_error, &options.on_error))
         return MS_FAIL(MS_USAGE, "--on_error %s: stop, skip or replace is needed", arguments.on_error);

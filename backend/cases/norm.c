@@ -40,9 +40,9 @@ static void rms_norm_grad_magnitude(const ms_op_case *test, const void *const *i
 }
 
 bool ms_cases_rms_norm_grad(int i, ms_op_case *out) {
-    static const int64_t shapes[][2] = {{1, 1},   {3, 2},    {31, 31},  {32, 32},   {33, 33},
-                                        {97, 97}, {129, 64}, {3, 4099}, {4096, 17}, {4231, 5}};
-    if (i >= 20) return false;
+    static const int64_t shapes[][2] = {{1, 1},    {3, 2},    {31, 31},   {32, 32},  {33, 33},  {97, 97},
+                                        {129, 64}, {3, 4099}, {4096, 17}, {4231, 5}, {4500, 16}};
+    if (i >= 22) return false;
     ms_shape x = ms_shape_2(shapes[i / 2][0], shapes[i / 2][1]);
     *out = ms_case_of(MS_OP_RMS_NORM_GRAD);
     ms_case_input(out, MS_DTYPE_F32, x, MS_CASE_SPARSE);

@@ -4,7 +4,7 @@
 #include "backend/cases/case.h"
 
 /* Tokens, heads, head size, sequence; each interleaved or not, normalised or not. */
-static const int32_t shapes[][4] = {{1, 1, 2, 1},     {6, 3, 4, 3},   {14, 1, 34, 7}, {22, 5, 64, 11},
+static const int32_t shapes[][4] = {{1, 1, 2, 1},     {6, 3, 4, 3},   {14, 1, 34, 7}, {66, 5, 64, 11},
                                     {17, 2, 128, 17}, {700, 7, 6, 7}, {3, 1, 5002, 3}};
 enum { N_CASES = 7 * 4 };
 
@@ -90,5 +90,6 @@ bool ms_cases_qk_norm_rope_grad(int i, ms_op_case *out) {
     double depth = fmax(ms_case_depth((int64_t)tokens * rope->heads), ms_case_depth(rope->head_size));
     out->bound = depth + 16; /* the rotation, and as rms_norm_grad */
     out->native = 5;         /* division */
+    out->in_quick = i == 14; /* aligned heads, not interleaved, normalised, many rows */
     return true;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a compilation by nvcc (-Xptxas=-v) and keeps what ptxas says of each kernel in <object>.ptxas, for ci/ptxas_report.sh, and the PTX and
-# the machine code of each target in the folder <object>.code.
+# the machine code of each target in the folder <object>.code, for ci/check_cuda_*.sh.
 # Usage: keep_ptxas_report.sh nvcc ARGUMENTS... -o OBJECT ARGUMENTS...
 set -u
 previous=

@@ -4,15 +4,18 @@
 
 #include "backend/exact_constants.h"
 
-/* Of the loops that walk through memory, how many of their rounds are on the way at one time: by their machine code. */
+/* Of the loops that walk through memory, how many of their rounds are on the way at one time on CUDA: by their machine
+   code (ci/cuda_loads.txt).  On Vulkan, whose drivers unroll as they like, one. */
 enum {
-    COLUMN_ROUNDS = 1, /* sums over rows */
-    BLOCK_ROUNDS = 1,  /* sums over a block of the reduction rule */
-    HEAD_ROUNDS = 1,   /* sums over a head */
-    LOSS_ROUNDS = 1,   /* the first walk over a row of logits */
-    EMBED_ROUNDS = 1   /* tokens of one row of the embedding's gradient */
+    COLUMN_ROUNDS = 8,    /* sums over rows */
+    PART_ROUNDS = 8,      /* sums over sums of blocks of the reduction rule */
+    HEAD_ROUNDS = 4,      /* sums over a head */
+    HEAD_GRAD_ROUNDS = 2, /* sums over a head's gradient */
+    LOSS_ROUNDS = 4,      /* the first walk over a row of logits */
+    EMBED_ROUNDS = 1      /* tokens of one row of the embedding's gradient */
 };
-/* A rotated row of qk_norm_rope_grad is loaded in two rounds: which way the pairs lie is found out at run time. */
+/* A rotated row of qk_norm_rope_grad is loaded in two rounds on Vulkan, where which way the pairs lie is found out at
+   run time. On CUDA half as many rows of bf16 are on the way as COLUMN_ROUNDS says: registers hold no more. */
 enum { ROPE_ROUNDS = 2 };
 /* How much of English text its commonest token is: 750 of 16,384. */
 static const double COMMON_TOKEN = 0.046;
@@ -20,6 +23,9 @@ static const double COMMON_TOKEN = 0.046;
 typedef struct ms_bench_counter counter;
 
 static bool is_cuda(const counter *c) { return c->target->backend == MS_TARGET_CUDA; }
+
+/* How many times a thread waits that makes n rounds of loads. */
+static double waits(const counter *c, double n, int at_once) { return ceil(is_cuda(c) ? n / at_once : n); }
 
 /* ---- operands ---- */
 
@@ -92,14 +98,14 @@ typedef struct column_sums {
     bool is_bf16;
 } column_sums;
 
-/* A thread block has 32 lanes of rows and 8 packs of columns (Vulkan: 4), one block of the reduction rule; sums of
+/* A thread block has 32 lanes of rows and 2 packs of columns (Vulkan: 4), one block of the reduction rule; sums of
    blocks by another launch. */
 static void count_columns(const counter *c, column_sums sums, ms_bench_work *work) {
-    double packs = is_cuda(c) ? 8 : 4, tiles = ceil(sums.columns / (packs * pack(c, sums.is_bf16)));
+    double packs = is_cuda(c) ? 2 : 4, tiles = ceil(sums.columns / (packs * pack(c, sums.is_bf16)));
     for (;;) {
         double blocks = blocks_of(sums.rows), a_lane = ceil(fmin(sums.rows, MS_REDUCE_BLOCK) / MS_LANES);
         ms_bench_kernel kernel = {.launches = 1, .bytes = sums.bytes, .threads = tiles * blocks * packs * MS_LANES};
-        kernel.rounds = ceil(a_lane * sums.rounds / COLUMN_ROUNDS);
+        kernel.rounds = waits(c, a_lane * sums.rounds, COLUMN_ROUNDS);
         add(c, kernel, work);
         if (blocks <= 1) return;
         sums.rows = blocks;
@@ -108,7 +114,8 @@ static void count_columns(const counter *c, column_sums sums, ms_bench_work *wor
     }
 }
 
-/* Sums of parts of tensors: blocks, then the sums of blocks of each part by a thread block. */
+/* Sums of parts of tensors: blocks, by a thread block each that loads all of it at once (Vulkan: by the lanes of the
+   reduction rule); then the sums of blocks of each part by a thread block. */
 static void count_sums(const counter *c, const ms_node *node, ms_bench_work *work) {
     ms_matrix_shape matrix = ms_shape_matrix(shape_of(c, node, 0));
     const ms_sum_squares_attributes *squares = &node->attributes.sum_squares;
@@ -116,12 +123,12 @@ static void count_sums(const counter *c, const ms_node *node, ms_bench_work *wor
     double elements = ms_bench_elements(c, node->inputs[0]), parts = parted ? (double)squares->n_groups : 1;
     double a_part = elements / (parts * (parted ? (double)matrix.batch : 1)), n_blocks = blocks_of(a_part);
     ms_bench_kernel first = {.launches = 1, .bytes = all_bytes(c, node)};
-    first.threads = elements / MS_REDUCE_BLOCK * MS_LANES / pack(c, is_bf16);
-    first.rounds = ceil(fmin(a_part, MS_REDUCE_BLOCK) / MS_LANES / BLOCK_ROUNDS);
+    first.threads = elements / MS_REDUCE_BLOCK * (is_cuda(c) ? 128 : MS_LANES / pack(c, is_bf16));
+    first.rounds = is_cuda(c) ? 1 : ceil(fmin(a_part, MS_REDUCE_BLOCK) / MS_LANES);
     add(c, first, work);
     if (n_blocks <= 1) return;
     ms_bench_kernel second = {.launches = 1, .bytes = 4 * elements / MS_REDUCE_BLOCK, .threads = 256};
-    second.rounds = ceil(fmin(n_blocks, MS_REDUCE_BLOCK) / MS_LANES / BLOCK_ROUNDS);
+    second.rounds = waits(c, fmin(n_blocks, MS_REDUCE_BLOCK) / MS_LANES, PART_ROUNDS);
     add(c, second, work);
 }
 
@@ -148,11 +155,11 @@ static void count_rms_norm_grad(const counter *c, const ms_node *node, ms_bench_
 }
 
 /* 32 numbers of a head at a time. */
-static ms_bench_kernel head_kernel(const counter *c, const ms_node *node, double bytes) {
+static ms_bench_kernel head_kernel(const counter *c, const ms_node *node, double bytes, int at_once) {
     double elements = ms_bench_elements(c, node->inputs[0]), size = (double)node->attributes.rope.head_size;
     ms_bench_kernel kernel = {.launches = 1, .bytes = bytes};
     kernel.threads = elements / size * MS_LANES / pack(c, ms_bench_is_bf16(c, node, 0));
-    kernel.rounds = 1 + ceil(size / MS_LANES / HEAD_ROUNDS);
+    kernel.rounds = 1 + waits(c, ceil(size / MS_LANES), at_once);
     return kernel;
 }
 
@@ -160,10 +167,11 @@ static void count_qk_norm_rope_grad(const counter *c, const ms_node *node, ms_be
     double size = (double)node->attributes.rope.head_size, x = ms_bench_in_bytes(c, node, 0);
     double rows = ms_bench_elements(c, node->inputs[0]) / size;
     double bytes = x + ms_bench_in_bytes(c, node, 2) + ms_bench_in_bytes(c, node, 3);
+    bool is_bf16 = ms_bench_is_bf16(c, node, 0);
     if (ms_bench_out_bytes(c, node, 1) > 0)
-        count_columns(c, (column_sums){rows, size, bytes, ROPE_ROUNDS, ms_bench_is_bf16(c, node, 0)}, work);
-    ms_bench_kernel dx = head_kernel(c, node, bytes + ms_bench_out_bytes(c, node, 0));
-    dx.rounds *= ROPE_ROUNDS;
+        count_columns(c, (column_sums){rows, size, bytes, is_cuda(c) && !is_bf16 ? 1 : ROPE_ROUNDS, is_bf16}, work);
+    ms_bench_kernel dx = head_kernel(c, node, bytes + ms_bench_out_bytes(c, node, 0), HEAD_GRAD_ROUNDS);
+    if (!is_cuda(c)) dx.rounds *= ROPE_ROUNDS;
     if (ms_bench_out_bytes(c, node, 0) > 0) add(c, dx, work);
 }
 
@@ -180,7 +188,7 @@ static void count_cross_entropy(const counter *c, const ms_node *node, ms_bench_
     bool is_kept = is_cuda(c) && dlogits > 0 && kept_at_once >= 1;
     ms_bench_kernel walk = {.launches = 1, .bytes = logits, .threads = rows * threads};
     if (is_kept) walk.resident = fmin(c->target->threads, kept_at_once * threads);
-    walk.rounds = ceil(per_thread / LOSS_ROUNDS);
+    walk.rounds = waits(c, per_thread, LOSS_ROUNDS);
     walk.specials = 1.25 * elements;
     add(c, walk, work);
     walk.launches = 0;
@@ -206,7 +214,7 @@ static void count_embed_grad(const counter *c, const ms_node *node, ms_bench_wor
     /* The chain goes on beside the rest, so the longer of the two counts. */
     ms_bench_work chain = {0};
     sums.threads = 1;
-    sums.rounds = ceil(common / EMBED_ROUNDS);
+    sums.rounds = waits(c, common, EMBED_ROUNDS);
     add(c, sums, &chain);
     ms_bench_work_add(chain.seconds > once.seconds ? &chain : &once, 1, work);
 }
@@ -253,7 +261,7 @@ void ms_bench_count(const counter *c, const ms_node *node, ms_bench_work *work) 
         count_rms_norm_grad(c, node, work);
         return;
     case MS_OP_QK_NORM_ROPE:
-        add(c, head_kernel(c, node, all_bytes(c, node)), work);
+        add(c, head_kernel(c, node, all_bytes(c, node), HEAD_ROUNDS), work);
         return;
     case MS_OP_QK_NORM_ROPE_GRAD:
         count_qk_norm_rope_grad(c, node, work);

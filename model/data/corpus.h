@@ -1,4 +1,4 @@
-/* Reading text and JSONL, plain or compressed with gzip or zstd, as a stream of documents. */
+/* Reading text, JSONL and files of token ids, plain or compressed with gzip or zstd, as a stream of documents. */
 #ifndef MS_MODEL_DATA_CORPUS_H
 #define MS_MODEL_DATA_CORPUS_H
 
@@ -22,9 +22,14 @@ typedef enum ms_documents {
 
 typedef enum ms_corpus_format {
     MS_CORPUS_AUTO, /* JSONL when the first line or most of the first 32 are JSON objects, or the name ends in .jsonl or
-                       .ndjson; else text */
+                       .ndjson; a shard of llm.c or a NumPy array by its first bytes; else text */
     MS_CORPUS_TEXT,
-    MS_CORPUS_JSONL
+    MS_CORPUS_JSONL,
+    MS_CORPUS_LLMC,   /* from here on token ids: a shard of llm.c (model/data/shard.h) */
+    MS_CORPUS_NPY,    /* NumPy's .npy, one row of integers (numpy/lib/format.py) */
+    MS_CORPUS_UINT16, /* ids alone, little-endian, as nanoGPT's train.bin */
+    MS_CORPUS_UINT32,
+    MS_CORPUS_IDS /* JSONL with a list of ids under the key */
 } ms_corpus_format;
 
 /* Longest line of JSONL, and longest document. */
@@ -34,19 +39,28 @@ typedef struct ms_corpus_options {
     ms_corpus_format format;
     ms_documents documents; /* of text files */
     size_t chunk_bytes;     /* MS_DOCUMENTS_CHUNK: longest document; 0: 8192 */
-    const char *key;        /* JSONL: the key whose string is the text; NULL: "text" */
+    const char *field;      /* JSONL: the key of the text, or of the ids; NULL: "text", or "input_ids".  Where an object
+                               has no such key, "a.b" is the key b of the object under the key a */
     ms_on_error on_error;   /* what becomes of a record that is wrong */
+    bool accepts_ids;       /* false: a file of token ids is refused, and the rest is not used */
+    int32_t end_id;         /* of token ids: they are cut where this one stands, which may be before documents, behind
+                               them or between; below 0: there is none */
+    int vocab_size;         /* of token ids: an id is below it */
+    size_t chunk_ids;       /* of token ids where end_id is below 0: how many make a document; > 0 */
 } ms_corpus_options;
 
-/* One document; the text is borrowed until the next call. */
+/* One document, a text or its token ids; they are borrowed until the next call. */
 typedef struct ms_document {
-    const char *text;      /* UTF-8, checked; not ended by a NUL, and may hold one */
-    size_t size_bytes;     /* > 0 */
+    const char *text;      /* UTF-8, checked; not ended by a NUL, and may hold one; NULL: ids */
+    size_t size_bytes;     /* of the text, > 0 */
     uint64_t offset_bytes; /* of its first byte, or of its JSONL line, in the decompressed file */
-    uint64_t i_line;       /* of its first byte, from 1 */
+    uint64_t i_line;       /* of its first byte, from 1; 0: of a file without lines */
+    const int32_t *ids;    /* [n_ids] within the vocabulary, without the token between documents; NULL: a text */
+    size_t n_ids;
 } ms_document;
 
-/* The values by their names in options: "chunk", "blank", "file"; "auto", "text", "jsonl".  False: no such name. */
+/* The values by their names in options: "chunk", "blank", "file"; "auto", "text", "jsonl", "llmc", "npy", "uint16",
+   "uint32", "ids".  False: no such name. */
 bool ms_documents_from_name(const char *name, ms_documents *out);
 bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
 
@@ -54,17 +68,19 @@ typedef struct ms_corpus ms_corpus;
 
 /* Opens one file, which may be a pipe, or standard input for "-"; the options' strings must outlive it.  The caller
    closes it.  Memory is bounded by the longest document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one
-   object. MS_NOT_FOUND, MS_IO; MS_INVALID: chunk_bytes below 64, no such format, documents or on_error. */
+   object. MS_NOT_FOUND, MS_IO; MS_INVALID: chunk_bytes below 64, no such format, documents or on_error, ids that are
+   not accepted. */
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out);
 void ms_corpus_close(ms_corpus *corpus);
 
 /* The path, or "standard input".  Borrowed until close. */
 const char *ms_corpus_name(const ms_corpus *corpus);
 
-/* The next document that is not only white space; text == NULL at the end.  A byte-order mark at the start is left out.
-   MS_INVALID names file, line and byte: a record that is not UTF-8, not JSON, without the key, or too long, where
-   on_error says stop; MS_UNSUPPORTED names a format that is neither text nor JSONL, and the way out; MS_CORRUPT:
-   damaged compressed data; MS_IO, MS_OUT_OF_MEMORY. */
+/* The next document that is not only white space and has an id; text and ids are NULL at the end.  A byte-order mark at
+   the start is left out.  MS_INVALID names file, line and byte: a record that is not UTF-8, not JSON, without the key,
+   too long, or with an id outside the vocabulary, where on_error says stop; or a file that is not of the format named;
+   MS_UNSUPPORTED names a format that is none of these, and the way out; MS_CORRUPT: damaged compressed data, or ids
+   that are not as many as a header says; MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
 
 /* Bytes of the decompressed file read so far. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/data/corpus_impl.h"
+#include "platform/utf8.h"
 
 /* True when the name ends so, but for the ending of a compressed file. */
 static bool ends_with(const char *name, const char *end) {
@@ -57,6 +58,18 @@ static ms_status is_mostly_objects(ms_corpus *corpus, bool *out) {
     return MS_OK;
 }
 
+/* nanoGPT's train.bin and its like have no first bytes of their own. */
+static ms_status refuse_ids_alone(const ms_corpus *corpus) {
+    enum { LONGEST_CHARACTER = 4 };
+    const char *text = corpus->buffer + corpus->begin;
+    size_t size = corpus->end - corpus->begin, valid = ms_utf8_check(text, size);
+    const char *name = ms_input_name(corpus->input);
+    bool is_text = !memchr(text, '\0', size) && (valid == size || valid + LONGEST_CHARACTER > size);
+    if (is_text || !corpus->options.accepts_ids || !ends_with(name, ".bin")) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED,
+                   "%s is no text: if it holds token ids without a header, --format uint16 or uint32 reads them", name);
+}
+
 static ms_status choose_format(ms_corpus *corpus) {
     const char *name = ms_input_name(corpus->input);
     size_t at = 0;
@@ -83,6 +96,9 @@ static ms_status choose_format(ms_corpus *corpus) {
 ms_status ms_corpus_begin(ms_corpus *corpus) {
     MS_TRY(ms_corpus_fill(corpus, MS_INPUT_FORMAT_BYTES));
     if (corpus->end == 0) return MS_OK;
+    if (corpus->options.accepts_ids) MS_TRY(ms_corpus_begin_ids(corpus, &corpus->is_ids));
+    if (corpus->is_ids) return MS_OK;
+    if (corpus->options.format == MS_CORPUS_AUTO) MS_TRY(refuse_ids_alone(corpus));
     MS_TRY(ms_input_check_format(corpus->input, corpus->buffer, corpus->end));
     if (corpus->end >= 3 && memcmp(corpus->buffer, "\xef\xbb\xbf", 3) == 0) ms_corpus_consume(corpus, 3);
     corpus->is_jsonl = corpus->options.format == MS_CORPUS_JSONL;

@@ -11,7 +11,7 @@
 enum { DEFAULT_CHUNK_BYTES = 8192 };
 
 static const char *const documents_names[] = {"chunk", "blank", "file", NULL};
-static const char *const format_names[] = {"auto", "text", "jsonl", NULL};
+static const char *const format_names[] = {"auto", "text", "jsonl", "llmc", "npy", "uint16", "uint32", "ids", NULL};
 
 static bool find_name(const char *const *names, const char *name, int *out) {
     for (*out = 0; names[*out]; ++*out)
@@ -40,11 +40,14 @@ ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_
     MS_TRY(ms_choice_check("corpus: on_error", (int)options->on_error, ms_on_error_names));
     if (options->chunk_bytes != 0 && options->chunk_bytes < 64)
         return MS_FAIL(MS_INVALID, "documents of %zu bytes: at least 64 are needed", options->chunk_bytes);
+    if (options->format >= MS_CORPUS_LLMC && !options->accepts_ids)
+        return MS_FAIL(MS_INVALID, "%s: --format %s is of token ids, and a text is wanted", path,
+                       format_names[options->format]);
     ms_corpus *corpus = calloc(1, sizeof *corpus);
     if (!corpus) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
     corpus->options = *options;
     corpus->i_line = 1;
-    if (!corpus->options.key) corpus->options.key = "text";
+    if (!corpus->options.field) corpus->options.field = options->format == MS_CORPUS_IDS ? "input_ids" : "text";
     if (corpus->options.chunk_bytes == 0) corpus->options.chunk_bytes = DEFAULT_CHUNK_BYTES;
     ms_status status = ms_input_open(path, &corpus->input);
     if (status != MS_OK) {
@@ -61,6 +64,7 @@ void ms_corpus_close(ms_corpus *corpus) {
     json_decref(corpus->line);
     ms_text_finish(&corpus->mended);
     ms_text_finish(&corpus->mended_json);
+    free(corpus->ids);
     free(corpus->buffer);
     free(corpus);
 }
@@ -71,13 +75,19 @@ const char *ms_corpus_name(const ms_corpus *corpus) { return ms_input_name(corpu
 
 const ms_record_counts *ms_corpus_counts(const ms_corpus *corpus) { return &corpus->counts; }
 
-#define WAY_ON "; --on_error skip leaves such records out, replace mends them where it can"
-
-/* A record that is wrong and cannot be mended, or may not be: MS_OK when it is left out. */
-static ms_status leave_out(ms_corpus *corpus, ms_record_fault fault) {
+ms_status ms_corpus_leave_out(ms_corpus *corpus, ms_record_fault fault) {
     if (corpus->options.on_error == MS_ON_ERROR_STOP) return MS_INVALID;
     corpus->counts.skipped[fault]++;
     return MS_OK;
+}
+
+const json_t *ms_corpus_field(const ms_corpus *corpus, const json_t *line) {
+    const char *at = corpus->options.field;
+    const json_t *value = json_object_get(line, at);
+    if (value) return value;
+    for (const char *dot; (dot = strchr(at, '.')) != NULL; at = dot + 1)
+        if (!(line = json_object_getn(line, at, (size_t)(dot - at)))) return NULL;
+    return at == corpus->options.field ? NULL : json_object_get(line, at);
 }
 
 /* Where the work stops, for messages: the record is at the start of what is unused, `byte` within it. */
@@ -98,8 +108,9 @@ static ms_status mend_utf8(ms_corpus *corpus, const char **text, size_t *size, b
         *size = corpus->mended.n;
         return MS_OK;
     }
-    if (leave_out(corpus, MS_RECORD_NOT_UTF8) != MS_OK)
-        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": byte %" PRIu64 " is 0x%02x, which is not UTF-8" WAY_ON,
+    if (ms_corpus_leave_out(corpus, MS_RECORD_NOT_UTF8) != MS_OK)
+        return MS_FAIL(MS_INVALID,
+                       "%s, line %" PRIu64 ": byte %" PRIu64 " is 0x%02x, which is not UTF-8" MS_CORPUS_WAY_ON,
                        ms_corpus_name(corpus), line_of(corpus, *text, valid), corpus->offset_bytes + valid,
                        (uint8_t)(*text)[valid]);
     *text = NULL;
@@ -119,15 +130,15 @@ static ms_status parse_line(ms_corpus *corpus, const char *text, size_t size, ms
     }
     out->text = NULL;
     if (!corpus->line) {
-        if (leave_out(corpus, is_lone ? MS_RECORD_LONE_SURROGATE : MS_RECORD_NOT_JSON) == MS_OK) return MS_OK;
-        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ", column %d: %s%s" WAY_ON, ms_corpus_name(corpus),
+        if (ms_corpus_leave_out(corpus, is_lone ? MS_RECORD_LONE_SURROGATE : MS_RECORD_NOT_JSON) == MS_OK) return MS_OK;
+        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ", column %d: %s%s" MS_CORPUS_WAY_ON, ms_corpus_name(corpus),
                        corpus->i_line, error.column, is_lone ? "half of a surrogate pair: " : "", error.text);
     }
-    const json_t *value = json_object_get(corpus->line, corpus->options.key);
+    const json_t *value = ms_corpus_field(corpus, corpus->line);
     if (!json_is_string(value)) {
-        if (leave_out(corpus, MS_RECORD_NO_TEXT) == MS_OK) return MS_OK;
-        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": no string under the key \"%s\"" WAY_ON,
-                       ms_corpus_name(corpus), corpus->i_line, corpus->options.key);
+        if (ms_corpus_leave_out(corpus, MS_RECORD_NO_TEXT) == MS_OK) return MS_OK;
+        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": no string under the key \"%s\"" MS_CORPUS_WAY_ON,
+                       ms_corpus_name(corpus), corpus->i_line, corpus->options.field);
     }
     out->text = json_string_value(value);
     out->size_bytes = json_string_length(value);
@@ -140,7 +151,8 @@ static ms_status read_record(ms_corpus *corpus, size_t size, ms_document *out) {
     bool was_not_utf8, was_lone = false;
     MS_TRY(mend_utf8(corpus, &text, &size, &was_not_utf8));
     if (!text || ms_corpus_is_blank(text, size)) return MS_OK;
-    *out = (ms_document){text, size, corpus->offset_bytes, corpus->i_line};
+    *out =
+        (ms_document){.text = text, .size_bytes = size, .offset_bytes = corpus->offset_bytes, .i_line = corpus->i_line};
     if (corpus->is_jsonl) MS_TRY(parse_line(corpus, text, size, out, &was_lone));
     if (!out->text) return MS_OK;
     if (was_not_utf8) corpus->counts.replaced[MS_RECORD_NOT_UTF8]++;
@@ -149,9 +161,9 @@ static ms_status read_record(ms_corpus *corpus, size_t size, ms_document *out) {
     return MS_OK;
 }
 
-static ms_status pass_too_long(ms_corpus *corpus) {
-    if (leave_out(corpus, MS_RECORD_TOO_LONG) != MS_OK)
-        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": a line or document is longer than %zu bytes" WAY_ON,
+ms_status ms_corpus_pass_too_long(ms_corpus *corpus) {
+    if (ms_corpus_leave_out(corpus, MS_RECORD_TOO_LONG) != MS_OK)
+        return MS_FAIL(MS_INVALID, "%s, line %" PRIu64 ": a line or document is longer than %zu bytes" MS_CORPUS_WAY_ON,
                        ms_corpus_name(corpus), corpus->i_line, MS_CORPUS_DOCUMENT_MAX);
     return ms_corpus_discard_record(corpus);
 }
@@ -160,12 +172,13 @@ ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out) {
     *out = (ms_document){0};
     if (!corpus->has_begun) MS_TRY(ms_corpus_begin(corpus));
     corpus->has_begun = true;
+    if (corpus->is_ids) return ms_corpus_next_ids(corpus, out);
     while (!out->text) {
         size_t size;
         MS_TRY(ms_corpus_size_record(corpus, &size));
         if (size == 0) return MS_OK;
         if (size == MS_CORPUS_TOO_LONG) {
-            MS_TRY(pass_too_long(corpus));
+            MS_TRY(ms_corpus_pass_too_long(corpus));
             continue;
         }
         MS_TRY(read_record(corpus, size, out));

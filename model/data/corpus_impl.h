@@ -24,7 +24,15 @@ struct ms_corpus {
     uint64_t i_line;       /* of buffer[begin], from 1 */
     ms_text mended;        /* the record that was lent, where something in it was replaced */
     ms_text mended_json;
-    json_t *line; /* the JSONL line whose text was lent, or NULL */
+    json_t *line; /* the JSONL line whose text was lent, or whose ids are being read; or NULL */
+    bool is_ids;
+    int32_t *ids; /* [ids_capacity] those that were lent */
+    size_t ids_capacity;
+    int id_bytes;         /* of a binary file */
+    int64_t n_ids_left;   /* that its header promises; -1: it has none */
+    uint64_t i_id;        /* of the next id, from 0 */
+    size_t i_in_line;     /* of the next id of `line` */
+    uint64_t i_line_lent; /* number of `line` */
     ms_record_counts counts;
 };
 
@@ -43,6 +51,24 @@ void ms_corpus_consume(ms_corpus *corpus, size_t size);
 
 /* Goes past the next record, however long it is, without holding it. */
 ms_status ms_corpus_discard_record(ms_corpus *corpus);
+
+/* The value of the options' field in a JSONL line; NULL: it has none, or is NULL itself.  Borrowed. */
+const json_t *ms_corpus_field(const ms_corpus *corpus, const json_t *line);
+
+/* How messages about a record end. */
+#define MS_CORPUS_WAY_ON "; --on_error skip leaves such records out, replace mends them where it can"
+
+/* A record that is wrong and cannot be mended, or may not be: MS_OK when it is left out, and counted. */
+ms_status ms_corpus_leave_out(ms_corpus *corpus, ms_record_fault fault);
+
+/* Leaves the next record out, which is too long.  MS_INVALID: on_error says stop. */
+ms_status ms_corpus_pass_too_long(ms_corpus *corpus);
+
+/* At the start: finds out whether the file holds token ids, and reads their header. */
+ms_status ms_corpus_begin_ids(ms_corpus *corpus, bool *out_is_ids);
+
+/* ms_corpus_next of a file of token ids. */
+ms_status ms_corpus_next_ids(ms_corpus *corpus, ms_document *out);
 
 /* True when the text is only ASCII white space. */
 bool ms_corpus_is_blank(const char *text, size_t size_bytes);

@@ -11,8 +11,8 @@ extern "C" {
 
 /* Reads dataset.json, tokenizer.json and every shard of a folder, and checks that they belong together: identity and
    size of the tokenizer, headers, sizes and SHA-256 of the shards, every token id, and one end-of-text token a
-   document.  *out describes the folder; the caller finishes it.  Thread-safe. MS_NOT_FOUND, MS_IO; MS_CORRUPT: names
-   the file and what is wrong with it; MS_MISMATCH: another tokenizer. */
+   document, where there is such a token.  *out describes the folder; the caller finishes it.  Thread-safe.
+   MS_NOT_FOUND, MS_IO; MS_CORRUPT: names the file and what is wrong with it; MS_MISMATCH: another tokenizer. */
 ms_status ms_dataset_check(const char *directory, ms_sidecar *out);
 
 #ifdef __cplusplus

@@ -15,7 +15,7 @@
 #include "platform/reader.h"
 #include "platform/temporary.h"
 
-enum { DEFAULT_SHARD_TOKENS = 100000000, REPORT_BYTES = 4 << 20 };
+enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, REPORT_BYTES = 4 << 20 };
 
 /* What the work holds. */
 typedef struct preparation {
@@ -27,6 +27,8 @@ typedef struct preparation {
     ms_tokenizer *tokenizer;
     ms_tokens tokens; /* of one document */
     ms_text mended;   /* the document, where characters of it were replaced */
+    char *decoded;    /* the text of a document of ids, owned */
+    int fixed_split;  /* of all documents of the file that is read; -1: each has its own */
     ms_shard_writer writers[MS_N_SPLITS];
     bool is_open[MS_N_SPLITS];
     ms_sidecar *sidecar;
@@ -45,6 +47,7 @@ static ms_status check_options(const ms_prepare_options *options) {
     /* dataset.json will hold these: said before hours of work. */
     if (options->name) MS_TRY(ms_json_check_text("the name of shards", options->name));
     for (int i = 0; i < options->n_files; i++) MS_TRY(ms_json_check_text("the path of a text", options->files[i]));
+    if (options->validation_file) MS_TRY(ms_json_check_text("the path of a text", options->validation_file));
     if (!ms_file_exists(options->directory)) return MS_OK;
     ms_listing names;
     MS_TRY(ms_listing_read(options->directory, &names));
@@ -59,6 +62,8 @@ static ms_status check_options(const ms_prepare_options *options) {
 static ms_status find_end_of_text(const preparation *work, int32_t *out) {
     const char *name = work->options->document_end ? work->options->document_end : MS_END_OF_TEXT;
     bool is_special;
+    *out = -1;
+    if (strcmp(name, MS_NO_DOCUMENT_END) == 0) return MS_OK;
     *out = ms_tokenizer_added_token(work->tokenizer, name, &is_special);
     if (*out >= 0 && is_special) return MS_OK;
     char names[256];
@@ -68,8 +73,8 @@ static ms_status find_end_of_text(const preparation *work, int32_t *out) {
                        "%s: the token %s is not special: text could forge it; --document_end TOKEN names one of %s",
                        work->options->tokenizer_path, name, names);
     return MS_FAIL(MS_UNSUPPORTED,
-                   "%s: no token %s to begin documents with; --document_end TOKEN names another of its special tokens: "
-                   "%s",
+                   "%s: no token %s to begin documents with; --document_end TOKEN names another of its special tokens, "
+                   "or none: %s",
                    work->options->tokenizer_path, name, names);
 }
 
@@ -131,25 +136,25 @@ static ms_status close_shard(preparation *work, int split) {
 /* Which split a document falls in depends on its text and the seed alone: neither on its place nor on other documents,
    and two equal documents are never on both sides. */
 static int choose_split(const preparation *work, const ms_document *document) {
+    if (work->fixed_split >= 0) return work->fixed_split;
     uint64_t hash = ms_bpe_mix(ms_bpe_hash(document->text, document->size_bytes) ^ ms_bpe_mix(work->options->seed));
     double uniform = (double)(hash >> 11) * 0x1p-53;
     return uniform < work->options->validation_fraction ? MS_SPLIT_VAL : MS_SPLIT_TRAIN;
 }
 
-/* The document's ids, after the end of text before it.  A character whose bytes have no token is replaced where
-   on_error says so; *out_skip: the document is left out. */
+/* Adds the ids of a text.  A character whose bytes have no token is replaced where on_error says so; *out_skip: the
+   document is left out. */
 static ms_status encode(preparation *work, const ms_document *document, bool *out_skip) {
     ms_record_counts *counts = &work->sidecar->counts;
+    size_t n_before = work->tokens.n;
     *out_skip = false;
-    work->tokens.n = 0;
-    MS_TRY(ms_tokens_append(&work->tokens, work->sidecar->end_of_text));
     ms_status status =
         ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT, &work->tokens);
     /* The text is UTF-8: what is invalid is a byte without a token. */
     if (status != MS_INVALID || work->sidecar->on_error == MS_ON_ERROR_STOP) return status;
     if (work->sidecar->on_error == MS_ON_ERROR_REPLACE) {
         MS_TRY(ms_tokenizer_mend(work->tokenizer, document->text, document->size_bytes, &work->mended));
-        work->tokens.n = 1;
+        work->tokens.n = n_before;
         status =
             ms_tokenizer_encode(work->tokenizer, work->mended.bytes, work->mended.n, MS_SPECIAL_AS_TEXT, &work->tokens);
         counts->replaced[MS_RECORD_NO_TOKEN] += status == MS_OK;
@@ -160,7 +165,27 @@ static ms_status encode(preparation *work, const ms_document *document, bool *ou
     return MS_OK;
 }
 
-/* The ids that `encode` left go into a shard. */
+/* Adds the document's ids, and makes it the text that they decode to. */
+static ms_status decode(preparation *work, ms_document *document) {
+    free(work->decoded);
+    work->decoded = NULL;
+    MS_TRY(ms_tokenizer_decode(work->tokenizer, document->ids, document->n_ids, false, &work->decoded,
+                               &document->size_bytes));
+    document->text = work->decoded;
+    for (size_t i = 0; i < document->n_ids; i++) MS_TRY(ms_tokens_append(&work->tokens, document->ids[i]));
+    return MS_OK;
+}
+
+/* The document's ids, after the end of text before it. */
+static ms_status take(preparation *work, ms_document *document, bool *out_skip) {
+    int32_t end_of_text = work->sidecar->end_of_text;
+    *out_skip = false;
+    work->tokens.n = 0;
+    if (end_of_text >= 0) MS_TRY(ms_tokens_append(&work->tokens, end_of_text));
+    return document->ids ? decode(work, document) : encode(work, document, out_skip);
+}
+
+/* The ids that `take` left go into a shard. */
 static ms_status write_document(preparation *work, const ms_document *document) {
     int split = choose_split(work, document);
     ms_sidecar_split *counts = &work->sidecar->splits[split];
@@ -175,13 +200,13 @@ static ms_status write_document(preparation *work, const ms_document *document) 
     return MS_OK;
 }
 
-static void report(preparation *work, int i_file) {
+static void report(preparation *work, const char *file, int i_file) {
     const ms_sidecar_split *train = &work->sidecar->splits[MS_SPLIT_TRAIN], *val = &work->sidecar->splits[MS_SPLIT_VAL];
     int64_t n_bytes = train->n_bytes + val->n_bytes;
     if (!work->options->report || n_bytes - work->reported_bytes < REPORT_BYTES) return;
     work->reported_bytes = n_bytes;
-    ms_prepare_progress progress = {work->options->files[i_file], i_file, work->options->n_files, n_bytes,
-                                    train->n_tokens + val->n_tokens};
+    int n_files = work->options->n_files + (work->options->validation_file != NULL);
+    ms_prepare_progress progress = {file, i_file, n_files, n_bytes, train->n_tokens + val->n_tokens};
     work->options->report(work->options->report_context, &progress);
 }
 
@@ -189,21 +214,25 @@ static int64_t count_documents(const preparation *work) {
     return work->sidecar->splits[MS_SPLIT_TRAIN].n_documents + work->sidecar->splits[MS_SPLIT_VAL].n_documents;
 }
 
-static ms_status add_file(preparation *work, int i_file) {
-    const char *path = work->options->files[i_file];
+static ms_status add_file(preparation *work, const char *path, int i_file) {
+    ms_corpus_options options = work->options->corpus;
+    options.accepts_ids = true;
+    options.end_id = work->sidecar->end_of_text;
+    options.vocab_size = work->sidecar->vocab_size;
+    if (options.chunk_ids == 0) options.chunk_ids = DEFAULT_CHUNK_IDS;
     ms_corpus *corpus;
-    MS_TRY(ms_corpus_open(path, &work->options->corpus, &corpus));
+    MS_TRY(ms_corpus_open(path, &options, &corpus));
     int64_t n_before = count_documents(work);
     ms_status status = MS_OK;
     while (status == MS_OK) {
         ms_document document;
         bool skip;
         status = ms_corpus_next(corpus, &document);
-        if (status != MS_OK || !document.text) break;
-        status = encode(work, &document, &skip);
+        if (status != MS_OK || (!document.text && !document.ids)) break;
+        status = take(work, &document, &skip);
         if (status != MS_OK) ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
         if (status == MS_OK && !skip) status = write_document(work, &document);
-        report(work, i_file);
+        report(work, path, i_file);
     }
     if (status == MS_OK)
         status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus),
@@ -226,7 +255,8 @@ static ms_status finish_splits(preparation *work) {
         return fail_empty(work->options);
     for (int split = 0; split < MS_N_SPLITS; split++) {
         if (work->is_open[split]) MS_TRY(close_shard(work, split));
-        bool is_wanted = split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0;
+        bool is_wanted =
+            split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0 || work->options->validation_file;
         if (is_wanted && work->sidecar->splits[split].n_documents == 0)
             return MS_FAIL(
                 MS_INVALID,
@@ -241,7 +271,11 @@ static ms_status finish_splits(preparation *work) {
 static ms_status prepare(preparation *work) {
     MS_TRY(open_tokenizer(work));
     MS_TRY(ms_temporary_directory(work->options->directory, &work->descriptor, &work->directory));
-    for (int i = 0; i < work->options->n_files; i++) MS_TRY(add_file(work, i));
+    const ms_prepare_options *options = work->options;
+    work->fixed_split = options->validation_file ? MS_SPLIT_TRAIN : -1;
+    for (int i = 0; i < options->n_files; i++) MS_TRY(add_file(work, options->files[i], i));
+    work->fixed_split = MS_SPLIT_VAL;
+    if (options->validation_file) MS_TRY(add_file(work, options->validation_file, options->n_files));
     MS_TRY(finish_splits(work));
     MS_TRY(copy_tokenizer(work));
     MS_TRY(ms_sidecar_write(work->sidecar, work->directory));
@@ -267,6 +301,7 @@ ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out)
     }
     ms_tokenizer_close(work.tokenizer);
     ms_tokens_finish(&work.tokens);
+    free(work.decoded);
     ms_text_finish(&work.mended);
     ms_descriptor_close(work.descriptor);
     free(work.directory);

@@ -1,4 +1,4 @@
-/* From text to a folder of token shards. */
+/* From text, or from token ids, to a folder of token shards. */
 #ifndef MS_MODEL_DATA_DATASET_PREPARE_H
 #define MS_MODEL_DATA_DATASET_PREPARE_H
 
@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* As ms_prepare_options.document_end. */
+#define MS_NO_DOCUMENT_END "none"
+
 /* How far the work is. */
 typedef struct ms_prepare_progress {
     const char *file; /* being read */
@@ -23,13 +26,16 @@ typedef struct ms_prepare_progress {
 /* Zero is usable where "0:" or "NULL:" says so. */
 typedef struct ms_prepare_options {
     const char *tokenizer_path; /* tokenizer.json */
-    const char *document_end;   /* text of the special token before each document; NULL: MS_END_OF_TEXT */
+    const char *document_end;   /* text of the special token before each document; NULL: MS_END_OF_TEXT;
+                                   MS_NO_DOCUMENT_END: there is none */
     const char *directory;      /* to make; must not exist, or be empty */
     const char *name;           /* files are <name>_train_000000.bin, ...; NULL: "data" */
-    const char *const *files;   /* [n_files] text or JSONL */
+    const char *const *files;   /* [n_files] text, JSONL or token ids */
     int n_files;
-    ms_corpus_options corpus;   /* how to read them */
-    double validation_fraction; /* in [0, 1): share of the documents, chosen by a hash of seed and text */
+    const char *validation_file; /* all of it is the val split, and no document of `files`; NULL: none */
+    ms_corpus_options corpus;    /* how to read them; which ids there are is not asked here, but of the tokenizer */
+    double validation_fraction; /* in [0, 1): share of the documents, chosen by a hash of seed and text; not used with a
+                                   validation_file */
     uint64_t seed;              /* below 2^63 */
     int64_t shard_tokens;       /* where a new shard begins, 0: 100 million */
     void (*report)(void *context,
@@ -40,7 +46,9 @@ typedef struct ms_prepare_options {
 /* Reads the files, writes shards, dataset.json and a copy of tokenizer.json into a folder with a temporary name
    (platform/temporary.h), and renames that to `directory`: it is complete or absent.  Each document is preceded by the
    end-of-text token, as in llm.c; special tokens' texts inside documents are ordinary text.  Memory is bounded by the
-   longest document.  *out describes the result; the caller finishes it.  Deterministic: the same input gives the same
+   longest document.  Documents of token ids are cut at the same token, wherever it stands, and are counted in bytes of
+   the text that they decode to; that text chooses the split, so that the ids of a text give the shards of that text.
+   *out describes the result; the caller finishes it.  Deterministic: the same input gives the same
    bytes. MS_INVALID: options, a name that is not UTF-8, or a document (names file and offset), or a split that gets no
    document; MS_UNSUPPORTED: the tokenizer has too many tokens or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE,
    MS_OUT_OF_MEMORY.  Not thread-safe on one folder. */

@@ -94,13 +94,13 @@ static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
 }
 
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
-    json_t *root;
-    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:i, s:f, s:I, s:{}, s:[], s:s}",
+    json_t *root, *end_of_text = sidecar->end_of_text >= 0 ? json_integer(sidecar->end_of_text) : json_null();
+    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:o, s:f, s:I, s:{}, s:[], s:s}",
                              "format", format_name, "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER,
                              "tokenizer_sha256", sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size,
-                             "end_of_text", (int)sidecar->end_of_text, "validation_fraction",
-                             sidecar->validation_fraction, "seed", (json_int_t)sidecar->seed, "splits", "sources",
-                             "on_error", ms_on_error_name(sidecar->on_error)),
+                             "end_of_text", end_of_text, "validation_fraction", sidecar->validation_fraction, "seed",
+                             (json_int_t)sidecar->seed, "splits", "sources", "on_error",
+                             ms_on_error_name(sidecar->on_error)),
                 "%s", directory);
     ms_status status = fill(sidecar, root);
     if (status != MS_OK) status = ms_status_note(status, "%s", directory);
@@ -187,7 +187,8 @@ static ms_status read_root(const json_t *root, ms_sidecar *out) {
     if (number < 1 || number > 1 << 24)
         return MS_FAIL(MS_CORRUPT, "vocab_size %lld is not in 1..16777216", (long long)number);
     out->vocab_size = (int)number;
-    MS_TRY(read_count(root, "end_of_text", &number));
+    number = -1;
+    if (!json_is_null(json_object_get(root, "end_of_text"))) MS_TRY(read_count(root, "end_of_text", &number));
     if (number >= out->vocab_size)
         return MS_FAIL(MS_CORRUPT, "end_of_text %lld is outside the vocabulary of %d", (long long)number,
                        out->vocab_size);

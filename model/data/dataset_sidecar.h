@@ -27,7 +27,7 @@ typedef struct ms_sidecar_shard {
 typedef struct ms_sidecar_split {
     ms_sidecar_shard *shards; /* [n_shards] in order */
     size_t n_shards;
-    int64_t n_tokens; /* with one end-of-text token before each document */
+    int64_t n_tokens; /* with one end-of-text token before each document, where there is such a token */
     int64_t n_documents;
     int64_t n_bytes; /* of UTF-8 text */
 } ms_sidecar_split;
@@ -48,7 +48,7 @@ const char *ms_split_name(int split);
 typedef struct ms_sidecar {
     char tokenizer_sha256[65]; /* ms_tokenizer_sha256 */
     int vocab_size;
-    int32_t end_of_text; /* id */
+    int32_t end_of_text; /* id; -1: documents are not kept apart */
     uint64_t seed;       /* of the split */
     double validation_fraction;
     ms_sidecar_split splits[MS_N_SPLITS];

@@ -6,8 +6,8 @@
 const char *const ms_on_error_names[] = {"stop", "skip", "replace", NULL};
 
 const char *ms_record_fault_name(ms_record_fault fault) {
-    static const char *const names[MS_N_RECORD_FAULTS] = {"not_utf8", "lone_surrogate", "not_json",
-                                                          "no_text",  "too_long",       "no_token"};
+    static const char *const names[MS_N_RECORD_FAULTS] = {"not_utf8", "lone_surrogate", "not_json", "no_text",
+                                                          "too_long", "no_token",       "no_id"};
     return names[fault];
 }
 

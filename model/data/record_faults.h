@@ -14,9 +14,10 @@ typedef enum ms_record_fault {
     MS_RECORD_NOT_UTF8,
     MS_RECORD_LONE_SURROGATE, /* half of a pair of \u escapes */
     MS_RECORD_NOT_JSON,       /* of JSONL: the line is no JSON value */
-    MS_RECORD_NO_TEXT,        /* of JSONL: no string under the key */
+    MS_RECORD_NO_TEXT,        /* of JSONL: no string, or no list of ids, under the key */
     MS_RECORD_TOO_LONG,       /* more than MS_CORPUS_DOCUMENT_MAX bytes */
     MS_RECORD_NO_TOKEN,       /* a byte that the tokenizer has no token for */
+    MS_RECORD_NO_ID,          /* an id outside the tokenizer's vocabulary */
     MS_N_RECORD_FAULTS
 } ms_record_fault;
 

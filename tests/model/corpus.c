@@ -47,7 +47,7 @@ START_TEST(rules) {
         "a.jsonl", "{\"text\":\"one\\ntwo\"}\n\n{\"n\":1,\"text\":\"\"}\n{\"text\":\"\\u6c34\",\"other\":\"x\"}");
     ck_assert_str_eq(read_all(path, (ms_corpus_options){0}, out, sizeof out), "one\ntwo|\xe6\xb0\xb4|");
     ck_assert_str_eq(read_all(data_write_text("b.txt", "{\"body\":\"x\"}\n"),
-                              (ms_corpus_options){.format = MS_CORPUS_JSONL, .key = "body"}, out, sizeof out),
+                              (ms_corpus_options){.format = MS_CORPUS_JSONL, .field = "body"}, out, sizeof out),
                      "x|");
     data_folder_remove();
 }

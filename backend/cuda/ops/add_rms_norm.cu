@@ -4,7 +4,7 @@
 
 template <class T> struct add_rms_norm_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
-    template <int W> struct item { ms_pack<W> s; };
+    template <int W> struct item { ms_raw_pack<T, W> x0, x1; };
     const T *x0, *x1;
     const float *gain;
     T *s, *y;    // NULL: not wanted
@@ -13,9 +13,15 @@ template <class T> struct add_rms_norm_op {
 
     template <int W> __device__ item<W> load(unsigned int row, unsigned int columns, unsigned int c) const {
         unsigned int i = row * columns + c;
-        return {ms_pack_add(ms_load_pack<W>(x0, i), ms_load_pack<W>(x1, i))};
+        return {ms_fetch_pack<W>(x0, i), ms_fetch_pack<W>(x1, i)};
     }
-    template <int W> __device__ ms_pack<W> term(const item<W> &kept) const { return ms_pack_mul(kept.s, kept.s); }
+    template <int W> static __device__ __forceinline__ ms_pack<W> sum_of(const item<W> &kept) {
+        return ms_pack_add(ms_widen<W>(kept.x0), ms_widen<W>(kept.x1));
+    }
+    template <int W> __device__ ms_pack<W> term(unsigned int, const item<W> &kept) const {
+        ms_pack<W> value = sum_of<W>(kept);
+        return ms_pack_mul(value, value);
+    }
     __device__ float finish(unsigned int row, unsigned int columns, float sum, bool is_first) const {
         float number = ms_norm_rstd(sum, columns, epsilon);
         if (rstd && is_first) rstd[row] = number;
@@ -25,8 +31,9 @@ template <class T> struct add_rms_norm_op {
     __device__ void result(unsigned int row, unsigned int columns, unsigned int c, const item<W> &kept,
                            float number) const {
         unsigned int i = row * columns + c;
-        if (s) ms_store_pack<W>(s, i, kept.s);
-        if (y) ms_store_pack<W>(y, i, ms_norm_apply(kept.s, ms_load_pack<W>(gain, c), number));
+        ms_pack<W> value = sum_of<W>(kept);
+        if (s) ms_store_pack<W>(s, i, value);
+        if (y) ms_store_pack<W>(y, i, ms_norm_apply(value, ms_load_pack<W>(gain, c), number));
     }
 };
 

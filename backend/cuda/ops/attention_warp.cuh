@@ -44,17 +44,6 @@ static __device__ __forceinline__ uint4 load_single(const ms_bf16 *p, unsigned i
                       element_bits(p, i + 6, n + 6 < size, n + 7 < size));
 }
 
-// 16 bytes from number n of row `row` of a head.
-template <class T>
-static __device__ __forceinline__ uint4 load_words(ms_cuda_head<const T> head, unsigned int row, unsigned int n,
-                                                   const ms_cuda_attention_shape &shape) {
-    if (row >= shape.sequence || n >= shape.head_size) return make_uint4(0, 0, 0, 0);
-    unsigned int i = row * head.stride + n;
-    uint4 bits =
-        shape.packs ? *reinterpret_cast<const uint4 *>(head.data + i) : load_single(head.data, i, n, shape.head_size);
-    return words_of(bits, head.data);
-}
-
 // What differs between f32 and bf16.
 template <class T, int SIZE> struct warp_tile {
     static constexpr int PER_WORD = 4 / (int)sizeof(T);
@@ -71,16 +60,40 @@ static __device__ __forceinline__ void start_copy(unsigned int *tile, ms_cuda_he
                                                   const ms_cuda_attention_shape &shape) {
     using layout = warp_tile<T, SIZE>;
     const unsigned int per_row = layout::WORDS / 4;
-#pragma unroll 4
-    for (unsigned int i = threadIdx.x; i < N * per_row; i += WARP_THREADS) {
-        unsigned int row = i / per_row, word = 4 * (i % per_row), n = word * layout::PER_WORD;
-        unsigned int *to = &tile[row * layout::STRIDE + word];
-        if (sizeof(T) == 2 && shape.packs) {
-            bool exists = first + row < shape.sequence && n < shape.head_size;
-            ms_copy_async(to, head.data + (exists ? (first + row) * head.stride + n : 0), exists);
-        } else {
-            *reinterpret_cast<uint4 *>(to) = load_words(head, first + row, n, shape);
+    const int n_rounds = N * per_row / WARP_THREADS;
+    static_assert(N * per_row % WARP_THREADS == 0, "whole rounds");
+    // Of round r: its row, its first number and where in the tile.
+    auto row_of = [](int r) { return (r * WARP_THREADS + threadIdx.x) / per_row; };
+    auto number_at = [](int r) { return 4 * ((r * WARP_THREADS + threadIdx.x) % per_row) * layout::PER_WORD; };
+    auto place_of = [=](int r) { return tile + row_of(r) * layout::STRIDE + number_at(r) / layout::PER_WORD; };
+    if (!shape.packs) {
+#pragma unroll 1
+        for (int r = 0; r < n_rounds; r++) {
+            uint4 words = make_uint4(0, 0, 0, 0);
+            unsigned int row = first + row_of(r);
+            if (row < shape.sequence)
+                words = load_single(head.data, row * head.stride + number_at(r), number_at(r), shape.head_size);
+            *reinterpret_cast<uint4 *>(place_of(r)) = words_of(words, head.data);
         }
+    } else if constexpr (sizeof(T) == 2) {
+        // They go on by themselves, so few instructions beside each other suffice: two of heads of 32 take more registers on 10.0 than
+        // ptxas gives.
+#pragma unroll (SIZE == 32 ? 1 : n_rounds)
+        for (int r = 0; r < n_rounds; r++) {
+            bool exists = first + row_of(r) < shape.sequence && number_at(r) < shape.head_size;
+            ms_copy_async(place_of(r), head.data + (exists ? (first + row_of(r)) * head.stride + number_at(r) : 0), exists);
+        }
+    } else {
+        uint4 words[n_rounds]; // all loads before the first is used
+#pragma unroll
+        for (int r = 0; r < n_rounds; r++) {
+            unsigned int row = first + row_of(r);
+            bool exists = row < shape.sequence && number_at(r) < shape.head_size;
+            words[r] = exists ? *reinterpret_cast<const uint4 *>(head.data + row * head.stride + number_at(r))
+                              : make_uint4(0, 0, 0, 0);
+        }
+#pragma unroll
+        for (int r = 0; r < n_rounds; r++) *reinterpret_cast<uint4 *>(place_of(r)) = words_of(words[r], head.data);
     }
 }
 

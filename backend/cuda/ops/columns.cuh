@@ -1,30 +1,33 @@
 // Sums over rows, one for each column of a matrix, by the reduction rule over the row index (backend/cpu/reduce.h).
 //
 // A thread block takes one 4096-row block of the rule and a tile of columns: threadIdx.x is a pack of columns, threadIdx.y one
-// of the 32 lanes.  More than 4096 rows: the sums of blocks are rows in turn, summed by another launch.
+// of the 32 lanes.  A lane is a chain of up to 128 rows, so tiles are narrow, 32 bytes of a row, for many thread blocks, and each
+// thread fetches some rows ahead.  More than 4096 rows: the sums of blocks are rows in turn, summed by another launch.
 #ifndef MS_BACKEND_CUDA_COLUMNS_CUH
 #define MS_BACKEND_CUDA_COLUMNS_CUH
 
 #include "backend/cuda/ops/reduce.cuh"
 
-enum { MS_COLUMN_PACKS = 8 }; // of a tile
+// Packs of a tile.
+template <int W> struct ms_column_tile { static constexpr int PACKS = W == 1 ? 8 : 2; };
 
 // An op, passed by value, is a struct with
-//     template <int W> __device__ ms_pack<W> term(unsigned row, unsigned columns, unsigned c) const;    of columns c to
-//     c + W - 1
+//     enum { ROWS_AHEAD };    as many rows as registers hold
+//     template <int W> __device__ ms_pack<W> term(unsigned row, unsigned columns, unsigned c) const;
+//         of columns c to c + W - 1
 template <int W, class Op>
-static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES, 1)
+static __global__ void __launch_bounds__(ms_column_tile<W>::PACKS *MS_LANES, 1)
     ms_column_kernel(Op op, float *y, unsigned int rows, unsigned int columns) {
-    MS_SHARED(float, lanes, [W][MS_LANES][MS_COLUMN_PACKS]);
-    unsigned int tiles = (columns + MS_COLUMN_PACKS * W - 1) / (MS_COLUMN_PACKS * W), block = blockIdx.x / tiles;
-    unsigned int x = threadIdx.x, lane = threadIdx.y, c = (blockIdx.x % tiles * MS_COLUMN_PACKS + x) * W;
+    const unsigned int packs = ms_column_tile<W>::PACKS;
+    MS_SHARED(float, lanes, [W][MS_LANES][packs]);
+    unsigned int tiles = (columns + packs * W - 1) / (packs * W), block = blockIdx.x / tiles;
+    unsigned int x = threadIdx.x, lane = threadIdx.y, c = (blockIdx.x % tiles * packs + x) * W;
     unsigned int begin = block * MS_REDUCE_BLOCK, end = rows - begin < MS_REDUCE_BLOCK ? rows : begin + MS_REDUCE_BLOCK;
     ms_pack<W> sum = ms_pack_of<W>(ms_absent());
-    if (c < columns) {
-#pragma unroll 4
-        for (unsigned int row = begin + lane; row < end; row += MS_LANES)
-            sum = ms_pack_add(sum, op.template term<W>(row, columns, c));
-    }
+    if (c < columns)
+        ms_add_rounds<Op::ROWS_AHEAD>(sum, (int)lane, (int)(end - begin), [&op, begin, columns, c](unsigned int row) {
+            return op.template term<W>(begin + row, columns, c);
+        });
 #pragma unroll
     for (int j = 0; j < W; j++) lanes[j][lane][x] = sum.x[j];
     for (unsigned int distance = MS_LANES / 2; distance > 0; distance /= 2) {
@@ -41,6 +44,7 @@ static __global__ void __launch_bounds__(MS_COLUMN_PACKS *MS_LANES, 1)
 
 // Rows of a matrix as they are.
 struct ms_column_numbers {
+    enum { ROWS_AHEAD = 8 };
     const float *x;
 
     template <int W> __device__ ms_pack<W> term(unsigned int row, unsigned int columns, unsigned int c) const {
@@ -50,8 +54,9 @@ struct ms_column_numbers {
 
 template <int W, class Op>
 static ms_status ms_launch_columns(const ms_cuda_call *call, const Op &op, float *y, int64_t rows, int64_t columns) {
-    int64_t tiles = (columns + MS_COLUMN_PACKS * W - 1) / (MS_COLUMN_PACKS * W);
-    MS_LAUNCH((ms_column_kernel<W, Op>), (unsigned int)(tiles * ms_block_count(rows)), dim3(MS_COLUMN_PACKS, MS_LANES),
+    const int packs = ms_column_tile<W>::PACKS;
+    int64_t tiles = (columns + packs * W - 1) / (packs * W);
+    MS_LAUNCH((ms_column_kernel<W, Op>), (unsigned int)(tiles * ms_block_count(rows)), dim3(packs, MS_LANES),
               0, call->stream, op, y, (unsigned int)rows, (unsigned int)columns);
     return ms_cuda_launched(call);
 }

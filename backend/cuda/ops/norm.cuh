@@ -36,25 +36,17 @@ static __device__ __forceinline__ ms_pack<W> ms_norm_grad_result(const ms_norm_g
     return dx;
 }
 
-// Sum of the n <= 4096 terms in shared memory, by each warp of the row for itself.
-static __device__ __forceinline__ float ms_staged_sum(const float *terms, unsigned int n) {
-    float lane = ms_absent();
-#pragma unroll 8
-    for (unsigned int i = threadIdx.x % MS_LANES; i < n; i += MS_LANES) lane = ms_add(lane, terms[i]);
-    return ms_lane_tree<1>({{lane}});
-}
-
 // An op, passed by value, is a struct with
-//     enum { WIDTH };              numbers in a pack
-//     template <int W> struct item;    what is kept of a pack
-//     template <int W> __device__ item<W> load(unsigned row, unsigned columns, unsigned c) const;    of numbers c to c
-//     + W - 1 template <int W> __device__ ms_pack<W> term(const item<W> &) const;                            terms of
-//     the sum
-//     __device__ float finish(unsigned row, unsigned columns, float sum, bool is_first) const;       a number for the
-//     results;
-//                                                                 is_first: one thread of the row, to write a statistic
-//     template <int W> __device__ void result(unsigned row, unsigned columns, unsigned c, const item<W> &, float
-//     number) const;
+//     enum { WIDTH };                  numbers in a pack
+//     template <int W> struct item;    what is kept of a pack, as it was in memory (pack.cuh)
+//     template <int W> __device__ item<W> load(unsigned row, unsigned columns, unsigned c) const;
+//         of numbers c to c + W - 1
+//     template <int W> __device__ ms_pack<W> term(unsigned row, const item<W> &) const;
+//         terms of the sum
+//     __device__ float finish(unsigned row, unsigned columns, float sum, bool is_first) const;
+//         a number for the results; is_first: one thread of the row, to write a statistic
+//     template <int W> __device__ void result(unsigned row, unsigned columns, unsigned c, const item<W> &, float number)
+//     const;
 template <int W, int ROWS, class Op>
 static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
     ms_norm_kernel(Op op, unsigned int rows, unsigned int columns) {
@@ -72,10 +64,14 @@ static __global__ void __launch_bounds__(MS_NORM_THREADS, 1)
         if (begin > 0) __syncthreads(); // all warps have summed the last piece
 #pragma unroll
         for (int k = 0; k < n_kept; k++) {
-            unsigned int at = (k * threads + thread) * W;
-            if (begin + at >= present || at >= piece) continue;
-            kept[k] = op.template load<W>(row, columns, begin + at);
-            ms_store_pack<W>(terms, at, op.term(kept[k]));
+            unsigned int at = begin + (k * threads + thread) * W;
+            if (begin + k * threads * W >= columns) break;
+            kept[k] = op.template load<W>(min(row, rows - 1), columns, min(at, columns - W)); // stays unused past the end
+        }
+#pragma unroll
+        for (int k = 0; k < n_kept; k++) {
+            if (begin + k * threads * W >= columns) break;
+            ms_store_pack<W>(terms, (k * threads + thread) * W, op.template term<W>(min(row, rows - 1), kept[k]));
         }
         __syncthreads();
         sum = ms_staged_sum(terms, present - begin < piece ? present - begin : piece);

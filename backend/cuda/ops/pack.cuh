@@ -33,21 +33,38 @@ template <int W> static __device__ __forceinline__ ms_pack<W> ms_load_pack(const
     return pack;
 }
 
-template <int W> static __device__ __forceinline__ ms_pack<W> ms_load_pack(const ms_bf16 *p, unsigned int i) {
-    ms_pack<W> pack;
+// A pack as it is in memory.  Where a load and the use of what it brings lie in different branches, what was fetched must wait as
+// it is: to widen it is a use.
+template <class T, int W> struct ms_raw_pack { ms_pack<W> value; };
+template <int W> struct ms_raw_pack<ms_bf16, W> { unsigned int word[(W + 1) / 2]; };
+
+template <int W> static __device__ __forceinline__ ms_raw_pack<float, W> ms_fetch_pack(const float *p, unsigned int i) {
+    return {ms_load_pack<W>(p, i)};
+}
+template <int W>
+static __device__ __forceinline__ ms_raw_pack<ms_bf16, W> ms_fetch_pack(const ms_bf16 *p, unsigned int i) {
     if constexpr (W == 1) {
-        pack.x[0] = ms_load_element(p, i);
+        return {{reinterpret_cast<const unsigned short *>(p)[i]}};
     } else {
         static_assert(W == 8, "16 bytes of bf16");
         uint4 words = *reinterpret_cast<const uint4 *>(p + i);
-        const unsigned int word[4] = {words.x, words.y, words.z, words.w};
-#pragma unroll
-        for (int j = 0; j < 4; j++) {
-            pack.x[2 * j] = __uint_as_float(word[j] << 16);
-            pack.x[2 * j + 1] = __uint_as_float(word[j] & 0xffff0000u);
-        }
+        return {{words.x, words.y, words.z, words.w}};
     }
+}
+
+template <int W> static __device__ __forceinline__ ms_pack<W> ms_widen(const ms_raw_pack<float, W> &raw) {
+    return raw.value;
+}
+template <int W> static __device__ __forceinline__ ms_pack<W> ms_widen(const ms_raw_pack<ms_bf16, W> &raw) {
+    ms_pack<W> pack;
+#pragma unroll
+    for (int j = 0; j < W; j++)
+        pack.x[j] = __uint_as_float(j % 2 == 0 ? raw.word[j / 2] << 16 : raw.word[j / 2] & 0xffff0000u);
     return pack;
+}
+
+template <int W> static __device__ __forceinline__ ms_pack<W> ms_load_pack(const ms_bf16 *p, unsigned int i) {
+    return ms_widen<W>(ms_fetch_pack<W>(p, i));
 }
 
 template <int W>

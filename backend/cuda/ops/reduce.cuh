@@ -75,6 +75,14 @@ static __device__ __forceinline__ float ms_lane_sum(unsigned int n, bool active,
     }
 }
 
+// Sum of n <= 4096 terms in shared memory, by each warp that calls it for itself.
+static __device__ __forceinline__ float ms_staged_sum(const float *terms, unsigned int n) {
+    ms_pack<1> lane = {{ms_absent()}};
+    ms_add_rounds<8>(lane, (int)(threadIdx.x % MS_LANES), (int)n,
+                     [terms](unsigned int i) { return ms_load_pack<1>(terms, i); });
+    return ms_lane_tree<1>(lane);
+}
+
 enum { MS_REDUCE_THREADS = 256 };
 
 // The sum of n <= 4096^2 numbers by a thread block of MS_REDUCE_THREADS; all threads get it.  Once in a kernel.

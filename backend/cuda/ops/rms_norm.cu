@@ -3,7 +3,7 @@
 
 template <class T> struct rms_norm_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
-    template <int W> struct item { ms_pack<W> x; };
+    template <int W> struct item { ms_raw_pack<T, W> x; };
     const T *x;
     const float *gain;
     T *y;        // NULL: not wanted
@@ -11,9 +11,12 @@ template <class T> struct rms_norm_op {
     float epsilon;
 
     template <int W> __device__ item<W> load(unsigned int row, unsigned int columns, unsigned int c) const {
-        return {ms_load_pack<W>(x, row * columns + c)};
+        return {ms_fetch_pack<W>(x, row * columns + c)};
     }
-    template <int W> __device__ ms_pack<W> term(const item<W> &kept) const { return ms_pack_mul(kept.x, kept.x); }
+    template <int W> __device__ ms_pack<W> term(unsigned int, const item<W> &kept) const {
+        ms_pack<W> value = ms_widen<W>(kept.x);
+        return ms_pack_mul(value, value);
+    }
     __device__ float finish(unsigned int row, unsigned int columns, float sum, bool is_first) const {
         float number = ms_norm_rstd(sum, columns, epsilon);
         if (rstd && is_first) rstd[row] = number;
@@ -22,7 +25,7 @@ template <class T> struct rms_norm_op {
     template <int W>
     __device__ void result(unsigned int row, unsigned int columns, unsigned int c, const item<W> &kept,
                            float number) const {
-        if (y) ms_store_pack<W>(y, row * columns + c, ms_norm_apply(kept.x, ms_load_pack<W>(gain, c), number));
+        if (y) ms_store_pack<W>(y, row * columns + c, ms_norm_apply(ms_widen<W>(kept.x), ms_load_pack<W>(gain, c), number));
     }
 };
 

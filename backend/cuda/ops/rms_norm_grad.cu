@@ -5,7 +5,10 @@
 
 template <class T> struct dx_op {
     enum { WIDTH = MS_PACK_WIDTH(T) };
-    template <int W> using item = ms_norm_grad_terms<W>;
+    template <int W> struct item {
+        ms_raw_pack<T, W> x, dy, acc; // acc: x, where it is absent, so that the load needs no branch
+        ms_pack<W> gain;
+    };
     const T *x;
     const float *gain, *rstd;
     const T *dy, *acc; // acc NULL: absent
@@ -13,23 +16,30 @@ template <class T> struct dx_op {
 
     template <int W> __device__ item<W> load(unsigned int row, unsigned int columns, unsigned int c) const {
         unsigned int i = row * columns + c;
-        return {ms_pack_scale(ms_load_pack<W>(x, i), rstd[row]),
-                ms_pack_mul(ms_load_pack<W>(dy, i), ms_load_pack<W>(gain, c))};
+        return {ms_fetch_pack<W>(x, i), ms_fetch_pack<W>(dy, i), ms_fetch_pack<W>(acc ? acc : x, i),
+                ms_load_pack<W>(gain, c)};
     }
-    template <int W> __device__ ms_pack<W> term(const item<W> &kept) const { return ms_pack_mul(kept.t, kept.n); }
+    template <int W> __device__ __forceinline__ ms_norm_grad_terms<W> terms(unsigned int row, const item<W> &kept) const {
+        return {ms_pack_scale(ms_widen<W>(kept.x), rstd[row]), ms_pack_mul(ms_widen<W>(kept.dy), kept.gain)};
+    }
+    template <int W> __device__ ms_pack<W> term(unsigned int row, const item<W> &kept) const {
+        ms_norm_grad_terms<W> both = terms<W>(row, kept);
+        return ms_pack_mul(both.t, both.n);
+    }
     __device__ float finish(unsigned int, unsigned int columns, float sum, bool) const {
         return ms_mul(sum, ms_reciprocal((float)columns));
     }
     template <int W>
     __device__ void result(unsigned int row, unsigned int columns, unsigned int c, const item<W> &kept, float s) const {
         unsigned int i = row * columns + c;
-        ms_pack<W> value = ms_norm_grad_result(kept, s, rstd[row]);
-        if (acc) value = ms_pack_add(ms_load_pack<W>(acc, i), value);
+        ms_pack<W> value = ms_norm_grad_result(terms<W>(row, kept), s, rstd[row]);
+        if (acc) value = ms_pack_add(ms_widen<W>(kept.acc), value);
         ms_store_pack<W>(dx, i, value);
     }
 };
 
 template <class T> struct dgain_op {
+    enum { ROWS_AHEAD = 8 };
     const T *x, *dy;
     const float *rstd;
 

@@ -1,5 +1,8 @@
 // Sums of whole tensors or of parts of them by the reduction rule, for sum and sum_squares: one launch sums each block
 // of 4096 terms, a second the sums of blocks, where there is more than one.
+//
+// A lane of a block is a chain of 128 sums.  So a thread block takes one block of the rule, all its threads load terms into
+// shared memory, all their loads in flight together, and one warp sums the lanes from there.
 #ifndef MS_BACKEND_CUDA_SUMS_CUH
 #define MS_BACKEND_CUDA_SUMS_CUH
 
@@ -27,14 +30,13 @@ static inline size_t ms_sums_workspace(const ms_parts *parts) { return (size_t)m
 
 enum { MS_SUMS_THREADS = 128 };
 
-// sums[block of all matrices], 32 / W threads a block of the rule.
+// sums[block of all matrices], a thread block each.
 template <int W, bool SQUARES, class T>
-static __global__ void __launch_bounds__(MS_SUMS_THREADS)
+static __global__ void __launch_bounds__(MS_SUMS_THREADS, 1)
     ms_block_sums_kernel(const T *x, float *sums, ms_parts parts) {
-    unsigned int i = (blockIdx.x * MS_SUMS_THREADS + threadIdx.x) / (MS_LANES / W);
-    unsigned int per_matrix = parts.block_begin[parts.n_parts], matrix = i / per_matrix,
-                 block = i - matrix * per_matrix;
-    bool exists = matrix < parts.n_matrices;
+    MS_SHARED(float, terms, [MS_REDUCE_BLOCK]);
+    unsigned int per_matrix = parts.block_begin[parts.n_parts], matrix = blockIdx.x / per_matrix,
+                 block = blockIdx.x - matrix * per_matrix;
     unsigned int begin = 0, end = 0;
 #pragma unroll
     for (unsigned int p = 0; p < MS_MAX_ROW_GROUPS; p++) {
@@ -42,16 +44,22 @@ static __global__ void __launch_bounds__(MS_SUMS_THREADS)
         begin = parts.part_begin[p] + (block - parts.block_begin[p]) * MS_REDUCE_BLOCK;
         end = min(parts.part_begin[p + 1], begin + MS_REDUCE_BLOCK);
     }
-    const T *terms = x + (exists ? matrix * parts.part_begin[parts.n_parts] + begin : 0);
-    unsigned int count = exists ? end - begin : 0;
-    ms_pack<W> lanes = ms_pack_of<W>(ms_absent());
-#pragma unroll 8
-    for (unsigned int at = threadIdx.x % (MS_LANES / W) * W; at < count; at += MS_LANES) {
-        ms_pack<W> term = ms_load_pack<W>(terms, at);
-        lanes = ms_pack_add(lanes, SQUARES ? ms_pack_mul(term, term) : term);
-    }
-    float sum = ms_lane_tree(lanes);
-    if (exists && threadIdx.x % (MS_LANES / W) == 0) sums[i] = sum;
+    const T *numbers = x + matrix * parts.part_begin[parts.n_parts] + begin;
+    const int count = (int)(end - begin), n_rounds = MS_REDUCE_BLOCK / (MS_SUMS_THREADS * W);
+    ms_pack<W> term[n_rounds];
+    // Past the end of a short block the last pack is loaded again: a condition for each load would need more predicates than
+    // there are.
+#pragma unroll
+    for (int k = 0; k < n_rounds; k++)
+        term[k] = ms_load_pack<W>(numbers, (unsigned int)min((k * MS_SUMS_THREADS + (int)threadIdx.x) * W, count - W));
+#pragma unroll
+    for (int k = 0; k < n_rounds; k++)
+        ms_store_pack<W>(terms, (k * MS_SUMS_THREADS + threadIdx.x) * W,
+                         SQUARES ? ms_pack_mul(term[k], term[k]) : term[k]);
+    __syncthreads();
+    if (threadIdx.x >= MS_LANES) return;
+    float sum = ms_staged_sum(terms, (unsigned int)count);
+    if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
 // y[matrix, part] from the sums of blocks; a part without elements gives 0.
@@ -66,7 +74,7 @@ static __global__ void __launch_bounds__(MS_REDUCE_THREADS)
 template <int W, bool SQUARES, class T>
 static ms_status ms_launch_block_sums(const ms_cuda_call *call, const ms_parts *parts, float *sums) {
     MS_LAUNCH((ms_block_sums_kernel<W, SQUARES, T>),
-              ms_thread_blocks(ms_parts_blocks(parts) * (MS_LANES / W), MS_SUMS_THREADS), MS_SUMS_THREADS, 0, call->stream,
+              (unsigned int)ms_parts_blocks(parts), MS_SUMS_THREADS, 0, call->stream,
               (const T *)call->in[0].data, sums, *parts);
     return ms_cuda_launched(call);
 }
