@@ -51,7 +51,10 @@ grep -q '^ids.hf: LlamaForCausalLM, .*; no tokenizer: the run has none$' out || 
 
 # Refused, and nothing is left.
 must micro --run gelu --model.activation gelu_tanh --steps 1
-ls -a | grep -v '^out$\|^err$' >before
+names() {
+    ls -a | grep -vxE 'out|err|before'
+}
+names >before
 refuse 1 "gelu: model.activation gelu_tanh has no gate.*swiglu, or relu2" program export hf gelu --out none/hf
 refuse 1 "new/hf holds 6 entries already: name a new folder" program export hf a --out new/hf
 refuse 1 "text.txt is there and is no folder" program export hf a --out text.txt
@@ -69,4 +72,4 @@ limited() {
     )
 }
 refuse 1 "none/model.safetensors.*File too large" limited
-ls -a | grep -v '^out$\|^err$' | cmp - before || fail "something was left: $(ls -a)"
+names | cmp - before || fail "something was left: $(names)"
