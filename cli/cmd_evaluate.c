@@ -1,0 +1,387 @@
+/* muonscope evaluate */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/config/trainer_config.h"
+#include "cli/data_inputs.h"
+#include "model/data/corpus.h"
+#include "model/data/dataset.h"
+#include "model/data/dataset_sidecar.h"
+#include "platform/file.h"
+#include "platform/json.h"
+#include "platform/output.h"
+#include "platform/signals.h"
+#include "tracker/run_log.h"
+#include "train/evaluator.h"
+#include "train/run_folder.h"
+#include "train/settings.h"
+#include "train/text.h"
+
+struct arguments {
+    const char *split, *data, *device, *format, *field, *documents, *on_error;
+    int64_t sequences, stride, step, threads, document_bytes;
+    bool jsonl;
+};
+
+static const ms_option command_options[] = {
+    {"split", MS_OPTION_STRING, offsetof(struct arguments, split), NULL, "train|val",
+     "Without FILE: the split of the data (default val)"},
+    {"data", MS_OPTION_STRING, offsetof(struct arguments, data), NULL, "DIR",
+     "Without FILE: the folder of shards, of the run's tokenizer (default: the run's data.directory)"},
+    {"sequences", MS_OPTION_COUNT, offsetof(struct arguments, sequences), NULL, "N",
+     "Without FILE: how many, from the first on; 0: all (default: the run's validation.sequences)"},
+    {"stride", MS_OPTION_COUNT, offsetof(struct arguments, stride), NULL, "N",
+     "With FILE: tokens from one window to the next in documents longer than a sequence (default: a sequence)"},
+    {"jsonl", MS_OPTION_FLAG, offsetof(struct arguments, jsonl), NULL, NULL,
+     "With FILE: a line of JSON for each document on standard output; the sum goes to the error stream"},
+    {"format", MS_OPTION_STRING, offsetof(struct arguments, format), NULL, "auto|text|jsonl|...",
+     "With FILE: as data prepare's (default auto)"},
+    {"field", MS_OPTION_STRING, offsetof(struct arguments, field), NULL, "KEY",
+     "With FILE: JSONL's key of the text, or of the ids (default text, or input_ids)"},
+    {"documents", MS_OPTION_STRING, offsetof(struct arguments, documents), NULL, "chunk|blank|file",
+     "With FILE: where a document of a text ends (default file)"},
+    {"document_bytes", MS_OPTION_COUNT, offsetof(struct arguments, document_bytes), NULL, "N",
+     "With FILE: longest document of the rule chunk (default 8192)"},
+    {"on_error", MS_OPTION_STRING, offsetof(struct arguments, on_error), NULL, "stop|skip|replace",
+     "With FILE: a record that is wrong, as data prepare's (default stop)"},
+    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
+    {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
+    {"threads", MS_OPTION_COUNT, offsetof(struct arguments, threads), NULL, "N",
+     "CPU threads; 0: all processors (default)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command command = {
+    "evaluate",
+    "RUN [FILE...]",
+    "The loss of a run's weights: on sequences of its data, or on the documents of text, JSONL or token ids.",
+    command_options,
+    1,
+    -1,
+    NULL,
+    "A document is read after the token that begins each document of the data (<|endoftext|>, as a rule), and all of "
+    "its\n"
+    "tokens are scored; without such a token all but the first.  log_likelihood is in nats, bits per byte count the "
+    "bytes\n"
+    "of the document's text.  What is longer than a sequence is read in windows: --stride.\n"};
+
+/* What the work holds. */
+typedef struct evaluation {
+    const struct arguments *arguments;
+    const ms_run_folder *folder;
+    ms_config config;
+    ms_tokenizer *tokenizer;
+    int32_t end_of_text; /* -1: none */
+    ms_device *device;
+    ms_evaluator *evaluator;
+    ms_model_config model;
+    int64_t step; /* of the checkpoint */
+    /* The documents of files. */
+    const char *source;
+    ms_tokens tokens;
+    struct about {
+        const char *source; /* borrowed from the command line */
+        uint64_t i_line;
+        int64_t n_bytes;
+    } * abouts; /* [capacity]: of documents from number i_about on, whose scores are to come */
+    size_t n_abouts, capacity;
+    int64_t i_about, n_documents, n_scored, n_bytes;
+    double log_likelihood;
+    ms_record_counts counts;
+} evaluation;
+
+static ms_status open_weights(evaluation *work) {
+    ms_checkpoint *checkpoint;
+    MS_TRY(ms_checkpoint_open_or_name(work->folder->checkpoints, work->arguments->step, "--step", &checkpoint));
+    work->step = ms_checkpoint_get_info(checkpoint)->step;
+    ms_status status =
+        ms_evaluator_open(work->device, &work->model, (int32_t)work->config.train.batch_sequences, &work->evaluator);
+    if (status == MS_OK) status = ms_evaluator_load(work->evaluator, ms_checkpoint_model(checkpoint));
+    ms_checkpoint_close(checkpoint);
+    return status;
+}
+
+static ms_status open_run(evaluation *work) {
+    const struct arguments *arguments = work->arguments;
+    ms_config_defaults(&work->config);
+    MS_TRY(
+        ms_settings_note_fault(ms_config_load_file(&work->config, work->folder->config, NULL), work->folder->config));
+    char *path = ms_path_join(work->folder->path, MS_SIDECAR_TOKENIZER);
+    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "evaluate: no memory for a path");
+    ms_status status = ms_file_exists(path) ? ms_tokenizer_open(path, &work->tokenizer) : MS_OK;
+    free(path);
+    MS_TRY_NOTE(status, "evaluate");
+    int vocabulary = work->tokenizer ? ms_tokenizer_vocab_size(work->tokenizer) : (int)work->config.model.vocabulary;
+    work->model = ms_model_config_from_config(&work->config, vocabulary);
+    work->end_of_text = -1;
+    if (work->tokenizer) MS_TRY(ms_text_find_end(work->folder->path, work->tokenizer, &work->end_of_text));
+    if (vocabulary > work->model.vocabulary)
+        return MS_FAIL(MS_MISMATCH, "evaluate: the tokenizer has %d tokens, the model %d", vocabulary,
+                       work->model.vocabulary);
+    ms_device_options device = ms_device_options_from_config(&work->config);
+    if (arguments->device) device.name = arguments->device;
+    device.n_threads = (int32_t)arguments->threads;
+    MS_TRY(ms_device_open(&device, &work->device));
+    if (ms_device_threads(work->device) > 0) ms_warn_of_threads(arguments->threads);
+    status = open_weights(work);
+    return status == MS_MISMATCH ? ms_settings_note_fault(status, work->folder->config) : status;
+}
+
+/* "loss 3.21 nats a token, perplexity 24.8, 1.5432 bits per byte". */
+static void print_loss(FILE *stream, double loss, double bits_per_byte) {
+    fprintf(stream, "loss %.6f nats a token, perplexity %.4g", loss, exp(loss));
+    if (isfinite(bits_per_byte)) fprintf(stream, ", %.6f bits per byte", bits_per_byte);
+    fputc('\n', stream);
+}
+
+/* ---- sequences of shards ---- */
+
+static ms_status evaluate_sequences(evaluation *work, ms_dataset *dataset) {
+    const struct arguments *arguments = work->arguments;
+    int64_t n = arguments->sequences >= 0 ? arguments->sequences : work->config.validation.sequences, n_targets = 0;
+    int64_t all = ms_dataset_sequences(dataset), batch = work->config.train.batch_sequences;
+    if (n == 0 || n > all) n = all;
+    int64_t length = work->model.sequence_length;
+    int32_t *tokens = calloc(2 * (size_t)(batch * length), sizeof *tokens), *targets = tokens + batch * length;
+    float *losses = calloc((size_t)(batch * length), sizeof *losses);
+    double sum = 0;
+    ms_status status = tokens && losses ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "evaluate: no memory for a batch");
+    for (int64_t i = 0; i < n && status == MS_OK; i += batch) {
+        int64_t here = n - i < batch ? n - i : batch;
+        for (int64_t j = here * length; j < batch * length; j++) targets[j] = MS_NO_TARGET;
+        status = ms_dataset_next(dataset, (int)here, tokens, targets);
+        if (status == MS_OK) status = ms_evaluator_losses(work->evaluator, tokens, targets, losses);
+        if (status == MS_OK) status = ms_signals_check("the evaluation");
+        for (int64_t j = 0; j < here * length; j++) {
+            n_targets += targets[j] != MS_NO_TARGET;
+            sum += (double)losses[j];
+        }
+    }
+    free(tokens);
+    free(losses);
+    MS_TRY(status);
+    double loss = sum / (double)n_targets, bytes = (double)ms_dataset_text_bytes(dataset);
+    ms_print_line(stdout,
+                  "%s, step %" PRId64 ": %" PRId64 " of %" PRId64 " sequences of %" PRId64
+                  " tokens of the %s split, %" PRId64 " targets",
+                  work->folder->path, work->step, n, all, length, arguments->split, n_targets);
+    print_loss(stdout, loss, bytes > 0 ? loss / log(2.0) * (double)ms_dataset_tokens(dataset) / bytes : NAN);
+    return MS_OK;
+}
+
+static ms_status evaluate_data(evaluation *work) {
+    ms_dataset_options options = {.directory =
+                                      work->arguments->data ? work->arguments->data : work->config.data.directory,
+                                  .split = work->arguments->split,
+                                  .sequence_length = work->model.sequence_length,
+                                  .seed = (uint64_t)work->config.train.seed,
+                                  .vocab_size = work->model.vocabulary,
+                                  .tokenizer_sha256 = work->tokenizer ? ms_tokenizer_sha256(work->tokenizer) : NULL};
+    ms_dataset *dataset;
+    MS_TRY(ms_dataset_open(&options, &dataset));
+    ms_status status = evaluate_sequences(work, dataset);
+    ms_dataset_close(dataset);
+    return status;
+}
+
+/* ---- documents of files ---- */
+
+static ms_status print_document(const evaluation *work, const struct about *about, int64_t n_scored,
+                                double log_likelihood) {
+    json_t *line;
+    double bits = -log_likelihood / log(2.0);
+    MS_TRY(ms_json_pack(&line, "evaluate: a line", "{s:I, s:s, s:I, s:I, s:I, s:o, s:o, s:o}", "document",
+                        (json_int_t)work->n_documents, "source", about->source, "line", (json_int_t)about->i_line,
+                        "bytes", (json_int_t)about->n_bytes, "tokens", (json_int_t)n_scored, "log_likelihood",
+                        json_real(log_likelihood), "loss", ms_run_log_real(-log_likelihood / (double)n_scored),
+                        "bits_per_byte", ms_run_log_real(bits / (double)about->n_bytes)));
+    ms_status status = ms_json_print(line, "evaluate: a line", JSON_COMPACT | JSON_REAL_PRECISION(17), stdout);
+    json_decref(line);
+    return status;
+}
+
+static ms_status take_score(void *context, int64_t i_document, int64_t n_scored, double log_likelihood) {
+    evaluation *work = context;
+    const struct about *about = &work->abouts[i_document - work->i_about];
+    if (work->arguments->jsonl) MS_TRY(print_document(work, about, n_scored, log_likelihood));
+    work->n_documents++;
+    work->n_scored += n_scored;
+    work->n_bytes += about->n_bytes;
+    work->log_likelihood += log_likelihood;
+    return MS_OK;
+}
+
+/* Remembers where a document is from; those whose scores were handed out are forgotten. */
+static ms_status remember(evaluation *work, const ms_document *document, int64_t n_bytes) {
+    size_t n_done = (size_t)(work->n_documents - work->i_about);
+    memmove(work->abouts, work->abouts + n_done, (work->n_abouts - n_done) * sizeof *work->abouts);
+    work->n_abouts -= n_done;
+    work->i_about = work->n_documents;
+    if (work->n_abouts == work->capacity) {
+        size_t capacity = work->capacity ? 2 * work->capacity : 256;
+        struct about *larger = realloc(work->abouts, capacity * sizeof *larger);
+        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "evaluate: no memory for %zu documents", capacity);
+        work->abouts = larger;
+        work->capacity = capacity;
+    }
+    work->abouts[work->n_abouts++] = (struct about){work->source, document->i_line, n_bytes};
+    return MS_OK;
+}
+
+/* The document's tokens into work->tokens, and the bytes of its text. */
+static ms_status take_tokens(evaluation *work, const ms_document *document, int64_t *out_bytes) {
+    work->tokens.n = 0;
+    if (work->end_of_text >= 0) MS_TRY(ms_tokens_append(&work->tokens, work->end_of_text));
+    *out_bytes = (int64_t)document->size_bytes;
+    if (!document->ids)
+        return ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT,
+                                   &work->tokens);
+    char *text;
+    size_t size_bytes;
+    for (size_t i = 0; i < document->n_ids; i++) MS_TRY(ms_tokens_append(&work->tokens, document->ids[i]));
+    MS_TRY(ms_tokenizer_decode(work->tokenizer, document->ids, document->n_ids, false, &text, &size_bytes));
+    free(text);
+    *out_bytes = (int64_t)size_bytes;
+    return MS_OK;
+}
+
+static ms_status add_document(evaluation *work, ms_scorer *scorer, const ms_document *document) {
+    int64_t n_bytes;
+    MS_TRY(take_tokens(work, document, &n_bytes));
+    MS_TRY(remember(work, document, n_bytes));
+    MS_TRY(ms_scorer_add(scorer, work->tokens.ids, (int64_t)work->tokens.n));
+    return ms_signals_check("the evaluation");
+}
+
+static ms_status add_file(evaluation *work, ms_scorer *scorer, const ms_corpus_options *options) {
+    ms_corpus *corpus;
+    MS_TRY(ms_corpus_open(work->source, options, &corpus));
+    ms_status status = MS_OK;
+    while (status == MS_OK) {
+        ms_document document;
+        status = ms_corpus_next(corpus, &document);
+        if (status != MS_OK || (!document.text && !document.ids)) break;
+        status = add_document(work, scorer, &document);
+        if (status != MS_OK && status != MS_INTERRUPTED)
+            ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
+    }
+    ms_record_counts_add(&work->counts, ms_corpus_counts(corpus));
+    ms_corpus_close(corpus);
+    return status;
+}
+
+static ms_status set_corpus(const evaluation *work, ms_corpus_options *out) {
+    const struct arguments *arguments = work->arguments;
+    *out = (ms_corpus_options){.field = arguments->field,
+                               .chunk_bytes = (size_t)arguments->document_bytes,
+                               .accepts_ids = true,
+                               .end_id = work->end_of_text,
+                               .vocab_size = ms_tokenizer_vocab_size(work->tokenizer),
+                               .chunk_ids = MS_CORPUS_DOCUMENT_MAX / sizeof(int32_t)};
+    if (!ms_corpus_format_from_name(arguments->format, &out->format))
+        return MS_FAIL(MS_USAGE, "--format %s: auto, text, jsonl, llmc, npy, uint16, uint32 or ids is needed",
+                       arguments->format);
+    if (!ms_on_error_from_name(arguments->on_error, &out->on_error))
+        return MS_FAIL(MS_USAGE, "--on_error %s: stop, skip or replace is needed", arguments->on_error);
+    if (!ms_documents_from_name(arguments->documents, &out->documents))
+        return MS_FAIL(MS_USAGE, "--documents %s: chunk, blank or file is needed", arguments->documents);
+    return MS_OK;
+}
+
+static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) {
+    ms_corpus_options options_of_files;
+    if (!work->tokenizer)
+        return MS_FAIL(MS_NOT_FOUND, "evaluate: %s has no tokenizer to read a text with", work->folder->path);
+    MS_TRY(set_corpus(work, &options_of_files));
+    int64_t length = work->model.sequence_length;
+    int64_t stride = work->arguments->stride >= 0 ? work->arguments->stride : length;
+    ms_scorer *scorer;
+    MS_TRY_NOTE(ms_scorer_create(work->evaluator, stride, take_score, work, &scorer), "--stride");
+    ms_status status = MS_OK;
+    for (int i = 0; i < inputs->n && status == MS_OK; i++) {
+        work->source = inputs->paths[i];
+        status = add_file(work, scorer, &options_of_files);
+    }
+    if (status == MS_OK) status = ms_scorer_finish(scorer);
+    ms_scorer_destroy(scorer);
+    MS_TRY(status);
+    ms_record_counts_print(&work->counts, stderr);
+    if (work->n_scored == 0)
+        return MS_FAIL(MS_INVALID, "%s: no token was scored: it is empty, blank, or all of it was left out",
+                       inputs->paths[0]);
+    FILE *stream = work->arguments->jsonl ? stderr : stdout;
+    ms_print_line(stream, "%s, step %" PRId64 ": %" PRId64 " documents, %" PRId64 " bytes, %" PRId64 " tokens",
+                  work->folder->path, work->step, work->n_documents, work->n_bytes, work->n_scored);
+    print_loss(stream, -work->log_likelihood / (double)work->n_scored,
+               -work->log_likelihood / log(2.0) / (double)work->n_bytes);
+    return MS_OK;
+}
+
+/* ---- the command ---- */
+
+static ms_status evaluate(const struct arguments *arguments, const ms_run_folder *folder,
+                          const ms_data_inputs *inputs) {
+    evaluation work = {.arguments = arguments, .folder = folder};
+    MS_TRY(ms_signals_catch());
+    ms_status status = open_run(&work);
+    if (status == MS_OK) status = inputs->n > 0 ? evaluate_files(&work, inputs) : evaluate_data(&work);
+    ms_evaluator_close(work.evaluator);
+    ms_device_close(work.device);
+    ms_tokenizer_close(work.tokenizer);
+    ms_tokens_finish(&work.tokens);
+    free(work.abouts);
+    return status;
+}
+
+/* Options of the one kind of work that are given with the other. */
+static ms_status check(const struct arguments *arguments, bool has_files) {
+    const struct {
+        const char *name;
+        bool given, of_files;
+    } kinds[] = {{"split", arguments->split != NULL, false},
+                 {"data", arguments->data != NULL, false},
+                 {"sequences", arguments->sequences >= 0, false},
+                 {"stride", arguments->stride >= 0, true},
+                 {"jsonl", arguments->jsonl, true},
+                 {"format", arguments->format != NULL, true},
+                 {"field", arguments->field != NULL, true},
+                 {"documents", arguments->documents != NULL, true},
+                 {"on_error", arguments->on_error != NULL, true},
+                 {"document_bytes", arguments->document_bytes >= 0, true}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (kinds[i].given && kinds[i].of_files != has_files)
+            return MS_FAIL(MS_USAGE, "--%s: %s", kinds[i].name,
+                           has_files ? "it is of the data's sequences, and a FILE is given"
+                                     : "it is of the documents of a FILE, and none is given");
+    if (arguments->document_bytes >= 0 && arguments->document_bytes < 64)
+        return MS_FAIL(MS_USAGE, "--document_bytes %" PRId64 ": at least 64 are needed", arguments->document_bytes);
+    return MS_OK;
+}
+
+const ms_command *const ms_commands_evaluate[] = {&command, NULL};
+
+int ms_cmd_evaluate(int argc, char **argv) {
+    struct arguments arguments = {.sequences = -1, .stride = -1, .step = -1, .document_bytes = -1};
+    ms_positionals positionals;
+    ms_run_folder folder;
+    ms_data_inputs inputs = {0};
+    ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&command);
+    if (status == MS_OK) status = check(&arguments, positionals.n_items > 1);
+    if (!arguments.split) arguments.split = "val";
+    if (!arguments.format) arguments.format = "auto";
+    if (!arguments.documents) arguments.documents = "file";
+    if (!arguments.on_error) arguments.on_error = "stop";
+    if (arguments.document_bytes < 0) arguments.document_bytes = 8192;
+    for (int i = 1; status == MS_OK && i < positionals.n_items; i++)
+        status = ms_data_inputs_add(&inputs, positionals.items[i]);
+    if (status == MS_OK) status = ms_run_folder_open(positionals.items[0], &folder);
+    if (status == MS_OK) {
+        status = evaluate(&arguments, &folder, &inputs);
+        ms_run_folder_close(&folder);
+    }
+    ms_data_inputs_finish(&inputs);
+    return ms_exit_status(status);
+}

@@ -1,0 +1,58 @@
+#!/bin/bash
+# `evaluate`: on the data of a run its validation loss; on documents the sums of their tokens, window by window, whatever else is in the batch.
+. "$(dirname "$0")/support.sh"
+
+for i in $(seq 300); do echo "line $i says $((i * 7919 % 1000))"; done >text.txt
+must program tokenizer train --vocab_size 260 text.txt
+must program data prepare --output data --validation_fraction 0.2 --document_bytes 64 text.txt
+must program data prepare --output none --validation_fraction 0.2 --document_bytes 64 --document_end none text.txt
+small="--track_manifold false --model.layers 2 --model.vocabulary 0 --sample.tokens 0 --steps 6 --validation.every 6"
+must micro --run run --data.directory data $small
+logged=$(sed -n 's/.*"validation_loss":\([0-9.]*\).*/\1/p' run/metrics.jsonl | tail -1)
+bits=$(sed -n 's/.*"validation_bits_per_byte":\([0-9.]*\).*/\1/p' run/metrics.jsonl | tail -1)
+
+# loss: the one that the last evaluation printed.
+loss() { sed -n 's/^loss \([0-9.]*\) nats.*/\1/p' "${1:-out}"; }
+# close A B: equal to the digits printed.
+close() { awk -v a="$1" -v b="$2" 'BEGIN {d = a - b; exit !(a != "" && d < 2e-6 && d > -2e-6)}' || fail "$1 is not $2: $3"; }
+
+must program evaluate run
+close "$(loss)" "$logged" "the validation loss"
+close "$(sed -n 's/.*, \([0-9.]*\) bits per byte/\1/p' out)" "$bits" "bits per byte"
+must program evaluate run --sequences 3 # not a whole batch
+grep -q "step 6: 3 of [0-9]* sequences of 32 tokens of the val split, 93 targets" out || fail "3 sequences: $(cat out)"
+
+# Documents: one by one as all together, and the sum.
+must program evaluate run --jsonl --documents chunk --document_bytes 64 text.txt
+cp out lines
+n=$(wc -l <lines)
+[ "$n" -gt 20 ] || fail "$n documents"
+close "$(loss err)" "$(sed 's/.*"tokens":\([0-9]*\),"log_likelihood":\([^,]*\),.*/\1 \2/' lines | awk '{n += $1; s -= $2} END {printf "%.9f", s / n}')" "the sum of the documents"
+first=$(sed -n 's/^{"document":4,.*"bytes":\([0-9]*\),.*/\1/p' lines)
+before=$(head -4 lines | sed 's/.*"bytes":\([0-9]*\),.*/\1/' | awk '{n += $1} END {print n}')
+tail -c +$((before + 1)) text.txt | head -c "$first" >fifth.txt
+must program evaluate run --jsonl fifth.txt
+[ "$(sed 's/.*"tokens"/"tokens"/' out)" = "$(sed -n '5s/.*"tokens"/"tokens"/p' lines)" ] || fail "a document alone has another likelihood"
+
+# Windows: without a token between documents the first of a document is not scored, so each window can be a document of its own.
+must micro --run plain --data.directory none $small
+ids=($("$muonscope" data decode none --ids --sequence_length 128 2>/dev/null))
+score() { # BEGIN LENGTH: a document of these ids
+    echo "{\"input_ids\":[$(printf '%s,' "${ids[@]:$1:$2}" | sed 's/,$//')]}"
+}
+likelihoods() { "$muonscope" evaluate plain --jsonl --format ids "$@" 2>err | sed 's/.*"log_likelihood":\([^,]*\),.*/\1/'; }
+score 0 97 >whole.jsonl # windows of 32 positions see 33 tokens
+for begin in 0 32 64; do score $begin 33; done >parts.jsonl
+close "$(likelihoods whole.jsonl)" "$(likelihoods parts.jsonl | awk '{s += $1} END {printf "%.12f", s}')" "windows a sequence apart"
+{ score 0 33 && for begin in 16 32 48 64; do score $begin 33 && score $begin 17; done; } >parts.jsonl
+close "$(likelihoods --stride 16 whole.jsonl)" "$(likelihoods parts.jsonl | awk 'NR == 1 || NR % 2 == 0 {s += $1; next} {s -= $1} END {printf "%.12f", s}')" \
+    "windows half a sequence apart"
+
+refuse 2 "--split: it is of the data's sequences" program evaluate run --split val text.txt
+refuse 2 "--stride: it is of the documents of a FILE" program evaluate run --stride 4
+refuse 1 "windows 33 tokens apart: 1 to 32" program evaluate run --stride 33 text.txt
+refuse 1 "data: no folder gone" program evaluate run --data gone
+refuse 1 "line 1: no string under the key \"body\"" program evaluate run --format jsonl --field body parts.jsonl
+refuse 1 "no token was scored" program evaluate run --format jsonl --on_error skip parts.jsonl
+grep -q "^skipped *[0-9]* records: [0-9]* no_text" err || fail "skipped records are not counted: $(cat err)"
+echo "evaluate ok"
