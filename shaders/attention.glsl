@@ -1,38 +1,27 @@
-// What the shaders of attention and attention_grad share.  Definition: backend/cpu/attention.c and attention_grad.c.
+// What the shaders of attention and attention_grad for software drivers share; GPUs: attention_tile.glsl.  Definition:
+// backend/cpu/attention.c and attention_grad.c.
 //
-// An invocation owns ROWS rows whole, with all HEAD_SIZE numbers of each in registers (private memory on a processor): rows of
-// queries, or of keys in the gradient of keys and values.  It walks over the rows of the other side, one at a time, and each number
-// it loads serves all its own rows.  So no score is ever in memory, rows need nothing of each other, there is no barrier, and a
-// workgroup is just neighbouring rows.  On a GPU the walking rows have the same address in all invocations of a subgroup: one
-// broadcast, or a scalar load.
+// An invocation owns ROWS rows whole, with all HEAD_SIZE numbers of each in a processor's private memory: rows of queries, or of
+// keys in the gradient of keys and values.  It walks over the rows of the other side, one at a time, and each number it loads serves
+// all its own rows.  So no score is ever in memory, rows need nothing of each other, there is no barrier, and a workgroup is just
+// neighbouring rows.
 //
 // Two rows of one key/value head's queries, of different heads, walk over the same keys: SHARED_HEADS heads go together.
 //
-// On a software driver a load costs as much as dozens of sums, and every lane pays for it, so in the variants for those the lanes of
-// a subgroup, which is the workgroup, load different numbers of the walking row and exchange them.
+// There a load costs as much as dozens of sums, and every lane pays for it, so in the variants with literal sizes the lanes of a
+// subgroup, which is the workgroup, load different numbers of the walking row and exchange them.
 //
 // EACH_ROW and EACH_QUAD must be unrolled.  Drivers unroll loops whose length is a specialisation constant, but SwiftShader does not
 // (and its optimiser, spirv-opt, unrolls nested loops wrongly): for software drivers and usual head sizes there are variants with
 // literal sizes, in which the preprocessor unrolls.
 //
-// Sums start at -0, the neutral element of addition, so that "starts from its first term" and "later keys are part of no sum" are
-// exact without conditions: an absent term is -0.
-//
-// What a row does not see is left out by selection and never by a weight of 0, which an infinity or a NaN would turn into a NaN.  In `fast`,
-// where selections cost time, each walk has a part in which all rows see all and nothing is selected, and a short one at the diagonal.
+// Sums and what they leave out: attention_sum.glsl.  In `fast`, where selections cost time, each walk has a part in which all rows see all and
+// nothing is selected, and a short one at the diagonal.
 #ifdef ATTENTION_HEAD_SIZE
 #extension GL_KHR_shader_subgroup_ballot : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 #endif
-#define MS_EXACT_GLSL
-#include "backend/exact.h"
-#include "backend/exact_constants.h"
-
-#ifdef MS_FAST
-#define PRECISE
-#else
-#define PRECISE precise
-#endif
+#include "shaders/attention_sum.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in;
 layout(constant_id = 3) const uint VECTOR = 0u; // see quads.glsl
@@ -52,8 +41,6 @@ layout(constant_id = 10) const uint ROWS = 1u; // a power of two, at most 16
 #include "shaders/quads.glsl"
 
 const uint QUADS = (HEAD_SIZE + 3u) / 4u;
-
-#define ABSENT uintBitsToFloat(0x80000000u)
 
 // How many numbers of quad d there are: 4 or, in the last, fewer.
 #define IN_QUAD(d) (HEAD_SIZE - 4u * (d))
@@ -176,17 +163,6 @@ float add_products(float sum, vec4 a, vec4 b, uint d) {
     return result;
 }
 
-// sum + weight * term where the row sees it, else sum.
-vec4 add_weighted(vec4 sum, float weight, vec4 term, bool is_visible) {
-#ifdef MS_FAST
-    return mix(sum, sum + weight * term, bvec4(is_visible));
-#else
-    precise vec4 product = weight * term;
-    precise vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_visible));
-    return result;
-#endif
-}
-
 // The terms of a quad that has only `n`: the others become absent.
 vec4 absent_past(vec4 terms, uint n) {
     vec4 result = terms;
@@ -194,11 +170,4 @@ vec4 absent_past(vec4 terms, uint n) {
     result.z = mix(ABSENT, terms.z, n > 2u);
     result.w = mix(ABSENT, terms.w, n > 3u);
     return result;
-}
-
-// p of the gradient.
-float probability(float product, float scale, float row_lse) {
-    PRECISE float scaled = product * scale;
-    PRECISE float below = scaled - row_lse;
-    return ms_exp(below);
 }

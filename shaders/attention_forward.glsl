@@ -33,7 +33,7 @@ float weight_sum[ROWS];
 void load_key_quad(uint unused, uint d) { walking[d] = walk_quad(k, walking_at, d); }
 void load_value_quad(uint unused, uint d) { walking[d] = walk_quad(v, walking_at, d); }
 void score_quad(uint r, uint d) { score[r] = add_products(score[r], query[r][d], walking[d], d); }
-void add_value_quad(uint r, uint d) { weighted[r][d] = add_weighted(weighted[r][d], score[r], walking[d], visible[r]); }
+void add_value_quad(uint r, uint d) { weighted[r][d] = add_seen(weighted[r][d], score[r], walking[d], visible[r]); }
 
 // Scores of the key at hand, of a row that sees it.
 void score_seen_row(uint r) {

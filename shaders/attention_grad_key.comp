@@ -1,5 +1,5 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// Second part of attention_grad, of any head size.
+// Second part of attention_grad for software drivers, of any head size.
 #include "shaders/common.glsl"
 #include "shaders/attention_grad_key.glsl"

@@ -67,8 +67,8 @@ void score_row(uint r) {
 }
 
 void add_query_quad(uint r, uint d) {
-    d_value[r][d] = add_weighted(d_value[r][d], weight[r], d_output[d], visible[r]);
-    d_key[r][d] = add_weighted(d_key[r][d], d_weight[r], query[d], visible[r]);
+    d_value[r][d] = add_seen(d_value[r][d], weight[r], d_output[d], visible[r]);
+    d_key[r][d] = add_seen(d_key[r][d], d_weight[r], query[d], visible[r]);
 }
 void add_query(uint r) { EACH_QUAD(add_query_quad, r) }
 

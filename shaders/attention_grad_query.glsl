@@ -86,7 +86,7 @@ void score_row(uint r) {
     visible[r] = is_seen(walking_key, first + r / SHARED_HEADS, ROW_QUERIES);
 }
 
-void add_key_quad(uint r, uint d) { d_query[r][d] = add_weighted(d_query[r][d], score[r], key[d], visible[r]); }
+void add_key_quad(uint r, uint d) { d_query[r][d] = add_seen(d_query[r][d], score[r], key[d], visible[r]); }
 void add_key(uint r) { EACH_QUAD(add_key_quad, r) }
 
 void close_chunk_quad(uint r, uint d) {

@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
-// attention_logit_max, of any head size: the largest logit of each query, in scratch [heads, batch, sequence].  Rows are queries, and
-// each walks once over the keys that it sees; attention_logit_max_join.comp does the rest.  Definition:
+// attention_logit_max for software drivers, of any head size: the largest logit of each query, in scratch [heads, batch, sequence].
+// Rows are queries, and each walks once over the keys that it sees; attention_logit_max_join.comp does the rest.  Definition:
 // backend/cpu/attention_logit_max.c.
 #include "shaders/common.glsl"
 #include "shaders/attention.glsl"

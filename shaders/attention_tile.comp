@@ -15,7 +15,8 @@ layout(constant_id = 9) const uint HAS_LSE = 1u;
 
 layout(push_constant) uniform Push {
     F32 q, k, v, o, lse;
-    uint first_group, n_groups, n_sets; // the first of this dispatch; of the op
+    uint first_group, n_groups; // of this dispatch: from the one to before the other
+    uint n_sets, n_tiles;       // of the op: see find_place
     uint sequence, heads, kv_heads;
     float scale;
 };
@@ -204,7 +205,7 @@ void store_lse(uint n) {
 void main() {
     uint group = first_group + ms_group_index();
     if (group >= n_groups) return;
-    find_place(group, n_groups, n_sets, heads, true); // late queries see most keys: longest work first
+    find_place(group, n_tiles, n_sets, heads, true); // late queries see most keys: longest work first
     query = query_side(sequence, heads);
     key = key_side(sequence, heads, kv_heads);
     end = min(row_base + ROWS, sequence);

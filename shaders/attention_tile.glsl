@@ -1,10 +1,10 @@
-// Attention on GPUs, in tiles (attention_tile.comp; its gradient is still made of attention.glsl there).
+// What the shaders of attention and attention_grad for GPUs share.  Definition: backend/cpu/attention.c and attention_grad.c.
 //
-// A workgroup of 128 invocations owns 64 rows (queries) of one head of one sequence and walks over the other side (keys) in tiles of
-// 32.  Everything that more than one invocation needs goes through shared memory, 14 KiB whatever the head size is; an invocation
-// holds 4 rows by 4 of the tile's scores, and 4 rows by at most 16 numbers of each result, so no array has more than 64 words and
-// nothing has to spill.  Register tiles over shared memory: see matmul_tile.glsl; tiles of attention: Dao et al., FlashAttention,
-// 2022.
+// A workgroup of 128 invocations owns 64 rows (queries, or keys in the gradient of keys and values) of one head of one sequence and
+// walks over the other side in tiles of 32.  Everything that more than one invocation needs goes through shared memory, 14 KiB
+// whatever the head size is; an invocation holds 4 rows by 4 of the tile's scores, and 4 rows by at most 16 numbers of each result,
+// so no array has more than 64 words and nothing has to spill.  Register tiles over shared memory: see matmul_tile.glsl; tiles of
+// attention: Dao et al., FlashAttention, 2022.
 //
 //   multiply()    scores of the tile: both sides come in slices of 16 of the depth, each one loaded while the one before is at work
 //   weights       [walked][row quad]: what each row weighs the walked rows by, put there by the invocation that has the score
@@ -13,22 +13,12 @@
 // A workgroup makes at most 128 numbers of a result's row.  Longer rows are made by several, which all make the scores.
 //
 // Orders: a score is summed over the depth, ascending; a result over the walked rows, ascending, by one invocation.  Which
-// invocation and which tile is in no sum's order, so `exact` has the bits of every other device.  Sums start at -0, the neutral
-// element of addition, and an absent term is -0: "starts from its first term" and "later keys are part of no sum" are then exact
-// without conditions.  What a row does not see is left out by selection and never by a weight of 0, which an infinity or a NaN
-// would turn into a NaN; only tiles at the diagonal select.
+// invocation and which tile is in no sum's order, so `exact` has the bits of every other device.  Sums and what they leave out:
+// attention_sum.glsl; only tiles at the diagonal select.
 //
 // FOUR is unrolled by the preprocessor: it is around calls of backend/exact.h (see common.glsl), and arrays need literal indices to
 // stay in registers.
-#define MS_EXACT_GLSL
-#include "backend/exact.h"
-#include "backend/exact_constants.h"
-
-#ifdef MS_FAST
-#define PRECISE
-#else
-#define PRECISE precise
-#endif
+#include "shaders/attention_sum.glsl"
 
 layout(local_size_x_id = 0, local_size_y_id = 1, local_size_z_id = 2) in; // INVOCATIONS, 1, 1
 layout(constant_id = 3) const uint VECTOR = 0u;                          // see quads.glsl
@@ -55,7 +45,6 @@ const uint WALKED_STEP = OWN_QUADS == 1u ? 32u : OWN_QUADS == 2u ? 16u : 8u; // 
 // In front of loops whose rounds are long enough by themselves.  Drivers that compile on the processor would unroll them all.
 #define ROLLED [[dont_unroll]]
 
-#define ABSENT uintBitsToFloat(0x80000000u)
 #define FOUR(f) f(0u); f(1u); f(2u); f(3u);
 
 shared vec4 weights[WALKED * ROW_QUADS];                  // [walked][row quad]
@@ -160,22 +149,6 @@ void stage_walked(F32 p, Side side, uint first, uint sequence) {
     staged[row * STEP_QUADS + quad + 1u] = octet.high;
 }
 
-vec4 add_weighted(vec4 sum, float weight, vec4 term) {
-    PRECISE vec4 product = weight * term;
-    PRECISE vec4 result = sum + product;
-    return result;
-}
-
-vec4 add_seen(vec4 sum, float weight, vec4 term, bool is_seen) {
-#ifdef MS_FAST
-    return mix(sum, sum + weight * term, bvec4(is_seen));
-#else
-    precise vec4 product = weight * term;
-    precise vec4 result = sum + mix(vec4(ABSENT), product, bvec4(is_seen));
-    return result;
-#endif
-}
-
 // An invocation's results are sums[4 n + r]: row r of its four, quad walked_quad + 8 n of the workgroup's.
 // ADD_WALKED adds, to an array of such sums, the products of weights and the walked rows of a slice.  Macros, because an array that is
 // an argument is copied.
@@ -228,11 +201,16 @@ vec4 scaled(vec4 product, float scale) {
     return result;
 }
 
-// The place of workgroup `group` of n_groups: n_sets are the parts of rows of all heads of all sequences, and all of them come with one
-// tile of rows before the next.
-void find_place(uint group, uint n_groups, uint n_sets, uint heads, bool late_first) {
+vec4 probabilities(vec4 product, float scale, vec4 lse) {
+    return vec4(probability(product.x, scale, lse.x), probability(product.y, scale, lse.y), probability(product.z, scale, lse.z),
+                probability(product.w, scale, lse.w));
+}
+
+// The place of workgroup `group`: n_sets are the parts of rows of all heads of all sequences, and all of them come with one of n_tiles
+// tiles of rows before the next.
+void find_place(uint group, uint n_tiles, uint n_sets, uint heads, bool late_first) {
     uint set = group % n_sets, tile = group / n_sets;
-    if (late_first) tile = n_groups / n_sets - 1u - tile;
+    if (late_first) tile = n_tiles - 1u - tile;
     thread = gl_LocalInvocationID.x;
     row_quad = thread % 8u + 8u * (thread / 32u % 2u);
     walked_quad = thread / 8u % 4u + 4u * (thread / 64u);

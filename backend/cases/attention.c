@@ -195,10 +195,10 @@ static void grad_matmul_error(const ms_op_case *test, const ms_matmul_rounding *
 /* ---- cases ---- */
 
 static const ms_attention_attributes table[] = {
-    {1, 1, 1, 1, 1, 1.0f},       {1, 2, 2, 1, 2, 0.7f},      {2, 7, 2, 2, 3, 0.577f},    {1, 8, 1, 1, 32, 0.177f},
-    {1, 9, 4, 2, 33, 0.174f},    {2, 33, 4, 1, 16, 0.25f},   {1, 65, 2, 1, 8, 0.3535f},  {3, 100, 3, 3, 20, 0.2236f},
-    {1, 130, 4, 2, 64, 0.125f},  {1, 523, 2, 1, 5, 0.4472f}, {1, 1040, 2, 1, 3, 0.577f}, {1, 520, 1, 1, 64, 0.125f},
-    {1, 524, 1, 1, 128, 0.088f},
+    {1, 1, 1, 1, 1, 1.0f},       {1, 2, 2, 1, 2, 0.7f},      {2, 7, 2, 2, 3, 0.577f},     {1, 8, 1, 1, 32, 0.177f},
+    {1, 9, 4, 2, 33, 0.174f},    {2, 33, 4, 1, 16, 0.25f},   {1, 65, 2, 1, 8, 0.3535f},   {3, 100, 3, 3, 20, 0.2236f},
+    {1, 130, 4, 2, 64, 0.125f},  {1, 523, 2, 1, 5, 0.4472f}, {1, 1040, 2, 1, 3, 0.577f},  {1, 520, 1, 1, 64, 0.125f},
+    {1, 524, 1, 1, 128, 0.088f}, {1, 70, 2, 1, 160, 0.079f}, {1, 19, 1, 1, 256, 0.0625f}, {1, 4100, 1, 1, 2, 0.7f},
 };
 /* In these a late key and its value, and in the gradient also an early query and its do, hold NaN and infinities: rows
    that do not see them must not know.  One sequence each; the head sizes for which there are kernels of their own. */

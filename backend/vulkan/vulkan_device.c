@@ -60,6 +60,17 @@ static ms_status busy_workgroups(bool is_cpu, uint32_t *out) {
     return MS_OK;
 }
 
+/* FLOPs of a submission: about 0.1 s at 1 TFLOP/s; where memory is the processor's, at a fifth of that.  Exact matmuls
+   run at a fraction of such rates, and are still far from a watchdog.  MUONSCOPE_VULKAN_WORK: a smaller limit, to test
+   the cuts. */
+static ms_status part_flops(VkPhysicalDeviceType type, double *out) {
+    uint64_t wanted;
+    MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_WORK, &wanted));
+    double most = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU || type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 1e11 : 2e10;
+    *out = wanted && (double)wanted < most ? (double)wanted : most;
+    return MS_OK;
+}
+
 static ms_status set_limits(ms_backend_device *device, ms_numerics numerics) {
     const ms_vulkan_gpu *gpu = device->context.gpu;
     const VkPhysicalDeviceLimits *limits = &gpu->properties.limits;
@@ -74,6 +85,7 @@ static ms_status set_limits(ms_backend_device *device, ms_numerics numerics) {
         .subgroup_exchange = gpu->subgroup_exchange,
     };
     MS_TRY(max_invocations(limits, &device->limits.max_invocations));
+    MS_TRY(part_flops(gpu->properties.deviceType, &device->limits.part_flops));
     return busy_workgroups(is_cpu, &device->limits.busy_workgroups);
 }
 

@@ -170,6 +170,7 @@ ms_status ms_vulkan_emit(ms_vulkan_encoder *encoder, const ms_vulkan_dispatch *d
     step->n_numbers = n_numbers;
     if (dispatch->fault_limit > 0) step->numbers[dispatch->n_numbers] = encoder->first_node + (uint32_t)encoder->node;
     step->fault_limit = dispatch->fault_limit;
+    step->flops = dispatch->flops;
     memcpy(step->groups, groups, sizeof step->groups);
     step->node = encoder->node;
     encoder->n_steps++;

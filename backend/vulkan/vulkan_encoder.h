@@ -23,6 +23,7 @@ typedef struct ms_vulkan_step {
     uint32_t groups[3];
     int32_t node;
     int64_t fault_limit;
+    double flops; /* 0: not estimated */
 } ms_vulkan_step;
 
 struct ms_vulkan_encoder {

@@ -62,6 +62,7 @@ typedef struct ms_vulkan_dispatch {
     uint32_t numbers[MS_VULKAN_PUSH_BYTES / 4];
     int n_numbers;
     int64_t fault_limit; /* > 0: the shader may report a value outside of [0, fault_limit) */
+    double flops;        /* > 0: an estimate of its work; then an op of several dispatches may be cut between them */
 } ms_vulkan_dispatch;
 
 /* constant_id 0, 1, 2: the size of a workgroup (local_size_x_id = 0, ...). */

@@ -1,6 +1,6 @@
-/* Compute pipelines: one per shader and set of specialisation constants, kept for the device's life, with the driver's
-   cache on disk so that a second run compiles nothing.  The cache is only a cache: one that is missing, foreign,
-   damaged or cannot be written costs time and nothing else. */
+/* Compute pipelines: one per shader and set of specialisation constants, compiled on all processors and kept for
+   the device's life, with the driver's cache on disk so that a second run compiles nothing.  The cache is only a cache:
+   one that is missing, foreign, damaged or cannot be written costs time and nothing else. */
 #include "backend/vulkan/vulkan_pipeline.h"
 
 #include <stdio.h>
@@ -9,9 +9,13 @@
 
 #include "backend/vulkan/vulkan_literal.h"
 #include "backend/vulkan/vulkan_status.h"
+#include "backend/vulkan/vulkan_validation.h"
+#include "platform/clock.h"
 #include "platform/directory.h"
 #include "platform/file.h"
+#include "platform/output.h"
 #include "platform/sha256.h"
+#include "platform/thread.h"
 #include "shader_headers.h"
 
 typedef struct shader_code {
@@ -147,6 +151,7 @@ static void save_cache(const ms_vulkan_pipelines *pipelines) {
 ms_status ms_vulkan_pipelines_init(const ms_vulkan_context *context, ms_vulkan_pipelines *out) {
     *out = (ms_vulkan_pipelines){.context = context, .modules = calloc(N_SHADERS, sizeof *out->modules)};
     if (!out->modules) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory");
+    pthread_mutex_init(&out->mutex, NULL);
     VkPushConstantRange range = {VK_SHADER_STAGE_COMPUTE_BIT, 0, MS_VULKAN_PUSH_BYTES};
     VkPipelineLayoutCreateInfo layout = {.sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
                                          .pushConstantRangeCount = 1,
@@ -165,6 +170,7 @@ void ms_vulkan_pipelines_finish(ms_vulkan_pipelines *pipelines, bool is_lost) {
         context->call.vkDestroyShaderModule(context->handle, pipelines->modules[i], NULL);
     if (pipelines->cache) context->call.vkDestroyPipelineCache(context->handle, pipelines->cache, NULL);
     if (pipelines->layout) context->call.vkDestroyPipelineLayout(context->handle, pipelines->layout, NULL);
+    if (pipelines->modules) pthread_mutex_destroy(&pipelines->mutex);
     free(pipelines->items);
     free(pipelines->modules);
     memset(pipelines, 0, sizeof *pipelines);
@@ -191,11 +197,14 @@ static ms_status create_module(const ms_vulkan_context *context, const shader_co
 static ms_status get_module(ms_vulkan_pipelines *pipelines, int i_shader, VkShaderModule *out) {
     VkShaderModule *module = &pipelines->modules[i_shader];
     const shader_code *shader = &shaders[i_shader];
+    ms_status status = MS_OK;
+    pthread_mutex_lock(&pipelines->mutex);
     if (!*module)
-        MS_TRY(create_module(pipelines->context, shader, shader->words, shader->size_bytes / sizeof *shader->words,
-                             module));
+        status = create_module(pipelines->context, shader, shader->words, shader->size_bytes / sizeof *shader->words,
+                               module);
     *out = *module;
-    return MS_OK;
+    pthread_mutex_unlock(&pipelines->mutex);
+    return status;
 }
 
 static ms_status create_from(const ms_vulkan_pipelines *pipelines, VkShaderModule module,
@@ -253,27 +262,112 @@ static ms_status create_pipeline(ms_vulkan_pipelines *pipelines, ms_vulkan_pipel
     return create_from(pipelines, module, &constants, pipeline);
 }
 
-ms_status ms_vulkan_pipeline_get(ms_vulkan_pipelines *pipelines, int shader, const uint32_t *constants, int n_constants,
+static const ms_vulkan_pipeline *find(const ms_vulkan_pipeline *items, int n_items, const ms_vulkan_pipeline *wanted) {
+    size_t size = (size_t)wanted->n_constants * sizeof *wanted->constants;
+    for (int i = 0; i < n_items; i++)
+        if (items[i].shader == wanted->shader && items[i].n_constants == wanted->n_constants &&
+            memcmp(items[i].constants, wanted->constants, size) == 0)
+            return &items[i];
+    return NULL;
+}
+
+/* The shader's name and kind, and the constants from 0 on. */
+static void describe(const ms_vulkan_pipeline *pipeline, char *out, size_t size) {
+    const shader_code *shader = &shaders[pipeline->shader];
+    int n = snprintf(out, size, "pipeline %s (%s, %s; constants", shader->name, shader->fast ? "fast" : "exact",
+                     shader->storage16 ? "16-bit storage" : "packed");
+    for (int i = 0; i < pipeline->n_constants && n > 0 && (size_t)n < size; i++)
+        n += snprintf(out + n, size - (size_t)n, " %u", pipeline->constants[i]);
+    if (n > 0 && (size_t)n < size) snprintf(out + n, size - (size_t)n, ")");
+}
+
+enum { DESCRIPTION_BYTES = 160, MESSAGE_BYTES = 512 };
+
+/* Pipelines being made: task i makes items[i]. */
+typedef struct making {
+    ms_vulkan_pipelines *pipelines;
+    ms_vulkan_pipeline *items;
+    int n_items;
+    double start; /* seconds of ms_clock_seconds */
+    pthread_mutex_t mutex;
+    /* under the mutex */
+    int n_done;
+    double next_line; /* seconds */
+    ms_status status; /* of the first item that failed, i_failed */
+    int64_t i_failed;
+    char message[MESSAGE_BYTES];
+} making;
+
+bool ms_vulkan_progress_is_due(double seconds, int n_done, int n_items, double *next_line) {
+    if (seconds < *next_line || n_done == n_items) return false;
+    *next_line = seconds + 10;
+    return true;
+}
+
+static void make_task(void *context, int64_t i, int i_thread) {
+    (void)i_thread;
+    making *m = context;
+    char name[DESCRIPTION_BYTES];
+    describe(&m->items[i], name, sizeof name);
+    ms_vulkan_set_activity(name);
+    ms_status status = create_pipeline(m->pipelines, &m->items[i]);
+    ms_vulkan_set_activity("");
+    if (status != MS_OK) ms_status_note(status, "%s", name);
+    pthread_mutex_lock(&m->mutex);
+    m->n_done++;
+    if (status != MS_OK && (m->status == MS_OK || i < m->i_failed)) {
+        m->status = status;
+        m->i_failed = i;
+        snprintf(m->message, sizeof m->message, "%s", ms_status_message());
+    }
+    double seconds = ms_clock_seconds() - m->start;
+    if (ms_vulkan_progress_is_due(seconds, m->n_done, m->n_items, &m->next_line))
+        ms_print_line(stderr,
+                      "vulkan:%d: compiling pipelines, %d of %d after %.0f s (a driver that keeps them does so once)",
+                      m->pipelines->context->index, m->n_done, m->n_items, seconds);
+    pthread_mutex_unlock(&m->mutex);
+}
+
+static ms_status make_all(ms_vulkan_pipelines *pipelines, ms_vulkan_pipeline *items, int n_items) {
+    int n_threads = ms_processor_count() < n_items ? ms_processor_count() : n_items;
+    ms_pool *pool = NULL;
+    if (n_threads > 1) MS_TRY(ms_pool_create(n_threads, &pool));
+    making m = {.pipelines = pipelines,
+                .items = items,
+                .n_items = n_items,
+                .start = ms_clock_seconds(),
+                .next_line = MS_VULKAN_FIRST_LINE};
+    pthread_mutex_init(&m.mutex, NULL);
+    ms_pool_run(pool, n_items, make_task, &m);
+    pthread_mutex_destroy(&m.mutex);
+    ms_pool_destroy(pool);
+    return m.status == MS_OK ? MS_OK : MS_FAIL(m.status, "%s", m.message);
+}
+
+ms_status ms_vulkan_pipelines_make(ms_vulkan_pipelines *pipelines, const ms_vulkan_pipeline *wanted, int n_wanted) {
+    ms_vulkan_pipeline *items =
+        realloc(pipelines->items, ((size_t)pipelines->n_items + (size_t)n_wanted + 1) * sizeof *items);
+    if (!items) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d pipelines", n_wanted);
+    pipelines->items = items;
+    int n_items = pipelines->n_items;
+    for (int i = 0; i < n_wanted; i++)
+        if (!find(items, n_items, &wanted[i])) {
+            items[n_items] = wanted[i];
+            items[n_items++].handle = VK_NULL_HANDLE;
+        }
+    int n_new = n_items - pipelines->n_items;
+    if (n_new == 0) return MS_OK;
+    ms_vulkan_pipeline *first = items + pipelines->n_items;
+    ms_status status = make_all(pipelines, first, n_new);
+    for (int i = 0; i < n_new; i++) /* those that were made are kept */
+        if (first[i].handle) items[pipelines->n_items++] = first[i];
+    return status;
+}
+
+ms_status ms_vulkan_pipeline_get(const ms_vulkan_pipelines *pipelines, const ms_vulkan_pipeline *wanted,
                                  VkPipeline *out) {
-    for (int i = 0; i < pipelines->n_items; i++) {
-        const ms_vulkan_pipeline *item = &pipelines->items[i];
-        if (item->shader != shader || item->n_constants != n_constants) continue;
-        if (memcmp(item->constants, constants, (size_t)n_constants * sizeof *constants) != 0) continue;
-        *out = item->handle;
-        return MS_OK;
-    }
-    if (pipelines->n_items == pipelines->capacity) {
-        int capacity = pipelines->capacity ? 2 * pipelines->capacity : 64;
-        ms_vulkan_pipeline *items = realloc(pipelines->items, (size_t)capacity * sizeof *items);
-        if (!items) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d pipelines", capacity);
-        pipelines->items = items;
-        pipelines->capacity = capacity;
-    }
-    ms_vulkan_pipeline *item = &pipelines->items[pipelines->n_items];
-    *item = (ms_vulkan_pipeline){.shader = shader, .n_constants = n_constants};
-    memcpy(item->constants, constants, (size_t)n_constants * sizeof *constants);
-    MS_TRY(create_pipeline(pipelines, item));
+    const ms_vulkan_pipeline *item = find(pipelines->items, pipelines->n_items, wanted);
+    if (!item) return MS_FAIL(MS_INTERNAL, "vulkan: shader %s was not compiled", shaders[wanted->shader].name);
     *out = item->handle;
-    pipelines->n_items++;
     return MS_OK;
 }

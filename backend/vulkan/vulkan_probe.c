@@ -18,9 +18,10 @@ static ms_status record(ms_backend_device *device, VkCommandBuffer commands, VkD
                         VkDeviceAddress results) {
     int shader;
     MS_TRY(ms_vulkan_shader_find(&device->limits, "probe", &shader));
-    const uint32_t constants[3] = {WIDTH, 1, 1};
     VkPipeline pipeline;
-    MS_TRY(ms_vulkan_pipeline_get(&device->pipelines, shader, constants, 3, &pipeline));
+    ms_vulkan_pipeline wanted = {.shader = shader, .n_constants = 3, .constants = {WIDTH, 1, 1}};
+    MS_TRY(ms_vulkan_pipelines_make(&device->pipelines, &wanted, 1));
+    MS_TRY(ms_vulkan_pipeline_get(&device->pipelines, &wanted, &pipeline));
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT};
     MS_VULKAN_TRY(device->context.call.vkBeginCommandBuffer(commands, &begin), "beginning the probe");

@@ -9,18 +9,9 @@
 #include "backend/vulkan/vulkan_status.h"
 #include "backend/vulkan/vulkan_validation.h"
 
-/* About 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of that.  Exact matmuls run at a
-   fraction of such rates, and are still far from a watchdog. */
-typedef struct part_limits {
-    double flops, bytes;
-    int n_steps;
-} part_limits;
-
-static part_limits limits_of(const ms_backend_device *device) {
-    VkPhysicalDeviceType type = device->context.gpu->properties.deviceType;
-    bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
-    return shares ? (part_limits){2e10, 4e9, 2048} : (part_limits){1e11, 2e10, 2048};
-}
+/* Of a part: about 0.1 s at 200 GB/s, with the FLOPs of ms_vulkan_limits. */
+enum { MOST_STEPS = 2048 };
+static const double most_bytes = 2e10, most_shared_bytes = 4e9; /* the latter where memory is the processor's */
 
 typedef struct pending_access {
     VkDeviceAddress begin, end;
@@ -114,13 +105,20 @@ static ms_status order(recorder *r, const ms_vulkan_step *step, const VkDeviceAd
     return MS_OK;
 }
 
+static ms_vulkan_pipeline pipeline_of(const ms_vulkan_step *step) {
+    ms_vulkan_pipeline pipeline = {.shader = step->shader, .n_constants = step->n_constants};
+    memcpy(pipeline.constants, step->constants, sizeof pipeline.constants);
+    return pipeline;
+}
+
 static ms_status record_step(recorder *r, const ms_vulkan_step *step) {
     const struct VolkDeviceTable *call = &r->device->context.call;
     VkDeviceAddress addresses[MS_VULKAN_MAX_OPERANDS];
     for (int i = 0; i < step->n_accesses; i++) addresses[i] = address_of(r, &step->accesses[i]);
     MS_TRY(order(r, step, addresses));
     VkPipeline pipeline;
-    MS_TRY(ms_vulkan_pipeline_get(&r->device->pipelines, step->shader, step->constants, step->n_constants, &pipeline));
+    ms_vulkan_pipeline wanted = pipeline_of(step);
+    MS_TRY(ms_vulkan_pipeline_get(&r->device->pipelines, &wanted, &pipeline));
     if (pipeline != r->bound) call->vkCmdBindPipeline(r->commands, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     r->bound = pipeline;
     /* All 128 bytes: a shader's block may end in padding. */
@@ -181,37 +179,48 @@ static void timestamp(recorder *r, int i) {
                                                 (uint32_t)i);
 }
 
+/* Whether the part so far must end before this much more. */
+static bool is_full(const recorder *r, double flops, double bytes) {
+    VkPhysicalDeviceType type = r->device->context.gpu->properties.deviceType;
+    bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
+    return r->n_steps > 0 && (r->flops + flops > r->device->limits.part_flops ||
+                              r->bytes + bytes > (shares ? most_shared_bytes : most_bytes) || r->n_steps >= MOST_STEPS);
+}
+
+static ms_status make_room(recorder *r, double flops, double bytes) {
+    if (!is_full(r, flops, bytes)) return MS_OK;
+    MS_TRY(end_part(r));
+    return begin_part(r);
+}
+
 static ms_status record_node(recorder *r, int i_node, int *i_step) {
     const ms_backend_program *program = r->program;
     char activity[96];
     ms_vulkan_set_activity(ms_op_call_text(&program->calls->calls[i_node], activity, sizeof activity));
     ms_status status = MS_OK;
+    bool by_step = false; /* an op whose dispatches say what they cost, and between which it may be cut */
     for (; status == MS_OK && *i_step < program->encoder.n_steps; ++*i_step, r->n_steps++) {
         const ms_vulkan_step *step = &program->encoder.steps[*i_step];
         if (step->node != i_node) break;
+        by_step = by_step || step->flops > 0;
+        if (step->flops > 0) status = make_room(r, step->flops, 0);
         if (r->first_node < 0) r->first_node = i_node;
         r->last_node = i_node;
-        status = record_step(r, step);
+        if (status == MS_OK) status = record_step(r, step);
+        r->flops += step->flops;
     }
     if (status == MS_OK)
         status = ms_vulkan_check_validation();
     else
         status = ms_status_note(status, "%s", activity);
     ms_vulkan_set_activity("");
-    r->flops += program->calls->calls[i_node].cost.flops;
+    if (!by_step) r->flops += program->calls->calls[i_node].cost.flops;
     r->bytes += program->calls->calls[i_node].cost.bytes;
     if (status == MS_OK && program->calls->times.on) {
         barrier(r); /* one op at a time, so that its time is its own */
         timestamp(r, i_node + 1);
     }
     return status;
-}
-
-/* Whether the part so far must end before this node. */
-static bool is_full(const recorder *r, const ms_cost *cost) {
-    part_limits limits = limits_of(r->device);
-    return r->n_steps > 0 && (r->flops + cost->flops > limits.flops || r->bytes + cost->bytes > limits.bytes ||
-                              r->n_steps >= limits.n_steps);
 }
 
 static ms_status record_all(recorder *r) {
@@ -224,13 +233,21 @@ static ms_status record_all(recorder *r) {
     }
     int i_step = 0;
     for (int i = 0; i < program->calls->n_calls; i++) {
-        if (is_full(r, &program->calls->calls[i].cost)) {
-            MS_TRY(end_part(r));
-            MS_TRY(begin_part(r));
-        }
+        const ms_cost *cost = &program->calls->calls[i].cost;
+        MS_TRY(make_room(r, cost->flops, cost->bytes));
         MS_TRY(record_node(r, i, &i_step));
     }
     return end_part(r);
+}
+
+static ms_status make_pipelines(ms_backend_program *program) {
+    int n = program->encoder.n_steps;
+    ms_vulkan_pipeline *wanted = calloc((size_t)n + 1, sizeof *wanted);
+    if (!wanted) return MS_FAIL(MS_OUT_OF_MEMORY, "vulkan: no host memory for %d pipelines", n);
+    for (int i = 0; i < n; i++) wanted[i] = pipeline_of(&program->encoder.steps[i]);
+    ms_status status = ms_vulkan_pipelines_make(&program->device->pipelines, wanted, n);
+    free(wanted);
+    return status == MS_OK ? ms_vulkan_check_validation() : status;
 }
 
 static ms_status create_queries(ms_backend_program *program) {
@@ -251,6 +268,7 @@ ms_status ms_vulkan_record(ms_backend_program *program) {
     MS_VULKAN_TRY(device->context.call.vkCreateCommandPool(device->context.handle, &pool, NULL, &program->pool),
                   "creating a command pool");
     MS_TRY(create_queries(program));
+    MS_TRY(make_pipelines(program));
     recorder r = {.program = program, .device = device};
     program->n_barriers = 0;
     ms_status status = record_all(&r);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What GPUs' kernels of attention forward and of matmul keep in an invocation's own memory, in the SPIR-V that the build embeds: no variable of
+# What GPUs' kernels of attention and matmul keep in an invocation's own memory, in the SPIR-V that the build embeds: no variable of
 # more than 64 words.  Larger ones do not stay in registers, of which an invocation has 128 to 255.  Kernels for software drivers
 # hold rows in a processor's memory and are not asked.
 # Usage: arrays.sh SHADER_FOLDER     the folder holds <shader>_<exact|fast>_<storage>.spv
@@ -40,7 +40,8 @@ check() {
 
 n_modules=0
 largest=0
-for module in "$folder"/attention_tile_*.spv "$folder"/matmul_4x4_*.spv "$folder"/matmul_8x8_*.spv; do
+for module in "$folder"/attention_tile*.spv "$folder"/attention_grad_delta_*.spv "$folder"/attention_grad_sum_*.spv \
+    "$folder"/attention_logit_max_join_*.spv "$folder"/matmul_4x4_*.spv "$folder"/matmul_8x8_*.spv; do
     name=$(basename "$module" .spv)
     spirv-dis --raw-id "$module" >"$scratch/text"
     check "$scratch/text" >"$scratch/found"
@@ -49,15 +50,17 @@ for module in "$folder"/attention_tile_*.spv "$folder"/matmul_4x4_*.spv "$folder
     [ "$words" -le "$largest" ] || largest=$words
     n_modules=$((n_modules + 1))
 done
-[ "$n_modules" -eq 12 ] || fail "$n_modules modules in $folder, not 12"
+[ "$n_modules" -eq 36 ] || fail "$n_modules modules in $folder, not 36"
 [ "$largest" -eq "$most" ] || fail "the largest variable has $largest words: has this test lost sight of the arrays?"
 echo "$n_modules modules, the largest variable has $largest words"
 
-# The check can fail: arrays twice as long, one whose length is not known, and a kernel for software drivers.
-spirv-dis --raw-id "$folder/attention_tile_exact_packed.spv" >"$scratch/text"
-sed 's/= OpTypeVector \(%[0-9]*\) 4$/= OpTypeVector \1 8/' "$scratch/text" >"$scratch/planted"
-check "$scratch/planted" | grep -q "has 128 words" || fail "arrays twice as long were not found"
-sed 's/= OpConstant \(%[0-9]*\) 16$/= OpSpecConstant \1 16/' "$scratch/text" >"$scratch/planted"
-check "$scratch/planted" | grep -q "specialisation constant" || fail "an array of unknown length was not found"
+# The check can fail: arrays twice as long, one whose length is not known, forward and backward; and a kernel for software drivers.
+for name in attention_tile attention_tile_grad_key attention_tile_grad_query; do
+    spirv-dis --raw-id "$folder/${name}_exact_packed.spv" >"$scratch/text"
+    sed 's/= OpTypeVector \(%[0-9]*\) 4$/= OpTypeVector \1 8/' "$scratch/text" >"$scratch/planted"
+    check "$scratch/planted" | grep -q "has 128 words" || fail "$name: arrays twice as long were not found"
+    sed 's/= OpConstant \(%[0-9]*\) 16$/= OpSpecConstant \1 16/' "$scratch/text" >"$scratch/planted"
+    check "$scratch/planted" | grep -q "specialisation constant" || fail "$name: an array of unknown length was not found"
+done
 spirv-dis --raw-id "$folder/attention_128_exact_packed.spv" >"$scratch/text"
 check "$scratch/text" | grep -q "has 256 words" || fail "rows held whole were not found"

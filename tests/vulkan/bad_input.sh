@@ -72,6 +72,13 @@ for call in $memory_calls; do
         with_fault vkAllocateMemory:$call:$memory train --device vulkan:0 --run starved_$call --steps 2
 done
 
+echo "-- pipelines"
+# The first is the probe's; the others are compiled several at a time.
+refuse 1 "vulkan:0.*pipeline probe \\(exact, [a-z0-9 -]+; constants [0-9 ]+\\): .*OUT_OF_DEVICE_MEMORY" \
+    with_fault vkCreateComputePipelines:1:$memory train --device vulkan:0 --run uncompiled --steps 2
+refuse 1 "vulkan:0.*pipeline [a-z_0-9]+ \\(exact, [a-z0-9 -]+; constants [0-9 ]+\\): .*OUT_OF_DEVICE_MEMORY" \
+    with_fault vkCreateComputePipelines:3:$memory train --device vulkan:0 --run uncompiled --steps 2
+
 echo "-- a lost device"
 lost=-4
 refuse 1 "vulkan:0 .*DEVICE_LOST" with_fault vkQueueSubmit:1:$lost train --device vulkan:0 --run lost_at_once

@@ -4,8 +4,8 @@
    VULKAN_CACHE="FILE:BYTES" vkGetPipelineCacheData gives the header of this device and so many bytes after it, and FILE
    gets the bytes that vkCreatePipelineCache was given; the driver below sees none of them.  Passes everything else on.
    Enabled with VK_ADD_LAYER_PATH=<folder of its JSON> VK_INSTANCE_LAYERS=VK_LAYER_MUONSCOPE_fault. Interface:
-   "Architecture of the Vulkan loader interfaces", layers, version 2.  One instance and one device at a time, one thread
-   in the functions of the table at a time. */
+   "Architecture of the Vulkan loader interfaces", layers, version 2.  One instance and one device at a time. */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +19,7 @@ static struct {
     PFN_vkAllocateMemory allocate_memory;
     PFN_vkQueueSubmit queue_submit;
     PFN_vkWaitSemaphores wait_semaphores;
+    PFN_vkCreateComputePipelines create_pipelines;
     PFN_vkCreatePipelineCache create_pipeline_cache;
     PFN_vkGetPipelineCacheData pipeline_cache_data;
     VkPhysicalDeviceProperties properties;
@@ -27,9 +28,9 @@ static struct {
 
 static struct {
     const char *function;
-    long n_calls;
-} faults[] = {{"vkAllocateMemory", 0}, {"vkQueueSubmit", 0}, {"vkWaitSemaphores", 0}};
-enum { ALLOCATE_MEMORY, QUEUE_SUBMIT, WAIT_SEMAPHORES, N_FAULTS };
+    atomic_long n_calls;
+} faults[] = {{"vkAllocateMemory", 0}, {"vkQueueSubmit", 0}, {"vkWaitSemaphores", 0}, {"vkCreateComputePipelines", 0}};
+enum { ALLOCATE_MEMORY, QUEUE_SUBMIT, WAIT_SEMAPHORES, CREATE_PIPELINES, N_FAULTS };
 
 static void must(bool condition, const char *what) {
     if (condition) return;
@@ -45,8 +46,8 @@ static VkResult fault(int i) {
     if (!wanted && getenv("VULKAN_CACHE")) return VK_SUCCESS;
     must(wanted && sscanf(wanted, "%63[^:]:%ld:%ld", function, &first, &result) == 3,
          "VULKAN_FAULT is not FUNCTION:CALL:RESULT");
-    faults[i].n_calls++;
-    return strcmp(function, faults[i].function) == 0 && faults[i].n_calls >= first ? (VkResult)result : VK_SUCCESS;
+    long n_calls = ++faults[i].n_calls;
+    return strcmp(function, faults[i].function) == 0 && n_calls >= first ? (VkResult)result : VK_SUCCESS;
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAllocateInfo *info,
@@ -67,6 +68,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL wait_semaphores(VkDevice device, const VkS
     VkResult result = fault(WAIT_SEMAPHORES);
     VkResult real = next.wait_semaphores(device, info, timeout);
     return result == VK_SUCCESS ? real : result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_pipelines(VkDevice device, VkPipelineCache cache, uint32_t n,
+                                                       const VkComputePipelineCreateInfo *infos,
+                                                       const VkAllocationCallbacks *allocator, VkPipeline *pipelines) {
+    VkResult result = fault(CREATE_PIPELINES);
+    if (result == VK_SUCCESS) return next.create_pipelines(device, cache, n, infos, allocator, pipelines);
+    for (uint32_t i = 0; i < n; i++) pipelines[i] = VK_NULL_HANDLE;
+    return result;
 }
 
 /* The file and the number of bytes of VULKAN_CACHE; false: there is no such variable. */
@@ -134,6 +144,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, c
     next.allocate_memory = (PFN_vkAllocateMemory)next.device_function(*device, "vkAllocateMemory");
     next.queue_submit = (PFN_vkQueueSubmit)next.device_function(*device, "vkQueueSubmit");
     next.wait_semaphores = (PFN_vkWaitSemaphores)next.device_function(*device, "vkWaitSemaphores");
+    next.create_pipelines = (PFN_vkCreateComputePipelines)next.device_function(*device, "vkCreateComputePipelines");
     next.create_pipeline_cache = (PFN_vkCreatePipelineCache)next.device_function(*device, "vkCreatePipelineCache");
     next.pipeline_cache_data = (PFN_vkGetPipelineCacheData)next.device_function(*device, "vkGetPipelineCacheData");
     PFN_vkGetPhysicalDeviceProperties properties =
@@ -145,7 +156,8 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice physical, c
 /* This layer's function of a name, NULL: it has none. */
 static PFN_vkVoidFunction own_function(const char *name) {
     static const PFN_vkVoidFunction functions[N_FAULTS] = {
-        (PFN_vkVoidFunction)allocate_memory, (PFN_vkVoidFunction)queue_submit, (PFN_vkVoidFunction)wait_semaphores};
+        (PFN_vkVoidFunction)allocate_memory, (PFN_vkVoidFunction)queue_submit, (PFN_vkVoidFunction)wait_semaphores,
+        (PFN_vkVoidFunction)create_pipelines};
     for (int i = 0; i < N_FAULTS; i++)
         if (strcmp(name, faults[i].function) == 0) return functions[i];
     if (strcmp(name, "vkCreatePipelineCache") == 0) return (PFN_vkVoidFunction)create_pipeline_cache;

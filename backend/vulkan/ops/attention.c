@@ -33,5 +33,6 @@ ms_status ms_vulkan_attention(const ms_vulkan_call *call) {
     if (!ms_vulkan_attention_takes_tiles(call)) return emit_rows(call);
     ms_vulkan_dispatch dispatch = ms_vulkan_attention_tile_dispatch(call, "attention_tile");
     push_operands(call, &dispatch);
-    return ms_vulkan_emit_attention_tiles(call, &dispatch);
+    int products = call->limits->numerics == MS_NUMERICS_EXACT ? 3 : 2; /* `exact` makes the scores twice */
+    return ms_vulkan_emit_attention_tiles(call, &dispatch, products);
 }

@@ -1,10 +1,13 @@
-/* attention_grad on Vulkan, in three parts: see shaders/attention_grad_query.glsl, attention_grad_key.glsl and
-   attention_grad_sum.comp.  Workspace: delta, and what each head gives to dk and dv. */
+/* attention_grad on Vulkan, in parts: delta, dq, what each head gives to dk and dv, and their sums.  On GPUs see
+   shaders/attention_grad_delta.comp, attention_tile_grad_query.comp, attention_tile_grad_key.comp and
+   attention_grad_sum.comp; software drivers make delta with dq: attention_grad_query.glsl, attention_grad_key.glsl.
+   Workspace: delta, and what each head gives to dk and dv. */
 #include "backend/vulkan/ops/attention_plan.h"
+#include "backend/vulkan/ops/attention_tile.h"
 
-enum { MAX_SHARED_HEADS = 2, SUM_WIDTH = 128 };
-enum { QUERY, KEY, VALUE, OUTPUT, LSE, D_OUTPUT }; /* inputs */
-enum { DQ, DK, DV };                               /* outputs */
+enum { MAX_SHARED_HEADS = 2, SUM_WIDTH = 128, DELTA_WIDTH = 128, DELTA_INVOCATIONS = 8 }; /* the last: of a row */
+enum { QUERY, KEY, VALUE, OUTPUT, LSE, D_OUTPUT };                                        /* inputs */
+enum { DQ, DK, DV };                                                                      /* outputs */
 
 typedef struct grad_workspace {
     ms_operand delta;          /* [B * H, T] */
@@ -23,7 +26,7 @@ static grad_workspace workspace_of(const ms_attention_attributes *a) {
     };
 }
 
-static ms_status emit_query_part(const ms_vulkan_call *call, const grad_workspace *workspace) {
+static ms_status emit_query_rows(const ms_vulkan_call *call, const grad_workspace *workspace) {
     static const ms_vulkan_attention_shaders shaders = {
         .any = "attention_grad_query",
         .variants = {{"attention_grad_query_32", 32, 2},
@@ -40,7 +43,16 @@ static ms_status emit_query_part(const ms_vulkan_call *call, const grad_workspac
     return ms_vulkan_emit_attention(call, &plan, &dispatch);
 }
 
-static ms_status emit_key_part(const ms_vulkan_call *call, const grad_workspace *workspace) {
+static void push_key_operands(const ms_vulkan_call *call, const grad_workspace *workspace,
+                              ms_vulkan_dispatch *dispatch) {
+    const int inputs[] = {QUERY, KEY, VALUE, LSE, D_OUTPUT};
+    for (int i = 0; i < 5; i++) ms_vulkan_push_read(dispatch, &call->in[inputs[i]]);
+    ms_vulkan_push_read(dispatch, &workspace->delta);
+    ms_vulkan_push_update(dispatch, &workspace->sums_k);
+    ms_vulkan_push_update(dispatch, &workspace->sums_v);
+}
+
+static ms_status emit_key_rows(const ms_vulkan_call *call, const grad_workspace *workspace) {
     static const ms_vulkan_attention_shaders shaders = {
         .any = "attention_grad_key",
         .variants = {{"attention_grad_key_32", 32, 2},
@@ -50,12 +62,50 @@ static ms_status emit_key_part(const ms_vulkan_call *call, const grad_workspace 
     ms_vulkan_attention_plan plan;
     MS_TRY(ms_vulkan_attention_plan_of(call, &shaders, 1, 0, &plan));
     ms_vulkan_dispatch dispatch = ms_vulkan_attention_dispatch(call, &plan);
+    push_key_operands(call, workspace, &dispatch);
+    return ms_vulkan_emit_attention(call, &plan, &dispatch);
+}
+
+static ms_status emit_rows(const ms_vulkan_call *call, const grad_workspace *workspace, bool keys) {
+    MS_TRY(emit_query_rows(call, workspace));
+    return keys ? emit_key_rows(call, workspace) : MS_OK;
+}
+
+static ms_status emit_delta(const ms_vulkan_call *call, const grad_workspace *workspace) {
+    const ms_attention_attributes *a = &call->attributes->attention;
+    int64_t n_rows = (int64_t)a->batch * a->sequence * a->heads, per_group = DELTA_WIDTH / DELTA_INVOCATIONS;
+    ms_vulkan_dispatch dispatch = ms_vulkan_dispatch_of("attention_grad_delta", DELTA_WIDTH, 1, 1);
+    ms_vulkan_constant_u32(&dispatch, ms_vulkan_attention_vector(call));
+    ms_vulkan_constant_dtype(&dispatch, &call->in[QUERY]);
+    ms_vulkan_constant_u32(&dispatch, (uint32_t)a->head_size);
+    ms_vulkan_push_read(&dispatch, &call->in[OUTPUT]);
+    ms_vulkan_push_read(&dispatch, &call->in[D_OUTPUT]);
+    ms_vulkan_push_write(&dispatch, &workspace->delta);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)n_rows);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)a->sequence);
+    ms_vulkan_push_u32(&dispatch, (uint32_t)a->heads);
+    return ms_vulkan_emit_linear(call->encoder, &dispatch, (n_rows + per_group - 1) / per_group);
+}
+
+static ms_status emit_query_tiles(const ms_vulkan_call *call, const grad_workspace *workspace) {
+    ms_vulkan_dispatch dispatch = ms_vulkan_attention_tile_dispatch(call, "attention_tile_grad_query");
     const int inputs[] = {QUERY, KEY, VALUE, LSE, D_OUTPUT};
     for (int i = 0; i < 5; i++) ms_vulkan_push_read(&dispatch, &call->in[inputs[i]]);
     ms_vulkan_push_read(&dispatch, &workspace->delta);
-    ms_vulkan_push_update(&dispatch, &workspace->sums_k);
-    ms_vulkan_push_update(&dispatch, &workspace->sums_v);
-    return ms_vulkan_emit_attention(call, &plan, &dispatch);
+    ms_vulkan_push_write(&dispatch, &call->out[DQ]);
+    return ms_vulkan_emit_attention_tiles(call, &dispatch, 3);
+}
+
+static ms_status emit_key_tiles(const ms_vulkan_call *call, const grad_workspace *workspace) {
+    ms_vulkan_dispatch dispatch = ms_vulkan_attention_tile_dispatch(call, "attention_tile_grad_key");
+    push_key_operands(call, workspace, &dispatch);
+    return ms_vulkan_emit_attention_tiles(call, &dispatch, 4);
+}
+
+static ms_status emit_tiles(const ms_vulkan_call *call, const grad_workspace *workspace, bool keys) {
+    MS_TRY(emit_delta(call, workspace));
+    if (ms_vulkan_is_given(&call->out[DQ])) MS_TRY(emit_query_tiles(call, workspace));
+    return keys ? emit_key_tiles(call, workspace) : MS_OK;
 }
 
 static ms_status emit_sum_part(const ms_vulkan_call *call, const grad_workspace *workspace) {
@@ -81,8 +131,8 @@ ms_status ms_vulkan_attention_grad(const ms_vulkan_call *call) {
     bool keys = ms_vulkan_is_given(&call->out[DK]) || ms_vulkan_is_given(&call->out[DV]);
     if (!keys && !ms_vulkan_is_given(&call->out[DQ])) return MS_OK;
     grad_workspace workspace = workspace_of(&call->attributes->attention);
-    MS_TRY(emit_query_part(call, &workspace));
+    MS_TRY(ms_vulkan_attention_takes_tiles(call) ? emit_tiles(call, &workspace, keys)
+                                                 : emit_rows(call, &workspace, keys));
     if (!keys) return MS_OK;
-    MS_TRY(emit_key_part(call, &workspace));
     return emit_sum_part(call, &workspace);
 }

@@ -3,9 +3,8 @@
 #include "backend/exact_constants.h"
 #include "backend/ir/op.h"
 
-/* Registers of a GPU's invocation hold one or two rows; a processor's private memory holds more, and each load is dear
-   there. */
-enum { GPU_WIDTH = 64, GPU_ROWS_HEAD_SIZE = 32, CPU_NUMBERS = 128, MAX_ROWS = 4 };
+/* A processor's private memory holds several rows, and each load is dear there. */
+enum { CPU_NUMBERS = 128, MAX_ROWS = 4 };
 
 static uint32_t highest_power_of_two(uint32_t at_most) {
     uint32_t power = 1;
@@ -28,13 +27,6 @@ uint32_t ms_vulkan_attention_vector(const ms_vulkan_call *call) {
     return has_rows_at_multiples(call, 4, is_f32 ? 16 : 8);
 }
 
-ms_status ms_vulkan_attention_check(const ms_vulkan_call *call) {
-    int32_t head_size = call->attributes->attention.head_size;
-    if (head_size <= MS_VULKAN_MAX_HEAD_SIZE) return MS_OK;
-    return MS_FAIL(MS_UNSUPPORTED, "%s: heads of %d numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
-                   head_size, MS_VULKAN_MAX_HEAD_SIZE);
-}
-
 /* Heads of one group that go together. */
 static uint32_t shared_heads(const ms_attention_attributes *a, uint32_t rows, uint32_t at_most) {
     uint32_t group = (uint32_t)(a->heads / a->kv_heads), n = 1;
@@ -52,7 +44,7 @@ static bool choose_variant(const ms_vulkan_call *call, const ms_vulkan_attention
     const ms_attention_attributes *a = &call->attributes->attention;
     uint32_t lanes = call->limits->subgroup_size;
     bool exchange = call->limits->subgroup_exchange && (lanes == 4 || lanes == 8 || lanes == 16);
-    if (!call->limits->is_cpu || !exchange || !out->vector) return false;
+    if (!exchange || !out->vector) return false;
     for (int i = 0; i < MS_VULKAN_ATTENTION_VARIANTS; i++) {
         const ms_vulkan_attention_variant *variant = &shaders->variants[i];
         if (variant->head_size != a->head_size || !divides_sequence(a, variant->rows, max_shared_heads)) continue;
@@ -63,13 +55,19 @@ static bool choose_variant(const ms_vulkan_call *call, const ms_vulkan_attention
     return false;
 }
 
-static uint32_t choose_rows(const ms_vulkan_call *call, uint32_t max_shared_heads) {
-    const ms_attention_attributes *a = &call->attributes->attention;
-    uint32_t head_size = (uint32_t)a->head_size, rows = head_size <= GPU_ROWS_HEAD_SIZE ? 2 : 1;
-    if (call->limits->is_cpu) rows = highest_power_of_two(head_size > CPU_NUMBERS / 2 ? 1 : CPU_NUMBERS / head_size);
+static uint32_t choose_rows(const ms_attention_attributes *a, uint32_t max_shared_heads) {
+    uint32_t head_size = (uint32_t)a->head_size;
+    uint32_t rows = highest_power_of_two(head_size > CPU_NUMBERS / 2 ? 1 : CPU_NUMBERS / head_size);
     if (rows > MAX_ROWS) rows = MAX_ROWS;
     while (!divides_sequence(a, rows, max_shared_heads)) rows /= 2;
     return rows;
+}
+
+ms_status ms_vulkan_attention_check(const ms_vulkan_call *call) {
+    int32_t head_size = call->attributes->attention.head_size;
+    if (head_size <= MS_VULKAN_MAX_HEAD_SIZE) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED, "%s: heads of %d numbers, at most %d on Vulkan", ms_op_get(call->op)->name,
+                   head_size, MS_VULKAN_MAX_HEAD_SIZE);
 }
 
 ms_status ms_vulkan_attention_plan_of(const ms_vulkan_call *call, const ms_vulkan_attention_shaders *shaders,
@@ -80,10 +78,10 @@ ms_status ms_vulkan_attention_plan_of(const ms_vulkan_call *call, const ms_vulka
     out->vector = ms_vulkan_attention_vector(call) != 0;
     if (!choose_variant(call, shaders, max_shared_heads, out)) {
         out->shader = shaders->any;
-        out->rows = choose_rows(call, max_shared_heads);
+        out->rows = choose_rows(a, max_shared_heads);
     }
     out->shared_heads = shared_heads(a, out->rows, max_shared_heads);
-    out->width = call->limits->is_cpu ? highest_power_of_two(call->limits->subgroup_size) : GPU_WIDTH;
+    out->width = highest_power_of_two(call->limits->subgroup_size);
     while (out->width > 1 && out->width * out->rows * shared_bytes_per_row > call->limits->shared_bytes)
         out->width /= 2;
     return MS_OK;

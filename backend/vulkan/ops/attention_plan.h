@@ -1,5 +1,5 @@
-/* How attention on software drivers, its gradient and the largest logits cut their work: see shaders/attention.glsl.
-   attention on GPUs: attention_tile.h. */
+/* How attention, its gradient and the largest logits cut their work on software drivers: see shaders/attention.glsl.
+   GPUs: attention_tile.h. */
 #ifndef MS_BACKEND_VULKAN_OPS_ATTENTION_PLAN_H
 #define MS_BACKEND_VULKAN_OPS_ATTENTION_PLAN_H
 
@@ -31,11 +31,11 @@ typedef struct ms_vulkan_attention_shaders {
     ms_vulkan_attention_variant variants[MS_VULKAN_ATTENTION_VARIANTS];
 } ms_vulkan_attention_shaders;
 
-/* VECTOR of quads.glsl: 1 when every row of every operand takes whole quads, 2 when, in bf16, whole octets. */
-uint32_t ms_vulkan_attention_vector(const ms_vulkan_call *call);
-
 /* MS_UNSUPPORTED: heads of more than 256 numbers. */
 ms_status ms_vulkan_attention_check(const ms_vulkan_call *call);
+
+/* VECTOR of quads.glsl: 1 when every row of every operand takes whole quads, 2 when, in bf16, whole octets. */
+uint32_t ms_vulkan_attention_vector(const ms_vulkan_call *call);
 
 /* Chooses by the head size and the device; `max_shared_heads` bounds shared_heads, `shared_bytes_per_row` is the shared
    memory that the shader takes per row of a workgroup.  MS_UNSUPPORTED: heads of more than 256 numbers. */

@@ -1,4 +1,4 @@
-/* How attention cuts its work on GPUs: see shaders/attention_tile.glsl. */
+/* How attention, its gradient and the largest logits cut their work on GPUs: see shaders/attention_tile.glsl. */
 #ifndef MS_BACKEND_VULKAN_OPS_ATTENTION_TILE_H
 #define MS_BACKEND_VULKAN_OPS_ATTENTION_TILE_H
 
@@ -10,7 +10,10 @@ static inline bool ms_vulkan_attention_takes_tiles(const ms_vulkan_call *call) {
 /* A dispatch of shaders/<shader>.comp with the constants of attention_tile.glsl (3 to 7). */
 ms_vulkan_dispatch ms_vulkan_attention_tile_dispatch(const ms_vulkan_call *call, const char *shader);
 
-/* Pushes the numbers that such a shader ends with, and emits.  MS_UNSUPPORTED: heads of more than 256 numbers. */
-ms_status ms_vulkan_emit_attention_tiles(const ms_vulkan_call *call, const ms_vulkan_dispatch *dispatch);
+/* Pushes the numbers that all of these shaders end with, and emits.  `products` of a head's numbers are made for each
+   pair of a row and a walked row.  By that estimate each dispatch has at most the limits' part_flops, and at least one
+   workgroup: they are cut between tiles of rows of all heads or, where these are too much, between heads and sequences.
+   No sum is cut, so the bits are those of a single dispatch. */
+ms_status ms_vulkan_emit_attention_tiles(const ms_vulkan_call *call, const ms_vulkan_dispatch *dispatch, int products);
 
 #endif
