@@ -17,13 +17,28 @@ layout(push_constant) uniform Push {
     uint columns, vocabulary;
 };
 
+vec4 term(uint i, uint c) {
+    uint row = tokens.x[i] * columns;
+    return ms_load4(dy, row + c, row + columns, DY_DTYPE);
+}
+
+// Ascending, of which eight tokens are loaded before the first is added: a common token's sum is one long chain.
 vec4 sum_of_tokens(uint begin, uint count, uint c) {
-    uint row = tokens.x[begin] * columns;
-    precise vec4 sum = ms_load4(dy, row + c, row + columns, DY_DTYPE);
-    for (uint i = 1u; i < count; i++) {
-        row = tokens.x[begin + i] * columns;
-        sum = sum + ms_load4(dy, row + c, row + columns, DY_DTYPE);
+    precise vec4 sum = term(begin, c);
+    uint i = begin + 1u, end = begin + count;
+    for (; i + 8u <= end; i += 8u) {
+        vec4 t0 = term(i, c), t1 = term(i + 1u, c), t2 = term(i + 2u, c), t3 = term(i + 3u, c);
+        vec4 t4 = term(i + 4u, c), t5 = term(i + 5u, c), t6 = term(i + 6u, c), t7 = term(i + 7u, c);
+        sum = sum + t0;
+        sum = sum + t1;
+        sum = sum + t2;
+        sum = sum + t3;
+        sum = sum + t4;
+        sum = sum + t5;
+        sum = sum + t6;
+        sum = sum + t7;
     }
+    for (; i < end; i++) sum = sum + term(i, c);
     return sum;
 }
 

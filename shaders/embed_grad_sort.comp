@@ -16,6 +16,12 @@ void main() {
     int id = index.x[n];
     if (!is_row(id, vocabulary)) return;
     uint begin = begins.x[id], end = begin + counts.x[id], place = begin;
-    for (uint i = begin; i < end; i++) place += list.x[i] < n ? 1u : 0u;
+    uint i = begin;
+    for (; i + 4u <= end; i += 4u) { // four loads on the way
+        uvec4 others = uvec4(list.x[i], list.x[i + 1u], list.x[i + 2u], list.x[i + 3u]);
+        uvec4 less = uvec4(lessThan(others, uvec4(n)));
+        place += less.x + less.y + less.z + less.w;
+    }
+    for (; i < end; i++) place += list.x[i] < n ? 1u : 0u;
     tokens.x[place] = n;
 }

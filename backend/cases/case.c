@@ -76,13 +76,20 @@ static float place_special(const ms_op_case *test, int i, int64_t e, float numbe
     return e / columns == row ? special[e % columns % 3] : number;
 }
 
+static int32_t draw_integer(const ms_op_case *test, ms_case_fill fill, uint64_t *state) {
+    uint64_t range = (uint64_t)((int64_t)test->high - test->low);
+    if (fill != MS_CASE_TOKENS) return test->low + (int32_t)(ms_split_mix(state) % range);
+    if (ms_split_mix(state) % 8 < 3) return test->low;
+    /* The logarithm of the rank is uniform. */
+    return test->low + (int32_t)(exp(ms_split_mix_uniform(state) * log((double)range + 1)) - 1) % (int32_t)range;
+}
+
 void ms_case_fill_input(const ms_op_case *test, int i, void *out_data) {
     uint64_t state = test->seed * 1000 + (uint64_t)i;
     int64_t count = ms_shape_count(&test->shape[i]);
     for (int64_t e = 0; e < count; e++) {
         if (test->dtype[i] == MS_DTYPE_I32) {
-            uint64_t range = (uint64_t)((int64_t)test->high - test->low);
-            ((int32_t *)out_data)[e] = test->low + (int32_t)(ms_split_mix(&state) % range);
+            ((int32_t *)out_data)[e] = draw_integer(test, test->fill[i], &state);
             continue;
         }
         float number = place_special(test, i, e, draw(test->fill[i], &state));

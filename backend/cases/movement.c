@@ -100,12 +100,14 @@ static void embed_grad_magnitude(const ms_op_case *test, const void *const *in, 
 }
 
 bool ms_cases_embed_grad(int i, ms_op_case *out) {
-    static const int64_t shapes[][3] = {{1, 1, 1},    {7, 5, 13},     {101, 32, 67},
-                                        {3, 33, 301}, {13, 1027, 29}, {4, 17001, 3}};
-    if (i >= 12) return false;
+    static const int64_t shapes[][3] = {{1, 1, 1},      {7, 5, 13},    {101, 32, 67},   {3, 33, 301},
+                                        {13, 1027, 29}, {4, 17001, 3}, {300, 16, 2000}, {260, 75, 400}};
+    if (i >= 16) return false;
     const int64_t *shape = shapes[i / 2];
+    bool is_text = i >= 12; /* one token 750 or 150 times */
     *out = ms_case_of(MS_OP_EMBED_GRAD);
-    ms_case_input(out, MS_DTYPE_I32, ms_shape_1(shape[2]), MS_CASE_NORMAL);
+    ms_case_input(out, MS_DTYPE_I32, ms_shape_1(shape[2]), is_text ? MS_CASE_TOKENS : MS_CASE_NORMAL);
+    out->in_quick = i == 12 || i == 13;
     ms_case_input(out, MS_DTYPE_F32, ms_shape_2(shape[2], shape[1]), MS_CASE_SPARSE);
     if (i % 2) ms_case_input(out, MS_DTYPE_F32, ms_shape_2(shape[0], shape[1]), MS_CASE_SPARSE);
     out->high = (int32_t)shape[0];

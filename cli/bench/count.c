@@ -12,8 +12,10 @@ enum {
     HEAD_ROUNDS = 4,      /* sums over a head */
     HEAD_GRAD_ROUNDS = 2, /* sums over a head's gradient */
     LOSS_ROUNDS = 4,      /* the first walk over a row of logits */
-    EMBED_ROUNDS = 1      /* tokens of one row of the embedding's gradient */
+    EMBED_ROUNDS = 128    /* tokens of a common row of the embedding's gradient, by all threads of a block */
 };
+/* The same on Vulkan, where one thread loads them. */
+enum { VULKAN_EMBED_ROUNDS = 8 };
 /* A rotated row of qk_norm_rope_grad is loaded in two rounds on Vulkan, where which way the pairs lie is found out at
    run time. On CUDA half as many rows of bf16 are on the way as COLUMN_ROUNDS says: registers hold no more. */
 enum { ROPE_ROUNDS = 2 };
@@ -200,23 +202,32 @@ static void count_cross_entropy(const counter *c, const ms_node *node, ms_bench_
     add(c, write, work);
 }
 
-/* Tokens are gathered by row in four passes; then a row's tokens are summed one after the other, the commonest token's
-   longest. */
+/* A common row's tokens: where they stand, then what stands there, as many at one time as are on the way. */
+static double common_rounds(const counter *c, double common) {
+    return 2 * ceil(common / (is_cuda(c) ? EMBED_ROUNDS : VULKAN_EMBED_ROUNDS));
+}
+
+/* Tokens are gathered by row in four passes, in the last of which each token reads a list of its row's (by lines of
+   32); then a row's tokens are summed one after the other, the commonest token's longest: on CUDA by a kernel of its
+   own, on Vulkan beside the rest, so that the longer of the two counts. */
 static void count_embed_grad(const counter *c, const ms_node *node, ms_bench_work *work) {
     double tokens = ms_bench_elements(c, node->inputs[0]), common = ceil(COMMON_TOKEN * tokens);
-    for (int i = 0; i < 4; i++)
-        add(c, (ms_bench_kernel){.launches = 1, .bytes = 12 * tokens, .threads = tokens, .rounds = 2}, work);
+    for (int i = 0; i < 4; i++) {
+        double rounds = i < 3 ? 2 : 2 + ceil(common / 32);
+        add(c, (ms_bench_kernel){.launches = 1, .bytes = 12 * tokens, .threads = tokens, .rounds = rounds}, work);
+    }
     add(c, (ms_bench_kernel){.launches = 1, .bytes = 4 * (double)node->attributes.embed.rows}, work);
     ms_bench_kernel sums = ms_bench_pass(c, ms_bench_elements(c, node->outputs[0]), all_bytes(c, node), false);
-    sums.launches = 1;
-    ms_bench_work once = {0};
+    ms_bench_kernel chain = {.launches = 1, .threads = 1, .rounds = common_rounds(c, common)};
+    ms_bench_work once = {0}, common_row = {0};
     add(c, sums, &once);
-    /* The chain goes on beside the rest, so the longer of the two counts. */
-    ms_bench_work chain = {0};
-    sums.threads = 1;
-    sums.rounds = waits(c, common, EMBED_ROUNDS);
-    add(c, sums, &chain);
-    ms_bench_work_add(chain.seconds > once.seconds ? &chain : &once, 1, work);
+    if (is_cuda(c)) {
+        add(c, chain, &once);
+    } else {
+        chain.bytes = sums.bytes;
+        add(c, chain, &common_row);
+    }
+    ms_bench_work_add(common_row.seconds > once.seconds ? &common_row : &once, 1, work);
 }
 
 static void count_insert(const counter *c, const ms_node *node, ms_bench_work *work) {

@@ -32,21 +32,21 @@ template <int W> static __device__ __forceinline__ float ms_lane_tree(ms_pack<W>
     return lanes.x[0];
 }
 
-// Adds to a thread's lanes their terms from i on, MS_LANES apart, ascending, as far as they lie before `end`; fetch(i) gives
+// Adds to a thread's lanes their terms from i on, STRIDE apart, ascending, as far as they lie before `end`; fetch(i) gives
 // terms i to i + W - 1 as an ms_pack<W>.  N rounds are fetched before the first of them is added, so that their loads are
 // in flight together; then, of what is left, half as many, and so on.  Counters are signed: unsigned ones may wrap, so
 // that nvcc tests each round for the end, and one load at a time is in flight.
-template <int N, int W, class Term>
+template <int N, int STRIDE = MS_LANES, int W, class Term>
 static __device__ __forceinline__ void ms_add_rounds(ms_pack<W> &lanes, int i, int end, Term fetch) {
 #pragma unroll 1
-    for (; i + (N - 1) * MS_LANES < end; i += N * MS_LANES) {
+    for (; i + (N - 1) * STRIDE < end; i += N * STRIDE) {
         ms_pack<W> term[N];
 #pragma unroll
-        for (int k = 0; k < N; k++) term[k] = fetch((unsigned int)(i + k * MS_LANES));
+        for (int k = 0; k < N; k++) term[k] = fetch((unsigned int)(i + k * STRIDE));
 #pragma unroll
         for (int k = 0; k < N; k++) lanes = ms_pack_add(lanes, term[k]);
     }
-    if constexpr (N > 1) ms_add_rounds<N / 2>(lanes, i, end, fetch);
+    if constexpr (N > 1) ms_add_rounds<N / 2, STRIDE>(lanes, i, end, fetch);
 }
 
 // Adds term i_term, known to all, of a level above to the lanes of this thread; i_term ascends.
