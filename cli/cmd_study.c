@@ -89,12 +89,39 @@ static void print_tunings(const ms_study_plan *plan) {
     }
 }
 
+/* Seeds of both arms: the pairs of a hypothesis. */
+static int n_seeds(const ms_study *study, const ms_study_hypothesis *hypothesis) {
+    const ms_study_seeds *arm = &study->arms[hypothesis->i_arm].seeds;
+    if (hypothesis->i_against < 0) return arm->n;
+    const ms_study_seeds *against = &study->arms[hypothesis->i_against].seeds;
+    int n = 0;
+    for (int i = 0; i < arm->n; i++)
+        for (int k = 0; k < against->n; k++) n += arm->items[i] == against->items[k];
+    return n;
+}
+
+/* A hypothesis that no result could support at 0.05 is said before the runs are made: 2/2^n is the least p-value of n
+   seeds, and Holm's correction multiplies the least of all by their number. */
+static void print_power(const ms_study *study) {
+    for (int i = 0; i < study->n_hypotheses; i++) {
+        int n = n_seeds(study, &study->hypotheses[i]), needed = n;
+        double least = ldexp(2.0 * study->n_hypotheses, -n);
+        while (ldexp(2.0 * study->n_hypotheses, -needed) > 0.05) needed++;
+        if (needed > n)
+            ms_print_line(
+                stdout,
+                "warning: %s: %d seeds can reach no p-value below %.3g, corrected for %d of them (Holm); %d reach 0.05",
+                study->hypotheses[i].name, n, fmin(least, 1), study->n_hypotheses, needed);
+    }
+}
+
 static void print_plan(const struct job *job) {
     const ms_study *study = job->study;
     ms_print_line(stdout, "study   %s (%s) in %s", study->name, job->file, job->path);
     if (*study->question) ms_print_line(stdout, "asks    %s", study->question);
     print_arms(study);
     print_tunings(&job->plan);
+    print_power(study);
 }
 
 static ms_status print_commands(const ms_study_plan *plan) {

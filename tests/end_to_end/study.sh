@@ -30,8 +30,13 @@ record_all() {
 # ---- the whole ----
 must study --out a --dry-run
 [ ! -e a ] || fail "a dry run made its folder"
+sed 's/^seeds: .*/seeds: 1-7/' s.yaml >seven.yaml
+file=seven.yaml must study --out a --dry-run
+! grep -q "p-value" out || fail "seven seeds are said to be too few"
+must study --out a --dry-run
 grep -q "^runs    8, 8 to make" out || fail "the plan has other runs"
 grep -qE "^time    about .*timing of 3 steps" out || fail "the dry run says no time"
+grep -q "^warning: loss: 2 seeds can reach no p-value below 1, corrected for 2 of them (Holm); 7 reach 0.05" out || fail "what two seeds cannot show is not said"
 grep '^muonscope train' out | sed 's/^muonscope //; s,a/,b/,g' >commands # the runs that no tuning is needed for
 [ "$(wc -l <commands)" -eq 5 ] || fail "the tuning has other runs"
 must study --out a

@@ -99,6 +99,8 @@ static double number_at(const char *text, const char *key) {
 
 START_TEST(page_of_a_column) {
     ms_page page;
+    for (size_t i = 0; i < data.n_spectra; i++)
+        data.spectra[i].values[MS_PLOT_gap] = 1 + 0.01 * (double)i; /* short labels */
     char *script = styled_script("spectral_gap", column, NULL, &page);
     ck_assert_int_eq(page.width, 643); /* 85 mm at 96 pixels an inch, drawn at half the size */
     ck_assert_double_eq(ms_page_scale(column), 0.5);
@@ -155,7 +157,7 @@ START_TEST(legend_that_fits) {
         ms_legend_add_layers(&legend, &many);
         ms_legend_add(&legend, "lines dt 2", "chance");
         ms_legend_add(&legend, "lines dt 3", "chance, 95 %");
-        ms_panels panels = ms_panels_make(&page, 3, 1, &legend);
+        ms_panels panels = ms_panels_make(&page, 3, 1, 0, &legend);
         ms_panels_begin(&page, &panels, "title");
         ms_panels_end(&page, &panels);
         ck_assert_int_eq(fclose(page.out), 0);
@@ -293,11 +295,28 @@ START_TEST(runs_of_unlike_shapes) {
 }
 END_TEST
 
+/* Long labels of values get room beside them: the axis's own label would be left of the page. */
+START_TEST(long_labels_of_values_have_room) {
+    ck_assert_int_eq(ms_script_value_characters((ms_range){0, 0.0141}, 6), 5); /* 0.010 */
+    ck_assert_int_eq(ms_script_value_characters((ms_range){0.1, 0.5}, 6), 3);
+    ck_assert_int_eq(ms_script_value_characters((ms_range){-0.0007, 0.0004}, 6), 7); /* -0.0006 */
+    for (int given = 0; given < 2; given++) {
+        ms_page page = ms_page_make(given ? column : screen, NULL, NULL);
+        ms_legend legend = {.n = 0};
+        ms_panels usual = ms_panels_make(&page, 2, 1, 4, &legend), wider = ms_panels_make(&page, 2, 1, 6, &legend);
+        ck_assert_double_ge(wider.left, usual.left + 24);
+        ck_assert_double_le(wider.left + wider.columns * wider.wide + wider.right, wider.width);
+        if (given) ck_assert_int_eq(wider.width, usual.width);
+    }
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("plot_pages");
     tcase_add_checked_fixture(tests, make_run, remove_run);
     tcase_add_test(tests, table_of_curves);
     tcase_add_test(tests, tables_of_others);
+    tcase_add_test(tests, long_labels_of_values_have_room);
     tcase_add_test(tests, all_tables_are_whole);
     tcase_add_test(tests, page_of_a_column);
     tcase_add_test(tests, titles_are_broken);

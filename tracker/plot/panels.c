@@ -8,7 +8,8 @@
 
 /* Pixels around, in and between the panels. */
 enum {
-    LEFT = 105,
+    LEFT = 105,  /* an axis label beside labels of 4 characters */
+    DIGIT = 13,  /* of a longer one */
     RIGHT = 25,  /* where nothing stands there */
     TOP = 100,   /* above the panels: their titles, and the tokens */
     BOTTOM = 82, /* steps and their label */
@@ -130,8 +131,9 @@ static void take_room(ms_panels *panels, double beside) {
     panels->width = (int)(panels->left + columns * panels->wide + (columns - 1) * GAP_X + panels->right);
 }
 
-ms_panels ms_panels_make(const ms_page *page, int n, int bands, const ms_legend *legend) {
-    ms_panels panels = {.n = n, .bands = bands, .left = LEFT, .has_bar = legend == NULL, .legend = legend};
+ms_panels ms_panels_make(const ms_page *page, int n, int bands, int label_characters, const ms_legend *legend) {
+    ms_panels panels = {.n = n, .bands = bands, .has_bar = legend == NULL, .legend = legend};
+    panels.left = LEFT + DIGIT * fmax(0, label_characters - 4);
     double beside = legend ? legend->n > 0 ? entry_width(legend) + 20 : RIGHT : BAR;
     if (page->given_width > 0)
         fit(&panels, page->given_width, beside);

@@ -47,8 +47,9 @@ typedef struct ms_panels {
 /* Points of a panel's title of 15 to 25 characters. */
 int ms_panels_title_points(const ms_panels *panels);
 
-/* Lays out the page.  legend: NULL for a colour bar. */
-ms_panels ms_panels_make(const ms_page *page, int n, int bands, const ms_legend *legend);
+/* Lays out the page.  legend: NULL for a colour bar.  label_characters: of the longest number beside a y axis; four
+   have room anyway. */
+ms_panels ms_panels_make(const ms_page *page, int n, int bands, int label_characters, const ms_legend *legend);
 
 /* The panels follow, one plot command each, in the order of the cells: rows * columns.  Sets the page's size. */
 void ms_panels_begin(ms_page *page, ms_panels *panels, const char *title);

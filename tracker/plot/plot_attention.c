@@ -88,7 +88,7 @@ void ms_plot_attention_write(ms_page *page, const ms_plot_data *data) {
     for (size_t i = 0; i < data->n_probes; i++)
         if (data->probes[i].step == last->step && data->probes[i].n_heads > n_heads) n_heads = data->probes[i].n_heads;
     ms_range range = write_blocks(page, data);
-    ms_panels panels = ms_panels_make(page, 2, 1, NULL);
+    ms_panels panels = ms_panels_make(page, 2, 1, 0, NULL);
     ms_panels_begin(page, &panels, "Entropy of attention over log of the visible keys (1: all keys alike)");
     ms_script_palette(out);
     fprintf(out, "unset grid\n");

@@ -233,7 +233,12 @@ static void write_curves(ms_page *page, const ms_plot_data *data, const char *ti
     size_t n_snapshots = data->n_spectra / (data->n_matrices ? data->n_matrices : 1);
     curves.between_marks = 1 + n_snapshots / (MOST_MARKS + 1);
     make_legend(&legend, &curves, n_bands);
-    curves.panels = ms_panels_make(page, data->n_projections, n_bands, &legend);
+    int n_characters = 0;
+    for (int b = 0; b < n_bands; b++) {
+        int n = ms_script_value_characters(band_range(&curves, b), 6);
+        if (n > n_characters) n_characters = n;
+    }
+    curves.panels = ms_panels_make(page, data->n_projections, n_bands, n_characters, &legend);
     write_columns(page, &curves);
     for (int p = 0; p < data->n_projections; p++)
         for (int i = 0; i < data->n_layers; i++)

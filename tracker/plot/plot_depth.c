@@ -92,7 +92,8 @@ static void write_depth_of_runs(ms_page *page, const ms_plot_data *data) {
         for (int p = 0; p < data->n_projections; p++) has_noise |= write_run_depth(page, data, r, p, &values);
     ms_legend_add_layers(&legend, data);
     if (has_noise) ms_legend_add(&legend, "lines lc rgb 'black' dt 2 lw 1.8", "noise alone");
-    ms_panels panels = ms_panels_make(page, data->n_projections, 1, &legend);
+    ms_panels panels =
+        ms_panels_make(page, data->n_projections, 1, ms_script_value_characters(ms_range_widened(values), 6), &legend);
     panels.top -= MS_PANELS_TOKENS;
     ms_panels_begin(page, &panels, "Largest singular value s₁ over depth, at the last snapshot of each run");
     const ms_plot_data *run = &data->runs[0];
@@ -124,7 +125,7 @@ void ms_plot_depth_write(ms_page *page, const ms_plot_data *data) {
     for (int p = 0; p < data->n_projections; p++)
         for (int k = 0; k < 2; k++) write_depth(page, data, p, k == 1, &values);
     depth_legend(data, has_noise, &legend);
-    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    ms_panels panels = ms_panels_make(page, 1, 1, ms_script_value_characters(ms_range_widened(values), 8), &legend);
     panels.top -= MS_PANELS_TOKENS + MS_PANELS_NAME;
     snprintf(title, sizeof title, "Largest singular value s₁ over depth, after %s tokens",
              ms_script_count((double)data->spectra[data->n_spectra - 1].tokens, tokens));
@@ -228,7 +229,8 @@ void ms_plot_singular_write(ms_page *page, const ms_plot_data *data) {
     ms_script_count((double)data->spectra[data->n_spectra - 1].tokens, tokens[1]);
     snprintf(title, sizeof title, "Largest singular values over s₁, after %s tokens (first) and %s tokens (last)",
              tokens[0], tokens[1]);
-    ms_panels panels = ms_panels_make(page, data->n_projections, 1, &legend);
+    ms_panels panels =
+        ms_panels_make(page, data->n_projections, 1, ms_script_value_characters(ms_range_widened(values), 6), &legend);
     panels.top -= MS_PANELS_TOKENS;
     ms_panels_begin(page, &panels, title);
     fprintf(page->out, "set xrange [0.7:%d.3]\nset xtics %d\n", MS_PLOT_TOP, panels.wide < 300 ? 3 : 1);

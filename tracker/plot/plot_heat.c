@@ -131,7 +131,7 @@ static void write_map(ms_page *page, const ms_plot_data *data, const heat_map *m
     for (int p = 0; p < data->n_projections && map->marks_above_p95; p++) write_marks(out, data, p, map->key);
     bool marks_changes = data->marks_changes[map->key];
     for (int p = 0; p < data->n_projections && marks_changes; p++) write_changes(out, data, p, map->key);
-    ms_panels panels = ms_panels_make(page, data->n_projections, 1, NULL);
+    ms_panels panels = ms_panels_make(page, data->n_projections, 1, 0, NULL);
     char title[256];
     snprintf(title, sizeof title, "%s%s", map->title, marks_changes ? "; triangle: change of slope" : "");
     ms_panels_begin(page, &panels, title);
@@ -242,7 +242,7 @@ void ms_plot_mri_write(ms_page *page, const ms_plot_data *data) {
         }
         fprintf(out, "EOD\n");
     }
-    ms_panels panels = ms_panels_make(page, n, 1, NULL);
+    ms_panels panels = ms_panels_make(page, n, 1, 0, NULL);
     panels.top -= MS_PANELS_TOKENS;
     ms_panels_begin(page, &panels, "Spectral entropy of every matrix (1: all singular values equal)");
     ms_script_palette(out);

@@ -83,7 +83,7 @@ static void write_runs(ms_page *page, const ms_plot_data *data) {
     snprintf(title, sizeof title, "training, mean of %zu lines", 2 * reach_of(data) + 1);
     ms_legend_add(&legend, mean_style, title);
     if (validates) ms_legend_add(&legend, validation_style, "validation");
-    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    ms_panels panels = ms_panels_make(page, 1, 1, 0, &legend);
     begin_losses(page, &panels, data, "Training and validation loss", ranges);
     fprintf(page->out, "plot NaN notitle");
     for (int r = 0; r < data->n_layers; r++)
@@ -120,7 +120,7 @@ void ms_plot_loss_write(ms_page *page, const ms_plot_data *data) {
     ms_range ranges[2] = {MS_NO_RANGE, MS_NO_RANGE};
     add_losses(ranges, data->training, data->n_training);
     add_losses(ranges, data->validation, data->n_validation);
-    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    ms_panels panels = ms_panels_make(page, 1, 1, 0, &legend);
     begin_losses(page, &panels, data, "Training and validation loss", ranges);
     write_changes(page->out, data);
     fprintf(page->out, "plot NaN notitle");
@@ -170,7 +170,7 @@ void ms_plot_frequency_write(ms_page *page, const ms_plot_data *data) {
     }
     ms_legend_add(&legend, all_style, "all");
     write_deciles(page, data, ranges);
-    ms_panels panels = ms_panels_make(page, 1, 1, &legend);
+    ms_panels panels = ms_panels_make(page, 1, 1, 0, &legend);
     begin_losses(page, &panels, data, "Validation loss by how frequent the target is in the training data", ranges);
     fprintf(page->out, "plot NaN notitle");
     for (int k = 0; k <= MS_PLOT_DECILES; k++)

@@ -114,9 +114,20 @@ static double round_interval(double range, int n_ticks) {
     return decade * multiples[i];
 }
 
+/* Of labels at multiples of the interval. */
+static double decimals_of(double interval) { return fmax(0, -floor(log10(interval) + 1e-9)); }
+
+int ms_script_value_characters(ms_range range, int n_ticks) {
+    double interval = round_interval(range.high - range.low, n_ticks);
+    int decimals = (int)fmin(decimals_of(interval), 8);
+    int low = snprintf(NULL, 0, "%.*f", decimals, ceil(range.low / interval) * interval);
+    int high = snprintf(NULL, 0, "%.*f", decimals, floor(range.high / interval) * interval);
+    return low > high ? low : high;
+}
+
 void ms_script_value_axis(FILE *out, const char *axis, ms_range range, int n_ticks, bool labelled) {
     double interval = round_interval(range.high - range.low, n_ticks);
-    double decimals = fmax(0, -floor(log10(interval) + 1e-9));
+    double decimals = decimals_of(interval);
     fprintf(out, "set %srange [%.17g:%.17g]\nset %stics %.9g\n", axis, range.low, range.high, axis, interval);
     if (!labelled)
         fprintf(out, "set format %s ''\n", axis);

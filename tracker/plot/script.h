@@ -50,6 +50,9 @@ void ms_range_add(ms_range *range, double value);
    are all undefined: ranges are always set. */
 ms_range ms_range_widened(ms_range range);
 
+/* Characters of the longest label of such an axis, within the range. */
+int ms_script_value_characters(ms_range range, int n_ticks);
+
 /* Range, ticks at round values and labels with as many decimals as tell them apart.  axis: "x", "y" or "cb".
    labelled: whether the ticks have labels. */
 void ms_script_value_axis(FILE *out, const char *axis, ms_range range, int n_ticks, bool labelled);
