@@ -135,7 +135,7 @@ step 09_profile 70 sh -c "$profile"
 step 10_races 50 sh -c "$races"
 step 11_vulkan_ops 90 sh -c "$vulkan" vulkan verify "--quick --ops-only"
 step 12_vulkan_bench 60 sh -c "$vulkan" vulkan "bench train" "--preset nano --without_adamw --timed_steps 3"
-step 13_bench_ops 60 "$muonscope" bench ops --device "$device"
+step 13_bench_ops 60 "$muonscope" bench ops --storage bf16 --device "$device"
 step 14_exact_hash 40 sh -c "$ten"
 say "$n_wrong steps were not right; $(elapsed) s; all of it: $results/results.tar.gz"
 save

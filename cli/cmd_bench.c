@@ -27,14 +27,16 @@ static const ms_option train_options[] = {
      "Do not time the same model under AdamW beside another optimizer"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
-static const ms_command train_command = {"bench train",
-                                         NULL,
-                                         "Times training steps on random tokens beside the device's rate of matmuls.",
-                                         train_options,
-                                         0,
-                                         0,
-                                         ms_config_request_dotted,
-                                         MS_CONFIG_NOTES};
+static const ms_command train_command = {
+    "bench train",
+    NULL,
+    "Times training steps, on random tokens as frequent as those of a text, beside the device's rate of\n"
+    "matmuls.",
+    train_options,
+    0,
+    0,
+    ms_config_request_dotted,
+    MS_CONFIG_NOTES};
 
 static int bench_train(int argc, char **argv) {
     struct train_arguments arguments;
@@ -62,7 +64,7 @@ static int bench_train(int argc, char **argv) {
 /* ---- bench ops, bench tracker ---- */
 
 struct plain_arguments {
-    const char *device, *numerics;
+    const char *device, *numerics, *storage;
     int64_t n_threads, n_layers, n_repetitions;
 };
 
@@ -70,6 +72,8 @@ static const ms_option ops_options[] = {
     {"device", MS_OPTION_STRING, offsetof(struct plain_arguments, device), NULL, "NAME", "Device (default cpu)"},
     {"numerics", MS_OPTION_STRING, offsetof(struct plain_arguments, numerics), NULL, "fast|exact",
      "Which kernels (default fast)"},
+    {"storage", MS_OPTION_STRING, offsetof(struct plain_arguments, storage), NULL, "f32|bf16",
+     "Of activations and weights; limits likewise (default f32)"},
     {"threads", MS_OPTION_COUNT, offsetof(struct plain_arguments, n_threads), NULL, "N", "0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
@@ -104,20 +108,32 @@ static ms_status parse_numerics(const char *name, ms_numerics *out) {
     return MS_FAIL(MS_USAGE, "--numerics %s: must be fast or exact", name);
 }
 
+static ms_status parse_storage(const char *name, ms_dtype *out) {
+    *out = MS_DTYPE_F32;
+    if (strcmp(name, "f32") == 0) return MS_OK;
+    *out = MS_DTYPE_BF16;
+    if (strcmp(name, "bf16") == 0) return MS_OK;
+    return MS_FAIL(MS_USAGE, "--storage %s: must be f32 or bf16", name);
+}
+
 static int bench_plain(const ms_command *command, int argc, char **argv) {
-    struct plain_arguments arguments = {"cpu", "fast", 0, MS_BENCH_TRACKER_LAYERS, 1};
+    struct plain_arguments arguments = {"cpu", "fast", "f32", 0, MS_BENCH_TRACKER_LAYERS, 1};
     ms_positionals positionals;
     ms_numerics numerics = MS_NUMERICS_FAST;
+    ms_dtype storage = MS_DTYPE_F32;
     ms_status status = ms_options_parse(command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(command);
     if (status == MS_OK) status = parse_numerics(arguments.numerics, &numerics);
+    if (status == MS_OK) status = parse_storage(arguments.storage, &storage);
     if (status == MS_OK && arguments.n_threads > 1024)
         status = MS_FAIL(MS_USAGE, "--threads %lld: must be 0 to 1024", (long long)arguments.n_threads);
     int n_threads = arguments.n_threads ? (int)arguments.n_threads : ms_processor_count();
     bool uses_threads = command != &ops_command || strcmp(arguments.device, "cpu") == 0;
     if (status == MS_OK && uses_threads) ms_warn_of_threads(n_threads);
     if (status == MS_OK && command == &ops_command)
-        return ms_exit_status(ms_bench_ops(arguments.device, numerics, n_threads, stdout));
+        return ms_exit_status(
+            ms_bench_ops(&(ms_device_options){.name = arguments.device, .numerics = numerics, .n_threads = n_threads},
+                         storage, stdout));
     if (status == MS_OK)
         status = ms_signals_catch(); /* to the end of the process: the temporary folder is removed first */
     if (status == MS_OK)
@@ -205,7 +221,8 @@ static ms_status bench_device(const char *name, const char *preset) {
     MS_TRY(ms_config_set(&config, "train.device", name));
     MS_TRY(ms_config_check(&config));
     ms_print_line(stdout, "==== %s: ops", name);
-    MS_TRY(ms_bench_ops(name, MS_NUMERICS_FAST, ms_processor_count(), stdout));
+    const ms_device_options device = {.name = name, .numerics = MS_NUMERICS_FAST, .n_threads = ms_processor_count()};
+    MS_TRY(ms_bench_ops(&device, MS_DTYPE_F32, stdout));
     ms_print_line(stdout, "==== %s: training steps, preset %s", name, preset);
     return ms_bench_train(&config, 5, false, stdout);
 }

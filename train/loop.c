@@ -174,9 +174,8 @@ static bool snapshot_due(const ms_run *run, int64_t step) {
     return step == 1 || due(step, run->options.tracker_every, run->options.n_steps);
 }
 
-/* A step that is faster than the peak: this was measured when the machine was busy, or is the f32 peak of a device
-   whose bf16 units are faster.  It is measured again, as at the start, and no more than a few times; a step that is
-   faster all the same is marked by its line. */
+/* A step that is faster than the peak: this was measured when the machine was busy.  It is measured again, as at the
+   start, and no more than a few times; a step that is faster all the same is marked by its line. */
 static ms_status measure_peak_again(ms_run *run) {
     enum { MOST_TIMES = 3 };
     double flops = 0;
@@ -185,7 +184,8 @@ static ms_status measure_peak_again(ms_run *run) {
     /* The tracker's LAPACK must not meet another number of threads, which would change its bits. */
     if (run->tracking) MS_TRY(ms_tracking_drain(run->tracking));
     if (run->probe) MS_TRY(ms_probe_drain(run->probe));
-    ms_status status = ms_peak_measure_once(run->device, run->trainer->facts.memory.total, &flops);
+    ms_status status =
+        ms_peak_measure_once(run->device, run->options.trainer.model.storage, run->trainer->facts.memory.total, &flops);
     if (status != MS_OK || flops <= run->peak_flops) return MS_OK;
     ms_logger_write(run->logger, MS_LOG_INFO, "peak measured again, since a step was faster: %.4g GFLOP/s, was %.4g",
                     flops / 1e9, run->peak_flops / 1e9);

@@ -129,10 +129,11 @@ void ms_run_close(ms_run *run) {
 
 /* ---- start ---- */
 
-/* The peak is measured before the trainer's memory is taken, and in no more than that.  A run can do without it: a
-   device that lacks the memory says so when the trainer asks for it. */
+/* The peak, in the dtype of the run's activations, is measured before the trainer's memory is taken, and in no more.  A
+   run can do without it: a device that lacks the memory says so when the trainer asks for it. */
 static void measure_peak(ms_run *run) {
-    ms_status status = ms_peak_measure_once(run->device, run->trainer->facts.memory.total, &run->peak_flops);
+    ms_status status = ms_peak_measure_once(run->device, run->options.trainer.model.storage,
+                                            run->trainer->facts.memory.total, &run->peak_flops);
     if (status != MS_OK) snprintf(run->peak_note, sizeof run->peak_note, "%.190s", ms_status_message());
 }
 

@@ -72,8 +72,8 @@ static ms_status build(ms_bench_meter *meter) {
 
 /* ---- the meter ---- */
 
-ms_status ms_bench_meter_init(ms_device *device, ms_bench_meter *out) {
-    const ms_peak_options options = {0};
+ms_status ms_bench_meter_init(ms_device *device, ms_dtype dtype, ms_bench_meter *out) {
+    const ms_peak_options options = {.dtype = dtype};
     memset(out, 0, sizeof *out);
     MS_TRY(ms_peak_init(device, &options, &out->peak));
     out->bytes_name = out->peak.is_cpu ? "triad" : "the device's axpby";
@@ -101,7 +101,7 @@ ms_status ms_bench_meter_bytes(ms_bench_meter *meter, double *out_gb) {
         return *out_gb > 0 ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for the triad");
     }
     double seconds = 0;
-    MS_TRY(ms_program_time(meter->peak.device, meter->program, &seconds));
+    MS_TRY(ms_program_time(meter->peak.device, meter->program, MS_QUEUED_SECONDS, &seconds));
     *out_gb = 12e-9 * (double)meter->count / seconds;
     return MS_OK;
 }

@@ -16,10 +16,11 @@ typedef struct ms_bench_meter {
     ms_program *program;
 } ms_bench_meter;
 
-/* The caller finishes it, before the device is closed.  MS_OUT_OF_MEMORY. */
-ms_status ms_bench_meter_init(ms_device *device, ms_bench_meter *out);
+/* dtype: of the matmul.  The caller finishes it, before the device is closed.  MS_OUT_OF_MEMORY. */
+ms_status ms_bench_meter_init(ms_device *device, ms_dtype dtype, ms_bench_meter *out);
 void ms_bench_meter_finish(ms_bench_meter *meter);
-/* GFLOP/s of a matmul, GB/s of the triad y = x + s z.  Medians.  MS_OUT_OF_MEMORY; errors of the device. */
+/* GFLOP/s of a matmul, GB/s of the triad y = x + s z.  Medians; on a device at least MS_QUEUED_SECONDS of work for each
+   wait.  MS_OUT_OF_MEMORY; errors of the device. */
 ms_status ms_bench_meter_flops(ms_bench_meter *meter, double *out_gflops);
 ms_status ms_bench_meter_bytes(ms_bench_meter *meter, double *out_gb);
 

@@ -5,19 +5,13 @@
 #include "backend/ir/passes.h"
 #include "backend/plan.h"
 #include "cli/bench/count.h"
+#include "cli/bench/floor.h"
 
 /* ---- one node ---- */
 
-static ms_dtype input_dtype(const ms_graph *graph, const ms_node *node, int i) {
-    return ms_graph_tensor(graph, node->inputs[i])->dtype;
-}
-
 /* FLOP/s of a node's matmuls: see ms_target_backend. */
 static double matmul_rate(const ms_bench_target *target, const ms_graph *graph, const ms_node *node) {
-    double rate = target->tf32;
-    bool is_bf16 = input_dtype(graph, node, 0) == MS_DTYPE_BF16;
-    if (node->op == MS_OP_MATMUL) is_bf16 = is_bf16 && input_dtype(graph, node, 1) == MS_DTYPE_BF16;
-    if (is_bf16) rate = target->bf16;
+    double rate = ms_bench_has_bf16_factors(graph, node) ? target->bf16 : target->tf32;
     if (target->backend == MS_TARGET_VULKAN || rate <= 0) rate = target->f32;
     return 1e12 * rate;
 }

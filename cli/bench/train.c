@@ -3,34 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/bench/floor.h"
 #include "cli/bench/meter.h"
 #include "cli/bench/snapshot.h"
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"
 #include "platform/median.h"
-#include "platform/random.h"
+#include "train/zipf.h"
 
 enum { MAX_STEPS = 1000 };
-
-/* Uniform random tokens: the arithmetic does not depend on them, and no data set is needed. */
-typedef struct random_tokens {
-    int32_t vocabulary;
-    int32_t length;
-    uint64_t drawn;
-} random_tokens;
-
-static ms_status next_random(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
-    random_tokens *source = context;
-    for (int i = 0; i < n_sequences; i++) {
-        int32_t *tokens = out_tokens + (size_t)i * (size_t)source->length;
-        int32_t *targets = out_targets + (size_t)i * (size_t)source->length;
-        for (int j = 0; j < source->length; j++)
-            tokens[j] = (int32_t)(ms_random_word(0, 0, source->drawn++) % (uint32_t)source->vocabulary);
-        memcpy(targets, tokens + 1, ((size_t)source->length - 1) * sizeof *tokens);
-        targets[source->length - 1] = MS_NO_TARGET;
-    }
-    return MS_OK;
-}
 
 /* The median, leaving the order of the values as it is: pairs are compared by index. */
 static double median(const double *values, int n) {
@@ -53,14 +34,15 @@ static double resident_bytes(void) {
 
 typedef struct contender {
     ms_trainer *trainer;
-    random_tokens source;
+    ms_zipf_source source;
     double *seconds; /* [n_steps] */
     double *peaks;   /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
 } contender;
 
 static ms_status open_contender(ms_device *device, const ms_trainer_options *options, int n_steps, contender *out) {
     memset(out, 0, sizeof *out);
-    out->source = (random_tokens){options->model.vocabulary, options->model.sequence_length, 0};
+    out->source = (ms_zipf_source){
+        .seed = options->seed, .vocabulary = options->model.vocabulary, .length = options->model.sequence_length};
     out->seconds = calloc((size_t)n_steps, sizeof *out->seconds);
     out->peaks = calloc((size_t)n_steps, sizeof *out->peaks);
     if (!out->seconds || !out->peaks) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
@@ -77,9 +59,8 @@ static void close_contender(contender *c) {
 
 static ms_status timed_step(contender *c, const ms_step_hooks *hooks, double *out_seconds) {
     ms_step_result result;
-    ms_batch_source source = {.next = next_random, .context = &c->source};
     double begin = ms_clock_seconds();
-    MS_TRY(ms_trainer_step(c->trainer, source, hooks, &result));
+    MS_TRY(ms_trainer_step(c->trainer, ms_zipf_batches(&c->source), hooks, &result));
     *out_seconds = ms_clock_seconds() - begin;
     return MS_OK;
 }
@@ -95,8 +76,9 @@ static int by_seconds_descending(const void *a, const void *b) {
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-static void print_op_times(const contender *c, int n_steps, FILE *out) {
+static void print_op_times(const contender *c, int n_steps, const ms_bench_limits *limits, FILE *out) {
     ms_op_time times[MS_OP_COUNT], part[MS_OP_COUNT];
+    double floors[MS_OP_COUNT];
     const ms_program *programs[] = {c->trainer->first, c->trainer->next, c->trainer->update};
     ms_program_get_times(c->trainer->first, times);
     double total = 0;
@@ -113,11 +95,19 @@ static void print_op_times(const contender *c, int n_steps, FILE *out) {
         fprintf(out, "op                   no times of single ops: this device gives no timestamps\n");
         return;
     }
+    ms_bench_step_floors(limits, c->trainer, floors);
     qsort(times, MS_OP_COUNT, sizeof *times, by_seconds_descending);
-    fprintf(out, "%-24s %10s %12s %8s\n", "op", "calls/step", "ms/step", "share");
-    for (int j = 0; j < MS_OP_COUNT && times[j].n_calls > 0; j++)
-        fprintf(out, "%-24s %10.1f %12.3f %7.1f%%\n", times[j].op, (double)times[j].n_calls / n_steps,
-                1e3 * times[j].seconds / n_steps, 100 * times[j].seconds / total);
+    fprintf(out, "floor                products at %.1f GFLOP/s in f32", 1e-9 * limits->f32);
+    if (limits->bf16 != limits->f32) fprintf(out, ", %.1f in bf16", 1e-9 * limits->bf16);
+    fprintf(out, ", operands once at %.1f GB/s, the longer; measured here\n", 1e-9 * limits->bytes);
+    fprintf(out, "%-24s %10s %12s %12s %7s %8s\n", "op", "calls/step", "now ms/step", "floor", "ratio", "share");
+    for (int j = 0; j < MS_OP_COUNT && times[j].n_calls > 0; j++) {
+        double now = times[j].seconds / n_steps, floor = floors[ms_op_find(times[j].op)];
+        char ratio[16] = "-";
+        if (floor > 0) snprintf(ratio, sizeof ratio, "%.2f", now / floor);
+        fprintf(out, "%-24s %10.1f %12.3f %12.3f %7s %7.1f%%\n", times[j].op, (double)times[j].n_calls / n_steps,
+                1e3 * now, 1e3 * floor, ratio, 100 * times[j].seconds / total);
+    }
 }
 
 /* What a step hands to the device, beside what it cannot do without. */
@@ -265,13 +255,27 @@ static ms_status measure_snapshots(contender *c, int n_steps, FILE *out) {
     return status;
 }
 
+/* After the steps: the peak of the step's dtype is known, that of the other is measured now. */
+static ms_status measure_limits(const bench *b, ms_bench_meter *meter, ms_bench_limits *out) {
+    double gflops = 0, gb = 0, f32;
+    MS_TRY(ms_bench_meter_flops(meter, &gflops));
+    MS_TRY(ms_bench_meter_bytes(meter, &gb));
+    f32 = 1e9 * gflops;
+    if (meter->peak.dtype != MS_DTYPE_F32 && !meter->peak.is_cpu)
+        MS_TRY(ms_peak_measure_once(b->device, MS_DTYPE_F32, 0, &f32));
+    *out = (ms_bench_limits){.f32 = f32, .bf16 = 1e9 * gflops, .bytes = 1e9 * gb};
+    return MS_OK;
+}
+
 static ms_status measure(bench *b) {
     contender *main_one = &b->main_one, *adamw = b->compare_adamw ? &b->adamw : NULL;
     MS_TRY(prepare(b));
     ms_bench_meter meter;
-    MS_TRY(ms_bench_meter_init(b->device, &meter));
+    ms_bench_limits limits;
+    MS_TRY(ms_bench_meter_init(b->device, main_one->trainer->options.model.storage, &meter));
     /* Times of single ops come from steps of their own: on some devices they keep ops from overlapping. */
     ms_status status = time_steps(&meter, b->n_steps, main_one, adamw);
+    if (status == MS_OK) status = measure_limits(b, &meter, &limits);
     if (status == MS_OK) print_speed(main_one, adamw, meter.peak.name, b->n_steps, b->out);
     ms_bench_meter_finish(&meter);
     bool is_cpu = ms_device_threads(b->device) > 0; /* works while the host does, and never beside it */
@@ -279,7 +283,7 @@ static ms_status measure(bench *b) {
     set_timing(main_one);
     double unused;
     for (int i = 0; status == MS_OK && i < b->n_steps; i++) status = timed_step(main_one, NULL, &unused);
-    if (status == MS_OK) print_op_times(main_one, b->n_steps, b->out);
+    if (status == MS_OK) print_op_times(main_one, b->n_steps, &limits, b->out);
     return status;
 }
 

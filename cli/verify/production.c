@@ -128,7 +128,7 @@ static ms_status print_plan(const production *all) {
         return MS_FAIL(MS_OUT_OF_MEMORY,
                        "verify --production %s: a shape takes %.1f MiB, device %s has %.1f: take a smaller preset",
                        all->options->preset, bytes / 1048576, all->device, memory / 1048576);
-    MS_TRY(ms_peak_measure_once(all->devices.exact, 0, &flop_rate));
+    MS_TRY(ms_peak_measure_once(all->devices.exact, MS_DTYPE_F32, 0, &flop_rate));
     print_estimates(all, flop_rate, works);
     return MS_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "backend/ir/build.h"
 #include "cli/bench/count.h"
+#include "cli/bench/floor.h"
 #include "cli/config/trainer_config.h"
 #include "tests/support/suite.h"
 
@@ -226,6 +227,32 @@ START_TEST(gradients_of_attention_count_seven_products) {
 }
 END_TEST
 
+static double floor_of_step(const ms_trainer *trainer, double f32, double bf16, double bytes) {
+    const ms_bench_limits limits = {f32, bf16, bytes};
+    double floors[MS_OP_COUNT], sum = 0;
+    ms_bench_step_floors(&limits, trainer, floors);
+    for (int i = 0; i < MS_OP_COUNT; i++) sum += floors[i];
+    return sum;
+}
+
+/* Products at the limit of their factors' dtype, operands at that of memory. */
+START_TEST(floors_are_those_of_the_dtype) {
+    for (int accumulation = 1; accumulation <= 3; accumulation += 2) {
+        ms_trainer *trainer = open_trainer(MS_DTYPE_F32, accumulation);
+        expect_near(floor_of_step(trainer, 1e9, 0, 0), trainer->facts.contraction_flops / 1e9);
+        expect_near(floor_of_step(trainer, 0, 0, 1e9), trainer->facts.step_bytes / 1e9);
+        ck_assert(floor_of_step(trainer, 0, 1e9, 0) == 0);
+        ck_assert(floor_of_step(trainer, 1e9, 0, 1e9) > floor_of_step(trainer, 1e9, 0, 0));
+        ms_trainer_close(trainer);
+    }
+    ms_trainer *trainer = open_trainer(MS_DTYPE_BF16, 1);
+    double in_f32 = floor_of_step(trainer, 1e9, 0, 0), in_bf16 = floor_of_step(trainer, 0, 1e9, 0);
+    ck_assert(in_f32 > 0 && in_bf16 > 0);
+    expect_near(in_f32 + in_bf16, trainer->facts.contraction_flops / 1e9);
+    ms_trainer_close(trainer);
+}
+END_TEST
+
 START_TEST(targets_are_found_by_name) {
     const ms_bench_target *target;
     ck_assert_int_eq(ms_bench_target_find("h100", &target), MS_OK);
@@ -292,6 +319,7 @@ int main(void) {
     tcase_add_test(tests, a_kernel_takes_as_long_as_what_it_waits_for);
     tcase_add_test(tests, products_of_mixed_dtypes_count_their_copies);
     tcase_add_test(tests, gradients_of_attention_count_seven_products);
+    tcase_add_test(tests, floors_are_those_of_the_dtype);
     tcase_add_test(tests, targets_are_found_by_name);
     tcase_add_test(tests, the_output_says_that_it_is_a_model);
     suite_add_tcase(suite, tests);

@@ -12,18 +12,20 @@
 
 static bool peak_fails;
 static int n_peaks, n_low_peaks; /* measured so far; the first of them that are far too low */
+static ms_dtype peak_dtype;      /* of the last one */
 static int n_opened;             /* devices */
 
 /* The run's measurement comes here. */
-ms_status __real_ms_peak_measure_once(ms_device *on, size_t most_bytes, double *out_flops);
-ms_status __wrap_ms_peak_measure_once(ms_device *on, size_t most_bytes, double *out_flops);
+ms_status __real_ms_peak_measure_once(ms_device *on, ms_dtype dtype, size_t most_bytes, double *out_flops);
+ms_status __wrap_ms_peak_measure_once(ms_device *on, ms_dtype dtype, size_t most_bytes, double *out_flops);
 
-ms_status __wrap_ms_peak_measure_once(ms_device *on, size_t most_bytes, double *out_flops) {
+ms_status __wrap_ms_peak_measure_once(ms_device *on, ms_dtype dtype, size_t most_bytes, double *out_flops) {
+    peak_dtype = dtype;
     if (!peak_fails && n_peaks++ < n_low_peaks) {
         *out_flops = 1;
         return MS_OK;
     }
-    if (!peak_fails) return __real_ms_peak_measure_once(on, most_bytes, out_flops);
+    if (!peak_fails) return __real_ms_peak_measure_once(on, dtype, most_bytes, out_flops);
     *out_flops = 0;
     return MS_FAIL(MS_OUT_OF_MEMORY, "planted: no memory for a matmul");
 }
@@ -155,6 +157,19 @@ START_TEST(a_peak_that_cannot_be_measured_is_a_line_of_the_log) {
     ck_assert_str_eq(unmeasured->weights_sha256, measured->weights_sha256);
     ms_run_close(measured);
     ms_run_close(unmeasured);
+}
+END_TEST
+
+START_TEST(a_peak_is_measured_in_what_the_run_stores) {
+    static const ms_dtype storages[] = {MS_DTYPE_F32, MS_DTYPE_BF16};
+    for (int i = 0; i < 2; i++) {
+        ms_run_options options = runs_small(1);
+        options.log_every = 1;
+        options.trainer.model.storage = storages[i];
+        ms_run *run = runs_new(&options, i == 0 ? "f32" : "bf16");
+        ck_assert_int_eq(peak_dtype, storages[i]);
+        ms_run_close(run);
+    }
 }
 END_TEST
 
@@ -327,6 +342,7 @@ int main(void) {
     tcase_add_test(tests, checkpoints_say_their_layout);
     tcase_add_test(tests, options_are_checked);
     tcase_add_test(tests, a_peak_that_cannot_be_measured_is_a_line_of_the_log);
+    tcase_add_test(tests, a_peak_is_measured_in_what_the_run_stores);
     tcase_add_test(tests, a_peak_that_is_too_low_is_measured_again);
     tcase_add_test(tests, a_dead_run_is_said);
     tcase_add_test(tests, a_run_that_dies_is_said);
