@@ -15,6 +15,8 @@ struct compare_arguments {
     ms_option_list by, metrics, at;
     const char *baseline, *layers, *projections, *format;
     const char *plots;    /* NULL: none */
+    const char *width;    /* of the plots; NULL: pixels of a screen */
+    bool no_title;        /* of the plots */
     int64_t step, tokens; /* -1: not given */
     double loss;          /* NaN: not given */
     double smoothing, confidence;
@@ -48,6 +50,10 @@ static const ms_option options[] = {
      "What is printed (default: text)"},
     {"plots", MS_OPTION_STRING, offsetof(struct compare_arguments, plots), NULL, "FOLDER",
      "Draw each metric with gnuplot: means and ranges over seeds, differences with their intervals"},
+    {"width", MS_OPTION_STRING, offsetof(struct compare_arguments, width), NULL, "LENGTH",
+     "With --plots: draw for paper, so wide (85mm, 3.3in), as PDF too"},
+    {"no-title", MS_OPTION_FLAG, offsetof(struct compare_arguments, no_title), NULL, NULL,
+     "With --plots: leave the title out"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
@@ -207,13 +213,18 @@ static ms_status work(const struct compare_arguments *arguments, const ms_positi
     ms_compare_request request;
     ms_compare_set set;
     printer print_result;
+    ms_page_style style = {.untitled = arguments->no_title};
+    if ((arguments->width || arguments->no_title) && !arguments->plots)
+        return MS_FAIL(MS_USAGE, "%s: of pictures, which --plots FOLDER draws",
+                       arguments->width ? "--width" : "--no-title");
+    if (arguments->width) MS_TRY(ms_page_read_width(arguments->width, &style.width_mm));
     MS_TRY(find_printer(arguments->format, &print_result));
     MS_TRY(read_request(arguments, runs, &request));
     MS_TRY(ms_compare_set_init(&request, &set));
     ms_status status = print(arguments, print_result, &set);
     FILE *stream = print_result == ms_compare_print_text ? stdout : stderr; /* CSV and JSON stand alone */
     if (status == MS_OK && arguments->plots)
-        status = ms_compare_draw(&set, arguments->confidence, arguments->plots, stream);
+        status = ms_compare_draw(&set, arguments->confidence, style, arguments->plots, stream);
     if (status == MS_OK && set.n_left_out > 0)
         status = MS_FAIL(MS_INVALID, "compare: %d of %d runs were left out, the first: %s", set.n_left_out,
                          runs->n_items, set.first_left_out);

@@ -93,26 +93,6 @@ static ms_status read_formats(const ms_option_list *list, unsigned *out) {
     return MS_OK;
 }
 
-/* "85mm", "8.5cm" or "3.3in". */
-static ms_status read_width(const char *text, double *out_mm) {
-    static const struct {
-        const char *name;
-        double mm;
-    } units[] = {{"mm", 1}, {"cm", 10}, {"in", 25.4}};
-    *out_mm = 0;
-    if (!text) return MS_OK;
-    char *unit;
-    double value = strtod(text, &unit);
-    size_t i = 0;
-    while (i < sizeof units / sizeof *units && strcmp(unit, units[i].name) != 0) i++;
-    if (unit == text || i == sizeof units / sizeof *units)
-        return MS_FAIL(MS_USAGE, "--width: '%s' is no length, such as 85mm, 8.5cm or 3.3in", text);
-    *out_mm = value * units[i].mm;
-    if (!(*out_mm >= MS_PAGE_LEAST_MM && *out_mm <= MS_PAGE_MOST_MM))
-        return MS_FAIL(MS_USAGE, "--width %s: must be %dmm to %dmm", text, MS_PAGE_LEAST_MM, MS_PAGE_MOST_MM);
-    return MS_OK;
-}
-
 /* "runs/mine/plots/loss.png, .svg" */
 static void print_drawn(const char *folder, const char *name, unsigned formats) {
     char endings[32] = "";
@@ -257,7 +237,7 @@ static ms_status work(const struct plot_arguments *arguments, const char *run) {
     const char *paths[MOST_RUNS] = {run};
     int n = 1;
     MS_TRY(read_formats(&arguments->formats, &picture.formats));
-    MS_TRY(read_width(arguments->width, &picture.style.width_mm));
+    if (arguments->width) MS_TRY(ms_page_read_width(arguments->width, &picture.style.width_mm));
     if (arguments->runs.n_items >= MOST_RUNS)
         return MS_FAIL(MS_USAGE, "--runs: %d runs are more than the %d that colours tell apart",
                        1 + arguments->runs.n_items, MOST_RUNS);

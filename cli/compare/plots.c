@@ -8,7 +8,10 @@
 #include "platform/output.h"
 #include "tracker/compare/group_plot.h"
 
-static ms_status draw_all(const ms_compare_set *set, ms_group_plot *plot, const char *folder, FILE *stream) {
+static ms_status draw_all(const ms_compare_set *set, ms_group_plot *plot, ms_page_style style, const char *folder,
+                          FILE *stream) {
+    const bool on_paper = style.width_mm > 0;
+    const ms_picture_options options = {MS_PLOT_PNG | MS_PLOT_SVG | (on_paper ? MS_PLOT_PDF : 0), style};
     for (plot->i_metric = 0; plot->i_metric < set->n_metrics; plot->i_metric++) {
         char name[MS_GROUP_PLOT_NAME_SIZE];
         if (!ms_group_plot_has_points(plot->runs, plot->i_metric)) {
@@ -16,13 +19,14 @@ static ms_status draw_all(const ms_compare_set *set, ms_group_plot *plot, const 
                           set->metrics[plot->i_metric].name);
             continue;
         }
-        MS_TRY(ms_group_plot_draw(plot, MS_PLOT_PNG | MS_PLOT_SVG, folder, name));
-        ms_print_line(stream, "%s/%s.png, .svg", folder, name);
+        MS_TRY(ms_group_plot_draw(plot, &options, folder, name));
+        ms_print_line(stream, "%s/%s.png, .svg%s", folder, name, on_paper ? ", .pdf" : "");
     }
     return MS_OK;
 }
 
-ms_status ms_compare_draw(const ms_compare_set *set, double confidence, const char *folder, FILE *stream) {
+ms_status ms_compare_draw(const ms_compare_set *set, double confidence, ms_page_style style, const char *folder,
+                          FILE *stream) {
     ms_compared_runs runs = ms_compare_set_runs(set);
     char keys[512] = "";
     ms_compare_join_keys(set->by, set->n_by, keys, sizeof keys);
@@ -31,7 +35,7 @@ ms_status ms_compare_draw(const ms_compare_set *set, double confidence, const ch
     for (int g = 0; g < set->n_groups; g++) labels[g] = set->labels[g];
     ms_group_plot plot = {.runs = &runs, .labels = labels, .keys = keys, .confidence = confidence};
     ms_status status = ms_directory_create(folder);
-    if (status == MS_OK) status = draw_all(set, &plot, folder, stream);
+    if (status == MS_OK) status = draw_all(set, &plot, style, folder, stream);
     free(labels);
     return status;
 }

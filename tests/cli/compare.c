@@ -194,7 +194,7 @@ START_TEST(test_plots) {
     ms_must(ms_comparison_init(&runs, MS_AT_TOKENS, 4096, 0.9, &comparison)); /* a snapshot of one group alone */
     snprintf(plots, sizeof plots, "%s/plots", folder);
     FILE *stream = open_memstream(&drawn, &size);
-    ms_must(ms_compare_draw(&set, 0.9, plots, stream));
+    ms_must(ms_compare_draw(&set, 0.9, (ms_page_style){0}, plots, stream));
     ck_assert_int_eq(fclose(stream), 0);
     ck_assert_ptr_nonnull(strstr(drawn, "/plots/validation_loss.png, .svg"));
     free(drawn);
@@ -220,9 +220,24 @@ START_TEST(test_plots) {
     const char *labels[] = {"it's'; system('x')", "b\n"};
     ms_group_plot plot = {.runs = &runs, .labels = labels, .keys = "data.directory", .confidence = 0.95};
     char name[MS_GROUP_PLOT_NAME_SIZE];
-    ms_must(ms_group_plot_draw(&plot, MS_PLOT_PNG, plots, name));
+    ms_picture_options options = {.formats = MS_PLOT_PNG};
+    ms_must(ms_group_plot_draw(&plot, &options, plots, name));
     ms_must(ms_file_read(path, &script, &size));
     ck_assert_ptr_nonnull(strstr(script, "title 'it''s''; system(''x'') (8 seeds)'"));
+    free(script);
+    /* For a column: its width, the title in lines, the legend below the panels. */
+    options.style.width_mm = 85;
+    ms_must(ms_group_plot_draw(&plot, &options, plots, name));
+    ms_must(ms_file_read(path, &script, &size));
+    ck_assert_ptr_nonnull(
+        strstr(script, "set label 1 \"validation_loss by data.directory: mean and\\nrange over seeds\""));
+    const char *key = strstr(script, "set key at screen 0.0"), *bottom = strstr(script, "set bmargin screen 0.1");
+    ck_assert(key && bottom && strtod(strchr(key, ',') + 1, NULL) < strtod(strstr(bottom, "0.1"), NULL));
+    free(script);
+    options.style.untitled = true;
+    ms_must(ms_group_plot_draw(&plot, &options, plots, name));
+    ms_must(ms_file_read(path, &script, &size));
+    ck_assert_ptr_null(strstr(script, "\nset label 1"));
     free(script);
     ms_comparison_finish(&comparison);
     ms_compare_set_finish(&set);

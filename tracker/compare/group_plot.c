@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracker/plot/panels.h"
 #include "tracker/plot/script.h"
 
 /* Places of a curve; a longer run is drawn at so many of its steps. */
@@ -111,8 +112,87 @@ static void write_data(const struct curves *curves, ms_page *page) {
     }
 }
 
+/* Where things stand, as shares of the page; of the difference's panel only where groups are compared. */
+struct layout {
+    double left, right;                          /* of both panels */
+    double top, bottom, lower_top, lower_bottom; /* of the means, and of the differences below them */
+    double key_left, key_top;
+    double wide;     /* of a panel, pixels */
+    char title[512]; /* in double quotes; "": none */
+    double title_points;
+};
+
+static ms_range means_range(const struct curves *curves) {
+    ms_range values = MS_NO_RANGE;
+    for (size_t i = 0; i < curves->n * (size_t)curves->plot->runs->n_groups; i++) {
+        ms_range_add(&values, curves->places[i].low);
+        ms_range_add(&values, curves->places[i].high);
+    }
+    return ms_range_widened(values);
+}
+
+static ms_range differences_range(const struct curves *curves) {
+    ms_range values = MS_NO_RANGE;
+    ms_range_add(&values, 0);
+    for (size_t i = 0; i < curves->n * (size_t)curves->plot->runs->n_groups; i++) {
+        const ms_paired *difference = &curves->places[i].difference;
+        ms_range_add(&values, difference->mean);
+        ms_range_add(&values, difference->low);
+        ms_range_add(&values, difference->high);
+    }
+    return ms_range_widened(values);
+}
+
+enum { MEANS_TICKS = 8, DIFFERENCES_TICKS = 6 };
+
+/* Pixels left of the panels: the labels of values, and of the axis. */
+static double left_of(const struct curves *curves) {
+    int n = ms_script_value_characters(means_range(curves), MEANS_TICKS);
+    int n_lower = ms_script_value_characters(differences_range(curves), DIFFERENCES_TICKS);
+    return 118 + 13 * fmax(0, fmax(n, n_lower) - 4);
+}
+
+static struct layout lay_out_screen(ms_page *page, const struct curves *curves, bool compares) {
+    page->width = 1400;
+    page->height = compares ? 900 : 560;
+    return (struct layout){.left = fmax(0.105, left_of(curves) / 1400),
+                           .right = 0.70,
+                           .top = compares ? 0.84 : 0.75,
+                           .bottom = compares ? 0.47 : 0.14,
+                           .lower_top = 0.40,
+                           .lower_bottom = 0.09,
+                           .key_left = 0.715,
+                           .key_top = compares ? 0.84 : 0.75,
+                           .wide = 800};
+}
+
+/* The legend stands below the panels, a line for each group; the title takes the lines that it needs. */
+static struct layout lay_out_paper(ms_page *page, const struct curves *curves, bool compares, const char *title) {
+    enum { RIGHT = 25, TOKENS = 72, BETWEEN = 52, STEPS = 82, LINE = 27 };
+    struct layout out = {.title = ""};
+    double width = page->given_width, left = left_of(curves), title_room = 10;
+    if (page->titled)
+        title_room += 1.75 * ms_panels_break_title(title, width, &out.title_points, out.title, sizeof out.title) *
+                      out.title_points;
+    double legend = 12 + LINE * curves->plot->runs->n_groups, upper = fmin(420, 0.5 * width),
+           lower = compares ? fmin(300, 0.38 * width) + BETWEEN : 0;
+    page->width = page->given_width;
+    page->height = (int)lround(title_room + TOKENS + upper + lower + STEPS + legend);
+    double height = page->height, below = legend + STEPS;
+    out.left = left / width;
+    out.right = 1 - RIGHT / width;
+    out.lower_bottom = below / height;
+    out.lower_top = (below + lower - BETWEEN) / height;
+    out.bottom = (below + lower) / height;
+    out.top = (below + lower + upper) / height;
+    out.key_left = 10 / width;
+    out.key_top = legend / height;
+    out.wide = width - left - RIGHT;
+    return out;
+}
+
 /* top: of the picture; bottom: of the picture. */
-static void write_x_axis(const struct curves *curves, bool top, bool bottom, FILE *out) {
+static void write_x_axis(const struct curves *curves, double wide, bool top, bool bottom, FILE *out) {
     ms_range range = MS_NO_RANGE;
     for (size_t i = 0; i < curves->n; i++) ms_range_add(&range, curves->x[i]);
     if (curves->axis == MS_SERIES_TOKENS) {
@@ -122,12 +202,9 @@ static void write_x_axis(const struct curves *curves, bool top, bool bottom, FIL
     }
     ms_plot_loss end = {.step = (int64_t)curves->last_step, .tokens = (int64_t)curves->last_tokens};
     ms_plot_data data = {.training = &end, .n_training = 1};
-    const ms_step_axis axis = {range, 800, bottom, top};
+    const ms_step_axis axis = {range, wide, bottom, top};
     ms_script_step_axis(out, &data, &axis);
 }
-
-/* The upper edge of the first panel; above it is room for tokens and the title. */
-static const char *top_of(const struct curves *curves) { return curves->plot->runs->n_groups > 1 ? "0.84" : "0.75"; }
 
 /* Points are marked where they are few. */
 static const char *style_of(const struct curves *curves) {
@@ -135,18 +212,13 @@ static const char *style_of(const struct curves *curves) {
 }
 
 /* Places with one seed have no range, and with one pair no interval. */
-static void write_means(const struct curves *curves, FILE *out) {
+static void write_means(const struct curves *curves, const struct layout *layout, FILE *out) {
     const ms_compared_runs *runs = curves->plot->runs;
-    ms_range values = MS_NO_RANGE;
-    for (size_t i = 0; i < curves->n * (size_t)runs->n_groups; i++) {
-        ms_range_add(&values, curves->places[i].low);
-        ms_range_add(&values, curves->places[i].high);
-    }
-    ms_script_value_axis(out, "y", ms_range_widened(values), 8, true);
+    ms_script_value_axis(out, "y", means_range(curves), MEANS_TICKS, true);
     fprintf(out,
-            "set ylabel '%s'\nset key at screen 0.715,%s left top vertical Left reverse samplen 1.6 spacing 1.1 font "
+            "set ylabel '%s'\nset key at screen %.5f,%.5f left top vertical Left reverse samplen 1.6 spacing 1.1 font "
             "',14'\nplot ",
-            runs->metrics[curves->plot->i_metric].name, top_of(curves));
+            runs->metrics[curves->plot->i_metric].name, layout->key_left, layout->key_top);
     for (int g = 0; g < runs->n_groups; g++)
         fprintf(out, "$group%d using 1:3:4 with filledcurves fs transparent solid 0.2 noborder lc rgb '%s' notitle, ",
                 g, ms_script_color(g));
@@ -161,23 +233,14 @@ static void write_means(const struct curves *curves, FILE *out) {
     fprintf(out, "\n");
 }
 
-static void write_differences(const struct curves *curves, FILE *out) {
+/* brief: on paper, where the title of a panel has less room. */
+static void write_differences(const struct curves *curves, bool brief, FILE *out) {
     const ms_compared_runs *runs = curves->plot->runs;
-    ms_range values = MS_NO_RANGE;
     char label[MS_QUOTED_SIZE];
-    ms_range_add(&values, 0);
-    for (size_t i = 0; i < curves->n * (size_t)runs->n_groups; i++) {
-        const ms_paired *difference = &curves->places[i].difference;
-        ms_range_add(&values, difference->mean);
-        ms_range_add(&values, difference->low);
-        ms_range_add(&values, difference->high);
-    }
-    ms_script_value_axis(out, "y", ms_range_widened(values), 6, true);
-    fprintf(
-        out,
-        "set ylabel 'difference'\nset title 'minus %s, paired by seed: mean and %g %% interval of each place'\nplot ",
-        ms_script_quoted(curves->plot->labels[runs->i_baseline], LABEL_LENGTH, label, sizeof label),
-        100 * curves->plot->confidence);
+    ms_script_value_axis(out, "y", differences_range(curves), DIFFERENCES_TICKS, true);
+    fprintf(out, "set ylabel 'difference'\nset title 'minus %s, %s%g %% interval%s'\nplot ",
+            ms_script_quoted(curves->plot->labels[runs->i_baseline], LABEL_LENGTH, label, sizeof label),
+            brief ? "" : "paired by seed: mean and ", 100 * curves->plot->confidence, brief ? "" : " of each place");
     for (int g = 0; g < runs->n_groups; g++)
         if (g != runs->i_baseline)
             fprintf(out,
@@ -189,25 +252,37 @@ static void write_differences(const struct curves *curves, FILE *out) {
 
 static void write(ms_page *page, const void *context) {
     const struct curves *curves = context;
+    const ms_compared_runs *runs = curves->plot->runs;
     FILE *out = page->out;
-    char keys[MS_QUOTED_SIZE];
-    bool compares = curves->plot->runs->n_groups > 1;
-    page->width = 1400;
-    page->height = compares ? 900 : 560;
+    bool compares = runs->n_groups > 1;
+    char title[256];
+    snprintf(title, sizeof title, "%s%s%s: mean and range over seeds", runs->metrics[curves->plot->i_metric].name,
+             compares ? " by " : "", curves->plot->keys);
+    struct layout layout =
+        page->given_width > 0 ? lay_out_paper(page, curves, compares, title) : lay_out_screen(page, curves, compares);
     write_data(curves, page);
     fprintf(out,
-            "set multiplot\nset lmargin screen 0.105\nset rmargin screen 0.70\nset bmargin screen %s\n"
-            "set tmargin screen %s\n",
-            compares ? "0.47" : "0.14", top_of(curves));
-    fprintf(out, "set title '%s%s%s: mean and range over seeds' offset 0,0.3 font ',20'\n",
-            curves->plot->runs->metrics[curves->plot->i_metric].name, compares ? " by " : "",
-            ms_script_quoted(curves->plot->keys, LABEL_LENGTH, keys, sizeof keys));
-    write_x_axis(curves, true, !compares, out);
-    write_means(curves, out);
+            "set multiplot\nset lmargin screen %.5f\nset rmargin screen %.5f\nset bmargin screen %.5f\nset tmargin "
+            "screen %.5f\n",
+            layout.left, layout.right, layout.bottom, layout.top);
+    if (page->given_width > 0) {
+        if (page->titled)
+            fprintf(out, "set label 1 \"%s\" at screen 0.5,%.5f center font ',%.0f'\n", layout.title,
+                    1 - 22.0 / page->height, layout.title_points);
+    } else if (page->titled) {
+        char quoted[MS_QUOTED_SIZE];
+        fprintf(out, "set title '%s' offset 0,0.3 font ',20'\n",
+                ms_script_quoted(title, sizeof title, quoted, sizeof quoted));
+    }
+    write_x_axis(curves, layout.wide, true, !compares, out);
+    write_means(curves, &layout, out);
     if (compares) {
-        fprintf(out, "set bmargin screen 0.09\nset tmargin screen 0.40\nset title '' offset 0,-0.5 font ',16'\n");
-        write_x_axis(curves, false, true, out);
-        write_differences(curves, out);
+        fprintf(
+            out,
+            "unset label 1\nset bmargin screen %.5f\nset tmargin screen %.5f\nset title '' offset 0,-0.5 font ',16'\n",
+            layout.lower_bottom, layout.lower_top);
+        write_x_axis(curves, layout.wide, false, true, out);
+        write_differences(curves, page->given_width > 0, out);
     }
     fprintf(out, "unset multiplot\n");
 }
@@ -220,7 +295,7 @@ bool ms_group_plot_has_points(const ms_compared_runs *runs, size_t i_metric) {
     return false;
 }
 
-ms_status ms_group_plot_draw(const ms_group_plot *plot, unsigned formats, const char *folder,
+ms_status ms_group_plot_draw(const ms_group_plot *plot, const ms_picture_options *options, const char *folder,
                              char out_name[MS_GROUP_PLOT_NAME_SIZE]) {
     const char *metric = plot->runs->metrics[plot->i_metric].name;
     struct curves curves = {.plot = plot,
@@ -231,8 +306,7 @@ ms_status ms_group_plot_draw(const ms_group_plot *plot, unsigned formats, const 
     for (size_t n = strlen(out_name); n > 1 && out_name[n - 1] == '_'; n--) out_name[n - 1] = '\0';
     ms_status status = fill(&curves);
     const ms_picture picture = {out_name, write, &curves};
-    const ms_picture_options options = {.formats = formats};
-    if (status == MS_OK) status = ms_picture_draw(&picture, &options, folder);
+    if (status == MS_OK) status = ms_picture_draw(&picture, options, folder);
     free(curves.x);
     free(curves.places);
     free(curves.used);

@@ -28,7 +28,7 @@ bool ms_group_plot_has_points(const ms_compared_runs *runs, size_t i_metric);
    than letters, digits and _ replaced by _.  Runs that do not reach the last step that all finished ones have made are
    left out, so that no curve jumps where one ends.  x is tokens where runs take unlike numbers of them a step.
    MS_INVALID: ms_group_plot_has_points says no.  MS_OUT_OF_MEMORY; errors of ms_picture_draw. */
-ms_status ms_group_plot_draw(const ms_group_plot *plot, unsigned formats, const char *folder,
+ms_status ms_group_plot_draw(const ms_group_plot *plot, const ms_picture_options *options, const char *folder,
                              char out_name[MS_GROUP_PLOT_NAME_SIZE]);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
 #include "tracker/plot/page.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { DIGITS = 9 };
@@ -8,6 +9,23 @@ enum { DIGITS = 9 };
 /* gnuplot's 16 points become 8, as journals have the labels of figures. */
 static const double paper_scale = 0.5;
 static const double mm_per_inch = 25.4, pixels_per_inch = 96;
+
+ms_status ms_page_read_width(const char *text, double *out_mm) {
+    static const struct {
+        const char *name;
+        double mm;
+    } units[] = {{"mm", 1}, {"cm", 10}, {"in", 25.4}};
+    char *unit;
+    double value = strtod(text, &unit);
+    size_t i = 0;
+    while (i < sizeof units / sizeof *units && strcmp(unit, units[i].name) != 0) i++;
+    if (unit == text || i == sizeof units / sizeof *units)
+        return MS_FAIL(MS_USAGE, "--width: '%s' is no length, such as 85mm, 8.5cm or 3.3in", text);
+    *out_mm = value * units[i].mm;
+    if (!(*out_mm >= MS_PAGE_LEAST_MM && *out_mm <= MS_PAGE_MOST_MM))
+        return MS_FAIL(MS_USAGE, "--width %s: must be %dmm to %dmm", text, MS_PAGE_LEAST_MM, MS_PAGE_MOST_MM);
+    return MS_OK;
+}
 
 double ms_page_scale(ms_page_style style) { return style.width_mm > 0 ? paper_scale : 1; }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "platform/csv.h"
+#include "platform/status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,10 @@ typedef struct ms_page_style {
 } ms_page_style;
 
 enum { MS_PAGE_LEAST_MM = 50, MS_PAGE_MOST_MM = 400 };
+
+/* The value of --width: "85mm", "8.5cm" or "3.3in".  MS_USAGE: no such length, or one that is not MS_PAGE_LEAST_MM to
+   MS_PAGE_MOST_MM. */
+ms_status ms_page_read_width(const char *text, double *out_mm);
 
 typedef struct ms_page {
     FILE *out;       /* the script, without a terminal */

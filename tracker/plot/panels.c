@@ -151,8 +151,7 @@ int ms_panels_title_points(const ms_panels *panels) { return panels->wide < 300 
 
 /* --- the page --- */
 
-/* A title in lines that fit, as gnuplot's text in double quotes; its size in points.  Returns the number of lines. */
-static int break_title(const char *title, double width, double *out_points, char *out, size_t size) {
+int ms_panels_break_title(const char *title, double width, double *out_points, char *out, size_t size) {
     enum { LEAST = 17, MOST = 22 };
     const double pixels_per_point = 0.78; /* of a character */
     *out_points = fmax(LEAST, fmin(MOST, floor(0.97 * width / (pixels_per_point * fmax(n_characters(title), 1)))));
@@ -175,7 +174,7 @@ static int break_title(const char *title, double width, double *out_points, char
 void ms_panels_begin(ms_page *page, ms_panels *panels, const char *title) {
     char lines[512];
     double points;
-    int n_lines = break_title(title, panels->width, &points, lines, sizeof lines);
+    int n_lines = ms_panels_break_title(title, panels->width, &points, lines, sizeof lines);
     if (page->titled) panels->top += 12 + 1.75 * points * n_lines;
     panels->height =
         (int)lround(panels->top + panels->rows * panels->high + (panels->rows - 1) * GAP_Y + panels->bottom);

@@ -44,6 +44,10 @@ typedef struct ms_panels {
     const ms_legend *legend;         /* borrowed; NULL: none */
 } ms_panels;
 
+/* A title in lines that fit a width in pixels, as gnuplot's text in double quotes, of which the title has none; its
+   size in points. Returns the number of lines. */
+int ms_panels_break_title(const char *title, double width, double *out_points, char *out, size_t size);
+
 /* Points of a panel's title of 15 to 25 characters. */
 int ms_panels_title_points(const ms_panels *panels);
 
