@@ -7,7 +7,7 @@
 /* Of the loops that walk through memory, how many of their rounds are on the way at one time on CUDA: by their machine
    code (ci/cuda_loads.txt).  On Vulkan, whose drivers unroll as they like, one. */
 enum {
-    COLUMN_ROUNDS = 8,    /* sums over rows */
+    COLUMN_ROUNDS = 16,   /* sums over rows, by all threads of a block */
     PART_ROUNDS = 8,      /* sums over sums of blocks of the reduction rule */
     HEAD_ROUNDS = 4,      /* sums over a head */
     HEAD_GRAD_ROUNDS = 2, /* sums over a head's gradient */
@@ -17,8 +17,8 @@ enum {
 /* The same on Vulkan, where one thread loads them. */
 enum { VULKAN_EMBED_ROUNDS = 8 };
 /* A rotated row of qk_norm_rope_grad is loaded in two rounds on Vulkan, where which way the pairs lie is found out at
-   run time. On CUDA half as many rows of bf16 are on the way as COLUMN_ROUNDS says: registers hold no more. */
-enum { ROPE_ROUNDS = 2 };
+   run time. */
+enum { VULKAN_ROPE_ROUNDS = 2 };
 /* How much of English text its commonest token is: 750 of 16,384. */
 static const double COMMON_TOKEN = 0.046;
 
@@ -100,13 +100,15 @@ typedef struct column_sums {
     bool is_bf16;
 } column_sums;
 
-/* A thread block has 32 lanes of rows and 2 packs of columns (Vulkan: 4), one block of the reduction rule; sums of
-   blocks by another launch. */
+/* A thread block has 32 lanes of rows and 2 packs of columns (Vulkan: 4), one block of the reduction rule, and on CUDA
+   four threads that load and one that adds for each of those; sums of blocks by another launch. */
 static void count_columns(const counter *c, column_sums sums, ms_bench_work *work) {
-    double packs = is_cuda(c) ? 2 : 4, tiles = ceil(sums.columns / (packs * pack(c, sums.is_bf16)));
+    double packs = is_cuda(c) ? 2 : 4, a_pack = is_cuda(c) ? 5 : 1,
+           tiles = ceil(sums.columns / (packs * pack(c, sums.is_bf16)));
     for (;;) {
         double blocks = blocks_of(sums.rows), a_lane = ceil(fmin(sums.rows, MS_REDUCE_BLOCK) / MS_LANES);
-        ms_bench_kernel kernel = {.launches = 1, .bytes = sums.bytes, .threads = tiles * blocks * packs * MS_LANES};
+        ms_bench_kernel kernel = {
+            .launches = 1, .bytes = sums.bytes, .threads = tiles * blocks * packs * MS_LANES * a_pack};
         kernel.rounds = waits(c, a_lane * sums.rounds, COLUMN_ROUNDS);
         add(c, kernel, work);
         if (blocks <= 1) return;
@@ -169,11 +171,11 @@ static void count_qk_norm_rope_grad(const counter *c, const ms_node *node, ms_be
     double size = (double)node->attributes.rope.head_size, x = ms_bench_in_bytes(c, node, 0);
     double rows = ms_bench_elements(c, node->inputs[0]) / size;
     double bytes = x + ms_bench_in_bytes(c, node, 2) + ms_bench_in_bytes(c, node, 3);
-    bool is_bf16 = ms_bench_is_bf16(c, node, 0);
+    double a_row = is_cuda(c) ? 1 : VULKAN_ROPE_ROUNDS;
     if (ms_bench_out_bytes(c, node, 1) > 0)
-        count_columns(c, (column_sums){rows, size, bytes, is_cuda(c) && !is_bf16 ? 1 : ROPE_ROUNDS, is_bf16}, work);
+        count_columns(c, (column_sums){rows, size, bytes, a_row, ms_bench_is_bf16(c, node, 0)}, work);
     ms_bench_kernel dx = head_kernel(c, node, bytes + ms_bench_out_bytes(c, node, 0), HEAD_GRAD_ROUNDS);
-    if (!is_cuda(c)) dx.rounds *= ROPE_ROUNDS;
+    dx.rounds *= a_row;
     if (ms_bench_out_bytes(c, node, 0) > 0) add(c, dx, work);
 }
 

@@ -10,7 +10,6 @@
 enum { THREADS = 128 };
 
 template <class T, bool INTERLEAVED> struct grad_job {
-    enum { ROWS_AHEAD = sizeof(T) == 2 ? 4 : 8 };
     ms_rope_heads rope;
     const T *x, *dy;
     const float *rstd, *gain; // gain NULL: not normalised

@@ -39,7 +39,6 @@ template <class T> struct dx_op {
 };
 
 template <class T> struct dgain_op {
-    enum { ROWS_AHEAD = 8 };
     const T *x, *dy;
     const float *rstd;
 
