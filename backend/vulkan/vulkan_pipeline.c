@@ -312,7 +312,7 @@ static void make_task(void *context, int64_t i, int i_thread) {
     ms_vulkan_set_activity(name);
     ms_status status = create_pipeline(m->pipelines, &m->items[i]);
     ms_vulkan_set_activity("");
-    if (status != MS_OK) ms_status_note(status, "%s", name);
+    if (status != MS_OK) ms_status_note(status, "vulkan:%d: %s", m->pipelines->context->index, name);
     pthread_mutex_lock(&m->mutex);
     m->n_done++;
     if (status != MS_OK && (m->status == MS_OK || i < m->i_failed)) {

@@ -133,7 +133,7 @@ START_TEST(test_the_first_that_fails_is_named) {
     list(wanted);
     first_refused = 21;
     ms_expect(ms_vulkan_pipelines_make(&d.pipelines, wanted, 2 * N_PIPELINES), MS_OUT_OF_MEMORY,
-              "pipeline attention_grad_delta (exact, 16-bit storage; constants 128 1 1 21): ");
+              "vulkan:0: pipeline attention_grad_delta (exact, 16-bit storage; constants 128 1 1 21): ");
     ck_assert_int_eq(n_pipelines, 21);
     ms_must(ms_vulkan_pipeline_get(&d.pipelines, &wanted[20], &handle));
     first_refused = UINT32_MAX;
