@@ -5,20 +5,17 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/config/trainer_config.h"
 #include "cli/data_inputs.h"
+#include "cli/run_model.h"
+#include "model/checkpoint/checkpoint.h"
 #include "model/data/corpus.h"
 #include "model/data/dataset.h"
-#include "model/data/dataset_sidecar.h"
-#include "platform/file.h"
 #include "platform/json.h"
 #include "platform/output.h"
 #include "platform/signals.h"
 #include "tracker/run_log.h"
 #include "train/evaluator.h"
-#include "train/run_folder.h"
 #include "train/settings.h"
-#include "train/text.h"
 
 struct arguments {
     const char *split, *data, *device, *format, *field, *documents, *on_error;
@@ -67,25 +64,24 @@ static const ms_command command = {
     "bytes\n"
     "of the document's text.  What is longer than a sequence is read in windows: --stride.\n"};
 
+/* Where a document is from. */
+typedef struct about_document {
+    const char *source; /* borrowed from the command line */
+    uint64_t i_line;
+    int64_t n_bytes;
+} about_document;
+
 /* What the work holds. */
 typedef struct evaluation {
     const struct arguments *arguments;
     const ms_run_folder *folder;
-    ms_config config;
-    ms_tokenizer *tokenizer;
-    int32_t end_of_text; /* -1: none */
-    ms_device *device;
+    ms_run_model run;
     ms_evaluator *evaluator;
-    ms_model_config model;
     int64_t step; /* of the checkpoint */
     /* The documents of files. */
     const char *source;
     ms_tokens tokens;
-    struct about {
-        const char *source; /* borrowed from the command line */
-        uint64_t i_line;
-        int64_t n_bytes;
-    } * abouts; /* [capacity]: of documents from number i_about on, whose scores are to come */
+    about_document *abouts; /* [capacity]: of documents from number i_about on, whose scores are to come */
     size_t n_abouts, capacity;
     int64_t i_about, n_documents, n_scored, n_bytes;
     double log_likelihood;
@@ -93,40 +89,18 @@ typedef struct evaluation {
 } evaluation;
 
 static ms_status open_weights(evaluation *work) {
+    const ms_run_model *run = &work->run;
+    if (run->tokenizer && ms_tokenizer_vocab_size(run->tokenizer) > run->model.vocabulary)
+        return MS_FAIL(MS_MISMATCH, "evaluate: the tokenizer has %d tokens, the model %d",
+                       ms_tokenizer_vocab_size(run->tokenizer), run->model.vocabulary);
     ms_checkpoint *checkpoint;
     MS_TRY(ms_checkpoint_open_or_name(work->folder->checkpoints, work->arguments->step, "--step", &checkpoint));
     work->step = ms_checkpoint_get_info(checkpoint)->step;
     ms_status status =
-        ms_evaluator_open(work->device, &work->model, (int32_t)work->config.train.batch_sequences, &work->evaluator);
+        ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator);
     if (status == MS_OK) status = ms_evaluator_load(work->evaluator, ms_checkpoint_model(checkpoint));
     ms_checkpoint_close(checkpoint);
     return status;
-}
-
-static ms_status open_run(evaluation *work) {
-    const struct arguments *arguments = work->arguments;
-    ms_config_defaults(&work->config);
-    MS_TRY(
-        ms_settings_note_fault(ms_config_load_file(&work->config, work->folder->config, NULL), work->folder->config));
-    char *path = ms_path_join(work->folder->path, MS_SIDECAR_TOKENIZER);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "evaluate: no memory for a path");
-    ms_status status = ms_file_exists(path) ? ms_tokenizer_open(path, &work->tokenizer) : MS_OK;
-    free(path);
-    MS_TRY_NOTE(status, "evaluate");
-    int vocabulary = work->tokenizer ? ms_tokenizer_vocab_size(work->tokenizer) : (int)work->config.model.vocabulary;
-    work->model = ms_model_config_from_config(&work->config, vocabulary);
-    work->end_of_text = -1;
-    if (work->tokenizer) MS_TRY(ms_text_find_end(work->folder->path, work->tokenizer, &work->end_of_text));
-    if (vocabulary > work->model.vocabulary)
-        return MS_FAIL(MS_MISMATCH, "evaluate: the tokenizer has %d tokens, the model %d", vocabulary,
-                       work->model.vocabulary);
-    ms_device_options device = ms_device_options_from_config(&work->config);
-    if (arguments->device) device.name = arguments->device;
-    device.n_threads = (int32_t)arguments->threads;
-    MS_TRY(ms_device_open(&device, &work->device));
-    if (ms_device_threads(work->device) > 0) ms_warn_of_threads(arguments->threads);
-    status = open_weights(work);
-    return status == MS_MISMATCH ? ms_settings_note_fault(status, work->folder->config) : status;
 }
 
 /* "loss 3.21 nats a token, perplexity 24.8, 1.5432 bits per byte". */
@@ -140,10 +114,10 @@ static void print_loss(FILE *stream, double loss, double bits_per_byte) {
 
 static ms_status evaluate_sequences(evaluation *work, ms_dataset *dataset) {
     const struct arguments *arguments = work->arguments;
-    int64_t n = arguments->sequences >= 0 ? arguments->sequences : work->config.validation.sequences, n_targets = 0;
-    int64_t all = ms_dataset_sequences(dataset), batch = work->config.train.batch_sequences;
+    int64_t n = arguments->sequences >= 0 ? arguments->sequences : work->run.config.validation.sequences, n_targets = 0;
+    int64_t all = ms_dataset_sequences(dataset), batch = work->run.config.train.batch_sequences;
     if (n == 0 || n > all) n = all;
-    int64_t length = work->model.sequence_length;
+    int64_t length = work->run.model.sequence_length;
     int32_t *tokens = calloc(2 * (size_t)(batch * length), sizeof *tokens), *targets = tokens + batch * length;
     float *losses = calloc((size_t)(batch * length), sizeof *losses);
     double sum = 0;
@@ -172,13 +146,13 @@ static ms_status evaluate_sequences(evaluation *work, ms_dataset *dataset) {
 }
 
 static ms_status evaluate_data(evaluation *work) {
-    ms_dataset_options options = {.directory =
-                                      work->arguments->data ? work->arguments->data : work->config.data.directory,
-                                  .split = work->arguments->split,
-                                  .sequence_length = work->model.sequence_length,
-                                  .seed = (uint64_t)work->config.train.seed,
-                                  .vocab_size = work->model.vocabulary,
-                                  .tokenizer_sha256 = work->tokenizer ? ms_tokenizer_sha256(work->tokenizer) : NULL};
+    ms_dataset_options options = {
+        .directory = work->arguments->data ? work->arguments->data : work->run.config.data.directory,
+        .split = work->arguments->split,
+        .sequence_length = work->run.model.sequence_length,
+        .seed = (uint64_t)work->run.config.train.seed,
+        .vocab_size = work->run.model.vocabulary,
+        .tokenizer_sha256 = work->run.tokenizer ? ms_tokenizer_sha256(work->run.tokenizer) : NULL};
     ms_dataset *dataset;
     MS_TRY(ms_dataset_open(&options, &dataset));
     ms_status status = evaluate_sequences(work, dataset);
@@ -188,7 +162,7 @@ static ms_status evaluate_data(evaluation *work) {
 
 /* ---- documents of files ---- */
 
-static ms_status print_document(const evaluation *work, const struct about *about, int64_t n_scored,
+static ms_status print_document(const evaluation *work, const about_document *about, int64_t n_scored,
                                 double log_likelihood) {
     json_t *line;
     double bits = -log_likelihood / log(2.0);
@@ -204,7 +178,7 @@ static ms_status print_document(const evaluation *work, const struct about *abou
 
 static ms_status take_score(void *context, int64_t i_document, int64_t n_scored, double log_likelihood) {
     evaluation *work = context;
-    const struct about *about = &work->abouts[i_document - work->i_about];
+    const about_document *about = &work->abouts[i_document - work->i_about];
     if (work->arguments->jsonl) MS_TRY(print_document(work, about, n_scored, log_likelihood));
     work->n_documents++;
     work->n_scored += n_scored;
@@ -221,27 +195,27 @@ static ms_status remember(evaluation *work, const ms_document *document, int64_t
     work->i_about = work->n_documents;
     if (work->n_abouts == work->capacity) {
         size_t capacity = work->capacity ? 2 * work->capacity : 256;
-        struct about *larger = realloc(work->abouts, capacity * sizeof *larger);
+        about_document *larger = realloc(work->abouts, capacity * sizeof *larger);
         if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "evaluate: no memory for %zu documents", capacity);
         work->abouts = larger;
         work->capacity = capacity;
     }
-    work->abouts[work->n_abouts++] = (struct about){work->source, document->i_line, n_bytes};
+    work->abouts[work->n_abouts++] = (about_document){work->source, document->i_line, n_bytes};
     return MS_OK;
 }
 
 /* The document's tokens into work->tokens, and the bytes of its text. */
 static ms_status take_tokens(evaluation *work, const ms_document *document, int64_t *out_bytes) {
     work->tokens.n = 0;
-    if (work->end_of_text >= 0) MS_TRY(ms_tokens_append(&work->tokens, work->end_of_text));
+    if (work->run.end_of_text >= 0) MS_TRY(ms_tokens_append(&work->tokens, work->run.end_of_text));
     *out_bytes = (int64_t)document->size_bytes;
     if (!document->ids)
-        return ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT,
+        return ms_tokenizer_encode(work->run.tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT,
                                    &work->tokens);
     char *text;
     size_t size_bytes;
     for (size_t i = 0; i < document->n_ids; i++) MS_TRY(ms_tokens_append(&work->tokens, document->ids[i]));
-    MS_TRY(ms_tokenizer_decode(work->tokenizer, document->ids, document->n_ids, false, &text, &size_bytes));
+    MS_TRY(ms_tokenizer_decode(work->run.tokenizer, document->ids, document->n_ids, false, &text, &size_bytes));
     free(text);
     *out_bytes = (int64_t)size_bytes;
     return MS_OK;
@@ -277,8 +251,8 @@ static ms_status set_corpus(const evaluation *work, ms_corpus_options *out) {
     *out = (ms_corpus_options){.field = arguments->field,
                                .chunk_bytes = (size_t)arguments->document_bytes,
                                .accepts_ids = true,
-                               .end_id = work->end_of_text,
-                               .vocab_size = ms_tokenizer_vocab_size(work->tokenizer),
+                               .end_id = work->run.end_of_text,
+                               .vocab_size = ms_tokenizer_vocab_size(work->run.tokenizer),
                                .chunk_ids = MS_CORPUS_DOCUMENT_MAX / sizeof(int32_t)};
     if (!ms_corpus_format_from_name(arguments->format, &out->format))
         return MS_FAIL(MS_USAGE, "--format %s: auto, text, jsonl, llmc, npy, uint16, uint32 or ids is needed",
@@ -292,10 +266,10 @@ static ms_status set_corpus(const evaluation *work, ms_corpus_options *out) {
 
 static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) {
     ms_corpus_options options_of_files;
-    if (!work->tokenizer)
+    if (!work->run.tokenizer)
         return MS_FAIL(MS_NOT_FOUND, "evaluate: %s has no tokenizer to read a text with", work->folder->path);
     MS_TRY(set_corpus(work, &options_of_files));
-    int64_t length = work->model.sequence_length;
+    int64_t length = work->run.model.sequence_length;
     int64_t stride = work->arguments->stride >= 0 ? work->arguments->stride : length;
     ms_scorer *scorer;
     MS_TRY_NOTE(ms_scorer_create(work->evaluator, stride, take_score, work, &scorer), "--stride");
@@ -325,11 +299,12 @@ static ms_status evaluate(const struct arguments *arguments, const ms_run_folder
                           const ms_data_inputs *inputs) {
     evaluation work = {.arguments = arguments, .folder = folder};
     MS_TRY(ms_signals_catch());
-    ms_status status = open_run(&work);
+    MS_TRY(ms_run_model_open(folder, "evaluate", false, arguments->device, arguments->threads, &work.run));
+    ms_status status = open_weights(&work);
+    if (status == MS_MISMATCH) status = ms_settings_note_fault(status, folder->config);
     if (status == MS_OK) status = inputs->n > 0 ? evaluate_files(&work, inputs) : evaluate_data(&work);
     ms_evaluator_close(work.evaluator);
-    ms_device_close(work.device);
-    ms_tokenizer_close(work.tokenizer);
+    ms_run_model_finish(&work.run);
     ms_tokens_finish(&work.tokens);
     free(work.abouts);
     return status;

@@ -1,15 +1,10 @@
 /* muonscope generate */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli/commands.h"
-#include "model/data/dataset_sidecar.h"
-#include "train/run_folder.h"
+#include "cli/run_model.h"
 #include "train/settings.h"
 #include "train/text.h"
-#include "cli/config/trainer_config.h"
-#include "platform/file.h"
 
 struct arguments {
     const char *prompt, *device;
@@ -46,33 +41,17 @@ static const ms_command command = {
     "prompt, since training has seen texts so; it is not printed.  A text ends where the model draws it."};
 
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
-    ms_config config;
-    ms_config_defaults(&config);
-    MS_TRY(ms_settings_note_fault(ms_config_load_file(&config, folder->config, NULL), folder->config));
-    char *path = ms_path_join(folder->path, MS_SIDECAR_TOKENIZER);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for a path");
-    ms_tokenizer *tokenizer;
-    ms_status status = ms_tokenizer_open(path, &tokenizer);
-    free(path);
-    MS_TRY_NOTE(status, "generate: the run has no tokenizer to make text with");
-    ms_text_source source = {ms_model_config_from_config(&config, ms_tokenizer_vocab_size(tokenizer)),
-                             folder->checkpoints, a->step, tokenizer, -1};
-    ms_device_options device_options = ms_device_options_from_config(&config);
-    if (a->device) device_options.name = a->device;
-    device_options.n_threads = (int32_t)a->threads;
+    ms_run_model run;
+    MS_TRY(ms_run_model_open(folder, "generate", true, a->device, a->threads, &run));
+    ms_text_source source = {run.model, folder->checkpoints, a->step, run.tokenizer, run.end_of_text};
     ms_text_request request = {
-        .prompt = a->prompt ? a->prompt : config.sample.prompt,
-        .n_tokens = a->tokens >= 0 ? a->tokens : config.sample.tokens,
-        .sampling = {.temperature = isnan(a->temperature) ? config.sample.temperature : a->temperature,
-                     .top_k = a->top_k >= 0 ? a->top_k : config.sample.top_k,
+        .prompt = a->prompt ? a->prompt : run.config.sample.prompt,
+        .n_tokens = a->tokens >= 0 ? a->tokens : run.config.sample.tokens,
+        .sampling = {.temperature = isnan(a->temperature) ? run.config.sample.temperature : a->temperature,
+                     .top_k = a->top_k >= 0 ? a->top_k : run.config.sample.top_k,
                      .seed = (uint64_t)a->seed}};
-    ms_device *device = NULL;
-    status = ms_text_find_end(folder->path, tokenizer, &source.end_of_text);
-    if (status == MS_OK) status = ms_device_open(&device_options, &device);
-    if (status == MS_OK && ms_device_threads(device) > 0) ms_warn_of_threads(a->threads);
-    if (status == MS_OK) status = ms_generate_from_run(device, &source, &request, stdout, NULL);
-    ms_device_close(device);
-    ms_tokenizer_close(tokenizer);
+    ms_status status = ms_generate_from_run(run.device, &source, &request, stdout, NULL);
+    ms_run_model_finish(&run);
     return status == MS_MISMATCH ? ms_settings_note_fault(status, folder->config) : status;
 }
 

@@ -147,24 +147,6 @@ START_TEST(bad_input_is_named) {
 }
 END_TEST
 
-static ms_sidecar prepare(const ms_prepare_options *options) {
-    ms_sidecar sidecar;
-    ms_status status = ms_dataset_prepare(options, &sidecar);
-    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
-    return sidecar;
-}
-
-static void check_same_file(const char *left, const char *right) {
-    char *a, *b;
-    size_t size_a, size_b;
-    ck_assert_int_eq(ms_file_read(left, &a, &size_a), MS_OK);
-    ck_assert_int_eq(ms_file_read(right, &b, &size_b), MS_OK);
-    ck_assert_uint_eq(size_a, size_b);
-    ck_assert_mem_eq(a, b, size_a);
-    free(a);
-    free(b);
-}
-
 /* A text's shards, made again from its shards: the same bytes, the same splits, the same bytes of text. */
 START_TEST(ids_of_a_text_give_its_shards) {
     data_folder_create();
@@ -176,30 +158,30 @@ START_TEST(ids_of_a_text_give_its_shards) {
                                   .n_files = 1,
                                   .validation_fraction = 0.2,
                                   .corpus = {.chunk_bytes = 256}};
-    ms_sidecar made = prepare(&options);
+    ms_sidecar made = data_prepare(&options);
     files[0] = data_path("text/data_train_000000.bin");
     files[1] = data_path("text/data_val_000000.bin");
     options.n_files = 2;
     options.directory = data_path("ids");
-    ms_sidecar again = prepare(&options);
+    ms_sidecar again = data_prepare(&options);
     for (int split = 0; split < MS_N_SPLITS; split++)
         ck_assert_int_eq(made.splits[split].n_bytes, again.splits[split].n_bytes);
-    check_same_file(files[0], data_path("ids/data_train_000000.bin"));
-    check_same_file(files[1], data_path("ids/data_val_000000.bin"));
+    data_check_same_file(files[0], data_path("ids/data_train_000000.bin"));
+    data_check_same_file(files[1], data_path("ids/data_val_000000.bin"));
     ms_sidecar_finish(&again);
     /* By file: the same splits, whatever the fraction would draw. */
     options.n_files = 1;
     options.validation_file = files[1];
     options.validation_fraction = 0;
     options.directory = data_path("files");
-    again = prepare(&options);
-    check_same_file(files[1], data_path("files/data_val_000000.bin"));
+    again = data_prepare(&options);
+    data_check_same_file(files[1], data_path("files/data_val_000000.bin"));
     ms_sidecar_finish(&again);
     /* Without a token between documents the ids are as before, the old token among them. */
     options.document_end = MS_NO_DOCUMENT_END;
     options.directory = data_path("none");
-    again = prepare(&options);
-    check_same_file(files[0], data_path("none/data_train_000000.bin"));
+    again = data_prepare(&options);
+    data_check_same_file(files[0], data_path("none/data_train_000000.bin"));
     ck_assert_int_eq(again.end_of_text, -1);
     ms_sidecar_finish(&again);
     ms_status status = ms_dataset_check(data_path("none"), &again);

@@ -55,3 +55,21 @@ const char *data_write_lines(const char *name, int n_lines) {
     ck_assert_int_eq(fclose(stream), 0);
     return path;
 }
+
+ms_sidecar data_prepare(const ms_prepare_options *options) {
+    ms_sidecar sidecar;
+    ms_status status = ms_dataset_prepare(options, &sidecar);
+    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
+    return sidecar;
+}
+
+void data_check_same_file(const char *left, const char *right) {
+    char *a, *b;
+    size_t size_a, size_b;
+    ck_assert_int_eq(ms_file_read(left, &a, &size_a), MS_OK);
+    ck_assert_int_eq(ms_file_read(right, &b, &size_b), MS_OK);
+    ck_assert_uint_eq(size_a, size_b);
+    ck_assert_mem_eq(a, b, size_a);
+    free(a);
+    free(b);
+}

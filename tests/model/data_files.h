@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "model/data/dataset_prepare.h"
+
 /* A new folder below /tmp; the path is valid until the next call.  Aborts the test when it cannot be made. */
 const char *data_folder_create(void);
 /* Removes the folder and all it holds. */
@@ -18,5 +20,10 @@ const char *data_write_text(const char *name, const char *text);
 const char *data_write_tokenizer(void);
 /* Lines of text, n of them, each different, in a file of the folder. */
 const char *data_write_lines(const char *name, int n_lines);
+
+/* ms_dataset_prepare, which must succeed.  The caller finishes what it returns. */
+ms_sidecar data_prepare(const ms_prepare_options *options);
+/* Two files hold the same bytes. */
+void data_check_same_file(const char *left, const char *right);
 
 #endif

@@ -28,24 +28,6 @@ static ms_prepare_options options_for(const char *output) {
                                 .corpus = {.chunk_bytes = 256}};
 }
 
-static ms_sidecar prepare(ms_prepare_options options) {
-    ms_sidecar sidecar;
-    ms_status status = ms_dataset_prepare(&options, &sidecar);
-    ck_assert_msg(status == MS_OK, "%s", ms_status_message());
-    return sidecar;
-}
-
-static void check_same_file(const char *left, const char *right) {
-    char *a, *b;
-    size_t size_a, size_b;
-    ck_assert_int_eq(ms_file_read(left, &a, &size_a), MS_OK);
-    ck_assert_int_eq(ms_file_read(right, &b, &size_b), MS_OK);
-    ck_assert_uint_eq(size_a, size_b);
-    ck_assert_mem_eq(a, b, size_a);
-    free(a);
-    free(b);
-}
-
 /* The tokenizer has no merges, so each document is its bytes plus one: the shards hold exactly the text. */
 START_TEST(contents) {
     data_folder_create();
@@ -55,7 +37,7 @@ START_TEST(contents) {
     ms_prepare_options options = options_for("a");
     options.n_files = 2;
     options.shard_tokens = 10000;
-    ms_sidecar made = prepare(options);
+    ms_sidecar made = data_prepare(&options);
     int64_t n_bytes = made.splits[0].n_bytes + made.splits[1].n_bytes,
             n_documents = made.splits[0].n_documents + made.splits[1].n_documents;
     ck_assert_int_eq(made.sources[0].n_bytes + (int64_t)strlen("forged <|endoftext|> end"), n_bytes);
@@ -96,13 +78,14 @@ START_TEST(determinism) {
     data_folder_create();
     data_write_tokenizer();
     inputs[0] = data_write_lines("lines.txt", 1000);
-    ms_sidecar a = prepare(options_for("a")), b = prepare(options_for("b/"));
-    check_same_file(data_path("a/t_train_000000.bin"), data_path("b/t_train_000000.bin"));
-    check_same_file(data_path("a/t_val_000000.bin"), data_path("b/t_val_000000.bin"));
-    check_same_file(data_path("a/dataset.json"), data_path("b/dataset.json"));
+    ms_prepare_options first = options_for("a"), second = options_for("b/");
+    ms_sidecar a = data_prepare(&first), b = data_prepare(&second);
+    data_check_same_file(data_path("a/t_train_000000.bin"), data_path("b/t_train_000000.bin"));
+    data_check_same_file(data_path("a/t_val_000000.bin"), data_path("b/t_val_000000.bin"));
+    data_check_same_file(data_path("a/dataset.json"), data_path("b/dataset.json"));
     ms_prepare_options options = options_for("c");
     options.seed = 6;
-    ms_sidecar c = prepare(options);
+    ms_sidecar c = data_prepare(&options);
     ck_assert_str_ne(a.splits[MS_SPLIT_VAL].shards[0].sha256, c.splits[MS_SPLIT_VAL].shards[0].sha256);
     ms_sidecar_finish(&a);
     ms_sidecar_finish(&b);
@@ -145,14 +128,14 @@ START_TEST(bad_records) {
     ms_sidecar sidecar;
     ms_expect(ms_dataset_prepare(&options, &sidecar), MS_INVALID, "a.jsonl, line 2: byte 3 of the text is 0x04");
     options.corpus.on_error = MS_ON_ERROR_SKIP;
-    ms_sidecar skipped = prepare(options);
+    ms_sidecar skipped = data_prepare(&options);
     ck_assert_int_eq(skipped.splits[0].n_tokens, 1 + 4 + 1 + 2);
     ck_assert_int_eq(skipped.sources[0].n_documents, 2);
     ck_assert_int_eq(skipped.counts.skipped[MS_RECORD_NO_TOKEN], 1);
     ck_assert_int_eq(skipped.counts.skipped[MS_RECORD_NO_TEXT], 1);
     options.directory = data_path("b");
     options.corpus.on_error = MS_ON_ERROR_REPLACE;
-    ms_sidecar replaced = prepare(options), read;
+    ms_sidecar replaced = data_prepare(&options), read;
     ck_assert_int_eq(replaced.splits[0].n_tokens, 1 + 4 + 1 + 8 + 1 + 2);
     ck_assert_int_eq(ms_dataset_check(data_path("b"), &read), MS_OK);
     ck_assert_int_eq(read.on_error, MS_ON_ERROR_REPLACE);
@@ -177,7 +160,7 @@ START_TEST(large_vocabulary) {
         "\"special\":true}],\"model\":{\"vocab\":{\"a\":0,\"b\":1,\"ab\":70000},\"merges\":[[\"a\",\"b\"]]}}");
     options.document_end = "<|end_of_text|>";
     options.validation_fraction = 0;
-    ms_sidecar made = prepare(options), checked;
+    ms_sidecar made = data_prepare(&options), checked;
     ck_assert_int_eq(made.vocab_size, 128002);
     ck_assert_int_eq(made.end_of_text, 128001);
     ck_assert_int_eq(ms_dataset_check(data_path("a"), &checked), MS_OK);
@@ -263,7 +246,8 @@ START_TEST(check_finds_damage) {
     data_folder_create();
     data_write_tokenizer();
     inputs[0] = data_write_lines("lines.txt", 1000);
-    ms_sidecar made = prepare(options_for("a")), checked;
+    ms_prepare_options good = options_for("a");
+    ms_sidecar made = data_prepare(&good), checked;
     const char *path = data_path("a/t_train_000000.bin");
     char *bytes;
     size_t size_bytes;

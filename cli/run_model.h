@@ -1,0 +1,28 @@
+/* A run's model for commands that use its weights: configuration, tokenizer, device. */
+#ifndef MS_CLI_RUN_MODEL_H
+#define MS_CLI_RUN_MODEL_H
+
+#include "backend/backend.h"
+#include "cli/config/config.h"
+#include "model/data/tokenizer.h"
+#include "model/model.h"
+#include "train/run_folder.h"
+
+/* Zeroed is empty. */
+typedef struct ms_run_model {
+    ms_config config;
+    ms_tokenizer *tokenizer; /* NULL: the run has none */
+    int32_t end_of_text;     /* id of the token that begins each document of its data; -1: none */
+    ms_model_config model;
+    ms_device *device;
+} ms_run_model;
+
+/* Reads what the run in `folder` is and opens a device: `device`, or the run's where it is NULL, with n_threads of the
+   CPU (0: all processors).  The caller finishes *out, whose texts `folder` lends.  MS_NOT_FOUND: wants_tokenizer, and
+   there is none, which the message says after `what`; MS_CORRUPT, MS_MISMATCH: not what belongs together; errors of
+   ms_config_load_file and ms_device_open. */
+ms_status ms_run_model_open(const ms_run_folder *folder, const char *what, bool wants_tokenizer, const char *device,
+                            int64_t n_threads, ms_run_model *out);
+void ms_run_model_finish(ms_run_model *run);
+
+#endif
