@@ -90,6 +90,23 @@ double ms_findings_rank_correlation(const double *values, size_t n) {
     return correlate(ranks, n);
 }
 
+double ms_findings_effective_number(const double *values, size_t n) {
+    double mean = 0, variance = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) mean += values[i] / (double)n;
+    for (size_t i = 0; i < n; i++) variance += (values[i] - mean) * (values[i] - mean);
+    if (!(variance > 0)) return 1;
+    for (size_t lag = 0; lag + 1 < n; lag += 2) {
+        double pair = 0;
+        for (size_t i = 0; i + lag < n; i++) {
+            double next = i + lag + 1 < n ? values[i + lag + 1] - mean : 0;
+            pair += (values[i] - mean) * (values[i + lag] - mean + next);
+        }
+        if (pair <= 0) break;
+        sum += pair / variance;
+    }
+    return (double)n / fmin(fmax(2 * sum - 1, 1), (double)n);
+}
+
 ms_status ms_findings_shuffle_p(const double *values, size_t n, double *out) {
     enum { SHUFFLES = 9999 };
     uint64_t state = 1;

@@ -52,6 +52,9 @@ const char *ms_findings_layers(const int *layers, size_t n, char *out, size_t si
 
 /* Spearman's rank correlation with 0, 1, ... n - 1, ties at their mean rank; NaN where all are the same. */
 double ms_findings_rank_correlation(const double *values, size_t n);
+/* How many independent values the n of a series count as: n / (1 + 2 sum of autocorrelations), which are summed in
+   pairs as long as these are positive (Geyer 1992).  1 to n; 1 where all values are the same.  O(n^2). */
+double ms_findings_effective_number(const double *values, size_t n);
 /* The share of `values` shuffled 9,999 times (fixed seed), and as it is, that correlates as strongly.
    MS_OUT_OF_MEMORY. */
 ms_status ms_findings_shuffle_p(const double *values, size_t n, double *out);

@@ -257,7 +257,7 @@ static void write_hypothesis(FILE *stream, const char *name, double low, double 
 }
 
 static void write_study(void) {
-    static const struct report_plan plan = {40, 8, 20, 1, 0, 1.0, 0, 0, 0.8, 4.0, 1.0, false};
+    static const struct report_plan plan = {40, 8, 20, 1, 0, 1.0, 0, 0, 0.8, 4.0, 1.0, false, false};
     char study[64];
     report_run_begin();
     strcpy(study, report_folder);

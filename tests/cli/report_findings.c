@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/report/findings.h"
+#include "platform/random.h"
 #include "tests/cli/report_run.h"
 #include "tests/support/suite.h"
 
@@ -31,13 +32,14 @@ START_TEST(no_rule_speaks_of_chance) {
 END_TEST
 
 START_TEST(rules_speak_of_what_is_there) {
-    struct report_plan plan = {300, 8, 20, 15, 4, 1.3, 0.05, 0.05, 0.3, 4.0, 7.0, false};
+    struct report_plan plan = {300, 8, 20, 15, 4, 1.3, 0.05, 0.05, 0.3, 4.0, 7.0, false, false};
     json_t *data = findings_of(&plan);
     ck_assert_int_eq(
         report_count_said(
             data, "alignment",
             "Alignment of the momentum with the weights of v in layers 4 to 7 exceeds the 95th percentile of "
-            "chance in 60 of 80 snapshots (by chance 4), in the other layers in 0 of 80."),
+            "chance in 60 of 80 snapshots (by chance 4; as alike as neighbours are, the 80 count as 75 independent "
+            "ones), in the other layers in 0 of 80."),
         1);
     ck_assert_int_eq(
         report_count_said(
@@ -158,6 +160,31 @@ START_TEST(figures_of_rules) {
 }
 END_TEST
 
+/* Half of the snapshots above the percentile, in one stretch: what moves once is no 20 observations. */
+START_TEST(snapshots_that_drift_count_less) {
+    struct report_plan plan = {300, 8, 20, 10, 4, 1, 0, 0, 0.8, 8.0, 1.0, false, false};
+    json_t *data = findings_of(&plan);
+    ck_assert_int_eq(report_count_said(data, "alignment", "of v in layers 4 to 7 exceeds"), 1);
+    json_decref(data);
+    plan.drifts = true;
+    data = findings_of(&plan);
+    ck_assert_int_eq(report_count_said(data, "alignment", ""), 0);
+    ck_assert(report_is_silent(data, "alignment"));
+    json_decref(data);
+    /* AR(1) with .8: (1 - .8) / (1 + .8) of 4,000; white noise: nearly all of them. */
+    enum { N = 4000 };
+    static double series[N];
+    uint64_t state = 7;
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < N; i++)
+            series[i] = (i > 0 && k ? 0.8 * series[i - 1] : 0) + ms_split_mix_uniform(&state) - 0.5;
+        double share = ms_findings_effective_number(series, N) / N;
+        ck_assert_double_eq_tol(share, k ? 0.111 : 1, k ? 0.03 : 0.12);
+    }
+    ck_assert_double_eq(ms_findings_effective_number((double[]){2, 2, 2}, 3), 1);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("report_findings");
     TCase *tests = tcase_create("report_findings");
@@ -165,6 +192,7 @@ int main(void) {
     tcase_add_test(tests, rules_speak_of_what_is_there);
     tcase_add_test(tests, rules_of_series_know_their_noise);
     tcase_add_test(tests, figures_of_rules);
+    tcase_add_test(tests, snapshots_that_drift_count_less);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

@@ -8,7 +8,7 @@
 #include "tests/support/suite.h"
 #include "tracker/metrics.h"
 
-const struct report_plan report_null_plan = {40, 8, 20, 1, 0, 1.0, 0, 0, 0.8, 8.0, 1.0, false};
+const struct report_plan report_null_plan = {40, 8, 20, 1, 0, 1.0, 0, 0, 0.8, 8.0, 1.0, false, false};
 
 char report_folder[64];
 
@@ -53,7 +53,7 @@ static void write_matrix(FILE *stream, const struct report_plan *plan, int snaps
                          const char *projection) {
     int step = step_of(plan, snapshot);
     double first = 0.95 + 0.002 * layer / plan->n_layers, t = (double)snapshot / (plan->n_snapshots - 1);
-    bool is_above = layer >= plan->from && snapshot % 20 < plan->above;
+    bool is_above = layer >= plan->from && (plan->drifts ? snapshot : 7 * snapshot) % 20 < plan->above;
     fprintf(stream, "{\"step\":%d,\"tokens\":%d,\"layer\":%d,\"projection\":\"%s\",\"rows\":64,\"cols\":256", step,
             1000 * step, layer, projection);
     fprintf(stream, ",\"sigma_top\":[3,2,1],\"sigma_max\":%.9f,\"noise_null\":%s",

@@ -18,6 +18,7 @@ struct report_plan {
     double validation_end; /* loss; the beginning is 8 */
     double rare_end;       /* loss of the rarest tenth; of the most frequent 1 */
     bool all_keys;         /* of spectra.jsonl */
+    bool drifts;           /* those that are above are one stretch, not spread over the snapshots */
 };
 
 /* A run that shows nothing. */
