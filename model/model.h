@@ -131,12 +131,15 @@ void ms_model_activations(const ms_model *model, ms_graph *graph, ms_tensor toke
 typedef struct ms_loss_request {
     ms_tensor tokens, targets; /* i32 views [N] */
     int32_t batch, sequence;
-    float scale;   /* loss = scale * sum of token losses; 1 / number of targets gives the mean */
-    int64_t chunk; /* tokens whose logits exist at one time; part of the definition of `exact` */
+    float scale;       /* loss = scale * sum of token losses; 1 / number of targets gives the mean */
+    int64_t chunk;     /* tokens whose logits exist at one time; part of the definition of `exact` */
+    ms_dtype gradient; /* of the logits: f32; or bf16 where the storage is, which spares its matmuls f32 copies */
 } ms_loss_request;
 
-/* The default chunk in tokens: the chunk of matmul sums, so that chunked and unchunked weight gradients agree. */
+/* The chunk in tokens of `exact`: that of matmul sums, so that chunked and unchunked weight gradients agree. */
 enum { MS_LOSS_CHUNK = MS_DEPTH_CHUNK };
+/* The default of `fast`: the head and its gradient are read and written once a chunk, so fewer are faster. */
+enum { MS_LOSS_CHUNK_FAST = 4096 };
 /* Most tokens of one pass: a graph has some nodes for each chunk. */
 enum { MS_PASS_TOKENS_MAX = MS_LOSS_CHUNK * MS_LOSS_CHUNKS_MAX };
 

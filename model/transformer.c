@@ -208,7 +208,8 @@ static ms_tensor losses_of(const ms_model *model, ms_graph *graph, const ms_loss
         (forward_pass){
             .model = model, .graph = graph, .batch = request->batch, .sequence = request->sequence, .logits = logits},
         request->tokens);
-    ms_tied_cross_entropy_attributes attributes = {.scale = request->scale, .chunk = request->chunk};
+    ms_tied_cross_entropy_attributes attributes = {
+        .scale = request->scale, .chunk = request->chunk, .dtype = request->gradient};
     ms_tensor out[4];
     ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
     ms_tied_cross_entropy(graph, (const ms_tensor[]){hidden, head, request->targets}, &attributes, out);

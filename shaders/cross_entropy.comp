@@ -1,7 +1,7 @@
 #version 460
 #extension GL_GOOGLE_include_directive : require
 // cross_entropy: per row x of logits m = max(x), p = exp(x - m), l = sum(p), loss = (m + log l) - x[target], dlogits = scale (p / l) and at
-// the target scale (p / l - 1); target -1: both 0; dlogits may be logits.  Definition: backend/cpu/cross_entropy.c.  What does not stay
+// the target scale (p / l - 1); target -1: both 0; dlogits may be logits, if f32.  Definition: backend/cpu/cross_entropy.c.  What does not stay
 // in registers is read three times, from a cache on most devices, and its exponentials are formed twice.
 #include "shaders/common.glsl"
 #include "shaders/rows.glsl"
@@ -10,6 +10,7 @@
 
 layout(constant_id = 7) const uint WANT_LOSSES = 1u;
 layout(constant_id = 8) const uint WANT_GRADIENT = 1u;
+layout(constant_id = 9) const uint DTYPE_GRADIENT = MS_F32;
 
 layout(push_constant) uniform Push {
     F32 logits;
@@ -95,7 +96,7 @@ void ms_row_result(uint i, uint k) {
         }
         value = scale * value;
     }
-    ms_row_store4(dlogits, i, MS_F32, value);
+    ms_row_store4(dlogits, i, DTYPE_GRADIENT, value);
 }
 
 // The row's target, or COLUMNS when it has none.  One out of range is reported.

@@ -89,6 +89,20 @@ static void print_control(const ms_run *run, FILE *stream) {
         fprintf(stream, "control       %s: %s\n", ms_control_names[control], texts[control]);
 }
 
+/* What the loss holds at one time; `fast` trades it for speed. */
+static void print_loss(const ms_run *run, FILE *stream) {
+    const ms_trainer *trainer = run->trainer;
+    int64_t chunk = ms_trainer_loss_chunk(trainer);
+    int64_t tokens = (int64_t)trainer->options.batch_sequences * trainer->options.model.sequence_length;
+    ms_dtype gradient = ms_trainer_loss_gradient(trainer);
+    double logits = (double)(chunk < tokens ? chunk : tokens) * trainer->options.model.vocabulary;
+    /* A gradient of the logits' own dtype is computed in their place. */
+    double bytes = logits * (4 + (gradient == MS_DTYPE_F32 ? 0 : (double)ms_dtype_size(gradient)));
+    fprintf(stream,
+            "loss          in chunks of %lld tokens (model.loss_chunk): %.1f MiB of f32 logits and %s gradients\n",
+            (long long)chunk, bytes / 1048576, ms_dtype_name(gradient));
+}
+
 static void print_steps(const ms_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     ms_print_line(stream, "data          %s, %lld training sequences of %d tokens", run->options.data,
@@ -135,6 +149,7 @@ void ms_run_print(const ms_run *run, FILE *stream) {
     ms_print_line(stream, "device        %s", device);
     print_model(run, stream);
     print_control(run, stream);
+    print_loss(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);
     print_disk(run, stream);

@@ -84,6 +84,15 @@ typedef enum step_graph {
     GRAPH_PROBE
 } step_graph;
 
+int64_t ms_trainer_loss_chunk(const ms_trainer *trainer) {
+    if (trainer->options.loss_chunk) return trainer->options.loss_chunk;
+    return trainer->numerics == MS_NUMERICS_FAST ? MS_LOSS_CHUNK_FAST : MS_LOSS_CHUNK;
+}
+
+ms_dtype ms_trainer_loss_gradient(const ms_trainer *trainer) {
+    return trainer->numerics == MS_NUMERICS_FAST ? trainer->options.model.storage : MS_DTYPE_F32;
+}
+
 static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
     const ms_trainer_options *options = &trainer->options;
     if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
@@ -101,7 +110,8 @@ static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph
                                .batch = options->batch_sequences,
                                .sequence = sequence,
                                .scale = (float)(1 / divisor),
-                               .chunk = options->loss_chunk ? options->loss_chunk : MS_LOSS_CHUNK};
+                               .chunk = ms_trainer_loss_chunk(trainer),
+                               .gradient = ms_trainer_loss_gradient(trainer)};
     ms_tensor loss, token_losses;
     if (kind == GRAPH_EVALUATE) {
         loss = ms_model_losses(&trainer->model, graph, &request, &token_losses);

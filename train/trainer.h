@@ -31,7 +31,7 @@ typedef struct ms_trainer_options {
     uint64_t init_seed;      /* of the initial weights; 0: seed */
     int32_t batch_sequences; /* sequences of one micro-step */
     int32_t accumulation;    /* micro-steps of a step, >= 1 */
-    int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK */
+    int64_t loss_chunk;      /* 0: MS_LOSS_CHUNK, in `fast` MS_LOSS_CHUNK_FAST; see ms_trainer_loss_chunk */
     /* Sequences of a fixed batch whose activations are handed out (train/probe.h), and tokens of each, from 2 to
        model.sequence_length; 0 sequences: none. */
     int32_t probe_sequences, probe_tokens;
@@ -91,6 +91,11 @@ typedef struct ms_trainer {
     int64_t step;        /* steps done */
     int64_t tokens_seen;
 } ms_trainer;
+
+/* Tokens whose logits exist at one time, and the dtype of the logits' gradient: f32; in `fast` that of the storage.  Of
+   an opened trainer. */
+int64_t ms_trainer_loss_chunk(const ms_trainer *trainer);
+ms_dtype ms_trainer_loss_gradient(const ms_trainer *trainer);
 
 /* Builds graphs and plans memory on an open device, but allocates no storage.  The caller closes the trainer, before
    the device.  MS_INVALID for contradictory options; MS_UNSUPPORTED names an op that the device lacks. */

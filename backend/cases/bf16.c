@@ -3,7 +3,7 @@
 
 enum { MAX_COMBINATIONS = 5 };
 
-/* Which inputs are bf16 (bit i: input i), and for matmuls the result's dtype. */
+/* Which inputs are bf16 (bit i: input i), and the dtype of the result where the op names it. */
 typedef struct combination {
     uint32_t inputs;
     ms_dtype result;
@@ -37,7 +37,8 @@ static const combinations table[MS_OP_COUNT] = {
     [MS_OP_ATTENTION] = {1, {{7, F}}},
     [MS_OP_ATTENTION_GRAD] = {1, {{1 | 2 | 4 | 8 | 32, F}}},
     [MS_OP_ATTENTION_LOGIT_MAX] = {1, {{3, F}}},
-    [MS_OP_TIED_CROSS_ENTROPY] = {1, {{3, F}}},
+    [MS_OP_CROSS_ENTROPY] = {1, {{0, B}}},
+    [MS_OP_TIED_CROSS_ENTROPY] = {2, {{3, B}, {3, F}}},
     [MS_OP_SUM] = {1, {{1, F}}},
     [MS_OP_SUM_SQUARES] = {1, {{1, F}}},
     [MS_OP_SCALE_BY_INVERSE_NORM] = {1, {{1, F}}},
@@ -67,6 +68,8 @@ bool ms_case_in_bf16(const ms_op_case *test, int turn, ms_op_case *out) {
             if (ms_case_has_input(test, i) && (c->inputs >> i & 1u)) out->dtype[i] = MS_DTYPE_BF16;
         if (test->op == MS_OP_MATMUL) out->attributes.matmul.dtype = c->result;
         if (test->op == MS_OP_GRAM) out->attributes.gram.dtype = c->result;
+        if (test->op == MS_OP_CROSS_ENTROPY) out->attributes.cross_entropy.dtype = c->result;
+        if (test->op == MS_OP_TIED_CROSS_ENTROPY) out->attributes.tied_cross_entropy.dtype = c->result;
         return true;
     }
     return false;

@@ -42,6 +42,7 @@ typedef struct head_error {
     const float *h, *e;
     const int32_t *targets;
     double scale;
+    double rounding;        /* of dlogits to bf16 here and in the oracle: 2^-8 of each, in units of u; 0: f32 */
     double *logits, *slack; /* [v]: |dlogits|, their errors */
 } head_error;
 
@@ -66,6 +67,7 @@ static double token_error(const head_error *head, int64_t n) {
         double relative = 2 * worst + 2 * 2 * (3 + 2 * range) + range + ms_case_depth(head->v) + 12;
         head->slack[v] = head->scale * (p * relative + (hit ? 2 : 0));
         head->logits[v] = head->scale * fabs(p - (hit ? 1 : 0));
+        head->slack[v] += 1.01 * head->rounding * head->logits[v];
     }
     return 2 * worst + 3 * (fabs(most) + log(sum) + 1) + ms_case_depth(head->v) + 120;
 }
@@ -80,7 +82,7 @@ static void add_token(const head_error *head, int64_t n, double *dh, double *de)
         }
 }
 
-/* What rounded matmuls add: relative errors of logits, dh and dE as sums of matmuls.  dlogits are f32. */
+/* What rounded matmuls add: relative errors of logits, dh and dE as sums of matmuls. */
 typedef struct head_growth {
     double logits, dh, de;
 } head_growth;
@@ -88,9 +90,10 @@ typedef struct head_growth {
 static head_growth growth_of(const ms_op_case *test, const head_error *head, const ms_matmul_rounding *rounding) {
     double h = test->dtype[0] == MS_DTYPE_BF16 ? 0 : rounding->factor;
     double e = test->dtype[1] == MS_DTYPE_BF16 ? 0 : rounding->factor;
+    double dlogits = test->attributes.tied_cross_entropy.dtype == MS_DTYPE_BF16 ? 0 : rounding->factor;
     return (head_growth){ms_case_matmul_growth(rounding, h, e, head->c),
-                         ms_case_matmul_growth(rounding, rounding->factor, e, head->v),
-                         ms_case_matmul_growth(rounding, rounding->factor, h, head->n)};
+                         ms_case_matmul_growth(rounding, dlogits, e, head->v),
+                         ms_case_matmul_growth(rounding, dlogits, h, head->n)};
 }
 
 /* |dlogits| of one token and what logits off by e_v move them by: with L = sum of p_v exp(e_v), p_v grows by at most
@@ -143,6 +146,8 @@ static head_error head_of(const ms_op_case *test, const void *const *in, double 
                         .e = in[1],
                         .targets = in[2],
                         .scale = (double)test->attributes.tied_cross_entropy.scale,
+                        .rounding =
+                            test->attributes.tied_cross_entropy.dtype == MS_DTYPE_BF16 ? 2 * 0x1p-8 / 0x1p-24 : 0,
                         .logits = logits,
                         .slack = slack};
 }
@@ -188,7 +193,7 @@ bool ms_cases_tied_cross_entropy(int i, ms_op_case *out) {
     ms_case_input(out, MS_DTYPE_F32, ms_shape_2(s[2], s[1]), MS_CASE_POSITIVE);
     ms_case_input(out, MS_DTYPE_I32, ms_shape_1(s[0]), MS_CASE_NORMAL);
     out->low = i % 2 ? -1 : 0, out->high = (int32_t)s[2];
-    out->attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1.0f / (float)s[0], s[3]};
+    out->attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1.0f / (float)s[0], s[3], MS_DTYPE_F32};
     out->magnitude = tied_magnitude;
     out->matmul_error = tied_matmul_error;
     out->bound = 1;

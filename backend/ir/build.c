@@ -225,10 +225,12 @@ void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_atte
     memcpy(out_gradients, outputs, 3 * sizeof *outputs);
 }
 
-void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, float scale, ms_tensor *out_losses,
+void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets,
+                      const ms_cross_entropy_attributes *loss_attributes, ms_tensor *out_losses,
                       ms_tensor *out_dlogits) {
     ATTRIBUTES(attributes);
-    attributes.cross_entropy.scale = scale;
+    attributes.cross_entropy.scale = loss_attributes->scale;
+    attributes.cross_entropy.dtype = loss_attributes->dtype;
     ms_tensor inputs[] = {logits, targets}, outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_CROSS_ENTROPY, inputs, 2, &attributes, outputs);
     *out_losses = outputs[0];
@@ -240,6 +242,7 @@ void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],
     ATTRIBUTES(attributes);
     attributes.tied_cross_entropy.scale = loss_attributes->scale;
     attributes.tied_cross_entropy.chunk = loss_attributes->chunk;
+    attributes.tied_cross_entropy.dtype = loss_attributes->dtype;
     ms_tensor outputs[MS_MAX_OUTPUTS];
     ms_graph_add(graph, MS_OP_TIED_CROSS_ENTROPY, inputs, 3, &attributes, outputs);
     memcpy(out, outputs, 4 * sizeof *outputs);

@@ -72,8 +72,9 @@ ms_tensor ms_attention_logit_max(ms_graph *graph, ms_tensor q, ms_tensor k, cons
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attributes,
                        ms_tensor out_gradients[3]);
 
-void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets, float scale, ms_tensor *out_losses,
-                      ms_tensor *out_dlogits);
+/* logits f32; dlogits in attributes->dtype. */
+void ms_cross_entropy(ms_graph *graph, ms_tensor logits, ms_tensor targets,
+                      const ms_cross_entropy_attributes *attributes, ms_tensor *out_losses, ms_tensor *out_dlogits);
 /* inputs: h, e, targets; out: the loss [1], its gradients by h and e, the loss of each token [N] (unscaled); unused
    ones are not computed after lowering. */
 void ms_tied_cross_entropy(ms_graph *graph, const ms_tensor inputs[3],

@@ -13,6 +13,7 @@ ms_status ms_gradient_cross_entropy(ms_gradient_pass *pass, const ms_node *node)
         return MS_FAIL(MS_UNSUPPORTED, "gradient of cross_entropy: its scale is 0, the loss wants %g",
                        (double)upstream);
     ms_tensor dlogits = ms_gradient_value(pass, node->outputs[1]);
+    if (ms_gradient_dtype(pass, dlogits) != MS_DTYPE_F32) dlogits = ms_cast(pass->graph, dlogits, MS_DTYPE_F32);
     ms_gradient_add_scaled(pass, node->inputs[0], ms_constant(upstream == scale ? 1 : upstream / scale), dlogits);
     return MS_OK;
 }

@@ -21,7 +21,7 @@ static ms_tensor put_rows(ms_graph *graph, ms_tensor whole, ms_tensor part, int6
 }
 
 /* logits = h E^T; dh = dlogits E; dE += dlogits^T h, for the tokens [begin, begin + count).  Logits and dE are f32, dh
-   has h's dtype. */
+   has h's dtype, dlogits have their own: beside h and E in bf16, bf16 dlogits spare their matmuls a copy of either. */
 static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin, int64_t count, loss_parts *parts) {
     ms_graph *graph = rewrite->target;
     ms_tensor h = ms_rewrite_map(rewrite, node->inputs[0]), e = ms_rewrite_map(rewrite, node->inputs[1]);
@@ -35,7 +35,9 @@ static void lower_chunk(ms_rewrite *rewrite, const ms_node *node, int64_t begin,
     }
     ms_tensor losses, dlogits;
     ms_tensor logits = ms_matmul(graph, h, e, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
-    ms_cross_entropy(graph, logits, targets, node->attributes.tied_cross_entropy.scale, &losses, &dlogits);
+    const ms_tied_cross_entropy_attributes *loss = &node->attributes.tied_cross_entropy;
+    ms_cross_entropy(graph, logits, targets, &(ms_cross_entropy_attributes){loss->scale, loss->dtype}, &losses,
+                     &dlogits);
     if (rewrite->live[node->outputs[0]] || rewrite->live[node->outputs[3]])
         parts->losses = put_rows(graph, parts->losses, losses, begin, ms_shape_1(n));
     if (rewrite->live[node->outputs[1]]) {

@@ -2,7 +2,7 @@
 
    Storage in bf16: the data inputs of an op (activations, weights, their gradients) are f32 or bf16, all alike, and its
    data outputs have that dtype; statistics (rstd, lse, losses, sums), gains and tables stay f32.  Matmuls alone mix
-   dtypes and name that of their result. */
+   dtypes; they and cross_entropy name that of their result. */
 #include "backend/ir/graph.h"
 #include "backend/ir/gemm.h"
 #include "platform/choice.h"
@@ -69,7 +69,7 @@ static ms_status want_data_matrix(const rule_call *call, ms_shape *out_shape) {
     return want_rank(call, 0, 2);
 }
 
-/* The result's dtype of a matmul. */
+/* The result's dtype, where an op names it. */
 static ms_status check_result(const rule_call *call, ms_dtype dtype) {
     if (dtype == MS_DTYPE_F32 || dtype == MS_DTYPE_BF16) return MS_OK;
     return MS_FAIL(MS_INVALID, "%s: a result in %s, must be f32 or bf16", call->name, ms_dtype_name(dtype));
@@ -375,8 +375,9 @@ static ms_status infer_cross_entropy(const rule_call *call) {
     MS_TRY(want_dtype(call, 0, MS_DTYPE_F32));
     MS_TRY(want_rank(call, 0, 2));
     MS_TRY(want_targets(call, 1, call->in[0]->shape.dim[0]));
+    MS_TRY(check_result(call, call->attributes->cross_entropy.dtype));
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(call->in[0]->shape.dim[0]));
-    set_output(call, 1, MS_DTYPE_F32, call->in[0]->shape);
+    set_output(call, 1, call->attributes->cross_entropy.dtype, call->in[0]->shape);
     return MS_OK;
 }
 
@@ -386,6 +387,7 @@ static ms_status infer_tied_cross_entropy(const rule_call *call) {
     MS_TRY(want_rank(call, 1, 2));
     MS_TRY(want_like(call, 1, 0, ms_shape_2(e.dim[0], h.dim[1])));
     MS_TRY(want_targets(call, 2, h.dim[0]));
+    MS_TRY(check_result(call, call->attributes->tied_cross_entropy.dtype));
     if (call->attributes->tied_cross_entropy.chunk < 1)
         return MS_FAIL(MS_INVALID, "tied_cross_entropy: chunk of %lld tokens",
                        (long long)call->attributes->tied_cross_entropy.chunk);

@@ -117,7 +117,8 @@ static void add_rows(bench_graph *b, const bench_case *c) {
         ms_tensor index = input(b, MS_DTYPE_I32, ms_shape_1(c->m));
         output(b, ms_embed_grad(b->graph, index, x, MS_NO_TENSOR, c->m, 1));
     } else if (c->op == MS_OP_CROSS_ENTROPY) {
-        ms_cross_entropy(b->graph, x, input(b, MS_DTYPE_I32, ms_shape_1(c->m)), 1, &out[0], &out[1]);
+        ms_cross_entropy(b->graph, x, input(b, MS_DTYPE_I32, ms_shape_1(c->m)),
+                         &(ms_cross_entropy_attributes){1, MS_DTYPE_F32}, &out[0], &out[1]);
         output(b, out[0]);
         output(b, out[1]);
     } else {

@@ -116,8 +116,10 @@ typedef struct ms_config_given {
     bool keys[MS_CONFIG_KEYS_MAX];
 } ms_config_given;
 
-/* Applies a YAML file, and adds the keys that it sets to `given`; NULL: nobody asks.  MS_NOT_FOUND, MS_IO: the file.
-   MS_INVALID: "file:line: ..." for malformed YAML, an unknown or repeated section or key, a wrong value. */
+/* Applies a YAML file, and adds the keys that it sets to `given`; NULL: nobody asks.  Of the config.yaml of a run,
+   known by its hash, none is given, and a run of `fast` that is older than model.loss_chunk has the 512 tokens of its
+   time. MS_NOT_FOUND, MS_IO: the file.  MS_INVALID: "file:line: ..." for malformed YAML, an unknown or repeated section
+   or key, a wrong value. */
 ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_given *given);
 /* Applies YAML in memory; `name` stands for the file in messages. */
 ms_status ms_config_load_text(ms_config *config, const char *name, const char *text, size_t size_bytes);

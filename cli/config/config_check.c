@@ -36,6 +36,17 @@ static ms_status check_pass(const ms_config *config) {
     return MS_OK;
 }
 
+/* Chunks are summed one after the other: their size is part of what `exact` is. */
+static ms_status check_loss_chunk(const ms_config *config) {
+    long long chunk = config->model.loss_chunk;
+    if (config->train.numerics != MS_NUMERICS_EXACT || chunk == 0 || chunk == MS_LOSS_CHUNK) return MS_OK;
+    return MS_FAIL(
+        MS_INVALID,
+        "model.loss_chunk %lld: train.numerics exact is defined by chunks of %d tokens; leave it out, or take "
+        "train.numerics fast",
+        chunk, MS_LOSS_CHUNK);
+}
+
 static ms_status check_length(const ms_config *config) {
     long long per_step = ms_config_tokens_per_step(config), tokens = config->train.tokens;
     if (config->train.steps == 0 && tokens == 0)
@@ -136,6 +147,7 @@ static ms_status check_interventions(const ms_config *config) {
 ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_shapes(config));
     MS_TRY(check_pass(config));
+    MS_TRY(check_loss_chunk(config));
     MS_TRY(check_length(config));
     MS_TRY(check_interventions(config));
     MS_TRY(check_noise(config));

@@ -125,13 +125,24 @@ ms_status ms_config_load_text(ms_config *config, const char *name, const char *t
     return load_text(config, name, text, size_bytes, NULL);
 }
 
+/* A run of `fast` that is older than model.loss_chunk had chunks of 512 tokens, not today's default: what a run wrote
+   holds every key that there was. */
+static void keep_loss_chunk(const ms_config_given *written, ms_config *config) {
+    int n_keys;
+    const ms_config_key *key = ms_config_find("model.loss_chunk");
+    if (!written->keys[key - ms_config_keys(&n_keys)] && config->train.numerics == MS_NUMERICS_FAST)
+        config->model.loss_chunk = MS_LOSS_CHUNK;
+}
+
 ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_given *given) {
     char *text;
     size_t size_bytes;
+    ms_config_given written = {{false}}; /* by a run, whether somebody gave it or not */
     MS_TRY(ms_file_read(path, &text, &size_bytes));
-    /* What a run wrote holds every key, whether somebody gave it or not. */
-    ms_status status = load_text(config, path, text, size_bytes, strstr(text, MS_SETTINGS_HASH_LINE) ? NULL : given);
+    bool of_run = strstr(text, MS_SETTINGS_HASH_LINE);
+    ms_status status = load_text(config, path, text, size_bytes, of_run ? &written : given);
     free(text);
+    if (status == MS_OK && of_run) keep_loss_chunk(&written, config);
     return status;
 }
 

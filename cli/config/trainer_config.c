@@ -89,6 +89,7 @@ ms_trainer_options ms_trainer_options_from_config(const ms_config *config, int32
         .init_seed = (uint64_t)config->init.seed,
         .batch_sequences = (int32_t)config->train.batch_sequences,
         .accumulation = (int32_t)config->train.accumulation,
+        .loss_chunk = config->model.loss_chunk,
         .control = config->train.control,
     };
 }

@@ -182,7 +182,7 @@ START_TEST(test_unfinished_and_foreign_graphs_are_refused) {
     ms_expect(ms_program_compile(other.store, graph, &program), MS_INVALID, "different variables");
     int targets;
     ms_must(ms_variables_add(w.variables, "targets", MS_VARIABLE_INPUT, MS_DTYPE_I32, ms_shape_1(3), &targets));
-    ms_tied_cross_entropy_attributes attributes = {1, 2};
+    ms_tied_cross_entropy_attributes attributes = {1, 2, MS_DTYPE_F32};
     ms_tensor out[4], x = ms_view_all(graph, w.x);
     ms_tied_cross_entropy(graph, (const ms_tensor[]){x, x, ms_view_all(graph, targets)}, &attributes, out);
     ms_must(ms_graph_status(graph));

@@ -208,6 +208,21 @@ static const struct {
     {"data.directory", "", "data.directory is empty"},
 };
 
+START_TEST(exact_has_one_chunk_of_the_loss) {
+    const char *const chunks[] = {"0", "512", "511", "4096"};
+    for (int i = 0; i < 8; i++) {
+        bool is_exact = i >= 4, is_allowed = !is_exact || i % 4 < 2;
+        ck_assert_int_eq(ms_config_set(&config, "train.numerics", is_exact ? "exact" : "fast"), MS_OK);
+        ck_assert_int_eq(ms_config_set(&config, "model.loss_chunk", chunks[i % 4]), MS_OK);
+        if (is_allowed)
+            ck_assert_int_eq(ms_config_check(&config), MS_OK);
+        else
+            expect(ms_config_check(&config), MS_INVALID, "train.numerics exact is defined by chunks of 512 tokens");
+        ck_assert_int_eq(ms_trainer_options_from_config(&config, 64).loss_chunk, atoi(chunks[i % 4]));
+    }
+}
+END_TEST
+
 START_TEST(contradictions_are_named) {
     ck_assert_int_eq(ms_config_set(&config, contradictions[_i].key, contradictions[_i].value), MS_OK);
     expect(ms_config_check(&config), MS_INVALID, contradictions[_i].message);
@@ -483,6 +498,7 @@ int main(void) {
     tcase_add_test(tests, yaml_sets_keys);
     tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
     tcase_add_test(tests, long_or_foreign_text_is_refused);
+    tcase_add_test(tests, exact_has_one_chunk_of_the_loss);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
     tcase_add_test(tests, short_runs_begin_the_ramp);

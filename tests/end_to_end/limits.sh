@@ -21,5 +21,5 @@ done
 
 refuse 1 "65536 x train.batch_sequences 65536 = 4294967296 tokens of one pass, at most [0-9]+" dry --model.sequence_length 65536 --train.batch_sequences 65536
 refuse 1 "at most [0-9]+ are possible" dry --model.sequence_length 1048576 --train.batch_sequences 65536
-must dry --model.sequence_length 65536 --train.batch_sequences 64 --train.accumulation 65536
+must dry --model.sequence_length 65536 --train.batch_sequences 64 --train.accumulation 65536 --model.loss_chunk 512
 grep -qE '^step +[0-9]+ tokens, [0-9]{10,} nodes' out || fail "the nodes of a step are not counted: $(grep '^step' out)"

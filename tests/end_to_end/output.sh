@@ -13,6 +13,23 @@ must micro --run lines --steps 120 --validation.every 60 --tracker.enabled false
 must resume lines --steps 124 --log.every 1 # what is asked for wins
 [ "$(grep -c '^step .*/124  loss ' out)" -eq 4 ] || fail "log.every 1 does not print each step"
 
+echo "-- what the loss holds: 1024 tokens a pass, 96 logits each"
+loss() {
+    must program train --preset micro --train.batch_sequences 32 --dry-run ${2:-}
+    grep -qx "loss          in chunks of $1" out || fail "${2:-}: not in chunks of $1: $(grep '^loss ' out)"
+    planned=$(sed -n 's/^memory        \([0-9.]*\) MiB planned: .*/\1/p' out)
+}
+key="(model.loss_chunk)"
+loss "4096 tokens $key: 0.4 MiB of f32 logits and f32 gradients"
+large=$planned
+loss "4096 tokens $key: 0.6 MiB of f32 logits and bf16 gradients" "--train.storage bf16"
+loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact"
+loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact --train.storage bf16 --model.loss_chunk 512"
+loss "64 tokens $key: 0.0 MiB of f32 logits and f32 gradients" "--model.loss_chunk 64"
+awk "BEGIN { exit !($planned < $large) }" || fail "small chunks are planned $planned MiB, large ones $large"
+refuse 1 "model.loss_chunk 4096: train.numerics exact is defined by chunks of 512 tokens; leave it out" \
+    "$muonscope" train --preset micro --numerics exact --model.loss_chunk 4096 --dry-run
+
 echo "-- standard output that cannot be written"
 seq 4000 >numbers.txt
 must program tokenizer train numbers.txt --vocab_size 257 --output tokenizer.json

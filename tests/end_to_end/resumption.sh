@@ -55,6 +55,21 @@ must resume noise --steps 4 --intervention.noise 0 --muon.decay_mode none
 must resume noise --steps 6
 refuse 1 "muon.decay 0.2 has no effect: muon.decay_mode is none" "$muonscope" train --resume noise --steps 8 --muon.decay 0.2
 
+# A run of `fast` that is older than model.loss_chunk goes on with the chunks that it had.
+must program train --preset micro --run older --threads 1 --steps 4 --train.batch_sequences 32 --model.loss_chunk 512
+cp -r older today
+cp -r older large
+sed -i '/^  loss_chunk: /d' older/config.yaml
+must resume today --steps 6
+hashes >today.hashes
+must resume older --steps 6
+grep -q 'in chunks of 512 tokens' out || fail "an older run has other chunks: $(grep '^loss ' out)"
+hashes >older.hashes
+cmp today.hashes older.hashes || fail "an older run does not go on as it was"
+must resume large --steps 6 --model.loss_chunk 0
+hashes >large.hashes
+! cmp -s today.hashes large.hashes || fail "the chunk changes no bit, so that nothing was tested"
+
 # A configuration that was changed by hand is said.
 sed -i 's/^  lr: 0.1$/  lr: 0.2/' changed/config.yaml
 must resume changed --steps 41

@@ -153,7 +153,7 @@ static ms_attributes attributes_of(const rule_case *rule) {
         a.attention = (ms_attention_attributes){1, 4, 1, 1, 4, 0.5f};
         break;
     case MS_OP_TIED_CROSS_ENTROPY:
-        a.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1, 4};
+        a.tied_cross_entropy = (ms_tied_cross_entropy_attributes){1, 4, B};
         break;
     default:
         break;
@@ -217,7 +217,7 @@ START_TEST(other_ops_take_f32_alone) {
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "embed: input 0 is bf16, must be f32");
     destroy(&f);
     f = create();
-    ms_cross_entropy(f.graph, f.x, f.index, 1, &out[0], &out[1]);
+    ms_cross_entropy(f.graph, f.x, f.index, &(ms_cross_entropy_attributes){1, F}, &out[0], &out[1]);
     CHECK_FAILS(ms_graph_status(f.graph), MS_INVALID, "cross_entropy: input 0 is bf16, must be f32");
     destroy(&f);
     f = create();
@@ -324,7 +324,7 @@ END_TEST
 START_TEST(the_head_gradient_reaches_the_weight_unrounded) {
     for (int wants_copy = 0; wants_copy < 2; wants_copy++) {
         fixture f = create();
-        ms_tied_cross_entropy_attributes attributes = {0.25f, 4};
+        ms_tied_cross_entropy_attributes attributes = {0.25f, 4, MS_DTYPE_F32};
         ms_tensor copy = ms_cast(f.graph, f.w, B), wrt[] = {f.w, copy}, gradients[2], out[4];
         ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, copy, f.index}, &attributes, out);
         CHECK_OK(ms_gradients(f.graph, out[0], wrt, 1 + wants_copy, NULL, gradients));

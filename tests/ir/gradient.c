@@ -84,7 +84,7 @@ END_TEST
 START_TEST(the_tied_embedding_has_one_gradient) {
     fixture f = create();
     ms_tensor h = ms_embed(f.graph, f.w, f.index, 2), out[4], gradient;
-    ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
+    ms_tied_cross_entropy_attributes attributes = {0.25f, 2, MS_DTYPE_F32};
     ms_tied_cross_entropy(f.graph, (const ms_tensor[]){h, f.w, f.index}, &attributes, out);
     CHECK_OK(ms_gradients(f.graph, out[0], &f.w, 1, NULL, &gradient));
     const ms_node *scatter = producer(&f, gradient);
@@ -100,7 +100,7 @@ END_TEST
 START_TEST(a_scaled_tied_loss_scales_its_gradients) {
     fixture f = create();
     ms_tensor out[4], gradient;
-    ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
+    ms_tied_cross_entropy_attributes attributes = {0.25f, 2, MS_DTYPE_F32};
     ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, out);
     ms_tensor loss = ms_axpby(f.graph, ms_constant(0.5f), out[0], ms_constant(0), MS_NO_TENSOR);
     CHECK_OK(ms_gradients(f.graph, loss, &f.x, 1, NULL, &gradient));
@@ -114,7 +114,7 @@ END_TEST
 START_TEST(the_losses_of_the_tied_tokens_have_no_gradient) {
     fixture f = create();
     ms_tensor out[4], gradient;
-    ms_tied_cross_entropy_attributes attributes = {0.25f, 2};
+    ms_tied_cross_entropy_attributes attributes = {0.25f, 2, MS_DTYPE_F32};
     ms_tied_cross_entropy(f.graph, (const ms_tensor[]){f.x, f.w, f.index}, &attributes, out);
     CHECK_FAILS(ms_gradients(f.graph, ms_sum(f.graph, out[3]), &f.x, 1, NULL, &gradient), MS_UNSUPPORTED,
                 "tied_cross_entropy: nothing is known of the gradient through output 3");
@@ -125,7 +125,7 @@ END_TEST
 START_TEST(cross_entropy_serves_a_constant_times_the_sum) {
     fixture f = create();
     ms_tensor losses, dlogits, gradient;
-    ms_cross_entropy(f.graph, f.x, f.index, 0.25f, &losses, &dlogits);
+    ms_cross_entropy(f.graph, f.x, f.index, &(ms_cross_entropy_attributes){0.25f, MS_DTYPE_F32}, &losses, &dlogits);
     ms_tensor sum = ms_sum(f.graph, losses);
     ms_tensor mean = ms_axpby(f.graph, ms_constant(0.25f), sum, ms_constant(0), MS_NO_TENSOR);
     CHECK_OK(ms_gradients(f.graph, mean, &f.x, 1, NULL, &gradient));

@@ -173,7 +173,7 @@ static loss_graph loss_create(int64_t chunk, bool want_dh, bool want_de) {
     CHECK_OK(ms_variables_add(f.variables, "dh", kind, MS_DTYPE_F32, ms_shape_2(TOKENS, WIDTH), &dh_out));
     CHECK_OK(ms_variables_add(f.variables, "de", kind, MS_DTYPE_F32, ms_shape_2(VOCABULARY, WIDTH), &de_out));
     CHECK_OK(ms_graph_create(f.variables, -1, &f.graph));
-    ms_tied_cross_entropy_attributes attributes = {0.02f, chunk};
+    ms_tied_cross_entropy_attributes attributes = {0.02f, chunk, MS_DTYPE_F32};
     ms_tensor out[4];
     ms_tied_cross_entropy(
         f.graph, (const ms_tensor[]){ms_view_all(f.graph, h), ms_view_all(f.graph, e), ms_view_all(f.graph, targets)},

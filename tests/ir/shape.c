@@ -98,7 +98,7 @@ static void wrong_call(int i) {
     ms_tensor index = ms_view_all(g, index_variable), out[4];
     ms_rope_attributes odd = {1, 3, 4, true, false, 0}, rope = {1, 4, 3, true, false, 0};
     ms_attention_attributes heads = {1, 4, 3, 2, 1, 1}, attention = {1, 4, 3, 3, 1, 1};
-    ms_tied_cross_entropy_attributes loss = {1, 0};
+    ms_tied_cross_entropy_attributes loss = {1, 0, MS_DTYPE_F32};
     ms_random_normal_attributes random = {{1, -1}, 0, 0, -1, {2, {3, 0}}};
     const int64_t group_rows[] = {1, 2};
     ms_tensor six[6] = {m, m, m, m, m, m}, five[5] = {m, m, w, m, MS_NO_TENSOR};
@@ -127,7 +127,7 @@ static void wrong_call(int i) {
     case 18: ms_gram(g, v, false); break;
     case 19: ms_attention(g, (const ms_tensor[]){m, m, m}, &heads, &out[0], &out[1]); break;
     case 20: ms_attention_grad(g, six, &attention, out); break;
-    case 21: ms_cross_entropy(g, w, index, 1, &out[0], &out[1]); break;
+    case 21: ms_cross_entropy(g, w, index, &(ms_cross_entropy_attributes){1, MS_DTYPE_F32}, &out[0], &out[1]); break;
     case 22: ms_tied_cross_entropy(g, (const ms_tensor[]){m, m, index}, &loss, out); break;
     case 23: ms_sum_squares(g, m, 2, group_rows); break;
     case 24: ms_clip_factor(g, m, 1); break;

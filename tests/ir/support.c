@@ -83,7 +83,7 @@ static ms_tensor forward(step_graph *step, const step_options *options, int micr
     ms_graph_set_layer(g, -1);
     ms_tensor unused, out[4];
     ms_rms_norm(g, x, ms_view_all(g, step->weights[W_FINAL]), 1e-6f, &x, &unused);
-    ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk};
+    ms_tied_cross_entropy_attributes attributes = {1 / (float)n, options->chunk, options->loss_gradient};
     ms_tensor targets = ms_view(g, step->targets, micro * n, ms_shape_1(n));
     ms_tied_cross_entropy(g, (const ms_tensor[]){x, stored(step, options, embedding), targets}, &attributes, out);
     return out[0];

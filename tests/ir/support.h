@@ -26,8 +26,9 @@ typedef struct step_options {
     int n_layers, n_sequences, sequence, chunk;
     bool recompute;
     bool swiglu;
-    int n_micro;      /* micro-batches whose gradients add up in one graph */
-    ms_dtype storage; /* of activations and of the matrices that matmuls read */
+    int n_micro;            /* micro-batches whose gradients add up in one graph */
+    ms_dtype storage;       /* of activations and of the matrices that matmuls read */
+    ms_dtype loss_gradient; /* of the logits */
 } step_options;
 
 enum { STEP_MAX_WEIGHTS = 9 };

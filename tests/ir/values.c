@@ -135,7 +135,8 @@ START_TEST(reuse_changes_no_bit_of_a_step) {
                                 .recompute = (variant & 1) != 0,
                                 .swiglu = variant % 6 >= 3,
                                 .n_micro = 2,
-                                .storage = variant < 6 ? MS_DTYPE_F32 : MS_DTYPE_BF16};
+                                .storage = variant < 6 ? MS_DTYPE_F32 : MS_DTYPE_BF16,
+                                .loss_gradient = variant < 8 ? MS_DTYPE_F32 : MS_DTYPE_BF16};
         step_graph step;
         step_build(&options, &step);
         ms_graph *finished;
@@ -391,6 +392,46 @@ START_TEST(the_chunk_does_not_change_the_loss) {
 }
 END_TEST
 
+enum { MOST_GRADIENTS = 4096 };
+
+/* All gradients one after the other; returns how many. */
+static int64_t all_gradients(const step_options *options, double *out) {
+    session s = session_open(options);
+    int64_t n = 0;
+    run_loss(&s);
+    for (int w = 0; w < s.step.n_weights; w++) {
+        int64_t count = ms_shape_count(&ms_variables_get(s.step.variables, s.step.weights[w])->shape);
+        ck_assert_int_le(n + count, MOST_GRADIENTS);
+        CHECK_OK(ms_store_download_f64(s.store, s.step.gradients[w], 0, count, out + n));
+        n += count;
+    }
+    session_close(&s);
+    return n;
+}
+
+/* One chunk, chunks that divide the tokens, and chunks of which the last is smaller.  A gradient of logits in bf16 is
+   off by 2^-8 a number, and sums of many by less of their largest. */
+START_TEST(the_chunk_does_not_change_the_gradients) {
+    static double wanted[MOST_GRADIENTS], got[MOST_GRADIENTS];
+    const int chunks[] = {10, 5, 3, 4096};
+    step_options options = {.n_layers = 1, .n_sequences = 2, .sequence = 5, .chunk = 10, .n_micro = 1};
+    int64_t n = all_gradients(&options, wanted);
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(wanted[i]));
+    for (int i = 0; i < 8; i++) {
+        bool is_bf16 = i >= 4;
+        double worst = 0;
+        options.chunk = chunks[i % 4];
+        options.loss_gradient = is_bf16 ? MS_DTYPE_BF16 : MS_DTYPE_F32;
+        ck_assert_int_eq(all_gradients(&options, got), n);
+        for (int64_t j = 0; j < n; j++) worst = fmax(worst, fabs(got[j] - wanted[j]) / largest);
+        ck_assert_msg(worst <= (is_bf16 ? 0x1p-8 : 1e-13), "chunks of %d, %s: off by %g of the largest", options.chunk,
+                      ms_dtype_name(options.loss_gradient), worst);
+        if (is_bf16) ck_assert_double_gt(worst, 1e-6); /* it is rounded */
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("ir/values");
     TCase *tcase = tcase_create("values");
@@ -403,6 +444,7 @@ int main(void) {
     tcase_add_test(tcase, gradients_match_finite_differences);
     tcase_add_test(tcase, unusual_rules_match_finite_differences);
     tcase_add_test(tcase, the_chunk_does_not_change_the_loss);
+    tcase_add_test(tcase, the_chunk_does_not_change_the_gradients);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }

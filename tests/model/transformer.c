@@ -237,7 +237,7 @@ START_TEST(test_bf16_converts_each_matrix_once) {
         ms_graph *graph, *finished;
         ms_must(ms_graph_create(w.variables, -1, &graph));
         ms_tensor view = ms_view_all(graph, tokens);
-        ms_loss_request request = {view, view, 1, 32, 1.0f / 32, 8};
+        ms_loss_request request = {view, view, 1, 32, 1.0f / 32, 8, MS_DTYPE_F32};
         ms_model_loss_and_gradients(&w.model, graph, &request, false);
         ms_must(ms_graph_finish(graph, &finished));
         ck_assert_int_eq(count_op(finished, MS_OP_CAST), config.layers * n_matrices + 2);

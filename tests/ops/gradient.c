@@ -292,7 +292,7 @@ static void check_losses(void) {
     gradient_case tied = case_of(MS_OP_TIED_CROSS_ENTROPY, 2, SHAPES(ms_shape_2(7, 3), ms_shape_2(11, 3)));
     ms_case_input(&tied.test, MS_DTYPE_I32, ms_shape_1(7), MS_CASE_NORMAL);
     tied.test.low = -1, tied.test.high = 11;
-    tied.test.attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){0.125f, 3};
+    tied.test.attributes.tied_cross_entropy = (ms_tied_cross_entropy_attributes){0.125f, 3, MS_DTYPE_F32};
     tied.loss = LOSS_OUTPUT;
     check_gradient(&tied);
 }

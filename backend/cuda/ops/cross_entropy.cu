@@ -1,6 +1,6 @@
 // cross_entropy, per row x [V] of logits with target t: m = max(x), p = exp(x - m), l = sum(p) by the reduction rule;
 // loss = (m + log l) - x[t];  dlogits = scale (p (1/l)), at t scale (p (1/l) - 1).  Target -1: both are 0.  dlogits may
-// be the logits.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
+// be the logits, where both are f32.  A target outside of [-1, V) is reported, and its row is left as it is.  Definition:
 // backend/cpu/cross_entropy.c.
 //
 // A thread block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
@@ -11,10 +11,12 @@
 
 enum { THREADS = 512, WARPS = THREADS / 32, FAST_THREADS = 1024, FAST_WARPS = FAST_THREADS / 32 };
 
-struct cross_entropy_job {
+// D: of dlogits.
+template <class D> struct cross_entropy_job {
     const float *logits;
     const int *targets;
-    float *losses, *dlogits; // NULL: not wanted
+    float *losses; // NULL: not wanted
+    D *dlogits;    // NULL: not wanted
     unsigned int columns;
     float scale;
     ms_cuda_fault *fault;
@@ -120,32 +122,48 @@ static __device__ __forceinline__ softmax_part row_softmax(const float *x, unsig
     return join_lanes(parts[threadIdx.x % 32]);
 }
 
+template <int W> static __device__ __forceinline__ void store_gradient(float *p, unsigned int i, const ms_pack<W> &pack) {
+    ms_store_pack<W>(p, i, pack);
+}
+// Four are 8 bytes: a pack of the logits decides.
+template <int W> static __device__ __forceinline__ void store_gradient(ms_bf16 *p, unsigned int i, const ms_pack<W> &pack) {
+    if constexpr (W == 1) {
+        ms_store_element(p, i, pack.x[0]);
+    } else {
+        static_assert(W == 4, "packs of f32");
+        *reinterpret_cast<uint2 *>(p + i) = make_uint2(ms_bf16_bits(pack.x[0]) | ms_bf16_bits(pack.x[1]) << 16,
+                                                       ms_bf16_bits(pack.x[2]) | ms_bf16_bits(pack.x[3]) << 16);
+    }
+}
+
 // The gradient of a row x whose softmax is known.
-template <int W, bool FAST>
-static __device__ __forceinline__ void write_row(const cross_entropy_job &job, const float *x, unsigned int row,
+template <int W, bool FAST, class D>
+static __device__ __forceinline__ void write_row(const cross_entropy_job<D> &job, const float *x, unsigned int row,
                                                  unsigned int target, float m, float l) {
     const int stride = W * (FAST ? FAST_THREADS : THREADS);
-    float inverse = ms_reciprocal(l), scale = job.scale, *dlogits = job.dlogits + (size_t)row * job.columns;
+    float inverse = ms_reciprocal(l), scale = job.scale;
+    D *dlogits = job.dlogits + (size_t)row * job.columns;
     walk_row<4, W, stride>(x, (int)(threadIdx.x * W), (int)job.columns, [=](unsigned int i, ms_pack<W> value) {
 #pragma unroll
         for (int j = 0; j < W; j++) {
             float q = ms_mul(ms_exp_by<FAST>(ms_sub(value.x[j], m)), inverse);
             value.x[j] = ms_mul(scale, i + j == target ? ms_sub(q, 1.0f) : q);
         }
-        ms_store_pack<W>(dlogits, i, value);
+        store_gradient<W>(dlogits, i, value);
     });
 }
 
-template <int W, unsigned int N>
-static __device__ __forceinline__ void write_nothing(const cross_entropy_job &job, unsigned int row) {
+template <int W, unsigned int N, class D>
+static __device__ __forceinline__ void write_nothing(const cross_entropy_job<D> &job, unsigned int row) {
     if (job.losses && threadIdx.x == 0) job.losses[row] = 0.0f;
     if (!job.dlogits) return;
     for (unsigned int i = threadIdx.x * W; i < job.columns; i += N * W)
-        ms_store_pack<W>(job.dlogits + (size_t)row * job.columns, i, ms_pack_of<W>(0.0f));
+        store_gradient<W>(job.dlogits + (size_t)row * job.columns, i, ms_pack_of<W>(0.0f));
 }
 
-template <int W, bool FAST>
-static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS, 1) cross_entropy_kernel(cross_entropy_job job) {
+template <int W, bool FAST, class D>
+static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS, 1)
+    cross_entropy_kernel(cross_entropy_job<D> job) {
     unsigned int row = blockIdx.x, columns = job.columns;
     int target = job.targets[row];
     if (target < -1 || target >= (int)columns) {
@@ -176,36 +194,41 @@ static __global__ void __launch_bounds__(FAST ? FAST_THREADS : THREADS, 1) cross
     if (job.dlogits) write_row<W, FAST>(job, x, row, (unsigned int)target, m, l);
 }
 
-template <int W, bool FAST> static ms_status launch(const ms_cuda_call *call, cross_entropy_job &job) {
+template <int W, bool FAST, class D> static ms_status launch(const ms_cuda_call *call, cross_entropy_job<D> &job) {
     const size_t row_bytes = job.columns * sizeof(float), static_bytes = FAST_WARPS * sizeof(softmax_part);
     job.keeps_row = FAST && job.dlogits && row_bytes + static_bytes <= call->limits->shared_optin_bytes;
     size_t bytes = job.keeps_row ? row_bytes : 0;
-    MS_TRY(ms_allow_shared_bytes(cross_entropy_kernel<W, FAST>, bytes));
-    MS_LAUNCH((cross_entropy_kernel<W, FAST>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, bytes,
+    MS_TRY(ms_allow_shared_bytes(cross_entropy_kernel<W, FAST, D>, bytes));
+    MS_LAUNCH((cross_entropy_kernel<W, FAST, D>), (unsigned int)call->in[1].count, FAST ? FAST_THREADS : THREADS, bytes,
               call->stream, job);
     return ms_cuda_launched(call);
 }
 
-extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
+template <class D> static ms_status run(const ms_cuda_call *call) {
     const ms_operand *logits = &call->in[0], *losses = &call->out[0], *dlogits = &call->out[1];
     int64_t columns = logits->shape.dim[1];
-    if (!losses->data && !dlogits->data) return MS_OK;
+    cross_entropy_job<D> job = {(const float *)logits->data,
+                                (const int *)call->in[1].data,
+                                (float *)losses->data,
+                                (D *)dlogits->data,
+                                (unsigned int)columns,
+                                call->attributes->cross_entropy.scale,
+                                call->fault,
+                                call->node,
+                                false};
+    bool packs = ms_is_packs(logits, columns, 4) && ms_is_packs(dlogits, columns, 4);
+    if (call->numerics == MS_NUMERICS_FAST) return packs ? launch<4, true>(call, job) : launch<1, true>(call, job);
+    return packs ? launch<4, false>(call, job) : launch<1, false>(call, job);
+}
+
+extern "C" ms_status ms_cuda_cross_entropy(const ms_cuda_call *call) {
+    int64_t columns = call->in[0].shape.dim[1];
+    if (!call->out[0].data && !call->out[1].data) return MS_OK;
     if (columns > (int64_t)MS_REDUCE_BLOCK * MS_REDUCE_BLOCK)
         return MS_FAIL(MS_UNSUPPORTED, "cuda: cross_entropy: rows of %lld numbers, at most %d are possible",
                        (long long)columns, MS_REDUCE_BLOCK * MS_REDUCE_BLOCK);
     *call->fault_limit = columns;
-    cross_entropy_job job = {(const float *)logits->data,
-                             (const int *)call->in[1].data,
-                             (float *)losses->data,
-                             (float *)dlogits->data,
-                             (unsigned int)columns,
-                             call->attributes->cross_entropy.scale,
-                             call->fault,
-                             call->node,
-                             false};
-    bool packs = ms_is_packs(logits, columns, 4) && ms_is_packs(dlogits, columns, 4);
-    if (call->numerics == MS_NUMERICS_FAST) return packs ? launch<4, true>(call, job) : launch<1, true>(call, job);
-    return packs ? launch<4, false>(call, job) : launch<1, false>(call, job);
+    return MS_BY_DTYPE(call->attributes->cross_entropy.dtype, run, call);
 }
 
 extern "C" size_t ms_cuda_cross_entropy_workspace(const ms_cuda_call *call) { return (void)call, (size_t)0; }

@@ -13,6 +13,7 @@ ms_status ms_vulkan_cross_entropy(const ms_vulkan_call *call) {
     MS_TRY(ms_vulkan_rows(call, "cross_entropy", &(ms_vulkan_row_cut){columns, groups, vectors}, logits, &dispatch));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(losses));
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(dlogits));
+    ms_vulkan_constant_dtype(&dispatch, dlogits);
     ms_vulkan_push_read(&dispatch, logits);
     ms_vulkan_push_read(&dispatch, &call->in[1]);
     ms_vulkan_push_write(&dispatch, losses);
