@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/config/config_effect.h"
 #include "cli/config/config_request.h"
+#include "cli/config/init_from.h"
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
 #include "platform/clock.h"
@@ -24,21 +25,25 @@ struct arguments {
     bool dry_run;
 };
 
-static const ms_option options[] = {MS_CONFIG_OPTIONS,
-                                    {"run", MS_OPTION_STRING, offsetof(struct arguments, run), NULL, "DIR",
-                                     "Folder of the new run (default runs/<preset>-<time>)"},
-                                    {"resume", MS_OPTION_STRING, offsetof(struct arguments, resume), NULL, "RUN",
-                                     "Go on with a run from its last checkpoint; its configuration is the start, and "
-                                     "what is changed here stays changed.  With --run of the same name: begin it where "
-                                     "there is none yet"},
-                                    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N",
-                                     "With --resume: from the checkpoint of step N; later ones are removed"},
-                                    {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
-                                     "Print the plan (sizes, memory, costs) and stop"},
-                                    {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
-                                     "Write the graphs of a step as text: gradients.ir, update.ir, evaluate.ir; of a "
-                                     "snapshot update_captured.ir, probe.ir"},
-                                    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+static const ms_option options[] = {
+    MS_CONFIG_OPTIONS,
+    {"init_from", MS_OPTION_HANDLER, 0, ms_config_request_alias, "PATH",
+     "init.from: begin with the weights of a run, a checkpoint or a Hugging Face folder, "
+     "whose sizes the model takes"},
+    {"run", MS_OPTION_STRING, offsetof(struct arguments, run), NULL, "DIR",
+     "Folder of the new run (default runs/<preset>-<time>)"},
+    {"resume", MS_OPTION_STRING, offsetof(struct arguments, resume), NULL, "RUN",
+     "Go on with a run from its last checkpoint; its configuration is the start, and "
+     "what is changed here stays changed.  With --run of the same name: begin it where "
+     "there is none yet"},
+    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N",
+     "With --resume: from the checkpoint of step N; later ones are removed"},
+    {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
+     "Print the plan (sizes, memory, costs) and stop"},
+    {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
+     "Write the graphs of a step as text: gradients.ir, update.ir, evaluate.ir; of a "
+     "snapshot update_captured.ir, probe.ir"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {"train",
                                    NULL,
@@ -81,7 +86,8 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
 struct job {
     const struct arguments *arguments;
     ms_config config;
-    char *warnings; /* of keys without effect, a line each */
+    char *warnings;       /* of keys without effect, a line each */
+    ms_init_from *source; /* that the run begins from; NULL: weights are drawn, or it goes on */
     bool resumes;
     ms_run_folder folder; /* of the run to go on with, until the run takes it over */
     ms_run_config run_config;
@@ -112,6 +118,25 @@ static ms_status resolve(struct job *job, ms_config_given *given) {
     MS_TRY(ms_config_request_resolve(&arguments->config, &job->config, given));
     ms_config_resume_schedule(&saved, &job->config);
     return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), job->folder.config);
+}
+
+/* Before anything is opened or made: the model takes the sizes of what it begins from, all whose tensors fit. */
+static ms_status take_source(struct job *job, const ms_config_given *given) {
+    if (job->resumes || !job->config.init.from[0]) return MS_OK;
+    MS_TRY(ms_init_from_open(job->config.init.from, &job->source));
+    MS_TRY(ms_init_from_resolve(job->source, given, &job->config));
+    MS_TRY(ms_config_check(&job->config));
+    ms_model_config model = ms_model_config_from_config(&job->config, 0);
+    return ms_init_from_check(job->source, &model);
+}
+
+static void warn_of_tokenizer(struct job *job) {
+    char note[600];
+    if (!job->source) return;
+    ms_init_from_tokenizer_note(job->source, job->run->tokenizer, note, sizeof note);
+    if (*note) ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", note);
+    ms_init_from_close(job->source);
+    job->source = NULL;
 }
 
 static ms_status open_run(struct job *job) {
@@ -152,10 +177,12 @@ static void warn_of_keys(const struct job *job) {
 static ms_status train(struct job *job) {
     ms_config_given given = {{false}};
     MS_TRY(resolve(job, &given));
+    MS_TRY(take_source(job, &given));
     MS_TRY(ms_config_check_effect(&job->config, &given, &job->warnings));
     ms_status opened = open_run(job);
     MS_TRY(job->resumes ? ms_settings_note_fault(opened, job->folder.config) : opened);
     warn_of_keys(job);
+    warn_of_tokenizer(job);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) {
@@ -188,6 +215,7 @@ static int exit_status(const struct job *job, ms_status status) {
 
 static void close_job(struct job *job) {
     free(job->warnings);
+    ms_init_from_close(job->source);
     ms_run_close(job->run);
     ms_device_close(job->device);
     ms_run_config_finish(&job->run_config);

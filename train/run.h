@@ -22,6 +22,8 @@
 typedef struct ms_run_options {
     ms_trainer_options trainer;   /* model.vocabulary 0: the data's; schedule.total_steps 0: n_steps */
     int64_t n_steps;              /* of the whole run, >= 1 */
+    ms_weight_source initial;     /* fill NULL: initial weights are drawn */
+    const char *initial_name;     /* of that source, for people; NULL where there is none */
     const char *data;             /* folder made by `muonscope data prepare`; "synthetic": the built-in generator */
     int64_t validation_every;     /* steps between validations; 0: none */
     int64_t validation_sequences; /* of one validation */

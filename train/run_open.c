@@ -371,7 +371,8 @@ ms_status ms_run_open_logs(ms_run *run) {
 
 ms_status ms_run_begin(ms_run *run) {
     MS_TRY(ms_run_keep_copies(run));
-    MS_TRY(ms_trainer_initialise(run->trainer));
+    const ms_weight_source *initial = &run->options.initial;
+    MS_TRY(initial->fill ? ms_trainer_initialise_from(run->trainer, initial) : ms_trainer_initialise(run->trainer));
     return ms_run_open_logs(run);
 }
 

@@ -54,6 +54,7 @@ static void print_model(const ms_run *run, FILE *stream) {
             model->layers, model->width, model->heads, model->kv_heads, model->head_size, model->feed_forward,
             model->vocabulary, model->sequence_length);
     fprintf(stream, "parameters    %lld\n", (long long)run->trainer->facts.parameters);
+    if (run->options.initial_name) ms_print_line(stream, "weights       from %s", run->options.initial_name);
     fprintf(stream, "storage       %s\n",
             model->storage == MS_DTYPE_BF16
                 ? "bf16 activations and compute copies of the weights; f32 weights, gradients and optimizer"

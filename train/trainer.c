@@ -1,11 +1,13 @@
 /* Building a training job: variables, graphs, memory plan, storage, programs. */
 #include "train/trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
+#include "model/checkpoint/named_tensors.h"
 #include "platform/choice.h"
 
 static ms_status check_qk_clip(const ms_trainer_options *options) {
@@ -322,6 +324,31 @@ ms_status ms_trainer_initialise(ms_trainer *trainer) {
     uint64_t seed = options->init_seed ? options->init_seed : options->seed;
     MS_TRY(ms_model_upload_initial(&trainer->model, seed, trainer->store));
     return options->optimizer.master == MS_DTYPE_F32 ? MS_OK : round_weights(trainer);
+}
+
+static ms_status check_finite(const ms_named_tensors *list) {
+    for (size_t i = 0; i < list->n_tensors; i++) {
+        const float *values = list->tensors[i].data;
+        for (size_t k = 0; k < list->tensors[i].size_bytes / sizeof *values; k++)
+            if (!isfinite(values[k]))
+                return MS_FAIL(MS_NUMERIC, "initial weights: number %zu of %s is %g", k, list->tensors[i].name,
+                               (double)values[k]);
+    }
+    return MS_OK;
+}
+
+ms_status ms_trainer_initialise_from(ms_trainer *trainer, const ms_weight_source *source) {
+    ms_named_tensors list;
+    MS_TRY(ms_trainer_need_allocated(trainer, "initialisation"));
+    ms_status status = ms_named_tensors_allocate(trainer->variables, MS_VARIABLE_PARAMETER, &list);
+    if (status == MS_OK) status = source->fill(source->context, &trainer->model.config, list.tensors, list.n_tensors);
+    if (status == MS_OK) status = check_finite(&list);
+    if (status == MS_OK)
+        status = ms_named_tensors_put(trainer->store, trainer->variables, MS_VARIABLE_PARAMETER, &list);
+    ms_named_tensors_finish(&list);
+    if (status == MS_OK) status = ms_model_upload_constants(&trainer->model, trainer->store);
+    if (status == MS_OK && trainer->options.optimizer.master != MS_DTYPE_F32) status = round_weights(trainer);
+    return status;
 }
 
 void ms_trainer_close(ms_trainer *trainer) {

@@ -117,6 +117,17 @@ void ms_trainer_release(ms_trainer *trainer);
 ms_status ms_trainer_initialise(ms_trainer *trainer);
 void ms_trainer_close(ms_trainer *trainer);
 
+/* Where initial weights come from, instead of chance. */
+typedef struct ms_weight_source {
+    /* Writes the numbers of all parameters, f32, to the tensors' data: names and shapes are those of a checkpoint's
+       model.safetensors.  NULL: there is none. */
+    ms_status (*fill)(void *context, const ms_model_config *model, const ms_safetensor *tensors, size_t n);
+    void *context;
+} ms_weight_source;
+/* ms_trainer_initialise with those weights.  Needs host memory for a copy.  MS_NUMERIC: one is not finite; names its
+   tensor.  Errors of the source. */
+ms_status ms_trainer_initialise_from(ms_trainer *trainer, const ms_weight_source *source);
+
 typedef struct ms_step_result {
     double loss;          /* mean over the step's targets; NAN under MS_CONTROL_NOISE, which has none */
     double gradient_norm; /* of all raw gradients */

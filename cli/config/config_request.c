@@ -17,7 +17,9 @@ static const struct alias {
                {"train-tokens", "train.tokens"},
                {"track_manifold", "tracker.enabled"},
                {"track-manifold", "tracker.enabled"},
-               {"optimizer", "optimizer.name"}};
+               {"optimizer", "optimizer.name"},
+               {"init_from", "init.from"},
+               {"init-from", "init.from"}};
 
 static const struct alias *find_alias(const char *option) {
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)

@@ -63,21 +63,52 @@ static ms_status append_variable(const ms_variable *variable, const char *data, 
     return MS_OK;
 }
 
-ms_status ms_named_tensors_download(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
-                                    ms_named_tensors *list) {
+ms_status ms_named_tensors_list(const ms_variables *variables, ms_variable_kind kind, ms_named_tensors *list) {
+    *list = (ms_named_tensors){0};
+    MS_TRY(reserve_list(variables, kind, list));
+    for (int i = 0; i < ms_variables_count(variables); i++) {
+        const ms_variable *variable = ms_variables_get(variables, i);
+        if (variable->kind == kind) MS_TRY(append_variable(variable, NULL, list));
+    }
+    return MS_OK;
+}
+
+ms_status ms_named_tensors_allocate(const ms_variables *variables, ms_variable_kind kind, ms_named_tensors *list) {
     *list = (ms_named_tensors){0};
     MS_TRY(reserve_list(variables, kind, list));
     for (int i = 0; i < ms_variables_count(variables); i++) {
         const ms_variable *variable = ms_variables_get(variables, i);
         if (variable->kind != kind) continue;
         int64_t count = ms_shape_count(&variable->shape);
-        void *data = malloc((size_t)count * sizeof(float));
+        void *data = calloc((size_t)count, sizeof(float));
         if (!data)
             return MS_FAIL(MS_OUT_OF_MEMORY, "checkpoint: no memory for %s (%lld bytes)", variable->name,
                            (long long)count * (long long)sizeof(float));
         list->copies[list->n_copies++] = data;
-        MS_TRY(ms_store_download(store, i, 0, count, data));
         MS_TRY(append_variable(variable, data, list));
+    }
+    return MS_OK;
+}
+
+ms_status ms_named_tensors_download(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
+                                    ms_named_tensors *list) {
+    size_t i_copy = 0;
+    MS_TRY(ms_named_tensors_allocate(variables, kind, list));
+    for (int i = 0; i < ms_variables_count(variables); i++) {
+        const ms_variable *variable = ms_variables_get(variables, i);
+        if (variable->kind != kind) continue;
+        MS_TRY(ms_store_download(store, i, 0, ms_shape_count(&variable->shape), list->copies[i_copy++]));
+    }
+    return MS_OK;
+}
+
+ms_status ms_named_tensors_put(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
+                               const ms_named_tensors *list) {
+    size_t i_copy = 0;
+    for (int i = 0; i < ms_variables_count(variables); i++) {
+        const ms_variable *variable = ms_variables_get(variables, i);
+        if (variable->kind != kind) continue;
+        MS_TRY(ms_store_upload(store, i, 0, ms_shape_count(&variable->shape), list->copies[i_copy++]));
     }
     return MS_OK;
 }

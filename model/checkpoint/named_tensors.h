@@ -26,6 +26,14 @@ ms_status ms_named_tensors_download(ms_store *store, const ms_variables *variabl
                                     ms_named_tensors *out);
 void ms_named_tensors_finish(ms_named_tensors *list);
 
+/* Names and shapes alone: data is NULL.  The caller finishes the list, also after an error.  MS_OUT_OF_MEMORY. */
+ms_status ms_named_tensors_list(const ms_variables *variables, ms_variable_kind kind, ms_named_tensors *out);
+/* The same with memory for the numbers, which are 0: to be filled, and uploaded by ms_named_tensors_put. */
+ms_status ms_named_tensors_allocate(const ms_variables *variables, ms_variable_kind kind, ms_named_tensors *out);
+/* Uploads such a list, of the same variables.  Errors of ms_store_upload. */
+ms_status ms_named_tensors_put(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
+                               const ms_named_tensors *list);
+
 /* Uploads all variables of a kind from a file that must hold exactly these tensors.  MS_MISMATCH, MS_NOT_FOUND name the
    first that differs. */
 ms_status ms_named_tensors_upload(ms_store *store, const ms_variables *variables, ms_variable_kind kind,

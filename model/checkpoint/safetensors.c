@@ -1,7 +1,7 @@
 #include "model/checkpoint/safetensors.h"
 
 #include <jansson.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +41,20 @@ static int dtype_find(const char *name) {
 size_t ms_safetensor_element_bytes(const char *dtype) {
     int i = dtype_find(dtype);
     return i < 0 ? 0 : dtypes[i].size_bytes;
+}
+
+const char *ms_safetensor_shape_text(int rank, const int64_t *shape, char out[MS_SAFETENSOR_SHAPE_SIZE]) {
+    size_t n = (size_t)snprintf(out, MS_SAFETENSOR_SHAPE_SIZE, "[");
+    for (int i = 0; i < rank; i++)
+        n += (size_t)snprintf(out + n, MS_SAFETENSOR_SHAPE_SIZE - n, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    snprintf(out + n, MS_SAFETENSOR_SHAPE_SIZE - n, "]");
+    return out;
+}
+
+bool ms_safetensor_has_shape(const ms_safetensor *tensor, int rank, const int64_t *shape) {
+    bool same = tensor->rank == rank;
+    for (int i = 0; same && i < rank; i++) same = tensor->shape[i] == shape[i];
+    return same;
 }
 
 /* False when the number of bytes does not fit 63 bits. */

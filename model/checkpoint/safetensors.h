@@ -5,6 +5,7 @@
 #ifndef MS_MODEL_CHECKPOINT_SAFETENSORS_H
 #define MS_MODEL_CHECKPOINT_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ typedef struct ms_safetensors_metadata {
 
 /* Bytes of one element of a dtype, 0 for one that this project does not know. */
 size_t ms_safetensor_element_bytes(const char *dtype);
+
+enum { MS_SAFETENSOR_SHAPE_SIZE = 24 * MS_SAFETENSOR_RANK_MAX };
+/* "[20, 24]", "[]" of a scalar; returns out.  rank <= MS_SAFETENSOR_RANK_MAX. */
+const char *ms_safetensor_shape_text(int rank, const int64_t *shape, char out[MS_SAFETENSOR_SHAPE_SIZE]);
+/* Whether a tensor has this shape. */
+bool ms_safetensor_has_shape(const ms_safetensor *tensor, int rank, const int64_t *shape);
 
 /* Checks one tensor's name, dtype, rank, shape, and that size_bytes belongs to them.  MS_INVALID names what is
    wrong. */

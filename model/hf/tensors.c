@@ -16,17 +16,10 @@ struct planning {
     int layer; /* what %d in a name becomes */
 };
 
-static void shape_text(int rank, const int64_t *shape, char out[64]) {
-    int n = snprintf(out, 64, "[");
-    for (int i = 0; i < rank && n < 48; i++)
-        n += snprintf(out + n, 64 - (size_t)n, "%s%lld", i ? ", " : "", (long long)shape[i]);
-    snprintf(out + n, 64 - (size_t)n, "]");
-}
-
 /* The checkpoint's tensor of a name with %d for the layer; of `rows` rows of `columns`, 0: a vector; rows 0: a scalar.
    NULL after an error. */
 static const ms_safetensor *find(struct planning *p, const char *format, int64_t rows, int64_t columns) {
-    char name[96], has[64], wants[64];
+    char name[96], has[MS_SAFETENSOR_SHAPE_SIZE], wants[MS_SAFETENSOR_SHAPE_SIZE];
     const ms_safetensor *found;
     if (p->status != MS_OK) return NULL;
     snprintf(name, sizeof name, format, p->layer);
@@ -34,13 +27,10 @@ static const ms_safetensor *find(struct planning *p, const char *format, int64_t
     if (p->status != MS_OK) return NULL;
     const int64_t shape[] = {rows, columns};
     int rank = rows == 0 ? 0 : columns == 0 ? 1 : 2;
-    bool same = strcmp(found->dtype, "F32") == 0 && found->rank == rank;
-    for (int i = 0; same && i < rank; i++) same = found->shape[i] == shape[i];
-    if (same) return found;
-    shape_text(found->rank, found->shape, has);
-    shape_text(rank, shape, wants);
+    if (strcmp(found->dtype, "F32") == 0 && ms_safetensor_has_shape(found, rank, shape)) return found;
     p->status =
-        MS_FAIL(MS_MISMATCH, "tensor %s is %s %s, the configuration says F32 %s", name, found->dtype, has, wants);
+        MS_FAIL(MS_MISMATCH, "tensor %s is %s %s, the configuration says F32 %s", name, found->dtype,
+                ms_safetensor_shape_text(found->rank, found->shape, has), ms_safetensor_shape_text(rank, shape, wants));
     return NULL;
 }
 

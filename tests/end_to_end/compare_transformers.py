@@ -1,7 +1,9 @@
 """Compares exported runs with the runs, in Hugging Face's transformers.
-Usage: compare_transformers.py PROGRAM LOGITS GOLDEN NEW_GOLDEN RUN...      RUN.hf is the folder of `muonscope export hf RUN`."""
+Usage: compare_transformers.py PROGRAM LOGITS GOLDEN NEW_GOLDEN RUN...      RUN.hf is the folder of `muonscope export hf RUN`,
+and RUN.from the one that it began with, where there is one (make_transformers.py)."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -28,23 +30,30 @@ def ids_of(program, run, text):
     return [int(word) for word in out.split()]
 
 
-def compare(program, logits, run):
-    model, info = transformers.AutoModelForCausalLM.from_pretrained(f"{run}.hf", output_loading_info=True)
+def compare_logits(logits, run, step, folder, ids):
+    """Ours of a checkpoint beside those that transformers makes of a folder; gives the model."""
+    model, info = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     assert not any(info[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")), info
-    assert next(model.parameters()).dtype == torch.float32
+    with open("ids", "w") as file:
+        print(*ids, file=file)
+    subprocess.run([logits, run, "ids", "logits", str(step)], check=True, capture_output=True)
+    with torch.no_grad():
+        theirs = model(torch.tensor([ids])).logits[0].numpy()
+    worst = np.abs(np.fromfile("logits", np.float32).reshape(theirs.shape) - theirs).max()
+    print(f"{run}, step {step}, {folder}: {type(model).__name__}, logits up to {np.abs(theirs).max():.1f}, at most {worst:.1e} apart")
+    assert worst < 1e-4 and np.abs(theirs).max() > 0.5
+    return model
+
+
+def compare(program, logits, run):
     tokenizer = transformers.AutoTokenizer.from_pretrained(f"{run}.hf")
     text = open("text.txt").read()[5000:9000]
     ids = tokenizer(text)["input_ids"]
     assert ids == ids_of(program, run, text), "other ids"
     ids = [tokenizer.bos_token_id] + ids[: N_TOKENS - 1]
-    with open("ids", "w") as file:
-        print(*ids, file=file)
-    subprocess.run([logits, run, "ids", "logits"], check=True, capture_output=True)
-    with torch.no_grad():
-        theirs = model(torch.tensor([ids])).logits[0].numpy()
-    worst = np.abs(np.fromfile("logits", np.float32).reshape(theirs.shape) - theirs).max()
-    print(f"{run}: {type(model).__name__}, logits up to {np.abs(theirs).max():.1f}, at most {worst:.1e} apart")
-    assert worst < 1e-4 and np.abs(theirs).max() > 1
+    if os.path.exists(f"{run}.from"):  # what it began with
+        compare_logits(logits, run, 0, f"{run}.from", ids)
+    model = compare_logits(logits, run, -1, f"{run}.hf", ids)
     drawn = [compare_greedy(program, run, model, tokenizer, prompt) for prompt in PROMPTS]
     assert max(drawn) == N_GREEDY, drawn
 
@@ -53,10 +62,11 @@ def compare_greedy(program, run, model, tokenizer, prompt):
     """The same text to its end; how many tokens it has."""
     start = [tokenizer.bos_token_id] + tokenizer(prompt)["input_ids"]
     drawn = model.generate(torch.tensor([start]), do_sample=False, max_new_tokens=N_GREEDY)[0]
-    theirs = tokenizer.decode(drawn[1:], skip_special_tokens=True)
+    ids = [str(token) for token in drawn[1:].tolist() if token != tokenizer.eos_token_id]
+    theirs = subprocess.run([program, "tokenizer", "decode", "--tokenizer", f"{run}/tokenizer.json", *ids], check=True, capture_output=True).stdout
     ours = subprocess.run([program, "generate", run, "--prompt", prompt, "--temperature", "0", "--tokens", str(N_GREEDY)],
-                          check=True, text=True, capture_output=True).stdout.removesuffix("\n")
-    print(f"  {ours!r}")
+                          check=True, capture_output=True).stdout.removesuffix(b"\n")
+    print(f"  {ours}")
     assert theirs == ours, theirs
     return len(drawn) - len(start)
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs that are exported compute in Hugging Face's transformers what they compute here, on ids of a real text: logits within 1e-4, the same
-# ids, the same 50 greedy tokens.  The goldens of tests/golden/hf made again.  Installs PyTorch and transformers from PyPI into a folder
-# beside the program, where they are not yet (4 GB).
+# Runs that are exported, and runs that began with models of Hugging Face's transformers, compute there what they compute here, on ids of a real
+# text: logits within 1e-4, the same ids, the same 50 greedy tokens.  The goldens of tests/golden/hf made again.  Installs PyTorch and
+# transformers from PyPI into a folder beside the program, where they are not yet (4 GB).
 # Usage: transformers.sh PROGRAM LOGITS
 root=$(cd "$(dirname "$0")/../.." && pwd)
 logits=$(realpath "$2")
@@ -29,6 +29,17 @@ train blueberry --preset blueberry-88m --model.width 128 --model.heads 4 --model
 train qwen3 --preset qwen3-nano --model.feed_forward 256
 train llama --preset tiny --attention.qk_norm false --model.activation swiglu --model.residual_scale learned_branch
 
+# Models of transformers: as they are, and trained.
+"$python" "$root/tests/end_to_end/make_transformers.py"
+[ -e llama3.from/model.safetensors.index.json ] || fail "no model in shards"
+families="llama2 llama3 smollm2 mistral qwen3_from"
+mv qwen3.from qwen3_from.from
+for family in $families; do
+    must program train --data.directory data --run "$family" --init_from "$family.from" --model.sequence_length 256 --train.batch_sequences 4 \
+        --steps 10 --tracker.enabled false --validation.every 0 --threads 2 --sample.tokens 0
+    must program export hf "$family" --out "$family.hf"
+done
+
 "$python" "$root/tests/golden/hf/make_hf.py" new.json
-"$python" "$root/tests/end_to_end/compare_transformers.py" "$muonscope" "$logits" "$root/tests/golden/hf/hf.json" new.json blueberry qwen3 llama ||
+"$python" "$root/tests/end_to_end/compare_transformers.py" "$muonscope" "$logits" "$root/tests/golden/hf/hf.json" new.json blueberry qwen3 llama $families ||
     fail "transformers computes something else"

@@ -1,5 +1,6 @@
 /* A model as a Hugging Face model, against transformers (hf/make_hf.py): the tensors that are written are to the bit
-   those whose logits and greedy tokens the golden has, and ours computes the same.  Shards and their index. */
+   those whose logits and greedy tokens the golden has, and ours computes the same, also after going
+   back.  Shards and their index. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -11,6 +12,7 @@
 #include "model/checkpoint/named_tensors.h"
 #include "model/foreign/foreign.h"
 #include "model/hf/architecture.h"
+#include "model/hf/source.h"
 #include "model/hf/weights.h"
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -26,6 +28,7 @@ enum { N_VARIANTS = sizeof variants / sizeof *variants };
 /* ---- a variant ---- */
 
 typedef struct subject {
+    const char *name;
     json_t *golden; /* of the variant */
     ms_model_config config;
     ms_device *device;
@@ -97,6 +100,7 @@ static json_t *read_golden(void) {
 
 static void begin(subject *s, int i_variant, ms_numerics numerics) {
     memset(s, 0, sizeof *s);
+    s->name = variants[i_variant];
     json_t *golden = read_golden();
     s->golden = json_incref(json_object_get(json_object_get(golden, "variants"), variants[i_variant]));
     json_decref(golden);
@@ -182,14 +186,10 @@ END_TEST
 
 /* ---- what ours computes ---- */
 
-static void check_logits(ms_numerics numerics, int i_variant) {
-    subject s;
-    int n;
-    begin(&s, i_variant, numerics);
-    int32_t *tokens = read_ids(&s, "tokens", &n);
-    float *values = ms_test_logits(s.device, &s.config, s.checkpoint, tokens, n);
-    size_t width = (size_t)s.config.vocabulary, count = (size_t)n * width;
-    const json_t *rows = json_object_get(s.golden, "logits");
+/* values [n, V] */
+static void compare_logits(const subject *s, const float *values, int n, const char *what) {
+    size_t width = (size_t)s->config.vocabulary, count = (size_t)n * width;
+    const json_t *rows = json_object_get(s->golden, "logits");
     ck_assert_int_eq((int)json_array_size(rows), n);
     double worst = 0, largest = 0;
     for (size_t i = 0; i < count; i++) {
@@ -197,9 +197,17 @@ static void check_logits(ms_numerics numerics, int i_variant) {
         worst = fmax(worst, fabs((double)values[i] - golden));
         largest = fmax(largest, fabs(golden));
     }
-    printf("%s, %s: logits up to %.2f, at most %.1e from those of transformers\n", variants[i_variant],
-           ms_numerics_names[numerics], largest, worst);
+    printf("%s, %s: logits up to %.2f, at most %.1e from those of transformers\n", s->name, what, largest, worst);
     ck_assert_msg(worst < 2e-5 && largest > 1, "logits are %g from those of transformers", worst);
+}
+
+static void check_logits(ms_numerics numerics, int i_variant) {
+    subject s;
+    int n;
+    begin(&s, i_variant, numerics);
+    int32_t *tokens = read_ids(&s, "tokens", &n);
+    float *values = ms_test_logits(s.device, &s.config, s.checkpoint, tokens, n);
+    compare_logits(&s, values, n, ms_numerics_names[numerics]);
     free(values);
     free(tokens);
     end(&s);
@@ -311,6 +319,77 @@ START_TEST(test_shards_and_their_index) {
 }
 END_TEST
 
+/* ---- and back ---- */
+
+/* A model of ours with what the folder says: its pairs are those of transformers, scales are in the weights. */
+static ms_model_config config_of(const ms_hf_description *d, const ms_model_config *exported) {
+    ms_model_config config = *exported;
+    ck_assert_int_eq(d->layers, exported->layers);
+    ck_assert_int_eq(d->kv_heads, exported->kv_heads);
+    ck_assert_int_eq(d->head_size, exported->head_size);
+    ck_assert_int_eq(d->activation, exported->activation);
+    ck_assert_int_eq(d->tied_head, exported->tied_head);
+    ck_assert_int_eq(d->qk_norm, exported->qk_norm);
+    ck_assert_int_eq(d->positions, exported->sequence_length);
+    ck_assert_float_eq((float)d->norm_epsilon, exported->norm_epsilon);
+    ck_assert_float_eq((float)d->rope_base, exported->rope_base);
+    config.rope_layout = MS_ROPE_HALF_SPLIT;
+    config.residual_scale = MS_RESIDUAL_FIXED;
+    config.residual_scale_init = 1;
+    return config;
+}
+
+static void write_folder(const subject *s, const char *path) {
+    ms_hf_folder folder = {.path = path};
+    ms_hf_tensors tensors;
+    ms_hf_written written;
+    json_t *config;
+    ms_must(ms_directory_create(path));
+    ms_must(ms_directory_open(path, &folder.descriptor));
+    ms_must(ms_hf_config(&s->config, -1, &config));
+    ms_must(ms_hf_folder_write_json(&folder, "config.json", config));
+    json_decref(config);
+    ms_must(ms_hf_tensors_plan(&s->config, s->checkpoint, &tensors));
+    ms_must(ms_hf_weights_write(&tensors, &folder, 6000, &written));
+    ms_hf_tensors_finish(&tensors);
+    ms_descriptor_close(folder.descriptor);
+}
+
+/* Weights from the folder of a Hugging Face model give its logits. */
+START_TEST(test_a_folder_becomes_a_model_with_its_logits) {
+    subject s;
+    ms_hf_source *source;
+    ms_variables *variables;
+    ms_model model;
+    ms_named_tensors list;
+    ms_safetensors *weights;
+    char path[128];
+    int n;
+    begin(&s, _i, MS_NUMERICS_FAST);
+    snprintf(path, sizeof path, "%s/folder", s.folder);
+    write_folder(&s, path);
+    ms_must(ms_hf_source_open(path, &source));
+    ms_model_config config = config_of(ms_hf_source_description(source), &s.config);
+    ms_must(ms_variables_create(&variables));
+    ms_must(ms_model_init(&config, variables, &model));
+    ms_must(ms_named_tensors_allocate(variables, MS_VARIABLE_PARAMETER, &list));
+    ms_must(ms_hf_source_fill(source, &config, list.tensors, list.n_tensors));
+    snprintf(path, sizeof path, "%s/again.safetensors", s.folder);
+    ms_must(ms_safetensors_write(path, list.tensors, list.n_tensors, NULL, 0));
+    ms_named_tensors_finish(&list);
+    ms_variables_destroy(variables);
+    ms_hf_source_close(source);
+    ms_must(ms_safetensors_open(path, &weights));
+    int32_t *tokens = read_ids(&s, "tokens", &n);
+    float *values = ms_test_logits(s.device, &config, weights, tokens, n);
+    compare_logits(&s, values, n, "again");
+    free(values);
+    free(tokens);
+    ms_safetensors_close(weights);
+    end(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(test_what_has_no_gate_is_refused) {
@@ -346,6 +425,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_logits_are_those_of_transformers, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_greedy_tokens_are_those_of_transformers, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_shards_and_their_index, 0, N_VARIANTS);
+    tcase_add_loop_test(tcase, test_a_folder_becomes_a_model_with_its_logits, 0, N_VARIANTS);
     tcase_add_test(tcase, test_what_has_no_gate_is_refused);
     tcase_add_test(tcase, test_another_shape_is_named_with_both);
     suite_add_tcase(suite, tcase);

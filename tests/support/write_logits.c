@@ -1,5 +1,5 @@
-/* test_logits RUN IDS OUT: the logits of a run's newest checkpoint for the token ids in the file IDS (decimal, of one
-   text), as raw f32 [n, vocabulary] into OUT.  For what compares a run with other programs
+/* test_logits RUN IDS OUT STEP: the logits of a run's checkpoint of that step (-1: the newest) for the token ids in the
+   file IDS (decimal, of one text), as raw f32 [n, vocabulary] into OUT.  For what compares a run with other programs
    (tests/end_to_end/transformers.sh). */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 enum { MOST_IDS = 4096 };
 
-static const char **paths; /* RUN, IDS, OUT */
+static const char **paths; /* RUN, IDS, OUT, STEP */
 
 static int read_ids(const char *path, int32_t *out) {
     FILE *file = fopen(path, "r");
@@ -35,7 +35,7 @@ START_TEST(write_logits) {
     ms_must(ms_run_folder_open(paths[0], &folder));
     ms_config_defaults(&config);
     ms_must(ms_config_load_file(&config, folder.config, NULL));
-    ms_must(ms_checkpoint_open_or_name(folder.checkpoints, -1, "step", &checkpoint));
+    ms_must(ms_checkpoint_open_or_name(folder.checkpoints, atoll(paths[3]), "step", &checkpoint));
     ms_must(ms_safetensors_find(ms_checkpoint_model(checkpoint), "embedding.weight", &embedding));
     ms_model_config model = ms_model_config_from_config(&config, (int32_t)embedding->shape[0]);
     ms_must(ms_device_open(&(ms_device_options){.name = "cpu", .n_threads = 1}, &device));
@@ -49,7 +49,7 @@ START_TEST(write_logits) {
 END_TEST
 
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc != 5) return 2;
     paths = (const char **)(argv + 1);
     Suite *suite = suite_create("logits");
     TCase *tcase = tcase_create("logits");

@@ -1,0 +1,49 @@
+/* init.from: a model that training begins from.  PATH is one of
+
+       a run                    its newest checkpoint
+       RUN/checkpoints/step_N   that checkpoint
+       a folder with config.json and safetensors (model/hf/source.h)
+
+   Thread-safe on distinct objects. */
+#ifndef MS_CLI_CONFIG_INIT_FROM_H
+#define MS_CLI_CONFIG_INIT_FROM_H
+
+#include "cli/config/config.h"
+#include "model/checkpoint/safetensors.h"
+#include "model/data/tokenizer.h"
+#include "model/model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ms_init_from ms_init_from; /* an open source */
+
+/* MS_NOT_FOUND: there is nothing, or no model.  MS_CORRUPT, MS_UNSUPPORTED, MS_IO, MS_OUT_OF_MEMORY; errors of
+   ms_checkpoint_open and ms_hf_source_open.  The caller closes it. */
+ms_status ms_init_from_open(const char *path, ms_init_from **out);
+void ms_init_from_close(ms_init_from *source); /* NULL is fine */
+
+/* Gives the keys of the model (sections model and attention, but for recompute) the source's values.  A key that is
+   `given` and has another value is MS_MISMATCH, with both; but model.sequence_length, and of a Hugging Face folder
+   attention.merged, may be given freely, and keep their value where the source has none.  MS_UNSUPPORTED: sequences
+   that are longer than the window that a key is seen in. */
+ms_status ms_init_from_resolve(const ms_init_from *source, const ms_config_given *given, ms_config *config);
+
+/* Whether the source has every tensor of the model in its shape, and no other: MS_MISMATCH and MS_NOT_FOUND name the
+   first that differs, with both shapes.  Errors of ms_model_init and ms_hf_source_check. */
+ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *model);
+
+/* What there is to say of the data's tokenizer (NULL: it has none), beside the source's: "", or that ids mean other
+   texts, or why it is not known.  Returns out. */
+const char *ms_init_from_tokenizer_note(const ms_init_from *source, const ms_tokenizer *tokenizer, char *out,
+                                        size_t size);
+
+/* As ms_weight_source wants it; `path`: the source, which is opened, read and closed. */
+ms_status ms_init_from_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
