@@ -104,7 +104,7 @@ cd "${1:-$here/..}"
 
 # What git tracks or would track, but names without a suffix and those that no compiler reads; a clone may belong to another user.
 files=$(git -c safe.directory="$(pwd)" ls-files --cached --others --exclude-standard | sort -u |
-    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg|cff|html|css|js)$' |
+    grep -vE '(^|/)\.?[^./]*$|\.(md|sh|py|txt|json|yaml|cmake|in|safetensors|png|svg|cff|html|css|js|toml|typed)$' |
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done) # else removed, not committed yet
 [ -n "$files" ] || {
     echo "check_includes.sh: no source file in $(pwd): nothing was checked" >&2
@@ -167,7 +167,7 @@ BEGIN {
     row("tracker/plot", "platform")
     row("tracker/compare", "platform tracker tracker/plot")
     row("train", may["backend"] " model model/data model/checkpoint optim tracker")
-    row("library", "")
+    row("library", "platform tracker model/checkpoint model/foreign")
     row("cli/options", "platform")
     row("cli/config", may["train"] " cli/options model/hf")
     row("cli/verify", may["cli/config"] " backend/cases")

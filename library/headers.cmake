@@ -1,6 +1,6 @@
 # What a user includes.  ms_public_headers(out) gives these and every file that they include, as paths from the root.
 set(ms_headers
-    library/version.h platform/blas.h platform/status.h
+    library/layout.h library/version.h platform/blas.h platform/status.h
     backend/backend.h backend/ir/build.h backend/ir/gradient.h backend/ir/graph.h backend/ir/passes.h
     model/model.h
     model/data/bpe_train.h model/data/corpus.h model/data/dataset.h model/data/dataset_check.h model/data/dataset_prepare.h
