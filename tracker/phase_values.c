@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/json_lines.h"
 
 static const char *const keys[MS_PHASE_N_KEYS] = {
 #define X(key, rates) #key,
@@ -141,18 +142,14 @@ static ms_status read_lines(const char *path, line_reader read_line, reading *at
     size_t size_bytes;
     MS_TRY(ms_file_read(path, &text, &size_bytes)); /* not mapped: the run may be writing it */
     ms_status status = MS_OK;
+    ms_json_lines lines = {.data = text, .size_bytes = size_bytes};
     *at = (reading){.out = at->out, .path = path, .last_step = -1};
-    for (size_t position = 0; position < size_bytes && status == MS_OK;) {
-        const char *end = memchr(text + position, '\n', size_bytes - position);
-        if (!end) break; /* the partial last line of a run that goes on or was killed */
-        size_t size = (size_t)(end - (text + position));
-        at->i_line++;
-        json_error_t error;
-        json_t *line = json_loadb(text + position, size, 0, &error);
-        status = line ? read_line(at, line) : MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, at->i_line, error.text);
-        json_decref(line);
-        position += size + 1;
+    while (status == MS_OK && ms_json_lines_next(&lines)) {
+        at->i_line = lines.number;
+        status = lines.value ? read_line(at, lines.value)
+                             : MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, at->i_line, lines.error.text);
     }
+    ms_json_lines_finish(&lines);
     free(text);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "platform/file.h"
 #include "platform/hash.h"
+#include "platform/json_lines.h"
 #include "tracker/run_log_order.h"
 
 struct ms_run_log {
@@ -40,20 +41,17 @@ static bool is_line(const json_t *value) {
 /* Calls `visit` for every complete line of a file, until it fails. */
 static ms_status visit_lines_of(const ms_map *map, ms_status (*visit)(void *context, const log_line *line),
                                 void *context) {
-    const char *data = (const char *)map->data, *end;
+    ms_json_lines lines = {.data = (const char *)map->data, .size_bytes = map->size_bytes};
     ms_status status = MS_OK;
-    for (size_t at = 0; status == MS_OK && at < map->size_bytes; at += (size_t)(end - (data + at)) + 1) {
-        end = memchr(data + at, '\n', map->size_bytes - at);
-        if (!end) break; /* the partial last line of a crash */
-        log_line now = {data + at, (size_t)(end - (data + at)) + 1, NULL, 0};
-        json_t *value = json_loadb(now.text, now.size_bytes - 1, 0, NULL);
-        if (is_line(value)) {
-            now.object = value;
-            now.step = json_integer_value(json_object_get(value, "step"));
+    while (status == MS_OK && ms_json_lines_next(&lines)) {
+        log_line now = {lines.text, lines.text_bytes, NULL, 0};
+        if (is_line(lines.value)) {
+            now.object = lines.value;
+            now.step = json_integer_value(json_object_get(lines.value, "step"));
         }
         status = visit(context, &now);
-        json_decref(value);
     }
+    ms_json_lines_finish(&lines);
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
 #include "platform/file.h"
+#include "platform/json_lines.h"
 #include "platform/random.h"
 
 void ms_verify_outcome_finish(ms_verify_outcome *outcome) {
@@ -61,15 +62,12 @@ static ms_status read_losses(const char *path, ms_verify_outcome *out) {
     char *text;
     size_t size;
     MS_TRY(ms_file_read(path, &text, &size));
-    char *next = text;
-    while (*next && out->n_losses < MS_VERIFY_MAX_STEPS) {
-        size_t length = strcspn(next, "\n");
-        json_t *line = json_loadb(next, length, 0, NULL);
-        const json_t *loss = json_object_get(line, "loss");
+    ms_json_lines lines = {.data = text, .size_bytes = size};
+    while (out->n_losses < MS_VERIFY_MAX_STEPS && ms_json_lines_next(&lines)) {
+        const json_t *loss = json_object_get(lines.value, "loss");
         if (loss) out->losses[out->n_losses++] = json_number_value(loss);
-        json_decref(line);
-        next += length + (next[length] == '\n');
     }
+    ms_json_lines_finish(&lines);
     free(text);
     return MS_OK;
 }

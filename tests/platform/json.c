@@ -1,5 +1,6 @@
 /* Texts that JSON cannot hold are errors that name them. */
 #include "platform/json.h"
+#include "platform/json_lines.h"
 
 #include <check.h>
 #include <math.h>
@@ -64,11 +65,34 @@ START_TEST(values_become_text) {
 }
 END_TEST
 
+/* Whatever stands in a line, the next one is read; a line without its end is none. */
+START_TEST(lines_are_read_one_by_one) {
+    static const char text[] = "{\"a\":1}\n\n{\"a\":\nnull\n{\"a\":2} x\n{\"a\":3}\n{\"a\":4}";
+    ms_json_lines lines = {.data = text, .size_bytes = sizeof text - 1};
+    static const bool is_json[] = {true, false, false, false, false, true};
+    for (size_t i = 0; i < sizeof is_json; i++) {
+        ck_assert(ms_json_lines_next(&lines) && lines.number == (long long)i + 1);
+        ck_assert_int_eq(lines.value != NULL, is_json[i]);
+        ck_assert(lines.value || *lines.error.text);
+        ck_assert_int_eq(lines.text[lines.text_bytes - 1], '\n');
+    }
+    ck_assert_int_eq(json_integer_value(json_object_get(lines.value, "a")), 3);
+    ck_assert(!ms_json_lines_next(&lines) && lines.is_partial && !lines.value);
+    lines = (ms_json_lines){.data = text, .size_bytes = 8};
+    ck_assert(ms_json_lines_next(&lines) && lines.text_bytes == 8);
+    ms_json_lines_finish(&lines);
+    ck_assert(!ms_json_lines_next(&lines) && !lines.is_partial);
+    lines = (ms_json_lines){.data = NULL};
+    ck_assert(!ms_json_lines_next(&lines) && !lines.is_partial);
+}
+END_TEST
+
 int main(void) {
     TCase *tests = tcase_create("json");
     tcase_add_test(tests, good_texts_are_held);
     tcase_add_test(tests, bad_texts_are_named);
     tcase_add_test(tests, values_become_text);
+    tcase_add_test(tests, lines_are_read_one_by_one);
     Suite *suite = suite_create("platform/json");
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);

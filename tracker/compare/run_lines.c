@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/json_lines.h"
 #include "tracker/run_log.h"
 
 /* The subjects of the lines of one step. */
@@ -35,24 +36,19 @@ static bool get_line(json_t *object, int64_t last_step, ms_run_line *out) {
     return out->step >= 0 && out->tokens >= 0 && out->step >= last_step;
 }
 
-/* One complete line of text; *last_step is that of the last good one. */
-static ms_status read_line(const char *text, size_t size, int64_t *last_step, struct seen_lines *seen,
-                           ms_run_line *out) {
+/* out->object: NULL for a line that is not good.  *last_step is that of the last good one. */
+static ms_status read_line(json_t *value, int64_t *last_step, struct seen_lines *seen, ms_run_line *out) {
     bool is_new = true;
-    out->object = json_loadb(text, size, 0, NULL);
-    if (!get_line(out->object, *last_step, out)) {
-        json_decref(out->object);
+    if (!get_line(value, *last_step, out)) {
         out->object = NULL;
         return MS_OK;
     }
     if (out->step > *last_step) seen->n = 0;
     ms_status status = add_subject(seen, ms_run_log_subject(out->object), &is_new);
-    if (status == MS_OK && is_new) {
+    if (status == MS_OK && is_new)
         *last_step = out->step;
-        return MS_OK;
-    }
-    json_decref(out->object);
-    out->object = NULL;
+    else
+        out->object = NULL;
     return status;
 }
 
@@ -67,22 +63,16 @@ ms_status ms_run_lines_read(const char *folder, const char *file,
     free(path);
     struct seen_lines seen = {0};
     int64_t last_step = -1;
-    long long number = 0;
-    for (size_t at = 0; status == MS_OK && at < size_bytes;) {
-        const char *end = memchr(text + at, '\n', size_bytes - at);
-        if (!end) {
-            faults->n_partial++;
-            break;
-        }
+    ms_json_lines lines = {.data = text, .size_bytes = size_bytes};
+    while (status == MS_OK && ms_json_lines_next(&lines)) {
         ms_run_line line = {0};
-        number++;
-        status = read_line(text + at, (size_t)(end - (text + at)), &last_step, &seen, &line);
+        status = read_line(lines.value, &last_step, &seen, &line);
         if (status == MS_OK && line.object) status = visit(context, &line);
         if (status == MS_OK && !line.object && faults->n_bad++ == 0)
-            snprintf(faults->first_bad, sizeof faults->first_bad, "%s line %lld", file, number);
-        json_decref(line.object);
-        at = (size_t)(end - text) + 1;
+            snprintf(faults->first_bad, sizeof faults->first_bad, "%s line %lld", file, lines.number);
     }
+    if (status == MS_OK) faults->n_partial += lines.is_partial;
+    ms_json_lines_finish(&lines);
     free(seen.hashes);
     free(text);
     return status;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "platform/file.h"
+#include "platform/json_lines.h"
 
 const char *const ms_plot_key_names[MS_PLOT_N_KEYS] = {
 #define X(key) #key,
@@ -206,22 +207,14 @@ static ms_status read_lines(const char *path, line_reader read_line, ms_plot_dat
     char *text;
     size_t size_bytes;
     MS_TRY(ms_file_read(path, &text, &size_bytes)); /* not mapped: the run may be writing it */
-    line_place place = {path, 0};
+    ms_json_lines lines = {.data = text, .size_bytes = size_bytes};
     ms_status status = MS_OK;
-    for (size_t position = 0; position < size_bytes && status == MS_OK;) {
-        const char *end = memchr(text + position, '\n', size_bytes - position);
-        if (!end) break; /* the partial last line of a run that goes on or was killed */
-        size_t size = (size_t)(end - (text + position));
-        place.i_line++;
-        json_error_t error;
-        json_t *line = json_loadb(text + position, size, 0, &error);
-        if (line)
-            status = read_line(&place, line, data);
-        else
-            status = MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, place.i_line, error.text);
-        json_decref(line);
-        position += size + 1;
+    while (status == MS_OK && ms_json_lines_next(&lines)) {
+        const line_place place = {path, lines.number};
+        status = lines.value ? read_line(&place, lines.value, data)
+                             : MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, lines.number, lines.error.text);
     }
+    ms_json_lines_finish(&lines);
     free(text);
     return status;
 }
