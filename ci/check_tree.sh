@@ -1,5 +1,5 @@
 #!/bin/sh
-# What must not be in the repository: large files, paths of one machine, unfinished code, broken comments, long files without a
+# What must not be in the repository: large files, paths of one machine, unfinished code, conflicts, broken comments, long files without a
 # reason, long lists of parameters, links of pages that lead nowhere, two versions.
 # Usage: ci/check_tree.sh
 set -eu
@@ -29,6 +29,7 @@ done <"$list"
 texts=$(grep -v '^ci/check_tree\.sh$' "$list")
 echo "$texts" | xargs grep -InE '(^|[^A-Za-z0-9_.*)-])/(work|root)(/|$|[^A-Za-z0-9_])' -- 2>/dev/null | complain "path of one machine" || true
 echo "$texts" | xargs grep -InwE 'TODO|FIXME|XXX' -- 2>/dev/null | complain "unfinished" || true
+echo "$texts" | xargs grep -InE '^(<<<<<<<|>>>>>>>) ' -- 2>/dev/null | complain "a conflict that is not resolved" || true
 echo "$texts" | xargs grep -IniwE 'not (yet )?implemented|stubs?' -- 2>/dev/null | complain "unfinished" || true
 echo "$texts" | xargs grep -InE '^[ 	]*#[ 	]*if[ 	]+0([^-9x.]|$)' -- 2>/dev/null | complain "dead code" || true
 
