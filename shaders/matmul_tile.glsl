@@ -1,10 +1,11 @@
 // matmul and gram on GPUs: a workgroup of W x W invocations makes a tile of (4 QUADS W)^2 results from tiles of both factors in
-// shared memory, W / QUADS of the depth at a time, so that each invocation loads four numbers of each factor per step.  They are
-// loaded one step ahead, while sums of the last step are made.  Register tiles over shared memory: Volkov & Demmel, Benchmarking
-// GPUs to tune dense linear algebra, 2008.
+// shared memory, W / QUADS of the depth at a time, so that each invocation loads four numbers of each factor per step; of factors in
+// bf16, where rows are whole octets, half of the invocations load eight numbers of one factor, 16 bytes, and the other half of the
+// other.  They are loaded one step ahead, while sums of the last step are made.  Register tiles over shared memory: Volkov & Demmel,
+// Benchmarking GPUs to tune dense linear algebra, 2008.
 #include "shaders/matmul.glsl"
 
-layout(constant_id = 8) const uint VECTOR = 0u;      // see quads.glsl; for a, b, c and y
+layout(constant_id = 8) const uint VECTOR = 0u;      // see quads.glsl; for a, b, c and y; 2: for a and b, both in bf16
 layout(constant_id = 9) const uint A_ADJACENT = 0u;  // rows of op(a) are neighbours in memory (else: depths are)
 layout(constant_id = 10) const uint B_ADJACENT = 0u; // columns of op(b) are
 layout(constant_id = 11) const uint CHUNKS = 0u;     // 1: more than one chunk to be summed here
@@ -13,6 +14,7 @@ layout(constant_id = 11) const uint CHUNKS = 0u;     // 1: more than one chunk t
 const uint WIDTH = gl_WorkGroupSize.x; // and height
 const uint SIDE_QUADS = WIDTH * QUADS; // quads along a side of the tile
 const uint STEP = WIDTH / QUADS;       // depth of the tiles in shared memory
+const uint STEP_OCTETS = STEP < 8u ? 1u : STEP / 8u;
 
 shared vec4 tile_a[STEP * SIDE_QUADS]; // [depth][row / 4], of rows
 shared vec4 tile_b[STEP * SIDE_QUADS];
@@ -39,6 +41,23 @@ vec4 fetch(F32 p, Factor factor, uint dtype, bool adjacent, uint k, uint end, fl
     return mix(quad, vec4(outside), greaterThanEqual(uvec4(at_depth, at_depth + 1u, at_depth + 2u, at_depth + 3u), uvec4(end)));
 }
 
+// Eight numbers of a factor's tile, with VECTOR 2: octet `thread` of it, of eight neighbouring rows if adjacent, else of one row.
+void fetch_octet(F32 p, Factor factor, bool adjacent, uint k, uint end, float outside, uint thread, out vec4 low, out vec4 high) {
+    uint at_depth, row;
+    bool exists;
+    if (adjacent) {
+        at_depth = k + thread / (SIDE_QUADS / 2u);
+        row = factor.first_row + 8u * (thread % (SIDE_QUADS / 2u));
+        exists = at_depth < end && row < factor.n_rows;
+    } else {
+        at_depth = k + 8u * (thread % STEP_OCTETS);
+        row = min(factor.first_row + thread / STEP_OCTETS, factor.n_rows - 1u);
+        exists = at_depth < end;
+    }
+    low = high = vec4(outside);
+    if (exists) ms_load8(p, factor.start + row * factor.row_step + at_depth * factor.depth_step, low, high);
+}
+
 // Where fetched numbers go.  A macro, because shared arrays cannot be arguments.
 #define PUT(tile, adjacent, quad)                                                                                       \
     if (adjacent) {                                                                                                     \
@@ -47,6 +66,49 @@ vec4 fetch(F32 p, Factor factor, uint dtype, bool adjacent, uint k, uint end, fl
         uint depth_quad = gl_LocalInvocationIndex % (STEP / 4u), row = gl_LocalInvocationIndex / (STEP / 4u);           \
         [[unroll]] for (uint j = 0u; j < 4u; j++) tile[(4u * depth_quad + j) * SIDE_QUADS + row / 4u][row % 4u] = quad[j]; \
     }
+
+#define PUT_OCTET(tile, adjacent, thread, low, high)                                                                   \
+    if (adjacent) {                                                                                                     \
+        tile[2u * (thread)] = low;                                                                                      \
+        tile[2u * (thread) + 1u] = high;                                                                                \
+    } else {                                                                                                            \
+        uint depth = 8u * ((thread) % STEP_OCTETS), row = (thread) / STEP_OCTETS;                                       \
+        [[unroll]] for (uint j = 0u; j < 4u; j++) {                                                                     \
+            tile[(depth + j) * SIDE_QUADS + row / 4u][row % 4u] = low[j];                                               \
+            tile[(depth + 4u + j) * SIDE_QUADS + row / 4u][row % 4u] = high[j];                                         \
+        }                                                                                                               \
+    }
+
+// What an invocation has loaded for the next step: four numbers of each factor or, with VECTOR 2, eight of one.
+vec4 next_a, next_b;
+
+void fetch_next(Factor rows, Factor columns, uint k, uint end) {
+    uint n_octets = WIDTH * WIDTH / 2u, thread = gl_LocalInvocationIndex;
+    if (VECTOR == 2u) { // next_a, next_b: the octet's halves
+        if (thread < n_octets) {
+            fetch_octet(a, rows, A_ADJACENT != 0u, k, end, -0.0, thread, next_a, next_b);
+        } else {
+            fetch_octet(b, columns, B_ADJACENT != 0u, k, end, 0.0, thread - n_octets, next_a, next_b);
+        }
+    } else {
+        next_a = fetch(a, rows, DTYPE_A, A_ADJACENT != 0u, k, end, -0.0);
+        next_b = fetch(b, columns, DTYPE_B, B_ADJACENT != 0u, k, end, 0.0);
+    }
+}
+
+void put_next() {
+    uint n_octets = WIDTH * WIDTH / 2u, thread = gl_LocalInvocationIndex;
+    if (VECTOR == 2u) {
+        if (thread < n_octets) {
+            PUT_OCTET(tile_a, A_ADJACENT != 0u, thread, next_a, next_b)
+        } else {
+            PUT_OCTET(tile_b, B_ADJACENT != 0u, thread - n_octets, next_a, next_b)
+        }
+    } else {
+        PUT(tile_a, A_ADJACENT != 0u, next_a)
+        PUT(tile_b, B_ADJACENT != 0u, next_b)
+    }
+}
 
 void store_quad(Part part, uint row, uint column, vec4 total) {
     if (MIRROR != 0u) {
@@ -67,7 +129,6 @@ void main() {
     Factor columns = Factor(part.matrix * b_matrix, b_column, b_depth, n_columns, part.tile_x * SIDE_QUADS * 4u);
     if (MIRROR != 0u && part.tile_x < part.tile_y) return;
     uvec2 at = gl_LocalInvocationID.xy;
-    bool a_adjacent = A_ADJACENT != 0u, b_adjacent = B_ADJACENT != 0u;
 
     MS_SUM4 total[4u * QUADS][QUADS];
     MS_SUM4 sum[4u * QUADS][QUADS];
@@ -79,14 +140,11 @@ void main() {
     }
     // Past the end every product is -0 * +0 = -0, which adds nothing.
     uint end = depth_end(part);
-    vec4 next_a = fetch(a, rows, DTYPE_A, a_adjacent, depth_begin(part), end, -0.0);
-    vec4 next_b = fetch(b, columns, DTYPE_B, b_adjacent, depth_begin(part), end, 0.0);
+    fetch_next(rows, columns, depth_begin(part), end);
     for (uint k = depth_begin(part); k < end; k += STEP) {
-        PUT(tile_a, a_adjacent, next_a)
-        PUT(tile_b, b_adjacent, next_b)
+        put_next();
         barrier();
-        next_a = fetch(a, rows, DTYPE_A, a_adjacent, k + STEP, end, -0.0);
-        next_b = fetch(b, columns, DTYPE_B, b_adjacent, k + STEP, end, 0.0);
+        fetch_next(rows, columns, k + STEP, end);
         [[unroll]] for (uint i = 0u; i < STEP; i++) {
             vec4 factor_b[QUADS];
             [[unroll]] for (uint q = 0u; q < QUADS; q++) factor_b[q] = tile_b[i * SIDE_QUADS + q * WIDTH + at.x];

@@ -72,7 +72,7 @@ static const matmul_sizes matmuls[] = {
     {1, 1, 3, 70, 31, 1, 1},    {1, 1, 13, 31, 64, 1, 0},   {1, 1, 12, 32, 512, 1, 1},   {1, 1, 12, 32, 513, -1, 0},
     {1, 1, 25, 65, 1030, 1, 0}, {1, 1, 397, 9, 11, 1, 0},   {1, 1, 7, 291, 19, 0.1f, 3}, {3, 3, 11, 37, 23, 1, 1},
     {3, 1, 14, 33, 40, 1, 0},   {1, 3, 8, 34, 15, 1, 0.3f}, {5, 5, 4, 6, 600, 1, 0},     {1, 1, 33, 34, 515, 1, 1},
-    {1, 1, 65, 66, 520, 1, 0},
+    {1, 1, 65, 66, 520, 1, 0},  {1, 1, 16, 24, 520, 1, 1},
 };
 
 bool ms_cases_matmul(int i, ms_op_case *out) {
@@ -95,6 +95,7 @@ bool ms_cases_matmul(int i, ms_op_case *out) {
     out->magnitude = matmul_magnitude;
     out->matmul_error = matmul_error;
     out->bound = 4;
+    out->in_quick = s->m % 8 == 0 && s->n % 8 == 0 && s->k % 8 == 0; /* devices load more numbers at a time */
     return true;
 }
 
@@ -136,8 +137,8 @@ static void gram_matmul_error(const ms_op_case *test, const ms_matmul_rounding *
 }
 
 bool ms_cases_gram(int i, ms_op_case *out) {
-    static const int64_t shapes[][3] = {{1, 1, 1},    {1, 3, 70},   {2, 37, 5},   {3, 65, 33}, {1, 193, 31},
-                                        {1, 5, 1027}, {1, 400, 17}, {1, 65, 520}, {1, 34, 513}};
+    static const int64_t shapes[][3] = {{1, 1, 1},    {1, 3, 70},   {2, 37, 5},   {3, 65, 33},  {1, 193, 31},
+                                        {1, 5, 1027}, {1, 400, 17}, {1, 65, 520}, {1, 34, 513}, {1, 24, 520}};
     static const int n_shapes = sizeof shapes / sizeof *shapes;
     if (i >= 2 * n_shapes) return false;
     /* [1,5,1027] transposed would have a million elements: [1,1027,5] instead */
@@ -149,5 +150,6 @@ bool ms_cases_gram(int i, ms_op_case *out) {
     out->magnitude = gram_magnitude;
     out->matmul_error = gram_matmul_error;
     out->bound = 4;
+    out->in_quick = s[1] % 8 == 0 && s[2] % 8 == 0;
     return true;
 }

@@ -89,6 +89,21 @@ static bool gemm_takes_quads(const encoded_gemm *gemm) {
            takes_quads(gemm->y, gemm->is.right.n_rows);
 }
 
+/* Whether a factor can be loaded in whole octets of bf16: those along the depth must fit in the tiles' depth. */
+static bool takes_octets(const ms_operand *operand, const ms_factor *factor, const gemm_kernel *kernel) {
+    uint32_t step = kernel->width * kernel->width * 4 / kernel->n_rows; /* STEP of matmul_tile.glsl */
+    return operand->dtype == MS_DTYPE_BF16 && ms_factor_stride(factor) % 8 == 0 && ms_vulkan_is_aligned(operand, 16) &&
+           (factor->transposed || step % 8 == 0);
+}
+
+/* VECTOR of matmul_tile.glsl. */
+static uint32_t vector_of(const encoded_gemm *gemm, const gemm_kernel *kernel) {
+    if (!gemm_takes_quads(gemm)) return 0;
+    if (kernel->height == 1) return 1; /* one for lanes, which does not ask */
+    return takes_octets(gemm->left, &gemm->is.left, kernel) && takes_octets(gemm->right, &gemm->is.right, kernel) ? 2
+                                                                                                                  : 1;
+}
+
 /* Steps between rows, depths and matrices, in the order of the push constants. */
 static void push_steps(ms_vulkan_dispatch *dispatch, const ms_factor *factor) {
     ms_vulkan_push_u32(dispatch, factor->transposed ? 1 : (uint32_t)factor->depth);
@@ -106,7 +121,7 @@ static ms_status emit_gemm(const ms_vulkan_call *call, const encoded_gemm *gemm,
     ms_vulkan_constant_dtype(&dispatch, gemm->y);
     ms_vulkan_constant_u32(&dispatch, ms_vulkan_is_given(gemm->c));
     ms_vulkan_constant_u32(&dispatch, gemm->is.symmetric);
-    ms_vulkan_constant_u32(&dispatch, gemm_takes_quads(gemm));
+    ms_vulkan_constant_u32(&dispatch, vector_of(gemm, &plan->kernel));
     ms_vulkan_constant_u32(&dispatch, left->transposed);
     ms_vulkan_constant_u32(&dispatch, right->transposed);
     ms_vulkan_constant_u32(&dispatch,
