@@ -212,8 +212,8 @@ static void print_group_line(const ms_compare_set *set, int i_group, FILE *strea
 static void print_head(const ms_compare_set *set, FILE *stream) {
     char keys[512] = "";
     ms_compare_join_keys(set->by, set->n_by, keys, sizeof keys);
-    ms_print_line(stream, "%zu runs in %d group%s%s%s; a pair is two runs of one seed", set->n, set->n_groups,
-                  set->n_groups == 1 ? "" : "s", set->n_by ? " by " : "", keys);
+    ms_print_line(stream, "%zu run%s in %d group%s%s%s; a pair is two runs of one seed", set->n, set->n == 1 ? "" : "s",
+                  set->n_groups, set->n_groups == 1 ? "" : "s", set->n_by ? " by " : "", keys);
     for (int g = 0; g < set->n_groups; g++) print_group_line(set, g, stream);
     for (size_t i = 0; i < set->notes.n; i++) ms_print_line(stream, "  note: %s", set->notes.lines[i]);
 }

@@ -146,6 +146,8 @@ has 'h1 and h2 are the same at all 5 steps that both hashed, up to step 6; losse
 must program compare h1 h3
 has 'h1 and h3 are the same up to step 0, and part by step 1, first in embedding.weight ([1-9][0-9]* of 16 tensors differ there); losses part at step 2$'
 sed -i '2s/[0-9a-f]"}}$/x"}}/; 3s/.*/{"step":2,"tok/' h2/hashes.jsonl
+must program compare h1
+has '^1 run in 1 group; '
 refuse 1 'h1 already' program compare h1 h2 --format json
 has '"tensors_unlike": 1,'
 has '"first_unlike": 1,'
