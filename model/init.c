@@ -81,6 +81,20 @@ ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store
     return ms_model_upload_constants(model, store);
 }
 
+/* f_i of the pair i, scaled as the configuration says.  llama3: as transformers' modeling_rope_utils.py has it. */
+static double rope_frequency(const ms_model_config *config, int64_t i) {
+    double frequency = pow(config->rope_base, -2.0 * (double)i / (double)config->head_size);
+    if (config->rope_scaling == MS_ROPE_SCALING_NONE) return frequency;
+    double scaled = frequency / config->rope_factor;
+    if (config->rope_scaling == MS_ROPE_SCALING_LINEAR) return scaled;
+    const double pi = 3.14159265358979323846;
+    double waves = (double)config->rope_original_length * frequency / (2 * pi); /* in the original length */
+    if (waves < config->rope_low) return scaled;
+    if (waves > config->rope_high) return frequency;
+    double share = (waves - config->rope_low) / (config->rope_high - config->rope_low);
+    return (1 - share) * scaled + share * frequency;
+}
+
 ms_status ms_model_upload_constants(const ms_model *model, ms_store *store) {
     int64_t length = model->config.sequence_length, size = model->config.head_size;
     float *table = malloc((size_t)(length * size) * sizeof *table);
@@ -88,7 +102,7 @@ ms_status ms_model_upload_constants(const ms_model *model, ms_store *store) {
         return MS_FAIL(MS_OUT_OF_MEMORY, "init: no memory for a RoPE table of %lld positions", (long long)length);
     for (int64_t position = 0; position < length; position++) {
         for (int64_t i = 0; i < size / 2; i++) {
-            double angle = (double)position * pow(model->config.rope_base, -2.0 * (double)i / (double)size);
+            double angle = (double)position * rope_frequency(&model->config, i);
             table[position * size + i] = (float)cos(angle);
             table[position * size + size / 2 + i] = (float)sin(angle);
         }

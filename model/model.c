@@ -11,6 +11,8 @@ const char *const ms_activation_names[] = {
     [MS_ACTIVATION_RELU2] = "relu2", [MS_ACTIVATION_SWIGLU] = "swiglu", [MS_ACTIVATION_GELU_TANH] = "gelu_tanh", NULL};
 const char *const ms_rope_layout_names[] = {
     [MS_ROPE_INTERLEAVED] = "interleaved", [MS_ROPE_HALF_SPLIT] = "half_split", NULL};
+const char *const ms_rope_scaling_names[] = {
+    [MS_ROPE_SCALING_NONE] = "none", [MS_ROPE_SCALING_LINEAR] = "linear", [MS_ROPE_SCALING_LLAMA3] = "llama3", NULL};
 const char *const ms_residual_scale_names[] = {[MS_RESIDUAL_FIXED] = "fixed",
                                                [MS_RESIDUAL_LEARNED_LAYER] = "learned_layer",
                                                [MS_RESIDUAL_LEARNED_BRANCH] = "learned_branch",
@@ -23,11 +25,25 @@ static ms_status check_choices(const ms_model_config *c) {
     MS_TRY(ms_choice_check("model: activation", (int)c->activation, ms_activation_names));
     MS_TRY(ms_choice_check("model: storage", (int)c->storage, ms_storage_names));
     MS_TRY(ms_choice_check("model: rope_layout", (int)c->rope_layout, ms_rope_layout_names));
+    MS_TRY(ms_choice_check("model: rope_scaling", (int)c->rope_scaling, ms_rope_scaling_names));
     MS_TRY(ms_choice_check("model: residual_scale", (int)c->residual_scale, ms_residual_scale_names));
     return ms_choice_check("model: init_scheme", (int)c->init_scheme, ms_init_scheme_names);
 }
 
+static ms_status check_rope(const ms_model_config *c) {
+    if (c->rope_scaling == MS_ROPE_SCALING_NONE) return MS_OK;
+    if (!(c->rope_factor >= 1) || !isfinite(c->rope_factor))
+        return MS_FAIL(MS_INVALID, "model: rope_factor is %g, must be at least 1", c->rope_factor);
+    if (c->rope_scaling == MS_ROPE_SCALING_LINEAR) return MS_OK;
+    if (!(c->rope_low > 0) || !(c->rope_high > c->rope_low) || !isfinite(c->rope_high) || c->rope_original_length < 1)
+        return MS_FAIL(MS_INVALID,
+                       "model: rope_scaling llama3 needs 0 < low < high and an original length, not %g, %g and %d",
+                       c->rope_low, c->rope_high, c->rope_original_length);
+    return MS_OK;
+}
+
 static ms_status check_config(const ms_model_config *c) {
+    MS_TRY(check_rope(c));
     const struct {
         const char *name;
         int32_t value;

@@ -23,6 +23,15 @@ extern const char *const ms_activation_names[];
 typedef enum ms_rope_layout { MS_ROPE_INTERLEAVED, MS_ROPE_HALF_SPLIT } ms_rope_layout;
 extern const char *const ms_rope_layout_names[];
 
+/* Rotary angles for longer texts than a model was first trained on; f_i = rope_base^(-2i/D) becomes: */
+typedef enum ms_rope_scaling {
+    MS_ROPE_SCALING_NONE,
+    MS_ROPE_SCALING_LINEAR, /* f_i / factor (Chen et al. 2023) */
+    MS_ROPE_SCALING_LLAMA3  /* f_i where 2 pi / f_i is short beside the original length, f_i / factor where it is long,
+                               and a  mean of both between (Llama 3.1) */
+} ms_rope_scaling;
+extern const char *const ms_rope_scaling_names[];
+
 /* x += scale * branch */
 typedef enum ms_residual_scale {
     MS_RESIDUAL_FIXED,         /* one constant */
@@ -57,6 +66,10 @@ typedef struct ms_model_config {
     float residual_scale_init;
     float norm_epsilon;
     float rope_base;
+    ms_rope_scaling rope_scaling;
+    double rope_factor;           /* of linear and llama3, >= 1 */
+    double rope_low, rope_high;   /* of llama3, 0 < low < high: waves in the original length */
+    int32_t rope_original_length; /* of llama3, tokens */
     ms_init_scheme init_scheme;
     float init_std;
     float init_depth_factor;

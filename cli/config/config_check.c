@@ -144,8 +144,17 @@ static ms_status check_interventions(const ms_config *config) {
     return MS_OK;
 }
 
+static ms_status check_rope(const ms_config *config) {
+    if (config->attention.rope_scaling != MS_ROPE_SCALING_LLAMA3 ||
+        config->attention.rope_low < config->attention.rope_high)
+        return MS_OK;
+    return MS_FAIL(MS_INVALID, "attention.rope_low %g is not below attention.rope_high %g", config->attention.rope_low,
+                   config->attention.rope_high);
+}
+
 ms_status ms_config_check(const ms_config *config) {
     MS_TRY(check_shapes(config));
+    MS_TRY(check_rope(config));
     MS_TRY(check_pass(config));
     MS_TRY(check_loss_chunk(config));
     MS_TRY(check_length(config));

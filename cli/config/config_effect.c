@@ -49,6 +49,10 @@ static const struct rule rules[] = {
     CONTRADICTS("intervention.qk_clip", "0", "attention.qk_norm", "false"),
     CONTRADICTS("intervention.qk_clip", "0", "train.control", "!noise"), /* it has no forward pass, so no logits */
     CONTRADICTS("init.sigma_gate", "0", "model.activation", "swiglu"),
+    NEEDS("attention.rope_factor", "attention.rope_scaling", "!none"),
+    NEEDS("attention.rope_low", "attention.rope_scaling", "llama3"),
+    NEEDS("attention.rope_high", "attention.rope_scaling", "llama3"),
+    NEEDS("attention.rope_original_length", "attention.rope_scaling", "llama3"),
     NEEDS("init.depth_factor", "init.scheme", "!normal"),
     NEEDS("init.depth_factor", "model.layers", "!1"),
     NEEDS("schedule.final_fraction", "schedule.name", "!constant"),

@@ -110,12 +110,28 @@ void ms_init_from_close(ms_init_from *source) {
 
 /* ---- keys ---- */
 
-static const char *const model_keys[] = {"model.layers",       "model.width",          "model.heads",
-                                         "model.kv_heads",     "model.head_size",      "model.feed_forward",
-                                         "model.vocabulary",   "model.activation",     "model.tied_head",
-                                         "model.norm_epsilon", "model.residual_scale", "model.residual_scale_init",
-                                         "attention.qk_norm",  "attention.rope_base",  "attention.rope_layout",
-                                         "attention.merged",   "model.sequence_length"};
+static const char *const model_keys[] = {"model.layers",
+                                         "model.width",
+                                         "model.heads",
+                                         "model.kv_heads",
+                                         "model.head_size",
+                                         "model.feed_forward",
+                                         "model.vocabulary",
+                                         "model.activation",
+                                         "model.tied_head",
+                                         "model.norm_epsilon",
+                                         "model.residual_scale",
+                                         "model.residual_scale_init",
+                                         "attention.qk_norm",
+                                         "attention.rope_base",
+                                         "attention.rope_layout",
+                                         "attention.merged",
+                                         "attention.rope_scaling",
+                                         "attention.rope_factor",
+                                         "attention.rope_low",
+                                         "attention.rope_high",
+                                         "attention.rope_original_length",
+                                         "model.sequence_length"};
 enum { N_MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
 /* Those that may differ from the source's. */
@@ -164,6 +180,13 @@ static void read_description(const ms_hf_description *d, const ms_config_given *
     out->attention.qk_norm = d->qk_norm;
     out->attention.rope_base = d->rope_base;
     out->attention.rope_layout = MS_ROPE_HALF_SPLIT;
+    out->attention.rope_scaling = d->rope_scaling;
+    if (d->rope_scaling != MS_ROPE_SCALING_NONE) out->attention.rope_factor = d->rope_factor;
+    if (d->rope_scaling == MS_ROPE_SCALING_LLAMA3) {
+        out->attention.rope_low = d->rope_low;
+        out->attention.rope_high = d->rope_high;
+        out->attention.rope_original_length = d->rope_original_length;
+    }
     if (d->heads * d->head_size != d->width) out->attention.merged = false;
     int64_t longest = d->window > 0 && (d->positions == 0 || d->window < d->positions) ? d->window : d->positions;
     if (longest > 0 && out->model.sequence_length > longest && !is_given(given, "model.sequence_length"))

@@ -39,27 +39,46 @@ static ms_status add_own_keys(json_t *object, const ms_model_config *config) {
     return ms_json_set(object, "config.json", "pretraining_tp", json_integer(1));
 }
 
-/* rope_theta is what transformers read before version 5, rope_parameters since. */
+static ms_status rope_parameters(const ms_model_config *config, json_t **out) {
+    static const char what[] = "rope_parameters";
+    double base = shortest(config->rope_base);
+    switch (config->rope_scaling) {
+    case MS_ROPE_SCALING_LINEAR:
+        return ms_json_pack(out, what, "{s:s, s:f, s:f}", "rope_type", "linear", "rope_theta", base, "factor",
+                            config->rope_factor);
+    case MS_ROPE_SCALING_LLAMA3:
+        return ms_json_pack(out, what, "{s:s, s:f, s:f, s:f, s:f, s:i}", "rope_type", "llama3", "rope_theta", base,
+                            "factor", config->rope_factor, "low_freq_factor", config->rope_low, "high_freq_factor",
+                            config->rope_high, "original_max_position_embeddings", (int)config->rope_original_length);
+    case MS_ROPE_SCALING_NONE:
+        break;
+    }
+    return ms_json_pack(out, what, "{s:s, s:f}", "rope_type", "default", "rope_theta", base);
+}
+
+/* rope_theta and rope_scaling are what transformers read before version 5, rope_parameters since. */
 ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_t **out) {
     ms_hf_architecture architecture = {0};
     *out = NULL;
     MS_TRY(ms_hf_architecture_of(config, &architecture));
     double rope_base = shortest(config->rope_base);
-    json_t *object;
+    json_t *object, *rope;
+    MS_TRY(rope_parameters(config, &rope));
     MS_TRY(ms_json_pack(
         &object, "config.json",
-        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:{s:s, s:f}, s:o, s:o, s:f, s:o, s:f, "
+        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:f, s:o, s:f, "
         "s:o, s:o, s:s}",
         "architectures", architecture.name, "model_type", architecture.type, "vocab_size", (int)config->vocabulary,
         "hidden_size", (int)config->width, "intermediate_size", (int)config->feed_forward, "num_hidden_layers",
         (int)config->layers, "num_attention_heads", (int)config->heads, "num_key_value_heads", (int)config->kv_heads,
         "hidden_act", architecture.activation, "head_dim", (int)config->head_size, "max_position_embeddings",
         (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta", rope_base,
-        "rope_parameters", "rope_type", "default", "rope_theta", rope_base, "tie_word_embeddings",
-        json_boolean(config->tied_head), "attention_bias", json_false(), "attention_dropout", 0.0, "use_cache",
-        json_true(), "initializer_range", shortest(config->init_std), "bos_token_id", token_id(end_of_text),
-        "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
+        "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head), "attention_bias", json_false(),
+        "attention_dropout", 0.0, "use_cache", json_true(), "initializer_range", shortest(config->init_std),
+        "bos_token_id", token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
     ms_status status = add_own_keys(object, config);
+    if (status == MS_OK && config->rope_scaling != MS_ROPE_SCALING_NONE)
+        status = ms_json_set(object, "config.json", "rope_scaling", json_deep_copy(rope));
     if (status == MS_OK)
         *out = object;
     else

@@ -58,16 +58,49 @@ static void refuse(struct reading *r, const char *what) {
     if (r->status == MS_OK) r->status = MS_FAIL(MS_UNSUPPORTED, "%s: %s", r->path, what);
 }
 
+static double needed(struct reading *r, const json_t *scaling, const char *key) {
+    const json_t *value = json_object_get(scaling, key);
+    if (!value && r->status == MS_OK)
+        r->status = MS_FAIL(MS_CORRUPT, "%s: the scaling of RoPE has no %s", r->path, key);
+    return positive(r, key, value, 1);
+}
+
+static void read_llama3(struct reading *r, const json_t *scaling, ms_hf_description *out) {
+    out->rope_scaling = MS_ROPE_SCALING_LLAMA3;
+    out->rope_low = needed(r, scaling, "low_freq_factor");
+    out->rope_high = needed(r, scaling, "high_freq_factor");
+    double length = needed(r, scaling, "original_max_position_embeddings");
+    if (r->status == MS_OK && (length > SIZE_MAX_HERE || floor(length) != length || out->rope_low >= out->rope_high))
+        r->status = MS_FAIL(MS_CORRUPT, "%s: the scaling of RoPE has no sense: %g to %g turns in %g tokens", r->path,
+                            out->rope_low, out->rope_high, length);
+    out->rope_original_length = r->status == MS_OK ? (int64_t)length : 0;
+}
+
+/* scaling NULL: none. */
+static void read_scaling(struct reading *r, const json_t *scaling, ms_hf_description *out) {
+    const json_t *kind = json_object_get(scaling, "rope_type");
+    const char *name = json_string_value(kind ? kind : json_object_get(scaling, "type"));
+    char text[160];
+    out->rope_factor = 1;
+    if (!scaling || (name && strcmp(name, "default") == 0)) return;
+    if (name && (strcmp(name, "linear") == 0 || strcmp(name, "llama3") == 0)) {
+        out->rope_scaling = MS_ROPE_SCALING_LINEAR;
+        out->rope_factor = needed(r, scaling, "factor");
+        if (strcmp(name, "llama3") == 0) read_llama3(r, scaling, out);
+        if (r->status == MS_OK && out->rope_factor < 1)
+            r->status = MS_FAIL(MS_CORRUPT, "%s: the scaling of RoPE has a factor below 1", r->path);
+        return;
+    }
+    snprintf(text, sizeof text, "RoPE of type %.40s: muonscope has linear and llama3", name ? name : "unknown");
+    refuse(r, text);
+}
+
 /* rope_parameters since transformers 5, rope_theta and rope_scaling before. */
 static void read_rope(struct reading *r, ms_hf_description *out) {
     const json_t *parameters = find(r, "rope_parameters"), *scaling = parameters ? parameters : find(r, "rope_scaling");
     const json_t *base = json_object_get(parameters, "rope_theta");
     out->rope_base = positive(r, "rope_theta", base ? base : find(r, "rope_theta"), 10000);
-    const json_t *kind = json_object_get(scaling, "rope_type");
-    const char *name = json_string_value(kind ? kind : json_object_get(scaling, "type"));
-    char text[160];
-    snprintf(text, sizeof text, "RoPE of type %.40s: muonscope has no scaling of its angles", name ? name : "unknown");
-    if (scaling && (!name || strcmp(name, "default") != 0)) refuse(r, text);
+    read_scaling(r, scaling, out);
     const json_t *part = json_object_get(parameters, "partial_rotary_factor");
     if (!part) part = find(r, "partial_rotary_factor");
     if (part && json_number_value(part) != 1) refuse(r, "a part of each head is not rotated (partial_rotary_factor)");

@@ -19,6 +19,10 @@ typedef struct ms_hf_description {
     ms_activation activation; /* swiglu; relu2, where hidden_act is relu: each gate must then be its up */
     bool tied_head, qk_norm;
     double norm_epsilon, rope_base;
+    ms_rope_scaling rope_scaling;
+    double rope_factor;         /* of linear and llama3 */
+    double rope_low, rope_high; /* of llama3, as the next */
+    int64_t rope_original_length;
     int64_t positions; /* max_position_embeddings; 0: it does not say */
     int64_t window;    /* a query sees so many keys, itself included; 0: all before it */
 } ms_hf_description;

@@ -91,6 +91,11 @@ change hf f32 "for v in tensors.values():
 change llama mistral 'config.update(model_type="mistral", sliding_window=32)'
 change hf twice "tensors['lm_head.weight'] = $embedding"
 change hf old 'tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = ["F32", [1], b"\0\0\0\0"]'
+change hf linear 'del config["rope_parameters"]; config["rope_scaling"] = {"type": "linear", "factor": 2.0}'
+must micro --run run.linear --init_from linear --steps 1 --validation.every 1
+grep -q '^  rope_scaling: linear$' run.linear/config.yaml && [ "$(first run.linear)" != "$(first e)" ] || fail "no scaling of RoPE"
+must program export hf run.linear --out linear.again
+grep -q '"rope_type": "linear"' linear.again/config.json || fail "the scaling of RoPE is lost"
 for name in bf16 f32 mistral twice old; do must micro --run run.$name --init_from $name --steps 1 --validation.every 1; done
 [ "$(weights run.bf16)" = "$(weights run.f32)" ] && [ -n "$(weights run.f32)" ] || fail "bf16 is read as other numbers"
 [ "$(first run.mistral)" = "$(first g)" ] && [ "$(first run.twice)" = "$(first e)" ] && [ "$(first run.old)" = "$(first e)" ] ||
@@ -120,8 +125,10 @@ wrong hf 'tensor model.embed_tokens.weight is I32: it must be' "$embedding[0] = 
 wrong hf 'tensor model.layers.0.self_attn.q_proj.bias: .* no biases' 'tensors["model.layers.0.self_attn.q_proj.bias"] = ["F32", [32], bytes(128)]'
 wrong hf "model_type 'gemma2': training can begin from llama" 'config["model_type"] = "gemma2"'
 wrong hf "model_type qwen2: its q, k and v have biases" 'config["model_type"] = "qwen2"'
-wrong hf 'RoPE of type llama3: ' 'config["rope_parameters"] = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0}'
-wrong hf 'RoPE of type linear: ' 'del config["rope_parameters"]; config["rope_scaling"] = {"type": "linear", "factor": 2.0}'
+wrong hf 'RoPE of type yarn: ' 'config["rope_parameters"] = {"rope_type": "yarn", "rope_theta": 5e5, "factor": 8.0}'
+wrong hf 'the scaling of RoPE has no low_freq_factor' 'config["rope_parameters"] = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0}'
+wrong hf 'the scaling of RoPE has no sense: 4 to 1 turns' 'config["rope_scaling"] = config["rope_parameters"] = {"rope_type": "llama3",
+    "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 64}'
 wrong hf 'it has biases' 'config["attention_bias"] = True'
 wrong hf 'hidden_act gelu: ' 'config["hidden_act"] = "gelu"'
 wrong hf 'its weights are quantized' 'config["quantization_config"] = {}'

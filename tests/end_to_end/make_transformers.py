@@ -9,6 +9,9 @@ SIZES = dict(vocab_size=600, hidden_size=96, intermediate_size=160, num_hidden_l
 MODELS = {
     "llama2": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=6, rms_norm_eps=1e-5), torch.float32),
     "llama3": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=2, rms_norm_eps=1e-5, rope_theta=500000.0), torch.bfloat16),
+    "llama31": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=2, rope_parameters={
+        "rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64}), torch.float32),
     "smollm2": (LlamaForCausalLM, LlamaConfig(**SIZES, num_key_value_heads=2, rms_norm_eps=1e-5, rope_theta=100000.0,
                                               tie_word_embeddings=True), torch.bfloat16),
     "mistral": (MistralForCausalLM, MistralConfig(**SIZES, num_key_value_heads=2, head_dim=32, sliding_window=400), torch.float16),

@@ -22,7 +22,7 @@
 #include "tests/support/suite.h"
 #include "train/generator.h"
 
-static const char *const variants[] = {"qwen3", "blueberry", "llama", "wide_heads", "branches"};
+static const char *const variants[] = {"qwen3", "blueberry", "llama", "wide_heads", "llama3", "linear", "branches"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
 /* ---- a variant ---- */
@@ -51,6 +51,11 @@ static void read_config(const json_t *config, ms_model_config *m) {
     m->residual_scale_init = (float)golden_number(config, "residual_scale_init");
     m->norm_epsilon = (float)golden_number(config, "norm_epsilon");
     m->rope_base = (float)golden_number(config, "rope_base");
+    m->rope_scaling = (ms_rope_scaling)golden_choice(config, "rope_scaling", ms_rope_scaling_names);
+    m->rope_factor = golden_number(config, "rope_factor");
+    m->rope_low = golden_number(config, "rope_low");
+    m->rope_high = golden_number(config, "rope_high");
+    m->rope_original_length = golden_integer(config, "rope_original_length");
     m->init_depth_factor = 1;
 }
 
@@ -333,6 +338,11 @@ static ms_model_config config_of(const ms_hf_description *d, const ms_model_conf
     ck_assert_int_eq(d->positions, exported->sequence_length);
     ck_assert_float_eq((float)d->norm_epsilon, exported->norm_epsilon);
     ck_assert_float_eq((float)d->rope_base, exported->rope_base);
+    ck_assert_int_eq(d->rope_scaling, exported->rope_scaling);
+    config.rope_factor = d->rope_factor;
+    config.rope_low = d->rope_low;
+    config.rope_high = d->rope_high;
+    config.rope_original_length = (int32_t)d->rope_original_length;
     config.rope_layout = MS_ROPE_HALF_SPLIT;
     config.residual_scale = MS_RESIDUAL_FIXED;
     config.residual_scale_init = 1;

@@ -78,6 +78,12 @@ START_TEST(test_contradictions_name_their_numbers) {
     config.layers = 0;
     expect_invalid(config, "layers is 0");
     config = blueberry();
+    config.rope_scaling = MS_ROPE_SCALING_LINEAR;
+    expect_invalid(config, "rope_factor is 0");
+    config.rope_scaling = MS_ROPE_SCALING_LLAMA3;
+    config.rope_factor = 2;
+    expect_invalid(config, "llama3 needs 0 < low < high");
+    config = blueberry();
     config.sequence_length = 1;
     expect_invalid(config, "sequence_length 1");
     config = blueberry();

@@ -15,13 +15,16 @@ import transformers
 
 TINY = dict(layers=2, width=24, heads=3, kv_heads=1, head_size=8, feed_forward=20, vocabulary=40, sequence_length=32,
             activation="swiglu", tied_head=False, merged=False, qk_norm=True, rope_layout="half_split",
-            residual_scale="fixed", residual_scale_init=1.0, norm_epsilon=1e-6, rope_base=10000.0)
+            residual_scale="fixed", residual_scale_init=1.0, norm_epsilon=1e-6, rope_base=10000.0,
+            rope_scaling="none", rope_factor=1.0, rope_low=1.0, rope_high=4.0, rope_original_length=8192)
 VARIANTS = {
     "qwen3": dict(rope_base=1000000.0),
     "blueberry": dict(activation="relu2", rope_layout="interleaved", merged=True, tied_head=True, norm_epsilon=1.1920929e-07),
     "llama": dict(qk_norm=False, rope_layout="interleaved", kv_heads=3, tied_head=True, norm_epsilon=1e-5,
                   residual_scale_init=0.5),
     "wide_heads": dict(qk_norm=False, activation="relu2", heads=2, head_size=16, residual_scale="learned_layer"),
+    "llama3": dict(qk_norm=False, rope_scaling="llama3", rope_factor=8.0, rope_low=0.5, rope_high=2.0, rope_original_length=24, rope_base=50.0),
+    "linear": dict(rope_scaling="linear", rope_factor=4.0, rope_layout="interleaved"),
     "branches": dict(merged=True, residual_scale="learned_branch", rope_layout="interleaved"),
 }
 N_TOKENS, N_GREEDY = 8, 16
@@ -111,13 +114,19 @@ def theirs(c, w):
 
 def configuration(c):
     """What config.json must say, beside what only says how the model is used."""
+    rope = {"rope_type": "default" if c["rope_scaling"] == "none" else c["rope_scaling"], "rope_theta": c["rope_base"]}
+    if c["rope_scaling"] != "none":
+        rope["factor"] = c["rope_factor"]
+    if c["rope_scaling"] == "llama3":
+        rope |= {"low_freq_factor": c["rope_low"], "high_freq_factor": c["rope_high"],
+                 "original_max_position_embeddings": c["rope_original_length"]}
     out = dict(
         architectures=["Qwen3ForCausalLM" if c["qk_norm"] else "LlamaForCausalLM"],
         model_type="qwen3" if c["qk_norm"] else "llama", vocab_size=c["vocabulary"], hidden_size=c["width"],
         intermediate_size=c["feed_forward"], num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
         num_key_value_heads=c["kv_heads"], head_dim=c["head_size"], hidden_act="silu" if c["activation"] == "swiglu" else "relu",
         max_position_embeddings=c["sequence_length"], rms_norm_eps=c["norm_epsilon"], rope_theta=c["rope_base"],
-        rope_parameters={"rope_type": "default", "rope_theta": c["rope_base"]}, tie_word_embeddings=c["tied_head"],
+        rope_parameters=rope, tie_word_embeddings=c["tied_head"],
         attention_bias=False)
     return out | ({"use_sliding_window": False} if c["qk_norm"] else {"mlp_bias": False})
 
