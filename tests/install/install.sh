@@ -164,7 +164,7 @@ completes adamw muonscope train --optimizer a
 completes "true false" muonscope train --track_manifold ""
 completes "exact fast both" muonscope verify --numerics ""
 completes "fast exact" muonscope bench ops --numerics ""
-completes "auto text jsonl" muonscope data prepare --format ""
+completes "auto text jsonl llmc npy uint16 uint32 ids" muonscope data prepare --format ""
 completes "chunk blank file" muonscope data prepare --documents ""
 completes "" muonscope train --steps ""
 completes "" muonscope train --config ""
