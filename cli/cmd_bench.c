@@ -45,7 +45,7 @@ static int bench_train(int argc, char **argv) {
     ms_positionals positionals;
     ms_config config;
     ms_config_defaults(&config);
-    ms_config_given given = {{false}};
+    ms_config_given given = {.keys = {false}};
     ms_status status = ms_options_parse(&train_command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&train_command);
     if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
@@ -175,7 +175,7 @@ static int bench_model(int argc, char **argv) {
     ms_positionals positionals;
     ms_config config;
     ms_config_defaults(&config);
-    ms_config_given given = {{false}};
+    ms_config_given given = {.keys = {false}};
     ms_status status = ms_options_parse(&model_command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&model_command);
     if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);

@@ -175,7 +175,7 @@ static void warn_of_keys(const struct job *job) {
 }
 
 static ms_status train(struct job *job) {
-    ms_config_given given = {{false}};
+    ms_config_given given = {.keys = {false}};
     MS_TRY(resolve(job, &given));
     MS_TRY(take_source(job, &given));
     MS_TRY(ms_config_check_effect(&job->config, &given, &job->warnings));

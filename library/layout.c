@@ -2,9 +2,14 @@
 
 #include <stdint.h>
 
+#include "model/checkpoint/safetensors.h"
+#include "model/foreign/parts.h"
+#include "model/foreign/sizes.h"
 #include "tracker/analysis.h"
 #include "tracker/elements.h"
 #include "tracker/spectrum.h"
+#include "tracker/tracked_matrix.h"
+#include "tracker/tracker.h"
 
 /* Enumerations are unsigned integers to GCC and Clang.  What is none of these is a pointer: Python refuses one of
    another size. */

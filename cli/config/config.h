@@ -114,7 +114,11 @@ enum { MS_CONFIG_KEYS_MAX = 256 };
 /* Keys that were set by somebody, by their index in ms_config_keys. */
 typedef struct ms_config_given {
     bool keys[MS_CONFIG_KEYS_MAX];
+    bool is_partial; /* a file has MS_CONFIG_PARTIAL_LINE: what it does not give is not known, and no default */
 } ms_config_given;
+
+/* In the config.yaml that muonscope.Tracker of the Python package writes beside a training of another program. */
+#define MS_CONFIG_PARTIAL_LINE "# Made by muonscope.Tracker"
 
 /* Applies a YAML file, and adds the keys that it sets to `given`; NULL: nobody asks.  Of the config.yaml of a run,
    known by its hash, none is given, and a run of `fast` that is older than model.loss_chunk has the 512 tokens of its

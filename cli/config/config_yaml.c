@@ -137,10 +137,11 @@ static void keep_loss_chunk(const ms_config_given *written, ms_config *config) {
 ms_status ms_config_load_file(ms_config *config, const char *path, ms_config_given *given) {
     char *text;
     size_t size_bytes;
-    ms_config_given written = {{false}}; /* by a run, whether somebody gave it or not */
+    ms_config_given written = {.keys = {false}}; /* by a run, whether somebody gave it or not */
     MS_TRY(ms_file_read(path, &text, &size_bytes));
     bool of_run = strstr(text, MS_SETTINGS_HASH_LINE);
     ms_status status = load_text(config, path, text, size_bytes, of_run ? &written : given);
+    if (given && strncmp(text, MS_CONFIG_PARTIAL_LINE, strlen(MS_CONFIG_PARTIAL_LINE)) == 0) given->is_partial = true;
     free(text);
     if (status == MS_OK && of_run) keep_loss_chunk(&written, config);
     return status;

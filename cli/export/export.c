@@ -38,7 +38,7 @@ static ms_status load_run(exporting *all, const char *path) {
     *run = (ms_export_run){.path = path, .selection = &all->selection};
     ms_config_defaults(&run->config);
     if (status == MS_OK) {
-        ms_status loaded = ms_settings_note_fault(ms_config_load_file(&run->config, config, NULL), config);
+        ms_status loaded = ms_settings_note_fault(ms_config_load_file(&run->config, config, &run->given), config);
         run->has_config = loaded == MS_OK;
         if (loaded == MS_OUT_OF_MEMORY) status = loaded;
         if (loaded != MS_OK) ms_print_line(all->notes, "export: %s: no seed: %s", path, ms_status_message());

@@ -280,8 +280,9 @@ ms_status ms_export_add_config(ms_export_sheet *sheet, ms_export_run *run) {
     const ms_config_key *keys = ms_config_keys(&n);
     MS_TRY(begin_row(sheet, run));
     for (int i = 0; i < n; i++)
-        ms_csv_text(&sheet->csv,
-                    run->has_config ? ms_config_value_text(&run->config, &keys[i], value, sizeof value) : "");
+        ms_csv_text(&sheet->csv, run->has_config && (!run->given.is_partial || run->given.keys[i])
+                                     ? ms_config_value_text(&run->config, &keys[i], value, sizeof value)
+                                     : "");
     return end_row(sheet);
 }
 

@@ -37,6 +37,7 @@ typedef struct ms_export_run {
     const char *path; /* the column `run`, borrowed */
     ms_config config; /* where has_config */
     bool has_config;
+    ms_config_given given;   /* keys that config.yaml sets; used where it is partial */
     ms_selection *selection; /* of layers and projections, borrowed */
     /* Of the file that is read: */
     json_t *unknown_keys; /* an object with the keys that no table has a column for */

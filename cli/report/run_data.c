@@ -144,9 +144,12 @@ static ms_status read_config(ms_report_run *run) {
     char *path = ms_path_join(run->folder, "config.yaml");
     ms_config_defaults(&run->config);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "report: no memory for a path");
-    ms_status status = ms_config_load_file(&run->config, path, NULL);
+    ms_config_given given = {.keys = {false}};
+    ms_status status = ms_config_load_file(&run->config, path, &given);
     free(path);
     if (status == MS_OUT_OF_MEMORY) return status;
+    if (status == MS_OK && given.is_partial)
+        status = MS_FAIL(MS_UNSUPPORTED, "the training is another program's, and config.yaml says little of it");
     run->has_config = status == MS_OK;
     if (run->has_config) return MS_OK;
     ms_config_defaults(&run->config);

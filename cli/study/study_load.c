@@ -274,7 +274,7 @@ static ms_status check_configs(ms_study_reader *reader, const ms_study *study) {
             ms_study_choice choice = {tuning ? tuning->key : NULL, tuning ? tuning->values[k] : NULL};
             ms_config config;
             ms_config_request request;
-            ms_config_given given = {{false}};
+            ms_config_given given = {.keys = {false}};
             char seed[24], *warnings = NULL;
             ms_config_defaults(&config);
             ms_status status = ms_study_request(study, arm, &choice, arm->seeds.items[0], seed, &request);

@@ -4,8 +4,9 @@ from ._library import Error
 from ._program import analyze
 from ._run import Run, read_run
 from ._spectrum import spectrum
+from ._tracker import Tracker
 
-__all__ = ["Error", "Run", "analyze", "read_run", "spectrum"]
+__all__ = ["Error", "Run", "Tracker", "analyze", "read_run", "spectrum"]
 
 
 def __getattr__(name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import ctypes
 import functools
 from pathlib import Path
-from typing import Any, Dict, Type
+from typing import Any, Callable, Dict, Type
 
 FOLDER = Path(__file__).absolute().parent
 # Types of library/layout.h; all others are structures.
@@ -109,6 +110,13 @@ def structures() -> Dict[str, Type[ctypes.Structure]]:
 def constants(enumeration: str) -> Dict[str, int]:
     """The values of an enumeration of library/layout.def by their names."""
     return {member: offset for structure, member, type_, offset, _ in layout_rows() if structure == enumeration and type_ == "="}
+
+
+def apart(call: Callable[[], Any]) -> Any:
+    """The result of `call` in a thread of its own.  The library makes OpenMP of the thread that computes use one thread; in the
+    caller's, PyTorch would be left with one too."""
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        return executor.submit(call).result()
 
 
 def check(status: int) -> None:

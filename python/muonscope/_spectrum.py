@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from ._arrays import ELEMENTS, to_matrix
-from ._library import check, constants, library, structures
+from ._library import apart, check, constants, library, structures
 
 # Calls of OpenBLAS from several threads want room that is taken before (platform/blas.h): one call at a time.
 _lock = threading.Lock()
@@ -31,13 +31,17 @@ def _compute(matrix: np.ndarray, name: str) -> "tuple[Dict[str, Any], np.ndarray
         cols=matrix.shape[1],
     )
     found = structures()["ms_analysis"]()
-    with _lock:
+
+    def compute() -> "tuple[Dict[str, Any], np.ndarray]":
         try:
             check(library().ms_analysis_compute(ctypes.byref(given), ctypes.byref(found)))
             values = np.array((ctypes.c_double * found.n_values).from_address(found.values))
             return _figures(found.spectrum), values
         finally:
             library().ms_analysis_finish(ctypes.byref(found))
+
+    with _lock:
+        return apart(compute)
 
 
 def _figures(spectrum: Any) -> Dict[str, Any]:
@@ -62,7 +66,7 @@ def _keys() -> List[str]:
 
 def spectrum(array: Any, name: str = "matrix", *, singular_values: bool = False) -> Dict[str, Any]:
     """The figures of one matrix [rows, cols]: every key of `muonscope tracker describe` that needs no update, None where it is not
-    defined for this matrix.  All arithmetic is f64 and on one thread, as in training and in `analyze`, with the same bits.
+    defined for this matrix.  All arithmetic is f64 and on one thread, as in `analyze`, with the same bits.
 
     array: NumPy's float16, float32, float64 (or ml_dtypes' bfloat16), in any layout; a tensor of PyTorch on any device.
     name: for messages.

@@ -44,7 +44,7 @@ static ms_status parse(const char *const *words) {
     }
     struct arguments arguments = {0};
     ms_positionals rest;
-    given = (ms_config_given){{false}};
+    given = (ms_config_given){.keys = {false}};
     MS_TRY(ms_options_parse(&train, argc, argv, &arguments, &rest));
     return ms_config_request_resolve(&arguments.config, &config, &given);
 }
@@ -198,7 +198,7 @@ static void load_given(const char *text) {
     ck_assert_int_ge(file, 0);
     ck_assert_int_eq(write(file, text, strlen(text)), (ssize_t)strlen(text));
     close(file);
-    given = (ms_config_given){{false}};
+    given = (ms_config_given){.keys = {false}};
     ck_assert_msg(ms_config_load_file(&config, path, &given) == MS_OK, "%s", ms_status_message());
     unlink(path);
 }

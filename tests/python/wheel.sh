@@ -1,6 +1,7 @@
 #!/bin/sh
 # The wheel, built by pip and used in a virtual environment that has nothing else: spectra, a run's tables with pandas, the program.
-# Gets scikit-build-core, NumPy and pandas from PyPI; the build and the environments stay beside the program.
+# Beside a training of a small GPT in PyTorch.  Gets
+# scikit-build-core, NumPy, pandas and PyTorch from PyPI; the build and the environments stay beside the program.
 # Usage: wheel.sh BUILD
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -20,4 +21,12 @@ cd "$scratch"
 [ "$("$work/use/bin/python" -m muonscope --version)" = "muonscope 0.1.0" ]
 "$work/use/bin/muonscope" train --preset micro --numerics exact --steps 6 --tracker.every 3 --validation.every 3 --run run >/dev/null
 PYTHONPATH="$root/tests/python" "$work/use/bin/python" "$root/tests/python/wheel.py"
+# The environment of end_to_end/transformers, with the package beside it.
+torch=$(realpath "$1")/transformers
+"$torch/bin/python" -c 'import torch' 2>/dev/null || {
+    python3 -m venv "$torch"
+    "$torch/bin/pip" install --quiet torch==2.7.1 numpy==2.4.6
+}
+"$torch/bin/pip" install --quiet --no-deps --target "$scratch/package" "$scratch"/muonscope-*.whl
+PYTHONPATH="$scratch/package:$root/tests/python" "$torch/bin/python" "$root/tests/python/gpt.py"
 echo "wheel.sh: $(ls "$scratch"/*.whl | xargs wc -c | tail -1) bytes"

@@ -1,0 +1,159 @@
+"""What Tracker promises, with a model of NumPy arrays.  Run by package.sh."""
+
+import csv
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+import numpy as np
+from files import write_safetensors
+
+import muonscope
+
+WIDTH = 24
+
+
+def model_of(seed=3):
+    """A GPT as nanoGPT names it, and what is not tracked."""
+    rng = np.random.default_rng(seed)
+    shapes = {"transformer.wte.weight": (40, WIDTH)}
+    for i in range(2):
+        for name, shape in (("attn.c_attn", (3 * WIDTH, WIDTH)), ("attn.c_proj", (WIDTH, WIDTH)), ("mlp.c_fc", (48, WIDTH)), ("mlp.c_proj", (WIDTH, 48))):
+            shapes[f"transformer.h.{i}.{name}.weight"] = shape
+        shapes[f"transformer.h.{i}.ln_1.weight"] = (WIDTH,)
+    return {name: rng.standard_normal(shape).astype("float32") for name, shape in shapes.items()}
+
+
+def train(path, steps=6, every=3, **options):
+    """Steps that shrink the weights and add noise; returns the weights after each step."""
+    model, rng = model_of(), np.random.default_rng(5)
+    states = [{name: array.copy() for name, array in model.items()}]
+    with muonscope.Tracker(model, path, every=every, tokens_per_step=128, heads=4, head_size=6, **options) as tracker:
+        for _ in range(steps):
+            tracker.before_step()
+            for array in model.values():
+                array *= 0.99
+                array += 0.01 * rng.standard_normal(array.shape).astype("float32")
+            tracker.after_step(loss=3 / (tracker.step + 1), lr=0.1)
+            states.append({name: array.copy() for name, array in model.items()})
+    return states
+
+
+def lines(path, name="spectra"):
+    with open(f"{path}/{name}.jsonl", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def program(*arguments):
+    return subprocess.run([sys.executable, "-m", "muonscope", *arguments], capture_output=True, text=True, check=False)
+
+
+class Tracker(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.states = train("run")
+
+    def test_figures_of_w_are_those_of_analyze(self):
+        self.assertEqual(sorted({line["step"] for line in lines("run")}), [0, 3, 6])
+        for step in (0, 3, 6):
+            os.makedirs(f"at{step}", exist_ok=True)
+            write_safetensors(f"at{step}/model.safetensors", self.states[step])
+            with open(f"at{step}/config.json", "w", encoding="utf-8") as file:
+                json.dump({"num_attention_heads": 4, "hidden_size": WIDTH}, file)
+            analyzed = {(a["layer"], a["projection"]): a for a in muonscope.analyze(f"at{step}") if a["layer"] is not None}
+            found = [line for line in lines("run") if line["step"] == step]
+            self.assertEqual(sorted((line["layer"], line["projection"]) for line in found), sorted(analyzed))
+            self.assertEqual(sorted({p for _, p in analyzed}), ["down", "k", "o", "q", "up", "v"])
+            for line in found:
+                other = analyzed[line["layer"], line["projection"]]
+                for key in ("sigma_top", "sigma_quantiles", "stable_rank", "spectral_entropy", "orthogonality_error", "rows", "cols"):
+                    self.assertEqual(line[key], other[key], key)
+
+    def test_the_update_is_that_of_the_step(self):
+        last = [line for line in lines("run") if line["step"] == 6]
+        for line in last:
+            if line["projection"] == "up":
+                name = f"transformer.h.{line['layer']}.mlp.c_fc.weight"
+                before, after = (self.states[step][name].astype("float64") for step in (5, 6))
+                self.assertAlmostEqual(line["update_ratio"], np.linalg.norm(after - before) / np.linalg.norm(before), 12)
+            for key in ("grad_norm", "update_norm", "noise_null", "ceiling", "alignment_momentum_left", "growth_bound"):
+                self.assertIsNone(line[key], key)
+            self.assertIsNotNone(line["growth"])
+            self.assertEqual(line["tokens"], 6 * 128)
+
+    def test_commands_read_the_folder(self):
+        train("other", config={"optimizer.name": "adamw"})
+        for arguments in (("report", "run"), ("compare", "run", "other"), ("export", "csv", "run")):
+            done = program(*arguments)
+            self.assertEqual(done.returncode, 0, (arguments, done.stderr))
+        done = program("plot", "run", "--only", "loss", "--only", "norm_heatmap", "--format", "svg")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open("run/csv/runs.csv", encoding="utf-8") as file:
+            config = next(csv.DictReader(file))
+        known = {key: value for key, value in config.items() if value}
+        self.assertEqual(known, {"run": "run", "seed": "1", "train.seed": "1", "train.steps": "6", "tracker.every": "3"})
+        with open("run/report.html", encoding="utf-8") as file:
+            page = file.read()
+        self.assertIn("its configuration is not shown", page)
+        self.assertNotIn("muon.momentum", page)
+        self.assertIn("Made by muonscope.Tracker", Path("run/config.yaml").read_text(encoding="utf-8"))
+
+    def test_what_is_tracked_can_be_named(self):
+        model = model_of()
+        mapping = {"transformer.h.1.mlp.c_fc.weight": (0, "up"), "transformer.wte.weight": (0, "embedding")}
+        with muonscope.Tracker(model, "named", every=1, tokens_per_step=1, matrices=mapping):
+            pass
+        self.assertEqual([(line["layer"], line["projection"], line["rows"]) for line in lines("named")], [(0, "up", 48), (0, "embedding", 40)])
+        turned = {"transformer.h.0.attn.c_attn.weight": np.asfortranarray(model["transformer.h.0.attn.c_attn.weight"].T)}
+        with muonscope.Tracker(turned, "turned", every=1, tokens_per_step=1):
+            pass
+        top = muonscope.spectrum(model["transformer.h.0.attn.c_attn.weight"][WIDTH : 2 * WIDTH])["sigma_top"]
+        self.assertEqual([line["sigma_top"] for line in lines("turned") if line["projection"] == "k"], [top])
+
+    def test_a_fused_matrix_of_unknown_sizes_is_named(self):
+        with self.assertWarnsRegex(UserWarning, "c_attn.weight: not split: .*head_size"):
+            with muonscope.Tracker(model_of(), "fused", every=1, tokens_per_step=1):
+                pass
+        self.assertIn("qkv", {line["projection"] for line in lines("fused")})
+
+    def test_openmp_of_the_caller_keeps_its_threads(self):
+        openmp = ctypes.CDLL("libgomp.so.1")  # PyTorch asks it
+        openmp.omp_set_num_threads(3)
+        muonscope.spectrum(np.eye(4))
+        muonscope.Tracker(model_of(), "threads", every=1, tokens_per_step=1, heads=4, head_size=6).close()
+        self.assertEqual(openmp.omp_get_max_threads(), 3)
+
+    def test_bad_input(self):
+        model = model_of()
+        for options, kind, message in (
+            ({"every": 0}, ValueError, "every is 0"),
+            ({"when_behind": "never"}, ValueError, "must be wait or skip"),
+            ({"matrices": {"x": (0, "q")}}, ValueError, "'x' is no parameter"),
+            ({"matrices": {"transformer.h.0.ln_1.weight": (0, "q")}}, ValueError, "of shape"),
+            ({"matrices": {"transformer.wte.weight": (0, "q"), "transformer.h.0.mlp.c_fc.weight": (0, "q")}}, ValueError, "layer 0 q is both"),
+        ):
+            with self.assertRaisesRegex(kind, message):
+                muonscope.Tracker(model, "bad", **{"every": 1, "tokens_per_step": 1, **options})
+            self.assertFalse(os.path.exists("bad"))
+        with self.assertRaisesRegex(FileExistsError, "not an empty folder"):
+            muonscope.Tracker(model, "run", every=1, tokens_per_step=1)
+        with self.assertRaisesRegex(ValueError, "no parameter has a name that is known"):
+            muonscope.Tracker({"w": np.ones((2, 2), "float32")}, "bad", every=1, tokens_per_step=1)
+        tracker = muonscope.Tracker(model, "nan", every=1, tokens_per_step=1)
+        with self.assertRaisesRegex(RuntimeError, "before_step"):
+            tracker.after_step()
+        tracker.before_step()
+        model["transformer.h.1.mlp.c_fc.weight"][3, 4] = np.nan
+        tracker.after_step()
+        with self.assertRaisesRegex(muonscope.Error, r"tracker, step 1: .*layer 1 up.*\(3, 4\).* is nan"):
+            tracker.close()
+        with self.assertRaisesRegex(RuntimeError, "closed"):
+            tracker.before_step()
+
+
+if __name__ == "__main__":
+    unittest.main()
