@@ -44,10 +44,7 @@ static const ms_option command_options[] = {
      "With FILE: longest document of the rule chunk (default 8192)"},
     {"on_error", MS_OPTION_STRING, offsetof(struct arguments, on_error), NULL, "stop|skip|replace",
      "With FILE: a record that is wrong, as data prepare's (default stop)"},
-    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
-    {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
-    {"threads", MS_OPTION_COUNT, offsetof(struct arguments, threads), NULL, "N",
-     "CPU threads; 0: all processors (default)"},
+    MS_RUN_MODEL_OPTIONS(struct arguments),
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
@@ -190,7 +187,7 @@ static ms_status take_score(void *context, int64_t i_document, int64_t n_scored,
 /* Remembers where a document is from; those whose scores were handed out are forgotten. */
 static ms_status remember(evaluation *work, const ms_document *document, int64_t n_bytes) {
     size_t n_done = (size_t)(work->n_documents - work->i_about);
-    memmove(work->abouts, work->abouts + n_done, (work->n_abouts - n_done) * sizeof *work->abouts);
+    if (n_done > 0) memmove(work->abouts, work->abouts + n_done, (work->n_abouts - n_done) * sizeof *work->abouts);
     work->n_abouts -= n_done;
     work->i_about = work->n_documents;
     if (work->n_abouts == work->capacity) {

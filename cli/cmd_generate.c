@@ -12,22 +12,18 @@ struct arguments {
     double temperature;
 };
 
-static const ms_option options[] = {
-    {"prompt", MS_OPTION_STRING, offsetof(struct arguments, prompt), NULL, "TEXT",
-     "Text to continue (default: the run's sample.prompt)"},
-    {"tokens", MS_OPTION_COUNT, offsetof(struct arguments, tokens), NULL, "N",
-     "Tokens to draw (default: the run's sample.tokens)"},
-    {"temperature", MS_OPTION_FLOAT, offsetof(struct arguments, temperature), NULL, "T",
-     "0: always the likeliest token (default: the run's sample.temperature)"},
-    {"top_k", MS_OPTION_COUNT, offsetof(struct arguments, top_k), NULL, "K",
-     "Draw among the K likeliest; 0: among all"},
-    {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N",
-     "The same seed gives the same text (default 0)"},
-    {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},
-    {"device", MS_OPTION_STRING, offsetof(struct arguments, device), NULL, "NAME", "Device (default: the run's)"},
-    {"threads", MS_OPTION_COUNT, offsetof(struct arguments, threads), NULL, "N",
-     "CPU threads; 0: all processors (default)"},
-    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+static const ms_option options[] = {{"prompt", MS_OPTION_STRING, offsetof(struct arguments, prompt), NULL, "TEXT",
+                                     "Text to continue (default: the run's sample.prompt)"},
+                                    {"tokens", MS_OPTION_COUNT, offsetof(struct arguments, tokens), NULL, "N",
+                                     "Tokens to draw (default: the run's sample.tokens)"},
+                                    {"temperature", MS_OPTION_FLOAT, offsetof(struct arguments, temperature), NULL, "T",
+                                     "0: always the likeliest token (default: the run's sample.temperature)"},
+                                    {"top_k", MS_OPTION_COUNT, offsetof(struct arguments, top_k), NULL, "K",
+                                     "Draw among the K likeliest; 0: among all"},
+                                    {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N",
+                                     "The same seed gives the same text (default 0)"},
+                                    MS_RUN_MODEL_OPTIONS(struct arguments),
+                                    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
     "generate",

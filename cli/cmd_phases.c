@@ -154,6 +154,7 @@ static ms_status work(const struct phases_arguments *arguments, const char *run)
     if (status == MS_OK && !ms_file_exists(spectra))
         status = MS_FAIL(MS_NOT_FOUND, "%s does not exist: train with --track_manifold true", spectra);
     if (status == MS_OK) status = ms_phases_init(metrics, spectra, arguments->penalty, &phases);
+    if (status == MS_OK) ms_json_bad_lines_print(&phases.bad, stderr);
     if (status == MS_OK) status = arguments->json ? print_json(&phases) : print_text(&phases, run);
     ms_phases_finish(&phases);
     free(metrics);

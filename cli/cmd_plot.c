@@ -220,6 +220,7 @@ static ms_status draw_runs(const struct plot_arguments *arguments, const char *c
     ms_status status = MS_OK;
     for (; n_read < n && status == MS_OK; n_read++) {
         status = read_run(arguments, &needs, paths[n_read], &runs[n_read]);
+        if (status == MS_OK) ms_json_bad_lines_print(&runs[n_read].bad, stderr);
         if (status != MS_OK && n > 1) status = ms_status_note(status, "--runs: %s", paths[n_read]);
     }
     char *folder = ms_path_join(paths[0], "plots");

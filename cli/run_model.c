@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "cli/config/trainer_config.h"
-#include "cli/options/options.h"
 #include "model/data/dataset_sidecar.h"
 #include "platform/file.h"
 #include "train/settings.h"

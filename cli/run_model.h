@@ -4,9 +4,19 @@
 
 #include "backend/backend.h"
 #include "cli/config/config.h"
+#include "cli/options/options.h"
 #include "model/data/tokenizer.h"
 #include "model/model.h"
 #include "train/run_folder.h"
+
+/* Rows of options for a command whose arguments have the members int64_t step (-1: not given), const char *device and
+   int64_t threads. */
+#define MS_RUN_MODEL_OPTIONS(arguments)                                                                                \
+    {"step", MS_OPTION_COUNT, offsetof(arguments, step), NULL, "N", "Checkpoint to use (default: the newest)"},        \
+        {"device", MS_OPTION_STRING, offsetof(arguments, device), NULL, "NAME", "Device (default: the run's)"}, {      \
+        "threads", MS_OPTION_COUNT, offsetof(arguments, threads), NULL, "N",                                           \
+            "CPU threads; 0: all processors (default)"                                                                 \
+    }
 
 /* Zeroed is empty. */
 typedef struct ms_run_model {

@@ -6,6 +6,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#include "platform/status.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +31,17 @@ bool ms_json_lines_next(ms_json_lines *lines);
 
 /* Frees the value of a line at which reading ends early; legal at any time. */
 void ms_json_lines_finish(ms_json_lines *lines);
+
+/* Lines that are no JSON and were left out.  Zeroed is none. */
+typedef struct ms_json_bad_lines {
+    long long n;
+    char first[512]; /* "PATH line 7: what is wrong with it" */
+} ms_json_bad_lines;
+
+/* Counts the line that `lines` is at, whose value is NULL.  MS_OUT_OF_MEMORY: that is why it is. */
+ms_status ms_json_bad_lines_add(ms_json_bad_lines *bad, const char *path, const ms_json_lines *lines);
+/* One warning line; nothing where there are none. */
+void ms_json_bad_lines_print(const ms_json_bad_lines *bad, FILE *stream);
 
 #ifdef __cplusplus
 }

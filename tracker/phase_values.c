@@ -21,6 +21,7 @@ typedef struct reading {
     long long i_line;
     int64_t last_step; /* of the last line; -1: none */
     int i_matrix;      /* of spectra: matrices of the snapshot at last_step */
+    bool is_damaged;   /* a line was left out: snapshots that lack a matrix are too, from here on */
     int i_snapshot;    /* of metrics: the first snapshot that is not before the line */
     double loss;       /* of metrics: sum and count since the last snapshot */
     int n_losses;
@@ -56,9 +57,11 @@ static ms_status get_step(const reading *at, const json_t *line, int64_t *out) {
 
 /* --- spectra.jsonl --- */
 
-/* The first snapshot names the matrices; the others have the same in the same order. */
-static ms_status read_matrix(reading *at, const json_t *line) {
+/* The first snapshot names the matrices; the others have the same in the same order.  *out_is_foreign: not so, since
+   lines before it were left out. */
+static ms_status read_matrix(reading *at, const json_t *line, bool *out_is_foreign) {
     ms_phase_values *out = at->out;
+    *out_is_foreign = false;
     ms_phase_matrix matrix = {0};
     int64_t layer = 0;
     MS_TRY(get_integer(at, line, "layer", &layer));
@@ -79,15 +82,20 @@ static ms_status read_matrix(reading *at, const json_t *line) {
     if (at->i_matrix < out->n_matrices && out->matrices[at->i_matrix].layer == matrix.layer &&
         strcmp(out->matrices[at->i_matrix].projection, projection) == 0)
         return MS_OK;
+    *out_is_foreign = at->is_damaged;
+    if (at->is_damaged) return MS_OK;
     return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %d %s is not what the first snapshot has in this place", at->path,
                    at->i_line, matrix.layer, projection);
 }
 
 static ms_status begin_snapshot(reading *at, int64_t step) {
     ms_phase_values *out = at->out;
-    if (out->n_snapshots > 0 && at->i_matrix < out->n_matrices)
+    if (out->n_snapshots > 0 && at->i_matrix < out->n_matrices && at->is_damaged) {
+        out->n_snapshots--;
+    } else if (out->n_snapshots > 0 && at->i_matrix < out->n_matrices) {
         return MS_FAIL(MS_CORRUPT, "%s line %lld: the snapshot of step %lld has %d of %d matrices", at->path,
                        at->i_line, (long long)at->last_step, at->i_matrix, out->n_matrices);
+    }
     MS_TRY(grow(&out->steps, (size_t)out->n_snapshots, sizeof *out->steps));
     out->steps[out->n_snapshots++] = step;
     at->i_matrix = 0;
@@ -101,7 +109,9 @@ static ms_status read_spectrum(reading *at, const json_t *line) {
     if (step == 0) return MS_OK; /* no update yet */
     if (out->n_snapshots == 0 || step > out->steps[out->n_snapshots - 1]) MS_TRY(begin_snapshot(at, step));
     at->last_step = step;
-    MS_TRY(read_matrix(at, line));
+    bool is_foreign;
+    MS_TRY(read_matrix(at, line, &is_foreign));
+    if (is_foreign) return MS_OK;
     size_t n_before = (size_t)(out->n_snapshots - 1) * (size_t)out->n_matrices;
     size_t n = out->n_snapshots > 1 ? n_before + (size_t)at->i_matrix : (size_t)at->i_matrix;
     MS_TRY(grow(&out->values, n, MS_PHASE_N_KEYS * sizeof(double)));
@@ -146,8 +156,8 @@ static ms_status read_lines(const char *path, line_reader read_line, reading *at
     *at = (reading){.out = at->out, .path = path, .last_step = -1};
     while (status == MS_OK && ms_json_lines_next(&lines)) {
         at->i_line = lines.number;
-        status = lines.value ? read_line(at, lines.value)
-                             : MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, at->i_line, lines.error.text);
+        at->is_damaged |= !lines.value;
+        status = lines.value ? read_line(at, lines.value) : ms_json_bad_lines_add(&at->out->bad, path, &lines);
     }
     ms_json_lines_finish(&lines);
     free(text);

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "platform/json_lines.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -38,6 +39,7 @@ typedef struct ms_phase_values {
     ms_phase_matrix *matrices; /* [n_matrices] those of the first snapshot */
     double *values;            /* [n_snapshots][n_matrices][MS_PHASE_N_KEYS] */
     double *series;            /* [MS_PHASE_N_KEYS][n_matrices][n_snapshots]: the same; NaN: null, or no such key */
+    ms_json_bad_lines bad;     /* lines that were left out, with the rest of their snapshots */
 } ms_phase_values;
 
 /* Errors of ms_phases_init (tracker/phases.h).  ms_phase_values_finish frees; `out` is zeroed on failure. */

@@ -117,6 +117,7 @@ ms_status ms_phases_init(const char *metrics_path, const char *spectra_path, dou
     ms_phase_values values;
     MS_TRY(ms_phase_values_init(metrics_path, spectra_path, &values));
     ms_status status = analyse_all(&values, factor > 0 ? factor : MS_CHANGE_FACTOR, out);
+    out->bad = values.bad;
     ms_phase_values_finish(&values);
     if (status != MS_OK) ms_phases_finish(out);
     return status;

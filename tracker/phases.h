@@ -44,13 +44,14 @@ typedef struct ms_phases {
     double factor;                 /* of the penalty */
     int n_series;                  /* the loss first, then by key, in the order of the matrices */
     ms_phase_series *series;
+    ms_json_bad_lines bad; /* lines that were left out, with the rest of their snapshots */
 } ms_phases;
 
 /* factor: of the penalty, 0: MS_CHANGE_FACTOR.  A partial last line and a partial last snapshot are left out; keys that
    no line has give series with n 0.  ms_phases_finish frees; `out` is zeroed on failure.
    MS_INVALID: a factor that is negative or not finite.  MS_NOT_FOUND: no such file, or fewer than MS_PHASE_LEAST
-   snapshots.  MS_CORRUPT: a line that is no JSON, lacks a key, or is out of order, by file and line.  MS_IO,
-   MS_OUT_OF_MEMORY. */
+   snapshots.  MS_CORRUPT: a line lacks a key or is out of order, by file and line; a line that is no JSON is left out.
+   MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_phases_init(const char *metrics_path, const char *spectra_path, double factor, ms_phases *out);
 void ms_phases_finish(ms_phases *phases);
 

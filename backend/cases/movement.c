@@ -104,7 +104,7 @@ bool ms_cases_embed_grad(int i, ms_op_case *out) {
                                         {13, 1027, 29}, {4, 17001, 3}, {300, 16, 2000}, {260, 75, 400}};
     if (i >= 16) return false;
     const int64_t *shape = shapes[i / 2];
-    bool is_text = i >= 12; /* one token 750 or 150 times */
+    bool is_text = i >= 12; /* one token about 900 or 180 times */
     *out = ms_case_of(MS_OP_EMBED_GRAD);
     ms_case_input(out, MS_DTYPE_I32, ms_shape_1(shape[2]), is_text ? MS_CASE_TOKENS : MS_CASE_NORMAL);
     out->in_quick = i == 12 || i == 13;

@@ -179,7 +179,7 @@ static void count_warp_kernel(const counter *c, const ms_node *node, const warp_
     ms_bench_expect_kernel(c->target, &kernel, work);
 }
 
-/* ---- attention on Vulkan ---- */
+/* ---- attention by rows: other heads on CUDA, and Vulkan as it was before it had tiles ---- */
 
 /* One invocation holds whole rows, and loads each row of the other side for itself: what does not fit into registers is
    read and written again for every pair. */

@@ -149,6 +149,7 @@ static bool is_given(const ms_config_given *given, const char *name) {
 static ms_status read_settings(const ms_init_from *source, ms_config *out) {
     const ms_checkpoint_entry *settings;
     MS_TRY(ms_checkpoint_find(source->checkpoint, "settings", MS_CHECKPOINT_TEXT, &settings));
+    ms_config_defaults(out); /* settings lack keys that were added later, and are at their default */
     for (const char *line = settings->text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         char text[MS_CONFIG_STRING_SIZE];
         size_t length = strcspn(line, "\n"), name = strcspn(line, "=\n");
@@ -275,10 +276,14 @@ static ms_status fill_own(const ms_init_from *source, const ms_safetensor *tenso
 ms_status ms_init_from_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
     ms_init_from *source;
     MS_TRY(ms_init_from_open(path, &source));
-    ms_status status = check_tensors(source, model, tensors, n);
-    if (status == MS_OK)
-        status =
-            source->checkpoint ? fill_own(source, tensors, n) : ms_hf_source_fill(source->folder, model, tensors, n);
+    ms_status status;
+    if (source->checkpoint) {
+        status = check_tensors(source, model, tensors, n);
+        if (status == MS_OK) status = fill_own(source, tensors, n);
+    } else {
+        status = ms_hf_source_fill(source->folder, model, tensors, n); /* which checks them too */
+        if (status != MS_OK) status = ms_status_note(status, "init.from");
+    }
     ms_init_from_close(source);
     return status;
 }

@@ -24,6 +24,7 @@ typedef struct exporting {
     ms_run_folder run;
     ms_config config;
     ms_model_config model;
+    ms_hf_architecture architecture;
     ms_tokenizer *tokenizer; /* NULL: the run has none */
     char *tokenizer_path;
     int32_t end_of_text; /* -1: none */
@@ -83,12 +84,11 @@ static ms_status describe_model(exporting *all) {
 }
 
 static ms_status load(exporting *all) {
-    ms_hf_architecture architecture;
     MS_TRY(ms_run_folder_open(all->request->run, &all->run));
     ms_config_defaults(&all->config);
     MS_TRY(ms_settings_note_fault(ms_config_load_file(&all->config, all->run.config, NULL), all->run.config));
     all->model = ms_model_config_from_config(&all->config, 0);
-    MS_TRY_NOTE(ms_hf_architecture_of(&all->model, &architecture), "export: %s", all->run.path);
+    MS_TRY_NOTE(ms_hf_architecture_of(&all->model, &all->architecture), "export: %s", all->run.path);
     MS_TRY(open_tokenizer(all));
     MS_TRY(ms_checkpoint_open_or_name(all->run.checkpoints, all->request->step, "--step", &all->checkpoint));
     MS_TRY_NOTE(describe_model(all), "export: %s", all->run.path);
@@ -178,10 +178,8 @@ static ms_status write_folder(exporting *all) {
 }
 
 static void print(const exporting *all, FILE *printed) {
-    ms_hf_architecture architecture;
-    if (ms_hf_architecture_of(&all->model, &architecture) != MS_OK) return; /* it was asked before */
     ms_print_line(printed, "%s: %s, step %lld: %zu tensors, %lld bytes in %d file%s%s", all->request->out,
-                  architecture.name, (long long)ms_checkpoint_get_info(all->checkpoint)->step, all->tensors.n,
+                  all->architecture.name, (long long)ms_checkpoint_get_info(all->checkpoint)->step, all->tensors.n,
                   (long long)all->written.size_bytes, all->written.n_files, all->written.n_files == 1 ? "" : "s",
                   all->tokenizer ? "" : "; no tokenizer: the run has none");
 }

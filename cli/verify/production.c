@@ -180,8 +180,8 @@ static ms_status check_shape(const production *all, int i) {
     if (all->options->plant && status == MS_OK) return MS_OK; /* a row for each fault is there */
     if (status == MS_OK) {
         size_t used = strlen(row.message);
-        snprintf(row.message + used, sizeof row.message - used, "; %lld times a step",
-                 (long long)all->shapes.n_uses[i]);
+        snprintf(row.message + used, sizeof row.message - used, "; %lld times %s", (long long)all->shapes.n_uses[i],
+                 all->n_parts > 1 ? "in a step of each storage" : "a step");
     }
     return end_row(all, status, &row);
 }
@@ -195,7 +195,7 @@ static ms_status check_training(const production *all, const part *p) {
     ms_print_line(stdout, "%s, %s: at most %.1f MiB", row.test, name + 6, (double)p->facts.memory.total / 1048576);
     const ms_production_training training = {&all->devices, &p->fast, &p->exact, n_steps(all), all->options->plant};
     MS_TRY(end_row(all, ms_production_train(&training, &row), &row));
-    if (all->options->plant) ms_verify_report_planted(all->report, ms_verdict_is_failure(row.verdict));
+    if (all->options->plant) ms_verify_report_planted(all->report, row.verdict == MS_VERDICT_BOUND);
     return MS_OK;
 }
 

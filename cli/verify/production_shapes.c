@@ -61,7 +61,7 @@ static ms_status grow(ms_production_shapes *shapes) {
     return MS_OK;
 }
 
-static ms_status add_graph(ms_production_shapes *shapes, const ms_graph *graph) {
+static ms_status add_graph(ms_production_shapes *shapes, const ms_graph *graph, int64_t runs) {
     for (int i = 0; graph && i < ms_graph_n_nodes(graph); i++) {
         const ms_node *node = ms_graph_node(graph, i);
         if (!is_checked(node->op)) continue;
@@ -75,15 +75,15 @@ static ms_status add_graph(ms_production_shapes *shapes, const ms_graph *graph) 
             shapes->n_uses[at] = 0;
             shapes->n++;
         }
-        shapes->n_uses[at]++;
+        shapes->n_uses[at] += runs;
     }
     return MS_OK;
 }
 
 ms_status ms_production_shapes_add(ms_production_shapes *shapes, const ms_trainer *trainer) {
-    MS_TRY(add_graph(shapes, trainer->first_graph));
-    MS_TRY(add_graph(shapes, trainer->next_graph));
-    return add_graph(shapes, trainer->update_graph);
+    MS_TRY(add_graph(shapes, trainer->first_graph, 1));
+    MS_TRY(add_graph(shapes, trainer->next_graph, trainer->options.accumulation - 1));
+    return add_graph(shapes, trainer->update_graph, 1);
 }
 
 void ms_production_shapes_finish(ms_production_shapes *shapes) {

@@ -10,7 +10,7 @@
    kernel or algorithm is chosen by their values. */
 typedef struct ms_production_shapes {
     ms_op_case *list; /* [n], owned */
-    int64_t *n_uses;  /* [n]: nodes of a step that have this shape, owned */
+    int64_t *n_uses;  /* [n]: runs of such nodes in a step, of all trainers added; owned */
     int32_t n, capacity;
 } ms_production_shapes;
 

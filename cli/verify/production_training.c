@@ -8,7 +8,7 @@
 #include "platform/signals.h"
 #include "train/zipf.h"
 
-/* The largest gain of a norm becomes 2^-64 of itself. */
+/* Of the first gain of the last norm, which begins as 1: it becomes 2^-64. */
 static const uint32_t planted_bit = 1u << 29;
 
 typedef struct variant {

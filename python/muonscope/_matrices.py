@@ -21,6 +21,7 @@ class Matrix(NamedTuple):
     rows: int
     cols: int
     parameter: str
+    shape: Tuple[int, ...]  # of the parameter
     part: Any  # ms_part
 
 
@@ -94,14 +95,14 @@ def find_matrices(
                 raise ValueError(f"matrices: {name!r} is {'no parameter' if name not in shapes else f'of shape {shapes[name]}'}: must be a matrix of the model")
             rows, cols = shapes[name]
             part = structures()["ms_part"](rows=rows, cols=cols, stored_cols=cols, block=rows, period=rows)
-            found.append(Matrix(layer, projection, rows, cols, name, part))
+            found.append(Matrix(layer, projection, rows, cols, name, shapes[name], part))
     else:
         sizes = _sizes(model, shapes, heads, kv_heads, head_size)
         for name, shape in shapes.items():
             for part in _parts(name, shape, sizes):
                 if part.projection and part.layer >= 0:
                     projection = ctypes.string_at(part.projection).decode() + (f"_{part.expert}" if part.expert >= 0 else "")
-                    found.append(Matrix(part.layer, projection, part.rows, part.cols, name, part))
+                    found.append(Matrix(part.layer, projection, part.rows, part.cols, name, shape, part))
     if not found:
         raise ValueError("no parameter has a name that is known (docs/analyze.md lists them): name the matrices with matrices={name: (layer, projection)}")
     first: Dict[Tuple[int, str], str] = {}

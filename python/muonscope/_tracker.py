@@ -71,6 +71,8 @@ class Tracker:
             raise ValueError(f"Tracker: when_behind is {when_behind!r}, must be wait or skip")
         self.matrices: List[Matrix] = find_matrices(model, matrices, heads, kv_heads, head_size)
         self.step = 0
+        self._begun = 0  # the step that before_step() was called for
+        self._skipped = 0  # of the closed tracker
         self._model, self._every, self._tokens_per_step = model, every, tokens_per_step
         self._folder = Path(path)
         self._config: Dict[str, Any] = {**(config or {}), "train.seed": seed, "tracker.every": every}
@@ -142,6 +144,8 @@ class Tracker:
             if matrix.parameter != name:
                 name = matrix.parameter
                 array = as_float32(parameters[name], name)
+                if tuple(array.shape) != tuple(matrix.shape):
+                    raise ValueError(f"Tracker: {name} is {array.shape} now, and was {tuple(matrix.shape)} when the tracker was made")
             library().ms_part_copy(ctypes.byref(matrix.part), ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(4), ctypes.c_void_p(to[i]))
 
     def _submit(self) -> None:
@@ -152,6 +156,7 @@ class Tracker:
     def before_step(self) -> None:
         """Call before the optimizer changes the weights: copies them where the coming step is recorded."""
         self._check_open()
+        self._begun = self.step + 1
         if (self.step + 1) % self._every == 0 and self._slot is None:
             self._acquire()
             if self._slot is not None:
@@ -164,7 +169,7 @@ class Tracker:
         decay_share: the share of the weights that decoupled decay took away (lr times weight decay; 0: none); without it the spectrum
         of the update without its decay is null."""
         self._check_open()
-        if (self.step + 1) % self._every == 0 and self._slot is None and self.n_skipped == 0:
+        if (self.step + 1) % self._every == 0 and self._begun != self.step + 1:
             raise RuntimeError(f"Tracker: step {self.step + 1} is recorded: before_step() must be called before the weights change")
         self.step += 1
         if loss is not None:
@@ -180,6 +185,8 @@ class Tracker:
     @property
     def n_skipped(self) -> int:
         """Snapshots that were not taken because the tracker was behind (when_behind="skip")."""
+        if not self._finalize.alive:
+            return self._skipped
         count = library().ms_tracker_n_skipped
         count.restype = ctypes.c_int64
         return count(self._handle)
@@ -194,6 +201,7 @@ class Tracker:
             return
         self._metrics.close()
         self._write_config()
+        self._skipped = self.n_skipped
         self._finalize()
 
     def __enter__(self) -> "Tracker":

@@ -146,6 +146,7 @@ refuse 1 "empty has no safetensors file" program train --preset micro --run none
 refuse 1 "nobody: no such folder" program train --preset micro --run none --init_from nobody
 refuse 1 "it is no model: neither a run" program train --preset micro --run none --init_from a/checkpoints
 refuse 1 "model.width is 32 there, and 64 is asked for: leave it out" program train --preset micro --run none --init_from a --model.width 64
+refuse 1 "attention.rope_scaling" program train --preset micro --run none --init_from a --attention.rope_scaling linear --attention.rope_factor 4
 refuse 1 "checkpoints: no checkpoint there" sh -c "cp -r a broken && rm -r broken/checkpoints/* && exec $muonscope train --preset micro --run none --init_from broken"
 rm -rf window nan changed empty broken
 ls | cmp - before || fail "something was left: $(ls)"

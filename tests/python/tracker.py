@@ -127,6 +127,21 @@ class Tracker(unittest.TestCase):
         muonscope.Tracker(model_of(), "threads", every=1, tokens_per_step=1, heads=4, head_size=6).close()
         self.assertEqual(openmp.omp_get_max_threads(), 3)
 
+    def test_skipped_snapshots_are_counted(self):
+        model = {"h.0.mlp.c_fc.weight": np.random.default_rng(1).standard_normal((600, 600)).astype("float32")}
+        with muonscope.Tracker(model, "skipped", every=1, tokens_per_step=1, slots=1, when_behind="skip") as tracker:
+            for _ in range(5):
+                tracker.before_step()
+                tracker.after_step()
+        self.assertEqual(len(lines("skipped")) + tracker.n_skipped, 6)
+
+    def test_a_parameter_of_another_shape_is_named(self):
+        model = {"h.0.mlp.c_fc.weight": np.ones((8, 6), "float32")}
+        with muonscope.Tracker(model, "shape", every=1, tokens_per_step=1) as tracker:
+            model["h.0.mlp.c_fc.weight"] = np.ones((2, 6), "float32")
+            with self.assertRaisesRegex(ValueError, r"is \(2, 6\) now, and was \(8, 6\)"):
+                tracker.before_step()
+
     def test_bad_input(self):
         model = model_of()
         for options, kind, message in (

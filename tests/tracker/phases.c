@@ -248,19 +248,30 @@ START_TEST(test_cut_and_bad) {
     ms_must(ms_phases_init(metrics, spectra, 0, &phases)); /* the last snapshot lacks a matrix */
     ck_assert_int_eq(phases.n_snapshots, 20);
     ms_phases_finish(&phases);
+    /* Lines that are no JSON are left out, with what is left of their snapshots. */
+    write_run(20, "nonsense\n{\"step\": 210, \"layer\": 0, \"projection\": \"q\"}\n"
+                  "{\"step\": 210, \"layer\": 1, \"projection\": \"q\"}\n"
+                  "{\"step\": 22\n{\"step\": 220, \"layer\": 1, \"projection\": \"q\"}\n"
+                  "{\"step\": 230, \"layer\": 0, \"projection\": \"q\"}\n"
+                  "{\"step\": 230, \"layer\": 1, \"projection\": \"q\"}\n");
+    ms_must(ms_phases_init(metrics, spectra, 0, &phases));
+    ck_assert_int_eq(phases.n_snapshots, 22);
+    ck_assert_int_eq(phases.last_step, 230);
+    ck_assert_int_eq(phases.bad.n, 2);
+    ck_assert_ptr_nonnull(strstr(phases.bad.first, "line 43: "));
+    ms_phases_finish(&phases);
     write_run(11, "");
     ck_assert_int_eq(ms_phases_init(metrics, spectra, 0, &phases), MS_NOT_FOUND);
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "11 snapshots after step 0, phases need at least 12"));
     ck_assert_int_eq(ms_phases_init(metrics, spectra, -1, &phases), MS_INVALID);
     static const char *const bad[][2] = {
         {"{\"step\": 190, \"layer\": 0, \"projection\": \"q\"}\n", "step 190 after step 200"},
-        {"nonsense\n", "line 43"},
         {"{\"step\": 210, \"layer\": 1, \"projection\": \"q\"}\n", "layer 1 q is not what the first snapshot has"},
         {"{\"step\": 210, \"layer\": 0}\n", "no \"projection\""},
         {"{\"step\": 210, \"layer\": 0, \"projection\": \"q\", \"gap\": \"x\"}\n", "\"gap\" is no number"},
         {"{\"step\": 210, \"layer\": 0, \"projection\": \"q\"}\n{\"step\": 220, \"layer\": 0, \"projection\": \"q\"}\n",
          "the snapshot of step 210 has 1 of 2 matrices"}};
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_run(20, bad[i][0]);
         ck_assert_int_eq(ms_phases_init(metrics, spectra, 0, &phases), MS_CORRUPT);
         ck_assert_msg(strstr(ms_status_message(), bad[i][1]) != NULL, "%s", ms_status_message());

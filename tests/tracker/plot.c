@@ -292,11 +292,35 @@ START_TEST(a_snapshot_that_is_cut_off) {
 }
 END_TEST
 
+/* Lines that are no JSON are left out, and counted; all others are read. */
+START_TEST(rubbish_between_lines) {
+    static const char metrics[] = LOSS "rubbish\n" LOSS "{\"step\":1,\"tok\n", spectra[] = "\n" SPECTRUM;
+    ck_assert_int_eq(ms_file_write(in_folder("m"), metrics, strlen(metrics)), MS_OK);
+    ck_assert_int_eq(ms_file_write(in_folder("s"), spectra, strlen(spectra)), MS_OK);
+    ms_plot_data data;
+    ms_must(ms_plot_data_init(in_folder("m"), in_folder("s"), &data));
+    ck_assert_int_eq(data.bad.n, 3);
+    ck_assert_ptr_nonnull(strstr(data.bad.first, "/m line 2: "));
+    ck_assert_uint_eq(data.n_training, 2);
+    ck_assert_uint_eq(data.n_spectra, 1);
+    ms_plot_data_finish(&data);
+    /* In the first snapshot: the matrix that it lacks is left out of the others. */
+    static const char first[] =
+        "{\"step\":0,\"tokens\":0,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[1]}\n{\"step\":0,\n"
+        "{\"step\":1,\"tokens\":1,\"layer\":0,\"projection\":\"q\",\"sigma_top\":[1]}\n"
+        "{\"step\":1,\"tokens\":1,\"layer\":1,\"projection\":\"q\",\"sigma_top\":[1]}\n";
+    ck_assert_int_eq(ms_file_write(in_folder("s"), first, strlen(first)), MS_OK);
+    ms_must(ms_plot_data_init(in_folder("m"), in_folder("s"), &data));
+    ck_assert_uint_eq(data.n_matrices, 1);
+    ck_assert_uint_eq(data.n_spectra, 2);
+    ms_plot_data_finish(&data);
+}
+END_TEST
+
 START_TEST(bad_files) {
     refuse("", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
     refuse("{\"step\":1", SPECTRUM, MS_NOT_FOUND, "/m has no complete line");
     refuse(LOSS, "", MS_NOT_FOUND, "/s has no complete line");
-    refuse(LOSS "rubbish\n" LOSS, SPECTRUM, MS_CORRUPT, "/m line 2");
     refuse(LOSS "{\"step\":1,\"tokens\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: neither");
     refuse(LOSS "{\"step\":1,\"loss\":5}\n", SPECTRUM, MS_CORRUPT, "/m line 2: no integer \"tokens\"");
     refuse(LOSS "{\"step\":1,\"tokens\":1,\"loss\":\"x\"}\n", SPECTRUM, MS_CORRUPT, "no number \"loss\"");
@@ -341,6 +365,7 @@ int main(void) {
     if (!getenv("MS_KEEP_PLOTS")) {
         tcase_add_test(tests, smallest_run);
         tcase_add_test(tests, bad_files);
+        tcase_add_test(tests, rubbish_between_lines);
         tcase_add_test(tests, lines_that_do_not_belong);
         tcase_add_test(tests, a_snapshot_that_is_cut_off);
         tcase_add_test(tests, gnuplot_missing_or_failing);

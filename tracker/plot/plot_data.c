@@ -145,14 +145,26 @@ static ms_status find_projection(const line_place *place, const json_t *line, ms
     return MS_OK;
 }
 
+/* A line that does not fit what the first snapshot has, with the message set: it is left out where lines were, since
+   the first snapshot may lack them. */
+static ms_status leave_out(const ms_plot_data *data, ms_status status, bool *out_left_out) {
+    *out_left_out = data->bad.n > 0;
+    return *out_left_out ? MS_OK : status;
+}
+
 /* The matrices are those of the first snapshot, its layers without a gap: the plots name data blocks by them. */
-static ms_status check_matrix(const line_place *place, const ms_plot_spectrum *spectrum, ms_plot_data *data) {
+static ms_status check_matrix(const line_place *place, const ms_plot_spectrum *spectrum, ms_plot_data *data,
+                              bool *out_left_out) {
+    *out_left_out = false;
     const char *projection = data->projections[spectrum->i_projection];
     long long first_step = (long long)(data->n_spectra > 0 ? data->spectra[0].step : spectrum->step);
     if (spectrum->step == first_step) {
         if (spectrum->layer > data->n_layers)
-            return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d of projection \"%s\": layer %d is missing before it",
-                           place->path, place->i_line, spectrum->layer, projection, data->n_layers);
+            return leave_out(data,
+                             MS_FAIL(MS_CORRUPT,
+                                     "%s line %lld: \"layer\" %d of projection \"%s\": layer %d is missing before it",
+                                     place->path, place->i_line, spectrum->layer, projection, data->n_layers),
+                             out_left_out);
         if (spectrum->layer == data->n_layers) data->n_layers++;
         data->n_matrices++;
         return MS_OK;
@@ -160,9 +172,12 @@ static ms_status check_matrix(const line_place *place, const ms_plot_spectrum *s
     for (size_t i = 0; i < data->n_matrices; i++)
         if (data->spectra[i].layer == spectrum->layer && data->spectra[i].i_projection == spectrum->i_projection)
             return MS_OK;
-    return MS_FAIL(MS_CORRUPT,
-                   "%s line %lld: \"layer\" %d of projection \"%s\" is not in the first snapshot, of step %lld",
-                   place->path, place->i_line, spectrum->layer, projection, first_step);
+    return leave_out(
+        data,
+        MS_FAIL(MS_CORRUPT,
+                "%s line %lld: \"layer\" %d of projection \"%s\" is not in the first snapshot, of step %lld",
+                place->path, place->i_line, spectrum->layer, projection, first_step),
+        out_left_out);
 }
 
 static ms_status get_top(const line_place *place, const json_t *line, ms_plot_spectrum *spectrum) {
@@ -195,7 +210,9 @@ static ms_status read_spectrum_line(const line_place *place, const json_t *line,
     if (data->n_spectra > 0 && spectrum.step < data->spectra[data->n_spectra - 1].step)
         return MS_FAIL(MS_CORRUPT, "%s line %lld: step %lld after step %lld", place->path, place->i_line,
                        (long long)spectrum.step, (long long)data->spectra[data->n_spectra - 1].step);
-    MS_TRY(check_matrix(place, &spectrum, data));
+    bool is_left_out;
+    MS_TRY(check_matrix(place, &spectrum, data, &is_left_out));
+    if (is_left_out) return MS_OK;
     void *list = data->spectra;
     MS_TRY(grow(&list, data->n_spectra, sizeof spectrum));
     data->spectra = list;
@@ -211,8 +228,7 @@ static ms_status read_lines(const char *path, line_reader read_line, ms_plot_dat
     ms_status status = MS_OK;
     while (status == MS_OK && ms_json_lines_next(&lines)) {
         const line_place place = {path, lines.number};
-        status = lines.value ? read_line(&place, lines.value, data)
-                             : MS_FAIL(MS_CORRUPT, "%s line %lld: %s", path, lines.number, lines.error.text);
+        status = lines.value ? read_line(&place, lines.value, data) : ms_json_bad_lines_add(&data->bad, path, &lines);
     }
     ms_json_lines_finish(&lines);
     free(text);
@@ -243,7 +259,9 @@ static ms_status read_files(const char *metrics_path, const char *spectra_path, 
 /* --- probes --- */
 
 /* Lines are in the order of steps and layers, and the layers are those of the first snapshot, which has no gap. */
-static ms_status check_probe(const line_place *place, const ms_plot_probe *probe, ms_plot_data *data) {
+static ms_status check_probe(const line_place *place, const ms_plot_probe *probe, ms_plot_data *data,
+                             bool *out_left_out) {
+    *out_left_out = false;
     const ms_plot_probe *last = data->n_probes > 0 ? &data->probes[data->n_probes - 1] : NULL;
     long long first_step = (long long)(last ? data->probes[0].step : probe->step);
     if (last && probe->step < last->step)
@@ -253,13 +271,17 @@ static ms_status check_probe(const line_place *place, const ms_plot_probe *probe
         return MS_FAIL(MS_CORRUPT, "%s line %lld: layer %d after layer %d", place->path, place->i_line, probe->layer,
                        last->layer);
     if (probe->step == first_step && (size_t)probe->layer != data->n_probe_layers)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d: layer %zu is missing before it", place->path,
-                       place->i_line, probe->layer, data->n_probe_layers);
+        return leave_out(data,
+                         MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d: layer %zu is missing before it", place->path,
+                                 place->i_line, probe->layer, data->n_probe_layers),
+                         out_left_out);
     if (probe->step == first_step)
         data->n_probe_layers++;
     else if ((size_t)probe->layer >= data->n_probe_layers)
-        return MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d is not in the first snapshot, of step %lld", place->path,
-                       place->i_line, probe->layer, first_step);
+        return leave_out(data,
+                         MS_FAIL(MS_CORRUPT, "%s line %lld: \"layer\" %d is not in the first snapshot, of step %lld",
+                                 place->path, place->i_line, probe->layer, first_step),
+                         out_left_out);
     return MS_OK;
 }
 
@@ -291,7 +313,9 @@ static ms_status read_probe_line(const line_place *place, const json_t *line, ms
     MS_TRY(get_integer(place, line, "tokens", &probe.tokens));
     MS_TRY(get_layer(place, line, &probe.layer));
     MS_TRY(get_entropies(place, line, data, &probe));
-    MS_TRY(check_probe(place, &probe, data));
+    bool is_left_out;
+    MS_TRY(check_probe(place, &probe, data, &is_left_out));
+    if (is_left_out) return MS_OK;
     void *list = data->probes;
     MS_TRY(grow(&list, data->n_probes, sizeof probe));
     data->probes = list;

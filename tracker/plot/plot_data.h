@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/json_lines.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -135,14 +136,15 @@ typedef struct ms_plot_data {
     const char *const *run_names;    /* [n_layers] borrowed */
     bool unlike_tokens;              /* they take unlike numbers of tokens a step */
     char averaged[48];               /* over what, in words */
+    ms_json_bad_lines bad;           /* lines that were left out */
 } ms_plot_data;
 
 /* Reads metrics.jsonl at metrics_path and, unless it is NULL, spectra.jsonl at spectra_path.  A partial last line, as a
    running or killed training leaves it, is ignored, and so is a last snapshot that lacks matrices of the first.
    ms_plot_data_finish frees; `out` is zeroed on failure.
-   MS_NOT_FOUND: no such file, or not one usable line in it.  MS_CORRUPT: a line that is not JSON, lacks what says where
-   it belongs, has no number where one should be, or names a matrix that the first snapshot has not, with file, line
-   number and key.  MS_IO, MS_OUT_OF_MEMORY. */
+   Lines that are no JSON are left out and counted.  MS_NOT_FOUND: no such file, or not one usable line in it.
+   MS_CORRUPT: a line lacks what says where it belongs, has no number where one should be, or names a matrix that the
+   first snapshot has not, with file, line number and key.  MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_plot_data_init(const char *metrics_path, const char *spectra_path, ms_plot_data *out);
 void ms_plot_data_finish(ms_plot_data *data);
 
