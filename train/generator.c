@@ -1,12 +1,10 @@
 #include "train/generator.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "model/checkpoint/named_tensors.h"
-#include "platform/random.h"
 
 enum { SHORTEST_LENGTH = 32, MAX_LENGTHS = 32 };
 
@@ -18,8 +16,9 @@ struct ms_generator {
     int32_t n_lengths;
     int32_t lengths[MAX_LENGTHS];      /* ascending; the last is the model's sequence length */
     ms_program *programs[MAX_LENGTHS]; /* compiled when first needed */
-    int32_t *scratch;                  /* [vocabulary] */
     float *values;                     /* [vocabulary] */
+    int32_t *ids;                      /* [vocabulary] scratch of a draw */
+    double *weights;                   /* [vocabulary] likewise */
 };
 
 static ms_status build(ms_generator *generator, ms_device *device, const ms_model_config *config) {
@@ -36,9 +35,10 @@ static ms_status build(ms_generator *generator, ms_device *device, const ms_mode
     for (int32_t length = SHORTEST_LENGTH; length < config->sequence_length; length *= 2)
         generator->lengths[generator->n_lengths++] = length;
     generator->lengths[generator->n_lengths++] = config->sequence_length;
-    generator->scratch = calloc((size_t)config->vocabulary, sizeof *generator->scratch);
     generator->values = calloc((size_t)config->vocabulary, sizeof *generator->values);
-    if (!generator->scratch || !generator->values)
+    generator->ids = calloc((size_t)config->vocabulary, sizeof *generator->ids);
+    generator->weights = calloc((size_t)config->vocabulary, sizeof *generator->weights);
+    if (!generator->values || !generator->ids || !generator->weights)
         return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory for %d logits", config->vocabulary);
     return MS_OK;
 }
@@ -61,8 +61,9 @@ void ms_generator_close(ms_generator *generator) {
     for (int i = 0; i < generator->n_lengths; i++) ms_program_destroy(generator->programs[i]);
     ms_store_destroy(generator->store);
     ms_variables_destroy(generator->variables);
-    free(generator->scratch);
     free(generator->values);
+    free(generator->ids);
+    free(generator->weights);
     free(generator);
 }
 
@@ -86,24 +87,12 @@ static ms_status compile_length(ms_generator *generator, int i_length) {
     return status;
 }
 
-/* Ids are int32. */
-static ms_status check_sampling(const ms_sampling *sampling, int64_t vocabulary) {
-    if (!(sampling->temperature >= 0) || !isfinite(sampling->temperature))
-        return MS_FAIL(MS_INVALID, "generate: temperature is %g, must be finite and at least 0", sampling->temperature);
-    if (sampling->top_k < 0)
-        return MS_FAIL(MS_INVALID, "generate: top_k is %lld, must be at least 0 (0: among all)",
-                       (long long)sampling->top_k);
-    if (vocabulary < 1 || vocabulary > INT32_MAX)
-        return MS_FAIL(MS_INVALID, "generate: vocabulary is %lld, must be 1 to %d", (long long)vocabulary, INT32_MAX);
-    return MS_OK;
-}
-
 ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
                             int32_t *out_token) {
     const ms_model_config *config = &generator->model.config;
     int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
     if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
-    MS_TRY(check_sampling(sampling, config->vocabulary));
+    MS_TRY(ms_sampling_check(sampling));
     if (vocabulary < 1 || vocabulary > config->vocabulary)
         return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
                        config->vocabulary);
@@ -122,50 +111,6 @@ ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int6
     MS_TRY(ms_store_upload(generator->store, generator->row, 0, 1, &row));
     MS_TRY(ms_program_run(generator->programs[i_length]));
     MS_TRY(ms_store_download(generator->store, generator->logits, 0, config->vocabulary, generator->values));
-    return ms_sample(generator->values, vocabulary, sampling, (uint64_t)n, generator->scratch, out_token);
-}
-
-/* qsort has no context argument; the order is restored by index on ties, so the result does not depend on the
-   library. */
-static _Thread_local const float *sorted_logits;
-
-static int by_descending_logit(const void *a, const void *b) {
-    int32_t i = *(const int32_t *)a, j = *(const int32_t *)b;
-    if (sorted_logits[i] != sorted_logits[j]) return sorted_logits[i] > sorted_logits[j] ? -1 : 1;
-    return i < j ? -1 : i > j;
-}
-
-ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
-                    int32_t *scratch, int32_t *out_token) {
-    *out_token = -1;
-    MS_TRY(check_sampling(sampling, vocabulary));
-    int32_t best = 0;
-    for (int64_t i = 0; i < vocabulary; i++) {
-        if (!isfinite(logits[i]))
-            return MS_FAIL(MS_NUMERIC, "generate: logit of token %lld is %g", (long long)i, (double)logits[i]);
-        if (logits[i] > logits[best]) best = (int32_t)i;
-        scratch[i] = (int32_t)i;
-    }
-    if (sampling->temperature == 0) {
-        *out_token = best;
-        return MS_OK;
-    }
-    int64_t k = vocabulary;
-    if (sampling->top_k > 0 && sampling->top_k < vocabulary) {
-        k = sampling->top_k;
-        sorted_logits = logits;
-        qsort(scratch, (size_t)vocabulary, sizeof *scratch, by_descending_logit);
-    }
-    double total = 0;
-    for (int64_t i = 0; i < k; i++)
-        total += exp(((double)logits[scratch[i]] - (double)logits[best]) / sampling->temperature);
-    double draw = ms_random_uniform(sampling->seed, ms_name_hash("sample"), index) * total;
-    *out_token = scratch[k - 1];
-    for (int64_t i = 0; i < k; i++) {
-        draw -= exp(((double)logits[scratch[i]] - (double)logits[best]) / sampling->temperature);
-        if (draw >= 0) continue;
-        *out_token = scratch[i];
-        break;
-    }
-    return MS_OK;
+    const ms_draw draw = {generator->values, vocabulary, tokens, n, 0, generator->ids, generator->weights};
+    return ms_sample(sampling, &draw, out_token);
 }

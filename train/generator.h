@@ -8,6 +8,7 @@
 #include "backend/backend.h"
 #include "model/model.h"
 #include "model/checkpoint/safetensors.h"
+#include "train/sampling.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,26 +23,11 @@ void ms_generator_close(ms_generator *generator);
 /* Weights from a checkpoint's model.safetensors. */
 ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file);
 
-typedef struct ms_sampling {
-    double temperature; /* finite, >= 0; 0: always the likeliest token */
-    int64_t top_k;      /* >= 0: draw among the k likeliest; 0, or more than there are: among all */
-    uint64_t seed;      /* the same seed gives the same text */
-    /* Ids at and above it are never drawn: those that a model has beyond its tokenizer's, to be a round number.  0: the
-       model's vocabulary. */
-    int64_t vocabulary;
-} ms_sampling;
-
 /* Draws the token that follows tokens[0..n).  n >= 1; only the last sequence_length tokens are seen.  MS_INVALID: an id
    outside the vocabulary, a sampling->vocabulary that is not the model's or less, another field out of its range.
    MS_NUMERIC: a logit that may be drawn is not finite. */
 ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
                             int32_t *out_token);
-
-/* The draw alone: from logits [vocabulary], draw number `index`; sampling->vocabulary is not looked at.  scratch: int32
-   [vocabulary].  MS_INVALID: a temperature or a top_k out of its range, a vocabulary below 1 or above INT32_MAX.
-   MS_NUMERIC: a logit is not finite.  *out_token is -1 after an error.  Thread-safe. */
-ms_status ms_sample(const float *logits, int64_t vocabulary, const ms_sampling *sampling, uint64_t index,
-                    int32_t *scratch, int32_t *out_token);
 
 #ifdef __cplusplus
 }

@@ -86,10 +86,13 @@ must resume cut
 refuse 1 "nobody" "$muonscope" train --resume nobody
 
 echo "-- options"
-for option in --tokens=-1 --top_k=-1 --seed=-1 --step=-1 --threads=-1 --temperature=-0.5; do
+for option in --tokens=-1 --top_k=-1 --seed=-1 --step=-1 --threads=-1 --temperature=-0.5 --repetition_window=-1; do
     refuse 2 "${option%%=*}: -.* is negative" "$muonscope" generate run_good $option
 done
 refuse 2 "tokens: -1 is negative" "$muonscope" generate run_good --tokens -1
+for option in --top_p=-0.5 --top_p=0 --top_p=1.5 --min_p=-0.5 --min_p=2 --repetition_penalty=-1 --repetition_penalty=0; do
+    refuse 2 "${option%%=*}: .*, must be" "$muonscope" generate run_good $option
+done
 refuse 2 "step: -1 is negative" "$muonscope" train --resume run --step -1
 refuse 1 "run folder -dash does not exist" "$muonscope" plot -- -dash
 refuse 1 "no run folder -dash" "$muonscope" generate -- -dash

@@ -1,7 +1,6 @@
 /* Calls that a program through the library gets wrong: what they are answered with, and what right ones do beside their
    result. */
 #include <check.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,50 +10,8 @@
 #include "platform/directory.h"
 #include "tests/support/suite.h"
 #include "tests/train/jobs.h"
-#include "train/generator.h"
 
 static void expect(ms_status status, const char *part) { ms_expect(status, MS_INVALID, part); }
-
-static const float logits[4] = {0, 1, -1, 3};
-
-static ms_status sample(double temperature, int64_t top_k, int64_t vocabulary, int32_t *out_token) {
-    const ms_sampling sampling = {.temperature = temperature, .top_k = top_k};
-    int32_t scratch[4];
-    return ms_sample(logits, vocabulary, &sampling, 0, scratch, out_token);
-}
-
-START_TEST(test_sampling_out_of_range) {
-    static const struct {
-        double temperature;
-        int64_t top_k, vocabulary;
-        const char *message;
-    } wrong[] = {
-        {-1, 0, 4, "generate: temperature is -1, must be finite and at least 0"},
-        {NAN, 0, 4, "nan, must be finite"},
-        {INFINITY, 0, 4, "generate: temperature is inf, must be finite"},
-        {-INFINITY, 0, 4, "generate: temperature is -inf, must be finite"},
-        {1, -4, 4, "generate: top_k is -4, must be at least 0"},
-        {0, -4, 4, "generate: top_k is -4, must be at least 0"},
-        {1, 0, 0, "generate: vocabulary is 0, must be 1 to 2147483647"},
-        {0, 0, -3, "generate: vocabulary is -3, must be 1 to 2147483647"},
-        {0, 0, (int64_t)INT32_MAX + 1, "generate: vocabulary is 2147483648, must be 1 to 2147483647"},
-    };
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        int32_t token = 7;
-        expect(sample(wrong[i].temperature, wrong[i].top_k, wrong[i].vocabulary, &token), wrong[i].message);
-        ck_assert_int_eq(token, -1);
-    }
-    int32_t token;
-    ms_must(sample(0, 0, 4, &token));
-    ck_assert_int_eq(token, 3);
-    ms_must(sample(2, 1, 4, &token)); /* the likeliest alone */
-    ck_assert_int_eq(token, 3);
-    ms_must(sample(2, 99, 4, &token)); /* more than there are: among all */
-    ck_assert(token >= 0 && token < 4);
-    ms_must(sample(0, 0, 1, &token));
-    ck_assert_int_eq(token, 0);
-}
-END_TEST
 
 START_TEST(test_no_path) {
     ms_tokenizer *tokenizer;
@@ -107,7 +64,6 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("train/calls");
     TCase *tcase = tcase_create("calls");
-    tcase_add_test(tcase, test_sampling_out_of_range);
     tcase_add_test(tcase, test_no_path);
     tcase_add_test(tcase, test_a_trainer_that_is_not_allocated);
     tcase_add_test(tcase, test_saving_makes_parents);
