@@ -19,7 +19,7 @@ static ms_status print_help(const ms_command *command) {
 struct prepare_arguments {
     const char *tokenizer, *output, *name, *format, *documents, *document_end, *field, *key, *on_error, *validation;
     double validation_fraction; /* NAN: not given */
-    int64_t document_bytes, document_tokens, shard_tokens, seed;
+    int64_t document_bytes, document_tokens, shard_tokens, seed, threads;
 };
 
 static const ms_option prepare_options[] = {
@@ -62,6 +62,8 @@ static const ms_option prepare_options[] = {
      "skip: leave it out; replace: put U+FFFD where that helps, else leave it out; both are counted in dataset.json"},
     {"shard_tokens", MS_OPTION_COUNT, offsetof(struct prepare_arguments, shard_tokens), NULL, "N",
      "Tokens in a shard (default 100000000)"},
+    {"threads", MS_OPTION_COUNT, offsetof(struct prepare_arguments, threads), NULL, "N",
+     "CPU threads; any number gives the same shards; 0: all processors (default)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command prepare_command = {
@@ -108,6 +110,9 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
                        MS_CORPUS_DOCUMENT_MAX);
     if (arguments->shard_tokens < 1)
         return MS_FAIL(MS_USAGE, "--shard_tokens %" PRId64 " is below 1", arguments->shard_tokens);
+    if (arguments->threads > 1024)
+        return MS_FAIL(MS_USAGE, "--threads %" PRId64 ": must be 0 to 1024", arguments->threads);
+    ms_warn_of_threads(arguments->threads);
     out->chunk_bytes = (size_t)arguments->document_bytes;
     out->chunk_ids = (size_t)arguments->document_tokens;
     return MS_OK;
@@ -126,6 +131,7 @@ static ms_status prepare_files(const struct prepare_arguments *arguments, const 
                                   .validation_fraction = arguments->validation ? 0 : fraction,
                                   .seed = (uint64_t)arguments->seed,
                                   .shard_tokens = arguments->shard_tokens,
+                                  .n_threads = (int)arguments->threads,
                                   .report = print_progress,
                                   .report_context = &printed_bytes};
     MS_TRY(check_prepare(arguments, &options.corpus));

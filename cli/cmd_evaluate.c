@@ -211,7 +211,7 @@ static ms_status take_tokens(evaluation *work, const ms_document *document, int6
                                    &work->tokens);
     char *text;
     size_t size_bytes;
-    for (size_t i = 0; i < document->n_ids; i++) MS_TRY(ms_tokens_append(&work->tokens, document->ids[i]));
+    MS_TRY(ms_tokens_append_all(&work->tokens, document->ids, document->n_ids));
     MS_TRY(ms_tokenizer_decode(work->run.tokenizer, document->ids, document->n_ids, false, &text, &size_bytes));
     free(text);
     *out_bytes = (int64_t)size_bytes;

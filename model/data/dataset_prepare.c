@@ -4,20 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/data/bpe_table.h"
+#include "model/data/document_reader.h"
 #include "model/data/shard.h"
-#include "model/data/text_normalize.h"
 #include "model/data/tokenizer.h"
-#include "model/data/tokenizer_mend.h"
+#include "platform/background.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/json.h"
 #include "platform/reader.h"
 #include "platform/temporary.h"
+#include "platform/thread.h"
 
-enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, REPORT_BYTES = 4 << 20 };
+enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, REPORT_BYTES = 4 << 20, MOST_THREADS = 1024 };
 
-/* What the work holds. */
+/* What the work holds.  With more than one thread, one more reads a batch while these encode the other. */
 typedef struct preparation {
     const ms_prepare_options *options;
     const char *name;
@@ -25,13 +25,17 @@ typedef struct preparation {
     int descriptor;  /* of that directory: its lock; -1: none */
     int64_t shard_tokens;
     ms_tokenizer *tokenizer;
-    ms_tokens tokens; /* of one document */
-    ms_text mended;   /* the document, where characters of it were replaced */
-    char *decoded;    /* the text of a document of ids, owned */
-    int fixed_split;  /* of all documents of the file that is read; -1: each has its own */
+    int n_threads;
+    ms_document_encoder *encoders; /* [n_threads], each with a tokenizer that shares `tokenizer`, owned */
+    ms_pool *pool;                 /* NULL: one thread */
+    ms_background *background;     /* reads; NULL: one thread */
+    ms_document_reader reader;
+    ms_document_batch batches[2]; /* that is encoded, and that is read, in turn */
+    int i_batch;                  /* that is read next, or is being read */
     ms_shard_writer writers[MS_N_SPLITS];
     bool is_open[MS_N_SPLITS];
     ms_sidecar *sidecar;
+    int64_t n_documents_before; /* of the files before the one that is written */
     int64_t reported_bytes;
 } preparation;
 
@@ -41,6 +45,9 @@ static ms_status check_options(const ms_prepare_options *options) {
         return MS_FAIL(MS_INVALID, "validation fraction %g is not in [0, 1)", options->validation_fraction);
     if (options->shard_tokens < 0 || options->shard_tokens > INT32_MAX)
         return MS_FAIL(MS_INVALID, "%" PRId64 " tokens a shard: 1 to 2147483647 are possible", options->shard_tokens);
+    if (options->n_threads < 0 || options->n_threads > MOST_THREADS)
+        return MS_FAIL(MS_INVALID, "%d threads: 1 to %d are possible, or 0 for all processors", options->n_threads,
+                       MOST_THREADS);
     if (options->seed > INT64_MAX) return MS_FAIL(MS_INVALID, "seed %" PRIu64 " is not below 2^63", options->seed);
     if (options->name && !ms_is_plain_name(options->name))
         return MS_FAIL(MS_INVALID, "\"%s\" is not a name for shards", options->name);
@@ -133,80 +140,33 @@ static ms_status close_shard(preparation *work, int split) {
     return ms_sidecar_add_shard(work->sidecar, split, name, n_tokens, sha256);
 }
 
-/* Which split a document falls in depends on its text and the seed alone: neither on its place nor on other documents,
-   and two equal documents are never on both sides. */
-static int choose_split(const preparation *work, const ms_document *document) {
-    if (work->fixed_split >= 0) return work->fixed_split;
-    uint64_t hash = ms_bpe_mix(ms_bpe_hash(document->text, document->size_bytes) ^ ms_bpe_mix(work->options->seed));
-    double uniform = (double)(hash >> 11) * 0x1p-53;
-    return uniform < work->options->validation_fraction ? MS_SPLIT_VAL : MS_SPLIT_TRAIN;
-}
-
-/* Adds the ids of a text.  A character whose bytes have no token is replaced where on_error says so; *out_skip: the
-   document is left out. */
-static ms_status encode(preparation *work, const ms_document *document, bool *out_skip) {
-    ms_record_counts *counts = &work->sidecar->counts;
-    size_t n_before = work->tokens.n;
-    *out_skip = false;
-    ms_status status =
-        ms_tokenizer_encode(work->tokenizer, document->text, document->size_bytes, MS_SPECIAL_AS_TEXT, &work->tokens);
-    /* The text is UTF-8: what is invalid is a byte without a token. */
-    if (status != MS_INVALID || work->sidecar->on_error == MS_ON_ERROR_STOP) return status;
-    if (work->sidecar->on_error == MS_ON_ERROR_REPLACE) {
-        MS_TRY(ms_tokenizer_mend(work->tokenizer, document->text, document->size_bytes, &work->mended));
-        work->tokens.n = n_before;
-        status =
-            ms_tokenizer_encode(work->tokenizer, work->mended.bytes, work->mended.n, MS_SPECIAL_AS_TEXT, &work->tokens);
-        counts->replaced[MS_RECORD_NO_TOKEN] += status == MS_OK;
-    }
-    if (status != MS_INVALID) return status;
-    counts->skipped[MS_RECORD_NO_TOKEN]++;
-    *out_skip = true;
-    return MS_OK;
-}
-
-/* Adds the document's ids, and makes it the text that they decode to. */
-static ms_status decode(preparation *work, ms_document *document) {
-    free(work->decoded);
-    work->decoded = NULL;
-    MS_TRY(ms_tokenizer_decode(work->tokenizer, document->ids, document->n_ids, false, &work->decoded,
-                               &document->size_bytes));
-    document->text = work->decoded;
-    for (size_t i = 0; i < document->n_ids; i++) MS_TRY(ms_tokens_append(&work->tokens, document->ids[i]));
-    return MS_OK;
-}
-
-/* The document's ids, after the end of text before it. */
-static ms_status take(preparation *work, ms_document *document, bool *out_skip) {
-    int32_t end_of_text = work->sidecar->end_of_text;
-    *out_skip = false;
-    work->tokens.n = 0;
-    if (end_of_text >= 0) MS_TRY(ms_tokens_append(&work->tokens, end_of_text));
-    return document->ids ? decode(work, document) : encode(work, document, out_skip);
-}
-
-/* The ids that `take` left go into a shard. */
-static ms_status write_document(preparation *work, const ms_document *document) {
-    int split = choose_split(work, document);
+/* ids [n_tokens] of a document go into a shard. */
+static ms_status write_document(preparation *work, const ms_group_document *document, const int32_t *ids) {
+    int split = document->split;
     ms_sidecar_split *counts = &work->sidecar->splits[split];
-    int64_t n = (int64_t)work->tokens.n;
+    int64_t n = (int64_t)document->n_tokens;
     if (work->is_open[split] && work->writers[split].n_tokens + n > work->shard_tokens)
         MS_TRY(close_shard(work, split));
     if (!work->is_open[split]) MS_TRY(open_shard(work, split));
-    MS_TRY(ms_shard_writer_add(&work->writers[split], work->tokens.ids, n));
+    MS_TRY(ms_shard_writer_add(&work->writers[split], ids, n));
     counts->n_tokens += n;
     counts->n_documents++;
-    counts->n_bytes += (int64_t)document->size_bytes;
+    counts->n_bytes += document->n_bytes;
     return MS_OK;
 }
 
-static void report(preparation *work, const char *file, int i_file) {
+static const char *path_of(const preparation *work, int i_file) {
+    const ms_prepare_options *options = work->options;
+    return i_file < options->n_files ? options->files[i_file] : options->validation_file;
+}
+
+static void report(preparation *work, int i_file) {
     const ms_sidecar_split *train = &work->sidecar->splits[MS_SPLIT_TRAIN], *val = &work->sidecar->splits[MS_SPLIT_VAL];
     int64_t n_bytes = train->n_bytes + val->n_bytes;
     if (!work->options->report || n_bytes - work->reported_bytes < REPORT_BYTES) return;
     work->reported_bytes = n_bytes;
     int n_files = work->options->n_files + (work->options->validation_file != NULL);
-    ms_prepare_progress progress = {file, i_file, n_files, n_bytes, train->n_tokens + val->n_tokens};
+    ms_prepare_progress progress = {path_of(work, i_file), i_file, n_files, n_bytes, train->n_tokens + val->n_tokens};
     work->options->report(work->options->report_context, &progress);
 }
 
@@ -214,32 +174,123 @@ static int64_t count_documents(const preparation *work) {
     return work->sidecar->splits[MS_SPLIT_TRAIN].n_documents + work->sidecar->splits[MS_SPLIT_VAL].n_documents;
 }
 
-static ms_status add_file(preparation *work, const char *path, int i_file) {
-    ms_corpus_options options = work->options->corpus;
-    options.accepts_ids = true;
-    options.end_id = work->sidecar->end_of_text;
-    options.vocab_size = work->sidecar->vocab_size;
-    if (options.chunk_ids == 0) options.chunk_ids = DEFAULT_CHUNK_IDS;
-    ms_corpus *corpus;
-    MS_TRY(ms_corpus_open(path, &options, &corpus));
-    int64_t n_before = count_documents(work);
-    ms_status status = MS_OK;
-    while (status == MS_OK) {
-        ms_document document;
-        bool skip;
-        status = ms_corpus_next(corpus, &document);
-        if (status != MS_OK || (!document.text && !document.ids)) break;
-        status = take(work, &document, &skip);
-        if (status != MS_OK) ms_status_note(status, "%s, line %" PRIu64, ms_corpus_name(corpus), document.i_line);
-        if (status == MS_OK && !skip) status = write_document(work, &document);
-        report(work, path, i_file);
+/* Writes what is encoded of a group.  What could not be encoded ends the work. */
+static ms_status write_group(preparation *work, const ms_document_group *group) {
+    ms_record_counts *counts = &work->sidecar->counts;
+    const char *path = path_of(work, group->i_file);
+    const int32_t *ids = group->tokens.ids;
+    for (size_t i = 0; i < group->n_encoded; i++) {
+        const ms_group_document *document = &group->documents[i];
+        counts->skipped[MS_RECORD_NO_TOKEN] += document->fate == MS_DOCUMENT_LEFT_OUT;
+        counts->replaced[MS_RECORD_NO_TOKEN] += document->fate == MS_DOCUMENT_MENDED;
+        if (document->fate == MS_DOCUMENT_LEFT_OUT) continue;
+        MS_TRY(write_document(work, document, ids));
+        ids += document->n_tokens;
     }
-    if (status == MS_OK)
-        status = ms_sidecar_add_source(work->sidecar, path, (int64_t)ms_corpus_bytes_read(corpus),
-                                       count_documents(work) - n_before);
-    ms_record_counts_add(&work->sidecar->counts, ms_corpus_counts(corpus));
-    ms_corpus_close(corpus);
-    return status;
+    if (group->status != MS_OK)
+        return MS_FAIL(group->status, "%s, line %" PRIu64 ": %s", strcmp(path, "-") == 0 ? "standard input" : path,
+                       group->documents[group->n_encoded].i_line, group->message);
+    report(work, group->i_file);
+    if (!group->ends_file) return MS_OK;
+    ms_record_counts_add(counts, &group->counts);
+    int64_t n_documents = count_documents(work) - work->n_documents_before;
+    work->n_documents_before += n_documents;
+    return ms_sidecar_add_source(work->sidecar, path, (int64_t)group->n_bytes_read, n_documents);
+}
+
+static ms_status read_batch(void *context) {
+    preparation *work = context;
+    ms_document_reader_fill(&work->reader, &work->batches[work->i_batch]);
+    return MS_OK;
+}
+
+/* The next batch; meanwhile the one after it is being read. */
+static ms_status take_batch(preparation *work, ms_document_batch **out) {
+    if (work->background)
+        MS_TRY(ms_background_wait(work->background));
+    else
+        (void)read_batch(work);
+    *out = &work->batches[work->i_batch];
+    if (!work->background || (*out)->is_last || (*out)->status != MS_OK) return MS_OK;
+    work->i_batch = !work->i_batch;
+    ms_background_start(work->background);
+    return MS_OK;
+}
+
+/* What the tasks of a batch share. */
+typedef struct encoding {
+    ms_document_batch *batch;
+    ms_document_encoder *encoders;
+} encoding;
+
+static void encode_group(void *context, int64_t i_task, int i_thread) {
+    const encoding *shared = context;
+    ms_document_group_encode(&shared->batch->groups[i_task], &shared->encoders[i_thread]);
+}
+
+/* Of several failures the first in the order of the text ends the work, whichever came first. */
+static ms_status prepare_documents(preparation *work) {
+    ms_document_batch *batch = NULL;
+    if (work->background) ms_background_start(work->background);
+    do {
+        MS_TRY(take_batch(work, &batch));
+        encoding shared = {batch, work->encoders};
+        ms_pool_run(work->pool, batch->n, encode_group, &shared);
+        for (int i = 0; i < batch->n; i++) MS_TRY(write_group(work, &batch->groups[i]));
+        if (batch->status != MS_OK) return MS_FAIL(batch->status, "%s", batch->message);
+    } while (!batch->is_last);
+    return MS_OK;
+}
+
+static ms_status begin_reader(preparation *work) {
+    enum { GROUPS_A_THREAD = 16, GROUPS_LEAST = 32, GROUPS_MOST = 1024 };
+    const ms_prepare_options *options = work->options;
+    ms_document_reader *reader = &work->reader;
+    *reader = (ms_document_reader){.paths = options->files,
+                                   .n_paths = options->n_files,
+                                   .validation_path = options->validation_file,
+                                   .options = options->corpus};
+    reader->options.accepts_ids = true;
+    reader->options.end_id = work->sidecar->end_of_text;
+    reader->options.vocab_size = work->sidecar->vocab_size;
+    if (reader->options.chunk_ids == 0) reader->options.chunk_ids = DEFAULT_CHUNK_IDS;
+    int n_groups = GROUPS_A_THREAD * work->n_threads;
+    if (n_groups < GROUPS_LEAST) n_groups = GROUPS_LEAST;
+    if (n_groups > GROUPS_MOST) n_groups = GROUPS_MOST;
+    for (int i = 0; i < 2; i++) MS_TRY(ms_document_batch_init(n_groups, &work->batches[i]));
+    return MS_OK;
+}
+
+static ms_status begin_threads(preparation *work) {
+    const ms_prepare_options *options = work->options;
+    work->n_threads = options->n_threads ? options->n_threads : ms_processor_count();
+    work->encoders = calloc((size_t)work->n_threads, sizeof *work->encoders);
+    if (!work->encoders) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %d threads", work->n_threads);
+    for (int i = 0; i < work->n_threads; i++) {
+        work->encoders[i] = (ms_document_encoder){.end_of_text = work->sidecar->end_of_text,
+                                                  .on_error = options->corpus.on_error,
+                                                  .validation_fraction = options->validation_fraction,
+                                                  .seed = options->seed};
+        MS_TRY(ms_tokenizer_share(work->tokenizer, &work->encoders[i].tokenizer));
+    }
+    MS_TRY(begin_reader(work));
+    if (work->n_threads == 1) return MS_OK;
+    MS_TRY(ms_pool_create(work->n_threads, &work->pool));
+    return ms_background_create(read_batch, work, &work->background);
+}
+
+/* The reading ends first: it uses what is freed then. */
+static void end_threads(preparation *work) {
+    (void)ms_background_close(work->background);
+    ms_pool_destroy(work->pool);
+    ms_document_reader_close(&work->reader);
+    for (int i = 0; i < 2; i++) ms_document_batch_finish(&work->batches[i]);
+    for (int i = 0; work->encoders && i < work->n_threads; i++) {
+        ms_tokenizer_close(work->encoders[i].tokenizer);
+        ms_text_finish(&work->encoders[i].mended);
+    }
+    free(work->encoders);
+    ms_tokenizer_close(work->tokenizer);
 }
 
 /* Nothing was skipped, and yet there is no document. */
@@ -271,11 +322,8 @@ static ms_status finish_splits(preparation *work) {
 static ms_status prepare(preparation *work) {
     MS_TRY(open_tokenizer(work));
     MS_TRY(ms_temporary_directory(work->options->directory, &work->descriptor, &work->directory));
-    const ms_prepare_options *options = work->options;
-    work->fixed_split = options->validation_file ? MS_SPLIT_TRAIN : -1;
-    for (int i = 0; i < options->n_files; i++) MS_TRY(add_file(work, options->files[i], i));
-    work->fixed_split = MS_SPLIT_VAL;
-    if (options->validation_file) MS_TRY(add_file(work, options->validation_file, options->n_files));
+    MS_TRY(begin_threads(work));
+    MS_TRY(prepare_documents(work));
     MS_TRY(finish_splits(work));
     MS_TRY(copy_tokenizer(work));
     MS_TRY(ms_sidecar_write(work->sidecar, work->directory));
@@ -293,16 +341,13 @@ ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out)
                         .descriptor = -1,
                         .sidecar = out};
     ms_status status = prepare(&work);
+    end_threads(&work);
     for (int split = 0; split < MS_N_SPLITS; split++)
         if (work.is_open[split]) ms_shard_writer_abort(&work.writers[split]);
     if (status != MS_OK) {
         if (work.directory) (void)ms_directory_clear_away(status, work.directory);
         ms_sidecar_finish(out);
     }
-    ms_tokenizer_close(work.tokenizer);
-    ms_tokens_finish(&work.tokens);
-    free(work.decoded);
-    ms_text_finish(&work.mended);
     ms_descriptor_close(work.descriptor);
     free(work.directory);
     return status;

@@ -30,6 +30,8 @@ typedef struct ms_tokens {
 
 /* Adds one id.  MS_OUT_OF_MEMORY: the list is as before. */
 ms_status ms_tokens_append(ms_tokens *tokens, int32_t id);
+/* Adds n ids, likewise. */
+ms_status ms_tokens_append_all(ms_tokens *tokens, const int32_t *ids, size_t n);
 void ms_tokens_finish(ms_tokens *tokens);
 
 /* What the text of a special token, such as "<|endoftext|>", becomes when it occurs in text to encode. */
@@ -45,6 +47,10 @@ typedef enum ms_special {
    ids and is none of these. */
 ms_status ms_tokenizer_open(const char *path, ms_tokenizer **out);
 void ms_tokenizer_close(ms_tokenizer *tokenizer);
+
+/* Another tokenizer on the vocabulary of `tokenizer`, which must outlive it, with working memory of its own (about 2
+   MiB): for one more thread that encodes.  The caller closes it.  MS_OUT_OF_MEMORY. */
+ms_status ms_tokenizer_share(const ms_tokenizer *tokenizer, ms_tokenizer **out);
 
 /* Writes a tokenizer.json that Hugging Face tokenizers read, complete or not at all.  MS_IO, MS_NO_SPACE. */
 ms_status ms_tokenizer_save(const ms_tokenizer *tokenizer, const char *path);

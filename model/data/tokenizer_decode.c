@@ -5,15 +5,24 @@
 
 #include "model/data/tokenizer_impl.h"
 
-ms_status ms_tokens_append(ms_tokens *tokens, int32_t id) {
-    if (tokens->n == tokens->capacity) {
-        size_t capacity = tokens->capacity ? 2 * tokens->capacity : 256;
-        int32_t *larger = realloc(tokens->ids, capacity * sizeof *larger);
-        if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu tokens", capacity);
-        tokens->ids = larger;
-        tokens->capacity = capacity;
-    }
-    tokens->ids[tokens->n++] = id;
+/* Makes room for n more. */
+static ms_status reserve(ms_tokens *tokens, size_t n) {
+    if (tokens->capacity - tokens->n >= n) return MS_OK;
+    size_t capacity = tokens->capacity ? 2 * tokens->capacity : 256;
+    while (capacity - tokens->n < n) capacity *= 2;
+    int32_t *larger = realloc(tokens->ids, capacity * sizeof *larger);
+    if (!larger) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu tokens", capacity);
+    tokens->ids = larger;
+    tokens->capacity = capacity;
+    return MS_OK;
+}
+
+ms_status ms_tokens_append(ms_tokens *tokens, int32_t id) { return ms_tokens_append_all(tokens, &id, 1); }
+
+ms_status ms_tokens_append_all(ms_tokens *tokens, const int32_t *ids, size_t n) {
+    MS_TRY(reserve(tokens, n));
+    if (n > 0) memcpy(tokens->ids + tokens->n, ids, n * sizeof *ids);
+    tokens->n += n;
     return MS_OK;
 }
 

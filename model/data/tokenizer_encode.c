@@ -22,11 +22,6 @@ static ms_status reserve_symbols(ms_tokenizer *tokenizer, size_t n) {
     return MS_OK;
 }
 
-static ms_status append_all(ms_tokens *out, const int32_t *ids, size_t n) {
-    for (size_t i = 0; i < n; i++) MS_TRY(ms_tokens_append(out, ids[i]));
-    return MS_OK;
-}
-
 /* With ignore_merges: the token that the piece is as it stands, or -1. */
 static int32_t find_whole(const ms_tokenizer *tokenizer, const char *piece, size_t size_bytes) {
     if (!tokenizer->pipeline.ignore_merges) return -1;
@@ -41,6 +36,16 @@ static int32_t find_whole(const ms_tokenizer *tokenizer, const char *piece, size
     return n == size_bytes && memcmp(bytes, piece, n) == 0 ? (int32_t)id : -1;
 }
 
+/* What a long piece needed is given back: it may be 20 bytes for each of its own, in each thread. */
+static void release_memory(ms_tokenizer *tokenizer) {
+    enum { KEPT_SYMBOLS = 1 << 20 };
+    if (tokenizer->symbols_capacity <= KEPT_SYMBOLS) return;
+    ms_bpe_scratch_finish(&tokenizer->scratch);
+    free(tokenizer->symbols);
+    tokenizer->symbols = NULL;
+    tokenizer->symbols_capacity = 0;
+}
+
 /* One piece of pre-tokenised text.  offset: where it starts in the caller's text, for messages. */
 static ms_status encode_piece(ms_tokenizer *tokenizer, const char *piece, size_t size_bytes, size_t offset,
                               ms_tokens *out) {
@@ -48,7 +53,7 @@ static ms_status encode_piece(ms_tokenizer *tokenizer, const char *piece, size_t
     if (size_bytes <= MS_PIECE_BYTES) {
         slot = &tokenizer->cache[ms_bpe_hash(piece, size_bytes) % MS_PIECE_SLOTS];
         if (slot->size_bytes == size_bytes && memcmp(slot->bytes, piece, size_bytes) == 0)
-            return append_all(out, slot->ids, slot->n);
+            return ms_tokens_append_all(out, slot->ids, slot->n);
     }
     int32_t whole = find_whole(tokenizer, piece, size_bytes);
     if (whole >= 0) return ms_tokens_append(out, whole);
@@ -68,7 +73,9 @@ static ms_status encode_piece(ms_tokenizer *tokenizer, const char *piece, size_t
         memcpy(slot->bytes, piece, size_bytes);
         memcpy(slot->ids, tokenizer->symbols, n * sizeof *slot->ids);
     }
-    return append_all(out, tokenizer->symbols, n);
+    ms_status status = ms_tokens_append_all(out, tokenizer->symbols, n);
+    release_memory(tokenizer);
+    return status;
 }
 
 /* Where the pieces of a text go. */

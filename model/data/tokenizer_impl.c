@@ -38,23 +38,49 @@ ms_status ms_tokenizer_create(int vocab_size, ms_pipeline *pipeline, ms_tokenize
     return MS_OK;
 }
 
-void ms_tokenizer_close(ms_tokenizer *tokenizer) {
-    if (!tokenizer) return;
+/* What several tokenizers may share, and what never changes after ms_tokenizer_seal. */
+static void free_vocabulary(ms_tokenizer *tokenizer) {
     for (int id = 0; tokenizer->entries && id < tokenizer->vocab_size; id++) {
         free(tokenizer->entries[id].bytes);
         free(tokenizer->entries[id].match);
     }
     free(tokenizer->entries);
-    free(tokenizer->cache);
-    free(tokenizer->symbols);
     free(tokenizer->added);
     ms_bpe_merges_finish(&tokenizer->merges);
-    ms_bpe_scratch_finish(&tokenizer->scratch);
     ms_bpe_table_finish(&tokenizer->pieces);
-    ms_bpe_splitter_destroy(tokenizer->splitter);
     ms_pipeline_finish(&tokenizer->pipeline);
+}
+
+void ms_tokenizer_close(ms_tokenizer *tokenizer) {
+    if (!tokenizer) return;
+    ms_bpe_splitter_destroy(tokenizer->splitter);
+    if (!tokenizer->is_shared) free_vocabulary(tokenizer);
+    free(tokenizer->cache);
+    free(tokenizer->symbols);
+    ms_bpe_scratch_finish(&tokenizer->scratch);
     for (size_t i = 0; i < 2; i++) ms_text_finish(&tokenizer->normalized[i]);
     free(tokenizer);
+}
+
+ms_status ms_tokenizer_share(const ms_tokenizer *tokenizer, ms_tokenizer **out) {
+    *out = NULL;
+    ms_tokenizer *shared = malloc(sizeof *shared);
+    if (!shared) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a tokenizer");
+    *shared = *tokenizer;
+    shared->is_shared = true;
+    shared->splitter = NULL;
+    shared->normalized[0] = shared->normalized[1] = (ms_text){0};
+    shared->scratch = (ms_bpe_scratch){0};
+    shared->symbols = NULL;
+    shared->symbols_capacity = 0;
+    shared->cache = calloc(MS_PIECE_SLOTS, sizeof *shared->cache);
+    ms_status status = shared->cache ? ms_bpe_splitter_create(&shared->pipeline.rules, &shared->splitter)
+                                     : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a tokenizer's cache");
+    if (status == MS_OK)
+        *out = shared;
+    else
+        ms_tokenizer_close(shared);
+    return status;
 }
 
 ms_status ms_tokenizer_set(ms_tokenizer *tokenizer, int32_t id, const void *bytes, size_t size_bytes,

@@ -69,6 +69,7 @@ struct ms_tokenizer {
     size_t symbols_capacity;
     ms_piece_slot *cache; /* [MS_PIECE_SLOTS] */
     char sha256[65];
+    bool is_shared; /* vocabulary, merges, pieces, pipeline and `added` belong to another one */
 };
 
 /* Frees what it holds and zeroes it. */

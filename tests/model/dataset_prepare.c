@@ -94,6 +94,72 @@ START_TEST(determinism) {
 }
 END_TEST
 
+/* A corpus with what may differ by threads: two formats, dirty records, shards that end, a file without documents. */
+static ms_prepare_options several_files(void) {
+    static const char *files[4];
+    files[0] = data_write_lines("lines.txt", 150000);
+    files[1] = data_write_text("empty.txt", "\n\n");
+    files[2] = data_write_text("dirty.jsonl", "{\"text\":\"one\"}\n{\"text\":2}\n{\"text\":\"thr\xff"
+                                              "e\"}\n{\"text\":\"four\"}\n");
+    files[3] = data_write_lines("more.txt", 5000);
+    ms_prepare_options options = options_for("unnamed");
+    options.files = files;
+    options.n_files = 4;
+    options.corpus.on_error = MS_ON_ERROR_REPLACE;
+    options.shard_tokens = 700000;
+    return options;
+}
+
+/* The folder is the same, byte for byte. */
+static void check_same_folder(const char *left, const char *right) {
+    ms_listing names, others;
+    ms_must(ms_listing_read(left, &names));
+    ms_must(ms_listing_read(right, &others));
+    ck_assert_uint_eq(names.n, others.n);
+    for (size_t i = 0; i < names.n; i++) {
+        char *a = ms_path_join(left, names.names[i]), *b = ms_path_join(right, names.names[i]);
+        ck_assert_str_eq(names.names[i], others.names[i]);
+        data_check_same_file(a, b);
+        free(a);
+        free(b);
+    }
+    ms_listing_finish(&names);
+    ms_listing_finish(&others);
+}
+
+/* Any number of threads gives the same folder, and the same of two errors that are far apart. */
+START_TEST(threads) {
+    static const int n_threads[] = {1, 2, 3, 7};
+    data_folder_create();
+    data_write_tokenizer();
+    ms_prepare_options options = several_files();
+    for (int i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "by_%d", n_threads[i]);
+        options.directory = data_path(name);
+        options.n_threads = n_threads[i];
+        ms_sidecar made = data_prepare(&options);
+        ck_assert_uint_ge(made.splits[MS_SPLIT_TRAIN].n_shards, 4);
+        ck_assert_int_eq(made.sources[1].n_documents, 0);
+        ck_assert_int_eq(made.counts.skipped[MS_RECORD_NO_TEXT], 1);
+        ck_assert_int_eq(made.counts.replaced[MS_RECORD_NOT_UTF8], 1);
+        ms_sidecar_finish(&made);
+        check_same_folder(data_path("by_1"), data_path(name));
+    }
+    options.corpus.on_error = MS_ON_ERROR_STOP;
+    options.directory = data_path("a");
+    for (int i = 0; i < 4; i++) {
+        ms_sidecar none;
+        options.n_threads = n_threads[i];
+        ms_expect(ms_dataset_prepare(&options, &none), MS_INVALID, "dirty.jsonl, line 2: no string under the key");
+    }
+    options.n_threads = 1025;
+    ms_sidecar none;
+    ms_expect(ms_dataset_prepare(&options, &none), MS_INVALID, "1025 threads: 1 to 1024 are possible");
+    data_folder_remove();
+}
+END_TEST
+
 /* Runs into an error, and then neither the folder nor its temporary one may be there. */
 static void check_failure(ms_prepare_options options, ms_status status, const char *part) {
     ms_sidecar sidecar;
@@ -277,6 +343,7 @@ int main(void) {
     tcase_set_timeout(all, 30);
     tcase_add_test(all, contents);
     tcase_add_test(all, determinism);
+    tcase_add_test(all, threads);
     tcase_add_test(all, bad_records);
     tcase_add_test(all, large_vocabulary);
     tcase_add_test(all, bad_input);
