@@ -142,46 +142,39 @@ static int count_cases(ms_op op) {
     return n;
 }
 
-static ms_op_case case_of(int i, ms_op op) {
+/* Calls check on case i of op.  Under the thread sanitizer the longest sequence takes minutes and divides its rows
+   among threads as those of a fourth of its length do. */
+static void check_case(ms_op op, int i, void (*check)(ms_op_case *test)) {
     ms_op_case test;
     ck_assert(ms_case_make(op, i, &test));
-    return test;
+#ifdef __SANITIZE_THREAD__
+    if (test.attributes.attention.sequence > 2048) return;
+#endif
+    check(&test);
 }
 
-START_TEST(exact_forward) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION);
-    ms_case_check(&test, reference);
-}
+static void check_exact_forward(ms_op_case *test) { ms_case_check(test, reference); }
+
+START_TEST(exact_forward) { check_case(MS_OP_ATTENTION, _i, check_exact_forward); }
 END_TEST
 
-START_TEST(exact_gradient) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION_GRAD);
-    ms_case_check(&test, grad_reference);
-}
+static void check_exact_gradient(ms_op_case *test) { ms_case_check(test, grad_reference); }
+
+START_TEST(exact_gradient) { check_case(MS_OP_ATTENTION_GRAD, _i, check_exact_gradient); }
 END_TEST
 
-START_TEST(fast_forward) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION);
-    ms_fast_check(&test);
-}
+START_TEST(fast_forward) { check_case(MS_OP_ATTENTION, _i, ms_fast_check); }
 END_TEST
 
-START_TEST(fast_gradient) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION_GRAD);
-    ms_fast_check(&test);
-}
+START_TEST(fast_gradient) { check_case(MS_OP_ATTENTION_GRAD, _i, ms_fast_check); }
 END_TEST
 
-START_TEST(exact_logit_max) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION_LOGIT_MAX);
-    ms_case_check(&test, logit_max_reference);
-}
+static void check_exact_logit_max(ms_op_case *test) { ms_case_check(test, logit_max_reference); }
+
+START_TEST(exact_logit_max) { check_case(MS_OP_ATTENTION_LOGIT_MAX, _i, check_exact_logit_max); }
 END_TEST
 
-START_TEST(fast_logit_max) {
-    ms_op_case test = case_of(_i, MS_OP_ATTENTION_LOGIT_MAX);
-    ms_fast_check(&test);
-}
+START_TEST(fast_logit_max) { check_case(MS_OP_ATTENTION_LOGIT_MAX, _i, ms_fast_check); }
 END_TEST
 
 int main(void) {
