@@ -133,9 +133,10 @@ static const ms_command hf_command = {"export hf",
                                       1,
                                       1,
                                       NULL,
-                                      "With attention.qk_norm as Qwen3ForCausalLM, without as LlamaForCausalLM: "
-                                      "config.json, the weights as f32 in safetensors,\n"
-                                      "tokenizer, generation config and a model card.  It computes what was trained; "
+                                      "With attention.qk_norm as Qwen3ForCausalLM, with attention.qkv_bias as "
+                                      "Qwen2ForCausalLM, else as LlamaForCausalLM:\n"
+                                      "config.json, the weights as f32 in safetensors, tokenizer, generation config "
+                                      "and a model card.  It computes what was trained; "
                                       "what no architecture of transformers\n"
                                       "computes is refused.  How it is mapped: docs/export.md."};
 

@@ -54,8 +54,10 @@ static ms_status initial_values(const ms_model *model, const ms_parameter *param
                                 float *out) {
     const ms_model_config *config = &model->config;
     const ms_variable *variable = ms_variables_get(model->variables, parameter->variable);
-    if (parameter->role == MS_ROLE_NORM || parameter->role == MS_ROLE_SCALE) {
-        float value = parameter->role == MS_ROLE_NORM ? 1 : config->residual_scale_init;
+    if (parameter->role == MS_ROLE_NORM || parameter->role == MS_ROLE_SCALE || parameter->role == MS_ROLE_BIAS) {
+        float value = parameter->role == MS_ROLE_NORM    ? 1
+                      : parameter->role == MS_ROLE_SCALE ? config->residual_scale_init
+                                                         : 0;
         for (int64_t i = 0; i < count; i++) out[i] = value;
         return MS_OK;
     }

@@ -21,6 +21,10 @@ const char *const ms_init_scheme_names[] = {
     [MS_INIT_NORMAL] = "normal", [MS_INIT_SLOPE] = "slope", [MS_INIT_STRETCHED] = "stretched", NULL};
 const char *const ms_storage_names[] = {[MS_DTYPE_F32] = "f32", [MS_DTYPE_BF16] = "bf16", NULL};
 
+float ms_model_embedding_scale(const ms_model_config *config) {
+    return config->embedding_scale > 0 ? config->embedding_scale : (float)sqrt((double)config->width);
+}
+
 static ms_status check_choices(const ms_model_config *c) {
     MS_TRY(ms_choice_check("model: activation", (int)c->activation, ms_activation_names));
     MS_TRY(ms_choice_check("model: storage", (int)c->storage, ms_storage_names));
@@ -76,6 +80,9 @@ static ms_status check_config(const ms_model_config *c) {
         if (!(c->init_sigma[i] >= 0) || !isfinite(c->init_sigma[i]))
             return MS_FAIL(MS_INVALID, "model: init_sigma of %s is %g, must be 0 or positive", ms_projection_names[i],
                            (double)c->init_sigma[i]);
+    if (!(c->embedding_scale >= 0) || !isfinite(c->embedding_scale))
+        return MS_FAIL(MS_INVALID, "model: embedding_scale is %g, must be positive, or 0 for sqrt(width)",
+                       (double)c->embedding_scale);
     if (!(c->init_std >= 0) || !isfinite(c->init_std) || !isfinite(c->residual_scale_init))
         return MS_FAIL(MS_INVALID, "model: init std %g and residual scale %g must be finite, std not negative",
                        (double)c->init_std, (double)c->residual_scale_init);
@@ -130,6 +137,16 @@ static ms_status add_attention(ms_model *model) {
     return MS_OK;
 }
 
+static ms_status add_biases(ms_model *model) {
+    const ms_model_config *c = &model->config;
+    ms_shape queries = ms_shape_2(c->layers, (int64_t)c->heads * c->head_size);
+    ms_shape keys = ms_shape_2(c->layers, (int64_t)c->kv_heads * c->head_size);
+    if (!c->qkv_bias) return MS_OK;
+    MS_TRY(add_parameter(model, "blocks.attention.q.bias", MS_ROLE_BIAS, queries, &model->q_bias));
+    MS_TRY(add_parameter(model, "blocks.attention.k.bias", MS_ROLE_BIAS, keys, &model->k_bias));
+    return add_parameter(model, "blocks.attention.v.bias", MS_ROLE_BIAS, keys, &model->v_bias);
+}
+
 static ms_status add_norms_and_scales(ms_model *model) {
     const ms_model_config *c = &model->config;
     ms_shape per_layer = ms_shape_2(c->layers, c->width), per_head = ms_shape_2(c->layers, c->head_size);
@@ -154,14 +171,16 @@ ms_status ms_model_init(const ms_model_config *config, ms_variables *variables, 
     memset(out, 0, sizeof *out);
     out->config = *config;
     out->variables = variables;
-    int32_t *absent[] = {&out->q_norm, &out->k_norm, &out->residual_scale, &out->qkvo,     &out->q, &out->k,
-                         &out->v,      &out->o,      &out->gate,           &out->logit_max};
+    int32_t *absent[] = {&out->q_norm, &out->k_norm, &out->residual_scale, &out->qkvo,      &out->q,      &out->k,
+                         &out->v,      &out->o,      &out->gate,           &out->logit_max, &out->q_bias, &out->k_bias,
+                         &out->v_bias};
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++) *absent[i] = -1;
     ms_shape table = ms_shape_2(c->vocabulary, c->width);
     MS_TRY(add_parameter(out, "embedding.weight", MS_ROLE_EMBEDDING, table, &out->embedding));
     out->head = out->embedding;
     if (!c->tied_head) MS_TRY(add_parameter(out, "head.weight", MS_ROLE_HEAD, table, &out->head));
     MS_TRY(add_attention(out));
+    MS_TRY(add_biases(out));
     MS_TRY(add_matrix(out, "blocks.feed_forward.up.weight", "up", c->feed_forward, c->width, &out->up));
     if (c->activation == MS_ACTIVATION_SWIGLU)
         MS_TRY(add_matrix(out, "blocks.feed_forward.gate.weight", "gate", c->feed_forward, c->width, &out->gate));

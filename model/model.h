@@ -57,6 +57,7 @@ typedef struct ms_model_config {
     bool tied_head;
     bool merged; /* q, k, v, o in one matrix */
     bool qk_norm;
+    bool qkv_bias;       /* a trained vector is added to queries, keys and values */
     bool keep_logit_max; /* keep the largest attention logit of each head: ms_model.logit_max */
     bool recompute;      /* repeat a layer's forward pass in its backward pass instead of keeping activations */
     ms_storage storage;  /* of activations and of the copies of the matrices that matmuls read: f32 or bf16. Parameters,
@@ -64,6 +65,7 @@ typedef struct ms_model_config {
     ms_rope_layout rope_layout;
     ms_residual_scale residual_scale;
     float residual_scale_init;
+    float embedding_scale; /* what a token's vector is multiplied by; 0: sqrt(width) */
     float norm_epsilon;
     float rope_base;
     ms_rope_scaling rope_scaling;
@@ -82,6 +84,7 @@ typedef enum ms_parameter_role {
     MS_ROLE_HEAD,  /* untied output head */
     MS_ROLE_NORM,  /* norm gains */
     MS_ROLE_SCALE, /* learned residual scales */
+    MS_ROLE_BIAS,  /* of queries, keys and values */
     MS_ROLE_MATRIX /* matrices of the layers */
 } ms_parameter_role;
 
@@ -104,12 +107,16 @@ typedef struct ms_model {
     int32_t embedding, head;                    /* variables; equal when tied */
     int32_t attention_norm, feed_forward_norm, final_norm, q_norm, k_norm, residual_scale; /* -1: not in this model */
     int32_t qkvo, q, k, v, o, up, gate, down;
-    int32_t rope_table; /* [T, D]: cos | sin */
-    int32_t logit_max;  /* f32 [L, H]: largest attention logit q_i k_j / sqrt(D) of each layer and query head over all
-                           queries and the keys that they see, of the passes since the last that did not accumulate;
-                           NaN where one is.  -1: not kept */
+    int32_t q_bias, k_bias, v_bias; /* [L, H D] and twice [L, G D]; -1: not in this model */
+    int32_t rope_table;             /* [T, D]: cos | sin */
+    int32_t logit_max; /* f32 [L, H]: largest attention logit q_i k_j / sqrt(D) of each layer and query head over all
+                          queries and the keys that they see, of the passes since the last that did not accumulate;
+                          NaN where one is.  -1: not kept */
     int64_t parameter_count;
 } ms_model;
+
+/* What a token's vector is multiplied by when it is looked up. */
+float ms_model_embedding_scale(const ms_model_config *config);
 
 /* Checks config (contradictory shapes and choices out of range name the numbers, MS_INVALID) and adds parameters,
    gradients and the RoPE table to `variables`.  `out` is storage of the caller and needs no finishing. */
@@ -121,8 +128,8 @@ enum { MS_MODEL_LAYOUT_SIZE = 512 };
    Returns out, or NULL where no matrix is merged. */
 const char *ms_model_layout(const ms_model *model, char out[MS_MODEL_LAYOUT_SIZE]);
 
-/* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, residual
-   scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device. */
+/* Initial values into the store: matrices, embedding and head normal by Philox keyed by (seed, name), norms 1, biases
+   0, residual scales residual_scale_init; the RoPE table.  The same bits for the same seed on every device. */
 ms_status ms_model_upload_initial(const ms_model *model, uint64_t seed, ms_store *store);
 /* Only the RoPE table: what a resumed run needs besides its checkpoint. */
 ms_status ms_model_upload_constants(const ms_model *model, ms_store *store);

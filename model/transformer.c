@@ -8,12 +8,22 @@
 
 /* Parameters of one layer: matrices as matmuls read them (in the model's storage), the rest as views. */
 typedef struct layer_views {
-    ms_tensor q, k, v, o, up, gate, down, q_norm, k_norm, attention_norm, feed_forward_norm, attention_scale,
-        feed_forward_scale;
+    ms_tensor q, k, v, o, up, gate, down, q_bias, k_bias, v_bias, q_norm, k_norm, attention_norm, feed_forward_norm,
+        attention_scale, feed_forward_scale;
 } layer_views;
 
 static ms_tensor optional_slice(ms_graph *graph, int variable, int layer) {
     return variable < 0 ? MS_NO_TENSOR : ms_view_slice(graph, variable, layer);
+}
+
+/* A vector [rows] of a layer as a matrix of one row, as matmuls read it. */
+static ms_tensor view_row(ms_graph *graph, const ms_model *model, int variable, int layer) {
+    int64_t rows = ms_variables_get(model->variables, variable)->shape.dim[1];
+    return ms_view(graph, variable, layer * rows, ms_shape_2(1, rows));
+}
+
+static ms_tensor optional_row(ms_graph *graph, const ms_model *model, int variable, int layer) {
+    return variable < 0 ? MS_NO_TENSOR : view_row(graph, model, variable, layer);
 }
 
 /* x in the dtype of the model's storage (`train.storage`). */
@@ -40,7 +50,11 @@ static layer_views view_layer(const ms_model *model, ms_graph *graph, int layer)
     views.up = ms_view_slice(graph, model->up, layer);
     views.gate = optional_slice(graph, model->gate, layer);
     views.down = ms_view_slice(graph, model->down, layer);
-    ms_tensor *const matrices[] = {&views.q, &views.k, &views.v, &views.o, &views.up, &views.gate, &views.down};
+    views.q_bias = optional_row(graph, model, model->q_bias, layer);
+    views.k_bias = optional_row(graph, model, model->k_bias, layer);
+    views.v_bias = optional_row(graph, model, model->v_bias, layer);
+    ms_tensor *const matrices[] = {&views.q,    &views.k,    &views.v,      &views.o,      &views.up,
+                                   &views.gate, &views.down, &views.q_bias, &views.k_bias, &views.v_bias};
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
         *matrices[i] = cast_to_storage(model, graph, *matrices[i]);
     views.q_norm = optional_slice(graph, model->q_norm, layer);
@@ -66,12 +80,23 @@ typedef struct forward_pass {
     ms_layer_activations *layers; /* NULL: nobody wants them */
     logits_use logits;
     ms_tensor rope_table;
+    ms_tensor ones; /* [N, 1] in the model's storage; MS_NO_TENSOR where nothing has a bias */
 } forward_pass;
 
 /* y = x W^T in the model's storage, W [out, in]. */
 static ms_tensor linear(const forward_pass *pass, ms_tensor x, ms_tensor weight) {
     ms_matmul_attributes attributes = {false, true, 1, 0, pass->model->config.storage};
     return ms_matmul(pass->graph, x, weight, MS_NO_TENSOR, &attributes);
+}
+
+/* y = x W^T + b, bias [1, out] or MS_NO_TENSOR.  Each row of y begins as b, the product of a column of ones and b: the
+   gradient of b is then the matmul that sums the columns of dy, and no device needs a kernel for biases. */
+static ms_tensor linear_with_bias(const forward_pass *pass, ms_tensor x, ms_tensor weight, ms_tensor bias) {
+    if (bias == MS_NO_TENSOR) return linear(pass, x, weight);
+    ms_dtype dtype = pass->model->config.storage;
+    ms_matmul_attributes spread = {false, false, 1, 0, dtype}, attributes = {false, true, 1, 1, dtype};
+    ms_tensor rows = ms_matmul(pass->graph, pass->ones, bias, MS_NO_TENSOR, &spread);
+    return ms_matmul(pass->graph, x, weight, rows, &attributes);
 }
 
 /* What is added to the residual stream: the branch times its fixed or learned scale. */
@@ -101,14 +126,14 @@ static ms_tensor attention_branch(const forward_pass *pass, int layer, const lay
                                .interleaved = c->rope_layout == MS_ROPE_INTERLEAVED,
                                .normalise = c->qk_norm,
                                .epsilon = c->norm_epsilon};
-    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){linear(pass, x, views->q), pass->rope_table, views->q_norm}, &rope,
-                    &q, &unused);
+    q = linear_with_bias(pass, x, views->q, views->q_bias);
+    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){q, pass->rope_table, views->q_norm}, &rope, &q, &unused);
     rope.heads = c->kv_heads;
-    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){linear(pass, x, views->k), pass->rope_table, views->k_norm}, &rope,
-                    &k, &unused);
+    k = linear_with_bias(pass, x, views->k, views->k_bias);
+    ms_qk_norm_rope(pass->graph, (const ms_tensor[]){k, pass->rope_table, views->k_norm}, &rope, &k, &unused);
     made->q = q;
     made->k = k;
-    ms_tensor v = linear(pass, x, views->v);
+    ms_tensor v = linear_with_bias(pass, x, views->v, views->v_bias);
     ms_attention_attributes attention = {.batch = pass->batch,
                                          .sequence = pass->sequence,
                                          .heads = c->heads,
@@ -158,7 +183,9 @@ static ms_tensor forward(forward_pass pass, ms_tensor tokens) {
     ms_layer_activations made = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
     pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(pass.sequence, c->head_size));
     ms_graph_set_layer(graph, -1);
-    float embedding_scale = (float)sqrt((double)c->width);
+    pass.ones =
+        c->qkv_bias ? ms_fill(graph, 1, c->storage, ms_shape_2((int64_t)pass.batch * pass.sequence, 1)) : MS_NO_TENSOR;
+    float embedding_scale = ms_model_embedding_scale(c);
     ms_tensor x =
         cast_to_storage(model, graph, ms_embed(graph, ms_view_all(graph, model->embedding), tokens, embedding_scale));
     /* With recomputation a layer keeps only its input: one tensor, so the sum is made before the layer begins.  In bf16
@@ -248,6 +275,9 @@ static int add_parts(const ms_model *model, ms_graph *graph, const ms_parameter 
             for (int64_t i = 0; i < stride; i++)
                 parts[n++] = (gradient_part){ms_view(graph, parameter->variable, layer * stride + i, ms_shape_1(1)),
                                              ms_view(graph, parameter->gradient, layer * stride + i, ms_shape_1(1))};
+        } else if (parameter->role == MS_ROLE_BIAS) {
+            parts[n++] = (gradient_part){view_row(graph, model, parameter->variable, layer),
+                                         view_row(graph, model, parameter->gradient, layer)};
         } else if (parameter->n_groups > 1) {
             int64_t begin = 0;
             for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++])

@@ -19,6 +19,11 @@ static ms_status check_qk_clip(const ms_trainer_options *options) {
             "train: intervention qk_clip %g and QK-norm contradict: the norm of each query and key undoes any "
             "scale of their weights; train without QK-norm, or without qk_clip",
             clip);
+    if (options->model.qkv_bias)
+        return MS_FAIL(MS_INVALID,
+                       "train: intervention qk_clip %g and biases of queries and keys contradict: it scales their "
+                       "weights alone; train without qkv_bias, or without qk_clip",
+                       clip);
     if (options->control == MS_CONTROL_NOISE)
         return MS_FAIL(
             MS_INVALID,

@@ -131,6 +131,12 @@ static ms_status check_interventions(const ms_config *config) {
     if (config->intervention.sphere == MS_SPHERE_HYPERBALL && decay > 0)
         return MS_FAIL(MS_INVALID, "intervention.sphere hyperball and %s %g contradict: the sphere undoes the decay",
                        key, decay);
+    if (config->intervention.qk_clip > 0 && config->attention.qkv_bias)
+        return MS_FAIL(
+            MS_INVALID,
+            "intervention.qk_clip %g and attention.qkv_bias contradict: it scales the weights of queries and "
+            "keys, not their biases; leave one out",
+            config->intervention.qk_clip);
     double least, most;
     range_at_start(config, &least, &most);
     if (is_sphere && least == 0)

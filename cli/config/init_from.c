@@ -120,9 +120,11 @@ static const char *const model_keys[] = {"model.layers",
                                          "model.activation",
                                          "model.tied_head",
                                          "model.norm_epsilon",
+                                         "model.embedding_scale",
                                          "model.residual_scale",
                                          "model.residual_scale_init",
                                          "attention.qk_norm",
+                                         "attention.qkv_bias",
                                          "attention.rope_base",
                                          "attention.rope_layout",
                                          "attention.merged",
@@ -136,7 +138,8 @@ enum { N_MODEL_KEYS = sizeof model_keys / sizeof *model_keys };
 
 /* Those that may differ from the source's. */
 static bool is_free(const ms_init_from *source, const char *name) {
-    return strcmp(name, "model.sequence_length") == 0 || (source->folder && strcmp(name, "attention.merged") == 0);
+    if (strcmp(name, "model.sequence_length") == 0) return true;
+    return source->folder && (strcmp(name, "attention.merged") == 0 || strcmp(name, "model.embedding_scale") == 0);
 }
 
 static bool is_given(const ms_config_given *given, const char *name) {
@@ -176,9 +179,11 @@ static void read_description(const ms_hf_description *d, const ms_config_given *
     out->model.activation = d->activation;
     out->model.tied_head = d->tied_head;
     out->model.norm_epsilon = d->norm_epsilon;
+    out->model.embedding_scale = 1;
     out->model.residual_scale = MS_RESIDUAL_FIXED;
     out->model.residual_scale_init = 1;
     out->attention.qk_norm = d->qk_norm;
+    out->attention.qkv_bias = d->qkv_bias;
     out->attention.rope_base = d->rope_base;
     out->attention.rope_layout = MS_ROPE_HALF_SPLIT;
     out->attention.rope_scaling = d->rope_scaling;

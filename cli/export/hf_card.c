@@ -110,8 +110,10 @@ static void put_use(FILE *out, const ms_export_hf_card *card) {
 static void put_mapping(FILE *out, const ms_export_hf_card *card, const ms_hf_architecture *architecture) {
     const ms_model_config *m = card->model;
     fprintf(out, "\n## How it was mapped\n\nThe function is the one that was trained; weights are f32.\n\n");
-    fprintf(out, "- `embed_tokens` is the embedding times sqrt(%d)%s.\n", m->width,
-            m->tied_head ? ", and `norm` the last norm's gains divided by it, since the head is tied" : "");
+    double scale = (double)ms_model_embedding_scale(m);
+    if (scale != 1)
+        fprintf(out, "- `embed_tokens` is the embedding times %.9g%s.\n", scale,
+                m->tied_head ? ", and `norm` the last norm's gains divided by it, since the head is tied" : "");
     if (architecture->gate_is_up)
         fprintf(out, "- `gate_proj` is `up_proj`, and `hidden_act` relu: relu(z) z = relu(z)^2.\n");
     if (m->rope_layout == MS_ROPE_INTERLEAVED)
@@ -119,7 +121,10 @@ static void put_mapping(FILE *out, const ms_export_hf_card *card, const ms_hf_ar
             out,
             "- Rows of each head of `q_proj` and `k_proj`%s stand in the order 0, 2, 4, ..., 1, 3, 5, ...: here the "
             "pairs (2i, 2i+1) are rotated, there (i, i + %d).\n",
-            m->qk_norm ? ", and gains of `q_norm` and `k_norm`," : "", m->head_size / 2);
+            m->qk_norm    ? ", and gains of `q_norm` and `k_norm`,"
+            : m->qkv_bias ? ", and their biases,"
+                          : "",
+            m->head_size / 2);
     if (m->residual_scale != MS_RESIDUAL_FIXED || m->residual_scale_init != 1)
         fprintf(out, "- `o_proj` and `down_proj` have the residual scales in them.\n");
     if (m->storage != MS_DTYPE_F32)

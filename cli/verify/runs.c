@@ -63,6 +63,22 @@ static const run_variant variants[] = {
       {"model.residual_scale", "learned_layer"},
       {"attention.rope_layout", "half_split"}},
      false},
+    {"train biases, angles of llama3",
+     {{"attention.qkv_bias", "true"},
+      {"attention.qk_norm", "false"},
+      {"attention.rope_scaling", "llama3"},
+      {"attention.rope_factor", "8"},
+      {"attention.rope_base", "50"},
+      {"attention.rope_original_length", "24"}},
+     false},
+    {"train biases, bf16",
+     {{"attention.qkv_bias", "true"},
+      {"attention.merged", "false"},
+      {"train.storage", "bf16"},
+      {"attention.rope_scaling", "linear"},
+      {"attention.rope_factor", "4"},
+      {"model.embedding_scale", "4"}},
+     false},
 };
 
 /* The deepest products of the preset micro. */

@@ -12,8 +12,18 @@ ms_status ms_hf_architecture_of(const ms_model_config *config, ms_hf_architectur
                        "model.activation %s has no gate, and the feed-forward layer of Llama and Qwen3 has one: with "
                        "model.activation swiglu, or relu2 (which is its own gate), the model could be exported",
                        ms_activation_names[config->activation]);
-    *out = (ms_hf_architecture){.name = config->qk_norm ? "Qwen3ForCausalLM" : "LlamaForCausalLM",
-                                .type = config->qk_norm ? "qwen3" : "llama",
+    if (config->qk_norm && config->qkv_bias)
+        return MS_FAIL(
+            MS_UNSUPPORTED,
+            "attention.qk_norm with attention.qkv_bias is no architecture of transformers: without the norm it "
+            "would be exported as Qwen2, without the biases as Qwen3");
+    const char *name = config->qk_norm    ? "Qwen3ForCausalLM"
+                       : config->qkv_bias ? "Qwen2ForCausalLM"
+                                          : "LlamaForCausalLM";
+    *out = (ms_hf_architecture){.name = name,
+                                .type = config->qk_norm    ? "qwen3"
+                                        : config->qkv_bias ? "qwen2"
+                                                           : "llama",
                                 .activation = has_gate ? "silu" : "relu",
                                 .gate_is_up = !has_gate};
     return MS_OK;
@@ -32,9 +42,11 @@ static double shortest(float value) {
 
 static json_t *token_id(int32_t id) { return id < 0 ? json_null() : json_integer(id); }
 
-/* What only one of the architectures knows. */
+/* What not all of the architectures know: Qwen2 has biases without saying so. */
 static ms_status add_own_keys(json_t *object, const ms_model_config *config) {
-    if (config->qk_norm) return ms_json_set(object, "config.json", "use_sliding_window", json_false());
+    if (!config->qkv_bias) MS_TRY(ms_json_set(object, "config.json", "attention_bias", json_false()));
+    if (config->qk_norm || config->qkv_bias)
+        return ms_json_set(object, "config.json", "use_sliding_window", json_false());
     MS_TRY(ms_json_set(object, "config.json", "mlp_bias", json_false()));
     return ms_json_set(object, "config.json", "pretraining_tp", json_integer(1));
 }
@@ -66,16 +78,16 @@ ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_
     MS_TRY(rope_parameters(config, &rope));
     MS_TRY(ms_json_pack(
         &object, "config.json",
-        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:f, s:o, s:f, "
+        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, "
         "s:o, s:o, s:s}",
         "architectures", architecture.name, "model_type", architecture.type, "vocab_size", (int)config->vocabulary,
         "hidden_size", (int)config->width, "intermediate_size", (int)config->feed_forward, "num_hidden_layers",
         (int)config->layers, "num_attention_heads", (int)config->heads, "num_key_value_heads", (int)config->kv_heads,
         "hidden_act", architecture.activation, "head_dim", (int)config->head_size, "max_position_embeddings",
         (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta", rope_base,
-        "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head), "attention_bias", json_false(),
-        "attention_dropout", 0.0, "use_cache", json_true(), "initializer_range", shortest(config->init_std),
-        "bos_token_id", token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
+        "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head), "attention_dropout", 0.0,
+        "use_cache", json_true(), "initializer_range", shortest(config->init_std), "bos_token_id",
+        token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
     ms_status status = add_own_keys(object, config);
     if (status == MS_OK && config->rope_scaling != MS_ROPE_SCALING_NONE)
         status = ms_json_set(object, "config.json", "rope_scaling", json_deep_copy(rope));

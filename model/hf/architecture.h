@@ -1,5 +1,5 @@
 /* Which architecture of Hugging Face's transformers computes the function that a configuration of ours computes.
-   Sources: modeling_llama.py and modeling_qwen3.py of transformers 5.24.  Thread-safe. */
+   Sources: modeling_llama.py, modeling_qwen2.py and modeling_qwen3.py of transformers 5.24.  Thread-safe. */
 #ifndef MS_MODEL_HF_ARCHITECTURE_H
 #define MS_MODEL_HF_ARCHITECTURE_H
 

@@ -126,14 +126,15 @@ static void read_family(struct reading *r, ms_hf_description *out) {
     snprintf(out->type, sizeof out->type, "%s", type ? type : "");
     bool is_plain = strcmp(out->type, "llama") == 0 || strcmp(out->type, "mistral") == 0;
     out->qk_norm = strcmp(out->type, "qwen3") == 0;
-    if (strcmp(out->type, "qwen2") == 0)
-        refuse(r, "model_type qwen2: its q, k and v have biases, which muonscope's attention has not");
+    out->qkv_bias = strcmp(out->type, "qwen2") == 0;
     char text[200];
-    snprintf(text, sizeof text, "model_type '%s': training can begin from llama (SmolLM2 too), mistral and qwen3",
-             out->type);
-    if (!is_plain && !out->qk_norm) refuse(r, text);
-    if (flag(r, "attention_bias", false) || flag(r, "mlp_bias", false))
-        refuse(r, "it has biases (attention_bias, mlp_bias), and muonscope's layers have none");
+    snprintf(text, sizeof text,
+             "model_type '%s': training can begin from llama (SmolLM2 too), mistral, qwen2 and qwen3", out->type);
+    if (!is_plain && !out->qk_norm && !out->qkv_bias) refuse(r, text);
+    if ((!out->qkv_bias && flag(r, "attention_bias", false)) || flag(r, "mlp_bias", false))
+        refuse(
+            r,
+            "it has biases (attention_bias, mlp_bias), and muonscope has those of q, k and v alone, as Qwen2 has them");
     if (find(r, "quantization_config")) refuse(r, "its weights are quantized (quantization_config)");
 }
 

@@ -17,7 +17,7 @@ typedef struct ms_hf_description {
     char type[64]; /* model_type */
     int64_t layers, width, heads, kv_heads, head_size, feed_forward, vocabulary;
     ms_activation activation; /* swiglu; relu2, where hidden_act is relu: each gate must then be its up */
-    bool tied_head, qk_norm;
+    bool tied_head, qk_norm, qkv_bias;
     double norm_epsilon, rope_base;
     ms_rope_scaling rope_scaling;
     double rope_factor;         /* of linear and llama3 */

@@ -83,6 +83,9 @@ static const struct {
     {"attention.k.weight", {"self_attn.k_proj.weight"}},
     {"attention.v.weight", {"self_attn.v_proj.weight"}},
     {"attention.o.weight", {"self_attn.o_proj.weight"}},
+    {"attention.q.bias", {"self_attn.q_proj.bias"}},
+    {"attention.k.bias", {"self_attn.k_proj.bias"}},
+    {"attention.v.bias", {"self_attn.v_proj.bias"}},
     {"attention.q_norm.weight", {"self_attn.q_norm.weight"}},
     {"attention.k_norm.weight", {"self_attn.k_norm.weight"}},
     {"feed_forward.up.weight", {"mlp.up_proj.weight"}},
@@ -113,9 +116,9 @@ static int parts_of_layer(const ms_model_config *model, int layer, const char *r
     return n;
 }
 
-/* Our embedding is multiplied by sqrt(width) when it is looked up, and is the head where that is tied. */
+/* Our embedding is multiplied by a scale when it is looked up, and is the head where that is tied. */
 static int parts_of_rest(const ms_model_config *model, const ms_safetensor *wanted, struct part out[PARTS_MAX]) {
-    double scale = sqrt((double)model->width);
+    double scale = (double)ms_model_embedding_scale(model);
     out[0] = (struct part){.rows = wanted->shape[0], .columns = wanted->rank == 2 ? wanted->shape[1] : 0, .factor = 1};
     if (strcmp(wanted->name, "embedding.weight") == 0) {
         snprintf(out[0].name, NAME_SIZE, "model.embed_tokens.weight");
@@ -197,7 +200,9 @@ static ms_status check_surplus(const ms_hf_source *source, const char *name) {
     }
     if (ms_name_ends_with(name, ".rotary_emb.inv_freq")) return MS_OK; /* the angles of RoPE, of old files */
     if (ms_name_ends_with(name, ".bias"))
-        return MS_FAIL(MS_UNSUPPORTED, "%s: tensor %s: muonscope's layers have no biases", source->path, name);
+        return MS_FAIL(MS_UNSUPPORTED,
+                       "%s: tensor %s: muonscope has biases of q, k and v alone, in models of type qwen2", source->path,
+                       name);
     return MS_FAIL(MS_MISMATCH, "%s: nothing in this model takes tensor %s", source->path, name);
 }
 

@@ -1,6 +1,6 @@
 /* A folder of a Hugging Face model that training begins from: config.json, and the weights, in one safetensors file or
-   in shards (model/foreign).  Families: Llama 2 and 3 (SmolLM2 is one), Mistral, Qwen3, as far as ours computes what
-   they do.  Rotated pairs stay (i, i + D/2).  Thread-safe on distinct objects. */
+   in shards (model/foreign).  Families: Llama 2 and 3 (SmolLM2 is one), Mistral, Qwen2, Qwen3, as far as ours computes
+   what they do.  Rotated pairs stay (i, i + D/2).  Thread-safe on distinct objects. */
 #ifndef MS_MODEL_HF_SOURCE_H
 #define MS_MODEL_HF_SOURCE_H
 
@@ -28,7 +28,7 @@ const ms_hf_description *ms_hf_source_description(const ms_hf_source *source);
    looked at), and nothing else.  MS_NOT_FOUND names the first that is missing, with the shape that is wanted;
    MS_MISMATCH the first of another shape, with both, or that nothing takes, or a head that is stored beside the
    embedding that it is tied to, and differs.  MS_UNSUPPORTED: a tensor of a type that is no floating-point number, or a
-   bias. */
+   bias that ours lacks. */
 ms_status ms_hf_source_check(const ms_hf_source *source, const ms_model_config *model, const ms_safetensor *wanted,
                              size_t n);
 /* Writes the numbers to the tensors' data, f32, after that check.  MS_NUMERIC: one is not finite; names its tensor. */

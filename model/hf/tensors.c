@@ -82,6 +82,7 @@ static void plan_attention(struct planning *p, double scale) {
                  {"k", "blocks.%d.attention.k.weight", kv_rows, width, turned, 1},
                  {"v", "blocks.%d.attention.v.weight", kv_rows, width, 0, 1},
                  {"o", "blocks.%d.attention.o.weight", width, q_rows, 0, scale}};
+    enum { WITH_BIAS = 3 }; /* the first of them */
     const ms_safetensor *merged =
         c->merged ? find(p, "blocks.%d.attention.qkvo.weight", q_rows + 2 * kv_rows + width, width) : NULL;
     int64_t first_row = 0;
@@ -96,6 +97,14 @@ static void plan_attention(struct planning *p, double scale) {
                            .head_size = parts[i].head_size,
                            .factor = parts[i].factor});
         if (c->merged) first_row += parts[i].rows;
+    }
+    for (int i = 0; c->qkv_bias && i < WITH_BIAS; i++) {
+        char ours[64], theirs[64];
+        snprintf(ours, sizeof ours, "blocks.%%d.attention.%s.bias", parts[i].theirs);
+        snprintf(theirs, sizeof theirs, "model.layers.%%d.self_attn.%s_proj.bias", parts[i].theirs);
+        ms_hf_tensor bias = {.rows = parts[i].rows, .head_size = parts[i].head_size, .factor = 1};
+        bias.source = find(p, ours, parts[i].rows, 0);
+        add(p, theirs, bias);
     }
     if (!c->qk_norm) return;
     ms_hf_tensor gain = {.rows = c->head_size, .head_size = turned, .factor = 1};
@@ -134,7 +143,7 @@ ms_status ms_hf_tensors_plan(const ms_model_config *config, const ms_safetensors
     *out = (ms_hf_tensors){0};
     MS_TRY(ms_hf_architecture_of(config, &architecture));
     struct planning p = {config, checkpoint, out, MS_OK, 0};
-    double scale = sqrt((double)config->width);
+    double scale = (double)ms_model_embedding_scale(config);
     ms_hf_tensor table = {.rows = config->vocabulary, .columns = config->width};
     table.source = find(&p, "embedding.weight", table.rows, table.columns);
     table.factor = scale;

@@ -208,6 +208,15 @@ static const struct {
     {"data.directory", "", "data.directory is empty"},
 };
 
+/* Of two keys, neither of which is wrong alone. */
+START_TEST(qk_clip_and_biases_contradict) {
+    ck_assert_int_eq(ms_config_set(&config, "attention.qkv_bias", "true"), MS_OK);
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+    ck_assert_int_eq(ms_config_set(&config, "intervention.qk_clip", "100"), MS_OK);
+    expect(ms_config_check(&config), MS_INVALID, "intervention.qk_clip 100 and attention.qkv_bias contradict");
+}
+END_TEST
+
 START_TEST(exact_has_one_chunk_of_the_loss) {
     const char *const chunks[] = {"0", "512", "511", "4096"};
     for (int i = 0; i < 8; i++) {
@@ -381,6 +390,8 @@ START_TEST(defaults_are_the_trainers) {
     SAME(model.residual_scale);
     SAME(model.residual_scale_init);
     SAME(model.norm_epsilon);
+    SAME(model.qkv_bias);
+    SAME(model.embedding_scale);
     SAME(model.rope_base);
     SAME(model.init_scheme);
     SAME(model.init_std);
@@ -499,6 +510,7 @@ int main(void) {
     tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_test(tests, exact_has_one_chunk_of_the_loss);
+    tcase_add_test(tests, qk_clip_and_biases_contradict);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);
     tcase_add_test(tests, short_runs_begin_the_ramp);

@@ -61,6 +61,9 @@ variants() {
     variant split_update $short --muon.split=per_head
     variant untied_swiglu $short --model.tied_head=false --model.activation=swiglu --model.residual_scale=learned_layer \
         --attention.rope_layout=half_split
+    variant biases $short --attention.qkv_bias=true --attention.qk_norm=false --attention.rope_scaling=llama3 --attention.rope_factor 8 \
+        --attention.rope_base 50 --attention.rope_original_length 24 --train.batch_sequences 24
+    variant biases_bf16 $short --attention.qkv_bias=true --train.storage bf16 --model.recompute=true --model.embedding_scale 4
     variant recompute $short --model.recompute=true
     # Sums of attention over more than one block of 4096 positions.
     [ "$quick" = quick ] || variant long --steps 2 --tracker.every=1 --model.sequence_length 4200 --train.batch_sequences 1 \

@@ -55,6 +55,22 @@ must program export hf seven --out llama
 must micro --run g --init_from llama --steps 1 --validation.every 1
 near "$(first g)" "$(last seven)"
 grep -q '^  merged: false$' g/config.yaml || fail "a merged matrix of other sizes"
+# Biases, as Qwen2 has them; the embedding is taken as it is, or divided by the scale that is asked for.
+must micro --run biases --steps 4 --validation.every 4 --attention.qk_norm false --attention.qkv_bias true --model.activation swiglu \
+    --adamw_lr 0.05 --model.embedding_scale 3
+must program export hf biases --out qwen2
+grep -q '^qwen2: Qwen2ForCausalLM' out || fail "biases become $(cat out)"
+must micro --run h --init_from qwen2 --steps 1 --validation.every 1
+near "$(first h)" "$(last biases)"
+grep -q '^  qkv_bias: true$' h/config.yaml && grep -q '^  embedding_scale: 1$' h/config.yaml || fail "config.yaml has no biases or no scale"
+must micro --run i --init_from qwen2 --steps 1 --validation.every 1 --model.embedding_scale 0
+near "$(first i)" "$(last biases)"
+must micro --run j --init_from biases --steps 1 --validation.every 1
+[ "$(first j)" = "$(last biases)" ] && grep -q '^  embedding_scale: 3$' j/config.yaml || fail "j begins at $(first j)"
+refuse 1 "attention.qkv_bias is true there, and false is asked for" program train --preset micro --run none --init_from biases --attention.qkv_bias false
+# What was not trained is exported as it came, to the bit.
+must program export hf h --out qwen2.again --step 0
+cmp qwen2/model.safetensors qwen2.again/model.safetensors || fail "a folder that was only taken and given is another"
 
 # Changed folders, by the program that others are made with.
 cat >change.py <<'EOF'
@@ -122,9 +138,13 @@ wrong hf 'tensor lm_head.weight must be the same as model.embed_tokens.weight, a
 wrong hf 'tensor model.layers.0.mlp.gate_proj.weight must be the same as .*up_proj' \
     'tensors["model.layers.0.mlp.gate_proj.weight"] = tensors["model.layers.1.mlp.gate_proj.weight"]'
 wrong hf 'tensor model.embed_tokens.weight is I32: it must be' "$embedding[0] = 'I32'"
-wrong hf 'tensor model.layers.0.self_attn.q_proj.bias: .* no biases' 'tensors["model.layers.0.self_attn.q_proj.bias"] = ["F32", [32], bytes(128)]'
+wrong hf 'tensor model.layers.0.self_attn.q_proj.bias: .* of type qwen2' 'tensors["model.layers.0.self_attn.q_proj.bias"] = ["F32", [32], bytes(128)]'
 wrong hf "model_type 'gemma2': training can begin from llama" 'config["model_type"] = "gemma2"'
-wrong hf "model_type qwen2: its q, k and v have biases" 'config["model_type"] = "qwen2"'
+wrong llama 'tensor model.layers.0.self_attn.q_proj.bias \[64\] is missing' 'config["model_type"] = "qwen2"'
+wrong qwen2 'tensor model.layers.1.self_attn.k_proj.bias is \[15\], this model wants \[16\]' \
+    'tensors["model.layers.1.self_attn.k_proj.bias"] = ["F32", [15], bytes(60)]'
+wrong qwen2 'tensor model.layers.0.self_attn.o_proj.bias: muonscope has biases of q, k and v alone' \
+    'tensors["model.layers.0.self_attn.o_proj.bias"] = ["F32", [32], bytes(128)]'
 wrong hf 'RoPE of type yarn: ' 'config["rope_parameters"] = {"rope_type": "yarn", "rope_theta": 5e5, "factor": 8.0}'
 wrong hf 'the scaling of RoPE has no low_freq_factor' 'config["rope_parameters"] = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0}'
 wrong hf 'the scaling of RoPE has no sense: 4 to 1 turns' 'config["rope_scaling"] = config["rope_parameters"] = {"rope_type": "llama3",

@@ -32,7 +32,7 @@ train llama --preset tiny --attention.qk_norm false --model.activation swiglu --
 # Models of transformers: as they are, and trained.
 "$python" "$root/tests/end_to_end/make_transformers.py"
 [ -e llama3.from/model.safetensors.index.json ] || fail "no model in shards"
-families="llama2 llama3 llama31 smollm2 mistral qwen3_from"
+families="llama2 llama3 llama31 smollm2 mistral qwen2 qwen3_from"
 mv qwen3.from qwen3_from.from
 for family in $families; do
     must program train --data.directory data --run "$family" --init_from "$family.from" --model.sequence_length 256 --train.batch_sequences 4 \

@@ -24,6 +24,9 @@ def shapes(c):
                    "blocks.attention.v.weight": (L, key, C), "blocks.attention.o.weight": (L, C, query),
                    "blocks.attention_norm.weight": (L, C), "blocks.feed_forward_norm.weight": (L, C),
                    "blocks.feed_forward.up.weight": (L, F, C), "blocks.feed_forward.down.weight": (L, C, F)})
+    if c.get("qkv_bias"):
+        result.update({"blocks.attention.q.bias": (L, query), "blocks.attention.k.bias": (L, key),
+                       "blocks.attention.v.bias": (L, key)})
     if c["activation"] == "swiglu":
         result["blocks.feed_forward.gate.weight"] = (L, F, C)
     if c["qk_norm"]:
@@ -73,7 +76,10 @@ def attention(x, p, layer, c, logit_max):
         w_q, w_k, w_v, w_o = p["blocks.attention.qkvo.weight"][layer].split([H * D, G * D, G * D, C])
     else:
         w_q, w_k, w_v, w_o = (p[f"blocks.attention.{part}.weight"][layer] for part in "qkvo")
-    q, k, v = ((x @ w.T).view(B, T, -1, D) for w in (w_q, w_k, w_v))
+    q, k, v = (x @ w.T for w in (w_q, w_k, w_v))
+    if c.get("qkv_bias"):
+        q, k, v = (y + p[f"blocks.attention.{part}.bias"][layer] for y, part in ((q, "q"), (k, "k"), (v, "v")))
+    q, k, v = (y.view(B, T, -1, D) for y in (q, k, v))
     if c["qk_norm"]:
         q = rms_norm(q, p["blocks.attention.q_norm.weight"][layer])
         k = rms_norm(k, p["blocks.attention.k_norm.weight"][layer])
@@ -100,7 +106,7 @@ def feed_forward(x, p, layer, c):
 
 def forward(p, tokens, c, logit_max=None):
     """tokens [B, T] -> logits [B, T, V]."""
-    x = p["embedding.weight"][tokens] * math.sqrt(c["width"])
+    x = p["embedding.weight"][tokens] * c.get("embedding_scale", math.sqrt(c["width"]))
     for layer in range(c["layers"]):
         scale = p["blocks.residual_scale"][layer] if c["residual_scale"] != "fixed" else torch.ones((), dtype=x.dtype)
         on_attention, on_feed_forward = (scale, scale) if scale.dim() == 0 else scale

@@ -22,7 +22,8 @@
 #include "tests/support/suite.h"
 #include "train/generator.h"
 
-static const char *const variants[] = {"qwen3", "blueberry", "llama", "wide_heads", "llama3", "linear", "branches"};
+static const char *const variants[] = {"qwen3",  "blueberry", "llama",        "wide_heads", "llama3",
+                                       "linear", "qwen2",     "qwen2_merged", "branches"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants };
 
 /* ---- a variant ---- */
@@ -51,6 +52,8 @@ static void read_config(const json_t *config, ms_model_config *m) {
     m->residual_scale_init = (float)golden_number(config, "residual_scale_init");
     m->norm_epsilon = (float)golden_number(config, "norm_epsilon");
     m->rope_base = (float)golden_number(config, "rope_base");
+    m->qkv_bias = golden_boolean(config, "qkv_bias");
+    m->embedding_scale = (float)golden_number(config, "embedding_scale");
     m->rope_scaling = (ms_rope_scaling)golden_choice(config, "rope_scaling", ms_rope_scaling_names);
     m->rope_factor = golden_number(config, "rope_factor");
     m->rope_low = golden_number(config, "rope_low");
@@ -335,6 +338,7 @@ static ms_model_config config_of(const ms_hf_description *d, const ms_model_conf
     ck_assert_int_eq(d->activation, exported->activation);
     ck_assert_int_eq(d->tied_head, exported->tied_head);
     ck_assert_int_eq(d->qk_norm, exported->qk_norm);
+    ck_assert_int_eq(d->qkv_bias, exported->qkv_bias);
     ck_assert_int_eq(d->positions, exported->sequence_length);
     ck_assert_float_eq((float)d->norm_epsilon, exported->norm_epsilon);
     ck_assert_float_eq((float)d->rope_base, exported->rope_base);
@@ -402,11 +406,14 @@ END_TEST
 
 /* ---- refusals ---- */
 
-START_TEST(test_what_has_no_gate_is_refused) {
+START_TEST(test_what_no_architecture_computes_is_refused) {
     ms_model_config config = {.activation = MS_ACTIVATION_GELU_TANH, .qk_norm = true};
     ms_hf_architecture architecture;
     ms_expect(ms_hf_architecture_of(&config, &architecture), MS_UNSUPPORTED, "model.activation gelu_tanh has no gate");
     ck_assert_ptr_nonnull(strstr(ms_status_message(), "swiglu, or relu2"));
+    config = (ms_model_config){.activation = MS_ACTIVATION_SWIGLU, .qk_norm = true, .qkv_bias = true};
+    ms_expect(ms_hf_architecture_of(&config, &architecture), MS_UNSUPPORTED,
+              "attention.qk_norm with attention.qkv_bias");
 }
 END_TEST
 
@@ -436,7 +443,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_greedy_tokens_are_those_of_transformers, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_shards_and_their_index, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_a_folder_becomes_a_model_with_its_logits, 0, N_VARIANTS);
-    tcase_add_test(tcase, test_what_has_no_gate_is_refused);
+    tcase_add_test(tcase, test_what_no_architecture_computes_is_refused);
     tcase_add_test(tcase, test_another_shape_is_named_with_both);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -47,6 +47,8 @@ VARIANTS = {
     "qk_clip": dict(qk_norm=False, qk_clip=0.5),
     "qk_clip_own_keys": dict(qk_norm=False, qk_clip=0.7, kv_heads=4, merged=False, split="per_head",
                              decay_mode="decoupled", decay=0.1),
+    "qkv_bias": dict(qk_norm=False, qkv_bias=True, rope_layout="half_split", embedding_scale=1.0),
+    "qkv_bias_split": dict(qkv_bias=True, merged=False, optimizer="adamw"),
 }
 
 

@@ -15,10 +15,11 @@
 #include "train/trainer.h"
 
 static const char *const variants[] = {
-    "merged_muon",  "split_muon",  "merged_adamw",      "split_adamw",    "swiglu",          "no_qk_norm",
-    "half_split",   "untied_head", "learned_layer",     "learned_branch", "per_projection",  "per_head",
-    "jordan",       "modula",      "jordan_convergent", "moonlight",      "rows_cols",       "decay_decoupled",
-    "decay_update", "decay_both",  "gelu_tanh",         "qk_clip",        "qk_clip_own_keys"};
+    "merged_muon",    "split_muon", "merged_adamw",     "split_adamw",   "swiglu",
+    "no_qk_norm",     "half_split", "untied_head",      "learned_layer", "learned_branch",
+    "per_projection", "per_head",   "jordan",           "modula",        "jordan_convergent",
+    "moonlight",      "rows_cols",  "decay_decoupled",  "decay_update",  "decay_both",
+    "gelu_tanh",      "qk_clip",    "qk_clip_own_keys", "qkv_bias",      "qkv_bias_split"};
 enum { N_VARIANTS = sizeof variants / sizeof *variants, N_STEPS = 10 };
 
 /* ---- options from the golden's metadata ---- */
@@ -37,6 +38,8 @@ static ms_trainer_options read_options(const ms_safetensors *golden) {
     m->tied_head = golden_boolean(c, "tied_head");
     m->residual_scale = (ms_residual_scale)golden_choice(c, "residual_scale", ms_residual_scale_names);
     m->residual_scale_init = 1;
+    m->qkv_bias = json_is_true(json_object_get(c, "qkv_bias"));
+    m->embedding_scale = (float)json_number_value(json_object_get(c, "embedding_scale")); /* 0 where it is missing */
     m->norm_epsilon = 1.1920929e-07f;
     m->rope_base = 10000;
     m->init_depth_factor = 1;

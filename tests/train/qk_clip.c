@@ -140,6 +140,10 @@ START_TEST(without_logits_to_clip_it_is_refused) {
     expect_refused(&options, "train: intervention qk_clip 100 and QK-norm contradict: the norm of each query and key "
                              "undoes any scale of their weights");
     options.model.qk_norm = false;
+    options.model.qkv_bias = true;
+    expect_refused(&options, "train: intervention qk_clip 100 and biases of queries and keys contradict: it scales "
+                             "their weights alone");
+    options.model.qkv_bias = false;
     options.control = MS_CONTROL_NOISE;
     expect_refused(&options, "train: intervention qk_clip 100 and control noise contradict: without a forward pass "
                              "there are no attention logits");

@@ -16,7 +16,7 @@ import transformers
 TINY = dict(layers=2, width=24, heads=3, kv_heads=1, head_size=8, feed_forward=20, vocabulary=40, sequence_length=32,
             activation="swiglu", tied_head=False, merged=False, qk_norm=True, rope_layout="half_split",
             residual_scale="fixed", residual_scale_init=1.0, norm_epsilon=1e-6, rope_base=10000.0,
-            rope_scaling="none", rope_factor=1.0, rope_low=1.0, rope_high=4.0, rope_original_length=8192)
+            qkv_bias=False, embedding_scale=0.0, rope_scaling="none", rope_factor=1.0, rope_low=1.0, rope_high=4.0, rope_original_length=8192)
 VARIANTS = {
     "qwen3": dict(rope_base=1000000.0),
     "blueberry": dict(activation="relu2", rope_layout="interleaved", merged=True, tied_head=True, norm_epsilon=1.1920929e-07),
@@ -25,6 +25,8 @@ VARIANTS = {
     "wide_heads": dict(qk_norm=False, activation="relu2", heads=2, head_size=16, residual_scale="learned_layer"),
     "llama3": dict(qk_norm=False, rope_scaling="llama3", rope_factor=8.0, rope_low=0.5, rope_high=2.0, rope_original_length=24, rope_base=50.0),
     "linear": dict(rope_scaling="linear", rope_factor=4.0, rope_layout="interleaved"),
+    "qwen2": dict(qk_norm=False, qkv_bias=True, rope_base=1000000.0, tied_head=True, embedding_scale=1.0),
+    "qwen2_merged": dict(qk_norm=False, qkv_bias=True, merged=True, rope_layout="interleaved", kv_heads=3, embedding_scale=3.3),
     "branches": dict(merged=True, residual_scale="learned_branch", rope_layout="interleaved"),
 }
 N_TOKENS, N_GREEDY = 8, 16
@@ -63,6 +65,8 @@ def ours(c):
             shapes |= {at + "attention.q_norm.weight": (size,), at + "attention.k_norm.weight": (size,)}
         shapes |= {at + "feed_forward.up.weight": (hidden, width), at + "feed_forward.down.weight": (width, hidden),
                    at + "attention_norm.weight": (width,), at + "feed_forward_norm.weight": (width,)}
+        if c["qkv_bias"]:
+            shapes |= {at + "attention.q.bias": (q,), at + "attention.k.bias": (kv,), at + "attention.v.bias": (kv,)}
         if c["activation"] == "swiglu":
             shapes[at + "feed_forward.gate.weight"] = (hidden, width)
         if c["residual_scale"] != "fixed":
@@ -85,8 +89,9 @@ def theirs(c, w):
         pairs = array.reshape(heads, size // 2, 2, -1)
         return np.concatenate([pairs[:, :, 0], pairs[:, :, 1]], axis=1).reshape(array.shape)
 
-    out = {"model.embed_tokens.weight": times(width**0.5, w["embedding.weight"])}
-    out["model.norm.weight"] = times(1 / width**0.5, w["final_norm.weight"]) if c["tied_head"] else w["final_norm.weight"]
+    scale = np.float64(np.float32(c["embedding_scale"] or width**0.5))  # what a run multiplies by is f32
+    out = {"model.embed_tokens.weight": times(scale, w["embedding.weight"])}
+    out["model.norm.weight"] = times(1 / scale, w["final_norm.weight"]) if c["tied_head"] else w["final_norm.weight"]
     if not c["tied_head"]:
         out["lm_head.weight"] = w["head.weight"]
     for layer in range(c["layers"]):
@@ -103,6 +108,10 @@ def theirs(c, w):
         if c["qk_norm"]:
             for p in "qk":
                 out[b + f"self_attn.{p}_norm.weight"] = turned(w[a + f"attention.{p}_norm.weight"], 1)
+        if c["qkv_bias"]:
+            for p, heads in (("q", c["heads"]), ("k", c["kv_heads"])):
+                out[b + f"self_attn.{p}_proj.bias"] = turned(w[a + f"attention.{p}.bias"], heads)
+            out[b + "self_attn.v_proj.bias"] = w[a + "attention.v.bias"]
         gate = "gate" if c["activation"] == "swiglu" else "up"
         out[b + "mlp.gate_proj.weight"] = w[a + f"feed_forward.{gate}.weight"]
         out[b + "mlp.up_proj.weight"] = w[a + "feed_forward.up.weight"]
@@ -110,6 +119,10 @@ def theirs(c, w):
         out[b + "input_layernorm.weight"] = w[a + "attention_norm.weight"]
         out[b + "post_attention_layernorm.weight"] = w[a + "feed_forward_norm.weight"]
     return out
+
+
+def kind(c):
+    return "qwen3" if c["qk_norm"] else "qwen2" if c["qkv_bias"] else "llama"
 
 
 def configuration(c):
@@ -121,20 +134,21 @@ def configuration(c):
         rope |= {"low_freq_factor": c["rope_low"], "high_freq_factor": c["rope_high"],
                  "original_max_position_embeddings": c["rope_original_length"]}
     out = dict(
-        architectures=["Qwen3ForCausalLM" if c["qk_norm"] else "LlamaForCausalLM"],
-        model_type="qwen3" if c["qk_norm"] else "llama", vocab_size=c["vocabulary"], hidden_size=c["width"],
+        architectures=[{"qwen3": "Qwen3ForCausalLM", "qwen2": "Qwen2ForCausalLM", "llama": "LlamaForCausalLM"}[kind(c)]],
+        model_type=kind(c), vocab_size=c["vocabulary"], hidden_size=c["width"],
         intermediate_size=c["feed_forward"], num_hidden_layers=c["layers"], num_attention_heads=c["heads"],
         num_key_value_heads=c["kv_heads"], head_dim=c["head_size"], hidden_act="silu" if c["activation"] == "swiglu" else "relu",
         max_position_embeddings=c["sequence_length"], rms_norm_eps=c["norm_epsilon"], rope_theta=c["rope_base"],
-        rope_parameters=rope, tie_word_embeddings=c["tied_head"],
-        attention_bias=False)
-    return out | ({"use_sliding_window": False} if c["qk_norm"] else {"mlp_bias": False})
+        rope_parameters=rope, tie_word_embeddings=c["tied_head"])
+    return out | {"qwen3": {"attention_bias": False, "use_sliding_window": False}, "qwen2": {"use_sliding_window": False},
+                  "llama": {"attention_bias": False, "mlp_bias": False}}[kind(c)]
 
 
 def make(c):
     mapped = theirs(c, ours(c))
     config = configuration(c)
-    kinds = {"qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
+    kinds = {"qwen2": (transformers.Qwen2Config, transformers.Qwen2ForCausalLM),
+             "qwen3": (transformers.Qwen3Config, transformers.Qwen3ForCausalLM),
              "llama": (transformers.LlamaConfig, transformers.LlamaForCausalLM)}
     make_config, make_model = kinds[config["model_type"]]
     model = make_model(make_config(**config, attn_implementation="eager")).float().eval()
