@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "model/checkpoint/safetensors.h"
+#include "model/foreign/foreign.h"
 #include "model/foreign/parts.h"
 #include "model/foreign/sizes.h"
 #include "tracker/analysis.h"
