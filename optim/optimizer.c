@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/exact_constants.h"
 #include "backend/ir/build.h"
 #include "optim/noise.h"
 #include "optim/qk_clip.h"
@@ -92,15 +93,19 @@ static ms_status add_state(ms_optimizer *optimizer, const char *prefix, int para
     return add_beside(optimizer, prefix, parameter, MS_VARIABLE_STATE, shape, out);
 }
 
+static bool has_part(const ms_optimizer_entry *entry) { return entry->shape.dim[0] > 0; }
+
 static ms_status add_states(ms_optimizer *optimizer, const ms_optimizer_rule *rule, ms_optimizer_entry *entry) {
     const ms_interventions *interventions = &optimizer->config.interventions;
     const ms_optimizer_parameter *parameter = &entry->parameter;
-    ms_shape of = ms_variables_get(optimizer->variables, parameter->variable)->shape;
+    ms_shape of = entry->shape;
+    for (int i = 0; i < MS_MAX_RULE_STATES; i++) entry->states[i] = -1;
+    entry->initial_squares = entry->top_directions = -1;
+    if (!has_part(entry)) return MS_OK;
     for (int i = 0; i < rule->n_states; i++) {
         ms_shape shape = rule->states[i].shape ? rule->states[i].shape(&of) : of;
         MS_TRY(add_state(optimizer, rule->states[i].prefix, parameter->variable, shape, &entry->states[i]));
     }
-    entry->initial_squares = entry->top_directions = -1;
     if (parameter->is_matrix && ms_interventions_keep_norms(interventions))
         MS_TRY(add_state(optimizer, "initial_squares", parameter->variable,
                          ms_intervention_norms_shape(&of, parameter->n_groups), &entry->initial_squares));
@@ -127,6 +132,29 @@ static ms_status add_captures(ms_optimizer *optimizer, ms_optimizer_entry *entry
     return MS_OK;
 }
 
+/* Which part of a parameter is updated, and where its sums of blocks stand. */
+static ms_status set_part(ms_optimizer *optimizer, ms_optimizer_entry *entry) {
+    const ms_optimizer_parameter *parameter = &entry->parameter;
+    const ms_variable *variable = ms_variables_get(optimizer->variables, parameter->variable);
+    int64_t first = parameter->first_row, n = parameter->n_rows, rows = variable->shape.dim[0];
+    int64_t count = ms_shape_count(&variable->shape), end = first + n;
+    entry->shape = variable->shape;
+    entry->parameter.first_row = optimizer->config.sharded ? first : 0;
+    if (!optimizer->config.sharded) return MS_OK;
+    bool cuts = !parameter->is_matrix && n > 0;
+    if (first < 0 || n < 0 || end > rows || (cuts && first * (count / rows) % MS_REDUCE_BLOCK != 0) ||
+        (cuts && end < rows && end * (count / rows) % MS_REDUCE_BLOCK != 0))
+        return MS_FAIL(MS_INVALID, "optimizer: rows %lld to %lld of the %lld of %s are no part to be updated alone",
+                       (long long)first, (long long)end - 1, (long long)rows, variable->name);
+    entry->shape.dim[0] = n;
+    entry->first_element = first * (count / rows);
+    if (parameter->is_matrix) return MS_OK;
+    entry->first_block = optimizer->n_blocks;
+    entry->n_blocks = (int32_t)((count + MS_REDUCE_BLOCK - 1) / MS_REDUCE_BLOCK);
+    optimizer->n_blocks += entry->n_blocks;
+    return MS_OK;
+}
+
 static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_parameter *parameter) {
     ms_optimizer_entry *entry = &optimizer->parameters[optimizer->n_parameters++];
     entry->parameter = *parameter;
@@ -140,8 +168,16 @@ static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_param
     entry->first_norm = optimizer->n_norms;
     entry->n_norms = parameter->is_matrix ? (int32_t)variable->shape.dim[0] * parameter->n_groups : 1;
     optimizer->n_norms += entry->n_norms;
+    MS_TRY(set_part(optimizer, entry));
     MS_TRY(add_captures(optimizer, entry));
     return add_states(optimizer, use->rule, entry);
+}
+
+/* What is drawn is keyed by a place in the whole stack, and QK-clip looks at the logits of all layers. */
+static ms_status check_sharded(const ms_interventions *interventions) {
+    const char *name = interventions->noise != 0 ? "noise" : interventions->qk_clip != 0 ? "qk_clip" : NULL;
+    if (ms_interventions_keep_directions(interventions)) name = "spectral_decay";
+    return name ? MS_FAIL(MS_UNSUPPORTED, "intervention %s: not where an update is shared by ranks", name) : MS_OK;
 }
 
 ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
@@ -162,26 +198,72 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     MS_TRY(init_rules(out));
     for (int i = 0; i < n_parameters; i++) MS_TRY(add_parameter(out, &parameters[i]));
     MS_TRY(ms_qk_clip_check(&config->interventions, variables, parameters, n_parameters));
+    if (config->sharded) MS_TRY(check_sharded(&config->interventions));
     MS_TRY(add_step_scalars(out));
     ms_optimizer_step peak;
     if (config->interventions.soft_cap != 0) MS_TRY(ms_optimizer_step_at(out, 0, 1, &peak)); /* is the cap too low? */
     MS_TRY(add_output(out, "gradient_squares", out->n_norms, &out->gradient_squares));
     MS_TRY(add_output(out, "weight_squares", out->n_norms, &out->weight_squares));
     MS_TRY(add_output(out, "update_squares", out->n_norms, &out->update_squares));
+    out->block_squares = -1;
+    if (out->n_blocks > 0) MS_TRY(add_output(out, "block_squares", out->n_blocks, &out->block_squares));
     return add_output(out, "clip", 2, &out->clip);
 }
 
-/* Assigns the sums of squares of x, laid out as the parameter, to its place of the output variable. */
+/* The part of a parameter that is updated, in the parameter's variable or one of its shape. */
+static ms_tensor view_part(ms_graph *graph, const ms_optimizer_entry *entry, int32_t variable) {
+    return ms_view(graph, variable, entry->first_element, entry->shape);
+}
+
+/* Assigns the sums of squares of x, laid out as the part of the parameter, to its place of the output variable. */
 static void store_squares(ms_graph *graph, const ms_optimizer_entry *entry, ms_tensor x, int32_t output) {
     const ms_optimizer_parameter *parameter = &entry->parameter;
     ms_tensor squares;
+    int64_t first = entry->first_norm, n = 1;
     if (parameter->is_matrix) {
         squares = ms_sum_squares(graph, x, parameter->n_groups, parameter->group_rows);
-        squares = ms_reshape(graph, squares, ms_shape_1(entry->n_norms));
+        n = entry->shape.dim[0] * parameter->n_groups;
+        first += parameter->first_row * parameter->n_groups;
+        squares = ms_reshape(graph, squares, ms_shape_1(n));
     } else {
         squares = ms_sum_squares(graph, x, 0, NULL);
     }
-    ms_assign(graph, squares, ms_view(graph, output, entry->first_norm, ms_shape_1(entry->n_norms)));
+    ms_assign(graph, squares, ms_view(graph, output, first, ms_shape_1(n)));
+}
+
+/* Assigns the sums of squares of n_blocks blocks of the gradient, of `length` elements each, to their places. */
+static void store_blocks(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
+                         int64_t first_element, int64_t n_blocks, int64_t length) {
+    const int64_t one = 1;
+    if (n_blocks == 0 || length == 0) return;
+    ms_tensor blocks = ms_view(graph, entry->parameter.gradient, first_element, ms_shape_3(n_blocks, 1, length));
+    ms_tensor squares = ms_reshape(graph, ms_sum_squares(graph, blocks, 1, &one), ms_shape_1(n_blocks));
+    int64_t place = entry->first_block + first_element / MS_REDUCE_BLOCK;
+    ms_assign(graph, squares, ms_view(graph, optimizer->block_squares, place, ms_shape_1(n_blocks)));
+}
+
+ms_status ms_optimizer_squares(const ms_optimizer *optimizer, ms_graph *graph) {
+    for (int i = 0; i < optimizer->n_parameters; i++) {
+        const ms_optimizer_entry *entry = &optimizer->parameters[i];
+        if (!has_part(entry)) continue;
+        if (entry->parameter.is_matrix) {
+            store_squares(graph, entry, view_part(graph, entry, entry->parameter.gradient),
+                          optimizer->gradient_squares);
+            continue;
+        }
+        int64_t count = ms_shape_count(&entry->shape), whole = count / MS_REDUCE_BLOCK * MS_REDUCE_BLOCK;
+        store_blocks(optimizer, graph, entry, entry->first_element, whole / MS_REDUCE_BLOCK, MS_REDUCE_BLOCK);
+        store_blocks(optimizer, graph, entry, entry->first_element + whole, 1, count - whole);
+    }
+    return ms_graph_status(graph);
+}
+
+/* What is left of the sums of squares of a sharded update when those of all shards are there. */
+static void sum_blocks(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry) {
+    if (entry->parameter.is_matrix) return;
+    ms_tensor blocks = ms_view(graph, optimizer->block_squares, entry->first_block, ms_shape_1(entry->n_blocks));
+    ms_assign(graph, ms_sum(graph, blocks),
+              ms_view(graph, optimizer->gradient_squares, entry->first_norm, ms_shape_1(1)));
 }
 
 static ms_tensor rounded_to_bf16(ms_graph *graph, ms_tensor x) {
@@ -212,7 +294,7 @@ static ms_tensor intervene(const ms_optimizer *optimizer, ms_graph *graph, const
         .settings = &optimizer->config.interventions,
         .parameter = &entry->parameter,
         .name = ms_variables_get(optimizer->variables, entry->parameter.variable)->name,
-        .weight = ms_view_all(graph, entry->parameter.variable),
+        .weight = view_part(graph, entry, entry->parameter.variable),
         .delta = delta,
         .initial_squares = squares < 0 ? MS_NO_TENSOR : ms_view_all(graph, squares),
         .top_directions = directions < 0 ? MS_NO_TENSOR : ms_view_all(graph, directions),
@@ -248,8 +330,8 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
     const ms_noise noise = noise_of(optimizer, entry);
     ms_rule_inputs inputs = {.settings = in_use->use.settings,
                              .parameter = &entry->parameter,
-                             .weight = ms_view_all(graph, entry->parameter.variable),
-                             .gradient = ms_view_all(graph, entry->parameter.gradient),
+                             .weight = view_part(graph, entry, entry->parameter.variable),
+                             .gradient = view_part(graph, entry, entry->parameter.gradient),
                              .clip = clip,
                              .cautious_decay = entry->parameter.is_matrix && interventions->cautious_decay,
                              .noise = is_noisy ? &noise : NULL,
@@ -262,7 +344,7 @@ static void update_parameter(const ms_optimizer *optimizer, ms_graph *graph, con
     ms_tensor delta = rule->delta(graph, &inputs);
     for (int i = 0; i < MS_CAPTURE_COUNT; i++)
         if (inputs.captured && entry->captures[i] >= 0)
-            ms_assign(graph, captured[i], ms_view_all(graph, entry->captures[i]));
+            ms_assign(graph, captured[i], view_part(graph, entry, entry->captures[i]));
     bool intervenes = entry->parameter.is_matrix && ms_interventions_on_groups(interventions);
     bool clips = ms_qk_clip_touches(interventions, &entry->parameter);
     bool rounds = optimizer->config.master == MS_DTYPE_BF16;
@@ -283,7 +365,11 @@ static ms_status update(const ms_optimizer *optimizer, ms_graph *graph, bool cap
     const ms_optimizer_config *config = &optimizer->config;
     for (int i = 0; i < optimizer->n_parameters; i++) {
         const ms_optimizer_entry *entry = &optimizer->parameters[i];
-        store_squares(graph, entry, ms_view_all(graph, entry->parameter.gradient), optimizer->gradient_squares);
+        if (config->sharded)
+            sum_blocks(optimizer, graph, entry);
+        else
+            store_squares(graph, entry, view_part(graph, entry, entry->parameter.gradient),
+                          optimizer->gradient_squares);
     }
     /* Without clipping the norm is still reported: a limit that no f32 norm exceeds makes the factor 1. */
     float max_norm = config->gradient_clip > 0 ? config->gradient_clip : INFINITY;
@@ -291,7 +377,8 @@ static ms_status update(const ms_optimizer *optimizer, ms_graph *graph, bool cap
     ms_assign(graph, clip, ms_view_all(graph, optimizer->clip));
     ms_tensor used_clip = config->gradient_clip > 0 ? clip : MS_NO_TENSOR;
     for (int i = 0; i < optimizer->n_parameters; i++)
-        update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip, capture);
+        if (has_part(&optimizer->parameters[i]))
+            update_parameter(optimizer, graph, &optimizer->parameters[i], used_clip, capture);
     return ms_graph_status(graph);
 }
 

@@ -28,7 +28,9 @@ typedef struct ms_optimizer_config {
     ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
     bool captures;             /* make variables and the graph that show what the rule of layer matrices captures */
-    float gradient_clip;       /* of the norm of all gradients together; 0: off */
+    bool sharded; /* only parts of the parameters are updated, in two graphs: see ms_optimizer_squares.  Not with noise,
+                     spectral_decay and qk_clip */
+    float gradient_clip; /* of the norm of all gradients together; 0: off */
     ms_dtype master; /* of weights and the rules' states, which lie in f32 either way.  MS_DTYPE_BF16: each of them is
                         rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from
                         stored values.  What interventions keep stays f32 */
@@ -54,9 +56,12 @@ typedef struct ms_optimizer_rule_in_use {
 /* A parameter at work in an optimizer. */
 typedef struct ms_optimizer_entry {
     ms_optimizer_parameter parameter;
-    int32_t i_rule;                          /* index in ms_optimizer.rules */
-    int32_t states[MS_MAX_RULE_STATES];      /* variables, in the rule's order */
-    int32_t captures[MS_CAPTURE_COUNT];      /* OUTPUT variables of the parameter's shape; -1: it has none */
+    ms_shape shape;                     /* of the part that is updated; the variable's, but of a sharded optimizer */
+    int64_t first_element;              /* of that part */
+    int32_t first_block, n_blocks;      /* of what is no matrix, within ms_optimizer.block_squares */
+    int32_t i_rule;                     /* index in ms_optimizer.rules */
+    int32_t states[MS_MAX_RULE_STATES]; /* variables of the part, in the rule's order; -1: it has no rows */
+    int32_t captures[MS_CAPTURE_COUNT]; /* OUTPUT variables of the parameter's shape; -1: it has none */
     int32_t initial_squares, top_directions; /* variables of the interventions, -1: none */
     int32_t first_cap;                       /* step scalar of its row group 0, under a soft cap */
     int32_t first_norm; /* index of its first sum of squares within ms_optimizer.gradient_squares */
@@ -78,7 +83,10 @@ typedef struct ms_optimizer {
     int32_t n_norms;
     int32_t gradient_squares, weight_squares, update_squares; /* OUTPUT variables f32 [n_norms]: sums of squares of raw
                                                      gradients, weights before the update, and applied updates */
-    int32_t clip; /* OUTPUT variable f32 [2]: global gradient norm, clip factor (1 when clipping is off) */
+    int32_t n_blocks;
+    int32_t block_squares; /* OUTPUT variable f32 [n_blocks] of a sharded optimizer: sums of squares of the raw
+                              gradients of what is no matrix, for each MS_REDUCE_BLOCK elements; -1: not sharded */
+    int32_t clip;          /* OUTPUT variable f32 [2]: global gradient norm, clip factor (1 when clipping is off) */
 } ms_optimizer;
 
 /* The rule of a kind.  Static.  NULL: no such kind. */
@@ -91,6 +99,10 @@ const ms_optimizer_rule *ms_optimizer_kind_rule(ms_optimizer_kind kind);
 ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
                             const ms_optimizer_parameter *parameters, int n_parameters, ms_optimizer *out);
 
+/* The first half of a sharded update: sums of squares of the gradients of its parts, in gradient_squares (matrices) and
+   block_squares.  When these two have the sums of all parts of all shards, ms_optimizer_update is the second half, with
+   the bits of an update that is not sharded. */
+ms_status ms_optimizer_squares(const ms_optimizer *optimizer, ms_graph *graph);
 /* Adds the whole update to a graph made with this optimizer's step scalars. */
 ms_status ms_optimizer_update(const ms_optimizer *optimizer, ms_graph *graph);
 /* The same update, which also leaves what is captured in the variables for it. */

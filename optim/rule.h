@@ -23,6 +23,9 @@ typedef struct ms_optimizer_parameter {
     bool per_head[MS_MAX_ROW_GROUPS]; /* groups whose rows are those of heads */
     ms_head_rows head_rows[MS_MAX_ROW_GROUPS];
     bool noisy[MS_MAX_ROW_GROUPS]; /* groups that get the noise of an intervention, if there is any */
+    int64_t first_row, n_rows; /* of ms_optimizer_config.sharded: the part of the leading dimension (layers of a stack)
+                                  that is updated; of what is no matrix it begins at a multiple of MS_REDUCE_BLOCK
+                                  elements, and only the last part may end elsewhere */
 } ms_optimizer_parameter;
 
 /* A state tensor that a rule keeps for each of its parameters.  It is zero before the first step. */

@@ -36,6 +36,7 @@ typedef struct ms_trainer_options {
        model.sequence_length; 0 sequences: none. */
     int32_t probe_sequences, probe_tokens;
     ms_control control;
+    struct ms_group *group;     /* ranks that share the work (train/parallel/group.h), borrowed; NULL: none do */
     uint32_t noise_projections; /* bit i: ms_projection_names[i] gets the noise of an intervention; 0: all do */
 } ms_trainer_options;
 
@@ -76,16 +77,19 @@ typedef struct ms_trainer {
     int32_t noise_step;            /* the step that noise is keyed by; only of MS_CONTROL_NOISE */
     int32_t token_losses;          /* the loss of each token of an evaluated batch, [batch * T] */
     ms_graph *first_graph, *next_graph, *update_graph,
+        *squares_graph,  /* the first half of an update that ranks share; else NULL */
         *captured_graph, /* the update that shows what the optimizer captures; NULL: it captures nothing */
-        *evaluate_graph; /* finished; next_graph NULL without accumulation, and under MS_CONTROL_NOISE */
+        *evaluate_graph; /* finished; next_graph NULL without accumulation, under MS_CONTROL_NOISE, and
+                            in `exact` where ranks share the work */
     ms_probe_variables probe;
     ms_graph *probe_graph; /* NULL without one */
     ms_trainer_facts facts;
     /* Below: only after ms_trainer_allocate. */
     ms_store *store;
-    ms_program *first, *next, *update, *captured, *evaluate, *probe_program;
-    bool capture_next; /* the next update is to be the captured one, if there is one; steps reset it */
-    double last_rate;  /* of the layer matrices, at the last step */
+    ms_program *first, *next, *squares, *update, *captured, *evaluate, *probe_program;
+    bool capture_next;                /* the next update is to be the captured one, if there is one; steps reset it */
+    struct ms_trainer_shared *shared; /* what ranks share (train/trainer_group.h); NULL: nothing */
+    double last_rate;                 /* of the layer matrices, at the last step */
     int32_t *token_buffer, *target_buffer; /* one micro-step, [batch, T] */
     double *norm_buffer; /* [3 * n_norms]: gradient, weight, update sums of squares of the last step */
     int64_t step;        /* steps done */
@@ -140,6 +144,8 @@ typedef struct ms_batch_source {
     ms_status (*next)(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets);
     void *context;
     int sequence_length; /* T of what it writes, which must be the model's; 0: it knows the model's */
+    /* Leaves n_sequences out.  NULL: where ranks share the work, they are read and dropped. */
+    ms_status (*skip)(void *context, int64_t n_sequences);
 } ms_batch_source;
 /* The sequences of a dataset, from its position on. */
 ms_batch_source ms_dataset_source(ms_dataset *dataset);

@@ -1,11 +1,12 @@
 /* A training job's hashes and checkpoints. */
 #include "model/checkpoint/named_tensors.h"
-#include "train/trainer.h"
+#include "train/trainer_group.h"
 
 static ms_status download_all(ms_trainer *trainer, ms_named_tensors *model, ms_named_tensors *state) {
     if (trainer->numerics == MS_NUMERICS_ORACLE)
         return MS_FAIL(MS_UNSUPPORTED, "checkpoint: the f64 oracle's weights are not saved");
     MS_TRY(ms_named_tensors_download(trainer->store, trainer->variables, MS_VARIABLE_PARAMETER, model));
+    if (trainer->shared) return ms_trainer_shared_collect(trainer, state);
     return ms_named_tensors_download(trainer->store, trainer->variables, MS_VARIABLE_STATE, state);
 }
 
@@ -67,11 +68,12 @@ ms_status ms_trainer_load(ms_trainer *trainer, const ms_checkpoint *checkpoint, 
     const ms_checkpoint_info *info = ms_checkpoint_get_info(checkpoint);
     MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_PARAMETER,
                                    ms_checkpoint_model(checkpoint)));
-    MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_STATE,
-                                   ms_checkpoint_optimizer(checkpoint)));
+    if (!trainer->shared)
+        MS_TRY(ms_named_tensors_upload(trainer->store, trainer->variables, MS_VARIABLE_STATE,
+                                       ms_checkpoint_optimizer(checkpoint)));
     MS_TRY(ms_model_upload_constants(&trainer->model, trainer->store));
     MS_TRY(ms_dataset_seek(dataset, (uint64_t)info->data_position));
     trainer->step = info->step;
     trainer->tokens_seen = info->tokens;
-    return MS_OK;
+    return ms_trainer_shared_send(trainer, ms_checkpoint_optimizer(checkpoint), info->data_position);
 }

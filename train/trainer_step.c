@@ -5,34 +5,36 @@
 
 #include "optim/noise.h"
 #include "platform/signals.h"
-#include "train/trainer.h"
+#include "train/trainer_group.h"
+
+static ms_status skip_of_dataset(void *context, int64_t n_sequences) {
+    return ms_dataset_seek(context, ms_dataset_position(context) + (uint64_t)n_sequences);
+}
 
 static ms_status next_of_dataset(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
     return ms_dataset_next(context, n_sequences, out_tokens, out_targets);
 }
 
 ms_batch_source ms_dataset_source(ms_dataset *dataset) {
-    return (ms_batch_source){next_of_dataset, dataset, ms_dataset_sequence_length(dataset)};
+    return (ms_batch_source){next_of_dataset, dataset, ms_dataset_sequence_length(dataset), skip_of_dataset};
 }
 
-static ms_status next_batch(ms_trainer *trainer, ms_batch_source source) {
+ms_status ms_trainer_next_batch(ms_trainer *trainer, ms_batch_source source) {
     int length = trainer->options.model.sequence_length;
     if (source.sequence_length != 0 && source.sequence_length != length)
         return MS_FAIL(MS_MISMATCH, "sequences of %d tokens for a model of %d", source.sequence_length, length);
     return source.next(source.context, trainer->options.batch_sequences, trainer->token_buffer, trainer->target_buffer);
 }
 
-/* One micro-step: gives the batch in the buffers to the device, fetches the next one when another micro-step follows,
-   and waits for the loss.  hooks may be NULL. */
-static ms_status run_batch(ms_trainer *trainer, ms_batch_source source, bool another_follows, ms_program *program,
-                           const ms_step_hooks *hooks, double *out_loss) {
+ms_status ms_trainer_run_batch(ms_trainer *trainer, ms_batch_source source, bool another_follows, ms_program *program,
+                               const ms_step_hooks *hooks, double *out_loss) {
     int64_t tokens = (int64_t)trainer->options.batch_sequences * trainer->options.model.sequence_length;
     MS_TRY(ms_store_upload(trainer->store, trainer->tokens, 0, tokens, trainer->token_buffer));
     MS_TRY(ms_store_upload(trainer->store, trainer->targets, 0, tokens, trainer->target_buffer));
     if (hooks && hooks->before_work) MS_TRY(hooks->before_work(hooks->context, trainer));
     MS_TRY(ms_program_run(program));
     if (hooks && hooks->while_working) MS_TRY(hooks->while_working(hooks->context, trainer));
-    if (another_follows) MS_TRY(next_batch(trainer, source));
+    if (another_follows) MS_TRY(ms_trainer_next_batch(trainer, source));
     return ms_store_download_f64(trainer->store, trainer->loss, 0, 1, out_loss);
 }
 
@@ -41,7 +43,14 @@ typedef struct shuffled_source {
     ms_batch_source from;
     ms_control_pass pass; /* the next one */
     int64_t positions;    /* of a sequence */
+    int32_t batch;        /* sequences of a pass */
 } shuffled_source;
+
+static ms_status skip_shuffled(void *context, int64_t n_sequences) {
+    shuffled_source *source = context;
+    source->pass.i_pass += (int32_t)(n_sequences / source->batch);
+    return source->from.skip(source->from.context, n_sequences);
+}
 
 static ms_status next_shuffled(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
     shuffled_source *source = context;
@@ -53,12 +62,13 @@ static ms_status next_shuffled(void *context, int n_sequences, int32_t *out_toke
 
 /* The gradients of a step by passes over the batches of the source. */
 static ms_status learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks, double *out_loss) {
-    MS_TRY(next_batch(trainer, source));
+    if (trainer->shared) return ms_trainer_shared_learn(trainer, source, hooks, out_loss);
+    MS_TRY(ms_trainer_next_batch(trainer, source));
     for (int i = 0; i < trainer->options.accumulation; i++) {
         double loss = 0;
         bool is_last = i + 1 == trainer->options.accumulation;
         ms_program *program = i == 0 ? trainer->first : trainer->next;
-        MS_TRY(run_batch(trainer, source, !is_last, program, is_last ? hooks : NULL, &loss));
+        MS_TRY(ms_trainer_run_batch(trainer, source, !is_last, program, is_last ? hooks : NULL, &loss));
         *out_loss += loss;
     }
     return MS_OK;
@@ -66,9 +76,13 @@ static ms_status learn(ms_trainer *trainer, ms_batch_source source, const ms_ste
 
 static ms_status learn_shuffled(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                                 double *out_loss) {
-    shuffled_source shuffled = {
-        source, {trainer->options.seed, trainer->step, 0}, trainer->options.model.sequence_length};
-    return learn(trainer, (ms_batch_source){next_shuffled, &shuffled, source.sequence_length}, hooks, out_loss);
+    shuffled_source shuffled = {source,
+                                {trainer->options.seed, trainer->step, 0},
+                                trainer->options.model.sequence_length,
+                                trainer->options.batch_sequences};
+    const ms_batch_source wrapped = {next_shuffled, &shuffled, source.sequence_length,
+                                     source.skip ? skip_shuffled : NULL};
+    return learn(trainer, wrapped, hooks, out_loss);
 }
 
 /* Gradients that are noise; no loss. */
@@ -139,6 +153,7 @@ static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_v
 /* Names the first tensor with a value that is not finite: weights before gradients, since they are the cause. */
 static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) {
     long long step = (long long)trainer->step + 1;
+    ms_trainer_shared_settle(trainer);
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < trainer->model.n_parameters; i++) {
             const ms_parameter *parameter = &trainer->model.parameters[i];
@@ -159,18 +174,28 @@ static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) 
     return MS_FAIL(MS_NUMERIC, "step %lld: loss %g, gradient norm %g: not finite", step, loss, norm);
 }
 
+static ms_status update(ms_trainer *trainer, ms_step_result *out) {
+    ms_program *program = trainer->capture_next && trainer->captured ? trainer->captured : trainer->update;
+    trainer->capture_next = false;
+    ms_status status = upload_scalars(trainer, out);
+    if (trainer->shared) {
+        MS_TRY(ms_trainer_shared_update(trainer, program, status));
+        return ms_trainer_shared_norms(trainer, download_norms(trainer, &out->gradient_norm));
+    }
+    MS_TRY(status);
+    MS_TRY(ms_program_run(program));
+    return download_norms(trainer, &out->gradient_norm);
+}
+
 ms_status ms_trainer_step(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                           ms_step_result *out) {
     *out = (ms_step_result){0};
     MS_TRY(ms_trainer_need_allocated(trainer, "a step"));
+    MS_TRY_NOTE(ms_trainer_shared_begin(trainer), "step %lld", (long long)trainer->step + 1);
     MS_TRY_NOTE(make_gradients(trainer, source, hooks, &out->loss), "step %lld", (long long)trainer->step + 1);
     if (!isfinite(out->loss) && trainer->options.control != MS_CONTROL_NOISE)
         return fail_non_finite(trainer, out->loss, NAN);
-    MS_TRY(upload_scalars(trainer, out));
-    ms_program *update = trainer->capture_next && trainer->captured ? trainer->captured : trainer->update;
-    trainer->capture_next = false;
-    MS_TRY_NOTE(ms_program_run(update), "step %lld", (long long)trainer->step + 1);
-    MS_TRY_NOTE(download_norms(trainer, &out->gradient_norm), "step %lld", (long long)trainer->step + 1);
+    MS_TRY_NOTE(update(trainer, out), "step %lld", (long long)trainer->step + 1);
     if (!isfinite(out->gradient_norm)) return fail_non_finite(trainer, out->loss, out->gradient_norm);
     trainer->step++;
     trainer->tokens_seen += trainer->facts.tokens_per_step;
@@ -196,12 +221,13 @@ static ms_status evaluate(ms_trainer *trainer, ms_batch_source source, int64_t n
                           double *out_loss) {
     size_t tokens = (size_t)trainer->options.batch_sequences * (size_t)trainer->options.model.sequence_length;
     double sum = 0;
-    MS_TRY_NOTE(next_batch(trainer, source), "validation");
+    MS_TRY_NOTE(ms_trainer_next_batch(trainer, source), "validation");
     for (int64_t i = 0; i < n_batches; i++) {
         double loss = 0;
         MS_TRY(ms_signals_check("validation"));
         if (kept->by_frequency) memcpy(kept->targets, trainer->target_buffer, tokens * sizeof *kept->targets);
-        MS_TRY_NOTE(run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss), "validation");
+        MS_TRY_NOTE(ms_trainer_run_batch(trainer, source, i + 1 < n_batches, trainer->evaluate, NULL, &loss),
+                    "validation");
         sum += loss;
         if (!kept->by_frequency) continue;
         MS_TRY_NOTE(ms_store_download(trainer->store, trainer->token_losses, 0, (int64_t)tokens, kept->losses),

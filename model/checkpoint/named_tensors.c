@@ -121,13 +121,29 @@ static ms_status check_tensor(const ms_safetensor *have, const ms_safetensor *wa
                    have->dtype, have->size_bytes, want->size_bytes);
 }
 
+static ms_status check_count(const ms_safetensors *file, size_t wanted) {
+    if (ms_safetensors_count(file) == wanted) return MS_OK;
+    return MS_FAIL(MS_MISMATCH, "checkpoint holds %zu tensors, this model has %zu", ms_safetensors_count(file), wanted);
+}
+
+ms_status ms_named_tensors_read(const ms_variables *variables, ms_variable_kind kind, const ms_safetensors *file,
+                                ms_named_tensors *list) {
+    MS_TRY(ms_named_tensors_allocate(variables, kind, list));
+    MS_TRY(check_count(file, list->n_tensors));
+    for (size_t i = 0; i < list->n_tensors; i++) {
+        const ms_safetensor *found;
+        MS_TRY(ms_safetensors_find(file, list->tensors[i].name, &found));
+        MS_TRY(check_tensor(found, &list->tensors[i]));
+        memcpy((void *)list->tensors[i].data, found->data, found->size_bytes);
+    }
+    return MS_OK;
+}
+
 ms_status ms_named_tensors_upload(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
                                   const ms_safetensors *file) {
     ms_named_tensors list = {0};
     ms_status status = reserve_list(variables, kind, &list);
-    if (status == MS_OK && ms_safetensors_count(file) != list.capacity)
-        status = MS_FAIL(MS_MISMATCH, "checkpoint holds %zu tensors, this model has %zu", ms_safetensors_count(file),
-                         list.capacity);
+    if (status == MS_OK) status = check_count(file, list.capacity);
     for (int i = 0; status == MS_OK && i < ms_variables_count(variables); i++) {
         const ms_variable *variable = ms_variables_get(variables, i);
         if (variable->kind != kind) continue;

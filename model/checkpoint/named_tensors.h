@@ -34,6 +34,11 @@ ms_status ms_named_tensors_allocate(const ms_variables *variables, ms_variable_k
 ms_status ms_named_tensors_put(ms_store *store, const ms_variables *variables, ms_variable_kind kind,
                                const ms_named_tensors *list);
 
+/* ms_named_tensors_allocate, with the numbers of a file that must hold exactly these tensors.  MS_MISMATCH,
+   MS_NOT_FOUND name the first that differs. */
+ms_status ms_named_tensors_read(const ms_variables *variables, ms_variable_kind kind, const ms_safetensors *file,
+                                ms_named_tensors *out);
+
 /* Uploads all variables of a kind from a file that must hold exactly these tensors.  MS_MISMATCH, MS_NOT_FOUND name the
    first that differs. */
 ms_status ms_named_tensors_upload(ms_store *store, const ms_variables *variables, ms_variable_kind kind,

@@ -9,6 +9,7 @@
 #include "backend/ir/passes.h"
 #include "model/checkpoint/named_tensors.h"
 #include "platform/choice.h"
+#include "train/trainer_group.h"
 
 static ms_status check_qk_clip(const ms_trainer_options *options) {
     double clip = (double)options->optimizer.interventions.qk_clip;
@@ -55,10 +56,9 @@ static ms_head_rows head_rows_of(const char *projection) {
     return strcmp(projection, "k") == 0 ? MS_HEAD_ROWS_KEY : MS_HEAD_ROWS_NONE;
 }
 
-static ms_status build_optimizer(ms_trainer *trainer) {
-    ms_optimizer_parameter parameters[MS_MAX_PARAMETERS];
+static void list_parameters(const ms_trainer *trainer, ms_optimizer_parameter parameters[MS_MAX_PARAMETERS]) {
     uint32_t noise = trainer->options.noise_projections;
-    memset(parameters, 0, sizeof parameters);
+    memset(parameters, 0, MS_MAX_PARAMETERS * sizeof *parameters);
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         const ms_parameter *from = &trainer->model.parameters[i];
         ms_optimizer_parameter *to = &parameters[i];
@@ -73,10 +73,16 @@ static ms_status build_optimizer(ms_trainer *trainer) {
             to->per_head[j] = strchr("qkv", from->group_names[j][0]) && from->group_names[j][1] == '\0';
         }
     }
+}
+
+static ms_status build_optimizer(ms_trainer *trainer) {
+    ms_optimizer_parameter parameters[MS_MAX_PARAMETERS];
     ms_interventions *interventions = &trainer->options.optimizer.interventions;
     interventions->heads = trainer->model.config.heads;
     interventions->kv_heads = trainer->model.config.kv_heads;
     interventions->logit_max = trainer->model.logit_max;
+    list_parameters(trainer, parameters);
+    if (trainer->shared) MS_TRY(ms_trainer_shared_cut(trainer, parameters));
     return ms_optimizer_init(&trainer->options.optimizer, trainer->variables, parameters, trainer->model.n_parameters,
                              &trainer->optimizer);
 }
@@ -85,6 +91,7 @@ static ms_status build_optimizer(ms_trainer *trainer) {
 typedef enum step_graph {
     GRAPH_FIRST,
     GRAPH_NEXT,
+    GRAPH_SQUARES,
     GRAPH_UPDATE,
     GRAPH_CAPTURED,
     GRAPH_EVALUATE,
@@ -102,6 +109,7 @@ ms_dtype ms_trainer_loss_gradient(const ms_trainer *trainer) {
 
 static ms_status fill_graph(const ms_trainer *trainer, step_graph kind, ms_graph *graph) {
     const ms_trainer_options *options = &trainer->options;
+    if (kind == GRAPH_SQUARES) return ms_optimizer_squares(&trainer->optimizer, graph);
     if (kind == GRAPH_UPDATE) return ms_optimizer_update(&trainer->optimizer, graph);
     if (kind == GRAPH_CAPTURED) return ms_optimizer_update_captured(&trainer->optimizer, graph);
     if (kind == GRAPH_PROBE) return ms_probe_graph_fill(&trainer->model, &trainer->probe, graph);
@@ -164,12 +172,17 @@ static void add_variable_bytes(const ms_trainer *trainer, ms_memory_plan *memory
 static ms_status estimate(ms_trainer *trainer) {
     ms_trainer_facts *facts = &trainer->facts;
     const ms_trainer_options *options = &trainer->options;
+    double passes = options->control == MS_CONTROL_NOISE ? 1 : ms_trainer_shared_passes(trainer);
     const struct {
         const ms_graph *graph;
         double runs;
-    } programs[] = {{trainer->first_graph, 1},    {trainer->next_graph, options->accumulation - 1},
-                    {trainer->update_graph, 1},   {trainer->captured_graph, 0},
-                    {trainer->evaluate_graph, 0}, {trainer->probe_graph, 0}};
+    } programs[] = {{trainer->first_graph, trainer->next_graph ? 1 : passes},
+                    {trainer->next_graph, passes - 1},
+                    {trainer->squares_graph, 1},
+                    {trainer->update_graph, 1},
+                    {trainer->captured_graph, 0},
+                    {trainer->evaluate_graph, 0},
+                    {trainer->probe_graph, 0}};
     int64_t micro_tokens = (int64_t)options->batch_sequences * options->model.sequence_length;
     facts->parameters = trainer->model.parameter_count;
     facts->tokens_per_step = micro_tokens * options->accumulation;
@@ -207,11 +220,14 @@ static ms_status build(ms_trainer *trainer) {
     MS_TRY(add_variable(trainer, "token_losses", MS_VARIABLE_OUTPUT, MS_DTYPE_F32, tokens, &trainer->token_losses));
     MS_TRY(ms_probe_variables_add(&options->model, options->probe_sequences, options->probe_tokens, trainer->variables,
                                   &trainer->probe));
-    MS_TRY(build_optimizer(trainer));
     bool noise = options->control == MS_CONTROL_NOISE;
+    if (options->group) MS_TRY(ms_trainer_shared_create(trainer));
+    MS_TRY(build_optimizer(trainer));
     if (noise) MS_TRY(add_variable(trainer, "noise_step", MS_VARIABLE_INPUT, MS_DTYPE_F32, 1, &trainer->noise_step));
     MS_TRY(build_graph(trainer, GRAPH_FIRST, &trainer->first_graph));
-    if (options->accumulation > 1 && !noise) MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
+    if (options->accumulation > 1 && !noise && !(trainer->shared && trainer->numerics == MS_NUMERICS_EXACT))
+        MS_TRY(build_graph(trainer, GRAPH_NEXT, &trainer->next_graph));
+    if (trainer->shared) MS_TRY(build_graph(trainer, GRAPH_SQUARES, &trainer->squares_graph));
     MS_TRY(build_graph(trainer, GRAPH_UPDATE, &trainer->update_graph));
     bool captures = false;
     for (int i = 0; i < MS_CAPTURE_COUNT; i++) captures |= ms_optimizer_captures(&trainer->optimizer, (ms_capture)i);
@@ -258,6 +274,7 @@ ms_status ms_trainer_check_memory(const ms_trainer *trainer) {
 static ms_status compile(ms_trainer *trainer) {
     MS_TRY(ms_program_compile(trainer->store, trainer->first_graph, &trainer->first));
     if (trainer->next_graph) MS_TRY(ms_program_compile(trainer->store, trainer->next_graph, &trainer->next));
+    if (trainer->squares_graph) MS_TRY(ms_program_compile(trainer->store, trainer->squares_graph, &trainer->squares));
     MS_TRY(ms_program_compile(trainer->store, trainer->update_graph, &trainer->update));
     if (trainer->captured_graph)
         MS_TRY(ms_program_compile(trainer->store, trainer->captured_graph, &trainer->captured));
@@ -276,7 +293,7 @@ static ms_status allocate(ms_trainer *trainer) {
     trainer->norm_buffer = calloc(3 * (size_t)trainer->optimizer.n_norms, sizeof *trainer->norm_buffer);
     if (!trainer->token_buffer || !trainer->target_buffer || !trainer->norm_buffer)
         return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a batch of %zu tokens", tokens);
-    return MS_OK;
+    return trainer->shared ? ms_trainer_shared_allocate(trainer) : MS_OK;
 }
 
 ms_status ms_trainer_need_allocated(const ms_trainer *trainer, const char *what) {
@@ -293,7 +310,7 @@ ms_status ms_trainer_allocate(ms_trainer *trainer) {
 }
 
 void ms_trainer_release(ms_trainer *trainer) {
-    ms_program **programs[] = {&trainer->first,    &trainer->next,     &trainer->update,
+    ms_program **programs[] = {&trainer->first,    &trainer->next,     &trainer->squares,      &trainer->update,
                                &trainer->captured, &trainer->evaluate, &trainer->probe_program};
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         ms_program_destroy(*programs[i]);
@@ -301,6 +318,7 @@ void ms_trainer_release(ms_trainer *trainer) {
     }
     ms_store_destroy(trainer->store);
     trainer->store = NULL;
+    if (trainer->shared) ms_trainer_shared_release(trainer);
     free(trainer->token_buffer);
     free(trainer->target_buffer);
     free(trainer->norm_buffer);
@@ -328,7 +346,8 @@ ms_status ms_trainer_initialise(ms_trainer *trainer) {
     const ms_trainer_options *options = &trainer->options;
     uint64_t seed = options->init_seed ? options->init_seed : options->seed;
     MS_TRY(ms_model_upload_initial(&trainer->model, seed, trainer->store));
-    return options->optimizer.master == MS_DTYPE_F32 ? MS_OK : round_weights(trainer);
+    if (options->optimizer.master != MS_DTYPE_F32) MS_TRY(round_weights(trainer));
+    return ms_trainer_shared_send(trainer, NULL, 0);
 }
 
 static ms_status check_finite(const ms_named_tensors *list) {
@@ -353,7 +372,7 @@ ms_status ms_trainer_initialise_from(ms_trainer *trainer, const ms_weight_source
     ms_named_tensors_finish(&list);
     if (status == MS_OK) status = ms_model_upload_constants(&trainer->model, trainer->store);
     if (status == MS_OK && trainer->options.optimizer.master != MS_DTYPE_F32) status = round_weights(trainer);
-    return status;
+    return status == MS_OK ? ms_trainer_shared_send(trainer, NULL, 0) : status;
 }
 
 void ms_trainer_close(ms_trainer *trainer) {
@@ -361,10 +380,12 @@ void ms_trainer_close(ms_trainer *trainer) {
     ms_trainer_release(trainer);
     ms_graph_destroy(trainer->first_graph);
     ms_graph_destroy(trainer->next_graph);
+    ms_graph_destroy(trainer->squares_graph);
     ms_graph_destroy(trainer->update_graph);
     ms_graph_destroy(trainer->captured_graph);
     ms_graph_destroy(trainer->evaluate_graph);
     ms_graph_destroy(trainer->probe_graph);
+    ms_trainer_shared_destroy(trainer);
     ms_variables_destroy(trainer->variables);
     free(trainer);
 }

@@ -1,0 +1,71 @@
+/* The ranks of one run: exchanges, agreement about errors, and the commands by which rank 0 leads the others.
+
+   Rank 0 runs the program; the others wait for its commands and take part in what they name.  An exchange is begun by
+   all ranks, so an error of one must be known to all before it: ms_group_agree.  One thread at a time per group. */
+#ifndef MS_TRAIN_PARALLEL_GROUP_H
+#define MS_TRAIN_PARALLEL_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "platform/status.h"
+#include "train/parallel/transport.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ms_group ms_group;
+
+/* Takes the transport over.  shares [n_ranks]: micro-steps of each rank in a round, copied; NULL: one each.
+   MS_INVALID: a share below 1.  MS_OUT_OF_MEMORY. */
+ms_status ms_group_create(const ms_transport *transport, const int32_t *shares, ms_group **out);
+/* Rank 0 tells the others how it ended, where they wait for a command; `status` MS_OK: well.  NULL is fine. */
+void ms_group_close(ms_group *group, ms_status status);
+
+int ms_group_rank(const ms_group *group);
+int ms_group_size(const ms_group *group);
+int32_t ms_group_share(const ms_group *group, int rank);
+const char *ms_group_transport_name(const ms_group *group);
+
+/* Of each call below: MS_DEVICE_LOST names the ranks that did not answer within the timeout, or what ended the group;
+   no other call is legal then. */
+
+/* ms_transport.exchange. */
+ms_status ms_group_exchange(ms_group *group, const ms_message *out, const ms_message *in);
+/* Bytes [begin[r], begin[r + 1]) of `data` are rank r's before, and everybody's after. */
+ms_status ms_group_all_gather(ms_group *group, void *data, const size_t *begin);
+/* The same with `bytes` bytes a rank. */
+ms_status ms_group_all_gather_equal(ms_group *group, void *data, size_t bytes);
+/* The bytes of rank 0 to all. */
+ms_status ms_group_broadcast(ms_group *group, void *data, size_t bytes);
+
+/* MS_OK when every rank brings MS_OK.  Else all get the status and message of the first that does not, with its rank
+   and host before it. */
+ms_status ms_group_agree(ms_group *group, ms_status status);
+/* Says that all ranks have come to the same error, which agreement has not found: only rank 0 is to say it. */
+void ms_group_settle(ms_group *group);
+/* Whether all ranks know how it ended: by agreement, by that, or by rank 0's last command. */
+bool ms_group_is_settled(const ms_group *group);
+/* Whether this rank leaves it to another to say why the group ended: rank 0 says what was agreed. */
+bool ms_group_is_silent(const ms_group *group);
+/* Ends all ranks after an error that only this one has: see ms_transport.abort. */
+void ms_group_abort(ms_group *group, const char *line);
+
+/* What rank 0 asks for. */
+typedef enum ms_group_command {
+    MS_GROUP_END,     /* argument: an ms_status */
+    MS_GROUP_COMPARE, /* is everybody the same program with the same configuration and data? */
+    MS_GROUP_WEIGHTS, /* of rank 0, to all; argument: 1 with the optimizer's state */
+    MS_GROUP_STEP,    /* one training step */
+    MS_GROUP_STATE    /* the optimizer's state, to rank 0 */
+} ms_group_command;
+/* Rank 0 gives a command; the others wait for it while rank 0 lives. */
+ms_status ms_group_lead(ms_group *group, ms_group_command command, int64_t argument);
+ms_status ms_group_follow(ms_group *group, ms_group_command *out_command, int64_t *out_argument);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

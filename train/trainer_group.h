@@ -1,0 +1,75 @@
+/* A training job whose work ranks share (train/parallel/group.h).  In `exact` the unit is the micro-step: any rank
+   makes the gradients of micro-step i by the `first` graph; each rank gets its part of all of them and adds in the
+   order of i, which is what the `next` graph does on one device.  Then it updates its part: sums of squares, which are
+   exchanged, the update, and its weights go to all.  In `fast` a rank adds its own micro-steps up, and parts are
+   exchanged once a step.
+
+   Rank 0 calls what trainer.h has; the others call ms_trainer_follow.  Internal to train/.  One thread a rank. */
+#ifndef MS_TRAIN_TRAINER_GROUP_H
+#define MS_TRAIN_TRAINER_GROUP_H
+
+#include "model/checkpoint/named_tensors.h"
+#include "train/parallel/group.h"
+#include "train/parallel/ownership.h"
+#include "train/trainer.h"
+
+typedef struct ms_trainer_shared {
+    ms_group *group; /* borrowed */
+    int rank, n_ranks;
+    ms_ownership ownership;
+    int64_t n_elements; /* of all parameters in a line, as ownership.begin counts them */
+    int64_t own;        /* of them, of this rank */
+    /* The job as one rank alone would have it, without storage: names and shapes of the whole optimizer state. */
+    ms_variables *variables;
+    ms_model model;
+    ms_optimizer optimizer;
+    /* Below: only while the trainer is allocated. */
+    int32_t n_flat;   /* gradients that this rank makes between exchanges */
+    float *flat;      /* [n_flat][n_elements]: those gradients; the weights after an update */
+    float *received;  /* [contributions of others][own] */
+    float *sum;       /* [own] */
+    double *losses;   /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
+    double *norms;    /* [n_ranks][2 * n_norms] */
+    const float **of; /* [contributions]: where each is */
+} ms_trainer_shared;
+
+/* For ms_trainer_open: which rank owns what; then the parts of the parameters, for the optimizer.  MS_INVALID: more
+   ranks than micro-steps, or a control that there is nothing to share of. */
+ms_status ms_trainer_shared_create(ms_trainer *trainer);
+ms_status ms_trainer_shared_cut(ms_trainer *trainer, ms_optimizer_parameter parameters[MS_MAX_PARAMETERS]);
+ms_status ms_trainer_shared_allocate(ms_trainer *trainer);
+void ms_trainer_shared_release(ms_trainer *trainer);
+void ms_trainer_shared_destroy(ms_trainer *trainer);
+/* Forward and backward passes that this rank makes in a step: all, where nothing is shared. */
+double ms_trainer_shared_passes(const ms_trainer *trainer);
+
+/* The parts of a step, called by all ranks.  Errors are those of any rank, the same on all (ms_group_agree). */
+ms_status ms_trainer_shared_begin(ms_trainer *trainer);
+ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
+                                  double *out_loss);
+/* status: how this rank has fared since the last exchange. */
+ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_status status);
+ms_status ms_trainer_shared_norms(ms_trainer *trainer, ms_status status);
+/* All ranks have found the same fault.  Nothing, where nothing is shared. */
+void ms_trainer_shared_settle(ms_trainer *trainer);
+
+/* Rank 0 gives its weights, and the state of a file (NULL: none), with step, tokens and the data's position, to all.
+   Nothing, where nothing is shared. */
+ms_status ms_trainer_shared_send(ms_trainer *trainer, const ms_safetensors *state, int64_t position);
+/* Rank 0 gets what was captured of all parts of an update. */
+ms_status ms_trainer_shared_captures(ms_trainer *trainer);
+/* Rank 0 gets the whole optimizer state.  The caller finishes the list, also after an error. */
+ms_status ms_trainer_shared_collect(ms_trainer *trainer, ms_named_tensors *out);
+
+/* What every rank but 0 does with an allocated trainer: what rank 0 asks for, until it ends.  The source is at position
+   0.  Returns how rank 0 ended: its message is not known here. */
+ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source);
+
+/* The next batch into the trainer's buffers.  MS_MISMATCH: its sequences are not as long as the model's. */
+ms_status ms_trainer_next_batch(ms_trainer *trainer, ms_batch_source source);
+/* One micro-step: gives the batch in the buffers to the device, fetches the next one when another micro-step follows,
+   and waits for the loss.  hooks may be NULL. */
+ms_status ms_trainer_run_batch(ms_trainer *trainer, ms_batch_source source, bool another_follows, ms_program *program,
+                               const ms_step_hooks *hooks, double *out_loss);
+
+#endif
