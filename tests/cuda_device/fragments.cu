@@ -48,9 +48,12 @@ static __global__ void load_matrices(const unsigned *matrices, unsigned *out, bo
 static __global__ void round_to_tf32(const float *x, unsigned *out) { out[threadIdx.x] = ms_tf32_of(x[threadIdx.x]); }
 
 // Every third lane copies nothing.
-static __global__ void copy_to_shared(const unsigned *words, unsigned *out) {
+static __global__ void copy_to_shared(const unsigned *words, unsigned *out, bool by_words) {
     MS_DYNAMIC_SHARED(unsigned, shared);
-    ms_copy_async(shared + threadIdx.x * 4, words + threadIdx.x * 4, threadIdx.x % 3 != 0);
+    if (by_words)
+        for (int i = 0; i < 4; i++) ms_copy_async_word(shared + threadIdx.x * 4 + i, words + threadIdx.x * 4 + i, threadIdx.x % 3 != 0);
+    else
+        ms_copy_async(shared + threadIdx.x * 4, words + threadIdx.x * 4, threadIdx.x % 3 != 0);
     ms_wait_for_copies();
     __syncthreads();
     for (int i = 0; i < 4; i++) out[threadIdx.x * 4 + i] = shared[(LANES - 1 - threadIdx.x) * 4 + i];
@@ -216,16 +219,16 @@ static void check_rounding() {
         check((found[lane] & ~0x1fffu) == ((bits_of(x[lane]) + 0x1000u) & ~0x1fffu), "cvt.rna.tf32", lane, 0);
 }
 
-static void check_copies() {
+static void check_copies(bool by_words) {
     std::vector<unsigned> words(LANES * 4);
     for (unsigned i = 0; i < words.size(); i++) words[i] = 1000 + i;
     device_array<unsigned> device_words(words), out(std::vector<unsigned>(words.size(), 7));
-    MS_LAUNCH(copy_to_shared, 1, LANES, LANES * 16, 0, (const unsigned *)device_words.data, out.data);
+    MS_LAUNCH(copy_to_shared, 1, LANES, LANES * 16, 0, (const unsigned *)device_words.data, out.data, by_words);
     std::vector<unsigned> found = out.values();
     for (int lane = 0; lane < LANES; lane++)
         for (int i = 0; i < 4; i++) {
             int source = LANES - 1 - lane;
-            check(found[lane * 4 + i] == (source % 3 ? words[source * 4 + i] : 0u), "cp.async", lane, i);
+            check(found[lane * 4 + i] == (source % 3 ? words[source * 4 + i] : 0u), by_words ? "cp.async of words" : "cp.async", lane, i);
         }
 }
 
@@ -240,7 +243,8 @@ int main(int argc, char **argv) {
     check_loads(false);
     check_loads(true);
     check_rounding();
-    check_copies();
+    check_copies(false);
+    check_copies(true);
     printf("fragments: %d checks, %d wrong\n", n_checks, n_wrong);
     return n_wrong != 0;
 }

@@ -30,9 +30,10 @@ struct Thread;
 /* Fills `result` of the threads lanes[l] for every l in `group`, from their `value` and `source`; all of them wait. */
 typedef void (*Combine)(Thread *lanes, unsigned group);
 
-/* 16 bytes on their way to shared memory. */
+/* Up to 16 bytes on their way to shared memory. */
 struct AsyncCopy {
     void *to;
+    unsigned n_bytes;
     uint32_t words[4];
 };
 

@@ -125,22 +125,34 @@ void ms_ldmatrix_x4_trans(unsigned r[4], const void *row, Site site) { ldmatrix<
 void ms_ldmatrix_x2(unsigned r[2], const void *row, Site site) { ldmatrix<2, false>(r, row, site); }
 void ms_ldmatrix_x2_trans(unsigned r[2], const void *row, Site site) { ldmatrix<2, true>(r, row, site); }
 
-void ms_copy_async(void *shared, const void *global, bool exists, Site site) {
+namespace {
+
+void copy_async(void *shared, const void *global, bool exists, unsigned n_bytes, Site site) {
     shared_offset(shared);
-    if (reinterpret_cast<uintptr_t>(shared) % 16 || reinterpret_cast<uintptr_t>(global) % 16)
-        fatal("cp.async: %p to %p, not aligned to 16 bytes (%s:%d)", global, shared, site.file, site.line);
+    if (reinterpret_cast<uintptr_t>(shared) % n_bytes || reinterpret_cast<uintptr_t>(global) % n_bytes)
+        fatal("cp.async: %p to %p, not aligned to %u bytes (%s:%d)", global, shared, n_bytes, site.file, site.line);
     Thread &thread = *place.thread;
     if (thread.n_copies == MAX_ASYNC_COPIES)
         fatal("cp.async: more than %u copies without a wait (%s:%d)", MAX_ASYNC_COPIES, site.file, site.line);
     AsyncCopy &copy = thread.copies[thread.n_copies++];
-    copy = {shared, {0, 0, 0, 0}};
-    if (exists) memcpy(copy.words, global, sizeof copy.words);
-    poison(static_cast<char *>(shared), static_cast<char *>(shared) + sizeof copy.words);
+    copy = {shared, n_bytes, {0, 0, 0, 0}};
+    if (exists) memcpy(copy.words, global, n_bytes);
+    poison(static_cast<char *>(shared), static_cast<char *>(shared) + n_bytes);
+}
+
+} // namespace
+
+void ms_copy_async(void *shared, const void *global, bool exists, Site site) {
+    copy_async(shared, global, exists, 16, site);
+}
+void ms_copy_async_word(void *shared, const void *global, bool exists, Site site) {
+    copy_async(shared, global, exists, 4, site);
 }
 
 void ms_wait_for_copies() {
     Thread &thread = *place.thread;
-    for (unsigned i = 0; i < thread.n_copies; i++) memcpy(thread.copies[i].to, thread.copies[i].words, 16);
+    for (unsigned i = 0; i < thread.n_copies; i++)
+        memcpy(thread.copies[i].to, thread.copies[i].words, thread.copies[i].n_bytes);
     thread.n_copies = 0;
 }
 

@@ -29,9 +29,11 @@ void ms_ldmatrix_x4_trans(unsigned r[4], const void *row, ms_cuda_host::Site sit
 void ms_ldmatrix_x2(unsigned r[2], const void *row, ms_cuda_host::Site site = ms_cuda_host::Site::here());
 void ms_ldmatrix_x2_trans(unsigned r[2], const void *row, ms_cuda_host::Site site = ms_cuda_host::Site::here());
 
-/* cp.async of 16 bytes, zeros unless they exist: they arrive when the thread waits; until then poison stands there.
-   Aborts for addresses that are not aligned to 16 bytes, or not shared.  cp.async.wait_all. */
+/* cp.async of 16 bytes, or of a word of 4, zeros unless they exist: they arrive when the thread waits; until then
+   poison stands there.  Aborts for addresses that are no multiples of as many, or not shared.  cp.async.wait_all. */
 void ms_copy_async(void *shared, const void *global, bool exists, ms_cuda_host::Site site = ms_cuda_host::Site::here());
+void ms_copy_async_word(void *shared, const void *global, bool exists,
+                        ms_cuda_host::Site site = ms_cuda_host::Site::here());
 void ms_wait_for_copies();
 
 /* ex2.approx.ftz.f32, by the C library. */

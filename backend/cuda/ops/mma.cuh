@@ -72,6 +72,13 @@ static __device__ __forceinline__ void ms_copy_async(void *shared, const void *g
                  : "memory");
 }
 
+// The same of 4 bytes, at multiples of 4.
+static __device__ __forceinline__ void ms_copy_async_word(void *shared, const void *global, bool exists) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(ms_shared_address(shared)), "l"(global),
+                 "r"(exists ? 4 : 0)
+                 : "memory");
+}
+
 static __device__ __forceinline__ void ms_wait_for_copies() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 #else
@@ -112,6 +119,10 @@ static __device__ __forceinline__ unsigned ms_tf32_of(float x) { return __float_
 
 static __device__ __forceinline__ void ms_copy_async(void *shared, const void *global, bool exists) {
     *static_cast<uint4 *>(shared) = exists ? *static_cast<const uint4 *>(global) : make_uint4(0, 0, 0, 0);
+}
+
+static __device__ __forceinline__ void ms_copy_async_word(void *shared, const void *global, bool exists) {
+    *static_cast<unsigned *>(shared) = exists ? *static_cast<const unsigned *>(global) : 0u;
 }
 
 static __device__ __forceinline__ void ms_wait_for_copies() {}
