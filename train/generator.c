@@ -13,6 +13,7 @@ struct ms_generator {
     ms_model model;
     ms_store *store;
     int tokens, row, logits; /* variables */
+    int32_t n_texts;
     int32_t n_lengths;
     int32_t lengths[MAX_LENGTHS];      /* ascending; the last is the model's sequence length */
     ms_program *programs[MAX_LENGTHS]; /* compiled when first needed */
@@ -43,10 +44,12 @@ static ms_status build(ms_generator *generator, ms_device *device, const ms_mode
     return MS_OK;
 }
 
-ms_status ms_generator_open(ms_device *device, const ms_model_config *config, ms_generator **out) {
+ms_status ms_generator_open(ms_device *device, const ms_model_config *config, int32_t n_texts, ms_generator **out) {
     *out = NULL;
+    if (n_texts < 1) return MS_FAIL(MS_INVALID, "generate: %d texts at a time, must be 1 or more", n_texts);
     ms_generator *generator = calloc(1, sizeof *generator);
     if (!generator) return MS_FAIL(MS_OUT_OF_MEMORY, "generate: no memory");
+    generator->n_texts = n_texts;
     ms_status status = build(generator, device, config);
     if (status != MS_OK) {
         ms_generator_close(generator);
@@ -87,17 +90,10 @@ static ms_status compile_length(ms_generator *generator, int i_length) {
     return status;
 }
 
-ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
-                            int32_t *out_token) {
+static ms_status compute_logits(ms_generator *generator, const ms_generator_text *text, float *out_logits) {
     const ms_model_config *config = &generator->model.config;
-    int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
-    if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
-    MS_TRY(ms_sampling_check(sampling));
-    if (vocabulary < 1 || vocabulary > config->vocabulary)
-        return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
-                       config->vocabulary);
-    int64_t length = n < config->sequence_length ? n : config->sequence_length;
-    const int32_t *window = tokens + (n - length);
+    int64_t length = text->n < config->sequence_length ? text->n : config->sequence_length;
+    const int32_t *window = text->tokens + (text->n - length);
     for (int64_t i = 0; i < length; i++)
         if (window[i] < 0 || window[i] >= config->vocabulary)
             return MS_FAIL(MS_INVALID, "generate: token %d is outside the vocabulary of %d", window[i],
@@ -110,7 +106,31 @@ ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int6
     MS_TRY(ms_store_upload(generator->store, generator->tokens, 0, length, window));
     MS_TRY(ms_store_upload(generator->store, generator->row, 0, 1, &row));
     MS_TRY(ms_program_run(generator->programs[i_length]));
-    MS_TRY(ms_store_download(generator->store, generator->logits, 0, config->vocabulary, generator->values));
+    return ms_store_download(generator->store, generator->logits, 0, config->vocabulary, out_logits);
+}
+
+ms_status ms_generator_logits(ms_generator *generator, const ms_generator_text *texts, int32_t n_texts,
+                              float *out_logits) {
+    if (n_texts > generator->n_texts)
+        return MS_FAIL(MS_INVALID, "generate: %d texts at a time, at most %d were asked for", n_texts,
+                       generator->n_texts);
+    for (int32_t i = 0; i < n_texts; i++)
+        if (texts[i].n > 0)
+            MS_TRY(compute_logits(generator, &texts[i],
+                                  out_logits + (size_t)i * (size_t)generator->model.config.vocabulary));
+    return MS_OK;
+}
+
+ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
+                            int32_t *out_token) {
+    const ms_model_config *config = &generator->model.config;
+    int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
+    if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
+    MS_TRY(ms_sampling_check(sampling));
+    if (vocabulary < 1 || vocabulary > config->vocabulary)
+        return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
+                       config->vocabulary);
+    MS_TRY(ms_generator_logits(generator, &(ms_generator_text){tokens, n}, 1, generator->values));
     const ms_draw draw = {generator->values, vocabulary, tokens, n, 0, generator->ids, generator->weights};
     return ms_sample(sampling, &draw, out_token);
 }

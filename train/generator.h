@@ -16,12 +16,26 @@ extern "C" {
 
 typedef struct ms_generator ms_generator;
 
-/* Allocates the weights on an open device.  The caller closes the generator, before the device.  MS_OUT_OF_MEMORY. */
-ms_status ms_generator_open(ms_device *device, const ms_model_config *config, ms_generator **out);
+/* Allocates the weights on an open device, for n_texts texts at a time.  The caller closes the generator, before the
+   device.  MS_INVALID: n_texts below 1.  MS_OUT_OF_MEMORY. */
+ms_status ms_generator_open(ms_device *device, const ms_model_config *config, int32_t n_texts, ms_generator **out);
 void ms_generator_close(ms_generator *generator);
 
 /* Weights from a checkpoint's model.safetensors. */
 ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file);
+
+/* A text so far. */
+typedef struct ms_generator_text {
+    const int32_t *tokens; /* [n] */
+    int64_t n;             /* 0: no logits are wanted of this text now */
+} ms_generator_text;
+
+/* The logits of the token that follows each text: texts [n_texts], out_logits f32 [n_texts, vocabulary], of which the
+   rows of texts with n = 0 are left alone.  n_texts is at most that of ms_generator_open.  Texts are given whole each
+   time; only the last sequence_length tokens are seen.  The logits of a text have the same bits whatever stands beside
+   it.  MS_INVALID: an id outside the vocabulary, too many texts. */
+ms_status ms_generator_logits(ms_generator *generator, const ms_generator_text *texts, int32_t n_texts,
+                              float *out_logits);
 
 /* Draws the token that follows tokens[0..n).  n >= 1; only the last sequence_length tokens are seen.  MS_INVALID: an id
    outside the vocabulary, a sampling->vocabulary that is not the model's or less, another field out of its range.

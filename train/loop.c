@@ -13,6 +13,7 @@
 #include "train/run_impl.h"
 #include "train/weight_hashes.h"
 #include "train/samples.h"
+#include "train/text_print.h"
 
 /* Appends one object and drops it. */
 static ms_status append(ms_run *run, json_t *object) {
@@ -358,18 +359,25 @@ ms_status ms_run_train(ms_run *run) {
 
 /* Keeps what was drawn of a run that is finished or was asked for it again. */
 static ms_status draw_sample(ms_run *run, const ms_text_source *source, FILE *stream) {
-    const ms_text_request *request = &run->options.sample;
+    const ms_sample_request *sample = &run->options.sample;
+    const ms_text_prompt prompt = {
+        .place = "sample.prompt", .text = sample->prompt, .size_bytes = strlen(sample->prompt)};
+    const ms_text_request request = {
+        .prompts = &prompt, .n_prompts = 1, .n_samples = 1, .n_tokens = sample->n_tokens, .sampling = sample->sampling};
     char heading[MS_SAMPLE_HEADING_SIZE], *text = NULL;
     size_t size = 0;
     FILE *copy = open_memstream(&text, &size);
     if (!copy) return MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a text");
     int64_t step = run->trainer->step;
-    fprintf(stream, "\nsample of %s:\n\n", ms_sample_heading(step, &request->sampling, heading));
-    ms_status status = ms_generate_from_run(run->device, source, request, stream, copy);
+    fprintf(stream, "\nsample of %s:\n\n", ms_sample_heading(step, &sample->sampling, heading));
+    ms_text_printer printer = {.stream = stream, .copy = copy};
+    ms_text_sink sink = ms_text_printer_sink(&printer);
+    ms_status status = ms_generate_from_run(run->device, source, &request, &sink);
+    ms_text_printer_finish(&printer);
     if (fclose(copy) != 0 && status == MS_OK) status = MS_FAIL(MS_OUT_OF_MEMORY, "train: no memory for a text");
     if (status == MS_OK) status = ms_run_folder_check(&run->folder);
     int64_t n_foreign = 0;
-    if (status == MS_OK) status = ms_samples_add(run->folder.samples, step, &request->sampling, text, size, &n_foreign);
+    if (status == MS_OK) status = ms_samples_add(run->folder.samples, step, &sample->sampling, text, size, &n_foreign);
     ms_run_warn_of_samples(run, n_foreign);
     free(text);
     return status;

@@ -10,7 +10,7 @@
 
 #include "train/probe.h"
 #include "train/run_folder.h"
-#include "train/text.h"
+#include "train/samples.h"
 #include "train/tracking.h"
 #include "train/trainer.h"
 #include "model/data/tokenizer.h"
@@ -37,7 +37,7 @@ typedef struct ms_run_options {
        of 0: MS_PROBE_SEQUENCES and MS_PROBE_TOKENS, or all that there are. */
     bool probe;
     int32_t probe_sequences, probe_tokens;
-    ms_text_request sample; /* what ms_run_sample writes; n_tokens 0: nothing */
+    ms_sample_request sample; /* what ms_run_sample writes; n_tokens 0: nothing */
     int64_t log_every;      /* steps between lines on stdout and in run.log, where validations have one each; 0: none of
                                either, and no peak is measured */
     ms_log_level log_level; /* the least that goes to stderr */

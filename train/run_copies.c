@@ -6,6 +6,7 @@
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "train/run_impl.h"
+#include "train/text.h"
 
 /* Where a copy is, and where the data have it. */
 struct copy {
@@ -82,10 +83,19 @@ static ms_status mend_copy(ms_run *run, const struct copy *copy) {
     return MS_OK;
 }
 
-/* The tokenizer that text is made with is known from here on, whatever becomes of the copies. */
+/* The tokenizer that text is made with is known from here on, whatever becomes of the copies.  A prompt that no text
+   can begin with is found now, and not after the last step. */
 static ms_status find_end(ms_run *run) {
     run->end_of_text = -1;
-    return run->tokenizer ? ms_text_find_end(run->folder.path, run->tokenizer, &run->end_of_text) : MS_OK;
+    if (!run->tokenizer) return MS_OK;
+    MS_TRY(ms_text_find_end(run->folder.path, run->tokenizer, &run->end_of_text));
+    const ms_sample_request *sample = &run->options.sample;
+    if (sample->n_tokens < 1 || run->options.trainer.control != MS_CONTROL_NONE) return MS_OK;
+    const ms_text_prompt prompt = {
+        .place = "sample.prompt", .text = sample->prompt, .size_bytes = strlen(sample->prompt)};
+    const ms_text_source source = {
+        .model = run->options.trainer.model, .tokenizer = run->tokenizer, .end_of_text = run->end_of_text};
+    return ms_text_check_prompt(&source, &prompt);
 }
 
 ms_status ms_run_keep_copies(ms_run *run) {

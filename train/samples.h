@@ -9,9 +9,18 @@
 #ifndef MS_TRAIN_SAMPLES_H
 #define MS_TRAIN_SAMPLES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include "train/text.h"
+#include "platform/status.h"
+#include "train/sampling.h"
+
+/* The text that a run draws when it ends. */
+typedef struct ms_sample_request {
+    const char *prompt; /* UTF-8; empty: begins a document */
+    int64_t n_tokens;   /* to draw; fewer when the end-of-text token is drawn; 0: no text */
+    ms_sampling sampling;
+} ms_sample_request;
 
 enum { MS_SAMPLE_HEADING_SIZE = 160 };
 

@@ -234,7 +234,7 @@ START_TEST(test_greedy_tokens_are_those_of_transformers) {
     begin(&s, _i, MS_NUMERICS_FAST);
     int32_t *tokens = read_ids(&s, "tokens", &n), *greedy = read_ids(&s, "greedy", &n_greedy);
     tokens = realloc(tokens, (size_t)(n + n_greedy) * sizeof *tokens);
-    ms_must(ms_generator_open(s.device, &s.config, &generator));
+    ms_must(ms_generator_open(s.device, &s.config, 1, &generator));
     ms_must(ms_generator_load(generator, s.checkpoint));
     for (int i = 0; i < n_greedy; i++) {
         ms_must(ms_generator_next(generator, tokens, n + i, &(ms_sampling){.temperature = 0}, &tokens[n + i]));

@@ -184,7 +184,7 @@ START_TEST(text_is_not_made_of_a_control) {
     for (int i = 0; i < 2; i++) {
         ms_run_options options = runs_on_shards(1);
         options.trainer.control = i ? MS_CONTROL_SHUFFLED_TARGETS : MS_CONTROL_NONE;
-        options.sample = (ms_text_request){.prompt = "", .n_tokens = 5, .sampling = {.temperature = 1}};
+        options.sample = (ms_sample_request){.prompt = "", .n_tokens = 5, .sampling = {.temperature = 1}};
         ms_run *run = runs_new(&options, i ? "shuffled" : "plain");
         char text[400] = "";
         FILE *stream = fmemopen(text, sizeof text, "w");

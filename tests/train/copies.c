@@ -61,7 +61,7 @@ static ms_status try_to_resume(const ms_run_options *options, const char *name) 
 
 static ms_run_options with_text(int64_t n_steps) {
     ms_run_options options = runs_on_shards(n_steps);
-    options.sample = (ms_text_request){.prompt = "L", .n_tokens = 2, .sampling = {.temperature = 1}};
+    options.sample = (ms_sample_request){.prompt = "L", .n_tokens = 2, .sampling = {.temperature = 1}};
     return options;
 }
 

@@ -279,7 +279,7 @@ START_TEST(ids_beyond_the_tokenizers_are_never_drawn) {
     ms_run_options options = runs_small(1);
     options.data = data_path("data");
     options.trainer.model.vocabulary = 4096; /* of them 257 mean something */
-    options.sample = (ms_text_request){.prompt = "So it ", .n_tokens = 100, .sampling = {.temperature = 2}};
+    options.sample = (ms_sample_request){.prompt = "So it ", .n_tokens = 100, .sampling = {.temperature = 2}};
     ms_run *run = runs_new(&options, "run");
     char *text;
     size_t size;
@@ -311,7 +311,7 @@ START_TEST(text_takes_the_trainers_place_on_the_device) {
     ms_run_options options = runs_on_shards(2);
     options.validation_every = 2;
     options.validation_sequences = 2;
-    options.sample = (ms_text_request){.prompt = "So it ", .n_tokens = 5};
+    options.sample = (ms_sample_request){.prompt = "So it ", .n_tokens = 5};
     ms_run *run = runs_new(&options, "run");
     ck_assert_int_eq(run->trainer->options.model.vocabulary, 257);
     ck_assert(run->last_validation > 0);

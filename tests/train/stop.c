@@ -140,7 +140,7 @@ START_TEST(text_ends_with_its_line) {
     runs_prepare_data("data");
     ms_run_options options = runs_on_shards(1);
     options.sample =
-        (ms_text_request){.prompt = "So it ", .n_tokens = INT64_C(1) << 40, .sampling = {.temperature = 1}};
+        (ms_sample_request){.prompt = "So it ", .n_tokens = INT64_C(1) << 40, .sampling = {.temperature = 1}};
     ms_run *run = runs_new(&options, "run");
     char *text;
     size_t size;
