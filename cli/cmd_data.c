@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_inputs.h"
+#include "cli/data_pieces.h"
 #include "cli/data_show.h"
 #include "model/data/dataset_prepare.h"
 #include "platform/output.h"
@@ -20,6 +21,7 @@ struct prepare_arguments {
     const char *tokenizer, *output, *name, *format, *documents, *document_end, *field, *key, *on_error, *validation;
     double validation_fraction; /* NAN: not given */
     int64_t document_bytes, document_tokens, shard_tokens, seed, threads;
+    bool piped;
 };
 
 static const ms_option prepare_options[] = {
@@ -64,6 +66,10 @@ static const ms_option prepare_options[] = {
      "Tokens in a shard (default 100000000)"},
     {"threads", MS_OPTION_COUNT, offsetof(struct prepare_arguments, threads), NULL, "N",
      "CPU threads; any number gives the same shards; 0: all processors (default)"},
+    {"piped", MS_OPTION_FLAG, offsetof(struct prepare_arguments, piped), NULL, NULL,
+     "FILE... and --validation are names alone: another program gives what they hold through standard input, in "
+     "pieces\n"
+     "(docs/data.md), as `python -m muonscope prepare` does for Parquet, Arrow and Hugging Face's data sets"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command prepare_command = {
@@ -118,7 +124,8 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
     return MS_OK;
 }
 
-static ms_status prepare_files(const struct prepare_arguments *arguments, const ms_data_inputs *inputs) {
+static ms_status prepare_files(const struct prepare_arguments *arguments, const ms_data_inputs *inputs,
+                               const ms_corpus_source *source) {
     int64_t printed_bytes = 0;
     double fraction = isnan(arguments->validation_fraction) ? 0.02 : arguments->validation_fraction;
     ms_prepare_options options = {.tokenizer_path = arguments->tokenizer,
@@ -135,6 +142,7 @@ static ms_status prepare_files(const struct prepare_arguments *arguments, const 
                                   .report = print_progress,
                                   .report_context = &printed_bytes};
     MS_TRY(check_prepare(arguments, &options.corpus));
+    options.corpus.source = source;
     MS_TRY(ms_signals_catch()); /* to the end of the process: what is half made is removed first */
     ms_sidecar sidecar;
     MS_TRY(ms_dataset_prepare(&options, &sidecar));
@@ -157,10 +165,15 @@ static ms_status prepare(int argc, char **argv) {
     MS_TRY(ms_options_parse(&prepare_command, argc, argv, &arguments, &files));
     if (files.help) return print_help(&prepare_command);
     ms_data_inputs inputs = {0};
-    ms_status status = MS_OK;
-    for (int i = 0; i < files.n_items && status == MS_OK; i++) status = ms_data_inputs_add(&inputs, files.items[i]);
-    if (status == MS_OK) status = prepare_files(&arguments, &inputs);
+    ms_pieces pieces = {0};
+    ms_corpus_source source = {ms_pieces_read, &pieces};
+    ms_status status = arguments.piped ? ms_pieces_open(&pieces) : MS_OK;
+    for (int i = 0; i < files.n_items && status == MS_OK; i++)
+        status = arguments.piped ? ms_data_inputs_add_file(&inputs, files.items[i])
+                                 : ms_data_inputs_add(&inputs, files.items[i]);
+    if (status == MS_OK) status = prepare_files(&arguments, &inputs, arguments.piped ? &source : NULL);
     ms_data_inputs_finish(&inputs);
+    ms_pieces_close(&pieces);
     return status;
 }
 

@@ -10,7 +10,7 @@
 
 enum { MOST_FILES = 100000, MOST_DEPTH = 64 };
 
-static ms_status add_file(ms_data_inputs *inputs, const char *path) {
+ms_status ms_data_inputs_add_file(ms_data_inputs *inputs, const char *path) {
     if (inputs->n == MOST_FILES) return MS_FAIL(MS_INVALID, "%s: more than %d files", path, MOST_FILES);
     if (inputs->n == inputs->capacity) {
         int capacity = inputs->capacity ? 2 * inputs->capacity : 64;
@@ -40,7 +40,7 @@ static ms_status add_folder(ms_data_inputs *inputs, const char *folder, int dept
         if (!path)
             status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path in %s", folder);
         else if (!ms_is_directory(path))
-            status = add_file(inputs, path);
+            status = ms_data_inputs_add_file(inputs, path);
         else if (!is_link(path))
             status = add_folder(inputs, path, depth + 1);
         free(path);
@@ -50,7 +50,7 @@ static ms_status add_folder(ms_data_inputs *inputs, const char *folder, int dept
 }
 
 ms_status ms_data_inputs_add(ms_data_inputs *inputs, const char *path) {
-    if (!ms_is_directory(path)) return add_file(inputs, path);
+    if (!ms_is_directory(path)) return ms_data_inputs_add_file(inputs, path);
     int before = inputs->n;
     MS_TRY(add_folder(inputs, path, 0));
     if (inputs->n == before) return MS_FAIL(MS_INVALID, "the folder %s has no files", path);

@@ -35,6 +35,15 @@ typedef enum ms_corpus_format {
 /* Longest line of JSONL, and longest document. */
 #define MS_CORPUS_DOCUMENT_MAX ((size_t)256 << 20)
 
+/* What gives the bytes of files that this program does not open itself. */
+typedef struct ms_corpus_source {
+    /* Reads up to `capacity` bytes of the file named `path`, and waits for the first; *out_n == 0 at its end alone.
+       Each file is read to its end before the next one; one thread calls at a time.  An error that it returns ends the
+       work. */
+    ms_status (*read)(void *context, const char *path, void *out, size_t capacity, size_t *out_n);
+    void *context;
+} ms_corpus_source;
+
 typedef struct ms_corpus_options {
     ms_corpus_format format;
     ms_documents documents; /* of text files */
@@ -47,6 +56,8 @@ typedef struct ms_corpus_options {
                                them or between; below 0: there is none */
     int vocab_size;         /* of token ids: an id is below it */
     size_t chunk_ids;       /* of token ids where end_id is below 0: how many make a document; > 0 */
+    /* Of the bytes of every file, whose path is only its name; NULL: files are opened. */
+    const ms_corpus_source *source;
 } ms_corpus_options;
 
 /* One document, a text or its token ids; they are borrowed until the next call. */
@@ -66,10 +77,10 @@ bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
 
 typedef struct ms_corpus ms_corpus;
 
-/* Opens one file, which may be a pipe, or standard input for "-"; the options' strings must outlive it.  The caller
-   closes it.  Memory is bounded by the longest document, at most MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one
-   object. MS_NOT_FOUND, MS_IO; MS_INVALID: chunk_bytes below 64, no such format, documents or on_error, ids that are
-   not accepted. */
+/* Opens one file, which may be a pipe, or standard input for "-", or begins to read one of the options' source; what
+   the options point to must outlive it.  The caller closes it.  Memory is bounded by the longest document, at most
+   MS_CORPUS_DOCUMENT_MAX.  Not thread-safe on one object. MS_NOT_FOUND, MS_IO; MS_INVALID: chunk_bytes below 64, no
+   such format, documents or on_error, ids that are not accepted. */
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out);
 void ms_corpus_close(ms_corpus *corpus);
 

@@ -49,7 +49,7 @@ ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_
     corpus->i_line = 1;
     if (!corpus->options.field) corpus->options.field = options->format == MS_CORPUS_IDS ? "input_ids" : "text";
     if (corpus->options.chunk_bytes == 0) corpus->options.chunk_bytes = DEFAULT_CHUNK_BYTES;
-    ms_status status = ms_input_open(path, &corpus->input);
+    ms_status status = ms_input_open(path, options->source, &corpus->input);
     if (status != MS_OK) {
         ms_corpus_close(corpus);
         return status;

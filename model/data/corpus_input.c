@@ -14,6 +14,8 @@ enum { RAW_BYTES = 1 << 17 };
 typedef enum compression { NOT_KNOWN, PLAIN, GZIP, ZSTD } compression;
 
 struct ms_input {
+    const ms_corpus_source *source; /* NULL: the stream is read */
+    char *source_path;              /* what the source knows it by, owned */
     ms_stream stream;
     compression compression;
     unsigned char *raw; /* [RAW_BYTES]; bytes [begin, end) are read and not used yet */
@@ -25,12 +27,18 @@ struct ms_input {
     ZSTD_DStream *zstd;
 };
 
-ms_status ms_input_open(const char *path, ms_input **out) {
+ms_status ms_input_open(const char *path, const ms_corpus_source *source, ms_input **out) {
     *out = NULL;
     ms_input *input = calloc(1, sizeof *input);
     if (input) input->raw = malloc(RAW_BYTES);
-    ms_status status = input && input->raw ? ms_stream_open(path, &input->stream)
-                                           : MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
+    if (input && source) input->source_path = strdup(path);
+    ms_status status = MS_OK;
+    if (!input || !input->raw || (source && !input->source_path))
+        status = MS_FAIL(MS_OUT_OF_MEMORY, "no memory to read %s", path);
+    else if (source)
+        input->source = source;
+    else
+        status = ms_stream_open(path, &input->stream);
     if (status == MS_OK)
         *out = input;
     else
@@ -43,17 +51,22 @@ void ms_input_close(ms_input *input) {
     if (input->has_gzip) inflateEnd(&input->gzip);
     ZSTD_freeDStream(input->zstd);
     ms_stream_close(&input->stream);
+    free(input->source_path);
     free(input->raw);
     free(input);
 }
 
-const char *ms_input_name(const ms_input *input) { return input->stream.name; }
+const char *ms_input_name(const ms_input *input) { return input->source ? input->source_path : input->stream.name; }
 
-/* Reads more of the stream when nothing is left. */
+/* Reads more of the file when nothing is left. */
 static ms_status refill(ms_input *input) {
     if (input->begin < input->end || input->at_end) return MS_OK;
     input->begin = input->end = 0;
-    MS_TRY(ms_stream_read(&input->stream, input->raw, RAW_BYTES, &input->end));
+    const ms_corpus_source *source = input->source;
+    if (source)
+        MS_TRY(source->read(source->context, input->source_path, input->raw, RAW_BYTES, &input->end));
+    else
+        MS_TRY(ms_stream_read(&input->stream, input->raw, RAW_BYTES, &input->end));
     input->at_end = input->end == 0;
     return MS_OK;
 }
@@ -171,6 +184,7 @@ typedef struct known_format {
     const char *bytes, *name, *way_out;
 } known_format;
 
+#define COLUMNS "`python -m muonscope prepare` reads it, a part of the Python package"
 #define PICKLE "a Python pickle", "write its text as JSONL"
 #define SHARD "a shard of tokens", "name the text that it was made of, or train on its folder with --data.directory"
 #define PICTURE "name a text, or read it with a program for text in pictures"
@@ -178,9 +192,9 @@ typedef struct known_format {
 
 /* No text begins so. */
 static const known_format formats[] = {
-    {0, 4, "PAR1", "Parquet", "write its text column as JSONL (pyarrow, duckdb)"},
-    {0, 6, "ARROW1", "Arrow", "write its text column as JSONL (pyarrow, duckdb)"},
-    {0, 8, "\xff\xff\xff\xff\x00\x00\x00\x00", "Arrow", "write its text column as JSONL (pyarrow, duckdb)"},
+    {0, 4, "PAR1", "Parquet", COLUMNS},
+    {0, 6, "ARROW1", "Arrow", COLUMNS},
+    {0, 4, "\xff\xff\xff\xff", "Arrow's stream (a data set of Hugging Face)", COLUMNS},
     {0, 4, "Obj\x01", "Avro", "write its text as JSONL"},
     {0, 2, "\x1f\x8b", "gzip within a compressed file", "decompress it once first"},
     {0, 4, "\x28\xb5\x2f\xfd", "zstd within a compressed file", "decompress it once first"},

@@ -5,21 +5,22 @@
 
 #include <stddef.h>
 
+#include "model/data/corpus.h"
 #include "platform/status.h"
 
 typedef struct ms_input ms_input;
 
-/* Opens a path, or standard input for "-".  The caller closes it.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY.  Not
-   thread-safe on one object. */
-ms_status ms_input_open(const char *path, ms_input **out);
+/* Opens a path, or standard input for "-"; with a source, which must outlive it, nothing is opened.  The caller closes
+   it.  MS_NOT_FOUND, MS_IO, MS_OUT_OF_MEMORY.  Not thread-safe on one object. */
+ms_status ms_input_open(const char *path, const ms_corpus_source *source, ms_input **out);
 void ms_input_close(ms_input *input);
 
 /* The path, or "standard input".  Borrowed until close. */
 const char *ms_input_name(const ms_input *input);
 
 /* Reads up to `capacity` bytes of what is in it, decompressed; *out_n == 0 at the end alone.  MS_INTERRUPTED: a signal
-   asks to stop (platform/signals.h), also while a pipe is waited for.  MS_IO; MS_CORRUPT: compressed data that are
-   damaged or end early; MS_OUT_OF_MEMORY. */
+   asks to stop (platform/signals.h), also while a pipe is waited for.  What the source returns; MS_IO; MS_CORRUPT:
+   compressed data that are damaged or end early; MS_OUT_OF_MEMORY. */
 ms_status ms_input_read(ms_input *input, char *out, size_t capacity, size_t *out_n);
 
 /* MS_UNSUPPORTED when text[0, size_bytes), the start of what was read, is of a format that holds no plain text: names

@@ -49,8 +49,8 @@ typedef struct ms_prepare_options {
    end-of-text token, as in llm.c; special tokens' texts inside documents are ordinary text.  Memory is bounded by the
    longest document.  Documents of token ids are cut at the same token, wherever it stands, and are counted in bytes of
    the text that they decode to; that text chooses the split, so that the ids of a text give the shards of that text.
-   A program that has documents elsewhere writes them as JSONL into a pipe that is one of the files (ms_corpus_open),
-   and gets the shards of a file of these lines. *out describes the result; the caller finishes it.  Deterministic: the
+   A program that has documents elsewhere gives them as JSONL, through corpus.source or a pipe that is one of the files,
+   and gets the shards of a file of these lines.  *out describes the result; the caller finishes it.  Deterministic: the
    same input gives the same bytes, for any number of threads.  MS_INVALID: options, a name that is not UTF-8, or a
    document (names file and offset), or a split that gets no document; MS_UNSUPPORTED: the tokenizer has too many tokens
    or no end of text; MS_NOT_FOUND, MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY; MS_INTERRUPTED: a signal came

@@ -52,5 +52,23 @@ printf "\001\000\002\000" >ids.bin
 mkdir empty
 refuse 1 "ids.bin is no text: .*--format uint16" program data prepare --output x ids.bin
 refuse 1 "empty has no files" program data prepare --output x empty
+
+# What another program gives in pieces is what the file gives; what breaks off, or is given up, leaves nothing.
+piece() { printf "$(printf '\\%03o\\%03o\\%03o\\%03o' $(($1 % 256)) $(($1 / 256 % 256)) $(($1 / 65536)) 0)"; }
+pieces() {
+    piece 100
+    head -c 100 "$1"
+    piece $(($(wc -c <"$1") - 100))
+    tail -c +101 "$1"
+    piece 0
+}
+(pieces text.txt; pieces folder/later/b.jsonl) >two
+must program data prepare --output piped --validation_fraction 0.2 --document_bytes 64 --field page.body --piped "a name" folder/later <two
+cmp data/data_train_000000.bin piped/data_train_000000.bin || fail "pieces give other tokens than files"
+grep -q '"path": "a name"' piped/dataset.json || fail "the name is not the source's: $(cat piped/dataset.json)"
+(pieces text.txt; pieces text.txt | head -c 5000) >broken
+refuse 1 "b: standard input ends before its end" program data prepare --output x --piped a b <broken
+(pieces text.txt; printf '\377\377\377\377'; piece 17; printf 'file b is no file') >given_up
+refuse 1 "file b is no file$" program data prepare --output x --piped a b <given_up
 [ ! -e x ] || fail "something was left behind"
 echo "data ok"

@@ -287,6 +287,7 @@ START_TEST(formats) {
         {"a.txt", " [ {\"text\":\"a\"}]", "a JSON array", 17},
         {"a.json", "{\n \"text\":\"a\"}", "`jq -c . FILE`", 15},
         {"a.txt", "PAR1\x15\x04", "a.txt is Parquet", 6},
+        {"a.arrow", "\xff\xff\xff\xff\x70\x01\x00\x00\x10\x00", "python -m muonscope prepare", 10},
         {"a.jsonl", "\xff\xfe{\0\"\0", "is UTF-16, not UTF-8", 6},
         {"a.txt", "\xfe\xff\0{", "is UTF-16", 4},
         {"a.txt", "{\0\"\0t\0", "UTF-16 without a byte-order mark, not UTF-8: `iconv -f UTF-16LE", 6},
@@ -382,6 +383,40 @@ START_TEST(standard_input) {
 END_TEST
 
 /* One U+FFFD for each sequence that could have become a character (the examples of Unicode 15, tables 3-8 to 3-11). */
+/* Gives one byte at a time of the text that the context points to. */
+static ms_status read_byte(void *context, const char *path, void *out, size_t capacity, size_t *out_n) {
+    const char **rest = context;
+    ck_assert_uint_ge(capacity, 1);
+    if (strcmp(path, "no such file") == 0) return MS_FAIL(MS_CORRUPT, "its writer gave up");
+    ck_assert_str_eq(path, "a name");
+    *out_n = **rest != '\0';
+    if (*out_n) memcpy(out, (*rest)++, 1);
+    return MS_OK;
+}
+
+/* What a source gives is read like a file, under the name that the source knows. */
+START_TEST(source) {
+    char out[64];
+    const char *rest = "{\"text\":\"one\"}\n{\"text\":null}\n{\"text\":\"two\"}";
+    ms_corpus_source source = {read_byte, &rest};
+    ms_corpus_options options = {.source = &source, .on_error = MS_ON_ERROR_SKIP};
+    ck_assert_str_eq(read_all("a name", options, out, sizeof out), "one|two|");
+    rest = "{\"text\":\"one\"}\n{\"text\":null}\n";
+    options.on_error = MS_ON_ERROR_STOP;
+    ms_corpus *corpus;
+    ms_document document;
+    ck_assert_int_eq(ms_corpus_open("a name", &options, &corpus), MS_OK);
+    ck_assert_int_eq(ms_corpus_next(corpus, &document), MS_OK);
+    ck_assert_int_eq(ms_corpus_next(corpus, &document), MS_INVALID);
+    ck_assert_msg(strstr(ms_status_message(), "a name, line 2: no string"), "%s", ms_status_message());
+    ms_corpus_close(corpus);
+    ck_assert_int_eq(ms_corpus_open("no such file", &options, &corpus), MS_OK);
+    ck_assert_int_eq(ms_corpus_next(corpus, &document), MS_CORRUPT);
+    ck_assert_str_eq(ms_status_message(), "its writer gave up");
+    ms_corpus_close(corpus);
+}
+END_TEST
+
 START_TEST(mending) {
 #define R "\xef\xbf\xbd"
     static const char *const cases[][2] = {{"a\xc0\xaf\xe0\x80\xbf\xf0\x81\x82z", "a" R R R R R R R R "z"},
@@ -422,6 +457,7 @@ int main(void) {
     tcase_add_test(all, formats);
     tcase_add_test(all, compressed);
     tcase_add_test(all, standard_input);
+    tcase_add_test(all, source);
     tcase_add_test(all, mending);
     tcase_set_timeout(all, 30);
     suite_add_tcase(suite, all);
