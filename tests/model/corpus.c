@@ -395,7 +395,7 @@ static ms_status read_byte(void *context, const char *path, void *out, size_t ca
 }
 
 /* What a source gives is read like a file, under the name that the source knows. */
-START_TEST(source) {
+START_TEST(given_bytes) {
     char out[64];
     const char *rest = "{\"text\":\"one\"}\n{\"text\":null}\n{\"text\":\"two\"}";
     ms_corpus_source source = {read_byte, &rest};
@@ -457,7 +457,7 @@ int main(void) {
     tcase_add_test(all, formats);
     tcase_add_test(all, compressed);
     tcase_add_test(all, standard_input);
-    tcase_add_test(all, source);
+    tcase_add_test(all, given_bytes);
     tcase_add_test(all, mending);
     tcase_set_timeout(all, 30);
     suite_add_tcase(suite, all);
