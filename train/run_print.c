@@ -99,6 +99,14 @@ static void print_loss(const ms_run *run, FILE *stream) {
     double logits = (double)(chunk < tokens ? chunk : tokens) * trainer->options.model.vocabulary;
     /* A gradient of the logits' own dtype is computed in their place. */
     double bytes = logits * (4 + (gradient == MS_DTYPE_F32 ? 0 : (double)ms_dtype_size(gradient)));
+    if (run->options.trainer.control == MS_CONTROL_NOISE) { /* steps have no loss */
+        if (run->options.validation_every > 0)
+            fprintf(stream,
+                    "loss          of validations alone, in chunks of %lld tokens (model.loss_chunk): %.1f MiB of f32 "
+                    "logits\n",
+                    (long long)chunk, logits * 4 / 1048576);
+        return;
+    }
     fprintf(stream,
             "loss          in chunks of %lld tokens (model.loss_chunk): %.1f MiB of f32 logits and %s gradients\n",
             (long long)chunk, bytes / 1048576, ms_dtype_name(gradient));

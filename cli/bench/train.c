@@ -35,14 +35,21 @@ static double resident_bytes(void) {
 typedef struct contender {
     ms_trainer *trainer;
     ms_zipf_source source;
-    double *seconds; /* [n_steps] */
-    double *peaks;   /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
+    int32_t *tokens, *targets; /* [sequences of a step, length] drawn before the clock runs */
+    int n_sequences, n_taken;  /* of a step; of them, by the trainer */
+    double *seconds;           /* [n_steps] */
+    double *peaks;             /* [n_steps]: the limit, GFLOP/s, mean of right before and right after the step */
 } contender;
 
 static ms_status open_contender(ms_device *device, const ms_trainer_options *options, int n_steps, contender *out) {
     memset(out, 0, sizeof *out);
     out->source = (ms_zipf_source){
         .seed = options->seed, .vocabulary = options->model.vocabulary, .length = options->model.sequence_length};
+    out->n_sequences = options->batch_sequences * options->accumulation;
+    size_t n_tokens = (size_t)out->n_sequences * (size_t)options->model.sequence_length;
+    out->tokens = calloc(n_tokens, sizeof *out->tokens);
+    out->targets = calloc(n_tokens, sizeof *out->targets);
+    if (!out->tokens || !out->targets) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %zu tokens", n_tokens);
     out->seconds = calloc((size_t)n_steps, sizeof *out->seconds);
     out->peaks = calloc((size_t)n_steps, sizeof *out->peaks);
     if (!out->seconds || !out->peaks) return MS_FAIL(MS_OUT_OF_MEMORY, "bench: no memory for %d times", n_steps);
@@ -53,14 +60,31 @@ static ms_status open_contender(ms_device *device, const ms_trainer_options *opt
 
 static void close_contender(contender *c) {
     ms_trainer_close(c->trainer);
+    free(c->tokens);
+    free(c->targets);
     free(c->seconds);
     free(c->peaks);
 }
 
+static ms_status take_sequences(void *context, int n_sequences, int32_t *out_tokens, int32_t *out_targets) {
+    contender *c = context;
+    size_t length = (size_t)c->source.length, at = (size_t)c->n_taken * length, n = (size_t)n_sequences * length;
+    if (c->n_taken + n_sequences > c->n_sequences)
+        return MS_FAIL(MS_INTERNAL, "bench: a step takes more than %d sequences", c->n_sequences);
+    memcpy(out_tokens, c->tokens + at, n * sizeof *out_tokens);
+    memcpy(out_targets, c->targets + at, n * sizeof *out_targets);
+    c->n_taken += n_sequences;
+    return MS_OK;
+}
+
 static ms_status timed_step(contender *c, const ms_step_hooks *hooks, double *out_seconds) {
     ms_step_result result;
+    ms_batch_source drawn = ms_zipf_batches(&c->source);
+    MS_TRY(drawn.next(drawn.context, c->n_sequences, c->tokens, c->targets)); /* training reads tokens that are there */
+    c->n_taken = 0;
+    ms_batch_source source = {.next = take_sequences, .context = c, .sequence_length = c->source.length};
     double begin = ms_clock_seconds();
-    MS_TRY(ms_trainer_step(c->trainer, ms_zipf_batches(&c->source), hooks, &result));
+    MS_TRY(ms_trainer_step(c->trainer, source, hooks, &result));
     *out_seconds = ms_clock_seconds() - begin;
     return MS_OK;
 }

@@ -276,7 +276,7 @@ static ms_status check_faults(ms_production_case *c, const ms_verify_row *like, 
         MS_TRY(judge(c, &row));
         row.seconds = ms_clock_seconds() - begin;
         MS_TRY(ms_verify_report_add(report, &row));
-        ms_verify_report_planted(report, ms_verdict_is_failure(row.verdict));
+        ms_verify_report_planted(report, ms_verdict_is_difference(row.verdict));
     }
     return MS_OK;
 }

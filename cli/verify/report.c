@@ -25,6 +25,10 @@ bool ms_verdict_is_failure(ms_verdict verdict) {
     return failures[verdict];
 }
 
+bool ms_verdict_is_difference(ms_verdict verdict) {
+    return verdict == MS_VERDICT_DIFFERS || verdict == MS_VERDICT_BOUND;
+}
+
 static const char *verdict_text(ms_verdict verdict) {
     static const char *const texts[] = {
 #define X(constant, text, failure) text,

@@ -34,6 +34,9 @@ typedef enum ms_verdict {
 } ms_verdict;
 
 bool ms_verdict_is_failure(ms_verdict verdict);
+/* Whether it says that numbers differ: what a planted fault in numbers must be found by.  A call that failed finds
+   nothing. */
+bool ms_verdict_is_difference(ms_verdict verdict);
 
 typedef struct ms_verify_row {
     bool is_run;      /* a training run, else a case of an op */

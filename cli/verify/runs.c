@@ -245,7 +245,7 @@ static ms_status check_whole(const runs *all, const expectation *e, ms_verify_su
     if (status == MS_OK) status = run_whole(all, &segment, &outcome);
     MS_TRY(end_row(all, e, begin, status, &outcome, &row));
     if (status == MS_DEVICE_LOST) reopen(subject);
-    if (all->options->plant) ms_verify_report_planted(all->report, ms_verdict_is_failure(row.verdict));
+    if (all->options->plant) ms_verify_report_planted(all->report, ms_verdict_is_difference(row.verdict));
     return MS_OK;
 }
 

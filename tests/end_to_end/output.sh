@@ -26,6 +26,10 @@ loss "4096 tokens $key: 0.6 MiB of f32 logits and bf16 gradients" "--train.stora
 loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact"
 loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact --train.storage bf16 --model.loss_chunk 512"
 loss "64 tokens $key: 0.0 MiB of f32 logits and f32 gradients" "--model.loss_chunk 64"
+must program train --preset micro --train.batch_sequences 32 --dry-run --train.control noise --validation.every 10
+grep -qx "loss          of validations alone, in chunks of 4096 tokens $key: 0.4 MiB of f32 logits" out || fail "noise has gradients of logits: $(grep '^loss ' out)"
+must program train --preset micro --dry-run --train.control noise --validation.every 0
+! grep -q '^loss ' out || fail "noise without validations has a loss: $(grep '^loss ' out)"
 awk "BEGIN { exit !($planned < $large) }" || fail "small chunks are planned $planned MiB, large ones $large"
 refuse 1 "model.loss_chunk 4096: train.numerics exact is defined by chunks of 512 tokens; leave it out" \
     "$muonscope" train --preset micro --numerics exact --model.loss_chunk 4096 --dry-run

@@ -92,7 +92,7 @@ for step in range(EVERY, STEPS + 1, EVERY):
         other = analyzed[line["layer"], line["projection"]]
         for key in set(line) & set(other) - {"layer", "projection"}:
             # analyze finds all singular values, the tracker those that it reports: by other sums.
-            pairs = zip(line[key], other[key]) if isinstance(line[key], list) else [(line[key], other[key])]
+            pairs = zip(line[key], other[key], strict=True) if isinstance(line[key], list) else [(line[key], other[key])]
             for here, there in pairs:
                 exact += here == there
                 n += 1

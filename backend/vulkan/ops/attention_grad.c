@@ -43,11 +43,16 @@ static ms_status emit_query_rows(const ms_vulkan_call *call, const grad_workspac
     return ms_vulkan_emit_attention(call, &plan, &dispatch);
 }
 
-static void push_key_operands(const ms_vulkan_call *call, const grad_workspace *workspace,
-                              ms_vulkan_dispatch *dispatch) {
+/* What dq, dk and dv are made of beside the output, whose part is in delta. */
+static void push_inputs(const ms_vulkan_call *call, const grad_workspace *workspace, ms_vulkan_dispatch *dispatch) {
     const int inputs[] = {QUERY, KEY, VALUE, LSE, D_OUTPUT};
     for (int i = 0; i < 5; i++) ms_vulkan_push_read(dispatch, &call->in[inputs[i]]);
     ms_vulkan_push_read(dispatch, &workspace->delta);
+}
+
+static void push_key_operands(const ms_vulkan_call *call, const grad_workspace *workspace,
+                              ms_vulkan_dispatch *dispatch) {
+    push_inputs(call, workspace, dispatch);
     ms_vulkan_push_update(dispatch, &workspace->sums_k);
     ms_vulkan_push_update(dispatch, &workspace->sums_v);
 }
@@ -89,9 +94,7 @@ static ms_status emit_delta(const ms_vulkan_call *call, const grad_workspace *wo
 
 static ms_status emit_query_tiles(const ms_vulkan_call *call, const grad_workspace *workspace) {
     ms_vulkan_dispatch dispatch = ms_vulkan_attention_tile_dispatch(call, "attention_tile_grad_query");
-    const int inputs[] = {QUERY, KEY, VALUE, LSE, D_OUTPUT};
-    for (int i = 0; i < 5; i++) ms_vulkan_push_read(&dispatch, &call->in[inputs[i]]);
-    ms_vulkan_push_read(&dispatch, &workspace->delta);
+    push_inputs(call, workspace, &dispatch);
     ms_vulkan_push_write(&dispatch, &call->out[DQ]);
     return ms_vulkan_emit_attention_tiles(call, &dispatch, 3);
 }
