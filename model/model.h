@@ -173,8 +173,37 @@ ms_tensor ms_model_losses(const ms_model *model, ms_graph *graph, const ms_loss_
 ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, const ms_loss_request *request,
                                       bool accumulate);
 
+/* f32 logits [N, V] of hidden states [N, C]. */
+ms_tensor ms_model_logits(const ms_model *model, ms_graph *graph, ms_tensor hidden);
 /* f32 logits [1, V] of the row of `hidden` [N, C] that the i32 view `row` [1] names. */
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row);
+
+/* Keys and values of several texts, kept from pass to pass: row t of a text's T = sequence_length rows is token t's. */
+typedef struct ms_model_cache {
+    int32_t n_texts;
+    int32_t k, v; /* variables [L, n_texts * T, G D], in config.storage; k after norm and rotation */
+} ms_model_cache;
+
+/* Adds the variables.  MS_INVALID: n_texts below 1, or more rows than an int32 counts. */
+ms_status ms_model_cache_init(const ms_model *model, int32_t n_texts, ms_model_cache *out);
+
+/* The final hidden states of the first `sequence` tokens of one text, as ms_model_hidden with a batch of 1, and their
+   keys and values into the rows of the cache that the i32 view `rows` [sequence] names (text i: i T, i T + 1, ...; -1:
+   this token's are not kept). */
+ms_tensor ms_model_prefill(const ms_model *model, ms_graph *graph, const ms_model_cache *cache, ms_tensor tokens,
+                           ms_tensor rows, int sequence);
+
+typedef struct ms_decode_request {
+    ms_tensor tokens;    /* i32 view [n]: of any texts, and several of one text in any order */
+    ms_tensor positions; /* i32 view [n]: of each token in its text, [0, T) */
+    ms_tensor rows;      /* i32 view [n]: its row of the cache, each once; -1: no token, whose results mean nothing */
+    int32_t n;
+} ms_decode_request;
+/* The final hidden states [n, C] of the tokens, whose keys and values are put into the cache before any of them looks
+   there.  A token sees the rows of its text up to its own, which must have been filled.  In `exact` the results have
+   the bits that the pass over the whole text gives.  There is no gradient. */
+ms_tensor ms_model_decode(const ms_model *model, ms_graph *graph, const ms_model_cache *cache,
+                          const ms_decode_request *request);
 
 #ifdef __cplusplus
 }

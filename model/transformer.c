@@ -79,8 +79,11 @@ typedef struct forward_pass {
     int batch, sequence;
     ms_layer_activations *layers; /* NULL: nobody wants them */
     logits_use logits;
-    ms_tensor rope_table;
-    ms_tensor ones; /* [N, 1] in the model's storage; MS_NO_TENSOR where nothing has a bias */
+    const ms_model_cache *cache; /* NULL: none */
+    ms_tensor rows;              /* of the cache, where the pass's keys and values go */
+    bool decodes;                /* attention is over the cache, else over the pass's own tokens */
+    ms_tensor rope_table;        /* [sequence, D] */
+    ms_tensor ones;              /* [N, 1] in the model's storage; MS_NO_TENSOR where nothing has a bias */
 } forward_pass;
 
 /* y = x W^T in the model's storage, W [out, in]. */
@@ -116,10 +119,42 @@ static void keep_logit_max(const forward_pass *pass, int layer, const ms_layer_a
     ms_assign(pass->graph, largest, kept);
 }
 
+/* The cache's part of a layer, with the rows of this pass replaced by x. */
+static ms_tensor fill_cache(const forward_pass *pass, int32_t variable, int layer, ms_tensor x) {
+    ms_tensor kept = ms_view_slice(pass->graph, variable, layer);
+    ms_tensor filled = ms_insert_rows(pass->graph, kept, x, pass->rows);
+    ms_assign(pass->graph, filled, kept);
+    return filled;
+}
+
+/* What the heads make of q, k and v. */
+static ms_tensor attend(const forward_pass *pass, int layer, const ms_layer_activations *made, ms_tensor v) {
+    const ms_model_config *c = &pass->model->config;
+    ms_tensor k = made->k, o, unused;
+    ms_attention_attributes attention = {.batch = pass->batch,
+                                         .sequence = pass->sequence,
+                                         .heads = c->heads,
+                                         .kv_heads = c->kv_heads,
+                                         .head_size = c->head_size,
+                                         .scale = (float)(1.0 / sqrt((double)c->head_size))};
+    keep_logit_max(pass, layer, made, &attention);
+    if (pass->cache) {
+        ms_tensor all_k = fill_cache(pass, pass->cache->k, layer, k),
+                  all_v = fill_cache(pass, pass->cache->v, layer, v);
+        if (pass->decodes) {
+            attention.batch = pass->cache->n_texts;
+            attention.sequence = c->sequence_length;
+            return ms_cached_attention(pass->graph, (const ms_tensor[]){made->q, all_k, all_v, pass->rows}, &attention);
+        }
+    }
+    ms_attention(pass->graph, (const ms_tensor[]){made->q, k, v}, &attention, &o, &unused);
+    return o;
+}
+
 static ms_tensor attention_branch(const forward_pass *pass, int layer, const layer_views *views, ms_tensor x,
                                   ms_layer_activations *made) {
     const ms_model_config *c = &pass->model->config;
-    ms_tensor q, k, o, unused;
+    ms_tensor q, k, unused;
     ms_rope_attributes rope = {.heads = c->heads,
                                .head_size = c->head_size,
                                .sequence = pass->sequence,
@@ -133,15 +168,7 @@ static ms_tensor attention_branch(const forward_pass *pass, int layer, const lay
     ms_qk_norm_rope(pass->graph, (const ms_tensor[]){k, pass->rope_table, views->k_norm}, &rope, &k, &unused);
     made->q = q;
     made->k = k;
-    ms_tensor v = linear_with_bias(pass, x, views->v, views->v_bias);
-    ms_attention_attributes attention = {.batch = pass->batch,
-                                         .sequence = pass->sequence,
-                                         .heads = c->heads,
-                                         .kv_heads = c->kv_heads,
-                                         .head_size = c->head_size,
-                                         .scale = (float)(1.0 / sqrt((double)c->head_size))};
-    keep_logit_max(pass, layer, made, &attention);
-    ms_attention(pass->graph, (const ms_tensor[]){q, k, v}, &attention, &o, &unused);
+    ms_tensor o = attend(pass, layer, made, linear_with_bias(pass, x, views->v, views->v_bias));
     return scaled(pass->model, pass->graph, linear(pass, o, views->o), views->attention_scale);
 }
 
@@ -181,7 +208,7 @@ static ms_tensor forward(forward_pass pass, ms_tensor tokens) {
     const ms_model_config *c = &model->config;
     ms_graph *graph = pass.graph;
     ms_layer_activations made = {MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR, MS_NO_TENSOR};
-    pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(pass.sequence, c->head_size));
+    if (!pass.decodes) pass.rope_table = ms_view(graph, model->rope_table, 0, ms_shape_2(pass.sequence, c->head_size));
     ms_graph_set_layer(graph, -1);
     pass.ones =
         c->qkv_bias ? ms_fill(graph, 1, c->storage, ms_shape_2((int64_t)pass.batch * pass.sequence, 1)) : MS_NO_TENSOR;
@@ -335,9 +362,48 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
     return loss;
 }
 
-ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
+ms_tensor ms_model_logits(const ms_model *model, ms_graph *graph, ms_tensor hidden) {
     if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
     ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
-    return ms_matmul(graph, ms_embed(graph, hidden, row, 1), head, MS_NO_TENSOR,
-                     &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+    return ms_matmul(graph, hidden, head, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+}
+
+ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
+    if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
+    ms_tensor one = ms_embed(graph, hidden, row, 1);
+    ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
+    return ms_matmul(graph, one, head, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+}
+
+ms_status ms_model_cache_init(const ms_model *model, int32_t n_texts, ms_model_cache *out) {
+    const ms_model_config *c = &model->config;
+    if (n_texts < 1 || n_texts > INT32_MAX / c->sequence_length)
+        return MS_FAIL(MS_INVALID, "model: a cache for %d texts of %d tokens, must be 1 to %d texts", n_texts,
+                       c->sequence_length, INT32_MAX / c->sequence_length);
+    ms_shape shape = ms_shape_3(c->layers, (int64_t)n_texts * c->sequence_length, (int64_t)c->kv_heads * c->head_size);
+    out->n_texts = n_texts;
+    MS_TRY(ms_variables_add(model->variables, "cache.k", MS_VARIABLE_STATE, c->storage, shape, &out->k));
+    return ms_variables_add(model->variables, "cache.v", MS_VARIABLE_STATE, c->storage, shape, &out->v);
+}
+
+ms_tensor ms_model_prefill(const ms_model *model, ms_graph *graph, const ms_model_cache *cache, ms_tensor tokens,
+                           ms_tensor rows, int sequence) {
+    return forward(
+        (forward_pass){.model = model, .graph = graph, .batch = 1, .sequence = sequence, .cache = cache, .rows = rows},
+        tokens);
+}
+
+ms_tensor ms_model_decode(const ms_model *model, ms_graph *graph, const ms_model_cache *cache,
+                          const ms_decode_request *request) {
+    /* Row n of a table of the positions' rows is row n % n of it: rotation asks for no more. */
+    ms_tensor table = ms_embed(graph, ms_view_all(graph, model->rope_table), request->positions, 1);
+    return forward((forward_pass){.model = model,
+                                  .graph = graph,
+                                  .batch = 1,
+                                  .sequence = request->n,
+                                  .cache = cache,
+                                  .rows = request->rows,
+                                  .decodes = true,
+                                  .rope_table = table},
+                   request->tokens);
 }

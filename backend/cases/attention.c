@@ -1,4 +1,4 @@
-/* Cases of attention, attention_grad and attention_logit_max, with first-order bounds. */
+/* Cases of attention, attention_grad, attention_logit_max and cached_attention, with first-order bounds. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -279,5 +279,59 @@ bool ms_cases_attention_logit_max(int i, ms_op_case *out) {
     out->magnitude = logit_magnitude;
     out->bound = 1;
     out->skip_special = a->sequence > 500;
+    return true;
+}
+
+/* ---- cached_attention ---- */
+
+static void cached_magnitude(const ms_op_case *test, const void *const *in, double *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    const int32_t *rows = in[3];
+    int64_t d = a->head_size, stride = (int64_t)a->kv_heads * d;
+    for (int64_t i = 0; i < test->shape[0].dim[0] * a->heads; i++) {
+        int64_t row = rows[i / a->heads], kv_head = i % a->heads / (a->heads / a->kv_heads);
+        if (row < 0 || row >= (int64_t)a->batch * a->sequence) continue;
+        /* The query stands at the end of its keys, whichever of its rows is asked for. */
+        head_view view = {.a = a, .q = (const float *)in[0] + i * d, .stride = 0, .kv_stride = stride};
+        int64_t first = row - row % a->sequence;
+        view.k = (const float *)in[1] + first * stride + kv_head * d;
+        view.v = (const float *)in[2] + first * stride + kv_head * d;
+        double unused = 0;
+        row_magnitude(&view, row - first, out[0] + i * d, &unused);
+    }
+}
+
+/* Queries, then the sizes of the caches.  In the last two a late row holds NaN and infinities: queries before it must
+   not know. */
+static const struct {
+    int64_t n_queries;
+    ms_attention_attributes a;
+} cached[] = {
+    {1, {1, 1, 1, 1, 1, 1.0f}},      {3, {2, 7, 2, 2, 3, 0.577f}},     {5, {1, 9, 4, 2, 33, 0.174f}},
+    {7, {3, 33, 4, 1, 16, 0.25f}},   {8, {4, 65, 2, 1, 8, 0.3535f}},   {4, {1, 130, 4, 2, 64, 0.125f}},
+    {4, {1, 1040, 2, 1, 3, 0.577f}}, {3, {2, 700, 2, 2, 128, 0.088f}}, {2, {1, 300, 3, 3, 160, 0.079f}},
+    {3, {1, 4200, 1, 1, 2, 0.7f}},   {16, {1, 40, 4, 2, 64, 0.125f}},  {11, {1, 36, 2, 1, 20, 0.2236f}},
+};
+enum { N_CACHED = sizeof cached / sizeof *cached, N_CACHED_PLAIN = N_CACHED - 2 };
+
+bool ms_cases_cached_attention(int i, ms_op_case *out) {
+    if (i >= N_CACHED) return false;
+    const ms_attention_attributes *a = &cached[i].a;
+    int64_t n_rows = (int64_t)a->batch * a->sequence;
+    ms_shape kv = ms_shape_2(n_rows, (int64_t)a->kv_heads * a->head_size);
+    bool is_plain = i < N_CACHED_PLAIN;
+    *out = ms_case_of(MS_OP_CACHED_ATTENTION);
+    out->attributes.attention = *a;
+    ms_case_input(out, MS_DTYPE_F32, ms_shape_2(cached[i].n_queries, (int64_t)a->heads * a->head_size), MS_CASE_NORMAL);
+    ms_case_input(out, MS_DTYPE_F32, kv, is_plain ? MS_CASE_NORMAL : MS_CASE_LATE_NAN);
+    ms_case_input(out, MS_DTYPE_F32, kv, is_plain ? MS_CASE_SPARSE : MS_CASE_LATE_NAN);
+    ms_case_input(out, MS_DTYPE_I32, ms_shape_1(cached[i].n_queries), MS_CASE_NORMAL);
+    out->low = i > 0 ? -1 : 0, out->high = (int32_t)n_rows + (i > 0);
+    out->magnitude = cached_magnitude;
+    out->bound = 4;
+    out->native = 10;         /* as in attention */
+    out->skip_special = true; /* a changed row need not be seen */
+    out->hidden_special = !is_plain;
+    out->in_quick = !is_plain;
     return true;
 }

@@ -37,6 +37,7 @@ static const combinations table[MS_OP_COUNT] = {
     [MS_OP_ATTENTION] = {1, {{7, F}}},
     [MS_OP_ATTENTION_GRAD] = {1, {{1 | 2 | 4 | 8 | 32, F}}},
     [MS_OP_ATTENTION_LOGIT_MAX] = {1, {{3, F}}},
+    [MS_OP_CACHED_ATTENTION] = {1, {{7, F}}},
     [MS_OP_CROSS_ENTROPY] = {1, {{0, B}}},
     [MS_OP_TIED_CROSS_ENTROPY] = {2, {{3, B}, {3, F}}},
     [MS_OP_SUM] = {1, {{1, F}}},

@@ -84,9 +84,24 @@ static int32_t draw_integer(const ms_op_case *test, ms_case_fill fill, uint64_t 
     return test->low + (int32_t)(exp(ms_split_mix_uniform(state) * log((double)range + 1)) - 1) % (int32_t)range;
 }
 
+/* `count` numbers of [low, high), which has at least as many, in a random order: reservoir sampling. */
+static void fill_distinct(const ms_op_case *test, int64_t count, uint64_t *state, int32_t *out) {
+    int64_t range = (int64_t)test->high - test->low;
+    for (int64_t k = 0; k < range; k++) {
+        int64_t at = (int64_t)(ms_split_mix(state) % (uint64_t)(k + 1));
+        if (at >= count) continue;
+        if (k < count) out[k] = out[at];
+        out[at] = test->low + (int32_t)k;
+    }
+}
+
 void ms_case_fill_input(const ms_op_case *test, int i, void *out_data) {
     uint64_t state = test->seed * 1000 + (uint64_t)i;
     int64_t count = ms_shape_count(&test->shape[i]);
+    if (test->fill[i] == MS_CASE_DISTINCT) {
+        fill_distinct(test, count, &state, out_data);
+        return;
+    }
     for (int64_t e = 0; e < count; e++) {
         if (test->dtype[i] == MS_DTYPE_I32) {
             ((int32_t *)out_data)[e] = draw_integer(test, test->fill[i], &state);

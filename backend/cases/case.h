@@ -13,6 +13,7 @@ typedef enum ms_case_fill {
     MS_CASE_WIDE,      /* NORMAL times 2^-20 .. 2^20 */
     MS_CASE_LATE_NAN,  /* as NORMAL; of n rows, row n - 1 - n/8 holds NaN, inf and -inf in turn */
     MS_CASE_EARLY_NAN, /* the same in row n/8 */
+    MS_CASE_DISTINCT,  /* i32: of [low, high), none twice */
     MS_CASE_TOKENS     /* i32: as tokens of a text: 3 of 8 are `low`, the others low + k about as often as 1 / (k + 1),
                           `low` too (Zipf) */
 } ms_case_fill;

@@ -1,4 +1,4 @@
-/* Cases of fill, assign, reshape, slice, insert, cast, embed, embed_grad. */
+/* Cases of fill, assign, reshape, slice, insert, insert_rows, cast, embed, embed_grad. */
 #include <math.h>
 
 #include "backend/cases/case.h"
@@ -66,6 +66,20 @@ static bool make_rows(ms_op op, int i, ms_op_case *out) {
 
 bool ms_cases_slice(int i, ms_op_case *out) { return make_rows(MS_OP_SLICE, i, out); }
 bool ms_cases_insert(int i, ms_op_case *out) { return make_rows(MS_OP_INSERT, i, out); }
+
+/* Two indices are outside of [0, R). */
+bool ms_cases_insert_rows(int i, ms_op_case *out) {
+    static const int64_t shapes[][3] = {{1, 1, 1}, {7, 5, 9}, {40, 33, 17}, {31, 64, 8}, {3, 10007, 2}};
+    if (i >= 15) return false;
+    const int64_t *shape = shapes[i / 3];
+    *out = ms_case_of(MS_OP_INSERT_ROWS);
+    ms_case_input(out, moved[i % 3], ms_shape_2(shape[0], shape[1]), MS_CASE_WIDE);
+    ms_case_input(out, moved[i % 3], ms_shape_2(shape[2], shape[1]), MS_CASE_WIDE);
+    ms_case_input(out, MS_DTYPE_I32, ms_shape_1(shape[2]), MS_CASE_DISTINCT);
+    out->low = -1, out->high = (int32_t)shape[0] + 1;
+    out->skip_special = true;
+    return true;
+}
 
 bool ms_cases_cast(int i, ms_op_case *out) {
     static const int64_t sizes[] = {1, 31, 16387, 40000};

@@ -10,10 +10,8 @@
    One task has one key/value head and TASK_QUERIES queries of all its query heads: keys are packed once for all of
    them.  The scores of TILE_QUERIES queries exist at a time.  A query is computed whole by one task, so in `exact`
    nothing depends on blocking or threads; `fast` is the same text with products contracted to FMA. */
+#include "backend/cpu/attention_softmax.h"
 #include "backend/cpu/attention_tile.h"
-
-#include "backend/cpu/reduce.h"
-#include "backend/exact.h"
 
 enum { TASK_QUERIES = 256, TILE_QUERIES = 32 };
 
@@ -83,24 +81,6 @@ static void compute_scores(const attention_job *job, const attention_scratch *sc
     }
 }
 
-/* Turns n scores into exp(s - m) and returns their sum.  The row has whole panels, so the loops have no remainder: what
-   lies past n is overwritten first and never summed. */
-static real softmax_row(real *row, int64_t n, real *out_max) {
-    int64_t n_all = ms_round_up64(n, TILE_COLUMNS);
-    for (int64_t j = n; j < n_all; j++) row[j] = row[0];
-    real best[TILE_COLUMNS];
-    memcpy(best, row, sizeof best);
-    for (int64_t j = TILE_COLUMNS; j < n_all; j += TILE_COLUMNS)
-        for (int l = 0; l < TILE_COLUMNS; l++) best[l] = row[j + l] > best[l] ? row[j + l] : best[l];
-    for (int h = TILE_COLUMNS / 2; h > 0; h /= 2)
-        for (int l = 0; l < h; l++) best[l] = best[l + h] > best[l] ? best[l + h] : best[l];
-    real max = best[0];
-    for (int64_t j = 0; j < n_all; j += TILE_COLUMNS)
-        for (int l = 0; l < TILE_COLUMNS; l++) row[j + l] = ms_exp(row[j + l] - max);
-    *out_max = max;
-    return ms_reduce_sum(row, n);
-}
-
 /* Weighted values of ATTENTION_ROWS queries from i, columns [column, column + TILE_COLUMNS) of the head, not yet
    divided. */
 static void weigh_values(const attention_job *job, const attention_scratch *scratch, const real *weights, int64_t i,
@@ -129,7 +109,7 @@ static void attend(const attention_job *job, const attention_scratch *scratch, c
     compute_scores(job, scratch, i, n);
     real inverse[TILE_QUERIES];
     for (int64_t r = 0; r < n; r++) {
-        real max, sum = softmax_row(scratch->scores + r * job->scores_stride, i + r + 1, &max);
+        real max, sum = attention_softmax_row(scratch->scores + r * job->scores_stride, i + r + 1, &max);
         inverse[r] = ms_reciprocal(sum);
         if (head->lse) head->lse[i + r] = max + ms_log(sum);
     }

@@ -81,6 +81,7 @@ extern const ms_cpu_kernel_entry MS_KERNEL(table)[MS_OP_COUNT];
     X(GRAM, gram)                                                                                                      \
     X(ATTENTION, attention)                                                                                            \
     X(ATTENTION_GRAD, attention_grad)                                                                                  \
-    X(ATTENTION_LOGIT_MAX, attention_logit_max)
+    X(ATTENTION_LOGIT_MAX, attention_logit_max)                                                                        \
+    X(CACHED_ATTENTION, cached_attention)
 
 #endif

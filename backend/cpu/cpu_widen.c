@@ -13,8 +13,8 @@ typedef struct wide_call {
 
 /* Whether the kernel itself takes bf16. */
 static bool takes_bf16(ms_op op) {
-    return op == MS_OP_FILL || op == MS_OP_CAST || op == MS_OP_SLICE || op == MS_OP_INSERT || op == MS_OP_RESHAPE ||
-           op == MS_OP_ASSIGN;
+    return op == MS_OP_FILL || op == MS_OP_CAST || op == MS_OP_SLICE || op == MS_OP_INSERT || op == MS_OP_INSERT_ROWS ||
+           op == MS_OP_RESHAPE || op == MS_OP_ASSIGN;
 }
 
 static bool is_widened(const ms_cpu_call *call) {

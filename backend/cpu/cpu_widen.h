@@ -1,7 +1,7 @@
 /* Calling a kernel on operands in bf16.  An op on bf16 is defined as: widen every bf16 input to f32 (exact), run the
    op, round each bf16 output once to nearest even.  Kernels know f32 (the oracle: f64) alone; the widened operands
    stand in the workspace behind the kernel's own scratch.  The ops that only move or convert numbers (fill, cast,
-   slice, insert, reshape, assign) take bf16 themselves. */
+   slice, insert, insert_rows, reshape, assign) take bf16 themselves. */
 #ifndef MS_BACKEND_CPU_CPU_WIDEN_H
 #define MS_BACKEND_CPU_CPU_WIDEN_H
 

@@ -54,6 +54,11 @@ ms_tensor ms_insert(ms_graph *graph, ms_tensor base, ms_tensor x, int64_t begin)
     return add_1(graph, MS_OP_INSERT, inputs, 2, &attributes);
 }
 
+ms_tensor ms_insert_rows(ms_graph *graph, ms_tensor base, ms_tensor x, ms_tensor index) {
+    ms_tensor inputs[] = {base, x, index};
+    return add_1(graph, MS_OP_INSERT_ROWS, inputs, 3, NULL);
+}
+
 ms_tensor ms_cast(ms_graph *graph, ms_tensor x, ms_dtype dtype) {
     ATTRIBUTES(attributes);
     attributes.cast.dtype = dtype;
@@ -214,6 +219,12 @@ ms_tensor ms_attention_logit_max(ms_graph *graph, ms_tensor q, ms_tensor k, cons
     attributes.attention = *attention;
     ms_tensor inputs[] = {q, k};
     return add_1(graph, MS_OP_ATTENTION_LOGIT_MAX, inputs, 2, &attributes);
+}
+
+ms_tensor ms_cached_attention(ms_graph *graph, const ms_tensor inputs[4], const ms_attention_attributes *attention) {
+    ATTRIBUTES(attributes);
+    attributes.attention = *attention;
+    return add_1(graph, MS_OP_CACHED_ATTENTION, inputs, 4, &attributes);
 }
 
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attention,

@@ -20,6 +20,8 @@ void ms_assign(ms_graph *graph, ms_tensor x, ms_tensor view);
 ms_tensor ms_reshape(ms_graph *graph, ms_tensor x, ms_shape shape);
 ms_tensor ms_slice(ms_graph *graph, ms_tensor x, int64_t begin, int64_t count);
 ms_tensor ms_insert(ms_graph *graph, ms_tensor base, ms_tensor x, int64_t begin);
+/* index: i32. */
+ms_tensor ms_insert_rows(ms_graph *graph, ms_tensor base, ms_tensor x, ms_tensor index);
 ms_tensor ms_cast(ms_graph *graph, ms_tensor x, ms_dtype dtype);
 ms_tensor ms_embed(ms_graph *graph, ms_tensor table, ms_tensor index, float scale);
 /* accumulate [rows,C] optional. */
@@ -68,6 +70,8 @@ void ms_attention(ms_graph *graph, const ms_tensor inputs[3], const ms_attention
                   ms_tensor *out_o, ms_tensor *out_lse);
 /* [H], f32. */
 ms_tensor ms_attention_logit_max(ms_graph *graph, ms_tensor q, ms_tensor k, const ms_attention_attributes *attributes);
+/* inputs: q, k, v, rows; attributes->batch caches of attributes->sequence rows each.  It has no gradient. */
+ms_tensor ms_cached_attention(ms_graph *graph, const ms_tensor inputs[4], const ms_attention_attributes *attributes);
 /* inputs: q, k, v, o, lse, do; outputs: dq, dk, dv. */
 void ms_attention_grad(ms_graph *graph, const ms_tensor inputs[6], const ms_attention_attributes *attributes,
                        ms_tensor out_gradients[3]);

@@ -69,6 +69,10 @@ ms_cost ms_cost_insert(const ms_graph *graph, const ms_node *node, double flops)
     return (ms_cost){flops, 0, 2 * tensor_bytes(graph, node->inputs[1])};
 }
 
+ms_cost ms_cost_insert_rows(const ms_graph *graph, const ms_node *node, double flops) {
+    return (ms_cost){flops, 0, 2 * tensor_bytes(graph, node->inputs[1]) + tensor_bytes(graph, node->inputs[2])};
+}
+
 /* As many rows of the table as of the result are read. */
 ms_cost ms_cost_embed(const ms_graph *graph, const ms_node *node, double flops) {
     double bytes = tensor_bytes(graph, node->inputs[1]) + 2 * tensor_bytes(graph, node->outputs[0]);
@@ -123,6 +127,16 @@ ms_cost ms_cost_attention(const ms_graph *graph, const ms_node *node, double flo
 ms_cost ms_cost_attention_logit_max(const ms_graph *graph, const ms_node *node, double flops) {
     double pairs = attention_pairs(&node->attributes.attention);
     return contraction(graph, node, 2 * pairs * node->attributes.attention.head_size, flops * pairs);
+}
+
+/* As if every query saw a whole cache: where they stand is data.  q k^T and p v; `flops` a pair, as in attention. */
+ms_cost ms_cost_cached_attention(const ms_graph *graph, const ms_node *node, double flops) {
+    const ms_attention_attributes *attention = &node->attributes.attention;
+    double queries = count(graph, node->inputs[3]), pairs = queries * attention->heads * attention->sequence;
+    double row_bytes = tensor_bytes(graph, node->inputs[1]) / ((double)attention->batch * attention->sequence);
+    ms_cost cost = contraction(graph, node, 4 * pairs * attention->head_size, flops * pairs);
+    cost.bytes = 2 * tensor_bytes(graph, node->inputs[0]) + 2 * queries * attention->sequence * row_bytes;
+    return cost;
 }
 
 /* q k^T again, do v^T, and dq, dk, dv; `flops` a pair: scale, difference, exp, difference, product, scale; and the

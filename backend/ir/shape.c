@@ -155,6 +155,17 @@ static ms_status infer_insert(const rule_call *call) {
     return MS_OK;
 }
 
+static ms_status infer_insert_rows(const rule_call *call) {
+    ms_shape base = call->in[0]->shape, x = call->in[1]->shape;
+    MS_TRY(want_rank(call, 0, 2));
+    MS_TRY(want_rank(call, 1, 2));
+    MS_TRY(want_like(call, 1, 0, ms_shape_2(x.dim[0], base.dim[1])));
+    MS_TRY(want_dtype(call, 2, MS_DTYPE_I32));
+    MS_TRY(want_shape(call, 2, ms_shape_1(x.dim[0])));
+    set_output(call, 0, call->in[0]->dtype, base);
+    return MS_OK;
+}
+
 static ms_status infer_cast(const rule_call *call) {
     ms_dtype from = call->in[0]->dtype, to = call->attributes->cast.dtype;
     bool known = (from == MS_DTYPE_F32 || from == MS_DTYPE_BF16) && (to == MS_DTYPE_F32 || to == MS_DTYPE_BF16);
@@ -312,16 +323,22 @@ static ms_status infer_gram(const rule_call *call) {
     return MS_OK;
 }
 
-/* What all attention ops share: sizes, q and k. */
+static ms_status check_attention_sizes(const rule_call *call) {
+    const ms_attention_attributes *attention = &call->attributes->attention;
+    if (attention->batch >= 1 && attention->sequence >= 1 && attention->heads >= 1 && attention->kv_heads >= 1 &&
+        attention->head_size >= 1 && attention->heads % attention->kv_heads == 0)
+        return MS_OK;
+    return MS_FAIL(
+        MS_INVALID,
+        "%s: batch %d, sequence %d, heads %d, kv heads %d, head size %d: all positive, heads a multiple of kv "
+        "heads",
+        call->name, attention->batch, attention->sequence, attention->heads, attention->kv_heads, attention->head_size);
+}
+
+/* What the attention ops over whole sequences share: sizes, q and k. */
 static ms_status check_queries_and_keys(const rule_call *call, ms_shape *out_q, ms_shape *out_kv) {
     const ms_attention_attributes *attention = &call->attributes->attention;
-    if (attention->batch < 1 || attention->sequence < 1 || attention->heads < 1 || attention->kv_heads < 1 ||
-        attention->head_size < 1 || attention->heads % attention->kv_heads != 0)
-        return MS_FAIL(MS_INVALID,
-                       "%s: batch %d, sequence %d, heads %d, kv heads %d, head size %d: all positive, heads a multiple "
-                       "of kv heads",
-                       call->name, attention->batch, attention->sequence, attention->heads, attention->kv_heads,
-                       attention->head_size);
+    MS_TRY(check_attention_sizes(call));
     int64_t n = (int64_t)attention->batch * attention->sequence;
     *out_q = ms_shape_2(n, (int64_t)attention->heads * attention->head_size);
     *out_kv = ms_shape_2(n, (int64_t)attention->kv_heads * attention->head_size);
@@ -349,6 +366,22 @@ static ms_status infer_attention_logit_max(const rule_call *call) {
     ms_shape q, kv;
     MS_TRY(check_queries_and_keys(call, &q, &kv));
     set_output(call, 0, MS_DTYPE_F32, ms_shape_1(call->attributes->attention.heads));
+    return MS_OK;
+}
+
+static ms_status infer_cached_attention(const rule_call *call) {
+    const ms_attention_attributes *attention = &call->attributes->attention;
+    ms_shape q;
+    MS_TRY(check_attention_sizes(call));
+    MS_TRY(want_data_matrix(call, &q));
+    MS_TRY(want_shape(call, 0, ms_shape_2(q.dim[0], (int64_t)attention->heads * attention->head_size)));
+    for (int i = 1; i <= 2; i++)
+        MS_TRY(want_like(call, i, 0,
+                         ms_shape_2((int64_t)attention->batch * attention->sequence,
+                                    (int64_t)attention->kv_heads * attention->head_size)));
+    MS_TRY(want_dtype(call, 3, MS_DTYPE_I32));
+    MS_TRY(want_shape(call, 3, ms_shape_1(q.dim[0])));
+    set_output(call, 0, call->in[0]->dtype, q);
     return MS_OK;
 }
 

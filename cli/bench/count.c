@@ -296,6 +296,7 @@ void ms_bench_count(const counter *c, const ms_node *node, ms_bench_work *work) 
         count_copy(c, node->outputs[0], work);
         return;
     case MS_OP_INSERT:
+    case MS_OP_INSERT_ROWS:
         count_insert(c, node, work);
         return;
     case MS_OP_ASSIGN:

@@ -20,7 +20,7 @@ if [ $# -eq 4 ]; then
     compile "$4" c "$cc" c11 || verdict=1
     # Register tiles are C code over GNU C vectors, for kernels only: no C++ file includes them.
     case $4 in
-    backend/cpu/*tile.h) ;;
+    backend/cpu/*tile.h | backend/cpu/attention_softmax.h) ;;
     *) compile "$4" c++ "$cxx" c++17 || verdict=1 ;;
     esac
     exit $verdict

@@ -87,6 +87,7 @@ static const rule_case rules[] = {
     {MS_OP_RESHAPE, {B}, {M}, {B}},
     {MS_OP_SLICE, {B}, {M}, {B}},
     {MS_OP_INSERT, {B, B}, {M, LINE}, {B}},
+    {MS_OP_INSERT_ROWS, {B, B, I}, {M, M, R}, {B}},
     {MS_OP_EMBED_GRAD, {I, B, F}, {R, M, M}, {F}},
     {MS_OP_AXPBY, {B, B}, {M, M}, {B}},
     {MS_OP_MUL, {B, B}, {M, M}, {B}},
@@ -112,6 +113,7 @@ static const rule_case rules[] = {
     {MS_OP_ATTENTION, {B, B, B}, {M, M, M}, {B, F}},
     {MS_OP_ATTENTION_GRAD, {B, B, B, B, F, B}, {M, M, M, M, LINE, M}, {B, B, B}},
     {MS_OP_ATTENTION_LOGIT_MAX, {B, B}, {M, M}, {F}},
+    {MS_OP_CACHED_ATTENTION, {B, B, B, I}, {M, M, M, R}, {B}},
     {MS_OP_TIED_CROSS_ENTROPY, {B, B, I}, {M, M, R}, {F, B, F, F}},
     {MS_OP_SUM, {B}, {M}, {F}},
     {MS_OP_SUM_SQUARES, {B}, {M}, {F}},
@@ -150,6 +152,7 @@ static ms_attributes attributes_of(const rule_case *rule) {
     case MS_OP_ATTENTION:
     case MS_OP_ATTENTION_LOGIT_MAX:
     case MS_OP_ATTENTION_GRAD:
+    case MS_OP_CACHED_ATTENTION:
         a.attention = (ms_attention_attributes){1, 4, 1, 1, 4, 0.5f};
         break;
     case MS_OP_TIED_CROSS_ENTROPY:

@@ -141,6 +141,10 @@ static void wrong_call(int i) {
     case 32: ms_assign(g, ms_view(g, stack, 0, ms_shape_1(6)), ms_view(g, stack, 4, ms_shape_1(6))); break;
     case 33: ms_attention_logit_max(g, m, w, &attention); break;
     case 34: ms_attention_logit_max(g, index, m, &attention); break;
+    case 35: ms_insert_rows(g, m, w, index); break;
+    case 36: ms_insert_rows(g, w, w, v); break;
+    case 37: ms_cached_attention(g, (const ms_tensor[]){m, w, w, index}, &attention); break;
+    case 38: ms_cached_attention(g, (const ms_tensor[]){ms_slice(g, m, 0, 3), m, m, index}, &attention); break;
     default: ms_view(g, 99, 0, ms_shape_1(1));
     }
     /* clang-format on */
@@ -182,6 +186,10 @@ static const char *const wrong_messages[] = {
     "assign: source and destination are parts of one variable that overlap by 2 of 6",
     "attention_logit_max: input 1 is [3,5], must be [4,3]",
     "attention_logit_max: input 0 is i32, must be f32",
+    "insert_rows: input 1 is [3,5], must be [3,3]",
+    "insert_rows: input 2 is f32, must be i32",
+    "cached_attention: input 1 is [3,5], must be [4,3]",
+    "cached_attention: input 3 is [4], must be [3]",
     "view: variable 99 of 5",
 };
 

@@ -1,4 +1,4 @@
-/* attention and attention_grad: `exact` against the scalar definition in backend/cpu/attention.c and attention_grad.c,
+/* The attention ops: `exact` against the scalar definition in backend/cpu/attention.c and its siblings,
    `fast` against the oracle within first-order bounds.  The f64 gradient itself is compared with finite differences in
    tests/ir. */
 #include <check.h>
@@ -135,6 +135,34 @@ static void logit_max_reference(const ms_op_case *test, const void *const *in, v
     }
 }
 
+/* The query of row r, whose keys begin at the first row of its cache. */
+static void attend_one(const head_view *view, const float *q, int64_t n, float *o) {
+    float *p = malloc((size_t)n * sizeof *p), max;
+    for (int64_t j = 0; j < n; j++) p[j] = dot(q, view->k + j * view->kv_stride, view->a->head_size) * view->a->scale;
+    max = p[0];
+    for (int64_t j = 1; j < n; j++) max = p[j] > max ? p[j] : max;
+    for (int64_t j = 0; j < n; j++) p[j] = ms_exp(p[j] - max);
+    float inverse = ms_reciprocal(ms_naive_reduce(p, n));
+    for (int64_t d = 0; d < view->a->head_size; d++) o[d] = chunked(p, 1, view->v + d, view->kv_stride, 0, n) * inverse;
+    free(p);
+}
+
+static void cached_reference(const ms_op_case *test, const void *const *in, void *const *out) {
+    const ms_attention_attributes *a = &test->attributes.attention;
+    int64_t d = a->head_size, group = a->heads / a->kv_heads, stride = (int64_t)a->kv_heads * d;
+    for (int64_t i = 0; i < test->shape[0].dim[0] * a->heads; i++) {
+        int64_t row = ((const int32_t *)in[3])[i / a->heads], at = i % a->heads / group * d;
+        float *o = (float *)out[0] + i * d;
+        for (int64_t c = 0; c < d; c++) o[c] = 0;
+        if (row < 0 || row >= (int64_t)a->batch * a->sequence) continue;
+        int64_t n = row % a->sequence + 1;
+        head_view view = {.a = a, .kv_stride = stride};
+        view.k = (const float *)in[1] + (row + 1 - n) * stride + at;
+        view.v = (const float *)in[2] + (row + 1 - n) * stride + at;
+        attend_one(&view, (const float *)in[0] + i * d, n, o);
+    }
+}
+
 static int count_cases(ms_op op) {
     ms_op_case test;
     int n = 0;
@@ -177,6 +205,14 @@ END_TEST
 START_TEST(fast_logit_max) { check_case(MS_OP_ATTENTION_LOGIT_MAX, _i, ms_fast_check); }
 END_TEST
 
+static void check_exact_cached(ms_op_case *test) { ms_case_check(test, cached_reference); }
+
+START_TEST(exact_cached) { check_case(MS_OP_CACHED_ATTENTION, _i, check_exact_cached); }
+END_TEST
+
+START_TEST(fast_cached) { check_case(MS_OP_CACHED_ATTENTION, _i, ms_fast_check); }
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("attention");
     TCase *tcase = tcase_create("attention");
@@ -188,6 +224,9 @@ int main(void) {
     tcase_add_loop_test(tcase, fast_gradient, 0, n);
     tcase_add_loop_test(tcase, exact_logit_max, 0, n_logit_max);
     tcase_add_loop_test(tcase, fast_logit_max, 0, n_logit_max);
+    int n_cached = count_cases(MS_OP_CACHED_ATTENTION);
+    tcase_add_loop_test(tcase, exact_cached, 0, n_cached);
+    tcase_add_loop_test(tcase, fast_cached, 0, n_cached);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }

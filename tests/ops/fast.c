@@ -86,6 +86,11 @@ void ms_fast_check(ms_op_case *test) {
         if (n == 0) continue;
         float *narrow = in[i] = malloc(n * sizeof(float));
         double *wider = wide[i] = malloc(n * sizeof(double));
+        if (test->dtype[i] == MS_DTYPE_I32) {
+            ms_case_fill_input(test, i, narrow);
+            memcpy(wider, narrow, n * sizeof(int32_t));
+            continue;
+        }
         for (size_t e = 0; e < n; e++) wider[e] = narrow[e] = (float)(2 * ms_split_mix_uniform(&state) - 1);
     }
     char *oracle[MS_MAX_OUTPUTS];

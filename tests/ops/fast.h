@@ -6,7 +6,8 @@
 
 #include "tests/ops/runner.h"
 
-/* Fails the Check test when something does not hold.  Inputs are f32, uniform in [-1, 1). */
+/* Fails the Check test when something does not hold.  Inputs of numbers are f32,
+   uniform in [-1, 1); of integers, those of the case. */
 void ms_fast_check(ms_op_case *test);
 
 #endif
