@@ -46,6 +46,10 @@ tests     chromium                  headless: tests/end_to_end/*_page.sh
 tests     clang-format-14           ci/check_format.sh; Debian 12 alone has this version
 tests     clang                     libFuzzer: tests/fuzz
 tests     libclang-rt-dev           its sanitizers, which clang only recommends
+tests     openmpi-bin               ranks of one run: tests/mpi, with both kinds of MPI
+tests     libopenmpi-dev
+tests     mpich
+tests     libmpich-dev
 tests     mesa-vulkan-drivers       lavapipe
 tests     vulkan-validationlayers
 END

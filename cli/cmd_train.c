@@ -10,6 +10,7 @@
 #include "cli/config/init_from.h"
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
+#include "cli/ranks.h"
 #include "platform/clock.h"
 #include "platform/directory.h"
 #include "platform/file.h"
@@ -20,7 +21,7 @@
 
 struct arguments {
     ms_config_request config; /* first: the configuration's option handlers expect it there */
-    const char *run, *resume, *dump_ir;
+    const char *run, *resume, *dump_ir, *parallel;
     int64_t step; /* to resume from; -1: the newest checkpoint's */
     bool dry_run;
 };
@@ -38,6 +39,9 @@ static const ms_option options[] = {
      "there is none yet"},
     {"step", MS_OPTION_COUNT, offsetof(struct arguments, step), NULL, "N",
      "With --resume: from the checkpoint of step N; later ones are removed"},
+    {"parallel", MS_OPTION_STRING, offsetof(struct arguments, parallel), NULL, "auto|mpi|none",
+     "Share the run with the other processes that mpirun or srun has started: docs/cluster.md (default auto: where "
+     "there are any)"},
     {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
      "Print the plan (sizes, memory, costs) and stop"},
     {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
@@ -85,6 +89,7 @@ static ms_status dump_graphs(const char *directory, const ms_trainer *trainer) {
 /* What a command works with. */
 struct job {
     const struct arguments *arguments;
+    ms_ranks ranks;
     ms_config config;
     char *warnings;       /* of keys without effect, a line each */
     ms_init_from *source; /* that the run begins from; NULL: weights are drawn, or it goes on */
@@ -95,9 +100,17 @@ struct job {
     ms_run *run;
 };
 
-static ms_status resolve(struct job *job, ms_config_given *given) {
+/* The command line's settings over those of the run to go on with. */
+static ms_status resolve_resumed(struct job *job, const char *file, ms_config_given *given) {
+    ms_config saved = job->config;
+    MS_TRY(ms_config_request_resolve(&job->arguments->config, &job->config, given));
+    ms_config_resume_schedule(&saved, &job->config);
+    return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), file);
+}
+
+/* out_saved: the configuration of the run to go on with, allocated; NULL: a new run. */
+static ms_status resolve(struct job *job, ms_config_given *given, char **out_saved) {
     const struct arguments *arguments = job->arguments;
-    ms_config_defaults(&job->config);
     if (arguments->step >= 0 && !arguments->resume)
         return MS_FAIL(MS_USAGE, "--step names a checkpoint of the run to --resume");
     if (arguments->run && arguments->resume && strcmp(arguments->run, arguments->resume) != 0)
@@ -114,10 +127,28 @@ static ms_status resolve(struct job *job, ms_config_given *given) {
     job->resumes = true;
     MS_TRY(ms_run_folder_resume(arguments->resume, &job->folder));
     MS_TRY(ms_settings_note_fault(ms_config_load_file(&job->config, job->folder.config, NULL), job->folder.config));
-    ms_config saved = job->config;
-    MS_TRY(ms_config_request_resolve(&arguments->config, &job->config, given));
-    ms_config_resume_schedule(&saved, &job->config);
-    return ms_settings_note_fault(ms_config_check_resume(&saved, &job->config), job->folder.config);
+    if (job->ranks.group) MS_TRY(ms_config_text(&job->config, out_saved));
+    return resolve_resumed(job, job->folder.config, given);
+}
+
+/* A rank without the run's folder: saved is rank 0's, or NULL. */
+static ms_status resolve_following(struct job *job, const char *saved, ms_config_given *given) {
+    if (!saved) return ms_config_request_resolve(&job->arguments->config, &job->config, given);
+    job->resumes = true;
+    MS_TRY(ms_config_load_text(&job->config, "config.yaml of rank 0", saved, strlen(saved)));
+    return resolve_resumed(job, "config.yaml of rank 0", given);
+}
+
+static ms_status resolve_together(struct job *job, ms_config_given *given) {
+    char *saved = NULL;
+    bool follows = ms_ranks_follows(&job->ranks);
+    ms_config_defaults(&job->config);
+    ms_status status = ms_ranks_agree(&job->ranks, follows ? MS_OK : resolve(job, given, &saved));
+    if (status == MS_OK) status = ms_ranks_share_text(&job->ranks, &saved);
+    if (status == MS_OK && follows) status = resolve_following(job, saved, given);
+    free(saved);
+    if (status == MS_OK) status = ms_ranks_configure(&job->ranks, &job->config);
+    return status;
 }
 
 /* Before anything is opened or made: the model takes the sizes of what it begins from, all whose tensors fit. */
@@ -141,9 +172,11 @@ static void warn_of_tokenizer(struct job *job) {
 
 static ms_status open_run(struct job *job) {
     MS_TRY(ms_run_config_init(&job->config, &job->run_config));
+    job->run_config.options.trainer.group = job->ranks.group;
+    if (ms_ranks_follows(&job->ranks)) job->run_config.options.log_level = MS_LOG_ERROR; /* rank 0 says it */
     ms_device_options device = ms_device_options_from_config(&job->config);
     MS_TRY(ms_device_open(&device, &job->device));
-    if (ms_device_threads(job->device) > 0) ms_warn_of_threads(device.n_threads);
+    if (ms_device_threads(job->device) > 0 && !ms_ranks_follows(&job->ranks)) ms_warn_of_threads(device.n_threads);
     ms_status status = ms_run_open(job->device, &job->run_config.options, &job->run);
     if (status == MS_NOT_FOUND && strcmp(job->config.data.directory, "data/demo") == 0)
         return MS_FAIL(status, "%s (ci/demo_data.sh makes the demo corpus; --data.directory DIR names another)",
@@ -174,13 +207,23 @@ static void warn_of_keys(const struct job *job) {
         ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", line);
 }
 
+/* All that is done before anything is made. */
+static ms_status prepare(struct job *job, ms_config_given *given) {
+    MS_TRY(take_source(job, given));
+    MS_TRY(ms_config_check_effect(&job->config, given, &job->warnings));
+    ms_status opened = open_run(job);
+    return job->resumes && !ms_ranks_follows(&job->ranks) ? ms_settings_note_fault(opened, job->folder.config) : opened;
+}
+
 static ms_status train(struct job *job) {
     ms_config_given given = {.keys = {false}};
-    MS_TRY(resolve(job, &given));
-    MS_TRY(take_source(job, &given));
-    MS_TRY(ms_config_check_effect(&job->config, &given, &job->warnings));
-    ms_status opened = open_run(job);
-    MS_TRY(job->resumes ? ms_settings_note_fault(opened, job->folder.config) : opened);
+    ms_status status = resolve_together(job, &given);
+    if (status == MS_OK) status = prepare(job, &given);
+    MS_TRY(ms_ranks_agree(&job->ranks, status));
+    if (ms_ranks_follows(&job->ranks)) {
+        MS_TRY(ms_signals_catch()); /* rank 0 is sent them too, and decides */
+        return ms_run_follow(job->run);
+    }
     warn_of_keys(job);
     warn_of_tokenizer(job);
     ms_run_print(job->run, stdout);
@@ -194,7 +237,7 @@ static ms_status train(struct job *job) {
        comes first, and a reader of the output that is gone ends nothing. */
     MS_TRY(ms_signals_catch());
     MS_TRY(start(job));
-    ms_status status = ms_run_train(job->run);
+    status = ms_run_train(job->run);
     if (status == MS_OK || job->run->stopped) print_result(job->run);
     MS_TRY(status);
     return ms_run_sample(job->run, stdout);
@@ -203,7 +246,8 @@ static ms_status train(struct job *job) {
 /* 128 and the signal's number for a run that was stopped, as a shell has it for a process that a signal ended: no
    script takes it for a finished one.  Nor is a finished run, whose text was stopped, taken for one to go on with. */
 static int exit_status(const struct job *job, ms_status status) {
-    int number = ms_signals_received();
+    int number = ms_signals_received(), silent;
+    if (ms_ranks_is_silent(&job->ranks, status, &silent)) return silent;
     if (status != MS_INTERRUPTED || number == 0) return ms_exit_status(status);
     if (job->run && job->run->finished) {
         ms_print_line(stderr, "%s; the run is finished and saved", ms_status_message());
@@ -239,8 +283,11 @@ int ms_cmd_train(int argc, char **argv) {
         return ms_exit_status(status);
     }
     struct job job = {.arguments = &arguments, .folder = MS_RUN_FOLDER_CLOSED};
+    status = ms_ranks_join(arguments.parallel, status, &job.ranks);
     if (status == MS_OK) status = train(&job);
     int result = exit_status(&job, status); /* before closing: that may overwrite the message */
+    ms_ranks_abort_if_lost(&job.ranks, status);
     close_job(&job);
+    ms_ranks_leave(&job.ranks, status);
     return result;
 }

@@ -9,6 +9,7 @@
 #include "platform/progress.h"
 #include "platform/shell.h"
 #include "platform/signals.h"
+#include "train/parallel/group.h"
 #include "train/peak.h"
 #include "train/run_impl.h"
 #include "train/weight_hashes.h"
@@ -194,12 +195,13 @@ static ms_status measure_peak_again(ms_run *run) {
     return MS_OK;
 }
 
-/* Negative: none.  Noise takes none of the model's arithmetic. */
+/* Negative: none.  Ranks are taken to be equally fast.  Noise takes none of the model's arithmetic. */
 static double mfu(const ms_run *run, double seconds) {
     if (run->options.trainer.control == MS_CONTROL_NOISE) return -1;
     const ms_trainer_facts *facts = &run->trainer->facts;
     double flops = (double)facts->tokens_per_step * facts->model_flops_per_token / seconds;
-    return run->peak_flops > 0 ? flops / run->peak_flops : -1;
+    double n_ranks = run->options.trainer.group ? ms_group_size(run->options.trainer.group) : 1;
+    return run->peak_flops > 0 ? flops / (run->peak_flops * n_ranks) : -1;
 }
 
 static ms_step_line describe(const ms_run *run, const ms_step_result *result, double seconds,

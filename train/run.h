@@ -123,6 +123,10 @@ ms_status ms_run_resume(ms_run *run, ms_run_folder *folder);
    options.n_steps are made by that step and there are later checkpoints, nothing in the folder changes but run.log. */
 ms_status ms_run_resume_at(ms_run *run, ms_run_folder *folder, int64_t step);
 
+/* What every rank but 0 does with an opened run whose options.trainer has a group: no folder is made, and rank 0 is
+   followed until it ends.  Returns how it ended: rank 0 says why. */
+ms_status ms_run_follow(ms_run *run);
+
 /* Trains to the last step.  Validates, saves and tracks as the options say.  MS_INTERRUPTED: a signal of
    platform/signals.h, which are caught meanwhile, came: the step or the batch of a validation was finished, everything
    is saved, and a validation that was cut short is made by the resumed run.  A signal that comes when the run is

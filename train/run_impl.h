@@ -9,7 +9,10 @@ ms_status ms_run_config_file(const ms_run *run, char **out_text);
 /* Reads all data and keeps their identities in the run: the data of a run is what it was prepared as, and what its
    checkpoint was trained on.  Errors of ms_dataset_check_contents. */
 ms_status ms_run_check_data(ms_run *run);
-/* Measures the peak and allocates the trainer. */
+/* Rank 0 of several, with its data checked: all ranks compare themselves with it.  Else nothing.  MS_MISMATCH names
+   rank, host and what differs. */
+ms_status ms_run_compare_ranks(ms_run *run);
+/* Compares ranks, measures the peak and allocates the trainer. */
 ms_status ms_run_allocate(ms_run *run);
 /* Writes tokenizer.json and dataset.json of the data into the folder, and keeps which token ends a text.  Errors of
    ms_tokenizer_save, ms_file_read, ms_file_write and ms_sidecar_read. */

@@ -8,6 +8,7 @@
 #include "platform/clock.h"
 #include "platform/file.h"
 #include "platform/sha256.h"
+#include "train/parallel/group.h"
 #include "train/peak.h"
 #include "train/run_impl.h"
 #include "train/settings.h"
@@ -180,8 +181,11 @@ ms_status ms_run_check_data(ms_run *run) {
 }
 
 ms_status ms_run_allocate(ms_run *run) {
+    ms_group *group = run->options.trainer.group;
+    MS_TRY(ms_run_compare_ranks(run));
     if (run->options.log_every > 0 && run->options.trainer.control != MS_CONTROL_NOISE) measure_peak(run);
-    return ms_trainer_allocate(run->trainer);
+    ms_status status = ms_trainer_allocate(run->trainer);
+    return group ? ms_group_agree(group, status) : status;
 }
 
 /* A validation takes whole batches, and goes round a split that is shorter. */

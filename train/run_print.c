@@ -2,6 +2,7 @@
 #include "optim/schedule.h"
 #include "platform/output.h"
 #include "train/run.h"
+#include "train/trainer_group.h"
 
 void ms_run_device(const ms_run *run, char *out, size_t size) {
     const ms_device *device = run->device;
@@ -112,6 +113,19 @@ static void print_loss(const ms_run *run, FILE *stream) {
             (long long)chunk, bytes / 1048576, ms_dtype_name(gradient));
 }
 
+/* Where several ranks share the run: what falls to this one, which is rank 0. */
+static void print_ranks(const ms_run *run, FILE *stream) {
+    const ms_trainer_shared *shared = run->trainer->shared;
+    if (!shared) return;
+    fprintf(stream,
+            "ranks         %d by %s: this one makes %.0f of %d micro-steps, and updates %.0f %% of the parameters; "
+            "%.1f MiB "
+            "of host memory for exchanges\n",
+            shared->n_ranks, ms_group_transport_name(shared->group), ms_trainer_shared_passes(run->trainer),
+            run->trainer->options.accumulation, 100 * (double)shared->own / (double)shared->n_elements,
+            (double)ms_trainer_shared_bytes(run->trainer) / 1048576);
+}
+
 static void print_steps(const ms_run *run, FILE *stream) {
     const ms_trainer_facts *facts = &run->trainer->facts;
     ms_print_line(stream, "data          %s, %lld training sequences of %d tokens", run->options.data,
@@ -159,6 +173,7 @@ void ms_run_print(const ms_run *run, FILE *stream) {
     print_model(run, stream);
     print_control(run, stream);
     print_loss(run, stream);
+    print_ranks(run, stream);
     print_steps(run, stream);
     print_memory(run, stream);
     print_disk(run, stream);

@@ -130,14 +130,27 @@ ms_status ms_trainer_shared_cut(ms_trainer *trainer, ms_optimizer_parameter para
     return MS_OK;
 }
 
-ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
-    ms_trainer_shared *shared = trainer->shared;
-    size_t own = (size_t)shared->own, n = (size_t)shared->n_ranks, all = 0, mine = 0;
-    for (int i = 0; i < shared->n_ranks; i++) {
+/* Gradients between two exchanges: of all ranks, and of this one. */
+static size_t count_contributions(const ms_trainer *trainer, size_t *out_mine) {
+    size_t all = 0;
+    for (int i = 0; i < trainer->shared->n_ranks; i++) {
         size_t count = (size_t)contributions(trainer, portion_of(trainer, 0, i));
         all += count;
-        if (i == shared->rank) mine = count;
+        if (i == trainer->shared->rank) *out_mine = count;
     }
+    return all;
+}
+
+size_t ms_trainer_shared_bytes(const ms_trainer *trainer) {
+    const ms_trainer_shared *shared = trainer->shared;
+    size_t mine = 0, all = count_contributions(trainer, &mine);
+    return sizeof(float) * (mine * (size_t)shared->n_elements + (all - mine + 1) * (size_t)shared->own);
+}
+
+ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
+    ms_trainer_shared *shared = trainer->shared;
+    size_t own = (size_t)shared->own, n = (size_t)shared->n_ranks, mine = 0;
+    size_t all = count_contributions(trainer, &mine);
     shared->n_flat = (int32_t)mine;
     shared->flat = calloc(mine * (size_t)shared->n_elements, sizeof *shared->flat);
     shared->received = calloc((all - mine) * own + 1, sizeof *shared->received);

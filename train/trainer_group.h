@@ -43,6 +43,9 @@ void ms_trainer_shared_destroy(ms_trainer *trainer);
 /* Forward and backward passes that this rank makes in a step: all, where nothing is shared. */
 double ms_trainer_shared_passes(const ms_trainer *trainer);
 
+/* Host memory that this rank will take for exchanges. */
+size_t ms_trainer_shared_bytes(const ms_trainer *trainer);
+
 /* The parts of a step, called by all ranks.  Errors are those of any rank, the same on all (ms_group_agree). */
 ms_status ms_trainer_shared_begin(ms_trainer *trainer);
 ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,

@@ -37,7 +37,7 @@ static ms_status skip(void *context, int64_t n) {
 typedef struct rank {
     ms_trainer_options options;
     ms_transport transport;
-    const int32_t *shares;
+    const char *shares;
     const char *device;
     ms_numerics numerics;
     int64_t fails_at;
@@ -103,7 +103,8 @@ static void *run_rank(void *context) {
     ms_dataset *data = NULL;
     ms_trainer *trainer = NULL;
     r->status = MS_OK;
-    if (r->transport.exchange) r->status = ms_group_create(&r->transport, r->shares, &r->options.group);
+    if (r->transport.exchange) r->status = ms_group_create(&r->transport, &r->options.group);
+    if (r->status == MS_OK && r->shares) r->status = ms_group_set_shares(r->options.group, r->shares);
     if (r->status == MS_OK) r->status = ms_device_open(&of_device, &device);
     if (r->status == MS_OK) r->status = ms_dataset_open(&of_data, &data);
     if (r->status == MS_OK) r->status = work(r, device, data, &trainer);
@@ -127,7 +128,7 @@ static void run_ranks(rank *ranks, int n, double timeout) {
     ms_threads_hub_destroy(hub);
 }
 
-static void fill(const ms_trainer_options *options, const int32_t *shares, rank *ranks, int n) {
+static void fill(const ms_trainer_options *options, const char *shares, rank *ranks, int n) {
     memset(ranks, 0, (size_t)n * sizeof *ranks);
     for (int i = 0; i < n; i++)
         ranks[i] = (rank){
@@ -206,11 +207,10 @@ END_TEST
 
 START_TEST(unequal_shares) {
     ms_trainer_options options = micro(7);
-    const int32_t shares[] = {3, 1};
     rank alone, ranks[2];
     fill(&options, NULL, &alone, 1);
     run_rank(&alone);
-    fill(&options, shares, ranks, 2);
+    fill(&options, "3,1", ranks, 2);
     run_ranks(ranks, 2, 60);
     expect_same(&alone, &ranks[0]);
 }
@@ -277,6 +277,10 @@ START_TEST(what_cannot_be_shared_is_refused) {
     ck_assert_str_eq(ranks[0].message,
                      "3 ranks and 2 micro-steps a step (train.accumulation): rank 2 would have none; start fewer "
                      "ranks, or accumulate more and smaller micro-steps, which gives other bits");
+    fill(&options, "2,0", ranks, 2);
+    run_ranks(ranks, 2, 60);
+    ck_assert_int_eq(ranks[1].status, MS_INVALID);
+    ck_assert_ptr_nonnull(strstr(ranks[1].message, "parallel.shares '2,0': must be 2 whole numbers"));
     options = micro(2);
     options.optimizer.interventions.noise = 0.1f;
     fill(&options, NULL, ranks, 2);

@@ -30,7 +30,7 @@ static void free_group(ms_group *group) {
     free(group);
 }
 
-static ms_status fill_group(ms_group *group, const int32_t *shares) {
+static ms_status fill_group(ms_group *group) {
     size_t n = (size_t)group->transport.n_ranks;
     group->shares = calloc(n, sizeof *group->shares);
     group->out = calloc(n, sizeof *group->out);
@@ -38,27 +38,45 @@ static ms_status fill_group(ms_group *group, const int32_t *shares) {
     group->verdicts = calloc(n, sizeof *group->verdicts);
     if (!group->shares || !group->out || !group->in || !group->verdicts)
         return MS_FAIL(MS_OUT_OF_MEMORY, "ranks: no memory for %zu", n);
-    for (size_t i = 0; i < n; i++) {
-        group->shares[i] = shares ? shares[i] : 1;
-        if (group->shares[i] < 1)
-            return MS_FAIL(MS_INVALID, "ranks: the share of rank %zu is %d, must be at least 1", i, group->shares[i]);
-    }
+    for (size_t i = 0; i < n; i++) group->shares[i] = 1;
     if (gethostname(group->host, sizeof group->host - 1) != 0) snprintf(group->host, sizeof group->host, "?");
     return MS_OK;
 }
 
-ms_status ms_group_create(const ms_transport *transport, const int32_t *shares, ms_group **out) {
+ms_status ms_group_create(const ms_transport *transport, ms_group **out) {
     *out = NULL;
     ms_group *group = calloc(1, sizeof *group);
     if (!group) return MS_FAIL(MS_OUT_OF_MEMORY, "ranks: no memory");
     group->transport = *transport;
-    ms_status status = fill_group(group, shares);
+    ms_status status = fill_group(group);
     if (status != MS_OK) {
         free_group(group);
         return status;
     }
     *out = group;
     return MS_OK;
+}
+
+ms_status ms_group_set_shares(ms_group *group, const char *shares) {
+    const char *at = shares;
+    int n = group->transport.n_ranks;
+    for (int i = 0; i < n && *shares; i++) {
+        char *end;
+        long share = strtol(at, &end, 10);
+        bool ends = i + 1 == n ? *end == '\0' : *end == ',';
+        if (end == at || *at < '0' || *at > '9' || share < 1 || share > 65536 || !ends)
+            return MS_FAIL(MS_INVALID,
+                           "parallel.shares '%s': must be %d whole numbers from 1 to 65536 with commas between, one a "
+                           "rank; empty: one micro-step each",
+                           shares, n);
+        group->shares[i] = (int32_t)share;
+        at = end + 1;
+    }
+    return MS_OK;
+}
+
+void ms_group_set_timeout(ms_group *group, double seconds) {
+    group->transport.set_timeout(group->transport.context, seconds);
 }
 
 void ms_group_close(ms_group *group, ms_status status) {
@@ -125,6 +143,7 @@ ms_status ms_group_agree(ms_group *group, ms_status status) {
     own->status = status;
     snprintf(own->host, sizeof own->host, "%s", group->host);
     if (status != MS_OK) snprintf(own->text, sizeof own->text, "%.399s", ms_status_message());
+    if (group->is_settled && status != MS_OK) return status; /* all have it already */
     if (group->is_lost) return status != MS_OK ? status : MS_FAIL(MS_DEVICE_LOST, "the group has ended");
     MS_TRY(ms_group_all_gather_equal(group, group->verdicts, sizeof *own));
     for (int i = 0; i < group->transport.n_ranks; i++) {
@@ -139,6 +158,8 @@ ms_status ms_group_agree(ms_group *group, ms_status status) {
 void ms_group_settle(ms_group *group) { group->is_settled = true; }
 
 bool ms_group_is_settled(const ms_group *group) { return group->is_settled; }
+
+bool ms_group_is_lost(const ms_group *group) { return group->is_lost; }
 
 bool ms_group_is_silent(const ms_group *group) { return group->is_settled && group->transport.rank > 0; }
 

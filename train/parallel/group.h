@@ -17,9 +17,13 @@ extern "C" {
 
 typedef struct ms_group ms_group;
 
-/* Takes the transport over.  shares [n_ranks]: micro-steps of each rank in a round, copied; NULL: one each.
-   MS_INVALID: a share below 1.  MS_OUT_OF_MEMORY. */
-ms_status ms_group_create(const ms_transport *transport, const int32_t *shares, ms_group **out);
+/* Takes the transport over.  Every rank has a share of 1.  MS_OUT_OF_MEMORY. */
+ms_status ms_group_create(const ms_transport *transport, ms_group **out);
+/* Micro-steps of each rank in a round, "3,1": one number a rank; empty: one each.  Before the trainer is opened.
+   MS_INVALID: another number of them, or one that is not a whole number from 1 to 65536. */
+ms_status ms_group_set_shares(ms_group *group, const char *shares);
+/* Of each wait from here on. */
+void ms_group_set_timeout(ms_group *group, double seconds);
 /* Rank 0 tells the others how it ended, where they wait for a command; `status` MS_OK: well.  NULL is fine. */
 void ms_group_close(ms_group *group, ms_status status);
 
@@ -47,6 +51,8 @@ ms_status ms_group_agree(ms_group *group, ms_status status);
 void ms_group_settle(ms_group *group);
 /* Whether all ranks know how it ended: by agreement, by that, or by rank 0's last command. */
 bool ms_group_is_settled(const ms_group *group);
+/* Whether an exchange was given up: other ranks may wait in vain. */
+bool ms_group_is_lost(const ms_group *group);
 /* Whether this rank leaves it to another to say why the group ended: rank 0 says what was agreed. */
 bool ms_group_is_silent(const ms_group *group);
 /* Ends all ranks after an error that only this one has: see ms_transport.abort. */

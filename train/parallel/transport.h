@@ -29,6 +29,8 @@ typedef struct ms_transport {
        by their numbers, or the group was ended by one. */
     bool (*exchange)(void *context, const ms_message *out, const ms_message *in, bool patient,
                      char out_error[MS_TRANSPORT_TEXT_SIZE]);
+    /* Of each wait from here on. */
+    void (*set_timeout)(void *context, double seconds);
     /* Ends the group for all ranks: waits of others fail with this line, or their processes end with status 1.  May not
        return. */
     void (*abort)(void *context, const char *line);

@@ -151,6 +151,13 @@ static void end(void *context, const char *line) {
     pthread_mutex_unlock(&own->hub->mutex);
 }
 
+static void set_timeout(void *context, double seconds) {
+    place *own = context;
+    pthread_mutex_lock(&own->hub->mutex);
+    own->hub->timeout_seconds = seconds;
+    pthread_mutex_unlock(&own->hub->mutex);
+}
+
 static void close_place(void *context) {
     place *own = context;
     pthread_mutex_lock(&own->hub->mutex);
@@ -165,6 +172,7 @@ ms_transport ms_threads_hub_transport(ms_threads_hub *hub, int rank) {
                           .n_ranks = hub->n_ranks,
                           .context = &hub->places[rank],
                           .exchange = exchange,
+                          .set_timeout = set_timeout,
                           .abort = end,
                           .close = close_place};
 }
