@@ -181,23 +181,82 @@ static void count_warp_kernel(const counter *c, const ms_node *node, const warp_
     ms_bench_expect_kernel(c->target, &kernel, work);
 }
 
-/* ---- attention by rows: other heads on CUDA, and Vulkan as it was before it had tiles ---- */
+/* ---- attention on ordinary units ---- */
 
-/* One invocation holds whole rows, and loads each row of the other side for itself: what does not fit into registers is
-   read and written again for every pair. */
-static void count_row_kernel(const counter *c, const ms_node *node, int products, int held, double bytes,
-                             ms_bench_work *work) {
-    const double registers = 208; /* of 256, without addresses and what is at hand */
+/* A kernel of shaders/attention_tile.glsl; or of attention_tile.cuh, which is made for `exact`, where a CUDA device has
+   no matrix units or heads are too long for them. */
+typedef struct tile_kernel {
+    int scores, sums; /* products over a head, and over what is walked over: each of 2 D FLOP a pair */
+    int exps;
+    double lanes; /* further operations of a pair */
+    double bytes;
+} tile_kernel;
+
+/* What a tile of 64 rows by `columns` does, whose threads hold 4 x 4 scores each and four rows of the results. */
+typedef struct tile_shape {
+    double columns, threads, warps;  /* warps: of a scheduler */
+    double parts;                    /* thread blocks that share a row: each makes the scores */
+    double depth, numbers;           /* of a head in the scores, and of a part in the results: rounded up */
+    double scores_waits, sums_waits; /* times that all wait for loads */
+    double operations;               /* a multiply-add: one, or two where it is not fused */
+} tile_shape;
+
+/* TILE_THREADS and so on of attention_tile.cuh (168 registers a thread: backend/cuda/ptxas.md); sums of keys have 64
+   numbers a thread block. */
+static tile_shape cuda_tile(double size, const tile_kernel *is) {
+    double part = size > 64 && is->sums < 2 ? 128 : 64;
+    return (tile_shape){.columns = 64,
+                        .threads = 256,
+                        .warps = 2,
+                        .parts = ceil(size / part),
+                        .depth = 4 * ceil(size / 4),
+                        .numbers = part,
+                        .scores_waits = ceil(size / 32),
+                        .sums_waits = part / 64,
+                        .operations = 2};
+}
+
+/* Slices of 16 of the depth come while those before are at work, so that the first one is waited for. */
+static tile_shape vulkan_tile(double size) {
+    double quads = ceil(fmin(size, 128) / 32);
+    return (tile_shape){.columns = 32,
+                        .threads = 128,
+                        .warps = UNKNOWN_WARPS,
+                        .parts = ceil(size / 128),
+                        .depth = 16 * ceil(size / 16),
+                        .numbers = 32 * quads,
+                        .scores_waits = 1,
+                        .sums_waits = quads > 2 ? 4 : quads,
+                        .operations = 1};
+}
+
+/* A pair's part of what goes through shared memory: eight numbers for 16 multiply-adds of scores; weights of four rows
+   and all numbers of a quad for those of sums; and what is put there. */
+static double tile_shared_bytes(const tile_kernel *is, const tile_shape *tile) {
+    double scores = tile->depth * (2 + 4 * (64 + tile->columns) / (64 * tile->columns));
+    double sums = tile->threads / 4 + tile->numbers + 4 * tile->numbers / 64 + 4;
+    return is->scores * scores + is->sums * sums;
+}
+
+static void count_tile_kernel(const counter *c, const ms_node *node, const tile_kernel *is, ms_bench_work *work) {
+    const double exp_operations = 30, submission_flops = 1e11; /* backend/exact.h; vulkan_device.c */
     const ms_attention_attributes *a = &node->attributes.attention;
-    double size = (double)a->head_size, rows = a->head_size <= 32 ? 2 : 1;
-    double pairs = tiled_pairs(a, 64 * rows, 1), spilled = fmax(0, held * size - registers);
-    ms_bench_kernel kernel = {.launches = 1, .bytes = bytes, .warps = 2};
-    kernel.threads = (double)a->batch * a->sequence * a->heads / rows;
-    /* Multiply-adds, and loads of two rows by four numbers, which take four cycles each. */
-    kernel.lanes = pairs * (products * size + 2 * size / rows);
-    kernel.shared_bytes = pairs * 8 * spilled;
-    kernel.specials = pairs;
+    tile_shape tile = is_cuda(c) ? cuda_tile(a->head_size, is) : vulkan_tile(a->head_size);
+    if (is->sums == 0) tile.parts = 1;
+    double pairs = tile.parts * tiled_pairs(a, 64, tile.columns), row_tiles = ceil((double)a->sequence / 64);
+    double groups = tile.parts * row_tiles * a->batch * a->heads, products = is->scores + is->sums;
+    ms_bench_kernel kernel = {.launches = 1, .bytes = is->bytes, .warps = tile.warps};
+    kernel.threads = tile.threads * groups;
+    kernel.resident = 128 * tile.warps;
+    /* A thread block's mean way. */
+    kernel.rounds =
+        (is->scores * tile.scores_waits + is->sums * tile.sums_waits) * pairs / (groups * 64 * tile.columns);
+    kernel.lanes = pairs * (tile.operations * (is->scores * tile.depth + is->sums * tile.numbers) + is->lanes +
+                            exp_operations * is->exps);
+    kernel.shared_bytes = pairs * tile_shared_bytes(is, &tile);
     ms_bench_expect_kernel(c->target, &kernel, work);
+    double flops = 2 * products * (double)a->head_size * pairs;
+    if (!is_cuda(c)) work->launches += ceil(flops / submission_flops) - 1; /* it is cut */
 }
 
 /* ---- attention ---- */
@@ -209,35 +268,57 @@ static double bytes_of(const counter *c, const ms_node *node) {
     return bytes;
 }
 
-/* Without matrix units the exact kernels serve; they are taken to be as fast as shaders. */
 static bool takes_warps(const counter *c, const ms_node *node) {
     return is_cuda(c) && c->target->tf32 > 0 && node->attributes.attention.head_size <= 128;
 }
 
+/* On CUDA by the products of `exact`. */
+static void count_logit_max(const counter *c, const ms_node *node, ms_bench_work *work) {
+    const ms_attention_attributes *a = &node->attributes.attention;
+    double found = (double)a->batch * a->heads * (double)a->sequence / (is_cuda(c) ? 64 : 1);
+    tile_kernel tiles = {.scores = 1, .lanes = 3, .bytes = bytes_of(c, node) + 4 * found};
+    count_tile_kernel(c, node, &tiles, work);
+    ms_bench_kernel join = ms_bench_pass(c, found, 4 * found, false);
+    ms_bench_expect_kernel(c->target, &join, work);
+}
+
 void ms_bench_count_attention(const counter *c, const ms_node *node, ms_bench_work *work) {
+    double bytes = bytes_of(c, node);
     if (node->op == MS_OP_ATTENTION_LOGIT_MAX)
-        count_row_kernel(c, node, 1, 2, bytes_of(c, node), work);
+        count_logit_max(c, node, work);
     else if (takes_warps(c, node))
-        count_warp_kernel(c, node, &forward, bytes_of(c, node), work);
-    else
-        count_row_kernel(c, node, 2, 4, bytes_of(c, node), work);
+        count_warp_kernel(c, node, &forward, bytes, work);
+    else /* `exact` makes the scores twice */
+        count_tile_kernel(c, node, &(tile_kernel){is_cuda(c) ? 2 : 1, 1, 1, 6, bytes}, work);
+}
+
+/* What each query head gives to dk and dv on Vulkan, in f32: written for each chunk of queries that see a key, which
+   adds to those before. */
+static double key_sum_bytes(const counter *c, const ms_node *node) {
+    double length = (double)node->attributes.attention.sequence, accesses = 0, tiles = ceil(length / 64);
+    for (double tile = 0; tile < tiles; tile++)
+        accesses += 2 * (ceil(length / MS_DEPTH_CHUNK) - floor(64 * tile / MS_DEPTH_CHUNK)) - 1;
+    return 8 * ms_bench_elements(c, node->inputs[0]) * accesses / tiles;
 }
 
 /* delta from o and do; dq; then dk and dv, which makes the scores and do v^T again: seven products, where the graph
    needs five. */
 void ms_bench_count_attention_grad(const counter *c, const ms_node *node, ms_bench_work *work) {
     double q = ms_bench_in_bytes(c, node, 0), k = ms_bench_in_bytes(c, node, 1), lse = ms_bench_in_bytes(c, node, 4);
-    bool is_bf16 = ms_bench_is_bf16(c, node, 0);
+    double query_bytes = 3 * q + 2 * k + 2 * lse, key_bytes = 2 * q + 4 * k + 2 * lse;
+    ms_bench_kernel delta =
+        ms_bench_pass(c, ms_bench_elements(c, node->inputs[0]), 2 * q + lse, ms_bench_is_bf16(c, node, 0));
+    ms_bench_expect_kernel(c->target, &delta, work);
     if (takes_warps(c, node)) {
-        ms_bench_kernel delta = ms_bench_pass(c, ms_bench_elements(c, node->inputs[0]), 2 * q + lse, is_bf16);
-        ms_bench_expect_kernel(c->target, &delta, work);
-        count_warp_kernel(c, node, &queries, 3 * q + 2 * k + 2 * lse, work);
-        count_warp_kernel(c, node, &keys, 2 * q + 4 * k + 2 * lse, work);
+        count_warp_kernel(c, node, &queries, query_bytes, work);
+        count_warp_kernel(c, node, &keys, key_bytes, work);
         return;
     }
-    double sums = 8 * ms_bench_elements(c, node->inputs[0]); /* f32 dk and dv of each query head */
-    count_row_kernel(c, node, 3, 5, 4 * q + 2 * k + 2 * lse, work);
-    count_row_kernel(c, node, 4, 6, 2 * q + 2 * k + 2 * lse + sums, work);
-    ms_bench_kernel join = ms_bench_pass(c, sums / 4, sums + 2 * k, false);
+    count_tile_kernel(c, node, &(tile_kernel){2, 1, 1, 4, query_bytes}, work);
+    if (!is_cuda(c)) key_bytes += key_sum_bytes(c, node) - 2 * k;
+    count_tile_kernel(c, node, &(tile_kernel){2, 2, 1, 4, key_bytes}, work);
+    if (is_cuda(c)) return;
+    double sums = 2 * ms_bench_elements(c, node->inputs[0]);
+    ms_bench_kernel join = ms_bench_pass(c, sums, 4 * sums + 2 * k, false);
     ms_bench_expect_kernel(c->target, &join, work);
 }

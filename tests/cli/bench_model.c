@@ -227,6 +227,28 @@ START_TEST(gradients_of_attention_count_seven_products) {
 }
 END_TEST
 
+/* Heads of at most 32 numbers: every pair of a tile of 64 x 32 costs a multiply-add for each number in scores, of which
+   the depth is whole 16ths, and in sums, of which all 32 are made; then 30 an exponential, and 6 or 4 more. */
+START_TEST(tiles_of_attention_are_counted_on_vulkan) {
+    ms_trainer *trainer = open_trainer(MS_DTYPE_F32, 1);
+    const ms_model_config *m = &trainer->options.model;
+    ms_modelled_step step = model(trainer, MS_TARGET_VULKAN, 1e-9, 0, 0, 1e12);
+    ms_modelled_work forward = ms_modelled_op(&step, MS_OP_ATTENTION),
+                     gradient = ms_modelled_op(&step, MS_OP_ATTENTION_GRAD);
+    ck_assert_int_le(m->head_size, 32);
+    double rows = 64 * ceil((double)m->sequence_length / 64), depth = 16 * ceil(m->head_size / 16.0), pairs = 0;
+    for (double first = 0; first < rows; first += 64)
+        pairs += 64 * fmin(first + 64, 32 * ceil(m->sequence_length / 32.0));
+    pairs *= m->layers * m->heads * (double)trainer->options.batch_sequences;
+    double lane_rate = 0.5e12 * 1e-9 * 0.8;
+    expect_near(forward.expected.seconds, pairs * (depth + 32 + 36) / lane_rate);
+    expect_near(gradient.expected.seconds, pairs * (4 * depth + 3 * 32 + 2 * 34) / lane_rate);
+    expect_near(forward.expected.launches, m->layers);
+    expect_near(gradient.expected.launches, 4. * m->layers); /* delta, dq, each head's dk and dv, their sums */
+    ms_trainer_close(trainer);
+}
+END_TEST
+
 static double floor_of_step(const ms_trainer *trainer, double f32, double bf16, double bytes) {
     const ms_bench_limits limits = {f32, bf16, bytes};
     double floors[MS_OP_COUNT], sum = 0;
@@ -319,6 +341,7 @@ int main(void) {
     tcase_add_test(tests, a_kernel_takes_as_long_as_what_it_waits_for);
     tcase_add_test(tests, products_of_mixed_dtypes_count_their_copies);
     tcase_add_test(tests, gradients_of_attention_count_seven_products);
+    tcase_add_test(tests, tiles_of_attention_are_counted_on_vulkan);
     tcase_add_test(tests, floors_are_those_of_the_dtype);
     tcase_add_test(tests, targets_are_found_by_name);
     tcase_add_test(tests, the_output_says_that_it_is_a_model);
