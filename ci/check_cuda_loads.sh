@@ -11,6 +11,7 @@
 #        ci/check_cuda_loads.sh self-test BUILD    plants a loop with an unsigned counter: the check must find it
 set -eu
 cd "$(dirname "$0")/.."
+. ci/nvcc_of.sh
 list=ci/cuda_loads.txt
 
 fail() {
@@ -27,12 +28,6 @@ find_disassembler() {
         if [ -x "$nvdisasm" ] && "$nvdisasm" --version | grep -Eq 'release 1[3-9]\.'; then return 0; fi
     done
     fail "no nvdisasm 13 on PATH, beside nvcc or in build/nvdisasm (ci/nvdisasm.sh build/nvdisasm gets one)"
-}
-
-nvcc_of() {
-    nvcc=$(sed -n 's/^MS_NVCC:FILEPATH=//p' "$1/CMakeCache.txt")
-    [ -x "$nvcc" ] || fail "$1 has no nvcc"
-    echo "$nvcc"
 }
 
 # measure CUBIN SOURCE: "source<TAB>loads<TAB>bytes<TAB>instructions<TAB>kernel" lines.

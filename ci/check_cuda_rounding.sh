@@ -7,6 +7,7 @@
 #        ci/check_cuda_rounding.sh self-test BUILD    plants one kernel of each kind of fault: all must be found
 set -eu
 cd "$(dirname "$0")/.."
+. ci/nvcc_of.sh
 # By source, and by the kernel's name.
 fast='^(ops/[a-z_]*_fast\.cu\t|[^\t]*\t(cross_entropy_kernel<[0-9]+, true|ms_elementwise_kernel<[0-9]+, formula_op<[a-z_0-9]+, [a-z_0-9]+_formula<true>))'
 
@@ -57,8 +58,7 @@ check() {
 }
 
 self_test() {
-    nvcc=$(sed -n 's/^MS_NVCC:FILEPATH=//p' "$1/CMakeCache.txt")
-    [ -x "$nvcc" ] || fail "$1 has no nvcc"
+    nvcc=$(nvcc_of "$1")
     cat >"$work/planted.cu" <<'EOF'
 __global__ void clean(float *x, double *y) { x[0] = __fadd_rn(__fmul_rn(x[1], x[2]), x[3]); y[0] = __dadd_rn(__dmul_rn(y[1], y[2]), y[3]); }
 __global__ void fused(float *x) { x[0] = x[1] * x[2] + x[3]; }

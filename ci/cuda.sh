@@ -16,6 +16,7 @@ fail() {
     exit 2
 }
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/pip_packages.sh"
 directory=$(realpath -m "$1")
 oldest=13
 
@@ -37,10 +38,7 @@ mkdir -p "$(dirname "$directory")"
 partial=$(mktemp -d "$directory.partial-XXXXXX")
 trap 'rm -rf "$partial"' EXIT
 trap 'exit 1' INT TERM
-python3 -c 'import ensurepip, venv' 2>/dev/null || "$here/setup.sh" python3-venv || fail "python3-venv is needed"
-python3 -m venv "$partial/venv" || fail "no virtual environment of Python: see the errors above"
-"$partial/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
-    --target "$partial/packages" --requirement "$here/cuda_wheels.txt" || fail "pip could not install the packages: see its errors above"
+take_pip_packages "$partial" "$here/cuda_wheels.txt"
 toolkit=$partial/packages/nvidia/cu13
 # The layout of a toolkit that was installed otherwise.
 ln -s lib "$toolkit/lib64"

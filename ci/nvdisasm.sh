@@ -12,6 +12,7 @@ fail() {
     exit 2
 }
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/pip_packages.sh"
 directory=$(realpath -m "$1")
 for nvdisasm in "$(command -v nvdisasm || true)" /usr/local/cuda/bin/nvdisasm "$directory/nvdisasm"; do
     # Debian's, 11.8, cannot read what nvcc 13 makes.
@@ -25,10 +26,7 @@ mkdir -p "$(dirname "$directory")"
 partial=$(mktemp -d "$directory.partial-XXXXXX")
 trap 'rm -rf "$partial"' EXIT
 trap 'exit 1' INT TERM
-python3 -c 'import ensurepip, venv' 2>/dev/null || "$here/setup.sh" python3-venv || fail "python3-venv is needed"
-python3 -m venv "$partial/venv" || fail "no virtual environment of Python: see the errors above"
-"$partial/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --require-hashes \
-    --target "$partial/packages" --requirement "$here/nvdisasm_wheel.txt" || fail "pip could not install the package: see its errors above"
+take_pip_packages "$partial" "$here/nvdisasm_wheel.txt"
 "$partial/packages/nvidia/cu13/bin/nvdisasm" --version >/dev/null || fail "the package holds no nvdisasm that runs here"
 mv -T "$partial/packages/nvidia/cu13/bin" "$directory" 2>/dev/null || [ -x "$directory/nvdisasm" ] || fail "cannot rename to $directory"
 echo "nvdisasm.sh: $directory holds nvdisasm"

@@ -6,6 +6,7 @@
 #        ci/ptxas_report.sh self-test BUILD    plants a kernel that spills: the check must find it
 set -eu
 cd "$(dirname "$0")/.."
+. ci/nvcc_of.sh
 page=backend/cuda/ptxas.md
 
 fail() {
@@ -72,12 +73,6 @@ reports_of() {
         [ -f "$report" ] || fail "$report is not there: the module was not built"
         echo "$report"
     done
-}
-
-nvcc_of() {
-    nvcc=$(sed -n 's/^MS_NVCC:FILEPATH=//p' "$1/CMakeCache.txt")
-    [ -x "$nvcc" ] || fail "$1 has no nvcc"
-    echo "$nvcc"
 }
 
 version_of() {

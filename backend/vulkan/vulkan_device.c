@@ -60,14 +60,16 @@ static ms_status busy_workgroups(bool is_cpu, uint32_t *out) {
     return MS_OK;
 }
 
-/* FLOPs of a submission: about 0.1 s at 1 TFLOP/s; where memory is the processor's, at a fifth of that.  Exact matmuls
-   run at a fraction of such rates, and are still far from a watchdog.  MUONSCOPE_VULKAN_WORK: a smaller limit, to test
-   the cuts. */
-static ms_status part_flops(VkPhysicalDeviceType type, double *out) {
+/* What a submission does at most: about 0.1 s at 1 TFLOP/s and 200 GB/s; where memory is the processor's, at a fifth of
+   that.  Exact matmuls run at a fraction of such rates, and are still far from a watchdog.  MUONSCOPE_VULKAN_WORK:
+   fewer FLOPs, to test the cuts. */
+static ms_status part_limits(VkPhysicalDeviceType type, ms_vulkan_limits *limits) {
     uint64_t wanted;
     MS_TRY(ms_environment_number(MS_ENVIRONMENT_VULKAN_WORK, &wanted));
-    double most = type == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU || type == VK_PHYSICAL_DEVICE_TYPE_CPU ? 1e11 : 2e10;
-    *out = wanted && (double)wanted < most ? (double)wanted : most;
+    bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
+    double most = shares ? 2e10 : 1e11;
+    limits->part_flops = wanted && (double)wanted < most ? (double)wanted : most;
+    limits->part_bytes = shares ? 4e9 : 2e10;
     return MS_OK;
 }
 
@@ -85,7 +87,7 @@ static ms_status set_limits(ms_backend_device *device, ms_numerics numerics) {
         .subgroup_exchange = gpu->subgroup_exchange,
     };
     MS_TRY(max_invocations(limits, &device->limits.max_invocations));
-    MS_TRY(part_flops(gpu->properties.deviceType, &device->limits.part_flops));
+    MS_TRY(part_limits(gpu->properties.deviceType, &device->limits));
     return busy_workgroups(is_cpu, &device->limits.busy_workgroups);
 }
 

@@ -17,7 +17,8 @@ typedef struct ms_vulkan_limits {
     bool storage16;       /* 16-bit storage: shaders load and store bf16 directly; else packed in 32-bit words */
     uint32_t max_invocations; /* per workgroup, at least MS_VULKAN_FEWEST_INVOCATIONS (SwiftShader: 256) */
     uint32_t busy_workgroups; /* that many keep the device busy, at least 1 */
-    double part_flops;        /* work of a submission at most: see vulkan_record.c */
+    double part_flops;        /* work of a submission at most, so that none runs into a driver's watchdog */
+    double part_bytes;        /* and what its nodes read and write */
     uint32_t shared_bytes;    /* shared memory of a workgroup, at least 16 KiB */
     uint32_t subgroup_size;
     bool subgroup_exchange; /* subgroupShuffle and subgroupBroadcast in compute shaders */

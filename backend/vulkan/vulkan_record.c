@@ -9,9 +9,7 @@
 #include "backend/vulkan/vulkan_status.h"
 #include "backend/vulkan/vulkan_validation.h"
 
-/* Of a part: about 0.1 s at 200 GB/s, with the FLOPs of ms_vulkan_limits. */
-enum { MOST_STEPS = 2048 };
-static const double most_bytes = 2e10, most_shared_bytes = 4e9; /* the latter where memory is the processor's */
+enum { MOST_STEPS = 2048 }; /* of a part, with the limits of ms_vulkan_limits */
 
 typedef struct pending_access {
     VkDeviceAddress begin, end;
@@ -181,10 +179,9 @@ static void timestamp(recorder *r, int i) {
 
 /* Whether the part so far must end before this much more. */
 static bool is_full(const recorder *r, double flops, double bytes) {
-    VkPhysicalDeviceType type = r->device->context.gpu->properties.deviceType;
-    bool shares = type != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU && type != VK_PHYSICAL_DEVICE_TYPE_CPU;
-    return r->n_steps > 0 && (r->flops + flops > r->device->limits.part_flops ||
-                              r->bytes + bytes > (shares ? most_shared_bytes : most_bytes) || r->n_steps >= MOST_STEPS);
+    const ms_vulkan_limits *limits = &r->device->limits;
+    return r->n_steps > 0 &&
+           (r->flops + flops > limits->part_flops || r->bytes + bytes > limits->part_bytes || r->n_steps >= MOST_STEPS);
 }
 
 static ms_status make_room(recorder *r, double flops, double bytes) {

@@ -6,6 +6,7 @@
 // A thread block works on one row.  `exact`: three passes, for the maximum, the sum (each warp sums blocks of 4096
 // exponentials) and the gradient.  `fast`: two, the first for the maximum and the sum that belongs to it (Milakov &
 // Gimelshein 2018), which keeps the row in shared memory for the second, where it fits.
+#include "backend/cuda/ops/quad.cuh"
 #include "backend/cuda/ops/reduce.cuh"
 #include "backend/cuda/ops/formulas.cuh"
 
@@ -131,8 +132,7 @@ template <int W> static __device__ __forceinline__ void store_gradient(ms_bf16 *
         ms_store_element(p, i, pack.x[0]);
     } else {
         static_assert(W == 4, "packs of f32");
-        *reinterpret_cast<uint2 *>(p + i) = make_uint2(ms_bf16_bits(pack.x[0]) | ms_bf16_bits(pack.x[1]) << 16,
-                                                       ms_bf16_bits(pack.x[2]) | ms_bf16_bits(pack.x[3]) << 16);
+        ms_store_quad(p, i, make_float4(pack.x[0], pack.x[1], pack.x[2], pack.x[3]));
     }
 }
 
