@@ -67,11 +67,13 @@ run_tests() {
 }
 
 # The thread sanitizer of GCC 12 does not start where the kernel randomises many bits of addresses: without randomisation it does.
-run_thread_tests() {
+run_thread_tests() { # PRESET CTEST_OPTIONS...
     if setarch "$(uname -m)" -R true 2>/dev/null; then
-        setarch "$(uname -m)" -R ctest --test-dir build/tsan --output-on-failure --no-tests=error -j "$jobs" -L threads
+        preset=$1
+        shift
+        setarch "$(uname -m)" -R ctest --test-dir "build/$preset" --output-on-failure --no-tests=error -j "$jobs" -L threads "$@"
     else
-        run_tests tsan -L threads
+        run_tests "$@" -L threads
     fi
 }
 
@@ -121,7 +123,7 @@ fi
 if [ -n "$sanitizers" ]; then
     # Headers compile the same under every preset.
     if step "asan: build" build asan all; then step "asan: tests" run_tests asan -LE '^(once|deep)$'; fi
-    if step "tsan: build" build tsan threaded_tests; then step "tsan: tests that use threads" run_thread_tests; fi
+    if step "tsan: build" build tsan threaded_tests; then step "tsan: tests that use threads" run_thread_tests tsan; fi
     if step "fuzz: build" build fuzz fuzz; then
         step "fuzz: planted faults" tests/fuzz/run.sh self-test
         times=1
@@ -131,6 +133,9 @@ if [ -n "$sanitizers" ]; then
 fi
 if has_deep asan-devices && step "asan-devices: build" build asan-devices all; then
     step "asan-devices: deep tests" run_deep asan-devices
+fi
+if has_deep tsan-devices && step "tsan-devices: build" build tsan-devices test_vulkan_pipelines; then
+    step "tsan-devices: pipelines" run_thread_tests tsan-devices -R '^vulkan/pipelines$'
 fi
 if has_deep cuda; then
     if step "cuda: build for all targets" build cuda muonscope-cuda; then step "cuda: kernels" ci/ptxas_report.sh check build/cuda-targets; fi

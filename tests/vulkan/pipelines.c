@@ -1,6 +1,5 @@
 /* Pipelines that are made several at a time (backend/vulkan/vulkan_pipeline.h), on a driver that only counts.  No
-   device is needed.  The thread sanitizer can watch, in a build with Vulkan: cmake --preset tsan -DMS_VULKAN=ON
-   -DMS_TEST_DEVICES=ON. */
+   device is needed.  The thread sanitizer watches in a build with Vulkan: cmake --preset tsan-devices. */
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
