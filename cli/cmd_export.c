@@ -116,7 +116,7 @@ static ms_status export_csv(int argc, char **argv) {
 /* ---- export hf ---- */
 
 struct hf_arguments {
-    const char *out;
+    const char *out, *dtype;
     int64_t step;
 };
 
@@ -124,6 +124,8 @@ static const ms_option hf_options[] = {
     {"out", MS_OPTION_STRING, offsetof(struct hf_arguments, out), NULL, "FOLDER", "The new folder; needed"},
     {"step", MS_OPTION_COUNT, offsetof(struct hf_arguments, step), NULL, "N",
      "Checkpoint to export (default: the newest)"},
+    {"dtype", MS_OPTION_STRING, offsetof(struct hf_arguments, dtype), NULL, "f32|bf16",
+     "Of the weights; bf16: rounded to nearest even (default f32)"},
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command hf_command = {"export hf",
@@ -135,13 +137,13 @@ static const ms_command hf_command = {"export hf",
                                       NULL,
                                       "With attention.qk_norm as Qwen3ForCausalLM, with attention.qkv_bias as "
                                       "Qwen2ForCausalLM, else as LlamaForCausalLM:\n"
-                                      "config.json, the weights as f32 in safetensors, tokenizer, generation config "
+                                      "config.json, the weights in safetensors, tokenizer, generation config "
                                       "and a model card.  It computes what was trained; "
                                       "what no architecture of transformers\n"
                                       "computes is refused.  How it is mapped: docs/export.md."};
 
 static ms_status export_hf(int argc, char **argv) {
-    struct hf_arguments arguments = {.step = -1};
+    struct hf_arguments arguments = {.step = -1, .dtype = "f32"};
     ms_positionals runs;
     MS_TRY(ms_options_parse(&hf_command, argc, argv, &arguments, &runs));
     if (runs.help) {
@@ -149,11 +151,17 @@ static ms_status export_hf(int argc, char **argv) {
         return MS_OK;
     }
     if (!arguments.out) return MS_FAIL(MS_USAGE, "export hf needs --out FOLDER");
+    bool is_bf16 = strcmp(arguments.dtype, "bf16") == 0;
+    if (!is_bf16 && strcmp(arguments.dtype, "f32") != 0)
+        return MS_FAIL(MS_USAGE, "--dtype %s: f32 or bf16 is needed", arguments.dtype);
     char *out = strdup(arguments.out);
     if (!out) return MS_FAIL(MS_OUT_OF_MEMORY, "export: no memory for a path");
     drop_slashes(out);
     drop_slashes(runs.items[0]);
-    ms_export_hf_request request = {.run = runs.items[0], .out = out, .step = arguments.step};
+    ms_export_hf_request request = {.run = runs.items[0],
+                                    .out = out,
+                                    .step = arguments.step,
+                                    .dtype = is_bf16 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
     ms_status status = ms_signals_catch(); /* to the end of the process, as above */
     if (status == MS_OK) status = ms_export_hf(&request, stdout);
     free(out);

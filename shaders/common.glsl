@@ -32,7 +32,7 @@ layout(buffer_reference, std430, buffer_reference_align = 2) buffer U16 { uint16
 const uint MS_F32 = 0u;
 const uint MS_BF16 = 1u;
 
-// bf16 is the high half of an f32; rounding to nearest even by integers, a NaN stays a (quiet) NaN: see backend/cpu/bf16.h.
+// bf16 is the high half of an f32; rounding to nearest even by integers, a NaN stays a (quiet) NaN: see platform/bf16.h.
 float ms_from_bf16(uint bits) { return uintBitsToFloat(bits << 16); }
 uint ms_to_bf16(float value) {
     uint bits = floatBitsToUint(value);

@@ -3,6 +3,17 @@
 #include <stdint.h>
 #include <string.h>
 
+bool ms_element_parse(const char *name, ms_element *out) {
+    static const char *const names[] = {
+        [MS_ELEMENT_F32] = "F32", [MS_ELEMENT_F64] = "F64", [MS_ELEMENT_F16] = "F16", [MS_ELEMENT_BF16] = "BF16"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) != 0) continue;
+        *out = (ms_element)i;
+        return true;
+    }
+    return false;
+}
+
 size_t ms_element_size(ms_element type) {
     static const size_t sizes[] = {
         [MS_ELEMENT_F32] = 4, [MS_ELEMENT_F64] = 8, [MS_ELEMENT_F16] = 2, [MS_ELEMENT_BF16] = 2};

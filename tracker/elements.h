@@ -2,6 +2,7 @@
 #ifndef MS_TRACKER_ELEMENTS_H
 #define MS_TRACKER_ELEMENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -9,6 +10,9 @@ extern "C" {
 #endif
 
 typedef enum ms_element { MS_ELEMENT_F32, MS_ELEMENT_F64, MS_ELEMENT_F16, MS_ELEMENT_BF16 } ms_element;
+
+/* The type of a name of safetensors: F32, F64, F16 or BF16.  false: another, *out is left alone.  Thread-safe. */
+bool ms_element_parse(const char *name, ms_element *out);
 
 /* Bytes of one. */
 size_t ms_element_size(ms_element type);

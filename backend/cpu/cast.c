@@ -1,5 +1,5 @@
 /* cast: y = x between f32 and bf16, rounding to nearest even. */
-#include "backend/cpu/bf16.h"
+#include "platform/bf16.h"
 #include "backend/cpu/share.h"
 
 typedef struct cast_job {

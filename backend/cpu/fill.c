@@ -1,7 +1,7 @@
 /* fill: y = value everywhere.  f32, bf16 (rounded), i32 and u16 (the value must be an integer of that type). */
 #include <math.h>
 
-#include "backend/cpu/bf16.h"
+#include "platform/bf16.h"
 #include "backend/cpu/share.h"
 
 typedef struct fill_job {

@@ -1,6 +1,6 @@
 /* Between bf16 storage and the precision of the kernels: ms_cpu_conversion.  f64 is rounded directly, not by way of
    f32. */
-#include "backend/cpu/bf16.h"
+#include "platform/bf16.h"
 #include "backend/cpu/share.h"
 
 typedef struct widen_job {

@@ -31,7 +31,7 @@ static __device__ __forceinline__ float ms_mul(float a, float b) { return __fmul
 
 typedef __nv_bfloat16 ms_bf16;
 
-// bf16 is the high half of an f32; rounding to nearest even by integers, a NaN stays a quiet NaN: backend/cpu/bf16.h.
+// bf16 is the high half of an f32; rounding to nearest even by integers, a NaN stays a quiet NaN: platform/bf16.h.
 static __device__ __forceinline__ float ms_load_element(const float *p, unsigned int i) { return p[i]; }
 static __device__ __forceinline__ float ms_load_element(const ms_bf16 *p, unsigned int i) {
     return __uint_as_float((unsigned int)reinterpret_cast<const unsigned short *>(p)[i] << 16);

@@ -43,19 +43,6 @@ static ms_status add_item(planner *p, ms_analyze_item **out) {
     return MS_OK;
 }
 
-static bool element_type(const char *dtype, ms_element *out) {
-    static const struct {
-        const char *dtype;
-        ms_element type;
-    } types[] = {{"F64", MS_ELEMENT_F64}, {"F32", MS_ELEMENT_F32}, {"F16", MS_ELEMENT_F16}, {"BF16", MS_ELEMENT_BF16}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(types[i].dtype, dtype) != 0) continue;
-        *out = types[i].type;
-        return true;
-    }
-    return false;
-}
-
 /* Why a matrix cannot be analyzed, in malloc'ed memory; NULL: it can. */
 static char *find_obstacle(const ms_analyze_item *item) {
     const ms_part *here = &item->here.part, *other = &item->other.part;
@@ -71,7 +58,7 @@ static char *find_obstacle(const ms_analyze_item *item) {
 static ms_analyze_place find_other(const planner *p, const char *name, int i_part, int64_t i_slice) {
     ms_analyze_place out = {0};
     const ms_safetensor *tensor = ms_foreign_find(p->other, name);
-    if (!tensor || !element_type(tensor->dtype, &out.type)) return out;
+    if (!tensor || !ms_element_parse(tensor->dtype, &out.type)) return out;
     ms_parts parts = ms_parts_of(tensor, ms_foreign_sizes(p->other));
     if (i_part >= parts.n || i_slice >= parts.n_slices) return out;
     out.part = ms_parts_get(&parts, i_part, i_slice);
@@ -119,7 +106,7 @@ static ms_status add_tensor(planner *p, const ms_safetensor *tensor, ms_parts *p
     } else if (parts->n == 0) {
         skipped->masks += tensor->size_bytes > 0;
         skipped->empty += tensor->size_bytes == 0;
-    } else if (!element_type(tensor->dtype, &place.type)) {
+    } else if (!ms_element_parse(tensor->dtype, &place.type)) {
         skipped->others++;
         snprintf(skipped->other_type, sizeof skipped->other_type, "%s", tensor->dtype);
     } else {
@@ -153,7 +140,7 @@ static int64_t count_only_there(const planner *p) {
     for (size_t i = 0; i < ms_foreign_count(p->other); i++) {
         ms_element type;
         const ms_safetensor *tensor = ms_foreign_at(p->other, i);
-        if (!element_type(tensor->dtype, &type) || ms_foreign_find(p->here, tensor->name)) continue;
+        if (!ms_element_parse(tensor->dtype, &type) || ms_foreign_find(p->here, tensor->name)) continue;
         ms_parts parts = ms_parts_of(tensor, ms_foreign_sizes(p->other));
         n += parts.n * parts.n_slices;
     }

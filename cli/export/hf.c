@@ -106,7 +106,7 @@ static ms_status write_object(const ms_hf_folder *folder, const char *name, ms_s
 
 static ms_status write_config(const exporting *all, const ms_hf_folder *folder) {
     json_t *object;
-    ms_status status = ms_hf_config(&all->model, all->end_of_text, &object);
+    ms_status status = ms_hf_config(&all->model, all->end_of_text, all->request->dtype, &object);
     return write_object(folder, "config.json", status, object);
 }
 
@@ -147,6 +147,7 @@ static ms_status write_card(const exporting *all, const ms_hf_folder *folder) {
     const ms_export_hf_card card = {.run = all->run.path,
                                     .config = &all->config,
                                     .model = &all->model,
+                                    .dtype = all->request->dtype,
                                     .checkpoint = all->checkpoint,
                                     .end_of_text = all->end_text,
                                     .tokenizer_ids = all->tokenizer ? ms_tokenizer_vocab_size(all->tokenizer) : 0};
@@ -162,7 +163,8 @@ static ms_status write_files(exporting *all, const ms_hf_folder *folder) {
     MS_TRY(write_generation(all, folder));
     MS_TRY(write_tokenizer(all, folder));
     MS_TRY(write_card(all, folder));
-    return ms_hf_weights_write(&all->tensors, folder, all->request->shard_bytes, &all->written);
+    const ms_hf_weights_options options = {all->request->dtype, all->request->shard_bytes};
+    return ms_hf_weights_write(&all->tensors, folder, &options, &all->written);
 }
 
 static ms_status write_folder(exporting *all) {
@@ -178,9 +180,9 @@ static ms_status write_folder(exporting *all) {
 }
 
 static void print(const exporting *all, FILE *printed) {
-    ms_print_line(printed, "%s: %s, step %lld: %zu tensors, %lld bytes in %d file%s%s", all->request->out,
+    ms_print_line(printed, "%s: %s, step %lld: %zu tensors in %s, %lld bytes in %d file%s%s", all->request->out,
                   all->architecture.name, (long long)ms_checkpoint_get_info(all->checkpoint)->step, all->tensors.n,
-                  (long long)all->written.size_bytes, all->written.n_files, all->written.n_files == 1 ? "" : "s",
+                  ms_dtype_name(all->request->dtype), (long long)all->written.size_bytes, all->written.n_files, all->written.n_files == 1 ? "" : "s",
                   all->tokenizer ? "" : "; no tokenizer: the run has none");
 }
 

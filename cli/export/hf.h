@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "backend/ir/types.h"
 #include "platform/status.h"
 
 #ifdef __cplusplus
@@ -15,6 +16,7 @@ typedef struct ms_export_hf_request {
     const char *run;     /* its folder */
     const char *out;     /* the new folder: not there yet, or empty; without slashes at its end */
     int64_t step;        /* of the checkpoint; -1: the newest */
+    ms_dtype dtype;      /* of the weights in the files: f32 or bf16 */
     int64_t shard_bytes; /* of tensors in one file, at most; 0: MS_HF_SHARD_BYTES */
 } ms_export_hf_request;
 

@@ -109,7 +109,8 @@ static void put_use(FILE *out, const ms_export_hf_card *card) {
 
 static void put_mapping(FILE *out, const ms_export_hf_card *card, const ms_hf_architecture *architecture) {
     const ms_model_config *m = card->model;
-    fprintf(out, "\n## How it was mapped\n\nThe function is the one that was trained; weights are f32.\n\n");
+    fprintf(out, "\n## How it was mapped\n\nThe function is the one that was trained; weights are %s.\n\n",
+            card->dtype == MS_DTYPE_BF16 ? "bf16, each rounded to nearest even" : "f32");
     double scale = (double)ms_model_embedding_scale(m);
     if (scale != 1)
         fprintf(out, "- `embed_tokens` is the embedding times %.9g%s.\n", scale,

@@ -15,6 +15,7 @@ typedef struct ms_export_hf_card {
     const char *run; /* its folder */
     const ms_config *config;
     const ms_model_config *model;
+    ms_dtype dtype; /* of the weights in the files */
     const ms_checkpoint *checkpoint;
     const char *end_of_text; /* the token before each document; NULL: none */
     int32_t tokenizer_ids;   /* 0: there is no tokenizer */

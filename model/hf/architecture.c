@@ -69,7 +69,7 @@ static ms_status rope_parameters(const ms_model_config *config, json_t **out) {
 }
 
 /* rope_theta and rope_scaling are what transformers read before version 5, rope_parameters since. */
-ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_t **out) {
+ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, ms_dtype weights, json_t **out) {
     ms_hf_architecture architecture = {0};
     *out = NULL;
     MS_TRY(ms_hf_architecture_of(config, &architecture));
@@ -87,7 +87,7 @@ ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_
         (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta", rope_base,
         "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head), "attention_dropout", 0.0,
         "use_cache", json_true(), "initializer_range", shortest(config->init_std), "bos_token_id",
-        token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", "float32"));
+        token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", weights == MS_DTYPE_BF16 ? "bfloat16" : "float32"));
     ms_status status = add_own_keys(object, config);
     if (status == MS_OK && config->rope_scaling != MS_ROPE_SCALING_NONE)
         status = ms_json_set(object, "config.json", "rope_scaling", json_deep_copy(rope));

@@ -24,9 +24,10 @@ typedef struct ms_hf_architecture {
 /* MS_UNSUPPORTED: none does; names the key of the configuration that is in the way, and what could stand there. */
 ms_status ms_hf_architecture_of(const ms_model_config *config, ms_hf_architecture *out);
 
-/* The object of config.json.  end_of_text: id of the token before each document; -1: none.  The caller owns *out, whose
-   reals have at most 9 digits that count.  Errors of ms_hf_architecture_of; MS_OUT_OF_MEMORY. */
-ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, json_t **out);
+/* The object of config.json.  end_of_text: id of the token before each document; -1: none.  weights: their type in the
+   files, f32 or bf16.  The caller owns *out, whose reals have at most 9 digits that count.  Errors of
+   ms_hf_architecture_of; MS_OUT_OF_MEMORY. */
+ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, ms_dtype weights, json_t **out);
 
 #ifdef __cplusplus
 }

@@ -148,19 +148,6 @@ static ms_status parts_of(const ms_hf_source *source, const ms_model_config *mod
 
 /* ---- check ---- */
 
-static bool element_of(const char *dtype, ms_element *out) {
-    static const struct {
-        const char *name;
-        ms_element type;
-    } types[] = {{"F32", MS_ELEMENT_F32}, {"F64", MS_ELEMENT_F64}, {"F16", MS_ELEMENT_F16}, {"BF16", MS_ELEMENT_BF16}};
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        if (strcmp(types[i].name, dtype) != 0) continue;
-        *out = types[i].type;
-        return true;
-    }
-    return false;
-}
-
 static ms_status check_part(const ms_hf_source *source, const struct part *part) {
     const ms_safetensor *found = ms_foreign_find(source->weights, part->name);
     const int64_t shape[] = {part->rows, part->columns};
@@ -172,7 +159,7 @@ static ms_status check_part(const ms_hf_source *source, const struct part *part)
     if (!ms_safetensor_has_shape(found, rank, shape))
         return MS_FAIL(MS_MISMATCH, "%s: tensor %s is %s, this model wants %s", source->path, part->name,
                        ms_safetensor_shape_text(found->rank, found->shape, has), wants);
-    if (!element_of(found->dtype, &type))
+    if (!ms_element_parse(found->dtype, &type))
         return MS_FAIL(MS_UNSUPPORTED, "%s: tensor %s is %s: it must be F32, F16, BF16 or F64", source->path,
                        part->name, found->dtype);
     return MS_OK;
@@ -247,7 +234,7 @@ static ms_status fill_part(const ms_hf_source *source, const struct part *part, 
     ms_element type;
     const ms_safetensor *from = ms_foreign_find(source->weights, part->name);
     size_t n = (size_t)part->rows * (size_t)(part->columns ? part->columns : 1);
-    if (!from || !element_of(from->dtype, &type)) return MS_FAIL(MS_INTERNAL, "%s: not checked", part->name);
+    if (!from || !ms_element_parse(from->dtype, &type)) return MS_FAIL(MS_INTERNAL, "%s: not checked", part->name);
     for (size_t first = 0; first < n; first += CHUNK) {
         size_t count = n - first < CHUNK ? n - first : CHUNK;
         ms_elements_to_f64(type, from->data, first, count, values);

@@ -10,7 +10,7 @@ must program tokenizer train text.txt --vocab_size 300 --output tokenizer.json
 must program data prepare text.txt --tokenizer tokenizer.json --output data --validation_fraction 0.2 --document_bytes 500
 must micro --data.directory data --model.vocabulary 304 --run a --steps 4 --validation.every 2
 must program export hf a/ --out new/hf/
-grep -q '^new/hf: Qwen3ForCausalLM, step 4: [0-9]* tensors, [0-9]* bytes in 1 file$' out && [ ! -s err ] || fail "it says: $(cat out err)"
+grep -q '^new/hf: Qwen3ForCausalLM, step 4: [0-9]* tensors in f32, [0-9]* bytes in 1 file$' out && [ ! -s err ] || fail "it says: $(cat out err)"
 [ "$(ls new/hf | tr '\n' ' ')" = "README.md config.json generation_config.json model.safetensors tokenizer.json tokenizer_config.json " ] ||
     fail "other files: $(ls new/hf)"
 cmp a/tokenizer.json new/hf/tokenizer.json || fail "another tokenizer"
@@ -43,6 +43,28 @@ cmp -s older/model.safetensors again/model.safetensors && fail "step 0 has the w
 must program analyze again
 [ "$(grep -c ' model.layers.[01].mlp.gate_proj.weight$' out)" -eq 2 ] || fail "analyze does not know its matrices: $(cat out)"
 
+# In bf16: half the bytes, and a run that begins with it and leaves as it came.
+must program export hf a --out half --dtype bf16
+grep -q '^half: Qwen3ForCausalLM, step 4: [0-9]* tensors in bf16, [0-9]* bytes in 1 file$' out || fail "it says: $(cat out)"
+grep -q '"torch_dtype": "bfloat16"' half/config.json && grep -q 'weights are bf16, each rounded' half/README.md || fail "the files do not say bf16"
+"$python" - <<'EOF' || fail "bf16 is not the nearest number"
+import json, struct
+def tensors(path):
+    data = open(path, "rb").read()
+    size = struct.unpack("<Q", data[:8])[0]
+    return {name: (about["dtype"], data[8 + size:][slice(*about["data_offsets"])]) for name, about in json.loads(data[8:8 + size]).items()
+            if name != "__metadata__"}
+whole, half = tensors("new/hf/model.safetensors"), tensors("half/model.safetensors")
+assert whole.keys() == half.keys()
+for name in whole:
+    bits = struct.unpack(f"<{len(whole[name][1]) // 4}I", whole[name][1])
+    nearest = [(b + 0x7fff + (b >> 16 & 1)) >> 16 for b in bits]
+    assert half[name] == ("BF16", struct.pack(f"<{len(bits)}H", *nearest)), name
+EOF
+must micro --data.directory data --run begun --init_from half --steps 1
+must program export hf begun --out half.again --dtype bf16 --step 0
+cmp half/model.safetensors half.again/model.safetensors || fail "bf16 is rounded again"
+
 # Without a tokenizer, without a norm of queries and keys.
 must micro --run ids --attention.qk_norm false --steps 1
 must program export hf ids --out ids.hf
@@ -62,6 +84,7 @@ refuse 1 "no run folder nobody" program export hf nobody --out none
 refuse 1 "data is not a run folder" program export hf data --out none
 refuse 1 "no checkpoint of step 3" program export hf a --out none --step 3
 refuse 2 "needs --out FOLDER" program export hf a
+refuse 2 "dtype f16: f32 or bf16 is needed" program export hf a --out none --dtype f16
 refuse 2 "must be csv or hf" program export gguf a
 sed -i 's/^  feed_forward: 64/  feed_forward: 60/' ids/config.yaml
 refuse 1 "config.yaml.*blocks.0.feed_forward.up.weight is F32 \[64, 32\], the configuration says F32 \[60, 32\]" program export hf ids --out none

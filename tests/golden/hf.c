@@ -175,7 +175,7 @@ START_TEST(test_config_is_that_of_transformers) {
     const char *key;
     json_t *expected;
     begin(&s, _i, MS_NUMERICS_FAST);
-    ms_must(ms_hf_config(&s.config, 3, &config));
+    ms_must(ms_hf_config(&s.config, 3, MS_DTYPE_F32, &config));
     json_object_foreach(json_object_get(s.golden, "hf_config"), key, expected) {
         size_t flags = JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(9);
         char *has = json_dumps(json_object_get(config, key), flags), *wants = json_dumps(expected, flags);
@@ -185,8 +185,9 @@ START_TEST(test_config_is_that_of_transformers) {
     }
     ck_assert_int_eq(json_integer_value(json_object_get(config, "eos_token_id")), 3);
     json_decref(config);
-    ms_must(ms_hf_config(&s.config, -1, &config));
+    ms_must(ms_hf_config(&s.config, -1, MS_DTYPE_BF16, &config));
     ck_assert(json_is_null(json_object_get(config, "bos_token_id")));
+    ck_assert_str_eq(json_string_value(json_object_get(config, "torch_dtype")), "bfloat16");
     json_decref(config);
     end(&s);
 }
@@ -249,8 +250,25 @@ END_TEST
 
 /* ---- files ---- */
 
+static float float_of(uint32_t bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Number k of an array of bf16 is the nearest to a value, of two that are as near the even one. */
+static void check_half(const void *array, int64_t k, float value) {
+    uint16_t half;
+    memcpy(&half, (const char *)array + (size_t)k * sizeof half, sizeof half);
+    double off = fabs((double)float_of((uint32_t)half << 16) - (double)value);
+    for (int side = -1; side <= 1; side += 2) {
+        double other = fabs((double)float_of((uint32_t)(half + side) << 16) - (double)value);
+        ck_assert_msg(off < other || (off == other && half % 2 == 0), "%.9g becomes %04x", (double)value, half);
+    }
+}
+
 /* The tensors that lie in a folder, read as those of any other program. */
-static void check_folder(const char *path, const ms_hf_tensors *tensors) {
+static void check_folder(const char *path, const ms_hf_tensors *tensors, ms_dtype dtype) {
     ms_foreign *weights;
     size_t n_faults;
     ms_must(ms_foreign_open(path, &weights));
@@ -260,33 +278,36 @@ static void check_folder(const char *path, const ms_hf_tensors *tensors) {
     for (size_t i = 0; i < tensors->n; i++) {
         const ms_safetensor *found = ms_foreign_find(weights, tensors->tensors[i].name);
         ck_assert_msg(found != NULL, "%s is not in %s", tensors->tensors[i].name, path);
-        float *values = malloc(found->size_bytes);
-        ck_assert_uint_eq(found->size_bytes, (size_t)ms_hf_tensor_count(&tensors->tensors[i]) * sizeof *values);
+        int64_t n = ms_hf_tensor_count(&tensors->tensors[i]);
+        float *values = malloc((size_t)n * sizeof *values);
+        ck_assert_uint_eq(found->size_bytes, (size_t)n * ms_dtype_size(dtype));
+        ck_assert_str_eq(found->dtype, dtype == MS_DTYPE_F32 ? "F32" : "BF16");
         ms_hf_tensor_fill(&tensors->tensors[i], values);
-        ck_assert_int_eq(memcmp(values, found->data, found->size_bytes), 0);
+        if (dtype == MS_DTYPE_F32) ck_assert_int_eq(memcmp(values, found->data, found->size_bytes), 0);
+        for (int64_t k = 0; dtype == MS_DTYPE_BF16 && k < n; k++) check_half(found->data, k, values[k]);
         free(values);
     }
     ms_foreign_close(weights);
 }
 
-static void write_weights(const subject *s, const char *name, const ms_hf_tensors *tensors, int64_t shard_bytes,
-                          ms_hf_written *out) {
+static void write_weights(const subject *s, const char *name, const ms_hf_tensors *tensors,
+                          ms_hf_weights_options options, ms_hf_written *out) {
     ms_hf_folder folder;
     char *path = ms_path_join(s->folder, name);
     ms_must(ms_directory_create(path));
     ms_must(ms_directory_open(path, &folder.descriptor));
     folder.path = path;
-    ms_must(ms_hf_weights_write(tensors, &folder, shard_bytes, out));
+    ms_must(ms_hf_weights_write(tensors, &folder, &options, out));
     ms_descriptor_close(folder.descriptor);
-    check_folder(path, tensors);
+    check_folder(path, tensors, options.dtype);
     free(path);
 }
 
 /* Of the index, by the file that each tensor is in. */
-static void check_shards(const subject *s, const ms_hf_written *written, int64_t shard_bytes) {
+static void check_shards(const subject *s, const char *name, const ms_hf_written *written, int64_t shard_bytes) {
     char path[128];
     json_error_t error;
-    snprintf(path, sizeof path, "%s/shards/model.safetensors.index.json", s->folder);
+    snprintf(path, sizeof path, "%s/%s/model.safetensors.index.json", s->folder, name);
     json_t *index = json_load_file(path, 0, &error);
     ck_assert_msg(index != NULL, "%s", error.text);
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(index, "metadata"), "total_size")),
@@ -296,7 +317,7 @@ static void check_shards(const subject *s, const ms_hf_written *written, int64_t
     for (int i = 0; i < written->n_files; i++) {
         ms_safetensors *file;
         int64_t bytes = 0;
-        snprintf(path, sizeof path, "%s/shards/model-%05d-of-%05d.safetensors", s->folder, i + 1, written->n_files);
+        snprintf(path, sizeof path, "%s/%s/model-%05d-of-%05d.safetensors", s->folder, name, i + 1, written->n_files);
         ms_must(ms_safetensors_open(path, &file));
         for (size_t k = 0; k < ms_safetensors_count(file); k++)
             bytes += (int64_t)ms_safetensors_at(file, k)->size_bytes;
@@ -315,12 +336,18 @@ START_TEST(test_shards_and_their_index) {
     ms_hf_written written;
     begin(&s, _i, MS_NUMERICS_FAST);
     ms_must(ms_hf_tensors_plan(&s.config, s.checkpoint, &tensors));
-    write_weights(&s, "one", &tensors, 0, &written);
+    write_weights(&s, "one", &tensors, (ms_hf_weights_options){MS_DTYPE_F32, 0}, &written);
     ck_assert_int_eq(written.n_files, 1);
-    write_weights(&s, "shards", &tensors, SHARD_BYTES, &written);
+    write_weights(&s, "shards", &tensors, (ms_hf_weights_options){MS_DTYPE_F32, SHARD_BYTES}, &written);
     ck_assert_int_ge(written.n_files, 3);
-    check_shards(&s, &written, SHARD_BYTES);
-    write_weights(&s, "each", &tensors, 1, &written); /* a tensor that is larger has a file of its own */
+    check_shards(&s, "shards", &written, SHARD_BYTES);
+    int n_shards = written.n_files;
+    int64_t size_bytes = written.size_bytes;
+    write_weights(&s, "halves", &tensors, (ms_hf_weights_options){MS_DTYPE_BF16, SHARD_BYTES}, &written);
+    ck_assert_int_eq(2 * written.size_bytes, size_bytes);
+    ck_assert_int_lt(written.n_files, n_shards);
+    check_shards(&s, "halves", &written, SHARD_BYTES);
+    write_weights(&s, "each", &tensors, (ms_hf_weights_options){MS_DTYPE_F32, 1}, &written); /* a tensor that is larger has a file of its own */
     ck_assert_int_eq(written.n_files, (int)tensors.n);
     ms_hf_tensors_finish(&tensors);
     end(&s);
@@ -360,11 +387,11 @@ static void write_folder(const subject *s, const char *path) {
     json_t *config;
     ms_must(ms_directory_create(path));
     ms_must(ms_directory_open(path, &folder.descriptor));
-    ms_must(ms_hf_config(&s->config, -1, &config));
+    ms_must(ms_hf_config(&s->config, -1, MS_DTYPE_F32, &config));
     ms_must(ms_hf_folder_write_json(&folder, "config.json", config));
     json_decref(config);
     ms_must(ms_hf_tensors_plan(&s->config, s->checkpoint, &tensors));
-    ms_must(ms_hf_weights_write(&tensors, &folder, 6000, &written));
+    ms_must(ms_hf_weights_write(&tensors, &folder, &(ms_hf_weights_options){MS_DTYPE_F32, 6000}, &written));
     ms_hf_tensors_finish(&tensors);
     ms_descriptor_close(folder.descriptor);
 }

@@ -2,7 +2,7 @@
 // Definition: backend/cpu/fill.c.
 #include <math.h>
 
-#include "backend/cpu/bf16.h"
+#include "platform/bf16.h"
 #include "backend/cuda/ops/elementwise.cuh"
 
 // U: an element's bits.

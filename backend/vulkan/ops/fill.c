@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "backend/cpu/bf16.h"
+#include "platform/bf16.h"
 #include "backend/vulkan/ops/copy.h"
 #include "backend/vulkan/ops/elementwise.h"
 

@@ -1,7 +1,7 @@
 /* bfloat16: the upper half of a binary32.  Rounding to nearest even by integer operations; a NaN stays a (quiet) NaN.
    Pure functions. */
-#ifndef MS_BACKEND_CPU_BF16_H
-#define MS_BACKEND_CPU_BF16_H
+#ifndef MS_PLATFORM_BF16_H
+#define MS_PLATFORM_BF16_H
 
 #include <stdbool.h>
 #include <stdint.h>
