@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/config/init_from.h"
 #include "cli/data_inputs.h"
 #include "cli/run_model.h"
 #include "model/checkpoint/checkpoint.h"
@@ -19,8 +20,8 @@
 
 struct arguments {
     const char *split, *data, *device, *format, *field, *documents, *on_error;
-    int64_t sequences, stride, step, threads, document_bytes;
-    bool jsonl;
+    int64_t sequences, stride, step, threads, document_bytes, sequence_length;
+    bool jsonl, no_bos;
 };
 
 static const ms_option command_options[] = {
@@ -44,20 +45,27 @@ static const ms_option command_options[] = {
      "With FILE: longest document of the rule chunk (default 8192)"},
     {"on_error", MS_OPTION_STRING, offsetof(struct arguments, on_error), NULL, "stop|skip|replace",
      "With FILE: a record that is wrong, as data prepare's (default stop)"},
+    {"sequence_length", MS_OPTION_COUNT, offsetof(struct arguments, sequence_length), NULL, "N",
+     "With HF_FOLDER: tokens that are seen at once (default: its positions, at most 2048)"},
+    {"no_bos", MS_OPTION_FLAG, offsetof(struct arguments, no_bos), NULL, NULL,
+     "With HF_FOLDER and FILE: documents are read without its bos_token_id before them"},
     MS_RUN_MODEL_OPTIONS(struct arguments),
     {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
 
 static const ms_command command = {
     "evaluate",
-    "RUN [FILE...]",
-    "The loss of a run's weights: on sequences of its data, or on the documents of text, JSONL or token ids.",
+    "RUN|HF_FOLDER [FILE...]",
+    "The loss of a run's weights, or those of a Hugging Face folder: on sequences of data, or on the documents of "
+    "text, "
+    "JSONL or token ids.",
     command_options,
     1,
     -1,
     NULL,
-    "A document is read after the token that begins each document of the data (<|endoftext|>, as a rule), and all of "
+    "A document is read after the token that begins each document of the data (<|endoftext|>, as a rule; of HF_FOLDER "
     "its\n"
-    "tokens are scored; without such a token all but the first.  log_likelihood is in nats, bits per byte count the "
+    "bos_token_id), and all of its tokens are scored; without such a token all but the first.  log_likelihood is in "
+    "nats, bits per byte count the "
     "bytes\n"
     "of the document's text.  What is longer than a sequence is read in windows: --stride.\n"};
 
@@ -68,10 +76,13 @@ typedef struct about_document {
     int64_t n_bytes;
 } about_document;
 
+enum { TITLE_SIZE = 4200 };
+
 /* What the work holds. */
 typedef struct evaluation {
     const struct arguments *arguments;
-    const ms_run_folder *folder;
+    const char *path;            /* of the run, or of the Hugging Face folder */
+    const ms_run_folder *folder; /* NULL: a Hugging Face folder */
     ms_run_model run;
     ms_evaluator *evaluator;
     int64_t step; /* of the checkpoint */
@@ -90,14 +101,26 @@ static ms_status open_weights(evaluation *work) {
     if (run->tokenizer && ms_tokenizer_vocab_size(run->tokenizer) > run->model.vocabulary)
         return MS_FAIL(MS_MISMATCH, "evaluate: the tokenizer has %d tokens, the model %d",
                        ms_tokenizer_vocab_size(run->tokenizer), run->model.vocabulary);
+    MS_TRY(ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator));
+    if (!work->folder) {
+        const ms_weight_source source = {ms_init_from_fill, (void *)work->path};
+        return ms_evaluator_load_from(work->evaluator, &source);
+    }
     ms_checkpoint *checkpoint;
     MS_TRY(ms_checkpoint_open_or_name(work->folder->checkpoints, work->arguments->step, "--step", &checkpoint));
     work->step = ms_checkpoint_get_info(checkpoint)->step;
-    ms_status status =
-        ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator);
-    if (status == MS_OK) status = ms_evaluator_load(work->evaluator, ms_checkpoint_model(checkpoint));
+    ms_status status = ms_evaluator_load(work->evaluator, ms_checkpoint_model(checkpoint));
     ms_checkpoint_close(checkpoint);
     return status;
+}
+
+/* What was evaluated: "runs/a, step 40", or a folder's name. */
+static const char *title_of(const evaluation *work, char *out, size_t size) {
+    if (work->folder)
+        snprintf(out, size, "%s, step %" PRId64, work->path, work->step);
+    else
+        snprintf(out, size, "%s", work->path);
+    return out;
 }
 
 /* "loss 3.21 nats a token, perplexity 24.8, 1.5432 bits per byte". */
@@ -134,10 +157,10 @@ static ms_status evaluate_sequences(evaluation *work, ms_dataset *dataset) {
     free(losses);
     MS_TRY(status);
     double loss = sum / (double)n_targets, bytes = (double)ms_dataset_text_bytes(dataset);
+    char title[TITLE_SIZE];
     ms_print_line(stdout,
-                  "%s, step %" PRId64 ": %" PRId64 " of %" PRId64 " sequences of %" PRId64
-                  " tokens of the %s split, %" PRId64 " targets",
-                  work->folder->path, work->step, n, all, length, arguments->split, n_targets);
+                  "%s: %" PRId64 " of %" PRId64 " sequences of %" PRId64 " tokens of the %s split, %" PRId64 " targets",
+                  title_of(work, title, sizeof title), n, all, length, arguments->split, n_targets);
     print_loss(stdout, loss, bytes > 0 ? loss / log(2.0) * (double)ms_dataset_tokens(dataset) / bytes : NAN);
     return MS_OK;
 }
@@ -264,7 +287,7 @@ static ms_status set_corpus(const evaluation *work, ms_corpus_options *out) {
 static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) {
     ms_corpus_options options_of_files;
     if (!work->run.tokenizer)
-        return MS_FAIL(MS_NOT_FOUND, "evaluate: %s has no tokenizer to read a text with", work->folder->path);
+        return MS_FAIL(MS_NOT_FOUND, "evaluate: %s has no tokenizer to read a text with", work->path);
     MS_TRY(set_corpus(work, &options_of_files));
     int64_t length = work->run.model.sequence_length;
     int64_t stride = work->arguments->stride >= 0 ? work->arguments->stride : length;
@@ -283,8 +306,11 @@ static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) 
         return MS_FAIL(MS_INVALID, "%s: no token was scored: it is empty, blank, or all of it was left out",
                        inputs->paths[0]);
     FILE *stream = work->arguments->jsonl ? stderr : stdout;
-    ms_print_line(stream, "%s, step %" PRId64 ": %" PRId64 " documents, %" PRId64 " bytes, %" PRId64 " tokens",
-                  work->folder->path, work->step, work->n_documents, work->n_bytes, work->n_scored);
+    char title[TITLE_SIZE], begin[48] = "";
+    if (!work->folder && work->run.end_of_text >= 0)
+        snprintf(begin, sizeof begin, ", each document after token %d", work->run.end_of_text);
+    ms_print_line(stream, "%s: %" PRId64 " documents, %" PRId64 " bytes, %" PRId64 " tokens%s",
+                  title_of(work, title, sizeof title), work->n_documents, work->n_bytes, work->n_scored, begin);
     print_loss(stream, -work->log_likelihood / (double)work->n_scored,
                -work->log_likelihood / log(2.0) / (double)work->n_bytes);
     return MS_OK;
@@ -292,13 +318,24 @@ static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) 
 
 /* ---- the command ---- */
 
-static ms_status evaluate(const struct arguments *arguments, const ms_run_folder *folder,
+static ms_status open_model(evaluation *work) {
+    const struct arguments *arguments = work->arguments;
+    if (work->folder)
+        return ms_run_model_open(work->folder, "evaluate", false, arguments->device, arguments->threads, &work->run);
+    int64_t length = arguments->sequence_length > 0 ? arguments->sequence_length : 0;
+    MS_TRY_NOTE(ms_hf_model_open(work->path, length, arguments->device, arguments->threads, &work->run), "evaluate");
+    if (arguments->no_bos) work->run.end_of_text = -1;
+    return MS_OK;
+}
+
+/* folder NULL: path is a Hugging Face folder. */
+static ms_status evaluate(const struct arguments *arguments, const char *path, const ms_run_folder *folder,
                           const ms_data_inputs *inputs) {
-    evaluation work = {.arguments = arguments, .folder = folder};
+    evaluation work = {.arguments = arguments, .path = path, .folder = folder};
     MS_TRY(ms_signals_catch());
-    MS_TRY(ms_run_model_open(folder, "evaluate", false, arguments->device, arguments->threads, &work.run));
+    MS_TRY(open_model(&work));
     ms_status status = open_weights(&work);
-    if (status == MS_MISMATCH) status = ms_settings_note_fault(status, folder->config);
+    if (status == MS_MISMATCH && folder) status = ms_settings_note_fault(status, folder->config);
     if (status == MS_OK) status = inputs->n > 0 ? evaluate_files(&work, inputs) : evaluate_data(&work);
     ms_evaluator_close(work.evaluator);
     ms_run_model_finish(&work.run);
@@ -327,21 +364,44 @@ static ms_status check(const struct arguments *arguments, bool has_files) {
             return MS_FAIL(MS_USAGE, "--%s: %s", kinds[i].name,
                            has_files ? "it is of the data's sequences, and a FILE is given"
                                      : "it is of the documents of a FILE, and none is given");
+    if (arguments->sequence_length >= 0 && arguments->sequence_length < 2)
+        return MS_FAIL(MS_USAGE, "--sequence_length %" PRId64 ": at least 2 are needed", arguments->sequence_length);
     if (arguments->document_bytes >= 0 && arguments->document_bytes < 64)
         return MS_FAIL(MS_USAGE, "--document_bytes %" PRId64 ": at least 64 are needed", arguments->document_bytes);
     return MS_OK;
 }
 
+/* Options of a run that are given with a Hugging Face folder, or the other way. */
+static ms_status check_for(const struct arguments *arguments, bool is_hf, bool has_files) {
+    if (!is_hf && (arguments->no_bos || arguments->sequence_length >= 0))
+        return MS_FAIL(MS_USAGE, "--%s: it is of a Hugging Face folder, and a run says it itself",
+                       arguments->no_bos ? "no_bos" : "sequence_length");
+    if (is_hf && arguments->step >= 0) return MS_FAIL(MS_USAGE, "--step: a Hugging Face folder has no checkpoints");
+    if (is_hf && !has_files && !arguments->data)
+        return MS_FAIL(MS_USAGE, "evaluate: a Hugging Face folder has no data of its own: name a FILE, or --data DIR");
+    return MS_OK;
+}
+
+static ms_status evaluate_run(const struct arguments *arguments, const char *path, const ms_data_inputs *inputs) {
+    ms_run_folder folder;
+    MS_TRY(ms_run_folder_open(path, &folder));
+    ms_status status = evaluate(arguments, path, &folder, inputs);
+    ms_run_folder_close(&folder);
+    return status;
+}
+
 const ms_command *const ms_commands_evaluate[] = {&command, NULL};
 
 int ms_cmd_evaluate(int argc, char **argv) {
-    struct arguments arguments = {.sequences = -1, .stride = -1, .step = -1, .document_bytes = -1};
+    struct arguments arguments = {
+        .sequences = -1, .stride = -1, .step = -1, .document_bytes = -1, .sequence_length = -1};
     ms_positionals positionals;
-    ms_run_folder folder;
     ms_data_inputs inputs = {0};
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&command);
     if (status == MS_OK) status = check(&arguments, positionals.n_items > 1);
+    bool is_hf = status == MS_OK && ms_is_hf_folder(positionals.items[0]);
+    if (status == MS_OK) status = check_for(&arguments, is_hf, positionals.n_items > 1);
     if (!arguments.split) arguments.split = "val";
     if (!arguments.format) arguments.format = "auto";
     if (!arguments.documents) arguments.documents = "file";
@@ -349,11 +409,9 @@ int ms_cmd_evaluate(int argc, char **argv) {
     if (arguments.document_bytes < 0) arguments.document_bytes = 8192;
     for (int i = 1; status == MS_OK && i < positionals.n_items; i++)
         status = ms_data_inputs_add(&inputs, positionals.items[i]);
-    if (status == MS_OK) status = ms_run_folder_open(positionals.items[0], &folder);
-    if (status == MS_OK) {
-        status = evaluate(&arguments, &folder, &inputs);
-        ms_run_folder_close(&folder);
-    }
+    if (status == MS_OK)
+        status = is_hf ? evaluate(&arguments, positionals.items[0], NULL, &inputs)
+                       : evaluate_run(&arguments, positionals.items[0], &inputs);
     ms_data_inputs_finish(&inputs);
     return ms_exit_status(status);
 }

@@ -158,10 +158,8 @@ static ms_status export_hf(int argc, char **argv) {
     if (!out) return MS_FAIL(MS_OUT_OF_MEMORY, "export: no memory for a path");
     drop_slashes(out);
     drop_slashes(runs.items[0]);
-    ms_export_hf_request request = {.run = runs.items[0],
-                                    .out = out,
-                                    .step = arguments.step,
-                                    .dtype = is_bf16 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
+    ms_export_hf_request request = {
+        .run = runs.items[0], .out = out, .step = arguments.step, .dtype = is_bf16 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
     ms_status status = ms_signals_catch(); /* to the end of the process, as above */
     if (status == MS_OK) status = ms_export_hf(&request, stdout);
     free(out);

@@ -91,6 +91,16 @@ ms_status ms_evaluator_load(ms_evaluator *evaluator, const ms_safetensors *file)
     return ms_named_tensors_upload(evaluator->store, evaluator->variables, MS_VARIABLE_PARAMETER, file);
 }
 
+ms_status ms_evaluator_load_from(ms_evaluator *evaluator, const ms_weight_source *source) {
+    ms_named_tensors list;
+    ms_status status = ms_named_tensors_allocate(evaluator->variables, MS_VARIABLE_PARAMETER, &list);
+    if (status == MS_OK) status = source->fill(source->context, &evaluator->model.config, list.tensors, list.n_tensors);
+    if (status == MS_OK)
+        status = ms_named_tensors_put(evaluator->store, evaluator->variables, MS_VARIABLE_PARAMETER, &list);
+    ms_named_tensors_finish(&list);
+    return status;
+}
+
 ms_status ms_evaluator_losses(ms_evaluator *evaluator, const int32_t *tokens, const int32_t *targets,
                               float *out_losses) {
     int64_t n = tokens_of(evaluator);

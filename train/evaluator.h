@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "model/checkpoint/safetensors.h"
 #include "model/model.h"
+#include "train/trainer.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,9 @@ void ms_evaluator_close(ms_evaluator *evaluator);
 
 /* Weights from a checkpoint's model.safetensors. */
 ms_status ms_evaluator_load(ms_evaluator *evaluator, const ms_safetensors *file);
+
+/* Weights that somebody else writes.  Errors of source->fill; MS_OUT_OF_MEMORY. */
+ms_status ms_evaluator_load_from(ms_evaluator *evaluator, const ms_weight_source *source);
 
 /* The loss of each target in nats, f32 [B, T], of tokens and targets [B, T]; 0 where the target is MS_NO_TARGET
    (model/data/dataset.h).  MS_INVALID: an id outside the model's vocabulary; MS_NUMERIC: a loss that is not finite. */

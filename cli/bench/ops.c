@@ -1,13 +1,13 @@
 #include "cli/bench/ops.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "backend/cpu/cpu_sgemm.h"
 #include "backend/ir/build.h"
 #include "backend/ir/passes.h"
 #include "cli/bench/floor.h"
 #include "cli/bench/meter.h"
+#include "platform/bf16.h"
 #include "platform/output.h"
 #include "train/zipf.h"
 
@@ -160,12 +160,10 @@ static ms_status fill_inputs(ms_store *store, const ms_variables *variables) {
         for (int64_t i = 0; i < count; i++) {
             state = state * 1664525u + 1013904223u;
             float real = (float)(state >> 8) * 0x1p-24f;
-            uint32_t bits;
-            memcpy(&bits, &real, sizeof bits);
             if (variable->dtype == MS_DTYPE_I32)
                 integers[i] = ms_zipf_token(1, (uint64_t)i, TOKENS);
             else if (variable->dtype == MS_DTYPE_BF16)
-                halves[i] = (uint16_t)(bits >> 16);
+                halves[i] = ms_bf16_from_f32(real);
             else
                 reals[i] = real;
         }

@@ -269,6 +269,10 @@ ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *
     return status;
 }
 
+int32_t ms_init_from_begin_id(const ms_init_from *source) {
+    return source->folder ? ms_hf_source_description(source->folder)->begin_id : -1;
+}
+
 static ms_status fill_own(const ms_init_from *source, const ms_safetensor *tensors, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const ms_safetensor *found;

@@ -34,6 +34,9 @@ ms_status ms_init_from_resolve(const ms_init_from *source, const ms_config_given
    first that differs, with both shapes.  Errors of ms_model_init and ms_hf_source_check. */
 ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *model);
 
+/* Id of the token that a Hugging Face folder's config.json puts before a text (bos_token_id); -1: none, or a run. */
+int32_t ms_init_from_begin_id(const ms_init_from *source);
+
 /* What there is to say of the data's tokenizer (NULL: it has none), beside the source's: "", or that ids mean other
    texts, or why it is not known.  Returns out. */
 const char *ms_init_from_tokenizer_note(const ms_init_from *source, const ms_tokenizer *tokenizer, char *out,

@@ -182,8 +182,8 @@ static ms_status write_folder(exporting *all) {
 static void print(const exporting *all, FILE *printed) {
     ms_print_line(printed, "%s: %s, step %lld: %zu tensors in %s, %lld bytes in %d file%s%s", all->request->out,
                   all->architecture.name, (long long)ms_checkpoint_get_info(all->checkpoint)->step, all->tensors.n,
-                  ms_dtype_name(all->request->dtype), (long long)all->written.size_bytes, all->written.n_files, all->written.n_files == 1 ? "" : "s",
-                  all->tokenizer ? "" : "; no tokenizer: the run has none");
+                  ms_dtype_name(all->request->dtype), (long long)all->written.size_bytes, all->written.n_files,
+                  all->written.n_files == 1 ? "" : "s", all->tokenizer ? "" : "; no tokenizer: the run has none");
 }
 
 ms_status ms_export_hf(const ms_export_hf_request *request, FILE *printed) {

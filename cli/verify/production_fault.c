@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/verify/production_case.h"
+#include "platform/bf16.h"
 
 enum { TILE = 16, TERMS = 64 };
 
@@ -31,7 +32,7 @@ static ms_status add(const ms_production_case *c, int k, int64_t at, double chan
     float value = (float)(ms_production_element(dtype, &raw, 0) + change);
     memcpy(&raw, &value, sizeof raw);
     if (dtype == MS_DTYPE_BF16) {
-        uint16_t half = (uint16_t)((raw + 0x7fffu + (raw >> 16 & 1u)) >> 16); /* to nearest even */
+        uint16_t half = ms_bf16_from_f32(value);
         return ms_store_upload(c->fast.store, c->out[k], at, 1, &half);
     }
     return ms_store_upload(c->fast.store, c->out[k], at, 1, &raw);

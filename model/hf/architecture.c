@@ -76,18 +76,19 @@ ms_status ms_hf_config(const ms_model_config *config, int32_t end_of_text, ms_dt
     double rope_base = shortest(config->rope_base);
     json_t *object, *rope;
     MS_TRY(rope_parameters(config, &rope));
-    MS_TRY(ms_json_pack(
-        &object, "config.json",
-        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, "
-        "s:o, s:o, s:s}",
-        "architectures", architecture.name, "model_type", architecture.type, "vocab_size", (int)config->vocabulary,
-        "hidden_size", (int)config->width, "intermediate_size", (int)config->feed_forward, "num_hidden_layers",
-        (int)config->layers, "num_attention_heads", (int)config->heads, "num_key_value_heads", (int)config->kv_heads,
-        "hidden_act", architecture.activation, "head_dim", (int)config->head_size, "max_position_embeddings",
-        (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta", rope_base,
-        "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head), "attention_dropout", 0.0,
-        "use_cache", json_true(), "initializer_range", shortest(config->init_std), "bos_token_id",
-        token_id(end_of_text), "eos_token_id", token_id(end_of_text), "torch_dtype", weights == MS_DTYPE_BF16 ? "bfloat16" : "float32"));
+    MS_TRY(ms_json_pack(&object, "config.json",
+                        "{s:[s], s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:f, s:f, s:o, s:o, s:f, s:o, s:f, "
+                        "s:o, s:o, s:s}",
+                        "architectures", architecture.name, "model_type", architecture.type, "vocab_size",
+                        (int)config->vocabulary, "hidden_size", (int)config->width, "intermediate_size",
+                        (int)config->feed_forward, "num_hidden_layers", (int)config->layers, "num_attention_heads",
+                        (int)config->heads, "num_key_value_heads", (int)config->kv_heads, "hidden_act",
+                        architecture.activation, "head_dim", (int)config->head_size, "max_position_embeddings",
+                        (int)config->sequence_length, "rms_norm_eps", shortest(config->norm_epsilon), "rope_theta",
+                        rope_base, "rope_parameters", rope, "tie_word_embeddings", json_boolean(config->tied_head),
+                        "attention_dropout", 0.0, "use_cache", json_true(), "initializer_range",
+                        shortest(config->init_std), "bos_token_id", token_id(end_of_text), "eos_token_id",
+                        token_id(end_of_text), "torch_dtype", weights == MS_DTYPE_BF16 ? "bfloat16" : "float32"));
     ms_status status = add_own_keys(object, config);
     if (status == MS_OK && config->rope_scaling != MS_ROPE_SCALING_NONE)
         status = ms_json_set(object, "config.json", "rope_scaling", json_deep_copy(rope));

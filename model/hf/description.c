@@ -152,6 +152,12 @@ static void read_sizes(struct reading *r, ms_hf_description *out) {
     out->norm_epsilon = positive(r, "rms_norm_eps", find(r, "rms_norm_eps"), 1e-6);
 }
 
+static void read_begin(const struct reading *r, ms_hf_description *out) {
+    const json_t *id = find(r, "bos_token_id");
+    bool is_there = json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < out->vocabulary;
+    out->begin_id = is_there ? (int32_t)json_integer_value(id) : -1;
+}
+
 ms_status ms_hf_description_read(const char *path, ms_hf_description *out) {
     char *text;
     size_t size_bytes;
@@ -170,6 +176,7 @@ ms_status ms_hf_description_read(const char *path, ms_hf_description *out) {
         read_activation(&r, out);
         read_rope(&r, out);
         read_window(&r, out);
+        read_begin(&r, out);
     }
     json_decref(config);
     free(text);

@@ -81,8 +81,7 @@ static ms_status describe(const struct writing *w, size_t i, float **out_copy, m
         return MS_OK;
     }
     *out_copy = malloc(n * sizeof **out_copy);
-    if (!*out_copy)
-        return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu numbers of tensor %s", n, from->name);
+    if (!*out_copy) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for %zu numbers of tensor %s", n, from->name);
     ms_hf_tensor_fill(from, *out_copy);
     if (is_bf16) round_to_bf16(*out_copy, n);
     out->data = *out_copy;

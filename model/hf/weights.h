@@ -28,8 +28,8 @@ typedef struct ms_hf_weights_options {
     int64_t shard_bytes; /* at most in a file; 0: MS_HF_SHARD_BYTES */
 } ms_hf_weights_options;
 
-/* Writes them.  Takes memory for the tensors of one file that differ from their sources.  MS_INTERRUPTED: a signal that ms_signals_catch catches came.  MS_IO, MS_NO_SPACE,
-   MS_OUT_OF_MEMORY: some files may be there. */
+/* Writes them.  Takes memory for the tensors of one file that differ from their sources.  MS_INTERRUPTED: a signal that
+   ms_signals_catch catches came.  MS_IO, MS_NO_SPACE, MS_OUT_OF_MEMORY: some files may be there. */
 ms_status ms_hf_weights_write(const ms_hf_tensors *tensors, const ms_hf_folder *folder,
                               const ms_hf_weights_options *options, ms_hf_written *out);
 

@@ -45,6 +45,22 @@ def compare_logits(logits, run, step, folder, ids):
     return model
 
 
+def compare_loss(program, folder, tokenizer, model, text):
+    """`muonscope evaluate` of the folder beside the loss that transformers gives, of a text that one window holds."""
+    with open("document", "w") as file:
+        file.write(text)
+    ids = torch.tensor([tokenizer(text)["input_ids"]])
+    for options, start in ((["--no_bos"], []), ([], [[tokenizer.bos_token_id]])):
+        whole = torch.cat([torch.tensor(start, dtype=torch.long).reshape(1, -1), ids], 1)
+        with torch.no_grad():
+            theirs = model(whole, labels=whole).loss.item()
+        out = subprocess.run([program, "evaluate", folder, "document", "--jsonl", "--sequence_length", "512", *options], check=True,
+                             capture_output=True).stdout
+        ours = json.loads(out)
+        print(f"{folder}: loss {ours['loss']:.7f} of {ours['tokens']} tokens, that of transformers {theirs:.7f}")
+        assert abs(ours["loss"] - theirs) < 2e-5 and ours["tokens"] == whole.shape[1] - 1
+
+
 def compare(program, logits, run):
     tokenizer = transformers.AutoTokenizer.from_pretrained(f"{run}.hf")
     text = open("text.txt").read()[5000:9000]
@@ -54,6 +70,7 @@ def compare(program, logits, run):
     if os.path.exists(f"{run}.from"):  # what it began with
         compare_logits(logits, run, 0, f"{run}.from", ids)
     model = compare_logits(logits, run, -1, f"{run}.hf", ids)
+    compare_loss(program, f"{run}.hf", tokenizer, model, text[:600])
     drawn = [compare_greedy(program, run, model, tokenizer, prompt) for prompt in PROMPTS]
     assert max(drawn) == N_GREEDY, drawn
 

@@ -48,6 +48,32 @@ close "$(likelihoods whole.jsonl)" "$(likelihoods parts.jsonl | awk '{s += $1} E
 close "$(likelihoods --stride 16 whole.jsonl)" "$(likelihoods parts.jsonl | awk 'NR == 1 || NR % 2 == 0 {s += $1; next} {s -= $1} END {printf "%.12f", s}')" \
     "windows half a sequence apart"
 
+# A folder of `export hf` has the figures of its run, without the run.
+must program evaluate run --jsonl --documents chunk --document_bytes 64 text.txt
+cp out of_run
+must program export hf run --out hf
+must program evaluate hf --jsonl --documents chunk --document_bytes 64 --sequence_length 32 text.txt
+grep -q "^hf: $n documents, .* tokens, each document after token 0$" err || fail "it says: $(cat err)"
+likelihood_of() { sed 's/.*"log_likelihood":\([^,]*\),.*/\1/' "$1"; }
+likelihood_of out >of_hf
+likelihood_of of_run | paste - of_hf | awk '{ d = $1 - $2; if (d > 1e-3 || d < -1e-3) bad = 1; n++ } END { exit bad || n != '"$n"' }' ||
+    fail "other likelihoods than the run's"
+must program evaluate hf --data data --sequence_length 32 --sequences 8
+close "$(loss)" "$logged" "the run's validation loss, of the folder"
+must program evaluate hf --no_bos --jsonl fifth.txt
+[ "$(sed 's/.*"tokens":\([0-9]*\).*/\1/' out)" -eq "$(($(sed -n '5s/.*"tokens":\([0-9]*\).*/\1/p' lines) - 1))" ] || fail "without bos_token_id the first is scored"
+refuse 2 "has no data of its own: name a FILE, or --data DIR" program evaluate hf
+refuse 2 "--step: a Hugging Face folder has no checkpoints" program evaluate hf --step 6 text.txt
+refuse 2 "--no_bos: it is of a Hugging Face folder" program evaluate run --no_bos text.txt
+refuse 2 "--sequence_length 1: at least 2" program evaluate hf --sequence_length 1 text.txt
+mv hf/tokenizer.json moved.json
+refuse 1 "hf has no tokenizer to read a text with" program evaluate hf text.txt
+must program tokenizer train --vocab_size 261 --output hf/tokenizer.json text.txt
+refuse 1 "the tokenizer has 261 tokens, the model 260" program evaluate hf text.txt
+mv moved.json hf/tokenizer.json
+sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' hf/config.json
+refuse 1 "tensor model.layers.2.* is missing" program evaluate hf text.txt
+
 refuse 2 "--split: it is of the data's sequences" program evaluate run --split val text.txt
 refuse 2 "--stride: it is of the documents of a FILE" program evaluate run --stride 4
 refuse 1 "windows 33 tokens apart: 1 to 32" program evaluate run --stride 33 text.txt

@@ -86,6 +86,11 @@ refuse 1 "no checkpoint of step 3" program export hf a --out none --step 3
 refuse 2 "needs --out FOLDER" program export hf a
 refuse 2 "dtype f16: f32 or bf16 is needed" program export hf a --out none --dtype f16
 refuse 2 "must be csv or hf" program export gguf a
+# A tokenizer with more ids than the embedding has rows.
+cp -r a larger
+must program tokenizer train text.txt --vocab_size 310 --output larger/tokenizer.json
+refuse 1 "larger/tokenizer.json has 310 tokens, the model 304" program export hf larger --out none
+rm -r larger
 sed -i 's/^  feed_forward: 64/  feed_forward: 60/' ids/config.yaml
 refuse 1 "config.yaml.*blocks.0.feed_forward.up.weight is F32 \[64, 32\], the configuration says F32 \[60, 32\]" program export hf ids --out none
 limited() {

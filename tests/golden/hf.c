@@ -20,6 +20,7 @@
 #include "tests/golden/config.h"
 #include "tests/support/logits.h"
 #include "tests/support/suite.h"
+#include "train/evaluator.h"
 #include "train/generator.h"
 
 static const char *const variants[] = {"qwen3",  "blueberry", "llama",        "wide_heads", "llama3",
@@ -347,7 +348,8 @@ START_TEST(test_shards_and_their_index) {
     ck_assert_int_eq(2 * written.size_bytes, size_bytes);
     ck_assert_int_lt(written.n_files, n_shards);
     check_shards(&s, "halves", &written, SHARD_BYTES);
-    write_weights(&s, "each", &tensors, (ms_hf_weights_options){MS_DTYPE_F32, 1}, &written); /* a tensor that is larger has a file of its own */
+    write_weights(&s, "each", &tensors, (ms_hf_weights_options){MS_DTYPE_F32, 1},
+                  &written); /* a tensor that is larger has a file of its own */
     ck_assert_int_eq(written.n_files, (int)tensors.n);
     ms_hf_tensors_finish(&tensors);
     end(&s);
@@ -431,6 +433,51 @@ START_TEST(test_a_folder_becomes_a_model_with_its_logits) {
 }
 END_TEST
 
+/* ---- the loss of a folder ---- */
+
+static ms_status fill_from_source(void *source, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
+    return ms_hf_source_fill(source, model, tensors, n);
+}
+
+static ms_status take_score(void *context, int64_t i_document, int64_t n_scored, double log_likelihood) {
+    ck_assert_int_eq(i_document, 0);
+    *(double *)context = -log_likelihood / (double)n_scored;
+    return MS_OK;
+}
+
+/* That of transformers, which scores all tokens but the first. */
+START_TEST(test_the_loss_of_a_folder_is_that_of_transformers) {
+    subject s;
+    ms_hf_source *source;
+    ms_evaluator *evaluator;
+    ms_scorer *scorer;
+    char path[128];
+    int n;
+    double loss = 0;
+    begin(&s, _i, MS_NUMERICS_FAST);
+    double wanted = golden_number(s.golden, "loss");
+    snprintf(path, sizeof path, "%s/folder", s.folder);
+    write_folder(&s, path);
+    ms_must(ms_hf_source_open(path, &source));
+    ms_model_config config = config_of(ms_hf_source_description(source), &s.config);
+    config.embedding_scale = 1;
+    const ms_weight_source weights = {fill_from_source, source};
+    ms_must(ms_evaluator_open(s.device, &config, 2, &evaluator));
+    ms_must(ms_evaluator_load_from(evaluator, &weights));
+    ms_must(ms_scorer_create(evaluator, config.sequence_length, take_score, &loss, &scorer));
+    int32_t *tokens = read_ids(&s, "tokens", &n);
+    ms_must(ms_scorer_add(scorer, tokens, n));
+    ms_must(ms_scorer_finish(scorer));
+    printf("%s: loss %.7f, that of transformers %.7f\n", s.name, loss, wanted);
+    ck_assert(fabs(loss - wanted) < 2e-6 && wanted > 1);
+    free(tokens);
+    ms_scorer_destroy(scorer);
+    ms_evaluator_close(evaluator);
+    ms_hf_source_close(source);
+    end(&s);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 START_TEST(test_what_no_architecture_computes_is_refused) {
@@ -470,6 +517,7 @@ int main(void) {
     tcase_add_loop_test(tcase, test_greedy_tokens_are_those_of_transformers, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_shards_and_their_index, 0, N_VARIANTS);
     tcase_add_loop_test(tcase, test_a_folder_becomes_a_model_with_its_logits, 0, N_VARIANTS);
+    tcase_add_loop_test(tcase, test_the_loss_of_a_folder_is_that_of_transformers, 0, N_VARIANTS);
     tcase_add_test(tcase, test_what_no_architecture_computes_is_refused);
     tcase_add_test(tcase, test_another_shape_is_named_with_both);
     suite_add_tcase(suite, tcase);

@@ -160,13 +160,14 @@ def make(c):
     text = list(tokens)
     with torch.no_grad():
         logits = model(torch.tensor([tokens])).logits[0].numpy()
+        loss = model(torch.tensor([tokens]), labels=torch.tensor([tokens])).loss.item()
         for _ in range(N_GREEDY):
             last = model(torch.tensor([text])).logits[0, -1].numpy()
             order = np.sort(last)
             assert order[-1] - order[-2] > 1e-3, "the likeliest token is too near to the next one to be compared"
             text.append(int(last.argmax()))
     return dict(
-        config=c, hf_config=config, tokens=tokens, greedy=text[N_TOKENS:],
+        config=c, hf_config=config, tokens=tokens, greedy=text[N_TOKENS:], loss=float(f"{loss:.8g}"),
         logits=[[float(f"{x:.8g}") for x in row] for row in logits],
         tensors={name: [list(array.shape), hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()]
                  for name, array in mapped.items()})
