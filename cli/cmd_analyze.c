@@ -4,7 +4,6 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/analyze/output.h"
 #include "cli/analyze/source.h"
@@ -154,8 +153,7 @@ static ms_status analyze(const struct analyze_arguments *arguments, const ms_for
     if (arguments->match) MS_TRY(compile(arguments->match, &match));
     const ms_analyze_choice choice = {arguments->match ? &match : NULL, arguments->largest};
     int n_threads = arguments->threads ? (int)arguments->threads : ms_processor_count();
-    const ms_analyze_options how = {
-        .n_threads = n_threads, .n_top = (int)arguments->top, .live = isatty(STDERR_FILENO)};
+    const ms_analyze_options how = {.n_threads = n_threads, .n_top = (int)arguments->top};
     ms_analyze_plan plan;
     ms_status status = ms_analyze_plan_init(here, other, &choice, &plan);
     if (status == MS_OK) status = ms_analyze_work(&plan, &how);

@@ -9,7 +9,9 @@
 #include "cli/data_pieces.h"
 #include "cli/data_show.h"
 #include "model/data/dataset_prepare.h"
+#include "platform/clock.h"
 #include "platform/output.h"
+#include "platform/progress.h"
 #include "platform/signals.h"
 
 static ms_status print_help(const ms_command *command) {
@@ -84,14 +86,28 @@ static const ms_command prepare_command = {
     NULL,
     NULL};
 
+/* Where the work began, and the line that says how far it is. */
+typedef struct progress_line {
+    ms_work_line line;
+    double begun; /* seconds */
+} progress_line;
+
 static void print_progress(void *context, const ms_prepare_progress *progress) {
-    int64_t *printed_bytes = context;
-    /* A line a 64 MiB: a few seconds' work. */
-    if (progress->n_bytes - *printed_bytes < 64 << 20) return;
-    *printed_bytes = progress->n_bytes;
-    ms_print_line(stderr, "data prepare: file %d of %d, %s: %.1f MB of text, %.1f million tokens so far",
-                  progress->i_file + 1, progress->n_files, progress->file, (double)progress->n_bytes * 1e-6,
-                  (double)progress->n_tokens * 1e-6);
+    progress_line *shown = context;
+    double now = ms_clock_seconds(), seconds = now - shown->begun;
+    char text[400], share[64] = " MB read", left[48] = "", duration[24];
+    if (!ms_work_line_is_due(&shown->line, now)) return;
+    if (progress->n_to_read > 0) {
+        double done = (double)progress->n_read / (double)progress->n_to_read;
+        snprintf(share, sizeof share, " of %.1f MB (%.0f %%)", (double)progress->n_to_read * 1e-6, 100 * done);
+        snprintf(left, sizeof left, ", %s left",
+                 ms_duration_text(done > 0 ? seconds * (1 - done) / done : -1, duration, sizeof duration));
+    }
+    /* What matters most comes first: a terminal may cut the rest. */
+    snprintf(text, sizeof text, "data prepare: %.1f%s%s, %.1f MB/s, %.1f million tokens, file %d of %d, %s",
+             (double)progress->n_read * 1e-6, share, left, (double)progress->n_bytes * 1e-6 / seconds,
+             (double)progress->n_tokens * 1e-6, progress->i_file + 1, progress->n_files, progress->file);
+    ms_work_line_show(&shown->line, now, text);
 }
 
 static ms_status check_prepare(const struct prepare_arguments *arguments, ms_corpus_options *out) {
@@ -126,7 +142,7 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
 
 static ms_status prepare_files(const struct prepare_arguments *arguments, const ms_data_inputs *inputs,
                                const ms_corpus_source *source) {
-    int64_t printed_bytes = 0;
+    progress_line shown = {.begun = ms_clock_seconds()};
     double fraction = isnan(arguments->validation_fraction) ? 0.02 : arguments->validation_fraction;
     ms_prepare_options options = {.tokenizer_path = arguments->tokenizer,
                                   .document_end = arguments->document_end,
@@ -140,12 +156,15 @@ static ms_status prepare_files(const struct prepare_arguments *arguments, const 
                                   .shard_tokens = arguments->shard_tokens,
                                   .n_threads = (int)arguments->threads,
                                   .report = print_progress,
-                                  .report_context = &printed_bytes};
+                                  .report_context = &shown};
     MS_TRY(check_prepare(arguments, &options.corpus));
     options.corpus.source = source;
     MS_TRY(ms_signals_catch()); /* to the end of the process: what is half made is removed first */
     ms_sidecar sidecar;
-    MS_TRY(ms_dataset_prepare(&options, &sidecar));
+    ms_work_line_init(stderr, shown.begun, &shown.line);
+    ms_status status = ms_dataset_prepare(&options, &sidecar);
+    ms_work_line_end(&shown.line);
+    MS_TRY(status);
     ms_data_print_sidecar(arguments->output, &sidecar);
     ms_sidecar_finish(&sidecar);
     return MS_OK;

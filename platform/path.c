@@ -49,6 +49,15 @@ uint64_t ms_file_stamp(const char *path) {
     return stamp ? stamp : 1;
 }
 
+bool ms_file_version_of(const char *path, ms_file_version *out) {
+    struct stat found;
+    *out = (ms_file_version){0};
+    if (stat(path, &found) != 0 || !S_ISREG(found.st_mode)) return false;
+    *out = (ms_file_version){(int64_t)found.st_size,
+                             (int64_t)found.st_mtim.tv_sec * 1000000000 + (int64_t)found.st_mtim.tv_nsec};
+    return true;
+}
+
 bool ms_is_plain_name(const char *name) {
     return *name != '\0' && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }

@@ -21,6 +21,15 @@ bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anyw
    of its last change.  0: there is none, or it cannot be looked at. */
 uint64_t ms_file_stamp(const char *path);
 
+/* What tells one version of a file from the next. */
+typedef struct ms_file_version {
+    int64_t size_bytes;
+    int64_t changed_ns; /* when it was last written to, in nanoseconds since 1970 */
+} ms_file_version;
+
+/* The version of a regular file, links followed.  False: there is none; a pipe or a device is none. */
+bool ms_file_version_of(const char *path, ms_file_version *out);
+
 /* Whether `name` can only name an entry of the folder it is looked for in: not empty, no '/', neither "." nor "..". */
 bool ms_is_plain_name(const char *name);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "platform/escape.h"
 #include "platform/output.h"
 
 static int begin_line(const ms_step_line *line, char *out, size_t size) {
@@ -94,4 +95,28 @@ void ms_progress_print(ms_progress *progress, const char *text) {
 
 double ms_progress_smooth(double smoothed, double seconds) {
     return smoothed > 0 ? 0.9 * smoothed + 0.1 * seconds : seconds;
+}
+
+void ms_work_line_init(FILE *stream, double now, ms_work_line *out) {
+    *out = (ms_work_line){.stream = stream, .live = isatty(fileno(stream)), .shown = now};
+}
+
+bool ms_work_line_is_due(const ms_work_line *line, double now) { return now - line->shown >= (line->live ? 0.2 : 10); }
+
+void ms_work_line_show(ms_work_line *line, double now, const char *text) {
+    char escaped[512];
+    ms_escape(text, escaped, sizeof escaped);
+    if (line->live)
+        fprintf(line->stream, "\r\033[K%.*s", columns(line->stream) - 1, escaped);
+    else
+        fprintf(line->stream, "%s\n", escaped);
+    ms_print_flush(line->stream);
+    line->showing = line->live;
+    line->shown = now;
+}
+
+void ms_work_line_end(ms_work_line *line) {
+    if (line->showing) fputs("\r\033[K", line->stream);
+    ms_print_flush(line->stream);
+    line->showing = false;
 }

@@ -1,4 +1,5 @@
-/* The lines of a training run: a live line on a terminal, plain lines elsewhere.  Columns stand below each other.
+/* How far work is.  The lines of a training run: a live line on a terminal, plain lines elsewhere.  Columns stand below
+   each other.
 
        step 120/600  loss   5.1234  lr 2.40e-02  grad     0.873    412 ms     9942 tok/s  MFU  61.2%  ETA 3m18s
        step 120/600  validation loss   5.0123, 1.2345 bits per byte */
@@ -53,5 +54,23 @@ void ms_progress_break(ms_progress *progress);
 /* Smoothed seconds per step, for the ETA: an exponential mean (weight 0.1 to the new step) that starts at the first
    value. `smoothed` is 0 before the first. */
 double ms_progress_smooth(double smoothed, double seconds);
+
+/* One line about any other work: on a terminal it is redrawn, and gone at the end; elsewhere it is printed again every
+   10 seconds.  Times are seconds of one clock. */
+typedef struct ms_work_line {
+    FILE *stream; /* borrowed */
+    bool live;    /* the stream is a terminal */
+    bool showing; /* a live line stands there */
+    double shown; /* when it was printed last; at first when the work began */
+} ms_work_line;
+
+/* `stream` is borrowed. */
+void ms_work_line_init(FILE *stream, double now, ms_work_line *out);
+/* Whether a line is wanted: 0.2 s after the last one on a terminal, 10 s elsewhere.  Cheap: made for inner loops. */
+bool ms_work_line_is_due(const ms_work_line *line, double now);
+/* Shows a line, escaped, and on a terminal cut at its width.  Not thread-safe on one object. */
+void ms_work_line_show(ms_work_line *line, double now, const char *text);
+/* Takes a live line away, before other output.  Idempotent. */
+void ms_work_line_end(ms_work_line *line);
 
 #endif

@@ -8,6 +8,7 @@
 #include "platform/blas.h"
 #include "platform/clock.h"
 #include "platform/file.h"
+#include "platform/progress.h"
 #include "platform/signals.h"
 #include "platform/thread.h"
 
@@ -18,15 +19,18 @@ typedef struct work {
     pthread_mutex_t mutex; /* guards what follows, and stderr */
     double done_cost;
     size_t n_done;
+    ms_work_line line;
     ms_status status; /* of keeping errors */
 } work;
 
-static void show(const work *w) {
-    char left[24];
-    double seconds = ms_clock_seconds() - w->begun;
+static void show(work *w) {
+    char left[24], text[160];
+    double now = ms_clock_seconds(), seconds = now - w->begun;
     double share = w->total_cost > 0 ? w->done_cost / w->total_cost : 1;
-    fprintf(stderr, "\r\033[Kanalyze: %zu of %zu matrices, %.0f %%, %s left", w->n_done, w->plan->n_order, 100 * share,
-            ms_duration_text(share > 0 ? seconds * (1 - share) / share : -1, left, sizeof left));
+    if (!ms_work_line_is_due(&w->line, now)) return;
+    snprintf(text, sizeof text, "analyze: %zu of %zu matrices, %.0f %%, %s left", w->n_done, w->plan->n_order,
+             100 * share, ms_duration_text(share > 0 ? seconds * (1 - share) / share : -1, left, sizeof left));
+    ms_work_line_show(&w->line, now, text);
 }
 
 /* The matrix of a place, row-major: where it lies, or a copy in *out_copy, which the caller frees. */
@@ -85,7 +89,7 @@ static void run_task(void *context, int64_t i_task, int i_thread) {
     if (is_bad && !item->error) w->status = MS_OUT_OF_MEMORY;
     w->done_cost += item->cost;
     w->n_done++;
-    if (w->options->live) show(w);
+    show(w);
     pthread_mutex_unlock(&w->mutex);
 }
 
@@ -97,9 +101,10 @@ ms_status ms_analyze_work(ms_analyze_plan *plan, const ms_analyze_options *optio
     MS_TRY(ms_blas_reserve(n_threads));
     MS_TRY(ms_pool_create(n_threads, &pool));
     work w = {.plan = plan, .options = options, .begun = ms_clock_seconds(), .mutex = PTHREAD_MUTEX_INITIALIZER};
+    ms_work_line_init(stderr, w.begun, &w.line);
     for (size_t i = 0; i < plan->n_order; i++) w.total_cost += plan->items[plan->order[i]].cost;
     ms_pool_run(pool, (int64_t)plan->n_order, run_task, &w);
-    if (options->live) fprintf(stderr, "\r\033[K");
+    ms_work_line_end(&w.line);
     ms_pool_destroy(pool);
     return w.status == MS_OK ? MS_OK : MS_FAIL(w.status, "analyze: no memory for what is wrong with a matrix");
 }

@@ -1,4 +1,5 @@
-/* Analyzes what is planned: costliest first, on several threads, each with one matrix at a time. */
+/* Analyzes what is planned: costliest first, on several threads, each with one matrix at a time.  How far it is, with
+   the time left, is said on stderr (platform/progress.h). */
 #ifndef MS_CLI_ANALYZE_WORK_H
 #define MS_CLI_ANALYZE_WORK_H
 
@@ -8,7 +9,6 @@
 typedef struct ms_analyze_options {
     int n_threads; /* >= 1 */
     int n_top;     /* largest singular values of a matrix that are kept */
-    bool live;     /* progress, with the time left, on stderr */
 } ms_analyze_options;
 
 /* Fills the plan's items; a matrix that cannot be analyzed gets an error, and the others go on.  A signal

@@ -97,6 +97,9 @@ ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
 /* Bytes of the decompressed file read so far. */
 uint64_t ms_corpus_bytes_read(const ms_corpus *corpus);
 
+/* Bytes of the file itself that were read so far, compressed where it is, and somewhat ahead of the documents. */
+uint64_t ms_corpus_file_bytes_read(const ms_corpus *corpus);
+
 /* Records left out and mended so far.  Borrowed until close. */
 const ms_record_counts *ms_corpus_counts(const ms_corpus *corpus);
 

@@ -71,6 +71,8 @@ void ms_corpus_close(ms_corpus *corpus) {
 
 uint64_t ms_corpus_bytes_read(const ms_corpus *corpus) { return corpus->offset_bytes; }
 
+uint64_t ms_corpus_file_bytes_read(const ms_corpus *corpus) { return ms_input_bytes_used(corpus->input); }
+
 const char *ms_corpus_name(const ms_corpus *corpus) { return ms_input_name(corpus->input); }
 
 const ms_record_counts *ms_corpus_counts(const ms_corpus *corpus) { return &corpus->counts; }

@@ -20,8 +20,9 @@ struct ms_input {
     compression compression;
     unsigned char *raw; /* [RAW_BYTES]; bytes [begin, end) are read and not used yet */
     size_t begin, end;
-    bool at_end;  /* of the stream */
-    bool in_part; /* compressed data have begun and not ended */
+    bool at_end;     /* of the stream */
+    uint64_t n_read; /* bytes of the stream */
+    bool in_part;    /* compressed data have begun and not ended */
     z_stream gzip;
     bool has_gzip;
     ZSTD_DStream *zstd;
@@ -56,6 +57,8 @@ void ms_input_close(ms_input *input) {
     free(input);
 }
 
+uint64_t ms_input_bytes_used(const ms_input *input) { return input->n_read - (input->end - input->begin); }
+
 const char *ms_input_name(const ms_input *input) { return input->source ? input->source_path : input->stream.name; }
 
 /* Reads more of the file when nothing is left. */
@@ -68,6 +71,7 @@ static ms_status refill(ms_input *input) {
     else
         MS_TRY(ms_stream_read(&input->stream, input->raw, RAW_BYTES, &input->end));
     input->at_end = input->end == 0;
+    input->n_read += input->end;
     return MS_OK;
 }
 

@@ -4,6 +4,7 @@
 #define MS_MODEL_DATA_CORPUS_INPUT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "model/data/corpus.h"
 #include "platform/status.h"
@@ -22,6 +23,9 @@ const char *ms_input_name(const ms_input *input);
    asks to stop (platform/signals.h), also while a pipe is waited for.  What the source returns; MS_IO; MS_CORRUPT:
    compressed data that are damaged or end early; MS_OUT_OF_MEMORY. */
 ms_status ms_input_read(ms_input *input, char *out, size_t capacity, size_t *out_n);
+
+/* Bytes of the file that were used so far, compressed where it is. */
+uint64_t ms_input_bytes_used(const ms_input *input);
 
 /* MS_UNSUPPORTED when text[0, size_bytes), the start of what was read, is of a format that holds no plain text: names
    it, and the way out. */

@@ -15,7 +15,7 @@
 #include "platform/temporary.h"
 #include "platform/thread.h"
 
-enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, REPORT_BYTES = 4 << 20, MOST_THREADS = 1024 };
+enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, MOST_THREADS = 1024 };
 
 /* What the work holds.  With more than one thread, one more reads a batch while these encode the other. */
 typedef struct preparation {
@@ -36,7 +36,8 @@ typedef struct preparation {
     bool is_open[MS_N_SPLITS];
     ms_sidecar *sidecar;
     int64_t n_documents_before; /* of the files before the one that is written */
-    int64_t reported_bytes;
+    int64_t n_read_before;      /* bytes of these files */
+    int64_t n_to_read;          /* as ms_prepare_progress.n_to_read */
 } preparation;
 
 static ms_status check_options(const ms_prepare_options *options) {
@@ -160,13 +161,33 @@ static const char *path_of(const preparation *work, int i_file) {
     return i_file < options->n_files ? options->files[i_file] : options->validation_file;
 }
 
-static void report(preparation *work, int i_file) {
+static int count_files(const preparation *work) {
+    return work->options->n_files + (work->options->validation_file != NULL);
+}
+
+/* Bytes of all files, or -1. */
+static int64_t count_bytes(const preparation *work) {
+    int64_t n_bytes = 0;
+    for (int i = 0; i < count_files(work); i++) {
+        ms_file_version version;
+        if (!ms_file_version_of(path_of(work, i), &version)) return -1;
+        n_bytes += version.size_bytes;
+    }
+    return n_bytes;
+}
+
+static void report(preparation *work, const ms_document_group *group) {
     const ms_sidecar_split *train = &work->sidecar->splits[MS_SPLIT_TRAIN], *val = &work->sidecar->splits[MS_SPLIT_VAL];
-    int64_t n_bytes = train->n_bytes + val->n_bytes;
-    if (!work->options->report || n_bytes - work->reported_bytes < REPORT_BYTES) return;
-    work->reported_bytes = n_bytes;
-    int n_files = work->options->n_files + (work->options->validation_file != NULL);
-    ms_prepare_progress progress = {path_of(work, i_file), i_file, n_files, n_bytes, train->n_tokens + val->n_tokens};
+    int64_t n_read = work->n_read_before + (int64_t)group->n_file_bytes_read;
+    if (group->ends_file) work->n_read_before = n_read;
+    if (!work->options->report) return;
+    ms_prepare_progress progress = {.file = path_of(work, group->i_file),
+                                    .i_file = group->i_file,
+                                    .n_files = count_files(work),
+                                    .n_bytes = train->n_bytes + val->n_bytes,
+                                    .n_tokens = train->n_tokens + val->n_tokens,
+                                    .n_read = n_read,
+                                    .n_to_read = work->n_to_read};
     work->options->report(work->options->report_context, &progress);
 }
 
@@ -190,7 +211,7 @@ static ms_status write_group(preparation *work, const ms_document_group *group) 
     if (group->status != MS_OK)
         return MS_FAIL(group->status, "%s, line %" PRIu64 ": %s", strcmp(path, "-") == 0 ? "standard input" : path,
                        group->documents[group->n_encoded].i_line, group->message);
-    report(work, group->i_file);
+    report(work, group);
     if (!group->ends_file) return MS_OK;
     ms_record_counts_add(counts, &group->counts);
     int64_t n_documents = count_documents(work) - work->n_documents_before;
@@ -323,6 +344,7 @@ static ms_status prepare(preparation *work) {
     MS_TRY(open_tokenizer(work));
     MS_TRY(ms_temporary_directory(work->options->directory, &work->descriptor, &work->directory));
     MS_TRY(begin_threads(work));
+    work->n_to_read = count_bytes(work);
     MS_TRY(prepare_documents(work));
     MS_TRY(finish_splits(work));
     MS_TRY(copy_tokenizer(work));

@@ -19,8 +19,10 @@ extern "C" {
 typedef struct ms_prepare_progress {
     const char *file; /* being read */
     int i_file, n_files;
-    int64_t n_bytes;  /* of text so far, all files */
-    int64_t n_tokens; /* so far */
+    int64_t n_bytes;   /* of text so far, all files */
+    int64_t n_tokens;  /* so far */
+    int64_t n_read;    /* bytes of all files so far, compressed where they are */
+    int64_t n_to_read; /* bytes of all files; -1: one of them is a pipe */
 } ms_prepare_progress;
 
 /* Zero is usable where "0:" or "NULL:" says so. */
@@ -40,7 +42,7 @@ typedef struct ms_prepare_options {
     int64_t shard_tokens;       /* where a new shard begins, 0: 100 million */
     int n_threads;              /* that encode, at most 1024; with more than one, one more reads; 0: all processors */
     void (*report)(void *context,
-                   const ms_prepare_progress *progress); /* called about every 4 MiB of text; NULL: never */
+                   const ms_prepare_progress *progress); /* called about every 64 KiB of text; NULL: never */
     void *report_context;
 } ms_prepare_options;
 

@@ -39,6 +39,7 @@ static ms_status fill_group(ms_document_reader *reader, ms_document_group *group
         if (status != MS_OK || group->ends_file) break;
     }
     group->n_bytes_read = ms_corpus_bytes_read(reader->corpus);
+    group->n_file_bytes_read = ms_corpus_file_bytes_read(reader->corpus);
     group->counts = *ms_corpus_counts(reader->corpus);
     if (group->ends_file) {
         ms_document_reader_close(reader);

@@ -175,6 +175,49 @@ START_TEST(live_line_on_a_terminal) {
 }
 END_TEST
 
+/* Elsewhere a line every 10 seconds, whatever it says one line; on a terminal it takes the place of the last one, and
+   is gone at the end. */
+START_TEST(work_line) {
+    char path[] = "/tmp/ms_progress_XXXXXX", *read_back, text[512];
+    FILE *stream = fdopen(mkstemp(path), "w");
+    ms_work_line line;
+    ms_work_line_init(stream, 100, &line);
+    ck_assert(!line.live && !ms_work_line_is_due(&line, 109.9) && ms_work_line_is_due(&line, 110));
+    ms_work_line_show(&line, 110, "half\ndone");
+    ck_assert(!ms_work_line_is_due(&line, 119.9) && ms_work_line_is_due(&line, 120));
+    ms_work_line_end(&line);
+    fclose(stream);
+    size_t size;
+    ck_assert_int_eq(ms_file_read(path, &read_back, &size), MS_OK);
+    ck_assert_str_eq(read_back, "half\\ndone\n");
+    free(read_back);
+    unlink(path);
+
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    stream = fopen(ptsname(master), "r+");
+    ck_assert_ptr_nonnull(stream);
+    struct winsize window = {24, 10, 0, 0};
+    ck_assert_int_eq(ioctl(master, TIOCSWINSZ, &window), 0);
+    ms_work_line_init(stream, 0, &line);
+    ck_assert(line.live && !ms_work_line_is_due(&line, 0.1) && ms_work_line_is_due(&line, 0.2));
+    ms_work_line_show(&line, 1, "twelve of 20");
+    ms_work_line_end(&line);
+    ms_work_line_end(&line);
+    fputs("!", stream);
+    fclose(stream);
+    ssize_t length = 0;
+    while (length == 0 || text[length - 1] != '!') {
+        ssize_t n = read(master, text + length, sizeof text - 1 - (size_t)length);
+        ck_assert_int_gt(n, 0);
+        length += n;
+    }
+    text[length] = '\0';
+    ck_assert_str_eq(text, "\r\033[Ktwelve of\r\033[K!");
+    close(master);
+}
+END_TEST
+
 START_TEST(smoothing_starts_at_the_first_value) {
     ck_assert_double_eq(ms_progress_smooth(0, 3), 3);
     ck_assert_double_eq_tol(ms_progress_smooth(3, 1), 2.8, 1e-12);
@@ -337,6 +380,7 @@ int main(void) {
     tcase_add_test(tests, a_screen_holds_the_lines);
     tcase_add_test(tests, plain_lines_where_there_is_no_terminal);
     tcase_add_test(tests, live_line_on_a_terminal);
+    tcase_add_test(tests, work_line);
     tcase_add_test(tests, smoothing_starts_at_the_first_value);
     tcase_add_test(tests, log_file_has_time_and_level);
     tcase_add_test(tests, log_file_begins_with_what_was_said_before);
