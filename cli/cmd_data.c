@@ -8,6 +8,7 @@
 #include "cli/data_inputs.h"
 #include "cli/data_pieces.h"
 #include "cli/data_show.h"
+#include "library/version.h"
 #include "model/data/dataset_prepare.h"
 #include "platform/clock.h"
 #include "platform/output.h"
@@ -22,15 +23,16 @@ static ms_status print_help(const ms_command *command) {
 struct prepare_arguments {
     const char *tokenizer, *output, *name, *format, *documents, *document_end, *field, *key, *on_error, *validation;
     double validation_fraction; /* NAN: not given */
-    int64_t document_bytes, document_tokens, shard_tokens, seed, threads;
-    bool piped;
+    int64_t document_bytes, document_tokens, shard_tokens, seed, threads, checkpoint_bytes;
+    bool piped, anew;
 };
 
 static const ms_option prepare_options[] = {
     {"tokenizer", MS_OPTION_STRING, offsetof(struct prepare_arguments, tokenizer), NULL, "FILE",
      "The tokenizer (default tokenizer.json)"},
     {"output", MS_OPTION_STRING, offsetof(struct prepare_arguments, output), NULL, "DIR",
-     "The folder to make; it must not exist, or be empty"},
+     "The folder to make; it must not exist, or be empty.  Killed or stopped, the same command goes on (not with "
+     "pipes)"},
     {"name", MS_OPTION_STRING, offsetof(struct prepare_arguments, name), NULL, "NAME",
      "Shards are NAME_train_000000.bin, NAME_val_000000.bin (default data)"},
     {"validation_fraction", MS_OPTION_FLOAT, offsetof(struct prepare_arguments, validation_fraction), NULL, "X",
@@ -68,6 +70,11 @@ static const ms_option prepare_options[] = {
      "Tokens in a shard (default 100000000)"},
     {"threads", MS_OPTION_COUNT, offsetof(struct prepare_arguments, threads), NULL, "N",
      "CPU threads; any number gives the same shards; 0: all processors (default)"},
+    {"checkpoint_bytes", MS_OPTION_COUNT, offsetof(struct prepare_arguments, checkpoint_bytes), NULL, "N",
+     "Bytes of text between two places from which the same command goes on after it was stopped or killed (default\n"
+     "268435456)"},
+    {"anew", MS_OPTION_FLAG, offsetof(struct prepare_arguments, anew), NULL, NULL,
+     "Do not go on where an earlier command stopped: remove what it left, and begin anew"},
     {"piped", MS_OPTION_FLAG, offsetof(struct prepare_arguments, piped), NULL, NULL,
      "FILE... and --validation are names alone: another program gives what they hold through standard input, in "
      "pieces\n"
@@ -86,27 +93,44 @@ static const ms_command prepare_command = {
     NULL,
     NULL};
 
-/* Where the work began, and the line that says how far it is. */
+/* Where this process began, and the line that says how far it is. */
 typedef struct progress_line {
     ms_work_line line;
     double begun; /* seconds */
+    bool has_begun;
+    int64_t n_read, n_bytes; /* by an earlier process */
 } progress_line;
+
+/* Says once whether an earlier process did some of the work. */
+static void print_beginning(progress_line *shown, const ms_prepare_progress *progress) {
+    if (shown->has_begun) return;
+    shown->has_begun = true;
+    shown->n_read = progress->n_read;
+    shown->n_bytes = progress->n_bytes;
+    if (progress->n_bytes > 0)
+        ms_print_line(stderr, "data prepare: goes on after %.1f MB of text, where an earlier command stopped",
+                      (double)progress->n_bytes * 1e-6);
+}
 
 static void print_progress(void *context, const ms_prepare_progress *progress) {
     progress_line *shown = context;
     double now = ms_clock_seconds(), seconds = now - shown->begun;
     char text[400], share[64] = " MB read", left[48] = "", duration[24];
+    print_beginning(shown, progress);
     if (!ms_work_line_is_due(&shown->line, now)) return;
     if (progress->n_to_read > 0) {
         double done = (double)progress->n_read / (double)progress->n_to_read;
+        double done_here = (double)(progress->n_read - shown->n_read),
+               left_here = (double)(progress->n_to_read - progress->n_read);
         snprintf(share, sizeof share, " of %.1f MB (%.0f %%)", (double)progress->n_to_read * 1e-6, 100 * done);
         snprintf(left, sizeof left, ", %s left",
-                 ms_duration_text(done > 0 ? seconds * (1 - done) / done : -1, duration, sizeof duration));
+                 ms_duration_text(done_here > 0 ? seconds * left_here / done_here : -1, duration, sizeof duration));
     }
     /* What matters most comes first: a terminal may cut the rest. */
     snprintf(text, sizeof text, "data prepare: %.1f%s%s, %.1f MB/s, %.1f million tokens, file %d of %d, %s",
-             (double)progress->n_read * 1e-6, share, left, (double)progress->n_bytes * 1e-6 / seconds,
-             (double)progress->n_tokens * 1e-6, progress->i_file + 1, progress->n_files, progress->file);
+             (double)progress->n_read * 1e-6, share, left,
+             (double)(progress->n_bytes - shown->n_bytes) * 1e-6 / seconds, (double)progress->n_tokens * 1e-6,
+             progress->i_file + 1, progress->n_files, progress->file);
     ms_work_line_show(&shown->line, now, text);
 }
 
@@ -132,6 +156,8 @@ static ms_status check_prepare(const struct prepare_arguments *arguments, ms_cor
                        MS_CORPUS_DOCUMENT_MAX);
     if (arguments->shard_tokens < 1)
         return MS_FAIL(MS_USAGE, "--shard_tokens %" PRId64 " is below 1", arguments->shard_tokens);
+    if (arguments->checkpoint_bytes < 1)
+        return MS_FAIL(MS_USAGE, "--checkpoint_bytes %" PRId64 " is below 1", arguments->checkpoint_bytes);
     if (arguments->threads > 1024)
         return MS_FAIL(MS_USAGE, "--threads %" PRId64 ": must be 0 to 1024", arguments->threads);
     ms_warn_of_threads(arguments->threads);
@@ -155,11 +181,14 @@ static ms_status prepare_files(const struct prepare_arguments *arguments, const 
                                   .seed = (uint64_t)arguments->seed,
                                   .shard_tokens = arguments->shard_tokens,
                                   .n_threads = (int)arguments->threads,
+                                  .checkpoint_bytes = arguments->checkpoint_bytes,
+                                  .anew = arguments->anew,
+                                  .program_version = ms_version(),
                                   .report = print_progress,
                                   .report_context = &shown};
     MS_TRY(check_prepare(arguments, &options.corpus));
     options.corpus.source = source;
-    MS_TRY(ms_signals_catch()); /* to the end of the process: what is half made is removed first */
+    MS_TRY(ms_signals_catch()); /* to the end of the process: what is half made is removed, or kept to go on from */
     ms_sidecar sidecar;
     ms_work_line_init(stderr, shown.begun, &shown.line);
     ms_status status = ms_dataset_prepare(&options, &sidecar);
@@ -179,7 +208,8 @@ static ms_status prepare(int argc, char **argv) {
                                           .validation_fraction = NAN,
                                           .document_bytes = 8192,
                                           .document_tokens = 2048,
-                                          .shard_tokens = 100000000};
+                                          .shard_tokens = 100000000,
+                                          .checkpoint_bytes = 256 << 20};
     ms_positionals files;
     MS_TRY(ms_options_parse(&prepare_command, argc, argv, &arguments, &files));
     if (files.help) return print_help(&prepare_command);

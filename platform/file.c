@@ -82,6 +82,37 @@ ms_status ms_file_open_log(const char *path, bool append, FILE **out) {
     return status;
 }
 
+/* Cuts an open file and goes to its end. */
+static ms_status keep_first(int file, int64_t keep_bytes, const char *path) {
+    struct stat information;
+    MS_TRY(check_regular(file, "cannot write", path));
+    if (fstat(file, &information) != 0) return ms_status_from_errno(errno, "cannot write", path);
+    if (information.st_size < keep_bytes)
+        return MS_FAIL(MS_CORRUPT, "%s has %lld bytes, and had %lld", path, (long long)information.st_size,
+                       (long long)keep_bytes);
+    if (ftruncate(file, keep_bytes) != 0 || lseek(file, 0, SEEK_END) < 0)
+        return ms_status_from_errno(errno, "cannot write", path);
+    return MS_OK;
+}
+
+ms_status ms_file_open_part(const char *path, int64_t keep_bytes, FILE **out) {
+    *out = NULL;
+    MS_TRY(ms_path_check(path));
+    int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int file = open(path, flags | (keep_bytes > 0 ? 0 : O_CREAT | O_EXCL), 0666);
+    if (file < 0) return ms_status_from_errno(errno, "cannot write", path);
+    ms_status status = keep_first(file, keep_bytes, path);
+    if (status == MS_OK && !(*out = fdopen(file, "r+b"))) status = ms_status_from_errno(errno, "cannot write", path);
+    if (status != MS_OK) close(file);
+    return status;
+}
+
+ms_status ms_file_sync(FILE *stream, const char *path) {
+    if (fflush(stream) != 0 || ferror(stream) || fsync(fileno(stream)) != 0)
+        return ms_status_from_errno(errno, "cannot write", path);
+    return MS_OK;
+}
+
 ms_status ms_file_check_log(FILE *log, const char *path) {
     if (ms_entry_is_opened(AT_FDCWD, path, fileno(log))) return MS_OK;
     return MS_FAIL(MS_IO, "%s was removed, renamed or replaced while it was being written", path);
@@ -254,9 +285,7 @@ ms_status ms_writer_printf(ms_writer *writer, const char *format, ...) {
 
 /* The name changes while the temporary file is locked: until the stream is closed. */
 ms_status ms_writer_commit(ms_writer *writer) {
-    ms_status status = MS_OK;
-    if (fflush(writer->stream) != 0 || ferror(writer->stream) || fsync(fileno(writer->stream)) != 0)
-        status = ms_status_from_errno(errno, "cannot write", writer->path);
+    ms_status status = ms_file_sync(writer->stream, writer->path);
     if (status == MS_OK) status = ms_rename_entry(writer->directory, writer->temporary, writer->name, writer->path);
     if (status == MS_OK) {
         free(writer->temporary);

@@ -44,6 +44,14 @@ ms_status ms_file_read(const char *path, char **out_data, size_t *out_size_bytes
    also when a link, or anything but a regular file, is in its place. */
 ms_status ms_file_open_log(const char *path, bool append, FILE **out);
 
+/* Opens a file of a folder that is itself unfinished, at its end, to be written and closed by the caller: a new one, or
+   with keep_bytes > 0 one that is there, cut to these first bytes.  MS_IO: also when a link, or anything but a regular
+   file, is in its place, or a file where a new one is wanted.  MS_CORRUPT: it has fewer bytes. */
+ms_status ms_file_open_part(const char *path, int64_t keep_bytes, FILE **out);
+
+/* Writes what a stream holds back, and waits until the disk has the file.  MS_NO_SPACE, MS_IO. */
+ms_status ms_file_sync(FILE *stream, const char *path);
+
 /* MS_IO: the file that `log` writes to is no longer at `path`: it was removed, renamed or replaced. */
 ms_status ms_file_check_log(FILE *log, const char *path);
 

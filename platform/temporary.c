@@ -140,20 +140,74 @@ ms_status ms_temporary_directory_entry(int parent, const char *name, const char 
     return create_entry(parent, name, true, shown, out_descriptor, out_name);
 }
 
+/* The path of an entry beside `path`; the caller frees it. */
+static ms_status path_beside(const char *path, const char *name, char **out) {
+    size_t n_parent = parent_size(path);
+    *out = malloc(n_parent + NAME_SIZE);
+    if (!*out) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
+    memcpy(*out, path, n_parent);
+    strcpy(*out + n_parent, name);
+    return MS_OK;
+}
+
 static ms_status create(const char *path, int *out_descriptor, char **out_path) {
     char name[NAME_SIZE], *stem;
     int parent;
     MS_TRY_NOTE(ms_path_open_parent(path, &parent, &stem), "cannot write %s", path);
-    size_t n_parent = parent_size(path);
-    char *joined = malloc(n_parent + NAME_SIZE);
-    ms_status status = joined ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
-    if (status == MS_OK) status = create_in(parent, stem, true, path, name, out_descriptor);
+    ms_status status = create_in(parent, stem, true, path, name, out_descriptor);
     if (status == MS_OK) {
-        memcpy(joined, path, n_parent);
-        strcpy(joined + n_parent, name);
-        *out_path = joined;
-    } else {
-        free(joined);
+        status = path_beside(path, name, out_path);
+        if (status != MS_OK) {
+            unlinkat(parent, name, AT_REMOVEDIR);
+            close(*out_descriptor);
+            *out_descriptor = -1;
+        }
+    }
+    close(parent);
+    free(stem);
+    return status;
+}
+
+/* Opens and locks the folder `name` if it is unlocked and holds `mark`; else -1. */
+static int adopt_entry(int parent, const char *name, const char *mark) {
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) return -1;
+    bool locked = flock(folder, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK; /* some file systems have no locks */
+    if (locked && ms_entry_kind_of(folder, mark) == MS_ENTRY_OTHER && ms_entry_is_opened(parent, name, folder))
+        return folder;
+    close(folder);
+    return -1;
+}
+
+static ms_status adopt_in(int parent, const char *stem, const char *mark, const char *path, char name[NAME_SIZE],
+                          int *out) {
+    ms_listing names;
+    bool busy;
+    *out = -1;
+    MS_TRY_NOTE(ms_listing_read_opened(parent, path, &names), "cannot write %s", path);
+    for (size_t i = 0; i < names.n && *out < 0; i++) {
+        if (!ms_temporary_is_of(names.names[i], stem)) continue;
+        snprintf(name, NAME_SIZE, "%s", names.names[i]);
+        *out = adopt_entry(parent, name, mark);
+    }
+    ms_listing_finish(&names);
+    if (*out < 0) return MS_OK;
+    ms_status status = sweep(parent, stem, name, path, &busy);
+    if (status == MS_OK && busy) status = MS_FAIL(MS_IO, "cannot write %s: another writer is at work on it", path);
+    return status;
+}
+
+ms_status ms_temporary_directory_adopt(const char *path, const char *mark, int *out_descriptor, char **out_path) {
+    char name[NAME_SIZE], *stem;
+    int parent;
+    *out_path = NULL;
+    *out_descriptor = -1;
+    if (ms_path_open_parent(path, &parent, &stem) != MS_OK) return MS_OK;
+    ms_status status = adopt_in(parent, stem, mark, path, name, out_descriptor);
+    if (status == MS_OK && *out_descriptor >= 0) status = path_beside(path, name, out_path);
+    if (status != MS_OK) {
+        ms_descriptor_close(*out_descriptor);
+        *out_descriptor = -1;
     }
     close(parent);
     free(stem);

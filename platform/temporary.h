@@ -1,7 +1,8 @@
 /* Files and folders that have a temporary name until they are complete: "<name>.<16 random digits>.tmp" beside their
    final name.  They are new (O_EXCL, O_NOFOLLOW), nobody can foresee the name, and they are locked (flock(2)) as long
    as their descriptor is open.  So one writer at a time has one final name, and what a killed process left is known by
-   its lock being free: the next one with the same final name removes it.  Where a file system has no locks, two writers
+   its lock being free: the next one with the same final name removes it, or goes on
+   with it.  Where a file system has no locks, two writers
    do not see each other, and the last one's file is what stays.  Thread-safe. */
 #ifndef MS_PLATFORM_TEMPORARY_H
 #define MS_PLATFORM_TEMPORARY_H
@@ -20,6 +21,11 @@ ms_status ms_temporary_directory_entry(int parent, const char *name, const char 
 
 /* The same for a folder that will become `path`, with the missing folders above it; the caller frees *out_path. */
 ms_status ms_temporary_directory(const char *path, int *out_descriptor, char **out_path);
+
+/* Goes on with a folder that a killed process left of `path`: one that is unlocked and holds the file `mark`.  Locks
+   it, and removes what else was left.  *out_path == NULL: there is none.  The caller closes the descriptor and frees
+   *out_path. MS_IO: also when another writer is at work on it.  MS_OUT_OF_MEMORY. */
+ms_status ms_temporary_directory_adopt(const char *path, const char *mark, int *out_descriptor, char **out_path);
 
 enum { MS_TEMPORARY_NAME_SIZE = 256 }; /* with the NUL */
 

@@ -74,6 +74,8 @@ typedef struct ms_document {
    "uint32", "ids".  False: no such name. */
 bool ms_documents_from_name(const char *name, ms_documents *out);
 bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out);
+const char *ms_documents_name(ms_documents documents); /* borrowed, static, as the next */
+const char *ms_corpus_format_name(ms_corpus_format format);
 
 typedef struct ms_corpus ms_corpus;
 
@@ -93,6 +95,21 @@ const char *ms_corpus_name(const ms_corpus *corpus);
    MS_UNSUPPORTED names a format that is none of these, and the way out; MS_CORRUPT: damaged compressed data, or ids
    that are not as many as a header says; MS_IO, MS_OUT_OF_MEMORY. */
 ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out);
+
+/* A place between two documents of a file. */
+typedef struct ms_corpus_position {
+    uint64_t offset_bytes; /* of what comes next, in the decompressed file */
+    uint64_t i_line;       /* of that byte, from 1 */
+    uint64_t i_id;         /* of token ids: of the next one, from 0 */
+    uint64_t i_in_line;    /* of JSONL with lists of ids: of the next one in the line that begins there */
+} ms_corpus_position;
+
+/* Where the next document begins. */
+ms_corpus_position ms_corpus_position_of(const ms_corpus *corpus);
+
+/* Goes to a place of this file, before the first document is read, with the counts that there were at that place.  A
+   compressed file is decompressed up to there.  MS_CORRUPT: the file ends before it; errors of ms_corpus_next. */
+ms_status ms_corpus_go_to(ms_corpus *corpus, const ms_corpus_position *position, const ms_record_counts *counts);
 
 /* Bytes of the decompressed file read so far. */
 uint64_t ms_corpus_bytes_read(const ms_corpus *corpus);

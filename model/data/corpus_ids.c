@@ -177,8 +177,23 @@ static ms_status next_line(ms_corpus *corpus) {
             if (!good) corpus->line = NULL;
         }
         corpus->i_line_lent = corpus->i_line;
+        corpus->offset_lent = corpus->offset_bytes;
         ms_corpus_consume(corpus, size);
     }
+    return MS_OK;
+}
+
+ms_status ms_corpus_go_to_id(ms_corpus *corpus, const ms_corpus_position *position) {
+    corpus->i_id = position->i_id;
+    if (corpus->n_ids_left >= 0) {
+        if ((uint64_t)corpus->n_ids_left < position->i_id)
+            return MS_FAIL(MS_CORRUPT, "%s: its header promises %" PRId64 " ids, and %" PRIu64 " were read before",
+                           ms_corpus_name(corpus), corpus->n_ids_left, position->i_id);
+        corpus->n_ids_left -= (int64_t)position->i_id;
+    }
+    if (!corpus->is_jsonl || position->i_in_line == 0) return MS_OK;
+    MS_TRY(next_line(corpus));
+    corpus->i_in_line = (size_t)position->i_in_line;
     return MS_OK;
 }
 

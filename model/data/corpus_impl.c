@@ -33,6 +33,9 @@ bool ms_corpus_format_from_name(const char *name, ms_corpus_format *out) {
     return found;
 }
 
+const char *ms_documents_name(ms_documents documents) { return documents_names[documents]; }
+const char *ms_corpus_format_name(ms_corpus_format format) { return format_names[format]; }
+
 ms_status ms_corpus_open(const char *path, const ms_corpus_options *options, ms_corpus **out) {
     *out = NULL;
     MS_TRY(ms_choice_check("corpus: documents", (int)options->documents, documents_names));
@@ -170,10 +173,42 @@ ms_status ms_corpus_pass_too_long(ms_corpus *corpus) {
     return ms_corpus_discard_record(corpus);
 }
 
-ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out) {
-    *out = (ms_document){0};
+static ms_status begin_once(ms_corpus *corpus) {
     if (!corpus->has_begun) MS_TRY(ms_corpus_begin(corpus));
     corpus->has_begun = true;
+    return MS_OK;
+}
+
+ms_corpus_position ms_corpus_position_of(const ms_corpus *corpus) {
+    ms_corpus_position position = {corpus->offset_bytes, corpus->i_line, corpus->i_id, 0};
+    if (!corpus->is_ids || !corpus->line) return position;
+    /* A line of ids is held until all of it is read. */
+    position.offset_bytes = corpus->offset_lent;
+    position.i_line = corpus->i_line_lent;
+    position.i_in_line = corpus->i_in_line;
+    return position;
+}
+
+ms_status ms_corpus_go_to(ms_corpus *corpus, const ms_corpus_position *position, const ms_record_counts *counts) {
+    MS_TRY(begin_once(corpus));
+    while (corpus->offset_bytes < position->offset_bytes) {
+        MS_TRY(ms_corpus_fill(corpus, 1));
+        uint64_t n = corpus->end - corpus->begin, wanted = position->offset_bytes - corpus->offset_bytes;
+        if (n == 0)
+            return MS_FAIL(MS_CORRUPT, "%s: ends at byte %" PRIu64 ", before byte %" PRIu64 ", up to which it was read",
+                           ms_corpus_name(corpus), corpus->offset_bytes, position->offset_bytes);
+        if (n > wanted) n = wanted;
+        corpus->begin += (size_t)n;
+        corpus->offset_bytes += n;
+    }
+    corpus->i_line = position->i_line;
+    corpus->counts = *counts;
+    return corpus->is_ids ? ms_corpus_go_to_id(corpus, position) : MS_OK;
+}
+
+ms_status ms_corpus_next(ms_corpus *corpus, ms_document *out) {
+    *out = (ms_document){0};
+    MS_TRY(begin_once(corpus));
     if (corpus->is_ids) return ms_corpus_next_ids(corpus, out);
     while (!out->text) {
         size_t size;

@@ -33,6 +33,7 @@ struct ms_corpus {
     uint64_t i_id;        /* of the next id, from 0 */
     size_t i_in_line;     /* of the next id of `line` */
     uint64_t i_line_lent; /* number of `line` */
+    uint64_t offset_lent; /* of its first byte */
     ms_record_counts counts;
 };
 
@@ -66,6 +67,9 @@ ms_status ms_corpus_pass_too_long(ms_corpus *corpus);
 
 /* At the start: finds out whether the file holds token ids, and reads their header. */
 ms_status ms_corpus_begin_ids(ms_corpus *corpus, bool *out_is_ids);
+
+/* Makes the next ids those from `position` on, which is what is unused. */
+ms_status ms_corpus_go_to_id(ms_corpus *corpus, const ms_corpus_position *position);
 
 /* ms_corpus_next of a file of token ids. */
 ms_status ms_corpus_next_ids(ms_corpus *corpus, ms_document *out);

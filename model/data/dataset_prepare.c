@@ -4,26 +4,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/data/dataset_shards.h"
 #include "model/data/document_reader.h"
-#include "model/data/shard.h"
+#include "model/data/prepare_state.h"
 #include "model/data/tokenizer.h"
 #include "platform/background.h"
 #include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/json.h"
-#include "platform/reader.h"
 #include "platform/temporary.h"
 #include "platform/thread.h"
 
-enum { DEFAULT_SHARD_TOKENS = 100000000, DEFAULT_CHUNK_IDS = 2048, MOST_THREADS = 1024 };
+enum {
+    DEFAULT_SHARD_TOKENS = 100000000,
+    DEFAULT_CHECKPOINT_BYTES = 256 << 20,
+    DEFAULT_CHUNK_IDS = 2048,
+    MOST_THREADS = 1024
+};
 
 /* What the work holds.  With more than one thread, one more reads a batch while these encode the other. */
 typedef struct preparation {
     const ms_prepare_options *options;
-    const char *name;
-    char *directory; /* being filled, owned */
-    int descriptor;  /* of that directory: its lock; -1: none */
-    int64_t shard_tokens;
+    char *directory;        /* being filled, owned */
+    int descriptor;         /* of that directory: its lock; -1: none */
+    json_t *identity;       /* what it is made of, owned; NULL: it cannot be gone on with */
+    ms_prepare_state state; /* how far it is written */
+    bool is_saved;          /* the directory has a state */
+    int64_t saved_bytes;    /* of text, in that one */
     ms_tokenizer *tokenizer;
     int n_threads;
     ms_document_encoder *encoders; /* [n_threads], each with a tokenizer that shares `tokenizer`, owned */
@@ -32,12 +39,9 @@ typedef struct preparation {
     ms_document_reader reader;
     ms_document_batch batches[2]; /* that is encoded, and that is read, in turn */
     int i_batch;                  /* that is read next, or is being read */
-    ms_shard_writer writers[MS_N_SPLITS];
-    bool is_open[MS_N_SPLITS];
+    ms_dataset_shards shards;
     ms_sidecar *sidecar;
-    int64_t n_documents_before; /* of the files before the one that is written */
-    int64_t n_read_before;      /* bytes of these files */
-    int64_t n_to_read;          /* as ms_prepare_progress.n_to_read */
+    int64_t n_to_read; /* as ms_prepare_progress.n_to_read */
 } preparation;
 
 static ms_status check_options(const ms_prepare_options *options) {
@@ -49,6 +53,8 @@ static ms_status check_options(const ms_prepare_options *options) {
     if (options->n_threads < 0 || options->n_threads > MOST_THREADS)
         return MS_FAIL(MS_INVALID, "%d threads: 1 to %d are possible, or 0 for all processors", options->n_threads,
                        MOST_THREADS);
+    if (options->checkpoint_bytes < 0)
+        return MS_FAIL(MS_INVALID, "%" PRId64 " bytes between checkpoints", options->checkpoint_bytes);
     if (options->seed > INT64_MAX) return MS_FAIL(MS_INVALID, "seed %" PRIu64 " is not below 2^63", options->seed);
     if (options->name && !ms_is_plain_name(options->name))
         return MS_FAIL(MS_INVALID, "\"%s\" is not a name for shards", options->name);
@@ -104,53 +110,11 @@ static ms_status copy_tokenizer(preparation *work) {
     return status;
 }
 
-static ms_status shard_name(const preparation *work, int split, char *out, size_t size) {
-    int n =
-        snprintf(out, size, "%s_%s_%06zu.bin", work->name, ms_split_name(split), work->sidecar->splits[split].n_shards);
-    if (n < 0 || (size_t)n >= size) return MS_FAIL(MS_INVALID, "the name %s is too long", work->name);
-    return MS_OK;
-}
-
-static ms_status open_shard(preparation *work, int split) {
-    char name[256];
-    MS_TRY(shard_name(work, split, name, sizeof name));
-    char *path = ms_path_join(work->directory, name);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
-    ms_status status = ms_shard_writer_open(path, work->sidecar->vocab_size, &work->writers[split]);
-    work->is_open[split] = status == MS_OK;
-    free(path);
-    return status;
-}
-
-/* Commits the shard and notes it in the sidecar. */
-static ms_status close_shard(preparation *work, int split) {
-    char name[256], sha256[65];
-    MS_TRY(shard_name(work, split, name, sizeof name));
-    int64_t n_tokens = work->writers[split].n_tokens;
-    work->is_open[split] = false;
-    MS_TRY(ms_shard_writer_commit(&work->writers[split]));
-    char *path = ms_path_join(work->directory, name);
-    if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for a path");
-    ms_reader reader;
-    ms_status status = ms_reader_open(path, &reader);
-    free(path);
-    MS_TRY(status);
-    status = ms_reader_sha256(&reader, sha256);
-    ms_reader_close(&reader);
-    MS_TRY(status);
-    return ms_sidecar_add_shard(work->sidecar, split, name, n_tokens, sha256);
-}
-
 /* ids [n_tokens] of a document go into a shard. */
 static ms_status write_document(preparation *work, const ms_group_document *document, const int32_t *ids) {
-    int split = document->split;
-    ms_sidecar_split *counts = &work->sidecar->splits[split];
-    int64_t n = (int64_t)document->n_tokens;
-    if (work->is_open[split] && work->writers[split].n_tokens + n > work->shard_tokens)
-        MS_TRY(close_shard(work, split));
-    if (!work->is_open[split]) MS_TRY(open_shard(work, split));
-    MS_TRY(ms_shard_writer_add(&work->writers[split], ids, n));
-    counts->n_tokens += n;
+    ms_sidecar_split *counts = &work->sidecar->splits[document->split];
+    MS_TRY(ms_dataset_shards_add(&work->shards, document->split, ids, (int64_t)document->n_tokens));
+    counts->n_tokens += (int64_t)document->n_tokens;
     counts->n_documents++;
     counts->n_bytes += document->n_bytes;
     return MS_OK;
@@ -168,31 +132,65 @@ static int count_files(const preparation *work) {
 /* Bytes of all files, or -1. */
 static int64_t count_bytes(const preparation *work) {
     int64_t n_bytes = 0;
+    if (work->options->corpus.source) return -1;
     for (int i = 0; i < count_files(work); i++) {
         ms_file_version version;
-        if (!ms_file_version_of(path_of(work, i), &version)) return -1;
+        const char *path = path_of(work, i);
+        if (strcmp(path, "-") == 0 || !ms_file_version_of(path, &version)) return -1;
         n_bytes += version.size_bytes;
     }
     return n_bytes;
 }
 
-static void report(preparation *work, const ms_document_group *group) {
-    const ms_sidecar_split *train = &work->sidecar->splits[MS_SPLIT_TRAIN], *val = &work->sidecar->splits[MS_SPLIT_VAL];
-    int64_t n_read = work->n_read_before + (int64_t)group->n_file_bytes_read;
-    if (group->ends_file) work->n_read_before = n_read;
+static int64_t count_text(const preparation *work) {
+    return work->sidecar->splits[MS_SPLIT_TRAIN].n_bytes + work->sidecar->splits[MS_SPLIT_VAL].n_bytes;
+}
+
+static void report(preparation *work, int i_file) {
     if (!work->options->report) return;
-    ms_prepare_progress progress = {.file = path_of(work, group->i_file),
-                                    .i_file = group->i_file,
+    ms_prepare_progress progress = {.file = path_of(work, i_file),
+                                    .i_file = i_file,
                                     .n_files = count_files(work),
-                                    .n_bytes = train->n_bytes + val->n_bytes,
-                                    .n_tokens = train->n_tokens + val->n_tokens,
-                                    .n_read = n_read,
+                                    .n_bytes = count_text(work),
+                                    .n_tokens = work->sidecar->splits[MS_SPLIT_TRAIN].n_tokens +
+                                                work->sidecar->splits[MS_SPLIT_VAL].n_tokens,
+                                    .n_read = work->state.n_read,
                                     .n_to_read = work->n_to_read};
     work->options->report(work->options->report_context, &progress);
 }
 
 static int64_t count_documents(const preparation *work) {
     return work->sidecar->splits[MS_SPLIT_TRAIN].n_documents + work->sidecar->splits[MS_SPLIT_VAL].n_documents;
+}
+
+/* Saves how far the work is, if it has gone far enough since the last time. */
+static ms_status save(preparation *work) {
+    int64_t every = work->options->checkpoint_bytes ? work->options->checkpoint_bytes : DEFAULT_CHECKPOINT_BYTES;
+    if (!work->identity || count_text(work) - work->saved_bytes < every) return MS_OK;
+    MS_TRY(ms_prepare_state_save(&work->state, work->identity, &work->shards));
+    work->saved_bytes = count_text(work);
+    work->is_saved = true;
+    return MS_OK;
+}
+
+/* All of a group is written. */
+static ms_status pass_group(preparation *work, const ms_document_group *group) {
+    ms_prepare_state *state = &work->state;
+    if (group->is_cut) return MS_OK;
+    state->n_read = state->n_read_before + (int64_t)group->n_file_bytes_read;
+    state->is_amid = !group->ends_file;
+    state->position = group->position;
+    state->counts = group->counts;
+    if (group->ends_file) {
+        int64_t n_documents = count_documents(work) - state->n_documents_before;
+        ms_record_counts_add(&work->sidecar->counts, &group->counts);
+        MS_TRY(ms_sidecar_add_source(work->sidecar, path_of(work, group->i_file), (int64_t)group->position.offset_bytes,
+                                     n_documents));
+        state->i_file = group->i_file + 1;
+        state->n_documents_before += n_documents;
+        state->n_read_before = state->n_read;
+    }
+    return save(work);
 }
 
 /* Writes what is encoded of a group.  What could not be encoded ends the work. */
@@ -211,12 +209,9 @@ static ms_status write_group(preparation *work, const ms_document_group *group) 
     if (group->status != MS_OK)
         return MS_FAIL(group->status, "%s, line %" PRIu64 ": %s", strcmp(path, "-") == 0 ? "standard input" : path,
                        group->documents[group->n_encoded].i_line, group->message);
-    report(work, group);
-    if (!group->ends_file) return MS_OK;
-    ms_record_counts_add(counts, &group->counts);
-    int64_t n_documents = count_documents(work) - work->n_documents_before;
-    work->n_documents_before += n_documents;
-    return ms_sidecar_add_source(work->sidecar, path, (int64_t)group->n_bytes_read, n_documents);
+    MS_TRY(pass_group(work, group));
+    report(work, group->i_file);
+    return MS_OK;
 }
 
 static ms_status read_batch(void *context) {
@@ -270,7 +265,11 @@ static ms_status begin_reader(preparation *work) {
     *reader = (ms_document_reader){.paths = options->files,
                                    .n_paths = options->n_files,
                                    .validation_path = options->validation_file,
-                                   .options = options->corpus};
+                                   .options = options->corpus,
+                                   .i_file = work->state.i_file,
+                                   .is_amid = work->state.is_amid,
+                                   .position = work->state.position,
+                                   .counts = work->state.counts};
     reader->options.accepts_ids = true;
     reader->options.end_id = work->sidecar->end_of_text;
     reader->options.vocab_size = work->sidecar->vocab_size;
@@ -326,7 +325,7 @@ static ms_status finish_splits(preparation *work) {
     if (count_documents(work) == 0 && ms_record_counts_skipped(&work->sidecar->counts) == 0)
         return fail_empty(work->options);
     for (int split = 0; split < MS_N_SPLITS; split++) {
-        if (work->is_open[split]) MS_TRY(close_shard(work, split));
+        MS_TRY(ms_dataset_shards_commit(&work->shards, split));
         bool is_wanted =
             split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0 || work->options->validation_file;
         if (is_wanted && work->sidecar->splits[split].n_documents == 0)
@@ -340,16 +339,78 @@ static ms_status finish_splits(preparation *work) {
     return MS_OK;
 }
 
-static ms_status prepare(preparation *work) {
-    MS_TRY(open_tokenizer(work));
-    MS_TRY(ms_temporary_directory(work->options->directory, &work->descriptor, &work->directory));
-    MS_TRY(begin_threads(work));
-    work->n_to_read = count_bytes(work);
-    MS_TRY(prepare_documents(work));
-    MS_TRY(finish_splits(work));
+/* Where an earlier process stopped, if one did: *out_path stays NULL if none did. */
+static ms_status resume(preparation *work, int *out_descriptor, char **out_path) {
+    const ms_prepare_options *options = work->options;
+    MS_TRY(ms_temporary_directory_adopt(options->directory, MS_PREPARE_STATE_NAME, out_descriptor, out_path));
+    if (!*out_path) return MS_OK;
+    work->shards.directory = *out_path;
+    ms_status status = ms_prepare_state_restore(work->identity, &work->shards, &work->state);
+    work->is_saved = status == MS_OK;
+    work->saved_bytes = count_text(work);
+    if (status == MS_OK) return MS_OK;
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    return MS_FAIL(status, "%s is what a command that did not end left of %s: %s; --anew begins anew, and removes it",
+                   *out_path, options->directory, message);
+}
+
+/* The folder to fill. */
+static ms_status begin_directory(preparation *work) {
+    const ms_prepare_options *options = work->options;
+    char *path = NULL;
+    int descriptor = -1;
+    MS_TRY(ms_prepare_identity(options, work->sidecar, &work->identity));
+    if (!options->anew) {
+        ms_status status = resume(work, &descriptor, &path);
+        if (status != MS_OK) {
+            ms_dataset_shards_abort(&work->shards);
+            ms_descriptor_close(descriptor);
+            free(path);
+            return status; /* and the folder stays */
+        }
+    }
+    if (!path) MS_TRY(ms_temporary_directory(options->directory, &descriptor, &path));
+    work->descriptor = descriptor;
+    work->directory = path;
+    work->shards.directory = path;
+    return MS_OK;
+}
+
+/* The state goes last: until then the work can be gone on with. */
+static ms_status finish_directory(preparation *work) {
     MS_TRY(copy_tokenizer(work));
     MS_TRY(ms_sidecar_write(work->sidecar, work->directory));
+    if (work->is_saved) {
+        char *path = ms_path_join(work->directory, MS_PREPARE_STATE_NAME);
+        bool removed = path && ms_remove_one(path);
+        free(path);
+        if (!removed) return MS_FAIL(MS_IO, "cannot remove %s/%s", work->directory, MS_PREPARE_STATE_NAME);
+    }
     return ms_rename(work->directory, work->options->directory);
+}
+
+static ms_status prepare(preparation *work) {
+    MS_TRY(open_tokenizer(work));
+    MS_TRY(begin_directory(work));
+    MS_TRY(begin_threads(work));
+    work->n_to_read = count_bytes(work);
+    int i_file = work->state.i_file, n_files = count_files(work);
+    report(work, i_file < n_files ? i_file : n_files - 1);
+    MS_TRY(prepare_documents(work));
+    MS_TRY(finish_splits(work));
+    return finish_directory(work);
+}
+
+/* After a failure the folder stays where the same command may end better, and there is something to go on from. */
+static ms_status give_up(preparation *work, ms_status status) {
+    bool may_go_on = status == MS_INTERRUPTED || status == MS_NO_SPACE || status == MS_IO || status == MS_OUT_OF_MEMORY;
+    if (!work->directory) return status;
+    if (!work->is_saved || !may_go_on) return ms_directory_clear_away(status, work->directory);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", ms_status_message());
+    return MS_FAIL(status, "%s; the same command goes on after %.1f MB of text, and %s stays for it", message,
+                   (double)work->saved_bytes * 1e-6, work->directory);
 }
 
 ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out) {
@@ -358,18 +419,19 @@ ms_status ms_dataset_prepare(const ms_prepare_options *options, ms_sidecar *out)
                         .on_error = options->corpus.on_error};
     MS_TRY(check_options(options));
     preparation work = {.options = options,
-                        .name = options->name ? options->name : "data",
-                        .shard_tokens = options->shard_tokens ? options->shard_tokens : DEFAULT_SHARD_TOKENS,
                         .descriptor = -1,
+                        .shards = {.name = options->name ? options->name : "data",
+                                   .shard_tokens = options->shard_tokens ? options->shard_tokens : DEFAULT_SHARD_TOKENS,
+                                   .sidecar = out},
                         .sidecar = out};
     ms_status status = prepare(&work);
     end_threads(&work);
-    for (int split = 0; split < MS_N_SPLITS; split++)
-        if (work.is_open[split]) ms_shard_writer_abort(&work.writers[split]);
+    ms_dataset_shards_abort(&work.shards);
     if (status != MS_OK) {
-        if (work.directory) (void)ms_directory_clear_away(status, work.directory);
+        (void)give_up(&work, status);
         ms_sidecar_finish(out);
     }
+    json_decref(work.identity);
     ms_descriptor_close(work.descriptor);
     free(work.directory);
     return status;

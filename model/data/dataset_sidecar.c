@@ -77,6 +77,11 @@ static ms_status add_counts(json_t *root, const char *key, const int64_t counts[
     return MS_OK;
 }
 
+ms_status ms_record_counts_to_json(const ms_record_counts *counts, json_t *object) {
+    MS_TRY(add_counts(object, "skipped", counts->skipped));
+    return add_counts(object, "replaced", counts->replaced);
+}
+
 static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
     json_t *splits = json_object_get(root, "splits"), *sources = json_object_get(root, "sources"), *entry;
     for (int split = 0; split < MS_N_SPLITS; split++) {
@@ -89,25 +94,29 @@ static ms_status fill(const ms_sidecar *sidecar, json_t *root) {
                             (json_int_t)source->n_bytes, "documents", (json_int_t)source->n_documents));
         MS_TRY(ms_json_append(sources, MS_SIDECAR_NAME, entry));
     }
-    MS_TRY(add_counts(root, "skipped", sidecar->counts.skipped));
-    return add_counts(root, "replaced", sidecar->counts.replaced);
+    return ms_record_counts_to_json(&sidecar->counts, root);
+}
+
+ms_status ms_sidecar_to_json(const ms_sidecar *sidecar, json_t **out) {
+    json_t *end_of_text = sidecar->end_of_text >= 0 ? json_integer(sidecar->end_of_text) : json_null();
+    MS_TRY(ms_json_pack(out, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:o, s:f, s:I, s:{}, s:[], s:s}", "format",
+                        format_name, "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER, "tokenizer_sha256",
+                        sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size, "end_of_text", end_of_text,
+                        "validation_fraction", sidecar->validation_fraction, "seed", (json_int_t)sidecar->seed,
+                        "splits", "sources", "on_error", ms_on_error_name(sidecar->on_error)));
+    ms_status status = fill(sidecar, *out);
+    if (status == MS_OK) return MS_OK;
+    json_decref(*out);
+    *out = NULL;
+    return status;
 }
 
 ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory) {
-    json_t *root, *end_of_text = sidecar->end_of_text >= 0 ? json_integer(sidecar->end_of_text) : json_null();
-    MS_TRY_NOTE(ms_json_pack(&root, MS_SIDECAR_NAME, "{s:s, s:i, s:s, s:s, s:i, s:o, s:f, s:I, s:{}, s:[], s:s}",
-                             "format", format_name, "version", FORMAT_VERSION, "tokenizer", MS_SIDECAR_TOKENIZER,
-                             "tokenizer_sha256", sidecar->tokenizer_sha256, "vocab_size", sidecar->vocab_size,
-                             "end_of_text", end_of_text, "validation_fraction", sidecar->validation_fraction, "seed",
-                             (json_int_t)sidecar->seed, "splits", "sources", "on_error",
-                             ms_on_error_name(sidecar->on_error)),
-                "%s", directory);
-    ms_status status = fill(sidecar, root);
-    if (status != MS_OK) status = ms_status_note(status, "%s", directory);
+    json_t *root;
+    MS_TRY_NOTE(ms_sidecar_to_json(sidecar, &root), "%s", directory);
     char *path = ms_path_join(directory, MS_SIDECAR_NAME);
-    if (status == MS_OK && !path)
-        status = MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %s", directory, MS_SIDECAR_NAME);
-    if (status == MS_OK) status = ms_json_write(root, MS_SIDECAR_NAME, JSON_INDENT(2), path);
+    ms_status status = path ? ms_json_write(root, MS_SIDECAR_NAME, JSON_INDENT(2), path)
+                            : MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for %s", directory, MS_SIDECAR_NAME);
     free(path);
     json_decref(root);
     return status;
@@ -166,12 +175,17 @@ static ms_status read_counts(const json_t *root, const char *key, int64_t out[MS
     return MS_OK;
 }
 
+ms_status ms_record_counts_from_json(const json_t *object, ms_record_counts *out) {
+    *out = (ms_record_counts){0};
+    MS_TRY(read_counts(object, "skipped", out->skipped));
+    return read_counts(object, "replaced", out->replaced);
+}
+
 static ms_status read_on_error(const json_t *root, ms_sidecar *out) {
     const char *name = json_string_value(json_object_get(root, "on_error"));
     if (name && !ms_on_error_from_name(name, &out->on_error))
         return MS_FAIL(MS_CORRUPT, "on_error \"%s\" is none of stop, skip and replace", name);
-    MS_TRY(read_counts(root, "skipped", out->counts.skipped));
-    return read_counts(root, "replaced", out->counts.replaced);
+    return ms_record_counts_from_json(root, &out->counts);
 }
 
 static ms_status read_root(const json_t *root, ms_sidecar *out) {
@@ -212,6 +226,13 @@ static ms_status read_root(const json_t *root, ms_sidecar *out) {
     return MS_OK;
 }
 
+ms_status ms_sidecar_from_json(const json_t *root, ms_sidecar *out) {
+    *out = (ms_sidecar){0};
+    ms_status status = read_root(root, out);
+    if (status != MS_OK) ms_sidecar_finish(out);
+    return status;
+}
+
 ms_status ms_sidecar_read(const char *directory, ms_sidecar *out) {
     *out = (ms_sidecar){0};
     char *path = ms_path_join(directory, MS_SIDECAR_NAME), *text = NULL;
@@ -222,7 +243,7 @@ ms_status ms_sidecar_read(const char *directory, ms_sidecar *out) {
         json_error_t error;
         json_t *root = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &error);
         if (root) {
-            status = read_root(root, out);
+            status = ms_sidecar_from_json(root, out);
             if (status != MS_OK) ms_status_note(status, "%s", path);
         } else {
             status = MS_FAIL(MS_CORRUPT, "%s, line %d: %s", path, error.line, error.text);
@@ -231,6 +252,5 @@ ms_status ms_sidecar_read(const char *directory, ms_sidecar *out) {
     }
     free(text);
     free(path);
-    if (status != MS_OK) ms_sidecar_finish(out);
     return status;
 }

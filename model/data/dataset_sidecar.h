@@ -69,6 +69,15 @@ ms_status ms_sidecar_write(const ms_sidecar *sidecar, const char *directory);
    MS_NOT_FOUND, MS_IO; MS_CORRUPT: not JSON, or a key is missing or has no sense; MS_UNSUPPORTED: another version. */
 ms_status ms_sidecar_read(const char *directory, ms_sidecar *out);
 
+/* The same as a JSON value of jansson, which the caller owns, and back.  Errors as above, but those of files. */
+struct json_t;
+ms_status ms_sidecar_to_json(const ms_sidecar *sidecar, struct json_t **out);
+ms_status ms_sidecar_from_json(const struct json_t *root, ms_sidecar *out);
+
+/* Counts under the keys "skipped" and "replaced" of an object, by reason; those of 0 are left out. */
+ms_status ms_record_counts_to_json(const ms_record_counts *counts, struct json_t *object);
+ms_status ms_record_counts_from_json(const struct json_t *object, ms_record_counts *out);
+
 /* Frees what it holds and zeroes it. */
 void ms_sidecar_finish(ms_sidecar *sidecar);
 

@@ -35,8 +35,9 @@ typedef struct ms_group_document {
 typedef struct ms_document_group {
     int i_file;                   /* that all of it is of */
     bool ends_file;               /* the file ends with it */
-    uint64_t n_bytes_read;        /* of the file's text, decompressed, to the group's end */
-    uint64_t n_file_bytes_read;   /* the same of the file itself, compressed where it is */
+    bool is_cut;                  /* reading failed in it: position and counts are of no document */
+    ms_corpus_position position;  /* behind it, in the file */
+    uint64_t n_file_bytes_read;   /* of the file itself, compressed where it is, to the group's end */
     ms_record_counts counts;      /* records of the file left out and mended while reading, to the group's end */
     ms_group_document *documents; /* [n] */
     size_t n, capacity;

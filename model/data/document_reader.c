@@ -25,9 +25,16 @@ static bool at_end(const ms_document_reader *reader) {
     return reader->i_file == reader->n_paths + (reader->validation_path != NULL);
 }
 
+static ms_status open_file(ms_document_reader *reader, const char *path) {
+    MS_TRY(ms_corpus_open(path, &reader->options, &reader->corpus));
+    if (reader->is_amid) MS_TRY(ms_corpus_go_to(reader->corpus, &reader->position, &reader->counts));
+    reader->is_amid = false;
+    return MS_OK;
+}
+
 static ms_status fill_group(ms_document_reader *reader, ms_document_group *group) {
     const char *path = is_validation(reader) ? reader->validation_path : reader->paths[reader->i_file];
-    if (!reader->corpus) MS_TRY(ms_corpus_open(path, &reader->options, &reader->corpus));
+    if (!reader->corpus) MS_TRY(open_file(reader, path));
     group->i_file = reader->i_file;
     group->fixed_split = is_validation(reader) ? MS_SPLIT_VAL : reader->validation_path ? MS_SPLIT_TRAIN : -1;
     ms_status status = MS_OK;
@@ -38,7 +45,8 @@ static ms_status fill_group(ms_document_reader *reader, ms_document_group *group
         if (status == MS_OK && !group->ends_file) status = ms_document_group_add(group, &document);
         if (status != MS_OK || group->ends_file) break;
     }
-    group->n_bytes_read = ms_corpus_bytes_read(reader->corpus);
+    group->is_cut = status != MS_OK;
+    group->position = ms_corpus_position_of(reader->corpus);
     group->n_file_bytes_read = ms_corpus_file_bytes_read(reader->corpus);
     group->counts = *ms_corpus_counts(reader->corpus);
     if (group->ends_file) {

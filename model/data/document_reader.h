@@ -19,15 +19,18 @@ typedef struct ms_document_batch {
 ms_status ms_document_batch_init(int n_most, ms_document_batch *out);
 void ms_document_batch_finish(ms_document_batch *batch); /* a zeroed one is fine */
 
-/* Where the reading is.  The caller sets the first four fields, and the rest to zero, and closes it. */
+/* Where the reading is.  The caller sets the fields up to `counts`, and the rest to zero, and closes it. */
 typedef struct ms_document_reader {
     const char *const *paths; /* [n_paths] */
     int n_paths;
     const char *validation_path; /* read after them: all its documents are of the val split, and theirs are of the train
                                     split; NULL: none, and each document has its own split */
     ms_corpus_options options;
-    int i_file;        /* being read, or to be opened next */
-    ms_corpus *corpus; /* open, or NULL */
+    int i_file;                  /* being read, or to be opened next */
+    bool is_amid;                /* the file that is opened next is not read from its beginning, but ... */
+    ms_corpus_position position; /* ... from here, with ... */
+    ms_record_counts counts;     /* ... these counts up to there */
+    ms_corpus *corpus;           /* open, or NULL */
 } ms_document_reader;
 
 /* Replaces what is in the batch by the next documents.  Memory is bounded by the longest document and about 64 KiB a

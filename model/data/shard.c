@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/file.h"
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "token shards are little-endian");
 
 enum { SPAN_TOKENS = 4096 };
+
+static int32_t token_bytes_for(int vocab_size) { return vocab_size > MS_SHARD_VOCAB_16 ? 4 : 2; }
 
 static ms_status read_header(ms_shard *shard) {
     const ms_reader *reader = &shard->reader;
@@ -65,55 +69,73 @@ ms_status ms_shard_read(const ms_shard *shard, int64_t begin, int64_t n, int32_t
     return MS_OK;
 }
 
+static ms_status write_bytes(ms_shard_writer *shard, const void *data, size_t size_bytes) {
+    if (size_bytes > 0 && fwrite(data, 1, size_bytes, shard->stream) != size_bytes)
+        return ms_status_from_errno(errno, "cannot write", shard->path);
+    return MS_OK;
+}
+
 static ms_status write_header(ms_shard_writer *shard) {
     bool is_32 = shard->token_bytes == 4;
     int32_t header[MS_SHARD_HEADER_BYTES / 4] = {is_32 ? MS_SHARD_MAGIC_32 : MS_SHARD_MAGIC,
                                                  is_32 ? MS_SHARD_VERSION_32 : MS_SHARD_VERSION,
                                                  (int32_t)shard->n_tokens};
-    return ms_writer_write(&shard->writer, header, sizeof header);
+    return write_bytes(shard, header, sizeof header);
+}
+
+static ms_status begin(const char *path, int vocab_size, int64_t keep_bytes, ms_shard_writer *out) {
+    *out = (ms_shard_writer){.token_bytes = token_bytes_for(vocab_size)};
+    MS_TRY(ms_file_open_part(path, keep_bytes, &out->stream));
+    out->path = strdup(path);
+    if (out->path) return MS_OK;
+    fclose(out->stream);
+    *out = (ms_shard_writer){0};
+    return MS_FAIL(MS_OUT_OF_MEMORY, "no memory for path %s", path);
 }
 
 ms_status ms_shard_writer_open(const char *path, int vocab_size, ms_shard_writer *out) {
-    *out = (ms_shard_writer){.token_bytes = vocab_size > MS_SHARD_VOCAB_16 ? 4 : 2};
-    MS_TRY(ms_writer_open(path, &out->writer));
+    MS_TRY(begin(path, vocab_size, 0, out));
     ms_status status = write_header(out);
     if (status != MS_OK) ms_shard_writer_abort(out);
     return status;
 }
 
+ms_status ms_shard_writer_reopen(const char *path, int vocab_size, int64_t n_tokens, ms_shard_writer *out) {
+    MS_TRY(begin(path, vocab_size, MS_SHARD_HEADER_BYTES + token_bytes_for(vocab_size) * n_tokens, out));
+    out->n_tokens = n_tokens;
+    return MS_OK;
+}
+
 ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_t n) {
     if (shard->n_tokens + n > INT32_MAX)
-        return MS_FAIL(MS_INVALID, "%s: a shard holds at most 2147483647 tokens", shard->writer.path);
+        return MS_FAIL(MS_INVALID, "%s: a shard holds at most 2147483647 tokens", shard->path);
     for (int64_t i = 0; i < n; i++)
         if (ids[i] < 0 || (shard->token_bytes == 2 && ids[i] >= MS_SHARD_VOCAB_16))
-            return MS_FAIL(MS_INVALID, "%s: token id %d is not a uint%d", shard->writer.path, ids[i],
-                           8 * shard->token_bytes);
-    if (shard->token_bytes == 4) MS_TRY(ms_writer_write(&shard->writer, ids, 4 * (size_t)n));
+            return MS_FAIL(MS_INVALID, "%s: token id %d is not a uint%d", shard->path, ids[i], 8 * shard->token_bytes);
+    if (shard->token_bytes == 4) MS_TRY(write_bytes(shard, ids, 4 * (size_t)n));
     uint16_t span[SPAN_TOKENS];
     for (int64_t begin = 0; shard->token_bytes == 2 && begin < n; begin += SPAN_TOKENS) {
         int64_t size = n - begin < SPAN_TOKENS ? n - begin : SPAN_TOKENS;
         for (int64_t i = 0; i < size; i++) span[i] = (uint16_t)ids[begin + i];
-        MS_TRY(ms_writer_write(&shard->writer, span, 2 * (size_t)size));
+        MS_TRY(write_bytes(shard, span, 2 * (size_t)size));
     }
     shard->n_tokens += n;
     return MS_OK;
 }
 
+ms_status ms_shard_writer_sync(ms_shard_writer *shard) { return ms_file_sync(shard->stream, shard->path); }
+
 ms_status ms_shard_writer_commit(ms_shard_writer *shard) {
     ms_status status = MS_OK;
-    if (fseek(shard->writer.stream, 0, SEEK_SET) != 0)
-        status = ms_status_from_errno(errno, "cannot write", shard->writer.path);
+    if (fseek(shard->stream, 0, SEEK_SET) != 0) status = ms_status_from_errno(errno, "cannot write", shard->path);
     if (status == MS_OK) status = write_header(shard);
-    if (status == MS_OK) {
-        status = ms_writer_commit(&shard->writer);
-    } else {
-        ms_writer_abort(&shard->writer);
-    }
-    *shard = (ms_shard_writer){0};
+    if (status == MS_OK) status = ms_shard_writer_sync(shard);
+    ms_shard_writer_abort(shard);
     return status;
 }
 
 void ms_shard_writer_abort(ms_shard_writer *shard) {
-    ms_writer_abort(&shard->writer);
+    if (shard->stream) fclose(shard->stream);
+    free(shard->path);
     *shard = (ms_shard_writer){0};
 }

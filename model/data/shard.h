@@ -5,8 +5,8 @@
 #define MS_MODEL_DATA_SHARD_H
 
 #include <stdint.h>
+#include <stdio.h>
 
-#include "platform/file.h"
 #include "platform/reader.h"
 #include "platform/status.h"
 
@@ -39,21 +39,28 @@ void ms_shard_close(ms_shard *shard);
    ms_reader_read: the file may have been cut since.  Thread-safe. */
 ms_status ms_shard_read(const ms_shard *shard, int64_t begin, int64_t n, int32_t *out);
 
-/* A shard being written; the file appears at commit. */
+/* A shard being written.  The file is there from the beginning, and is no shard until it is committed: it belongs in a
+   folder that has a temporary name itself. */
 typedef struct ms_shard_writer {
-    ms_writer writer;
+    FILE *stream;
+    char *path; /* owned; NULL: closed */
     int64_t n_tokens;
     int32_t token_bytes; /* 2 or 4 */
 } ms_shard_writer;
 
-/* Begins a shard of ids below vocab_size, which chooses the format.  MS_IO, MS_NO_SPACE.  The caller commits or aborts
-   it. */
+/* Begins a shard of ids below vocab_size, which chooses the format.  MS_IO: also when there is a file of that name;
+   MS_NO_SPACE.  The caller commits or aborts it. */
 ms_status ms_shard_writer_open(const char *path, int vocab_size, ms_shard_writer *out);
+/* Goes on with a shard that was not committed, behind its first n_tokens.  MS_NOT_FOUND, MS_IO; MS_CORRUPT: it has
+   fewer. */
+ms_status ms_shard_writer_reopen(const char *path, int vocab_size, int64_t n_tokens, ms_shard_writer *out);
 /* Adds n ids.  MS_INVALID: an id that the format does not hold, or more than 2^31 - 1 tokens; MS_IO, MS_NO_SPACE. */
 ms_status ms_shard_writer_add(ms_shard_writer *shard, const int32_t *ids, int64_t n);
-/* Writes the header and makes the file appear.  Frees the writer either way.  MS_IO, MS_NO_SPACE. */
+/* Waits until the disk has what was added.  MS_IO, MS_NO_SPACE. */
+ms_status ms_shard_writer_sync(ms_shard_writer *shard);
+/* Writes the header and waits until the disk has all of it.  Closes the writer either way.  MS_IO, MS_NO_SPACE. */
 ms_status ms_shard_writer_commit(ms_shard_writer *shard);
-/* Drops the file.  A zeroed writer is fine. */
+/* Closes an uncommitted shard, whose file stays as it is.  A zeroed writer is fine. */
 void ms_shard_writer_abort(ms_shard_writer *shard);
 
 #ifdef __cplusplus

@@ -1,5 +1,8 @@
 /* Every token of a shard that is accepted can be read, but for ids of 2^31 or more, which are refused. */
 #include "model/data/shard.h"
+
+#include <stdbool.h>
+
 #include "tests/fuzz/fuzz.h"
 
 enum { AT_ONCE = 64 };

@@ -73,3 +73,28 @@ void data_check_same_file(const char *left, const char *right) {
     free(a);
     free(b);
 }
+
+void data_check_same_folder(const char *left, const char *right) {
+    ms_listing names, others;
+    ck_assert_int_eq(ms_listing_read(left, &names), MS_OK);
+    ck_assert_int_eq(ms_listing_read(right, &others), MS_OK);
+    ck_assert_uint_eq(names.n, others.n);
+    for (size_t i = 0; i < names.n; i++) {
+        char *a = ms_path_join(left, names.names[i]), *b = ms_path_join(right, names.names[i]);
+        ck_assert_str_eq(names.names[i], others.names[i]);
+        data_check_same_file(a, b);
+        free(a);
+        free(b);
+    }
+    ms_listing_finish(&names);
+    ms_listing_finish(&others);
+}
+
+int data_count_names(const char *part) {
+    ms_listing names;
+    int n = 0;
+    ck_assert_int_eq(ms_listing_read(folder, &names), MS_OK);
+    for (size_t i = 0; i < names.n; i++) n += strstr(names.names[i], part) != NULL;
+    ms_listing_finish(&names);
+    return n;
+}

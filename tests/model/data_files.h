@@ -25,5 +25,9 @@ const char *data_write_lines(const char *name, int n_lines);
 ms_sidecar data_prepare(const ms_prepare_options *options);
 /* Two files hold the same bytes. */
 void data_check_same_file(const char *left, const char *right);
+/* Two folders hold files of the same names with the same bytes. */
+void data_check_same_folder(const char *left, const char *right);
+/* How many entries of the folder have this in their names. */
+int data_count_names(const char *part);
 
 #endif

@@ -12,6 +12,7 @@
 #include "model/data/dataset_synthetic.h"
 #include "model/data/shard.h"
 #include "model/data/tokenizer.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "platform/signals.h"
 #include "tests/model/data_files.h"
@@ -54,6 +55,7 @@ END_TEST
 static const char *write_shard(const char *name, int32_t first, int n) {
     const char *path = data_path(name);
     ms_shard_writer writer;
+    (void)ms_remove_one(path);
     ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     for (int32_t i = 0; i < n; i++) {
         int32_t id = first + i;
@@ -296,12 +298,16 @@ START_TEST(shard_format) {
     int32_t ids[] = {0, 258, 65535, 65536};
     ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
     ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
-    ck_assert(!ms_file_exists(path));
     ms_expect(ms_shard_writer_add(&writer, ids, 4), MS_INVALID, "token id 65536");
+    ms_must(ms_shard_writer_sync(&writer));
     ms_shard_writer_abort(&writer);
-    ck_assert(!ms_file_exists(path));
-    ck_assert_int_eq(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_OK);
-    ck_assert_int_eq(ms_shard_writer_add(&writer, ids, 3), MS_OK);
+    /* What was not committed is no shard, and is not begun again by accident; it can be gone on with. */
+    ms_shard shard;
+    ms_expect(ms_shard_open(path, &shard), MS_CORRUPT, "0 tokens, 1024 bytes");
+    ms_expect(ms_shard_writer_open(path, MS_SHARD_VOCAB_16, &writer), MS_IO, "File exists");
+    ms_expect(ms_shard_writer_reopen(path, MS_SHARD_VOCAB_16, 4, &writer), MS_CORRUPT, "has 1030 bytes, and had 1032");
+    ck_assert_int_eq(ms_shard_writer_reopen(path, MS_SHARD_VOCAB_16, 2, &writer), MS_OK);
+    ck_assert_int_eq(ms_shard_writer_add(&writer, ids + 2, 1), MS_OK);
     ck_assert_int_eq(ms_shard_writer_commit(&writer), MS_OK);
     char *bytes;
     size_t size_bytes;

@@ -110,23 +110,6 @@ static ms_prepare_options several_files(void) {
     return options;
 }
 
-/* The folder is the same, byte for byte. */
-static void check_same_folder(const char *left, const char *right) {
-    ms_listing names, others;
-    ms_must(ms_listing_read(left, &names));
-    ms_must(ms_listing_read(right, &others));
-    ck_assert_uint_eq(names.n, others.n);
-    for (size_t i = 0; i < names.n; i++) {
-        char *a = ms_path_join(left, names.names[i]), *b = ms_path_join(right, names.names[i]);
-        ck_assert_str_eq(names.names[i], others.names[i]);
-        data_check_same_file(a, b);
-        free(a);
-        free(b);
-    }
-    ms_listing_finish(&names);
-    ms_listing_finish(&others);
-}
-
 /* Any number of threads gives the same folder, and the same of two errors that are far apart. */
 START_TEST(threads) {
     static const int n_threads[] = {1, 2, 3, 7};
@@ -144,7 +127,7 @@ START_TEST(threads) {
         ck_assert_int_eq(made.counts.skipped[MS_RECORD_NO_TEXT], 1);
         ck_assert_int_eq(made.counts.replaced[MS_RECORD_NOT_UTF8], 1);
         ms_sidecar_finish(&made);
-        check_same_folder(data_path("by_1"), data_path(name));
+        data_check_same_folder(data_path("by_1"), data_path(name));
     }
     options.corpus.on_error = MS_ON_ERROR_STOP;
     options.directory = data_path("a");

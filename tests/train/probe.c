@@ -7,6 +7,7 @@
 
 #include "model/checkpoint/safetensors.h"
 #include "model/data/shard.h"
+#include "platform/directory.h"
 #include "platform/file.h"
 #include "tests/golden/config.h"
 #include "tests/model/data_files.h"
@@ -42,6 +43,7 @@ static void load(const json_t *golden, ms_trainer *trainer) {
     }
     ms_must(ms_safetensors_find(file, "tokens", &tensor));
     ms_shard_writer writer;
+    (void)ms_remove_one(data_path("x_val_000000.bin"));
     ms_must(ms_shard_writer_open(data_path("x_val_000000.bin"), MS_SHARD_VOCAB_16, &writer));
     ms_must(ms_shard_writer_add(&writer, tensor->data,
                                 (int64_t)trainer->options.probe_sequences * trainer->options.probe_tokens));
