@@ -14,7 +14,7 @@
 struct arguments {
     ms_option_list prompt, stop;
     const char *prompts, *format, *field, *device;
-    int64_t n, tokens, top_k, repetition_window, seed, threads, step;
+    int64_t n, batch, tokens, top_k, repetition_window, seed, threads, step;
     double temperature, top_p, min_p, repetition_penalty;
     bool json;
 };
@@ -29,6 +29,8 @@ static const ms_option options[] = {
     {"field", MS_OPTION_STRING, offsetof(struct arguments, field), NULL, "KEY",
      "Of --prompts: JSONL's key of the text (default prompt)"},
     {"n", MS_OPTION_COUNT, offsetof(struct arguments, n), NULL, "N", "Texts of each prompt (default 1)"},
+    {"batch", MS_OPTION_COUNT, offsetof(struct arguments, batch), NULL, "N",
+     "Texts that are drawn at a time (default 8, or as many as there are)"},
     {"tokens", MS_OPTION_COUNT, offsetof(struct arguments, tokens), NULL, "N",
      "Tokens to draw (default: the run's sample.tokens)"},
     {"stop", MS_OPTION_REPEATED, offsetof(struct arguments, stop), NULL, "TEXT",
@@ -89,7 +91,8 @@ static ms_text_request make_request(const struct arguments *a, const ms_run_mode
                      .seed = (uint64_t)a->seed},
         .stops = a->stop.items,
         .n_stops = (size_t)a->stop.n_items,
-        .wants_log_probabilities = a->json};
+        .wants_log_probabilities = a->json,
+        .n_at_once = (int32_t)a->batch};
 }
 
 static ms_status draw(const struct arguments *a, const ms_run_folder *folder, const ms_run_model *run,
@@ -132,10 +135,12 @@ static ms_status check_sampling(const struct arguments *a) {
 
 /* What would be an error later, or would mean nothing. */
 static ms_status check(const struct arguments *a) {
-    enum { MOST_SAMPLES = 1000000 };
+    enum { MOST_SAMPLES = 1000000, LARGEST_BATCH = 4096 };
     MS_TRY(check_sampling(a));
     if (a->n < 1 || a->n > MOST_SAMPLES)
         return MS_FAIL(MS_USAGE, "--n: %lld, must be 1 to %d", (long long)a->n, MOST_SAMPLES);
+    if (a->batch < 1 || a->batch > LARGEST_BATCH)
+        return MS_FAIL(MS_USAGE, "--batch: %lld, must be 1 to %d", (long long)a->batch, LARGEST_BATCH);
     for (int i = 0; i < a->stop.n_items; i++) {
         if (!*a->stop.items[i])
             return MS_FAIL(MS_USAGE, "--stop: an empty text stands before every token: leave it out, or --tokens 0");
@@ -150,8 +155,14 @@ static ms_status check(const struct arguments *a) {
 const ms_command *const ms_commands_generate[] = {&command, NULL};
 
 int ms_cmd_generate(int argc, char **argv) {
-    struct arguments arguments = {
-        .n = 1, .tokens = -1, .top_k = -1, .step = -1, .temperature = NAN, .top_p = 1, .repetition_penalty = 1};
+    struct arguments arguments = {.n = 1,
+                                  .batch = 8,
+                                  .tokens = -1,
+                                  .top_k = -1,
+                                  .step = -1,
+                                  .temperature = NAN,
+                                  .top_p = 1,
+                                  .repetition_penalty = 1};
     ms_positionals positionals;
     ms_run_folder folder;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);

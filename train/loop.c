@@ -364,8 +364,12 @@ static ms_status draw_sample(ms_run *run, const ms_text_source *source, FILE *st
     const ms_sample_request *sample = &run->options.sample;
     const ms_text_prompt prompt = {
         .place = "sample.prompt", .text = sample->prompt, .size_bytes = strlen(sample->prompt)};
-    const ms_text_request request = {
-        .prompts = &prompt, .n_prompts = 1, .n_samples = 1, .n_tokens = sample->n_tokens, .sampling = sample->sampling};
+    const ms_text_request request = {.prompts = &prompt,
+                                     .n_prompts = 1,
+                                     .n_samples = 1,
+                                     .n_at_once = 1,
+                                     .n_tokens = sample->n_tokens,
+                                     .sampling = sample->sampling};
     char heading[MS_SAMPLE_HEADING_SIZE], *text = NULL;
     size_t size = 0;
     FILE *copy = open_memstream(&text, &size);

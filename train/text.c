@@ -304,6 +304,8 @@ static ms_status load(struct work *work, ms_device *device) {
     ms_checkpoint *checkpoint;
     MS_TRY(ms_checkpoint_open_or_name(source->checkpoints, source->step, "--step", &checkpoint));
     ms_status status = ms_generator_open(device, &source->model, work->n_slots, &work->generator);
+    if (status == MS_OUT_OF_MEMORY && work->n_slots > 1)
+        ms_status_note(status, "generate: %d texts at a time, of which fewer take less memory", work->n_slots);
     if (status == MS_OK) status = ms_generator_load(work->generator, ms_checkpoint_model(checkpoint));
     if (status == MS_OK && work->sink->open) status = work->sink->open(work->sink->context, checkpoint);
     ms_checkpoint_close(checkpoint);
@@ -312,12 +314,15 @@ static ms_status load(struct work *work, ms_device *device) {
 
 ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
                                const ms_text_sink *sink) {
-    struct work work = {.source = source, .request = request, .sink = sink, .n_slots = 1};
+    struct work work = {.source = source, .request = request, .sink = sink};
     if (ms_tokenizer_vocab_size(source->tokenizer) > source->model.vocabulary)
         return MS_FAIL(MS_MISMATCH, "generate: the tokenizer has %d tokens, the model %d",
                        ms_tokenizer_vocab_size(source->tokenizer), source->model.vocabulary);
     MS_TRY(ms_sampling_check(&request->sampling));
+    if (request->n_at_once < 1)
+        return MS_FAIL(MS_INVALID, "generate: %d texts at a time, must be 1 or more", request->n_at_once);
     work.n_texts = request->n_prompts * request->n_samples;
+    work.n_slots = request->n_at_once < work.n_texts ? request->n_at_once : (int32_t)work.n_texts;
     ms_status status = open_prompts(&work);
     if (status == MS_OK) status = allocate(&work);
     if (status == MS_OK) status = load(&work, device);

@@ -38,6 +38,8 @@ typedef struct ms_text_request {
     const char *const *stops; /* [n_stops] UTF-8, none empty: a text ends before one (train/text_tail.h) */
     size_t n_stops;
     bool wants_log_probabilities;
+    int32_t n_at_once; /* texts that are drawn at a time, 1 or more: each has a cache (train/generator.h).  In `exact`
+                          the texts are the same for any number; in `fast` products of more rows may round otherwise */
 } ms_text_request;
 
 typedef enum ms_text_end {

@@ -28,6 +28,12 @@ texts --prompt "line 7" --prompt "says" --seed 3 | cmp - both || fail "two promp
 printf 'line 7\r\nsays' | texts --prompts - --seed 3 | cmp - both || fail "prompts of standard input"
 printf '{"prompt":"line 7"}\n{"prompt":"says"}\n' >prompts.jsonl
 texts --prompts prompts.jsonl --seed 3 | cmp - both || fail "prompts of JSONL"
+# However many are drawn at a time, at different lengths, and of which some end early: the run is in exact numerics.
+many="--prompt line --prompt says --prompt x --n 5 --seed 4 --temperature 1.5 --stop 7 --tokens 50"
+texts $many >many.txt
+for batch in 1 2 7 64; do texts $many --batch $batch | cmp - many.txt || fail "other texts with --batch $batch"; done
+[ "$(grep -c '^-- prompt' many.txt)" -eq 15 ] || fail "not 15 texts"
+
 "$python" "$(dirname "$0")/generate.py" "$muonscope" run "$weights" || fail "generate.py"
 
 refuse 1 "--prompt: the prompt has [0-9]+ tokens with the one that begins a document, the model sees 32 at once .* shorten it" \
@@ -36,6 +42,7 @@ refuse 1 "--prompt: an empty prompt, and no token of the data begins a document"
 refuse 2 "--stop: an empty text" program generate run --stop ""
 refuse 2 "--stop: byte 1 of 'a.*' is not UTF-8" program generate run --stop $'a\xff'
 refuse 2 "--n: 0, must be 1 to" program generate run --n 0
+refuse 2 "--batch: 0, must be 1 to" program generate run --batch 0
 refuse 2 "--field: it is of --prompts" program generate run --field text
 refuse 2 "--format csv: auto, text or jsonl" program generate run --prompts prompts.jsonl --format csv
 refuse 1 "--prompts: cannot open gone" program generate run --prompts gone
