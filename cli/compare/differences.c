@@ -19,6 +19,28 @@ bool ms_compare_is_without_effect(const ms_config_key *key) {
     return false;
 }
 
+bool ms_compare_is_known(const ms_compare_run *run, const ms_config_key *key) {
+    return !run->given.is_partial || run->given.keys[key - ms_config_keys(&(int){0})];
+}
+
+const char *ms_compare_value_text(const ms_compare_run *run, const ms_config_key *key, char *out, size_t size) {
+    if (ms_compare_is_known(run, key)) return ms_config_value_text(&run->config, key, out, size);
+    snprintf(out, size, "not known");
+    return out;
+}
+
+static bool same_text(const ms_compare_run *a, const ms_compare_run *b, const ms_config_key *key) {
+    char left[MS_CONFIG_STRING_SIZE], right[MS_CONFIG_STRING_SIZE];
+    return strcmp(ms_compare_value_text(a, key, left, sizeof left),
+                  ms_compare_value_text(b, key, right, sizeof right)) == 0;
+}
+
+bool ms_compare_is_unlike(const ms_compare_run *a, const ms_compare_run *b, const ms_config_key *key) {
+    bool both_known = ms_compare_is_known(a, key) && ms_compare_is_known(b, key);
+    bool same_kind = a->given.is_partial == b->given.is_partial;
+    return (both_known || same_kind) && !same_text(a, b, key);
+}
+
 static bool is_seed(const ms_config_key *key) {
     return strcmp(key->full_name, "train.seed") == 0 || strcmp(key->full_name, "init.seed") == 0;
 }
@@ -29,26 +51,21 @@ static bool is_by(const ms_compare_set *set, const ms_config_key *key) {
     return false;
 }
 
-static bool same_value(const ms_compare_set *set, size_t a, size_t b, const ms_config_key *key) {
-    char left[MS_CONFIG_STRING_SIZE], right[MS_CONFIG_STRING_SIZE];
-    return strcmp(ms_config_value_text(&set->runs[a].config, key, left, sizeof left),
-                  ms_config_value_text(&set->runs[b].config, key, right, sizeof right)) == 0;
-}
-
 /* Whether two runs that are alike in `group` (or, if it is false, in their seed) ever differ in the key. */
 static bool differs_among(const ms_compare_set *set, const ms_config_key *key, bool group) {
     for (size_t i = 0; i < set->n; i++)
         for (size_t k = 0; k < i; k++) {
             bool alike = group ? set->compared[i].i_group == set->compared[k].i_group
                                : set->compared[i].seed == set->compared[k].seed;
-            if (alike && !same_value(set, i, k, key)) return true;
+            if (alike && ms_compare_is_unlike(&set->runs[i], &set->runs[k], key)) return true;
         }
     return false;
 }
 
 static bool differs(const ms_compare_set *set, const ms_config_key *key) {
-    for (size_t i = 1; i < set->n; i++)
-        if (!same_value(set, 0, i, key)) return true;
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (ms_compare_is_unlike(&set->runs[i], &set->runs[k], key)) return true;
     return false;
 }
 
@@ -82,14 +99,14 @@ static void print_values(const ms_compare_set *set, const ms_config_key *key, bo
     for (size_t i = 0; i < set->n && used < size; i++) {
         size_t first = 0, n = 0;
         char value[MS_CONFIG_STRING_SIZE];
-        while (!same_value(set, first, i, key)) first++;
+        while (!same_text(&set->runs[first], &set->runs[i], key)) first++;
         if (first < i) continue;
         if (n_values++ == MOST) {
             snprintf(out + used, size - used, ", ...");
             return;
         }
-        for (size_t k = 0; k < set->n; k++) n += same_value(set, k, i, key);
-        ms_config_value_text(&set->runs[i].config, key, value, sizeof value);
+        for (size_t k = 0; k < set->n; k++) n += same_text(&set->runs[k], &set->runs[i], key);
+        ms_compare_value_text(&set->runs[i], key, value, sizeof value);
         const char *who = by_group ? set->labels[set->compared[i].i_group] : set->runs[i].path;
         used += (size_t)snprintf(out + used, size - used, "%s%s (%s", used ? ", " : "", *value ? value : "\"\"", who);
         if (used < size && !by_group && n > 1)
@@ -161,8 +178,24 @@ static ms_status note_history(ms_compare_set *set, const ms_compare_run *run) {
     return status;
 }
 
+/* Between runs of muonscope and of other programs little is seen. */
+static ms_status note_not_known(ms_compare_set *set) {
+    size_t n_partial = 0, first = 0;
+    for (size_t i = set->n; i-- > 0;)
+        if (set->runs[i].given.is_partial) {
+            n_partial++;
+            first = i;
+        }
+    if (n_partial == 0 || n_partial == set->n) return MS_OK;
+    return ms_notes_add(&set->notes,
+                        "%s%s: of another program's training (muonscope.Tracker), whose config.yaml has few keys: in "
+                        "all others it may be unlike",
+                        set->runs[first].path, n_partial > 1 ? " and others" : "");
+}
+
 ms_status ms_compare_note_differences(ms_compare_set *set) {
     MS_TRY(note_keys(set));
+    MS_TRY(note_not_known(set));
     MS_TRY(note_data(set));
     for (size_t i = 0; i < set->n; i++) MS_TRY(note_history(set, &set->runs[i]));
     return MS_OK;

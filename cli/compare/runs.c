@@ -43,7 +43,7 @@ static ms_status load_config(ms_compare_run *run) {
     else if (!ms_file_exists(path))
         status = MS_FAIL(MS_NOT_FOUND, "%s is not a run folder: it has no config.yaml", run->path);
     ms_config_defaults(&run->config);
-    if (status == MS_OK) status = ms_settings_note_fault(ms_config_load_file(&run->config, path, NULL), path);
+    if (status == MS_OK) status = ms_settings_note_fault(ms_config_load_file(&run->config, path, &run->given), path);
     run->n_steps = ms_config_steps(&run->config);
     free(path);
     return status;
@@ -136,13 +136,13 @@ static ms_status choose_keys(const ms_compare_request *request, ms_compare_set *
                    names, n > MS_COMPARE_KEYS ? ", ..." : "");
 }
 
-static void make_label(const ms_compare_set *set, const ms_config *config, char out[MS_COMPARE_LABEL_SIZE]) {
+static void make_label(const ms_compare_set *set, const ms_compare_run *run, char out[MS_COMPARE_LABEL_SIZE]) {
     size_t used = 0;
     out[0] = '\0';
     for (int k = 0; k < set->n_by && used < MS_COMPARE_LABEL_SIZE; k++) {
         char value[MS_CONFIG_STRING_SIZE];
         used += (size_t)snprintf(out + used, MS_COMPARE_LABEL_SIZE - used, "%s%s", k ? ", " : "",
-                                 ms_config_value_text(config, set->by[k], value, sizeof value));
+                                 ms_compare_value_text(run, set->by[k], value, sizeof value));
     }
     if (set->n_by == 0) strcpy(out, "all");
 }
@@ -152,7 +152,7 @@ static int group_of(ms_compare_set *set, const ms_compare_run *run) {
     if (run->group)
         snprintf(label, sizeof label, "%s", run->group);
     else
-        make_label(set, &run->config, label);
+        make_label(set, run, label);
     for (int g = 0; g < set->n_groups; g++)
         if (strcmp(set->labels[g], label) == 0) return g;
     strcpy(set->labels[set->n_groups], label);
@@ -164,7 +164,13 @@ static ms_status leave_out_twin(ms_compare_set *set, const ms_compare_run *kept,
                                 const char *label) {
     const ms_config_key *keys[4];
     char text[900], names[300] = "";
-    int n = ms_config_difference(&kept->config, &twin->config, keys, 4);
+    int n_keys, n = 0;
+    const ms_config_key *all = ms_config_keys(&n_keys);
+    for (int i = 0; i < n_keys; i++) {
+        if (!ms_compare_is_unlike(kept, twin, &all[i])) continue;
+        if (n < 4) keys[n] = &all[i];
+        n++;
+    }
     ms_compare_join_keys(keys, n < 4 ? n : 4, names, sizeof names);
     if (n == 0)
         snprintf(text, sizeof text, "%s: seed %lld of group %s is %s already, and no key differs", twin->path,

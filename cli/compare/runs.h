@@ -31,8 +31,9 @@ typedef struct ms_compare_run {
     const char *path;  /* borrowed */
     const char *group; /* borrowed; NULL: by keys */
     ms_config config;
-    int64_t n_steps;      /* that it was to make */
-    char data_sha256[65]; /* of the shards it was trained and validated on; "": not known */
+    ms_config_given given; /* is_partial: of the keys that it lacks nothing is known */
+    int64_t n_steps;       /* that it was to make */
+    char data_sha256[65];  /* of the shards it was trained and validated on; "": not known */
 } ms_compare_run;
 
 /* Two runs of one seed. */
@@ -76,6 +77,14 @@ ms_compared_runs ms_compare_set_runs(const ms_compare_set *set);
 
 /* differences.c: whether a key chooses what is written and when, and changes no number that is compared. */
 bool ms_compare_is_without_effect(const ms_config_key *key);
+
+/* Whether a run's value of a key is known: not of one that a folder of muonscope.Tracker lacks. */
+bool ms_compare_is_known(const ms_compare_run *run, const ms_config_key *key);
+/* The value as text, "not known" where it is not; returns out.  size >= MS_CONFIG_STRING_SIZE. */
+const char *ms_compare_value_text(const ms_compare_run *run, const ms_config_key *key, char *out, size_t size);
+/* Whether two runs have unlike values of a key.  What a folder of Tracker does not know of is no difference to a run of
+   muonscope; between two such folders, a value that one of them gives is. */
+bool ms_compare_is_unlike(const ms_compare_run *a, const ms_compare_run *b, const ms_config_key *key);
 
 /* The hash of the shards that dataset.json of a run, or of a folder of data, names, in their order; "" where there is
    no such file.  MS_OUT_OF_MEMORY. */

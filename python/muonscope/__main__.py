@@ -12,6 +12,7 @@ from ._program import program
 COMMANDS: Dict[str, str] = {
     "gguf": "_gguf",
     "prepare": "_prepare",
+    "tensorboard": "_tensorboard",
 }
 
 

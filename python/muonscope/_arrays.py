@@ -10,9 +10,19 @@ import numpy as np
 ELEMENTS = {"float16": "F16", "float32": "F32", "float64": "F64", "bfloat16": "BF16"}
 
 
+def refuse_spread(array: Any, name: str) -> None:
+    """TypeError: it is a DTensor of PyTorch."""
+    if hasattr(array, "full_tensor"):
+        raise TypeError(
+            f"{name}: its parts lie on several processes (FSDP, tensor parallel), which muonscope does not gather: give array.full_tensor(), or run "
+            "`muonscope analyze` on a checkpoint"
+        )
+
+
 def to_numpy(array: Any, name: str) -> np.ndarray:
     """A tensor of PyTorch, on any device, or anything that numpy.asarray takes.  bfloat16 of PyTorch, which NumPy lacks, becomes
     float32, which holds it exactly.  No copy where none is needed.  TypeError: not real floating-point numbers of 16 to 64 bits."""
+    refuse_spread(array, name)
     if hasattr(array, "detach"):
         array = array.detach().cpu()
         if str(array.dtype) == "torch.bfloat16":

@@ -65,8 +65,8 @@ def _sizes(config: Dict[str, Any], where: str) -> Dict[str, int]:
 def _architecture(config: Dict[str, Any], where: str) -> str:
     """llama.cpp's name of it."""
     type_, activation = config.get("model_type"), config.get("hidden_act")
-    if type_ not in ("llama", "qwen3"):
-        raise Error(f"{where}: model_type {type_}: llama and qwen3 are written, which `muonscope export hf` makes")
+    if type_ not in ("llama", "qwen2", "qwen3"):
+        raise Error(f"{where}: model_type {type_}: llama, qwen2 and qwen3 are written, which `muonscope export hf` makes")
     for name in ("attention_bias", "mlp_bias", "use_sliding_window"):
         if config.get(name):
             raise Error(f"{where}: {name} is true, which the models of muonscope have not")
@@ -74,10 +74,11 @@ def _architecture(config: Dict[str, Any], where: str) -> str:
         return type_
     if activation != "relu":
         raise Error(f"{where}: hidden_act {activation}: silu is written, and relu where each gate is its up: model.activation swiglu or relu2")
-    if type_ == "qwen3":
+    if type_ != "llama":
+        what, key = ("a norm of queries and keys", "qk_norm") if type_ == "qwen3" else ("biases of queries and keys", "qkv_bias")
         raise Error(
-            f"{where}: llama.cpp has no architecture with relu(z)^2 and a norm of queries and keys. A run with model.activation swiglu, or with "
-            "attention.qk_norm false, could be written; transformers has it"
+            f"{where}: llama.cpp has no architecture with relu(z)^2 and {what}. A run with model.activation swiglu, or with attention.{key} "
+            "false, could be written; transformers has it"
         )
     return "arcee"
 
@@ -93,10 +94,11 @@ def _rope(config: Dict[str, Any], architecture: str, head_dim: int, where: str) 
         return made + [("add_rope_scaling_type", type_), ("add_rope_scaling_factor", factor)], []
     if type_ != "llama3":
         raise Error(f"{where}: rope_type {type_}: default, linear and llama3 are written")
-    if architecture == "qwen3":
+    if architecture.startswith("qwen"):
+        key = "qk_norm" if architecture == "qwen3" else "qkv_bias"
         raise Error(
-            f"{where}: llama.cpp's Qwen3 has no rope_type llama3. A run with attention.rope_scaling linear or none, or with attention.qk_norm "
-            "false, could be written"
+            f"{where}: llama.cpp's {architecture} has no rope_type llama3. A run with attention.rope_scaling linear or none, or with "
+            f"attention.{key} false, could be written"
         )
     # By how much each frequency is divided (Llama 3.1): not at all where many waves fit into the older length, by all of it where few do.
     low, high = float(parameters["low_freq_factor"]), float(parameters["high_freq_factor"])
@@ -107,10 +109,11 @@ def _rope(config: Dict[str, Any], architecture: str, head_dim: int, where: str) 
 
 
 def _tensors(config: Dict[str, Any], sizes: Dict[str, int], architecture: str) -> List[Tensor]:
-    """llama.cpp rotates rows (2i, 2i + 1) of a head in `llama` and `arcee`, and (i, i + half) in `qwen3`, as transformers does everywhere."""
+    """llama.cpp rotates rows (2i, 2i + 1) of a head in `llama` and `arcee`, and (i, i + half) in `qwen2` and `qwen3`, as transformers does
+    everywhere."""
     width, size, feed = sizes["hidden_size"], sizes["head_dim"], sizes["intermediate_size"]
     q, kv = sizes["num_attention_heads"], sizes["num_key_value_heads"]
-    turned = architecture != "qwen3"
+    turned = architecture in ("llama", "arcee")
     made = [Tensor("token_embd.weight", (sizes["vocab_size"], width), "model.embed_tokens.weight")]
     for i in range(sizes["num_hidden_layers"]):
         parts = [
@@ -128,6 +131,9 @@ def _tensors(config: Dict[str, Any], sizes: Dict[str, int], architecture: str) -
         if architecture != "arcee":
             parts += [("ffn_gate", (feed, width), "mlp.gate_proj", 0)]
         made += [Tensor(f"blk.{i}.{name}.weight", shape, f"model.layers.{i}.{source}.weight", heads) for name, shape, source, heads in parts]
+        if architecture == "qwen2":
+            biases = [("q", q), ("k", kv), ("v", kv)]
+            made += [Tensor(f"blk.{i}.attn_{x}.bias", (n * size,), f"model.layers.{i}.self_attn.{x}_proj.bias") for x, n in biases]
     made.append(Tensor("output_norm.weight", (width,), "model.norm.weight"))
     if not config.get("tie_word_embeddings"):
         made.append(Tensor("output.weight", (sizes["vocab_size"], width), "lm_head.weight"))

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from ._arrays import to_numpy
+from ._arrays import refuse_spread, to_numpy
 from ._library import library, structures
 
 
@@ -88,6 +88,8 @@ def find_matrices(
     in layers.  ValueError: none, or two of one name."""
     parameters = parameters_of(model)
     shapes = {name: tuple(parameter.shape) for name, parameter in parameters.items()}
+    for name, parameter in parameters.items():
+        refuse_spread(parameter, name)
     found: List[Matrix] = []
     if mapping is not None:
         for name, (layer, projection) in mapping.items():

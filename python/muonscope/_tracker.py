@@ -13,6 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 import numpy as np
 
 from ._library import apart, check, layout_rows, library, structures
+from ._hooks import Attached
 from ._matrices import Matrix, as_float32, find_matrices, parameters_of
 from ._program import StrPath
 
@@ -32,6 +33,8 @@ class Tracker:
                 tracker.before_step()
                 optimizer.step()
                 tracker.after_step(loss=loss.item(), lr=optimizer.param_groups[0]["lr"])
+
+    Or once, before the training: `tracker.attach(optimizer)`.
 
     Before the first step, and at every step whose number is a multiple of `every`, the matrices are copied, as f32; a thread of the
     library computes their spectra while training goes on.  What the tracker cannot know (momentum, gradients, bounds) is null.
@@ -73,10 +76,11 @@ class Tracker:
         self.step = 0
         self._begun = 0  # the step that before_step() was called for
         self._skipped = 0  # of the closed tracker
-        self._model, self._every, self._tokens_per_step = model, every, tokens_per_step
+        self.model, self._every, self._tokens_per_step = model, every, tokens_per_step
         self._folder = Path(path)
         self._config: Dict[str, Any] = {**(config or {}), "train.seed": seed, "tracker.every": every}
         self._slot: Any = None
+        self._attached: Optional[Attached] = None
         if self._folder.exists() and (not self._folder.is_dir() or any(self._folder.iterdir())):
             raise FileExistsError(f"{os.fspath(path)} is there and not an empty folder: choose another one")
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,7 @@ class Tracker:
 
     def _copy(self, member: str) -> None:
         to = ctypes.cast(getattr(self._slot, member), ctypes.POINTER(ctypes.c_void_p))
-        parameters, name, array = parameters_of(self._model), None, None
+        parameters, name, array = parameters_of(self.model), None, None
         for i, matrix in enumerate(self.matrices):
             if matrix.parameter != name:
                 name = matrix.parameter
@@ -182,6 +186,24 @@ class Tracker:
             self._copy("weight_after")
             self._submit()
 
+    def attach(self, *optimizers: Any) -> "Tracker":
+        """Calls before_step() and after_step() around the step of an optimizer of PyTorch, by its hooks, until the tracker is closed.
+
+        A step is one of each optimizer, where there are several (e.g. Muon for matrices and AdamW for the rest).  `lr` is that of the
+        first group of the first; decay_share that of the tracked parameters, where it is decoupled and the same for all.  The loss of
+        a step comes from set_loss().  Returns the tracker.  TypeError: no such hooks; RuntimeError: attached already."""
+        self._check_open()
+        if self._attached is not None:
+            raise RuntimeError("Tracker: it is attached already; name all optimizers in one attach()")
+        self._attached = Attached(self, optimizers)
+        return self
+
+    def set_loss(self, loss: float) -> None:
+        """The loss of the coming step of the attached optimizer.  Call it before optimizer.step()."""
+        if self._attached is None:
+            raise RuntimeError("Tracker: set_loss() is for attach(); after_step() takes the loss")
+        self._attached.loss = loss
+
     @property
     def n_skipped(self) -> int:
         """Snapshots that were not taken because the tracker was behind (when_behind="skip")."""
@@ -199,6 +221,8 @@ class Tracker:
         """Waits until every snapshot is in the file, and closes it.  At the end of the program it is called by itself."""
         if not self._finalize.alive:
             return
+        if self._attached is not None:
+            self._attached.remove()
         self._metrics.close()
         self._write_config()
         self._skipped = self.n_skipped

@@ -36,7 +36,8 @@ train llama --attention.qk_norm false --attention.rope_layout interleaved --atte
 train arcee --attention.qk_norm false --model.activation relu2
 train linear --attention.rope_scaling linear --attention.rope_factor 3
 train tied --model.tied_head true
+train qwen2 --attention.qk_norm false --attention.qkv_bias true
 for type in f16 bf16; do "$use/bin/python" -m muonscope gguf qwen3 "qwen3.$type.gguf" --type "$type"; done
 "$use/bin/python" -m muonscope gguf qwen3 qwen3.gguf 2>err && exit 1
 grep -q '^muonscope: qwen3.gguf is there already: name a new file$' err
-"$use/bin/python" "$here/gguf_read.py" "$program" qwen3 llama arcee linear tied
+"$use/bin/python" "$here/gguf_read.py" "$program" qwen3 llama arcee linear tied qwen2

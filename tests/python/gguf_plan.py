@@ -52,6 +52,7 @@ class Models(unittest.TestCase):
         run("blueberry")
         run("qwen3", "--model.activation", "swiglu", "--attention.rope_scaling", "linear", "--attention.rope_factor", "3")
         run("arcee", "--attention.qk_norm", "false")
+        run("qwen2", "--attention.qk_norm", "false", "--attention.qkv_bias", "true", "--model.activation", "swiglu")
 
     def test_llama(self):
         plan, made, folder = plan_of("llama")
@@ -102,6 +103,15 @@ class Models(unittest.TestCase):
             np.testing.assert_array_equal(made[f"blk.1.{name}.weight"], folder[f"model.layers.1.{source}.weight"])
         self.assertNotIn("output.weight", made)
 
+    def test_biases(self):
+        plan, made, folder = plan_of("qwen2")
+        self.assertEqual(plan.architecture, "qwen2")
+        for letter in "qkv":
+            for kind in ("weight", "bias"):
+                np.testing.assert_array_equal(made[f"blk.0.attn_{letter}.{kind}"], folder[f"model.layers.0.self_attn.{letter}_proj.{kind}"])
+        with self.assertRaisesRegex(muonscope.Error, "relu.* and biases of queries and keys. .*attention.qkv_bias false"):
+            plan_of(changed("qwen2", "biased_relu", hidden_act="relu"))
+
     def test_relu_squared(self):
         plan, made, folder = plan_of("arcee")
         self.assertEqual(plan.architecture, "arcee")
@@ -112,12 +122,12 @@ class Models(unittest.TestCase):
 
     def test_what_llama_cpp_lacks_is_named(self):
         for new, name, keys, message in (
-            ("gpt", "llama", {"model_type": "gpt2"}, "model_type gpt2: llama and qwen3 are written"),
+            ("gpt", "llama", {"model_type": "gpt2"}, "model_type gpt2: llama, qwen2 and qwen3 are written"),
             ("biased", "llama", {"attention_bias": True}, "attention_bias is true"),
             ("gelu", "llama", {"hidden_act": "gelu"}, "hidden_act gelu: silu is written"),
             ("gated", "llama", {"hidden_act": "relu"}, "gate_proj.weight is not model.layers.0.mlp.up_proj.weight: relu with a gate of its own"),
             ("yarn", "llama", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rope_type yarn: default, linear and llama3"),
-            ("angles", "qwen3", {"rope_parameters": {"rope_type": "llama3", "factor": 2.0}}, "Qwen3 has no rope_type llama3. .*linear or none"),
+            ("angles", "qwen3", {"rope_parameters": {"rope_type": "llama3", "factor": 2.0}}, "qwen3 has no rope_type llama3. .*linear or none, or with attention.qk_norm false"),
             ("factor", "qwen3", {"rope_parameters": {"rope_type": "linear"}}, "config.json: KeyError: 'factor'"),
             ("sizes", "llama", {"intermediate_size": 60}, r"mlp.up_proj.weight is \(64, 32\), by config.json \(60, 32\)"),
             ("layers", "llama", {"num_hidden_layers": 3}, "no tensor model.layers.2.input_layernorm.weight"),

@@ -1,105 +1,84 @@
-"""A small GPT of PyTorch trained beside Tracker: the figures of W are those of `analyze` of its checkpoints; what it costs.  Run by
-wheel.sh."""
+"""A small GPT of PyTorch trained beside Tracker: the figures of W are those of `analyze` of its checkpoints; hooks and wrapped models
+record the same.  Run by wheel.sh."""
 
 import json
 import math
 import os
-import time
 
 import torch
-from torch import nn
 
 import muonscope
 from files import write_safetensors
+from gpt_model import Gpt, train
 
-WIDTH, HEADS, LAYERS, STEPS, EVERY = 128, 4, 3, 40, 10
-
-
-class Attention(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.c_attn = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
-        self.c_proj = nn.Linear(WIDTH, WIDTH, bias=False)
-
-    def forward(self, x):
-        q, k, v = (y.view(*y.shape[:2], HEADS, -1).transpose(1, 2) for y in self.c_attn(x).chunk(3, -1))
-        return self.c_proj(nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
+WIDTH, HEADS, LAYERS, STEPS, EVERY = 128, 4, 3, 20, 10
 
 
-class Block(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.attn, self.ln_1, self.ln_2 = Attention(), nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.mlp = nn.ModuleDict({"c_fc": nn.Linear(WIDTH, 4 * WIDTH), "c_proj": nn.Linear(4 * WIDTH, WIDTH)})
-
-    def forward(self, x):
-        x = x + self.attn(self.ln_1(x))
-        return x + self.mlp["c_proj"](nn.functional.gelu(self.mlp["c_fc"](self.ln_2(x))))
-
-
-class Gpt(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.wte, self.h = nn.Embedding(256, WIDTH), nn.ModuleList(Block() for _ in range(LAYERS))
-
-    def forward(self, ids):
-        x = self.wte(ids)
-        for block in self.h:
-            x = block(x)
-        return x @ self.wte.weight.T
-
-
-def train(folder):
+def new_model():
     torch.manual_seed(1)
-    model = Gpt()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
-    text = torch.frombuffer(bytearray(open(__file__, "rb").read()), dtype=torch.uint8).long()
-    tracker = folder and muonscope.Tracker(model, folder, every=EVERY, tokens_per_step=8 * 64, heads=HEADS, head_size=WIDTH // HEADS)
-    begin = time.perf_counter()
-    for step in range(1, STEPS + 1):
-        at = torch.randint(len(text) - 65, (8,)).tolist()
-        ids = torch.stack([text[i : i + 65] for i in at])
-        loss = nn.functional.cross_entropy(model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        if tracker:
-            tracker.before_step()
-        optimizer.step()
-        if tracker:
-            tracker.after_step(loss=loss.item(), lr=1e-3, decay_share=1e-3 * 1e-2)
-        if folder and step % EVERY == 0:
-            os.mkdir(f"at{step}")
-            write_safetensors(f"at{step}/model.safetensors", {name: p.detach().numpy() for name, p in model.named_parameters()})
-            with open(f"at{step}/config.json", "w", encoding="utf-8") as file:
-                json.dump({"num_attention_heads": HEADS, "hidden_size": WIDTH}, file)
-    stepped = time.perf_counter() - begin
-    if tracker:
-        tracker.close()
-    return stepped, time.perf_counter() - begin, {name: p.detach().clone() for name, p in model.named_parameters()}
+    return Gpt(LAYERS, WIDTH, HEADS)
 
 
-train(None)  # what comes first is slower
-_, alone, plain = train(None)
-stepped, whole, tracked = train("gpt")
-assert all(torch.equal(plain[name], tracked[name]) for name in plain), "Tracker changed the training"
-with open("gpt/spectra.jsonl", encoding="utf-8") as file:
-    lines = [json.loads(line) for line in file]
+def lines_of(folder, name="spectra"):
+    with open(f"{folder}/{name}.jsonl", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def compare_figures(lines):
+    n = exact = 0
+    for step in range(EVERY, STEPS + 1, EVERY):
+        analyzed = {(a["layer"], a["projection"]): a for a in muonscope.analyze(f"at{step}")}
+        for line in (line for line in lines if line["step"] == step):
+            other = analyzed[line["layer"], line["projection"]]
+            for key in set(line) & set(other) - {"layer", "projection"}:
+                # analyze finds all singular values, the tracker those that it reports: by other sums.
+                pairs = zip(line[key], other[key], strict=True) if isinstance(line[key], list) else [(line[key], other[key])]
+                for here, there in pairs:
+                    exact += here == there
+                    n += 1
+                    assert here == there or math.isclose(here, there, rel_tol=1e-10), (step, key, here, there)
+            assert line["update_sigma"][0] > 0 and math.isfinite(line["alignment_left"]), line
+    return n, exact
+
+
+plain, tracked = new_model(), new_model()
+
+
+def save(step):
+    if step % EVERY == 0:
+        os.mkdir(f"at{step}")
+        write_safetensors(f"at{step}/model.safetensors", {name: p.detach().numpy() for name, p in tracked.named_parameters()})
+        with open(f"at{step}/config.json", "w", encoding="utf-8") as file:
+            json.dump({"num_attention_heads": HEADS, "hidden_size": WIDTH}, file)
+
+
+train(plain, steps=STEPS)
+train(tracked, "gpt", steps=STEPS, every=EVERY, heads=HEADS, after_step=save)
+assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), tracked.parameters())), "Tracker changed the training"
+lines = lines_of("gpt")
 assert len(lines) == (1 + STEPS // EVERY) * LAYERS * 6, len(lines)
-n = exact = 0
-for step in range(EVERY, STEPS + 1, EVERY):
-    analyzed = {(a["layer"], a["projection"]): a for a in muonscope.analyze(f"at{step}")}
-    for line in (line for line in lines if line["step"] == step):
-        other = analyzed[line["layer"], line["projection"]]
-        for key in set(line) & set(other) - {"layer", "projection"}:
-            # analyze finds all singular values, the tracker those that it reports: by other sums.
-            pairs = zip(line[key], other[key], strict=True) if isinstance(line[key], list) else [(line[key], other[key])]
-            for here, there in pairs:
-                exact += here == there
-                n += 1
-                assert here == there or math.isclose(here, there, rel_tol=1e-10), (step, key, here, there)
-        assert line["update_sigma"][0] > 0 and math.isfinite(line["alignment_left"]), line
-matrix = dict(tracked)["h.0.mlp.c_fc.weight"]
+n, exact = compare_figures(lines)
+
+# By hooks, of a compiled model and of a wrapped one: the same lines.  Without a loop of its own, backend "eager" compiles nothing.
+for name, wrap in (("hooked", lambda m: m), ("compiled", lambda m: torch.compile(m, backend="eager")), ("wrapped", torch.nn.DataParallel)):
+    train(new_model(), name, steps=STEPS, every=EVERY, heads=HEADS, attach=True, wrap=wrap)
+    assert lines_of(name) == lines and lines_of(name, "metrics") == lines_of("gpt", "metrics"), name
+
+# FSDP 2 has DTensors.
+store = torch.distributed.HashStore()
+torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+mesh = torch.distributed.init_device_mesh("cpu", (1,))
+spread = new_model()
+torch.distributed.fsdp.fully_shard(spread, mesh=mesh)
+try:
+    muonscope.Tracker(spread, "spread", every=1, tokens_per_step=1, heads=HEADS, head_size=WIDTH // HEADS)
+    raise AssertionError("a model of DTensors was tracked")
+except TypeError as error:
+    assert "its parts lie on several processes" in str(error), error
+torch.distributed.destroy_process_group()
+
+matrix = dict(tracked.named_parameters())["h.0.mlp.c_fc.weight"].detach()
 assert muonscope.spectrum(matrix) == muonscope.spectrum(matrix.numpy())
 half = matrix.bfloat16()
 assert muonscope.spectrum(half) == muonscope.spectrum(half.float().numpy())
-print(f"gpt.py: {n} figures as those of analyze, {exact} to the bit; {STEPS} steps: {alone:.2f} s alone, {stepped:.2f} s tracked, {whole:.2f} s with the end")
+print(f"gpt.py: {n} figures as those of analyze, {exact} to the bit; by hooks, of a compiled and of a wrapped model the same")

@@ -102,6 +102,78 @@ class Tracker(unittest.TestCase):
         self.assertNotIn("muon.momentum", page)
         self.assertIn("Made by muonscope.Tracker", Path("run/config.yaml").read_text(encoding="utf-8"))
 
+    def test_compare_does_not_take_what_is_not_known_for_defaults(self):
+        train("adamw", config={"optimizer.name": "adamw", "muon.lr": 0.5})
+        done = program("compare", "run", "adamw", "--by", "optimizer.name")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("muon.lr differs between the groups too: not known (not known), 0.5 (adamw)", done.stdout)
+        self.assertNotIn("muon (", done.stdout)
+        # A run of muonscope: only what both know is compared.
+        options = ("--preset", "micro", "--steps", "6", "--muon.lr", "0.3", "--muon.momentum", "0.8", "--tracker.enabled", "false", "--sample.tokens", "0")
+        self.assertEqual(program("train", "--run", "own", *options).returncode, 0)
+        done = program("compare", "adamw", "own", "--by", "optimizer.name")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("muon.lr differs between the groups too: 0.5 (adamw), 0.3 (muon)", done.stdout)
+        self.assertNotIn("muon.momentum", done.stdout)
+        self.assertIn("adamw: of another program's training (muonscope.Tracker), whose config.yaml has few keys", done.stdout)
+        done = program("compare", "run", "own", "--by", "muon.momentum")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("not known", done.stdout)
+        self.assertNotIn("0.95", done.stdout)
+
+    def test_attached_optimizers(self):
+        class Optimizer:  # PyTorch's hooks
+            def __init__(self, names, model, **group):
+                self.param_groups = [{"params": [model[name] for name in names], "lr": 0.1, **group}]
+                self.hooks = {"before": {}, "after": {}}
+
+            def _register(self, when, hook):
+                key, hooks = object(), self.hooks[when]
+                hooks[key] = hook
+                return type("Handle", (), {"remove": lambda _: hooks.pop(key)})()
+
+            def register_step_pre_hook(self, hook):
+                return self._register("before", hook)
+
+            def register_step_post_hook(self, hook):
+                return self._register("after", hook)
+
+            def step(self):
+                for hook in list(self.hooks["before"].values()):
+                    assert hook(self, (), {}) is None
+                for array in self.param_groups[0]["params"]:
+                    array *= 0.9
+                for hook in list(self.hooks["after"].values()):
+                    assert hook(self, (), {}) is None
+
+        model = model_of()
+        matrices = [name for name in model if ".attn." in name or ".mlp." in name]
+        first = Optimizer(matrices, model, weight_decay=0.5, decoupled_weight_decay=True)
+        second = Optimizer([name for name in model if name not in matrices], model, weight_decay=0.0)
+        with muonscope.Tracker(model, "attached", every=2, tokens_per_step=7, heads=4, head_size=6).attach(first, second) as tracker:
+            for i in range(4):
+                tracker.set_loss(5 - i)
+                first.step()
+                self.assertEqual(tracker.step, i)
+                second.step()
+            self.assertEqual(tracker.step, 4)
+            with self.assertRaisesRegex(RuntimeError, "attached already"):
+                tracker.attach(first)
+            first.step()
+            with self.assertRaisesRegex(RuntimeError, "optimizer 0 steps again"):
+                first.step()
+        self.assertEqual([(line["step"], line["loss"], line["lr"]) for line in lines("attached", "metrics")], [(i, 6 - i, 0.1) for i in range(1, 5)])
+        self.assertEqual(sorted({line["step"] for line in lines("attached")}), [0, 2, 4])
+        # The update is -0.1 W, and decay, 0.1 times 0.5, half of it.
+        for line in lines("attached"):
+            if line["step"] == 4:
+                self.assertAlmostEqual(line["update_ratio"], 0.1, 6)
+                self.assertAlmostEqual(line["update_sigma"][0] / line["sigma_top"][0], 0.05 / 0.9, 5)
+        first.step()  # closed: nothing is left in it
+        with muonscope.Tracker(model, "no_hooks", every=2, tokens_per_step=7, heads=4, head_size=6) as tracker:
+            with self.assertRaisesRegex(TypeError, "a dict has no register_step_pre_hook"):
+                tracker.attach({})
+
     def test_what_is_tracked_can_be_named(self):
         model = model_of()
         mapping = {"transformer.h.1.mlp.c_fc.weight": (0, "up"), "transformer.wte.weight": (0, "embedding")}
@@ -134,6 +206,15 @@ class Tracker(unittest.TestCase):
                 tracker.before_step()
                 tracker.after_step()
         self.assertEqual(len(lines("skipped")) + tracker.n_skipped, 6)
+
+    def test_a_tensor_of_several_processes_is_named(self):
+        class DTensor(np.ndarray):
+            def full_tensor(self):
+                return self
+
+        with self.assertRaisesRegex(TypeError, "c_fc.weight: its parts lie on several processes"):
+            muonscope.Tracker({"h.0.mlp.c_fc.weight": np.ones((8, 6), "float32").view(DTensor)}, "spread", every=1, tokens_per_step=1)
+        self.assertFalse(os.path.exists("spread"))
 
     def test_a_parameter_of_another_shape_is_named(self):
         model = {"h.0.mlp.c_fc.weight": np.ones((8, 6), "float32")}
