@@ -117,6 +117,8 @@ def _is_table(path: Path) -> bool:
 
 
 def _magic(path: Path) -> bytes:
+    if path.exists() and not path.is_file():
+        raise Error(f"{path} is no file")
     try:
         with open(path, "rb") as file:
             return file.read(6)
@@ -174,7 +176,7 @@ def choose_split(where: str, found: List[str], wanted: Optional[str]) -> str:
     if wanted is None and len(found) == 1:
         return found[0]
     if wanted is None:
-        raise Error(f"{where} has several splits: --split NAME takes one of {', '.join(found)}")
+        raise Error(f"{where} has several splits: --split NAME takes one of {', '.join(found)}, --validation_split another")
     if wanted not in found:
         raise Error(f"{where} has no split {wanted}; there are {', '.join(found)}")
     return wanted

@@ -39,10 +39,11 @@ def _paths(schema: "pyarrow.Schema") -> List[str]:
 
     def below(path: str, type_: "pyarrow.DataType") -> List[str]:
         if pyarrow.types.is_struct(type_):
-            return [found for i in range(type_.num_fields) for found in below(f"{path}.{type_.field(i).name}", type_.field(i).type)]
+            return [inner for i in range(type_.num_fields) for inner in below(f"{path}.{type_.field(i).name}", type_.field(i).type)]
         return [f"{path} ({type_})"]
 
-    return [found for field in schema for found in below(field.name, field.type)]
+    found = [path for field in schema for path in below(field.name, field.type)]
+    return found if len(found) <= 40 else [*found[:40], f"and {len(found) - 40} more"]
 
 
 def _value_type(type_: "pyarrow.DataType") -> "Optional[pyarrow.DataType]":

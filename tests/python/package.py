@@ -168,6 +168,12 @@ class Package(unittest.TestCase):
         code = "import sys, muonscope; print([m for m in ('torch', 'pandas') if m in sys.modules])"
         self.assertEqual(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout, "[]\n")
 
+    def test_prepare_says_that_it_needs_pyarrow(self):
+        code = "import sys; sys.modules['pyarrow'] = None; sys.argv[1:] = ['prepare', 'x', '--output', 'y']; import muonscope.__main__ as m; m.main()"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "^muonscope: prepare needs pyarrow: pip install 'muonscope\\[data\\]'")
+
     def test_read_run_says_that_it_needs_pandas(self):
         sys.modules["pandas"] = None
         try:

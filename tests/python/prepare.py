@@ -199,6 +199,8 @@ def bad_input():
     write_table("no_rows.parquet", text=([], pyarrow.string()))
     write_table("floats.parquet", text=([1.5], pyarrow.float64()))
     write_table("words.parquet", text=([["a"]], pyarrow.list_(pyarrow.string())))
+    write_table("wide.parquet", **{f"c{i}": ([1], pyarrow.int64()) for i in range(50)})
+    os.mkfifo("pipe")
     datasets.Dataset.from_dict({"text": []}).save_to_disk("no_rows")
     shutil.copytree("saved", "no_file")
     os.remove(next(os.path.join("no_file", name) for name in os.listdir("saved") if name.startswith("data-00001-of-")))
@@ -219,7 +221,7 @@ def bad_input():
         (["no*where"], r"no file matches no\*where"),
         (["empty"], "empty is no data set: no file of Parquet or Arrow"),
         (["rows.jsonl"], "rows.jsonl is neither Parquet nor Arrow; `muonscope data prepare` reads text"),
-        (["dict"], "dict has several splits: --split NAME takes one of train, validation"),
+        (["dict"], "dict has several splits: --split NAME takes one of train, validation, --validation_split another$"),
         (["dict", "--split", "test"], "dict has no split test; there are train, validation"),
         (["splits"], "splits has several splits: --split NAME takes one of train, validation"),
         (["mixed"], "more.parquet is of no split by its name, others are of train"),
@@ -249,6 +251,9 @@ def bad_input():
         (["zero.arrow"], "zero.arrow is empty"),
         (["rows.parquet", "--tokenizer", "none.json"], "none.json"),
         (["rows.parquet", "--validation", "nowhere"], "nowhere is not there"),
+        (["rows.parquet", "--validation", "dict"], "dict has several splits"),
+        (["pipe"], "pipe is no file"),
+        (["wide.parquet"], r"wide.parquet has no column text or input_ids: --field names one of c0 \(int64\), .*and 10 more"),
         (["--dataset", "no/such-data-set"], "no/such-data-set: datasets cannot load it"),
     ):
         prepare(*arguments, "--output", "out", status=1, message="^(prepare: .*\n)?muonscope: .*" + message)

@@ -1,11 +1,12 @@
 #!/bin/sh
 # python -m muonscope prepare beside this build's library and program, in an environment with pyarrow, datasets and tokenizers from PyPI that
 # stays beside the program.
-# Usage: prepare.sh BUILD
+# Usage: prepare.sh BUILD [speed [MEGABYTES [TOKENIZER]]]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$(realpath "$1")
+[ -z "${4:-}" ] || tokenizer=$(realpath "$4")
 environment=$build/python/prepare
 scratch=$(mktemp -d /tmp/muonscope-prepare-XXXXXX)
 trap 'rm -rf "$scratch"' EXIT INT TERM
@@ -20,4 +21,15 @@ ln -s "$build/libmuonscope.so.0" "$scratch/package/muonscope/lib"
 ln -s "$build/muonscope" "$scratch/package/muonscope/bin"
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$scratch/package" HF_HUB_OFFLINE=1 HF_HOME="$scratch/cache" HF_DATASETS_DISABLE_PROGRESS_BARS=1
 cd "$scratch/work"
-"$environment/bin/python" "$here/prepare.py" "$root"
+if [ "${2:-}" != speed ]; then
+    "$environment/bin/python" "$here/prepare.py" "$root"
+    exit
+fi
+# The texts of the demo.
+bible -f gen1:1-rev22:21 | sed 's/^[^ ]* //' >kjv.txt
+sed -n '/^[0-9]/s/^[^|]*| //p' /usr/share/wordnet/data.* >wordnet.txt
+[ -n "${tokenizer:-}" ] || {
+    tokenizer=$PWD/tokenizer.json
+    "$build/muonscope" tokenizer train --vocab_size 16384 --output "$tokenizer" kjv.txt wordnet.txt >/dev/null
+}
+"$environment/bin/python" "$here/prepare_speed.py" "${3:-100}" "$tokenizer" kjv.txt wordnet.txt
