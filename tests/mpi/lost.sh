@@ -27,13 +27,16 @@ end_all() {
 }
 trap 'end_all; rm -rf "$scratch"' EXIT
 
+# Whole ones; a temporary name is what a kill leaves.
+checkpoints() { ls run/checkpoints 2>/dev/null | grep -xE 'step_[0-9]+' || true; }
+
 # round SIGNAL RANK
 round() {
     rm -rf run
     LOST=$scratch "$launcher" -n 3 "$muonscope" train $twelve --run run --steps 100000 $every >out 2>err &
     started=$!
     waited=0
-    while [ "$(ls run/checkpoints 2>/dev/null | wc -l)" -lt 1 ]; do
+    while [ "$(checkpoints | wc -l)" -lt 1 ]; do
         sleep 0.05
         waited=$((waited + 1))
         [ $waited -lt 600 ] || fail "the run made no checkpoint"
@@ -57,7 +60,7 @@ round() {
     if [ "$1" = STOP ]; then
         grep -q "^muonscope: .*no answer within $timeout s from rank.* $2" err || { cat err >&2; fail "rank $2 is not named"; }
     fi
-    step=$(ls run/checkpoints | sed 's/step_0*//' | sort -n | tail -n 1)
+    step=$(checkpoints | sed 's/step_0*//' | sort -n | tail -n 1)
     must ranks 2 --resume run --steps $((step + 1))
     hashes >after.hashes
     must program train $twelve --run straight.$1.$2 --steps $((step + 1)) $every
