@@ -29,7 +29,7 @@ printf 'line 7\r\nsays' | texts --prompts - --seed 3 | cmp - both || fail "promp
 printf '{"prompt":"line 7"}\n{"prompt":"says"}\n' >prompts.jsonl
 texts --prompts prompts.jsonl --seed 3 | cmp - both || fail "prompts of JSONL"
 # However many are drawn at a time, at different lengths, and of which some end early: the run is in exact numerics.
-many="--prompt line --prompt says --prompt x --n 5 --seed 4 --temperature 1.5 --stop 7 --tokens 50"
+many="--prompt line --prompt says --prompt x --n 5 --seed 4 --temperature 1.5 --stop 7"
 texts $many >many.txt
 for batch in 1 2 7 64; do texts $many --batch $batch | cmp - many.txt || fail "other texts with --batch $batch"; done
 [ "$(grep -c '^-- prompt' many.txt)" -eq 15 ] || fail "not 15 texts"
