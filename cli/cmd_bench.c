@@ -1,7 +1,8 @@
-/* muonscope bench [train|ops|tracker|model] */
+/* muonscope bench [train|ops|generate|tracker|model] */
 #include <string.h>
 
 #include "backend/backend.h"
+#include "cli/bench/generate.h"
 #include "cli/bench/model.h"
 #include "cli/bench/ops.h"
 #include "cli/bench/tracker.h"
@@ -141,6 +142,52 @@ static int bench_plain(const ms_command *command, int argc, char **argv) {
     return ms_exit_status(status);
 }
 
+/* ---- bench generate ---- */
+
+struct generate_arguments {
+    ms_config_request config; /* first: the configuration's option handlers expect it there */
+    int64_t n_texts;
+};
+
+static const ms_option generate_options[] = {
+    MS_CONFIG_OPTIONS,
+    {"texts", MS_OPTION_COUNT, offsetof(struct generate_arguments, n_texts), NULL, "N", "Texts at a time (default 1)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command generate_command = {
+    "bench generate",
+    NULL,
+    "Times the logits of the next token at the end of a whole context, with and without the key/value cache.",
+    generate_options,
+    0,
+    0,
+    ms_config_request_dotted,
+    MS_CONFIG_NOTES};
+
+static int bench_generate(int argc, char **argv) {
+    struct generate_arguments arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.n_texts = 1;
+    ms_positionals positionals;
+    ms_config config;
+    ms_config_defaults(&config);
+    ms_config_given given = {.keys = {false}};
+    ms_status status = ms_options_parse(&generate_command, argc, argv, &arguments, &positionals);
+    if (status == MS_OK && positionals.help) return ms_command_help(&generate_command);
+    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
+    if (status == MS_OK && arguments.config.help) {
+        ms_config_print_help(&config, stdout);
+        return 0;
+    }
+    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
+    if (status == MS_OK) status = ms_config_check(&config);
+    if (status == MS_OK && arguments.n_texts > MS_BENCH_GENERATE_TEXTS)
+        status =
+            MS_FAIL(MS_USAGE, "--texts %lld: must be 1 to %d", (long long)arguments.n_texts, MS_BENCH_GENERATE_TEXTS);
+    if (status == MS_OK) status = ms_bench_generate(&config, (int)arguments.n_texts, stdout);
+    return ms_exit_status(status);
+}
+
 /* ---- bench model ---- */
 
 struct model_arguments {
@@ -209,7 +256,8 @@ static const ms_command all_command = {
     0,
     0,
     NULL,
-    "By themselves, with more options: bench ops, bench train, bench tracker; bench model needs no device.\n"
+    "By themselves, with more options: bench ops, bench train, bench generate, bench tracker; bench model needs no "
+    "device.\n"
     "Each has its own --help."};
 
 enum { MAX_DEVICES = 64 };
@@ -258,15 +306,17 @@ static int bench_all(int argc, char **argv) {
     return ms_exit_status(status);
 }
 
-const ms_command *const ms_commands_bench[] = {&all_command,     &train_command, &ops_command,
+const ms_command *const ms_commands_bench[] = {&all_command,     &train_command, &ops_command, &generate_command,
                                                &tracker_command, &model_command, NULL};
 
 int ms_cmd_bench(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "--";
     if (strcmp(what, "train") == 0) return bench_train(argc - 1, argv + 1);
     if (strcmp(what, "ops") == 0) return bench_plain(&ops_command, argc - 1, argv + 1);
+    if (strcmp(what, "generate") == 0) return bench_generate(argc - 1, argv + 1);
     if (strcmp(what, "tracker") == 0) return bench_plain(&tracker_command, argc - 1, argv + 1);
     if (strcmp(what, "model") == 0) return bench_model(argc - 1, argv + 1);
     if (strncmp(what, "--", 2) == 0) return bench_all(argc, argv);
-    return ms_exit_status(MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, tracker or model, or nothing", what));
+    return ms_exit_status(
+        MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, generate, tracker or model, or nothing", what));
 }

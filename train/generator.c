@@ -127,9 +127,18 @@ void ms_generator_close(ms_generator *generator) {
     free(generator);
 }
 
-ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file) {
+static void forget_texts(ms_generator *generator) {
     for (int32_t i = 0; i < generator->cache.n_texts; i++) generator->texts[i].n = 0;
+}
+
+ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file) {
+    forget_texts(generator);
     return ms_named_tensors_upload(generator->store, generator->variables, MS_VARIABLE_PARAMETER, file);
+}
+
+ms_status ms_generator_initialise(ms_generator *generator, uint64_t seed) {
+    forget_texts(generator);
+    return ms_model_upload_initial(&generator->model, seed, generator->store);
 }
 
 /* ---- programs ---- */

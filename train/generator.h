@@ -29,6 +29,9 @@ void ms_generator_close(ms_generator *generator);
 /* Weights from a checkpoint's model.safetensors. */
 ms_status ms_generator_load(ms_generator *generator, const ms_safetensors *file);
 
+/* Or the weights that training begins with, for what is measured without a run. */
+ms_status ms_generator_initialise(ms_generator *generator, uint64_t seed);
+
 /* A text so far. */
 typedef struct ms_generator_text {
     const int32_t *tokens; /* [n] */

@@ -64,7 +64,6 @@ assert generate("--prompt", "line 7", "--temperature", "0", "--stop", stop, toke
 def pieces(*options):
     """What each write of the program has, however fast it is: the pipe keeps them apart (pipe(2), O_DIRECT)."""
     reader, writer = os.pipe2(os.O_DIRECT)
-    os.set_inheritable(writer, True)
     process = subprocess.Popen([program, "generate", run, *options], stdout=writer)
     os.close(writer)
     while piece := os.read(reader, 1 << 16):

@@ -62,4 +62,11 @@ printf 'a\n\xff\n' >bytes
 refuse 1 "bytes, line 2: .*UTF-8" program generate run --prompts bytes
 refuse 1 "sample.prompt: the prompt has [0-9]+ tokens" micro --run long --data.directory data $small --sample.tokens 5 --sample.prompt "$(head -20 text.txt)"
 [ ! -e long ] || fail "a run that was refused is left"
+must program bench generate --preset micro --texts 3 --threads 1
+for line in "generate  *3 texts of 17 to 32 tokens, device cpu, fast, 1 threads; medians of 16" "with the cache  *[0-9.]+ ms" "without  *[0-9.]+ ms" "ratio  *[0-9.]+$"; do
+    grep -Eq "^$line" out || fail "bench generate: no line '$line'"
+done
+refuse 2 "--texts 257: must be 1 to 256" program bench generate --preset micro --texts 257
+refuse 1 "bench generate: 0 texts, must be 1 to 256" program bench generate --preset micro --texts 0
+refuse 1 "bench generate: give model.vocabulary" program bench generate --preset tiny
 echo "generate ok"
