@@ -86,19 +86,24 @@ static void put_table(FILE *out, const ms_export_hf_card *card, const struct los
         fprintf(out, "| SHA-256 of the checkpoint's weights | `%s` |\n", weights->text);
 }
 
+/* AutoTokenizer gives every model of type qwen2 the splitting of Qwen2's own tokenizer (transformers 5.24). */
 static void put_use(FILE *out, const ms_export_hf_card *card) {
     if (card->tokenizer_ids == 0) {
         fprintf(out, "\nThe run had no tokenizer: its data are token ids.\n");
         return;
     }
     const char *first = card->end_of_text ? card->end_of_text : "";
+    const char *reader = card->model->qkv_bias ? "PreTrainedTokenizerFast" : "AutoTokenizer";
     fprintf(out,
-            "\n## Use\n\n```python\nfrom transformers import AutoModelForCausalLM, AutoTokenizer\n\n"
-            "tokenizer = AutoTokenizer.from_pretrained(\".\")\n"
+            "\n## Use\n\n```python\nfrom transformers import AutoModelForCausalLM, %s\n\n"
+            "tokenizer = %s.from_pretrained(\".\")\n"
             "model = AutoModelForCausalLM.from_pretrained(\".\")\n"
             "ids = tokenizer(\"%sOnce\", return_tensors=\"pt\")\n"
             "print(tokenizer.decode(model.generate(**ids, max_new_tokens=50)[0]))\n```\n\n",
-            first);
+            reader, reader, first);
+    if (card->model->qkv_bias)
+        fprintf(out,
+                "`AutoTokenizer` would split text as Qwen2's own tokenizer does, whatever `tokenizer.json` says.\n");
     if (card->end_of_text)
         fprintf(out, "In training `%s` stands before each document: put it before a prompt.\n", card->end_of_text);
     if (card->model->vocabulary > card->tokenizer_ids)

@@ -62,7 +62,10 @@ def compare_loss(program, folder, tokenizer, model, text):
 
 
 def compare(program, logits, run):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(f"{run}.hf")
+    # AutoTokenizer splits text as Qwen2's own tokenizer does for every model of that type, which the model card says.
+    kind = json.load(open(f"{run}.hf/config.json"))["model_type"]
+    reader = transformers.PreTrainedTokenizerFast if kind == "qwen2" else transformers.AutoTokenizer
+    tokenizer = reader.from_pretrained(f"{run}.hf")
     text = open("text.txt").read()[5000:9000]
     ids = tokenizer(text)["input_ids"]
     assert ids == ids_of(program, run, text), "other ids"
