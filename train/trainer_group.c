@@ -187,7 +187,10 @@ void ms_trainer_shared_destroy(ms_trainer *trainer) {
 /* ---- gradients ---- */
 
 ms_status ms_trainer_shared_begin(ms_trainer *trainer) {
-    bool leads = trainer->shared && trainer->shared->rank == 0;
+    if (!trainer->shared) return MS_OK;
+    bool leads = trainer->shared->rank == 0;
+    ms_group_set_slow(trainer->shared->group, !trainer->shared->has_stepped);
+    trainer->shared->has_stepped = true;
     return leads ? ms_group_lead(trainer->shared->group, MS_GROUP_STEP, trainer->step) : MS_OK;
 }
 

@@ -24,11 +24,12 @@ typedef struct ms_trainer_shared {
     ms_model model;
     ms_optimizer optimizer;
     /* Below: only while the trainer is allocated. */
-    int32_t n_flat;   /* gradients that this rank makes between exchanges */
-    float *flat;      /* [n_flat][n_elements]: those gradients; the weights after an update */
-    float *received;  /* [contributions of others][own] */
-    float *sum;       /* [own] */
-    double *losses;   /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
+    int32_t n_flat;  /* gradients that this rank makes between exchanges */
+    float *flat;     /* [n_flat][n_elements]: those gradients; the weights after an update */
+    float *received; /* [contributions of others][own] */
+    float *sum;      /* [own] */
+    double *losses;  /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
+    bool has_stepped;
     double *norms;    /* [n_ranks][2 * n_norms] */
     const float **of; /* [contributions]: where each is */
 } ms_trainer_shared;

@@ -74,6 +74,7 @@ START_TEST(presets_load_and_have_their_size) {
                  {"nano", 8192, 9900000, 10100000},
                  {"qwen3-nano", 8192, 12852352, 12852352},
                  {"blueberry-88m-published", 49152, 88630528, 88630528},
+                 {"blueberry-88m-x8", 49152, 88630528, 88630528},
                  {"blueberry-88m", 49152, 88630528, 88630528}};
     int n = 0;
     for (const ms_preset *preset = ms_presets; preset->name; preset++) n++;
@@ -121,6 +122,18 @@ START_TEST(published_preset_is_the_reference_as_run) {
         ck_assert_msg(j < N_DIFFERING, "%s differs", keys[i]->full_name);
     }
     ck_assert_int_eq(n, N_DIFFERING);
+}
+END_TEST
+
+/* Ranks share micro-steps: what differs is how the same sequences are cut. */
+START_TEST(x8_preset_is_the_reference_in_eight_parts) {
+    ms_config whole = config;
+    const ms_config_key *keys[4];
+    ck_assert_int_eq(ms_config_load_preset(&config, "blueberry-88m-x8"), MS_OK);
+    ck_assert_int_eq(ms_config_load_preset(&whole, "blueberry-88m"), MS_OK);
+    ck_assert_int_eq(ms_config_tokens_per_step(&config), ms_config_tokens_per_step(&whole));
+    ck_assert_int_eq(ms_config_difference(&whole, &config, keys, 4), 2);
+    ck_assert_int_eq(config.train.accumulation, 8);
 }
 END_TEST
 
@@ -506,6 +519,7 @@ int main(void) {
     tcase_add_test(tests, every_default_is_allowed);
     tcase_add_test(tests, presets_load_and_have_their_size);
     tcase_add_test(tests, published_preset_is_the_reference_as_run);
+    tcase_add_test(tests, x8_preset_is_the_reference_in_eight_parts);
     tcase_add_test(tests, yaml_sets_keys);
     tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
     tcase_add_test(tests, long_or_foreign_text_is_refused);

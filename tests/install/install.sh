@@ -33,7 +33,7 @@ for file in $(find "$prefix" -type f -name '*.so*') "$prefix/bin/muonscope"; do
     ! tr : '\n' <"$work/paths" | grep -v '^$' | grep -v '^$ORIGIN/' || fail "$file: a run path of the build machine"
 done
 library=$prefix/$libdir/libmuonscope.so.0
-for file in "$prefix/bin/muonscope" $(find "$prefix/$libdir" -path '*/muonscope/*.so'); do
+for file in "$prefix/bin/muonscope" $(find "$prefix/$libdir" -path '*/muonscope/*.so' ! -name muonscope-mpi.so); do # that needs nothing of ours
     readelf -d "$file" | grep -q 'NEEDED.*\[libmuonscope.so.0\]' || fail "$file does not need libmuonscope.so.0"
     n=$(nm -D --defined-only "$file" | grep -c ' [TDBR] ms_' || true)
     case $file in

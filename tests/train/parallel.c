@@ -38,6 +38,7 @@ typedef struct rank {
     ms_trainer_options options;
     ms_transport transport;
     const char *shares;
+    double timeout; /* to set; 0: none */
     const char *device;
     ms_numerics numerics;
     int64_t fails_at;
@@ -105,6 +106,7 @@ static void *run_rank(void *context) {
     r->status = MS_OK;
     if (r->transport.exchange) r->status = ms_group_create(&r->transport, &r->options.group);
     if (r->status == MS_OK && r->shares) r->status = ms_group_set_shares(r->options.group, r->shares);
+    if (r->status == MS_OK && r->timeout > 0) ms_group_set_timeout(r->options.group, r->timeout);
     if (r->status == MS_OK) r->status = ms_device_open(&of_device, &device);
     if (r->status == MS_OK) r->status = ms_dataset_open(&of_data, &data);
     if (r->status == MS_OK) r->status = work(r, device, data, &trainer);
@@ -294,6 +296,33 @@ START_TEST(what_cannot_be_shared_is_refused) {
 }
 END_TEST
 
+/* In its first step a rank may compile for long. */
+static double timeouts[8];
+static int n_timeouts;
+
+static void note_timeout(void *context, double seconds) {
+    (void)context;
+    timeouts[n_timeouts++ % 8] = seconds;
+}
+
+START_TEST(the_first_step_may_take_longer) {
+    ms_trainer_options options = micro(2);
+    rank r;
+    ms_threads_hub *hub;
+    fill(&options, NULL, &r, 1);
+    ms_must(ms_threads_hub_create(1, 60, &hub));
+    r.transport = ms_threads_hub_transport(hub, 0);
+    r.transport.set_timeout = note_timeout;
+    r.timeout = 7;
+    run_rank(&r);
+    must(&r);
+    ms_threads_hub_destroy(hub);
+    ck_assert_int_eq(n_timeouts, 1 + N_STEPS);
+    const double expected[] = {7, 70, 7, 7};
+    ck_assert_mem_eq(timeouts, expected, sizeof expected);
+}
+END_TEST
+
 /* Contiguous, complete, and no rank has much more than its part. */
 START_TEST(parts_are_about_equal) {
     const ms_owned_parameter parameters[] = {{1000, 64, 64, 640}, {7, 4096, 1, 65536}, {7, 128, 32, 1280}};
@@ -338,6 +367,7 @@ int main(void) {
     tcase_add_test(tcase, an_error_of_one_is_known_to_all);
     tcase_add_test(tcase, a_missing_rank_is_named);
     tcase_add_test(tcase, what_cannot_be_shared_is_refused);
+    tcase_add_test(tcase, the_first_step_may_take_longer);
     tcase_add_test(tcase, parts_are_about_equal);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -15,10 +15,11 @@ typedef struct verdict {
 struct ms_group {
     ms_transport transport;
     int32_t *shares;
-    ms_message *out, *in; /* [n_ranks], of the present exchange */
-    verdict *verdicts;    /* [n_ranks] */
-    bool is_lost;         /* no exchange is possible any more */
-    bool is_settled;      /* all know how it ended */
+    ms_message *out, *in;   /* [n_ranks], of the present exchange */
+    verdict *verdicts;      /* [n_ranks] */
+    bool is_lost;           /* no exchange is possible any more */
+    double timeout_seconds; /* 0: it was never set, the transport's own */
+    bool is_settled;        /* all know how it ended */
     char host[MS_TRANSPORT_HOST_SIZE];
 };
 
@@ -76,7 +77,13 @@ ms_status ms_group_set_shares(ms_group *group, const char *shares) {
 }
 
 void ms_group_set_timeout(ms_group *group, double seconds) {
+    group->timeout_seconds = seconds;
     group->transport.set_timeout(group->transport.context, seconds);
+}
+
+void ms_group_set_slow(ms_group *group, bool slow) {
+    double seconds = group->timeout_seconds * (slow ? MS_GROUP_PATIENCE : 1);
+    if (seconds > 0) group->transport.set_timeout(group->transport.context, seconds);
 }
 
 void ms_group_close(ms_group *group, ms_status status) {

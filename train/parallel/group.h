@@ -24,6 +24,10 @@ ms_status ms_group_create(const ms_transport *transport, ms_group **out);
 ms_status ms_group_set_shares(ms_group *group, const char *shares);
 /* Of each wait from here on. */
 void ms_group_set_timeout(ms_group *group, double seconds);
+/* Each wait may be MS_GROUP_PATIENCE times as long, until `slow` is false again: the first step of a job, in which
+   drivers compile. */
+enum { MS_GROUP_PATIENCE = 10 };
+void ms_group_set_slow(ms_group *group, bool slow);
 /* Rank 0 tells the others how it ended, where they wait for a command; `status` MS_OK: well.  NULL is fine. */
 void ms_group_close(ms_group *group, ms_status status);
 
