@@ -1,10 +1,11 @@
-/* muonscope bench [train|ops|generate|tracker|model] */
+/* muonscope bench [train|ops|generate|tracker|tokenizer|model] */
 #include <string.h>
 
 #include "backend/backend.h"
 #include "cli/bench/generate.h"
 #include "cli/bench/model.h"
 #include "cli/bench/ops.h"
+#include "cli/bench/tokenizer.h"
 #include "cli/bench/tracker.h"
 #include "cli/bench/train.h"
 #include "cli/config/config_request.h"
@@ -188,6 +189,50 @@ static int bench_generate(int argc, char **argv) {
     return ms_exit_status(status);
 }
 
+/* ---- bench tokenizer ---- */
+
+struct tokenizer_arguments {
+    const char *tokenizer;
+    int64_t n_threads, n_repetitions;
+};
+
+static const ms_option tokenizer_options[] = {
+    {"tokenizer", MS_OPTION_STRING, offsetof(struct tokenizer_arguments, tokenizer), NULL, "FILE",
+     "The tokenizer (default tokenizer.json)"},
+    {"threads", MS_OPTION_COUNT, offsetof(struct tokenizer_arguments, n_threads), NULL, "N",
+     "0: all processors (default)"},
+    {"repetitions", MS_OPTION_COUNT, offsetof(struct tokenizer_arguments, n_repetitions), NULL, "N",
+     "Best of N (default 3)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command tokenizer_command = {
+    "bench tokenizer",
+    "FILE...",
+    "Times the tokenizer on the first 64 MiB of text or JSONL, on one thread and on all.",
+    tokenizer_options,
+    1,
+    -1,
+    NULL,
+    NULL};
+
+static int bench_tokenizer(int argc, char **argv) {
+    struct tokenizer_arguments arguments = {"tokenizer.json", 0, 3};
+    ms_positionals files;
+    ms_status status = ms_options_parse(&tokenizer_command, argc, argv, &arguments, &files);
+    if (status == MS_OK && files.help) return ms_command_help(&tokenizer_command);
+    if (status == MS_OK && arguments.n_threads > 1024)
+        status = MS_FAIL(MS_USAGE, "--threads %lld: must be 0 to 1024", (long long)arguments.n_threads);
+    if (status == MS_OK && (arguments.n_repetitions < 1 || arguments.n_repetitions > 1000))
+        status = MS_FAIL(MS_USAGE, "--repetitions %lld: must be 1 to 1000", (long long)arguments.n_repetitions);
+    int n_threads = arguments.n_threads ? (int)arguments.n_threads : ms_processor_count();
+    if (status == MS_OK) ms_warn_of_threads(n_threads);
+    if (status == MS_OK) status = ms_signals_catch();
+    if (status == MS_OK)
+        status = ms_bench_tokenizer(arguments.tokenizer, (const char *const *)files.items, files.n_items, n_threads,
+                                    (int)arguments.n_repetitions, stdout);
+    return ms_exit_status(status);
+}
+
 /* ---- bench model ---- */
 
 struct model_arguments {
@@ -256,7 +301,8 @@ static const ms_command all_command = {
     0,
     0,
     NULL,
-    "By themselves, with more options: bench ops, bench train, bench generate, bench tracker; bench model needs no "
+    "By themselves, with more options: bench ops, bench train, bench generate, bench tracker, bench tokenizer; bench "
+    "model needs no "
     "device.\n"
     "Each has its own --help."};
 
@@ -306,8 +352,8 @@ static int bench_all(int argc, char **argv) {
     return ms_exit_status(status);
 }
 
-const ms_command *const ms_commands_bench[] = {&all_command,     &train_command, &ops_command, &generate_command,
-                                               &tracker_command, &model_command, NULL};
+const ms_command *const ms_commands_bench[] = {&all_command,     &train_command,     &ops_command,   &generate_command,
+                                               &tracker_command, &tokenizer_command, &model_command, NULL};
 
 int ms_cmd_bench(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "--";
@@ -315,8 +361,9 @@ int ms_cmd_bench(int argc, char **argv) {
     if (strcmp(what, "ops") == 0) return bench_plain(&ops_command, argc - 1, argv + 1);
     if (strcmp(what, "generate") == 0) return bench_generate(argc - 1, argv + 1);
     if (strcmp(what, "tracker") == 0) return bench_plain(&tracker_command, argc - 1, argv + 1);
+    if (strcmp(what, "tokenizer") == 0) return bench_tokenizer(argc - 1, argv + 1);
     if (strcmp(what, "model") == 0) return bench_model(argc - 1, argv + 1);
     if (strncmp(what, "--", 2) == 0) return bench_all(argc, argv);
     return ms_exit_status(
-        MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, generate, tracker or model, or nothing", what));
+        MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, generate, tracker, tokenizer or model, or nothing", what));
 }

@@ -44,6 +44,13 @@ grep -q "^no token stands between documents" out || fail "info does not say that
 must micro --run run --data.directory none --track_manifold false --model.layers 1 --model.vocabulary 0 --sample.tokens 0 --steps 2
 must program generate run --tokens 3 --prompt "line"
 
+# How fast it is, and what has no text.
+must program bench tokenizer --repetitions 1 --threads 2 text.txt
+grep -qE "^ +2 +[0-9.]+ +[0-9.]+ +[0-9.]+$" out || fail "no line of two threads: $(cat out)"
+printf "\n" >blank.txt
+refuse 1 "blank.txt has no text" program bench tokenizer blank.txt
+refuse 2 "repetitions 0: must be 1 to 1000" program bench tokenizer --repetitions 0 text.txt
+
 must program data prepare --output older --key page.body --validation_fraction 0.5 folder/later/b.jsonl
 grep -q -- "--key is now named --field" err || fail "nothing says that --key has another name"
 refuse 2 "two names of one option" program data prepare --output x --key a --field b text.txt
