@@ -8,6 +8,7 @@
 
 #include "cli/config/config.h"
 #include "cli/config/trainer_config.h"
+#include "platform/blas.h"
 #include "tests/support/suite.h"
 #include "train/parallel/transport_threads.h"
 #include "train/trainer_group.h"
@@ -123,6 +124,7 @@ static void *run_rank(void *context) {
 static void run_ranks(rank *ranks, int n, double timeout) {
     pthread_t threads[MOST_RANKS];
     ms_threads_hub *hub;
+    ms_must(ms_blas_prepare()); /* by call_once, which the thread sanitizer does not see */
     ms_must(ms_threads_hub_create(n, timeout, &hub));
     for (int i = 0; i < n; i++) ranks[i].transport = ms_threads_hub_transport(hub, i);
     for (int i = 0; i < n; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_rank, &ranks[i]), 0);
@@ -254,18 +256,14 @@ END_TEST
 /* A rank that never comes is named, and nobody waits longer than the timeout for it. */
 START_TEST(a_missing_rank_is_named) {
     ms_trainer_options options = micro(4);
-    rank ranks[3];
+    rank ranks[2];
     ms_threads_hub *hub;
-    pthread_t threads[2];
-    fill(&options, NULL, ranks, 3);
-    ms_must(ms_threads_hub_create(3, 0.2, &hub));
-    for (int i = 0; i < 2; i++) ranks[i].transport = ms_threads_hub_transport(hub, i);
-    for (int i = 0; i < 2; i++) ck_assert_int_eq(pthread_create(&threads[i], NULL, run_rank, &ranks[i]), 0);
-    for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(ranks[i].status, MS_DEVICE_LOST);
-        ck_assert_ptr_nonnull(strstr(ranks[i].message, "no answer within 0.2 s from rank 2"));
-    }
+    fill(&options, NULL, ranks, 2);
+    ms_must(ms_threads_hub_create(2, 0.2, &hub));
+    ranks[0].transport = ms_threads_hub_transport(hub, 0);
+    run_rank(&ranks[0]);
+    ck_assert_int_eq(ranks[0].status, MS_DEVICE_LOST);
+    ck_assert_ptr_nonnull(strstr(ranks[0].message, "no answer within 0.2 s from rank 1"));
     ms_threads_hub_destroy(hub);
 }
 END_TEST
