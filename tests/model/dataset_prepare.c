@@ -323,7 +323,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("dataset_prepare");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 30);
+    tcase_set_timeout(all, 240);
     tcase_add_test(all, contents);
     tcase_add_test(all, determinism);
     tcase_add_test(all, threads);
