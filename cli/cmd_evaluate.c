@@ -11,6 +11,7 @@
 #include "model/checkpoint/checkpoint.h"
 #include "model/data/corpus.h"
 #include "model/data/dataset.h"
+#include "model/data/dataset_sidecar.h"
 #include "platform/json.h"
 #include "platform/output.h"
 #include "platform/signals.h"
@@ -99,7 +100,7 @@ typedef struct evaluation {
 static ms_status open_weights(evaluation *work) {
     const ms_run_model *run = &work->run;
     if (run->tokenizer && ms_tokenizer_vocab_size(run->tokenizer) > run->model.vocabulary)
-        return MS_FAIL(MS_MISMATCH, "evaluate: the tokenizer has %d tokens, the model %d",
+        return MS_FAIL(MS_MISMATCH, "evaluate: %s/" MS_SIDECAR_TOKENIZER " has %d tokens, the model %d", work->path,
                        ms_tokenizer_vocab_size(run->tokenizer), run->model.vocabulary);
     MS_TRY(ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator));
     if (!work->folder) {
@@ -303,8 +304,11 @@ static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) 
     MS_TRY(status);
     ms_record_counts_print(&work->counts, stderr);
     if (work->n_scored == 0)
-        return MS_FAIL(MS_INVALID, "%s: no token was scored: it is empty, blank, or all of it was left out",
-                       inputs->paths[0]);
+        return MS_FAIL(
+            MS_INVALID, "%s: no token was scored: it is empty, blank, or all of it was left out%s", inputs->paths[0],
+            work->run.end_of_text >= 0
+                ? ""
+                : ", or has one token a document (without a token to begin documents the first is not scored)");
     FILE *stream = work->arguments->jsonl ? stderr : stdout;
     char title[TITLE_SIZE], begin[48] = "";
     if (!work->folder && work->run.end_of_text >= 0)
@@ -323,7 +327,7 @@ static ms_status open_model(evaluation *work) {
     if (work->folder)
         return ms_run_model_open(work->folder, "evaluate", false, arguments->device, arguments->threads, &work->run);
     int64_t length = arguments->sequence_length > 0 ? arguments->sequence_length : 0;
-    MS_TRY_NOTE(ms_hf_model_open(work->path, length, arguments->device, arguments->threads, &work->run), "evaluate");
+    MS_TRY(ms_hf_model_open(work->path, length, arguments->device, arguments->threads, &work->run));
     if (arguments->no_bos) work->run.end_of_text = -1;
     return MS_OK;
 }
@@ -384,7 +388,11 @@ static ms_status check_for(const struct arguments *arguments, bool is_hf, bool h
 
 static ms_status evaluate_run(const struct arguments *arguments, const char *path, const ms_data_inputs *inputs) {
     ms_run_folder folder;
-    MS_TRY(ms_run_folder_open(path, &folder));
+    ms_status opened = ms_run_folder_open(path, &folder);
+    if (opened == MS_NOT_FOUND)
+        return MS_FAIL(opened, "%s (evaluate takes a run or a Hugging Face folder, which has a config.json)",
+                       ms_status_message());
+    MS_TRY(opened);
     ms_status status = evaluate(arguments, path, &folder, inputs);
     ms_run_folder_close(&folder);
     return status;

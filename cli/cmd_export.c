@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/export/export.h"
 #include "cli/export/hf.h"
+#include "cli/run_model.h"
 #include "cli/options/suggest.h"
 #include "platform/signals.h"
 
@@ -161,6 +162,7 @@ static ms_status export_hf(int argc, char **argv) {
     ms_export_hf_request request = {
         .run = runs.items[0], .out = out, .step = arguments.step, .dtype = is_bf16 ? MS_DTYPE_BF16 : MS_DTYPE_F32};
     ms_status status = ms_signals_catch(); /* to the end of the process, as above */
+    if (status == MS_OK) status = ms_refuse_hf_folder(request.run, "export hf");
     if (status == MS_OK) status = ms_export_hf(&request, stdout);
     free(out);
     return status;

@@ -168,6 +168,7 @@ int ms_cmd_generate(int argc, char **argv) {
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&command);
     if (status == MS_OK) status = check(&arguments);
+    if (status == MS_OK) status = ms_refuse_hf_folder(positionals.items[0], "generate");
     if (status == MS_OK) status = ms_run_folder_open(positionals.items[0], &folder);
     if (status != MS_OK) return ms_exit_status(status);
     int exit_status = ms_exit_status(generate(&arguments, &folder));

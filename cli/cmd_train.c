@@ -154,7 +154,7 @@ static ms_status resolve_together(struct job *job, ms_config_given *given) {
 /* Before anything is opened or made: the model takes the sizes of what it begins from, all whose tensors fit. */
 static ms_status take_source(struct job *job, const ms_config_given *given) {
     if (job->resumes || !job->config.init.from[0]) return MS_OK;
-    MS_TRY(ms_init_from_open(job->config.init.from, &job->source));
+    MS_TRY(ms_init_from_open(job->config.init.from, "init.from", &job->source));
     MS_TRY(ms_init_from_resolve(job->source, given, &job->config));
     MS_TRY(ms_config_check(&job->config));
     ms_model_config model = ms_model_config_from_config(&job->config, 0);
@@ -178,6 +178,9 @@ static ms_status open_run(struct job *job) {
     MS_TRY(ms_device_open(&device, &job->device));
     if (ms_device_threads(job->device) > 0 && !ms_ranks_follows(&job->ranks)) ms_warn_of_threads(device.n_threads);
     ms_status status = ms_run_open(job->device, &job->run_config.options, &job->run);
+    if (status == MS_MISMATCH && job->source)
+        return MS_FAIL(status, "%s; the model is that of init.from %s: prepare the data with its tokenizer",
+                       ms_status_message(), job->config.init.from);
     if (status == MS_NOT_FOUND && strcmp(job->config.data.directory, "data/demo") == 0)
         return MS_FAIL(status, "%s (ci/demo_data.sh makes the demo corpus; --data.directory DIR names another)",
                        ms_status_message());

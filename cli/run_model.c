@@ -6,6 +6,7 @@
 #include "cli/config/trainer_config.h"
 #include "model/data/dataset_sidecar.h"
 #include "platform/file.h"
+#include "platform/shell.h"
 #include "train/settings.h"
 #include "train/text.h"
 
@@ -58,6 +59,14 @@ static bool has_file(const char *folder, const char *name) {
 
 bool ms_is_hf_folder(const char *path) { return has_file(path, "config.json") && !has_file(path, "config.yaml"); }
 
+ms_status ms_refuse_hf_folder(const char *path, const char *what) {
+    if (!ms_is_hf_folder(path)) return MS_OK;
+    return MS_FAIL(MS_UNSUPPORTED,
+                   "%s: %s is a Hugging Face folder, and a run is needed: muonscope train --init_from %s makes one, "
+                   "muonscope evaluate %s scores texts",
+                   what, path, ms_shell_quote(path).text, ms_shell_quote(path).text);
+}
+
 static ms_status describe_folder(const ms_init_from *source, int64_t sequence_length, ms_run_model *out) {
     enum { SEQUENCE_LENGTH = 2048, PASS_TOKENS = 4096 };
     ms_config_given given = {.keys = {false}};
@@ -77,7 +86,7 @@ static ms_status describe_folder(const ms_init_from *source, int64_t sequence_le
 
 static ms_status open_folder(const char *path, int64_t sequence_length, ms_run_model *out) {
     ms_init_from *source;
-    MS_TRY(ms_init_from_open(path, &source));
+    MS_TRY(ms_init_from_open(path, "evaluate", &source));
     ms_status status = describe_folder(source, sequence_length, out);
     ms_init_from_close(source);
     return status == MS_OK ? open_tokenizer(path, "evaluate", false, &out->tokenizer) : status;

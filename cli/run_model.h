@@ -38,9 +38,13 @@ ms_status ms_run_model_open(const ms_run_folder *folder, const char *what, bool 
 /* Whether a path is a folder of a Hugging Face model: it has a config.json, and no config.yaml as a run has. */
 bool ms_is_hf_folder(const char *path);
 
-/* The same for such a folder, whose tensors must be those of its config.json.  end_of_text is its bos_token_id.
-   sequence_length: tokens that are seen at once; 0: as many as it has positions (or a window), at most 2048.  The
-   device is the CPU where it is NULL.  Errors of ms_init_from_open, ms_init_from_resolve and ms_init_from_check. */
+/* For a command of runs alone, `what`: MS_UNSUPPORTED for such a folder, with the commands that take one. */
+ms_status ms_refuse_hf_folder(const char *path, const char *what);
+
+/* The same as ms_run_model_open for such a folder, whose tensors must be those of its config.json.  end_of_text is its
+   bos_token_id. sequence_length: tokens that are seen at once; 0: as many as it has positions (or a window), at most
+   2048.  The device is the CPU where it is NULL.  Errors of ms_init_from_open, ms_init_from_resolve and
+   ms_init_from_check. */
 ms_status ms_hf_model_open(const char *path, int64_t sequence_length, const char *device, int64_t n_threads,
                            ms_run_model *out);
 void ms_run_model_finish(ms_run_model *run);

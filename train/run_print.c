@@ -204,14 +204,14 @@ static void warn_of_vocabulary(ms_run *run) {
     if (!run->tokenizer) return;
     int n = ms_tokenizer_vocab_size(run->tokenizer), n_more = model->vocabulary - n;
     long long rows = model->tied_head ? n_more : 2LL * n_more, parameters = rows * model->width;
+    /* Initial weights that are given have their vocabulary, and no other can be asked for. */
+    const char *way_out = run->options.initial.fill ? "" : "; --model.vocabulary 0 takes the tokenizer's size";
     if (n_more > 0)
-        ms_logger_write(
-            run->logger, MS_LOG_WARNING,
-            "model.vocabulary is %d, the data's tokenizer has %d tokens: %d ids never come, their %lld "
-            "parameters (%.1f %% of all) learn nothing but that; --model.vocabulary 0 takes the tokenizer's "
-            "size",
-            model->vocabulary, n, n_more, parameters,
-            100.0 * (double)parameters / (double)run->trainer->facts.parameters);
+        ms_logger_write(run->logger, MS_LOG_WARNING,
+                        "model.vocabulary is %d, the data's tokenizer has %d tokens: %d ids never come, their %lld "
+                        "parameters (%.1f %% of all) learn nothing but that%s",
+                        model->vocabulary, n, n_more, parameters,
+                        100.0 * (double)parameters / (double)run->trainer->facts.parameters, way_out);
 }
 
 void ms_run_warn_of_settings(ms_run *run) {

@@ -54,6 +54,9 @@ static ms_status add_override(ms_config_request *request, const char *option, co
     ms_config trial;
     ms_config_defaults(&trial);
     if (ms_config_set(&trial, full_name, value) != MS_OK) return refuse(option, full_name);
+    if (strcmp(full_name, "init.from") == 0 && !value[0])
+        return MS_FAIL(MS_USAGE, "--%s is empty: name a run, a checkpoint or a Hugging Face folder, or leave it out",
+                       option);
     if (request->n_overrides == MS_CONFIG_OVERRIDES_MAX)
         return MS_FAIL(MS_USAGE, "--%s: more than %d configuration keys on the command line", option,
                        MS_CONFIG_OVERRIDES_MAX);

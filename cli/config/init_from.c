@@ -12,6 +12,7 @@
 #include "platform/file.h"
 
 struct ms_init_from {
+    const char *what;          /* that opened it, which messages begin with */
     char *path;                /* without slashes at its end */
     ms_checkpoint *checkpoint; /* of ours; NULL: a Hugging Face folder */
     ms_hf_source *folder;
@@ -81,17 +82,18 @@ static ms_status open_source(ms_init_from *source) {
         MS_CHECKPOINT_STATE_NAME);
 }
 
-ms_status ms_init_from_open(const char *path, ms_init_from **out) {
+ms_status ms_init_from_open(const char *path, const char *what, ms_init_from **out) {
     *out = NULL;
     ms_init_from *source = calloc(1, sizeof *source);
     if (!source || !(source->path = strdup(path))) {
         free(source);
-        return MS_FAIL(MS_OUT_OF_MEMORY, "init.from %s: no memory to open it", path);
+        return MS_FAIL(MS_OUT_OF_MEMORY, "%s %s: no memory to open it", what, path);
     }
+    source->what = what;
     for (size_t n = strlen(source->path); n > 1 && source->path[n - 1] == '/'; n--) source->path[n - 1] = '\0';
     ms_status status = open_source(source);
     if (status != MS_OK) {
-        status = ms_status_note(status, "init.from %s", path);
+        status = ms_status_note(status, "%s %s", what, path);
         ms_init_from_close(source);
         return status;
     }
@@ -208,8 +210,8 @@ static ms_status take_key(const ms_init_from *source, const ms_config *from, con
         ms_config_value_text(from, key, has, sizeof has);
         ms_config_value_text(config, key, wants, sizeof wants);
         if (strcmp(has, wants) == 0 || is_free(source, name)) return MS_OK;
-        return MS_FAIL(MS_MISMATCH, "init.from %s: %s is %s there, and %s is asked for: leave it out", source->path,
-                       name, has, wants);
+        return MS_FAIL(MS_MISMATCH, "%s %s: %s is %s there, and %s is asked for: leave it out", source->what,
+                       source->path, name, has, wants);
     }
     memcpy((char *)config + key->offset, (const char *)from + key->offset, key->size_bytes);
     return MS_OK;
@@ -218,16 +220,16 @@ static ms_status take_key(const ms_init_from *source, const ms_config *from, con
 ms_status ms_init_from_resolve(const ms_init_from *source, const ms_config_given *given, ms_config *config) {
     ms_config from = *config;
     if (source->checkpoint)
-        MS_TRY_NOTE(read_settings(source, &from), "init.from %s", source->path);
+        MS_TRY_NOTE(read_settings(source, &from), "%s %s", source->what, source->path);
     else
         read_description(ms_hf_source_description(source->folder), given, &from);
     for (int i = 0; i < N_MODEL_KEYS; i++) MS_TRY(take_key(source, &from, model_keys[i], given, config));
     int64_t window = source->folder ? ms_hf_source_description(source->folder)->window : 0;
     if (window > 0 && config->model.sequence_length > window)
         return MS_FAIL(MS_UNSUPPORTED,
-                       "init.from %s: a query sees the last %lld tokens there (sliding_window), and all here: "
+                       "%s %s: a query sees the last %lld tokens there (sliding_window), and all here: "
                        "model.sequence_length must be at most that, not %lld",
-                       source->path, (long long)window, (long long)config->model.sequence_length);
+                       source->what, source->path, (long long)window, (long long)config->model.sequence_length);
     return MS_OK;
 }
 
@@ -251,8 +253,8 @@ static ms_status check_own(const ms_init_from *source, const ms_safetensor *want
 
 static ms_status check_tensors(const ms_init_from *source, const ms_model_config *model, const ms_safetensor *wanted,
                                size_t n) {
-    if (source->folder) MS_TRY_NOTE(ms_hf_source_check(source->folder, model, wanted, n), "init.from");
-    if (source->checkpoint) MS_TRY_NOTE(check_own(source, wanted, n), "init.from %s", source->path);
+    if (source->folder) MS_TRY_NOTE(ms_hf_source_check(source->folder, model, wanted, n), "%s", source->what);
+    if (source->checkpoint) MS_TRY_NOTE(check_own(source, wanted, n), "%s %s", source->what, source->path);
     return MS_OK;
 }
 
@@ -262,6 +264,7 @@ ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *
     ms_named_tensors list = {0};
     MS_TRY(ms_variables_create(&variables));
     ms_status status = ms_model_init(config, variables, &model);
+    if (status != MS_OK) status = ms_status_note(status, "%s %s", source->what, source->path);
     if (status == MS_OK) status = ms_named_tensors_list(variables, MS_VARIABLE_PARAMETER, &list);
     if (status == MS_OK) status = check_tensors(source, config, list.tensors, list.n_tensors);
     ms_named_tensors_finish(&list);
@@ -284,7 +287,7 @@ static ms_status fill_own(const ms_init_from *source, const ms_safetensor *tenso
 
 ms_status ms_init_from_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
     ms_init_from *source;
-    MS_TRY(ms_init_from_open(path, &source));
+    MS_TRY(ms_init_from_open(path, "init.from", &source));
     ms_status status;
     if (source->checkpoint) {
         status = check_tensors(source, model, tensors, n);

@@ -19,9 +19,10 @@ extern "C" {
 
 typedef struct ms_init_from ms_init_from; /* an open source */
 
-/* MS_NOT_FOUND: there is nothing, or no model.  MS_CORRUPT, MS_UNSUPPORTED, MS_IO, MS_OUT_OF_MEMORY; errors of
+/* `what` begins all messages about the source ("init.from", a command's name), and is lent to it.
+   MS_NOT_FOUND: there is nothing, or no model.  MS_CORRUPT, MS_UNSUPPORTED, MS_IO, MS_OUT_OF_MEMORY; errors of
    ms_checkpoint_open and ms_hf_source_open.  The caller closes it. */
-ms_status ms_init_from_open(const char *path, ms_init_from **out);
+ms_status ms_init_from_open(const char *path, const char *what, ms_init_from **out);
 void ms_init_from_close(ms_init_from *source); /* NULL is fine */
 
 /* Gives the keys of the model (sections model and attention, but for recompute) the source's values.  A key that is

@@ -128,8 +128,8 @@ static void read_family(struct reading *r, ms_hf_description *out) {
     out->qk_norm = strcmp(out->type, "qwen3") == 0;
     out->qkv_bias = strcmp(out->type, "qwen2") == 0;
     char text[200];
-    snprintf(text, sizeof text,
-             "model_type '%s': training can begin from llama (SmolLM2 too), mistral, qwen2 and qwen3", out->type);
+    snprintf(text, sizeof text, "model_type '%s': muonscope has llama (SmolLM2 too), mistral, qwen2 and qwen3",
+             out->type);
     if (!is_plain && !out->qk_norm && !out->qkv_bias) refuse(r, text);
     if ((!out->qkv_bias && flag(r, "attention_bias", false)) || flag(r, "mlp_bias", false))
         refuse(
@@ -152,10 +152,16 @@ static void read_sizes(struct reading *r, ms_hf_description *out) {
     out->norm_epsilon = positive(r, "rms_norm_eps", find(r, "rms_norm_eps"), 1e-6);
 }
 
-static void read_begin(const struct reading *r, ms_hf_description *out) {
+static void read_begin(struct reading *r, ms_hf_description *out) {
     const json_t *id = find(r, "bos_token_id");
-    bool is_there = json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < out->vocabulary;
-    out->begin_id = is_there ? (int32_t)json_integer_value(id) : -1;
+    long long value = json_is_integer(id) ? (long long)json_integer_value(id) : -1;
+    char text[160];
+    out->begin_id = (int32_t)value;
+    if (!json_is_integer(id) || (value >= 0 && value < out->vocabulary)) return;
+    snprintf(text, sizeof text,
+             "bos_token_id %lld is not in the vocabulary of %lld tokens (vocab_size): mend it, or null", value,
+             (long long)out->vocabulary);
+    refuse(r, text);
 }
 
 ms_status ms_hf_description_read(const char *path, ms_hf_description *out) {

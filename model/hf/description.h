@@ -24,7 +24,7 @@ typedef struct ms_hf_description {
     double rope_low, rope_high; /* of llama3, as the next */
     int64_t rope_original_length;
     int64_t positions; /* max_position_embeddings; 0: it does not say */
-    int32_t begin_id;  /* bos_token_id, which stands before a text; -1: it names none of the vocabulary */
+    int32_t begin_id;  /* bos_token_id, which stands before a text; -1: there is none */
     int64_t window;    /* a query sees so many keys, itself included; 0: all before it */
 } ms_hf_description;
 

@@ -69,11 +69,21 @@ refuse 2 "--sequence_length 1: at least 2" program evaluate hf --sequence_length
 mv hf/tokenizer.json moved.json
 refuse 1 "hf has no tokenizer to read a text with" program evaluate hf text.txt
 must program tokenizer train --vocab_size 261 --output hf/tokenizer.json text.txt
-refuse 1 "the tokenizer has 261 tokens, the model 260" program evaluate hf text.txt
+refuse 1 "hf/tokenizer.json has 261 tokens, the model 260" program evaluate hf text.txt
 mv moved.json hf/tokenizer.json
 sed -i 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' hf/config.json
 refuse 1 "tensor model.layers.2.* is missing" program evaluate hf text.txt
 
+sed -i 's/"num_hidden_layers": 3/"num_hidden_layers": 2/; s/"num_key_value_heads": [0-9]*/"num_key_value_heads": 3/' hf/config.json
+refuse 1 "hf: model: .* heads are not a multiple of 3 kv_heads" program evaluate hf text.txt
+grep -q "evaluate: evaluate\|init.from" err && fail "a prefix of another command, or twice: $(cat err)"
+sed -i 's/"num_key_value_heads": 3/"num_key_value_heads": 2/; s/"bos_token_id": [0-9]*/"bos_token_id": 260/' hf/config.json
+refuse 1 "hf/config.json: bos_token_id 260 is not in the vocabulary of 260 tokens" program evaluate hf text.txt
+score 0 1 >one.jsonl
+refuse 1 "no token was scored.*without a token to begin documents the first is not scored" program evaluate plain --format ids one.jsonl
+refuse 1 "hf is a Hugging Face folder.*train --init_from hf.*evaluate hf" program generate hf
+refuse 1 "hf is a Hugging Face folder.*train --init_from hf.*evaluate hf" program export hf hf --out none
+refuse 1 "data is not a run folder.*a run or a Hugging Face folder" program evaluate data text.txt
 refuse 2 "--split: it is of the data's sequences" program evaluate run --split val text.txt
 refuse 2 "--stride: it is of the documents of a FILE" program evaluate run --stride 4
 refuse 1 "windows 33 tokens apart: 1 to 32" program evaluate run --stride 33 text.txt

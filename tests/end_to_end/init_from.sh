@@ -139,7 +139,7 @@ wrong hf 'tensor model.layers.0.mlp.gate_proj.weight must be the same as .*up_pr
     'tensors["model.layers.0.mlp.gate_proj.weight"] = tensors["model.layers.1.mlp.gate_proj.weight"]'
 wrong hf 'tensor model.embed_tokens.weight is I32: it must be' "$embedding[0] = 'I32'"
 wrong hf 'tensor model.layers.0.self_attn.q_proj.bias: .* of type qwen2' 'tensors["model.layers.0.self_attn.q_proj.bias"] = ["F32", [32], bytes(128)]'
-wrong hf "model_type 'gemma2': training can begin from llama" 'config["model_type"] = "gemma2"'
+wrong hf "model_type 'gemma2': muonscope has llama" 'config["model_type"] = "gemma2"'
 wrong llama 'tensor model.layers.0.self_attn.q_proj.bias \[64\] is missing' 'config["model_type"] = "qwen2"'
 wrong qwen2 'tensor model.layers.1.self_attn.k_proj.bias is \[15\], this model wants \[16\]' \
     'tensors["model.layers.1.self_attn.k_proj.bias"] = ["F32", [15], bytes(60)]'
@@ -149,6 +149,7 @@ wrong hf 'RoPE of type yarn: ' 'config["rope_parameters"] = {"rope_type": "yarn"
 wrong hf 'the scaling of RoPE has no low_freq_factor' 'config["rope_parameters"] = {"rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0}'
 wrong hf 'the scaling of RoPE has no sense: 4 to 1 turns' 'config["rope_scaling"] = config["rope_parameters"] = {"rope_type": "llama3",
     "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 64}'
+wrong hf 'config.json: bos_token_id 96 is not in the vocabulary of 96 tokens' 'config["bos_token_id"] = 96'
 wrong hf 'it has biases' 'config["attention_bias"] = True'
 wrong hf 'hidden_act gelu: ' 'config["hidden_act"] = "gelu"'
 wrong hf 'its weights are quantized' 'config["quantization_config"] = {}'
@@ -164,6 +165,8 @@ mkdir empty
 cp hf/config.json empty
 refuse 1 "empty has no safetensors file" program train --preset micro --run none --init_from empty
 refuse 1 "nobody: no such folder" program train --preset micro --run none --init_from nobody
+refuse 2 "init_from is empty" program train --preset micro --run none --init_from ""
+refuse 2 "init.from is empty" program train --preset micro --run none --init.from ""
 refuse 1 "it is no model: neither a run" program train --preset micro --run none --init_from a/checkpoints
 refuse 1 "model.width is 32 there, and 64 is asked for: leave it out" program train --preset micro --run none --init_from a --model.width 64
 refuse 1 "attention.rope_scaling" program train --preset micro --run none --init_from a --attention.rope_scaling linear --attention.rope_factor 4
@@ -180,8 +183,11 @@ done
 must micro --run t --data.directory data.300 --model.vocabulary 305 --steps 1
 must micro --run u --data.directory data.300 --init_from t --steps 1
 grep -q "another tokenizer" err && fail "the same tokenizer is called another: $(cat err)"
-refuse 1 "310" program train --preset micro --data.directory data.310 --run none --init_from t
+refuse 1 "310.*init.from t: prepare the data with its tokenizer" program train --preset micro --data.directory data.310 --run none --init_from t
 must micro --run v --data.directory data.300 --model.vocabulary 320 --steps 1
+must micro --run u.v --data.directory data.300 --init_from v --steps 1
+grep -q "20 ids never come" err || fail "ids that never come are not said: $(cat err)"
+grep -q "model.vocabulary 0" err && fail "what is refused is recommended: $(cat err)"
 must micro --run w --data.directory data.310 --init_from v --steps 1
 grep -q "the data have another tokenizer .* than v .*: the same ids mean other texts" err || fail "not said: $(cat err)"
 [ ! -e none ] || fail "a folder of a run that never began"
