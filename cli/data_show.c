@@ -167,6 +167,8 @@ static ms_status check_decode(const struct decode_arguments *arguments) {
     if (arguments->sequence_length < 2 || arguments->sequence_length > 1 << 24)
         return MS_FAIL(MS_USAGE, "--sequence_length %" PRId64 ": 2 to 16777216 are possible",
                        arguments->sequence_length);
+    if (strcmp(arguments->split, "train") != 0 && strcmp(arguments->split, "val") != 0)
+        return MS_FAIL(MS_USAGE, "--split %s: must be train or val", arguments->split);
     if (arguments->seed < -1) return MS_FAIL(MS_USAGE, "--seed %" PRId64 " is negative", arguments->seed);
     return MS_OK;
 }

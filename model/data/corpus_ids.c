@@ -230,38 +230,46 @@ static ms_status append(ms_corpus *corpus, size_t n, int32_t id) {
     return MS_OK;
 }
 
+/* Where an id stands: the file's line, and its index in the line; without lines its index in the file. */
+typedef struct id_place {
+    uint64_t i_line, i_id;
+} id_place;
+
 /* A document in which something is wrong: MS_OK when it is left out. */
-static ms_status refuse(ms_corpus *corpus, ms_record_fault fault, uint64_t i_wrong, int64_t wrong) {
+static ms_status refuse(ms_corpus *corpus, ms_record_fault fault, id_place at, int64_t wrong) {
     char place[64] = "";
     if (ms_corpus_leave_out(corpus, fault) == MS_OK) return MS_OK;
-    if (corpus->is_jsonl) snprintf(place, sizeof place, ", line %" PRIu64, corpus->i_line_lent);
+    if (corpus->is_jsonl) snprintf(place, sizeof place, ", line %" PRIu64, at.i_line);
     if (fault == MS_RECORD_TOO_LONG)
         return MS_FAIL(MS_INVALID,
                        "%s%s: more than %d ids from id %" PRIu64 " on without the token between documents; "
                        "--document_end TOKEN names another, or none" MS_CORPUS_WAY_ON,
-                       ms_corpus_name(corpus), place, MOST_IDS, i_wrong);
+                       ms_corpus_name(corpus), place, MOST_IDS, at.i_id);
     return MS_FAIL(MS_INVALID,
                    "%s%s: id %" PRIu64 " is %" PRId64 ", outside the tokenizer's %d tokens" MS_CORPUS_WAY_ON,
-                   ms_corpus_name(corpus), place, i_wrong, wrong, corpus->options.vocab_size);
+                   ms_corpus_name(corpus), place, at.i_id, wrong, corpus->options.vocab_size);
 }
 
-/* The ids up to the next boundary; *out_n == 0: none, or they were left out. */
-static ms_status read_ids(ms_corpus *corpus, size_t *out_n, next_kind *out_kind) {
+/* The ids up to the next boundary, and where the first is; *out_n == 0: none, or they were left out. */
+static ms_status read_ids(ms_corpus *corpus, size_t *out_n, id_place *out_first, next_kind *out_kind) {
     const ms_corpus_options *options = &corpus->options;
-    uint64_t i_first = corpus->i_id, i_wrong = 0;
+    id_place at_wrong = {0};
     int64_t id, wrong = 0;
     int fault = -1;
     for (*out_n = 0;; ++*out_n) {
         MS_TRY(next_id(corpus, &id, out_kind));
+        /* What ends a line has begun the next one. */
+        id_place at = {corpus->i_line_lent, (corpus->is_jsonl ? corpus->i_in_line : corpus->i_id) - 1};
+        if (*out_n == 0) *out_first = at;
         if (*out_kind != NEXT_ID || (options->end_id >= 0 && id == options->end_id)) break;
         if (fault < 0 && (id < 0 || id >= options->vocab_size)) {
             fault = MS_RECORD_NO_ID;
-            i_wrong = corpus->i_id - 1;
+            at_wrong = at;
             wrong = id;
         }
         if (fault < 0 && *out_n == MOST_IDS) {
             fault = MS_RECORD_TOO_LONG;
-            i_wrong = i_first;
+            at_wrong = *out_first;
         }
         if (fault < 0) MS_TRY(append(corpus, *out_n, (int32_t)id));
         if (options->end_id < 0 && *out_n + 1 == options->chunk_ids) {
@@ -271,19 +279,20 @@ static ms_status read_ids(ms_corpus *corpus, size_t *out_n, next_kind *out_kind)
     }
     if (fault < 0) return MS_OK;
     *out_n = 0;
-    return refuse(corpus, (ms_record_fault)fault, i_wrong, wrong);
+    return refuse(corpus, (ms_record_fault)fault, at_wrong, wrong);
 }
 
 ms_status ms_corpus_next_ids(ms_corpus *corpus, ms_document *out) {
     size_t n = 0;
     for (next_kind kind = NEXT_ID; n == 0 && kind != NEXT_END;) {
         uint64_t offset_bytes = corpus->offset_bytes;
-        MS_TRY(read_ids(corpus, &n, &kind));
+        id_place first = {0};
+        MS_TRY(read_ids(corpus, &n, &first, &kind));
         if (n > 0)
             *out = (ms_document){.ids = corpus->ids,
                                  .n_ids = n,
                                  .offset_bytes = offset_bytes,
-                                 .i_line = corpus->is_jsonl ? corpus->i_line_lent : 0};
+                                 .i_line = corpus->is_jsonl ? first.i_line : 0};
     }
     return MS_OK;
 }

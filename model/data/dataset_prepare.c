@@ -93,7 +93,8 @@ static ms_status find_end_of_text(const preparation *work, int32_t *out) {
 }
 
 static ms_status open_tokenizer(preparation *work) {
-    MS_TRY(ms_tokenizer_open(work->options->tokenizer_path, &work->tokenizer));
+    ms_status opened = ms_tokenizer_open(work->options->tokenizer_path, &work->tokenizer);
+    if (opened != MS_OK) return opened == MS_CORRUPT ? ms_status_note(opened, "--tokenizer") : opened;
     work->sidecar->vocab_size = ms_tokenizer_vocab_size(work->tokenizer);
     memcpy(work->sidecar->tokenizer_sha256, ms_tokenizer_sha256(work->tokenizer), 65);
     return find_end_of_text(work, &work->sidecar->end_of_text);
@@ -328,7 +329,15 @@ static ms_status finish_splits(preparation *work) {
         MS_TRY(ms_dataset_shards_commit(&work->shards, split));
         bool is_wanted =
             split == MS_SPLIT_TRAIN || work->options->validation_fraction > 0 || work->options->validation_file;
-        if (is_wanted && work->sidecar->splits[split].n_documents == 0)
+        bool is_empty = is_wanted && work->sidecar->splits[split].n_documents == 0;
+        if (is_empty && work->options->validation_file)
+            return MS_FAIL(
+                MS_INVALID,
+                "no document is in the %s split: %s no text that is kept (%" PRId64 " records skipped in all)",
+                ms_split_name(split),
+                split == MS_SPLIT_VAL ? "the file of --validation has" : "all files but that of --validation have",
+                ms_record_counts_skipped(&work->sidecar->counts));
+        if (is_empty)
             return MS_FAIL(
                 MS_INVALID,
                 "no document fell in the %s split (%" PRId64 " documents, %" PRId64

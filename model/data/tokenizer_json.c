@@ -233,7 +233,7 @@ ms_status ms_tokenizer_open(const char *path, ms_tokenizer **out) {
     size_t begin = size_bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     json_t *root = json_loadb(text + begin, size_bytes - begin, JSON_REJECT_DUPLICATES, &error);
     free(text);
-    if (!root) return MS_FAIL(MS_CORRUPT, "%s, line %d: %s", path, error.line, error.text);
+    if (!root) return MS_FAIL(MS_CORRUPT, "%s is no tokenizer.json: line %d: %s", path, error.line, error.text);
     ms_status status = read_root(root, out);
     json_decref(root);
     return status == MS_OK ? MS_OK : ms_status_note(status, "%s", path);

@@ -29,6 +29,10 @@ def to_numpy(array: Any, name: str) -> np.ndarray:
             array = array.float()
         array = array.numpy()
     array = np.asarray(array)
+    if array.dtype.kind == "c":
+        raise TypeError(f"{name}: elements are {array.dtype.name}: it takes real matrices")
+    if array.dtype.kind in "SUMm":
+        raise TypeError(f"{name}: elements are {array.dtype.name}, no numbers: must be one of {', '.join(ELEMENTS)}")
     if array.dtype.name not in ELEMENTS:
         raise TypeError(f"{name}: elements are {array.dtype.name}, must be one of {', '.join(ELEMENTS)}: convert it, e.g. by astype('float64')")
     return array

@@ -265,8 +265,12 @@ def write_gguf(path: StrPath, out: StrPath, *, type: str = "f32", step: Optional
     is_run = not (path / "config.json").exists()
     if step is not None and not is_run:
         raise Error(f"{path} is a Hugging Face folder, which has no checkpoints: --step is for runs")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".muonscope-", dir=out.parent) as scratch:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.TemporaryDirectory(prefix=".muonscope-", dir=out.parent)
+    except OSError as error:
+        raise Error(f"cannot write {out}: {error.strerror}") from error
+    with made as scratch:
         folder, partial = path, Path(scratch) / out.name
         if is_run:
             folder = Path(scratch) / "hf"

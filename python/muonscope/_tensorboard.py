@@ -71,8 +71,12 @@ def _write(folder: Path, to: Path, keys: Sequence[str]) -> Tuple[int, int]:
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".muonscope-", dir=to) as scratch:
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".muonscope-", dir=to)
+    except OSError as error:
+        raise Error(f"cannot write {to}: {error.strerror}") from error
+    with temporary as scratch:
         options = [f"--table={table}" for table, file in (("losses", "metrics.jsonl"), ("spectra", "spectra.jsonl")) if (folder / file).exists()]
         if not options:
             raise Error(f"{folder} is no run with metrics.jsonl or spectra.jsonl")

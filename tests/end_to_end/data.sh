@@ -57,6 +57,10 @@ refuse 2 "two names of one option" program data prepare --output x --key a --fie
 refuse 2 "give one of them" program data prepare --output x --validation text.txt --validation_fraction 0.1 text.txt
 printf "\001\000\002\000" >ids.bin
 mkdir empty
+: >none.txt
+refuse 1 "val split: the file of --validation has no text" program data prepare --output x --validation none.txt text.txt
+refuse 1 "tokenizer: text.txt is no tokenizer.json: line 1" program data prepare --output x --tokenizer text.txt text.txt
+refuse 2 "split foo: must be train or val" program data decode data --split foo
 refuse 1 "ids.bin is no text: .*--format uint16" program data prepare --output x ids.bin
 refuse 1 "empty has no files" program data prepare --output x empty
 

@@ -133,6 +133,10 @@ START_TEST(bad_input_is_named) {
     check_fails(data_path("short.bin"), options, MS_UNSUPPORTED, "is a shard of tokens");
     options.format = MS_CORPUS_NPY;
     check_fails(data_path("two.npy"), options, MS_INVALID, "a text is wanted");
+    /* The line that holds the id, and its place in the line, whatever follows. */
+    check_fails(
+        data_write_text("later.jsonl", "{\"input_ids\":[1,2]}\n{\"input_ids\":[5,-1]}\n{\"input_ids\":[7,8]}\n"),
+        with(MS_CORPUS_IDS), MS_INVALID, "later.jsonl, line 2: id 1 is -1, outside");
     /* Ids outside of the vocabulary, as every width has them: a document is left out, the next one is read. */
     const char *paths[] = {write_ids("w.bin", NULL, 0, wrong, 9, 4), write_npy("w.npy", "<i8", "(9,)", wrong, 9, 8),
                            data_write_text("w.jsonl", "{\"input_ids\":[1,2,9,70000,5,9,6,9,-1]}")};

@@ -155,6 +155,8 @@ class Models(unittest.TestCase):
 
     def test_nothing_is_half_written(self):
         before = sorted(os.listdir())
+        with self.assertRaisesRegex((ImportError, muonscope.Error), "package gguf|^cannot write /proc/x.gguf: ."):
+            write_gguf("llama.hf", "/proc/x.gguf")
         with self.assertRaisesRegex((ImportError, muonscope.Error), "package gguf|norm of queries and keys"):
             write_gguf("blueberry", "new.gguf")
         self.assertEqual(sorted(os.listdir()), before)

@@ -194,7 +194,7 @@ def bad_input():
     write_table("ids.parquet", input_ids=ids)
     write_table("null_id.parquet", input_ids=([[1], [2, None]], pyarrow.list_(pyarrow.int64())))
     write_table("null_row.parquet", input_ids=([[1], None], pyarrow.list_(pyarrow.int64())))
-    write_table("negative.parquet", input_ids=([[1], [2, -100]], pyarrow.list_(pyarrow.int64())))
+    write_table("negative.parquet", input_ids=([[1], [2, -100], [3]], pyarrow.list_(pyarrow.int64())))
     write_table("large_id.parquet", input_ids=([[1], [2, 49152]], pyarrow.list_(pyarrow.int64())))
     write_table("no_rows.parquet", text=([], pyarrow.string()))
     write_table("floats.parquet", text=([1.5], pyarrow.float64()))
@@ -239,7 +239,7 @@ def bad_input():
         (["null_id.parquet"], 'line 2: no list of integers under the key "input_ids"'),
         (["null_id.parquet", "--packed"], "row 2 of the column input_ids is null or holds a null"),
         (["null_row.parquet", "--packed"], "row 2 of the column input_ids is null or holds a null"),
-        (["negative.parquet"], "line 2: id 2 is -100, outside the tokenizer's 300 tokens"),
+        (["negative.parquet"], "line 2: id 1 is -100, outside the tokenizer's 300 tokens"),
         (["negative.parquet", "--packed"], "row 2 of the column input_ids has an id that is no uint32"),
         (["large_id.parquet", "--packed"], "id 2 is 49152, outside the tokenizer's 300 tokens"),
         (["no_file"], "1 of the [0-9]+ files that its state.json lists are missing: data-00001"),

@@ -58,6 +58,8 @@ class Scalars(unittest.TestCase):
             with self.assertRaisesRegex((ImportError, muonscope.Error), message if len(paths) == 1 else f"{message}|package tensorboard"):
                 write_tensorboard(paths, "events")
             self.assertFalse(Path("events/nowhere").exists())
+        with self.assertRaisesRegex((ImportError, muonscope.Error), "^cannot write /proc/z/board: .|package tensorboard"):
+            write_tensorboard(["board"], "/proc/z")
 
 
 if __name__ == "__main__":
