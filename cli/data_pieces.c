@@ -14,7 +14,7 @@ void ms_pieces_close(ms_pieces *pieces) { ms_stream_close(&pieces->stream); }
 
 static ms_status read_whole(ms_pieces *pieces, const char *path, void *out, size_t size_bytes) {
     for (size_t at = 0, n; at < size_bytes; at += n) {
-        MS_TRY(ms_stream_read(&pieces->stream, (char *)out + at, size_bytes - at, &n));
+        MS_TRY_NOTE(ms_stream_read(&pieces->stream, (char *)out + at, size_bytes - at, &n), "%s", path);
         if (n == 0)
             return MS_FAIL(MS_CORRUPT, "%s: standard input ends before its end: the program that writes it has stopped",
                            path);

@@ -5,6 +5,7 @@ pyarrow reads them, `muonscope data prepare --piped` does all the rest: tokens, 
 from __future__ import annotations
 
 import argparse
+import signal
 import struct
 import subprocess
 import sys
@@ -107,12 +108,15 @@ def _run(command: List[str], files: "List[List[Input]]", records: Callable[[Inpu
     """The program's exit status.  It says itself what is wrong, and leaves nothing half-written, whichever of the two stops."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE)
     assert process.stdin is not None
+    # The program ends by it in its own way; the pipe then breaks, or Python waits for the program below.
+    before = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
     try:
         with process.stdin as stream:
             _write(_Pipe(stream), files, records)
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # the program has ended, or got Ctrl-C too
     status = process.wait()
+    signal.signal(signal.SIGTERM, before)
     return 128 - status if status < 0 else status
 
 
