@@ -14,6 +14,30 @@
 #include "platform/signals.h"
 #include "platform/thread.h"
 
+/* Options of a command, and the configuration that they ask for.  request: the first member of the command's arguments,
+   which are set to their defaults.  False: the command has ended, as *out_exit_status says. */
+static bool configure(const ms_command *command, int argc, char **argv, ms_config_request *request, ms_config *out,
+                      int *out_exit_status) {
+    ms_positionals positionals;
+    ms_config_given given = {.keys = {false}};
+    ms_config_defaults(out);
+    ms_status status = ms_options_parse(command, argc, argv, request, &positionals);
+    if (status == MS_OK && positionals.help) {
+        *out_exit_status = ms_command_help(command);
+        return false;
+    }
+    if (status == MS_OK) status = ms_config_request_resolve(request, out, &given);
+    if (status == MS_OK && request->help) {
+        ms_config_print_help(out, stdout);
+        *out_exit_status = 0;
+        return false;
+    }
+    if (status == MS_OK) status = ms_config_request_warn(out, &given);
+    if (status == MS_OK) status = ms_config_check(out);
+    *out_exit_status = ms_exit_status(status);
+    return status == MS_OK;
+}
+
 /* ---- bench train ---- */
 
 struct train_arguments {
@@ -44,23 +68,12 @@ static int bench_train(int argc, char **argv) {
     struct train_arguments arguments;
     memset(&arguments, 0, sizeof arguments);
     arguments.n_timed = 5;
-    ms_positionals positionals;
     ms_config config;
-    ms_config_defaults(&config);
-    ms_config_given given = {.keys = {false}};
-    ms_status status = ms_options_parse(&train_command, argc, argv, &arguments, &positionals);
-    if (status == MS_OK && positionals.help) return ms_command_help(&train_command);
-    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
-    if (status == MS_OK && arguments.config.help) {
-        ms_config_print_help(&config, stdout);
-        return 0;
-    }
-    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
-    if (status == MS_OK) status = ms_config_check(&config);
-    if (status == MS_OK && strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
+    int exit_status;
+    if (!configure(&train_command, argc, argv, &arguments.config, &config, &exit_status)) return exit_status;
+    if (strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
     bool compare = !arguments.skip_adamw && config.optimizer.name != MS_OPTIMIZER_ADAMW;
-    if (status == MS_OK) status = ms_bench_train(&config, (int)arguments.n_timed, compare, stdout);
-    return ms_exit_status(status);
+    return ms_exit_status(ms_bench_train(&config, (int)arguments.n_timed, compare, stdout));
 }
 
 /* ---- bench ops, bench tracker ---- */
@@ -169,24 +182,13 @@ static int bench_generate(int argc, char **argv) {
     struct generate_arguments arguments;
     memset(&arguments, 0, sizeof arguments);
     arguments.n_texts = 1;
-    ms_positionals positionals;
     ms_config config;
-    ms_config_defaults(&config);
-    ms_config_given given = {.keys = {false}};
-    ms_status status = ms_options_parse(&generate_command, argc, argv, &arguments, &positionals);
-    if (status == MS_OK && positionals.help) return ms_command_help(&generate_command);
-    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
-    if (status == MS_OK && arguments.config.help) {
-        ms_config_print_help(&config, stdout);
-        return 0;
-    }
-    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
-    if (status == MS_OK) status = ms_config_check(&config);
-    if (status == MS_OK && arguments.n_texts > MS_BENCH_GENERATE_TEXTS)
-        status =
-            MS_FAIL(MS_USAGE, "--texts %lld: must be 1 to %d", (long long)arguments.n_texts, MS_BENCH_GENERATE_TEXTS);
-    if (status == MS_OK) status = ms_bench_generate(&config, (int)arguments.n_texts, stdout);
-    return ms_exit_status(status);
+    int exit_status;
+    if (!configure(&generate_command, argc, argv, &arguments.config, &config, &exit_status)) return exit_status;
+    if (arguments.n_texts < 1 || arguments.n_texts > MS_BENCH_GENERATE_TEXTS)
+        return ms_exit_status(
+            MS_FAIL(MS_USAGE, "--texts %lld: must be 1 to %d", (long long)arguments.n_texts, MS_BENCH_GENERATE_TEXTS));
+    return ms_exit_status(ms_bench_generate(&config, (int)arguments.n_texts, stdout));
 }
 
 /* ---- bench tokenizer ---- */
@@ -264,21 +266,10 @@ static int bench_model(int argc, char **argv) {
     struct model_arguments arguments;
     memset(&arguments, 0, sizeof arguments);
     arguments.launch_us = 1.2;
-    ms_positionals positionals;
     ms_config config;
-    ms_config_defaults(&config);
-    ms_config_given given = {.keys = {false}};
-    ms_status status = ms_options_parse(&model_command, argc, argv, &arguments, &positionals);
-    if (status == MS_OK && positionals.help) return ms_command_help(&model_command);
-    if (status == MS_OK) status = ms_config_request_resolve(&arguments.config, &config, &given);
-    if (status == MS_OK && arguments.config.help) {
-        ms_config_print_help(&config, stdout);
-        return 0;
-    }
-    if (status == MS_OK) status = ms_config_request_warn(&config, &given);
-    if (status == MS_OK) status = ms_config_check(&config);
-    if (status == MS_OK) status = ms_bench_model(&config, arguments.target, arguments.launch_us, stdout);
-    return ms_exit_status(status);
+    int exit_status;
+    if (!configure(&model_command, argc, argv, &arguments.config, &config, &exit_status)) return exit_status;
+    return ms_exit_status(ms_bench_model(&config, arguments.target, arguments.launch_us, stdout));
 }
 
 /* ---- bench ---- */
