@@ -269,6 +269,11 @@ static int bench_model(int argc, char **argv) {
     ms_config config;
     int exit_status;
     if (!configure(&model_command, argc, argv, &arguments.config, &config, &exit_status)) return exit_status;
+    if (config.train.numerics == MS_NUMERICS_EXACT)
+        return ms_exit_status(MS_FAIL(MS_USAGE, "--numerics exact: bench model counts the kernels of fast alone"));
+    if (strcmp(config.train.device, "cpu") != 0)
+        return ms_exit_status(
+            MS_FAIL(MS_USAGE, "--device %s: bench model opens none; name a GPU by --target", config.train.device));
     return ms_exit_status(ms_bench_model(&config, arguments.target, arguments.launch_us, stdout));
 }
 

@@ -2,8 +2,8 @@
    final name.  They are new (O_EXCL, O_NOFOLLOW), nobody can foresee the name, and they are locked (flock(2)) as long
    as their descriptor is open.  So one writer at a time has one final name, and what a killed process left is known by
    its lock being free: the next one with the same final name removes it, or goes on
-   with it.  Where a file system has no locks, two writers
-   do not see each other, and the last one's file is what stays.  Thread-safe. */
+   with it.  Where a file system has no locks, two writers do not see each other, and the last one's file is what stays.
+   Thread-safe. */
 #ifndef MS_PLATFORM_TEMPORARY_H
 #define MS_PLATFORM_TEMPORARY_H
 

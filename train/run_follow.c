@@ -61,6 +61,7 @@ static ms_status compare(ms_run *run, ms_status status) {
     memcpy(of.config_hash, run->config_hash, sizeof of.config_hash);
     memcpy(of.train_sha256, run->train_sha256, sizeof of.train_sha256);
     memcpy(of.validation_sha256, run->validation_sha256, sizeof of.validation_sha256);
+    ms_group_set_slow(group, true); /* others may read their data more slowly; until the first step is done */
     MS_TRY(ms_group_agree(group, status));
     MS_TRY(ms_group_broadcast(group, &of, sizeof of));
     char *text = malloc((size_t)of.settings_bytes);

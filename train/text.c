@@ -172,7 +172,7 @@ static ms_status begin_text(struct work *work, struct text *text) {
     text->tail.stops = request->stops;
     text->tail.n_stops = request->n_stops;
     work->n_begun++;
-    for (size_t i = 0; i < prompt->n; i++) MS_TRY(ms_tokens_append(&text->ids, prompt->ids[i]));
+    MS_TRY(ms_tokens_append_all(&text->ids, prompt->ids, prompt->n));
     if (request->n_tokens == 0) end_text(text, MS_TEXT_END_LENGTH);
     return MS_OK;
 }

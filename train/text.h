@@ -86,10 +86,11 @@ ms_status ms_text_find_end(const char *run_folder, const ms_tokenizer *tokenizer
 ms_status ms_text_check_prompt(const ms_text_source *source, const ms_text_prompt *prompt);
 
 /* Loads the weights onto an open device, draws the texts, and gives the device's memory back.  A text depends on its
-   prompt, its number among the samples, the settings and the weights alone.  More tokens than the model sees at once
-   can be drawn: the last are seen.  The model may have more ids than the tokenizer: those are never drawn. MS_MISMATCH:
-   it has fewer.  MS_INVALID: as ms_text_check_prompt, before anything is drawn, or a setting out of its range.
-   MS_INTERRUPTED: a signal that ms_signals_catch catches came.  Errors of generator, checkpoint, tokenizer and sink. */
+   prompt, its number among the samples, the settings and the weights alone (in `fast` up to rounding).  More tokens
+   than the model sees at once can be drawn: the last are seen.  The model may have more ids than the tokenizer: those
+   are never drawn. MS_MISMATCH: it has fewer.  MS_INVALID: as ms_text_check_prompt, before anything is drawn, or a
+   setting out of its range. MS_INTERRUPTED: a signal that ms_signals_catch catches came.  Errors of generator,
+   checkpoint, tokenizer and sink. */
 ms_status ms_generate_from_run(ms_device *device, const ms_text_source *source, const ms_text_request *request,
                                const ms_text_sink *sink);
 

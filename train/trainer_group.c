@@ -11,7 +11,7 @@
 static int64_t greatest_common_divisor(int64_t a, int64_t b) { return b == 0 ? a : greatest_common_divisor(b, a % b); }
 
 /* What the update of an element costs in the unit of a matrix's max(R, C) min(R, C)^2, of which the iterations of Muon
-   make about 30 operations: AdamW moves 28 bytes an element, and devices make about ten operations a byte. */
+   make about 30 operations: AdamW moves 28 bytes an element, and an assumed ten operations a byte. */
 static const double element_cost = 10;
 
 /* Matrices are cut by layers.  What is updated element by element is cut by rows that are whole blocks of the sum of
@@ -287,7 +287,7 @@ static void add_contributions(ms_trainer_shared *shared, bool is_first, int32_t 
     }
 }
 
-/* A rank's part of each parameter, as a part of the variable that `choose` names; returns how many it has. */
+/* A rank's part of each parameter, in its gradient or in its variable; returns how many it has. */
 static int list_own(const ms_trainer *trainer, bool gradients, ms_store_part parts[MS_MAX_PARAMETERS]) {
     const ms_trainer_shared *shared = trainer->shared;
     int n = 0;

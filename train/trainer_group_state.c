@@ -18,7 +18,7 @@ typedef struct stack {
 
 static size_t row_bytes(const stack *of) { return (size_t)of->row_elements * sizeof(float); }
 
-/* Rank 0 gets all parts, or gives them.  The work of a rank is buffer's: room for its own part. */
+/* Rank 0 gets all parts, or gives them. */
 static ms_status move_parts(ms_trainer *trainer, const stack *of, bool to_rank_0) {
     ms_trainer_shared *shared = trainer->shared;
     const ms_ownership *ownership = &shared->ownership;
@@ -41,6 +41,7 @@ static ms_status move_parts(ms_trainer *trainer, const stack *of, bool to_rank_0
     if (status == MS_OK) status = ms_group_exchange(shared->group, messages, messages + shared->n_ranks);
     if (status == MS_OK && !to_rank_0 && count > 0)
         status = ms_store_upload(trainer->store, of->variable, of->offset, count, part);
+    if (!to_rank_0) status = ms_group_agree(shared->group, status);
     free(messages);
     free(part);
     return status;
@@ -86,7 +87,7 @@ ms_status ms_trainer_shared_captures(ms_trainer *trainer) {
             if (status == MS_OK) status = move_parts(trainer, &of, true);
             if (status == MS_OK && whole) status = ms_store_upload(trainer->store, entry->captures[k], 0, count, whole);
             free(whole);
-            MS_TRY(status);
+            MS_TRY(ms_group_agree(shared->group, status));
         }
     }
     return MS_OK;

@@ -28,13 +28,11 @@ static bool has_file(const char *folder, const char *name) {
     return has;
 }
 
-/* The path without its last n parts; the caller frees it; NULL: no memory. */
-static char *path_above(const char *path, int n) {
+/* The path without its last part; the caller frees it; NULL: no memory. */
+static char *path_above(const char *path) {
     size_t end = strlen(path);
-    for (; n > 0; n--) {
-        while (end > 0 && path[end - 1] != '/') end--;
-        while (end > 1 && path[end - 1] == '/') end--;
-    }
+    while (end > 0 && path[end - 1] != '/') end--;
+    while (end > 1 && path[end - 1] == '/') end--;
     return end > 0 ? strndup(path, end) : strdup(".");
 }
 
@@ -51,13 +49,12 @@ static ms_status open_run(ms_init_from *source) {
 }
 
 static ms_status open_step(ms_init_from *source, int64_t step) {
-    char *checkpoints = path_above(source->path, 1), *run = path_above(source->path, 2);
-    source->tokenizer = run ? ms_path_join(run, MS_SIDECAR_TOKENIZER) : NULL;
+    char *checkpoints = path_above(source->path);
+    source->tokenizer = ms_path_join(source->path, "../../" MS_SIDECAR_TOKENIZER);
     ms_status status = checkpoints && source->tokenizer
                            ? ms_checkpoint_open(checkpoints, step, &source->checkpoint)
                            : MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its paths", source->path);
     free(checkpoints);
-    free(run);
     return status;
 }
 

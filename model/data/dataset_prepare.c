@@ -395,6 +395,7 @@ static ms_status finish_directory(preparation *work) {
         bool removed = path && ms_remove_one(path);
         free(path);
         if (!removed) return MS_FAIL(MS_IO, "cannot remove %s/%s", work->directory, MS_PREPARE_STATE_NAME);
+        work->is_saved = false; /* nothing to go on from */
     }
     return ms_rename(work->directory, work->options->directory);
 }
@@ -413,7 +414,8 @@ static ms_status prepare(preparation *work) {
 
 /* After a failure the folder stays where the same command may end better, and there is something to go on from. */
 static ms_status give_up(preparation *work, ms_status status) {
-    bool may_go_on = status == MS_INTERRUPTED || status == MS_NO_SPACE || status == MS_IO || status == MS_OUT_OF_MEMORY;
+    bool may_go_on = status == MS_INTERRUPTED || status == MS_NO_SPACE || status == MS_IO || status == MS_NOT_FOUND ||
+                     status == MS_OUT_OF_MEMORY;
     if (!work->directory) return status;
     if (!work->is_saved || !may_go_on) return ms_directory_clear_away(status, work->directory);
     char message[1024];

@@ -1,5 +1,6 @@
 #include "model/data/prepare_state.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,17 +8,20 @@
 
 #include "platform/file.h"
 #include "platform/json.h"
+#include "platform/path.h"
 
 static const char format_name[] = "muonscope data prepare, not finished";
 enum { FORMAT_VERSION = 1 };
 
 /* ---- identity ---- */
 
-/* Adds a file's version; *out_is_file: it has one. */
+/* Adds a file's version; *out_is_file: it has one, which pipes have not.  MS_NOT_FOUND: there is nothing. */
 static ms_status add_file(json_t *files, const char *path, bool *out_is_file) {
     ms_file_version version;
     json_t *entry;
-    *out_is_file = strcmp(path, "-") != 0 && ms_file_version_of(path, &version);
+    bool is_standard = strcmp(path, "-") == 0;
+    if (!is_standard && !ms_file_exists(path)) return ms_status_from_errno(errno, "cannot open", path);
+    *out_is_file = !is_standard && ms_file_version_of(path, &version);
     if (!*out_is_file) return MS_OK;
     MS_TRY(ms_json_pack(&entry, MS_PREPARE_STATE_NAME, "{s:s, s:I, s:I}", "path", path, "bytes",
                         (json_int_t)version.size_bytes, "changed_ns", (json_int_t)version.changed_ns));

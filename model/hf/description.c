@@ -157,6 +157,8 @@ static void read_begin(struct reading *r, ms_hf_description *out) {
     long long value = json_is_integer(id) ? (long long)json_integer_value(id) : -1;
     char text[160];
     out->begin_id = (int32_t)value;
+    if (id && !json_is_integer(id) && !json_is_null(id))
+        refuse(r, "bos_token_id is not a whole number: mend it, or null");
     if (!json_is_integer(id) || (value >= 0 && value < out->vocabulary)) return;
     snprintf(text, sizeof text,
              "bos_token_id %lld is not in the vocabulary of %lld tokens (vocab_size): mend it, or null", value,

@@ -57,6 +57,7 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
+@functools.lru_cache(maxsize=None)
 def layout_rows() -> "list[tuple[str, str, str, int, int]]":
     """The rows of library/layout.def: structure, member, type, offset, size."""
     rows, row = [], _Layout()

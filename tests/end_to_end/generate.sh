@@ -29,10 +29,10 @@ printf 'line 7\r\nsays' | texts --prompts - --seed 3 | cmp - both || fail "promp
 printf '{"prompt":"line 7"}\n{"prompt":"says"}\n' >prompts.jsonl
 texts --prompts prompts.jsonl --seed 3 | cmp - both || fail "prompts of JSONL"
 # However many are drawn at a time, at different lengths, and of which some end early: the run is in exact numerics.
-many="--prompt line --prompt says --prompt x --n 5 --seed 4 --temperature 1.5 --stop 7"
+many="--prompt line --prompt says --prompt x --n 9 --seed 4 --temperature 1.5 --stop 7"
 texts $many >many.txt
 for batch in 1 2 7 64; do texts $many --batch $batch | cmp - many.txt || fail "other texts with --batch $batch"; done
-[ "$(grep -c '^-- prompt' many.txt)" -eq 15 ] || fail "not 15 texts"
+[ "$(grep -c '^-- prompt' many.txt)" -eq 27 ] || fail "not 27 texts"
 
 "$python" "$(dirname "$0")/generate.py" "$muonscope" run "$weights" || fail "generate.py"
 
@@ -67,6 +67,8 @@ for line in "generate  *3 texts of 17 to 32 tokens, device cpu, fast, 1 threads;
     grep -Eq "^$line" out || fail "bench generate: no line '$line'"
 done
 refuse 2 "--texts 257: must be 1 to 256" program bench generate --preset micro --texts 257
-refuse 1 "bench generate: 0 texts, must be 1 to 256" program bench generate --preset micro --texts 0
+refuse 2 "--texts 0: must be 1 to 256" program bench generate --preset micro --texts 0
+refuse 2 "--numerics exact: bench model counts" program bench model --preset micro --target h200 --numerics exact
+refuse 2 "--device bogus: bench model opens none" program bench model --preset micro --target h200 --device bogus
 refuse 1 "bench generate: give model.vocabulary" program bench generate --preset tiny
 echo "generate ok"

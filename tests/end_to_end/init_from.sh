@@ -150,6 +150,7 @@ wrong hf 'the scaling of RoPE has no low_freq_factor' 'config["rope_parameters"]
 wrong hf 'the scaling of RoPE has no sense: 4 to 1 turns' 'config["rope_scaling"] = config["rope_parameters"] = {"rope_type": "llama3",
     "factor": 8.0, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 64}'
 wrong hf 'config.json: bos_token_id 96 is not in the vocabulary of 96 tokens' 'config["bos_token_id"] = 96'
+wrong hf 'config.json: bos_token_id is not a whole number' 'config["bos_token_id"] = [1]'
 wrong hf 'it has biases' 'config["attention_bias"] = True'
 wrong hf 'hidden_act gelu: ' 'config["hidden_act"] = "gelu"'
 wrong hf 'its weights are quantized' 'config["quantization_config"] = {}'

@@ -436,7 +436,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("dataset");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 30);
+    tcase_set_timeout(all, 240);
     tcase_add_test(all, wide_shards);
     tcase_add_test(all, shuffle);
     tcase_add_test(all, sequences);

@@ -197,6 +197,12 @@ START_TEST(changed) {
     other = options;
     other.files = swapped;
     check_changed(other, "empty.txt was given where");
+    const char *missing[] = {files[0], files[1], files[2], files[3], "no such file"};
+    other = options;
+    other.files = missing;
+    ms_sidecar sidecar;
+    ms_expect(ms_dataset_prepare(&other, &sidecar), MS_NOT_FOUND, "no such file");
+    ck_assert_int_eq(data_count_names(".tmp"), 1); /* what there is to go on from stays */
     int ends[2];
     char pipe_path[32];
     ck_assert_int_eq(pipe(ends), 0);

@@ -307,7 +307,7 @@ int main(void) {
     tcase_add_test(tests, foreign_files);
     tcase_add_test(tests, header_above_the_limit);
     tcase_add_test(tests, bad_arguments_write_nothing);
-    tcase_set_timeout(tests, 30);
+    tcase_set_timeout(tests, 240);
     suite_add_tcase(suite, tests);
     return ms_suite_run(suite);
 }

@@ -538,7 +538,7 @@ END_TEST
 int main(void) {
     Suite *suite = suite_create("tokenizer");
     TCase *all = tcase_create("all");
-    tcase_set_timeout(all, 30);
+    tcase_set_timeout(all, 240);
     tcase_add_test(all, golden_digits);
     tcase_add_test(all, golden_gpt2);
     tcase_add_test(all, golden_pipelines);

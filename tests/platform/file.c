@@ -464,7 +464,7 @@ int main(void) {
     tcase_add_test(tcase, a_stamp_tells_of_every_write);
     tcase_add_test(tcase, plain_names);
     tcase_add_test(tcase, endings);
-    tcase_set_timeout(tcase, 20);
+    tcase_set_timeout(tcase, 240);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
 }
