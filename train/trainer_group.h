@@ -21,17 +21,18 @@ typedef struct ms_trainer_shared {
     int64_t own;        /* of them, of this rank */
     /* The job as one rank alone would have it, without storage: names and shapes of the whole optimizer state. */
     ms_variables *variables;
-    ms_model model;
     ms_optimizer optimizer;
+    size_t *begin_bytes; /* [n_ranks + 1]: ownership.begin, in bytes */
     /* Below: only while the trainer is allocated. */
-    int32_t n_flat;  /* gradients that this rank makes between exchanges */
-    float *flat;     /* [n_flat][n_elements]: those gradients; the weights after an update */
+    float *flat;     /* [contributions of this rank][n_elements]: gradients; the weights after an update */
     float *received; /* [contributions of others][own] */
     float *sum;      /* [own] */
     double *losses;  /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
     bool has_stepped;
-    double *norms;    /* [n_ranks][2 * n_norms] */
-    const float **of; /* [contributions]: where each is */
+    double *norms;        /* [n_ranks][2 * n_norms] */
+    float *squares;       /* [n_ranks][n_norms + n_blocks] */
+    const float **of;     /* [contributions]: where each is */
+    ms_message *out, *in; /* [n_ranks], of the present exchange */
 } ms_trainer_shared;
 
 /* For ms_trainer_open: which rank owns what; then the parts of the parameters, for the optimizer.  MS_INVALID: more
@@ -47,11 +48,41 @@ double ms_trainer_shared_passes(const ms_trainer *trainer);
 /* Host memory that this rank will take for exchanges. */
 size_t ms_trainer_shared_bytes(const ms_trainer *trainer);
 
+/* The micro-steps of a rank in a round: what it makes between two exchanges of gradients. */
+typedef struct ms_portion {
+    int32_t first, count;
+} ms_portion;
+/* Rounds of a step: 1 in `fast`. */
+int ms_trainer_round_count(const ms_trainer *trainer);
+ms_portion ms_trainer_portion(const ms_trainer *trainer, int i_round, int rank);
+/* Gradients of a portion that are handed over: each in `exact`, else their sum. */
+int32_t ms_trainer_contributions(const ms_trainer *trainer, ms_portion of);
+/* Exchanges of gradients in a round: each rank hands over one of its contributions in each. */
+int32_t ms_trainer_round_exchanges(const ms_trainer *trainer, int i_round);
+
+/* Bytes that a rank sends to others, and gets from them. */
+typedef struct ms_traffic {
+    size_t out, in;
+} ms_traffic;
+/* What a rank sends in a step in which nothing is captured.  Of an opened trainer that shares its work: allocated or
+   not, so that a plan can ask a trainer whose group reaches nobody. */
+typedef struct ms_trainer_traffic {
+    int n_rounds;
+    int n_exchanges;      /* of all kinds: in each, all ranks wait for each other */
+    ms_traffic gradients; /* of all rounds */
+    ms_traffic weights;   /* in one exchange */
+    ms_traffic rest;      /* commands, agreements, losses, sums of squares */
+} ms_trainer_traffic;
+void ms_trainer_shared_traffic(const ms_trainer *trainer, int rank, ms_trainer_traffic *out);
+/* Gradients of one round. */
+ms_traffic ms_trainer_round_traffic(const ms_trainer *trainer, int i_round, int rank);
+
 /* The parts of a step, called by all ranks.  Errors are those of any rank, the same on all (ms_group_agree). */
 ms_status ms_trainer_shared_begin(ms_trainer *trainer);
 ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                                   double *out_loss);
-/* status: how this rank has fared since the last exchange. */
+/* status: how this rank has fared since the last exchange.  An error of the update may be this rank's alone: the norms
+   are to be told of it. */
 ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_status status);
 ms_status ms_trainer_shared_norms(ms_trainer *trainer, ms_status status);
 /* All ranks have found the same fault.  Nothing, where nothing is shared. */

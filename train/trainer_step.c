@@ -179,8 +179,9 @@ static ms_status update(ms_trainer *trainer, ms_step_result *out) {
     trainer->capture_next = false;
     ms_status status = upload_scalars(trainer, out);
     if (trainer->shared) {
-        MS_TRY(ms_trainer_shared_update(trainer, program, status));
-        return ms_trainer_shared_norms(trainer, download_norms(trainer, &out->gradient_norm));
+        status = ms_trainer_shared_update(trainer, program, status);
+        if (status == MS_OK) status = download_norms(trainer, &out->gradient_norm);
+        return ms_trainer_shared_norms(trainer, status);
     }
     MS_TRY(status);
     MS_TRY(ms_program_run(program));

@@ -34,6 +34,46 @@ static ms_status skip(void *context, int64_t n) {
     return ms_dataset_seek(data, ms_dataset_position(data) + (uint64_t)n);
 }
 
+/* A transport that counts what passes through another. */
+typedef struct counter {
+    ms_transport of;
+    int n_exchanges;
+    ms_traffic bytes;
+    int n_commands;
+    int exchanges_before[8]; /* before each command that this rank has waited for, and the bytes */
+    ms_traffic bytes_before[8];
+} counter;
+
+static bool exchange_and_count(void *context, const ms_message *out, const ms_message *in, bool patient,
+                               char out_error[MS_TRANSPORT_TEXT_SIZE]) {
+    counter *c = context;
+    if (patient && c->n_commands < 8) {
+        c->exchanges_before[c->n_commands] = c->n_exchanges;
+        c->bytes_before[c->n_commands++] = c->bytes;
+    }
+    c->n_exchanges++;
+    for (int i = 0; i < c->of.n_ranks; i++) {
+        c->bytes.out += out[i].bytes;
+        c->bytes.in += in[i].bytes;
+    }
+    return c->of.exchange(c->of.context, out, in, patient, out_error);
+}
+
+static void set_counted_timeout(void *context, double seconds) {
+    counter *c = context;
+    c->of.set_timeout(c->of.context, seconds);
+}
+
+static void end_counted(void *context, const char *line) {
+    counter *c = context;
+    c->of.abort(c->of.context, line);
+}
+
+static void close_counted(void *context) {
+    counter *c = context;
+    c->of.close(c->of.context);
+}
+
 /* One rank, or a job alone where group is NULL. */
 typedef struct rank {
     ms_trainer_options options;
@@ -51,6 +91,8 @@ typedef struct rank {
     double captured;       /* sum of what the last step captured of the first matrix; 0: nothing */
     size_t state_bytes;    /* of the optimizer, on this rank */
     bool is_silent;
+    counter counter;            /* what this rank's transport did */
+    ms_trainer_traffic traffic; /* what its trainer says that a step does */
 } rank;
 
 static ms_status sum_captured(ms_trainer *trainer, double *out) {
@@ -73,6 +115,8 @@ static ms_status lead(rank *r, ms_trainer *trainer, ms_batch_source source) {
     for (int i = 0; i < N_STEPS; i++) {
         ms_step_result result;
         trainer->capture_next = i + 1 == N_STEPS;
+        r->counter.exchanges_before[1 + i] = r->counter.n_exchanges; /* as a rank that waits for commands has them */
+        r->counter.bytes_before[1 + i] = r->counter.bytes;
         MS_TRY(ms_trainer_step(trainer, source, NULL, &result));
         r->losses[i] = result.loss;
         r->norms[i] = result.gradient_norm;
@@ -90,6 +134,7 @@ static ms_status work(rank *r, ms_device *device, ms_dataset *data, ms_trainer *
     r->state_bytes = (*trainer)->facts.memory.optimizer_state;
     MS_TRY(ms_trainer_allocate(*trainer));
     bool leads = !r->options.group || ms_group_rank(r->options.group) == 0;
+    if (r->options.group) ms_trainer_shared_traffic(*trainer, ms_group_rank(r->options.group), &r->traffic);
     return leads ? lead(r, *trainer, source) : ms_trainer_follow(*trainer, source);
 }
 
@@ -105,7 +150,15 @@ static void *run_rank(void *context) {
     ms_dataset *data = NULL;
     ms_trainer *trainer = NULL;
     r->status = MS_OK;
-    if (r->transport.exchange) r->status = ms_group_create(&r->transport, &r->options.group);
+    if (r->transport.exchange) {
+        r->counter.of = r->transport;
+        r->transport.context = &r->counter;
+        r->transport.exchange = exchange_and_count;
+        r->transport.set_timeout = set_counted_timeout;
+        r->transport.abort = end_counted;
+        r->transport.close = close_counted;
+        r->status = ms_group_create(&r->transport, &r->options.group);
+    }
     if (r->status == MS_OK && r->shares) r->status = ms_group_set_shares(r->options.group, r->shares);
     if (r->status == MS_OK && r->timeout > 0) ms_group_set_timeout(r->options.group, r->timeout);
     if (r->status == MS_OK) r->status = ms_device_open(&of_device, &device);
@@ -237,6 +290,29 @@ START_TEST(fast_is_near) {
 }
 END_TEST
 
+/* What a step sends is what the trainer says, on every rank; the parts of a round are those of the step. */
+START_TEST(a_step_sends_what_was_said) {
+    for (int i = 0; i < 3; i++) {
+        ms_trainer_options options = micro(7);
+        rank ranks[3];
+        fill(&options, i == 1 ? "3,1,1" : NULL, ranks, 3);
+        for (int r = 0; r < 3; r++) ranks[r].numerics = i == 2 ? MS_NUMERICS_FAST : MS_NUMERICS_EXACT;
+        run_ranks(ranks, 3, 60);
+        ck_assert_int_eq(ranks[0].traffic.n_rounds, i == 0 ? 3 : i == 1 ? 2 : 1);
+        for (int r = 0; r < 3; r++) {
+            const counter *c = &ranks[r].counter;
+            const ms_trainer_traffic *said = &ranks[r].traffic;
+            must(&ranks[r]);
+            ck_assert_int_eq(said->n_exchanges, c->exchanges_before[3] - c->exchanges_before[2]);
+            ck_assert_uint_eq(said->gradients.out + said->weights.out + said->rest.out,
+                              c->bytes_before[3].out - c->bytes_before[2].out);
+            ck_assert_uint_eq(said->gradients.in + said->weights.in + said->rest.in,
+                              c->bytes_before[3].in - c->bytes_before[2].in);
+        }
+    }
+}
+END_TEST
+
 /* Whoever finds it, all end with it, once. */
 START_TEST(an_error_of_one_is_known_to_all) {
     ms_trainer_options options = micro(4);
@@ -362,6 +438,7 @@ int main(void) {
     tcase_add_test(tcase, other_rules_and_settings);
     tcase_add_test(tcase, unequal_shares);
     tcase_add_test(tcase, fast_is_near);
+    tcase_add_test(tcase, a_step_sends_what_was_said);
     tcase_add_test(tcase, an_error_of_one_is_known_to_all);
     tcase_add_test(tcase, a_missing_rank_is_named);
     tcase_add_test(tcase, what_cannot_be_shared_is_refused);

@@ -162,6 +162,8 @@ ms_status ms_group_agree(ms_group *group, ms_status status) {
     return MS_OK;
 }
 
+size_t ms_group_agreement_bytes(void) { return sizeof(verdict); }
+
 void ms_group_settle(ms_group *group) { group->is_settled = true; }
 
 bool ms_group_is_settled(const ms_group *group) { return group->is_settled; }
@@ -175,13 +177,18 @@ void ms_group_abort(ms_group *group, const char *line) {
     group->transport.abort(group->transport.context, line);
 }
 
+/* A command and its argument. */
+typedef int64_t order_numbers[2];
+
+size_t ms_group_command_bytes(void) { return sizeof(order_numbers); }
+
 ms_status ms_group_lead(ms_group *group, ms_group_command command, int64_t argument) {
-    int64_t order[2] = {command, argument};
+    order_numbers order = {command, argument};
     return from_rank_0(group, order, sizeof order, false);
 }
 
 ms_status ms_group_follow(ms_group *group, ms_group_command *out_command, int64_t *out_argument) {
-    int64_t order[2] = {MS_GROUP_END, MS_INTERNAL};
+    order_numbers order = {MS_GROUP_END, MS_INTERNAL};
     *out_command = MS_GROUP_END;
     *out_argument = MS_INTERNAL;
     MS_TRY(from_rank_0(group, order, sizeof order, true));

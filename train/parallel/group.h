@@ -51,6 +51,9 @@ ms_status ms_group_broadcast(ms_group *group, void *data, size_t bytes);
 /* MS_OK when every rank brings MS_OK.  Else all get the status and message of the first that does not, with its rank
    and host before it. */
 ms_status ms_group_agree(ms_group *group, ms_status status);
+/* What ms_group_agree sends to each other rank, and rank 0 with a command. */
+size_t ms_group_agreement_bytes(void);
+size_t ms_group_command_bytes(void);
 /* Says that all ranks have come to the same error, which agreement has not found: only rank 0 is to say it. */
 void ms_group_settle(ms_group *group);
 /* Whether all ranks know how it ended: by agreement, by that, or by rank 0's last command. */
