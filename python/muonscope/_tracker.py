@@ -189,20 +189,27 @@ class Tracker:
     def attach(self, *optimizers: Any) -> "Tracker":
         """Calls before_step() and after_step() around the step of an optimizer of PyTorch, by its hooks, until the tracker is closed.
 
-        A step is one of each optimizer, where there are several (e.g. Muon for matrices and AdamW for the rest).  `lr` is that of the
-        first group of the first; decay_share that of the tracked parameters, where it is decoupled and the same for all.  The loss of
-        a step comes from set_loss().  Returns the tracker.  TypeError: no such hooks; RuntimeError: attached already."""
+        A step is one of each optimizer, where there are several (e.g. Muon for matrices and AdamW for the rest); set_loss() comes before
+        it then, since a GradScaler may leave the step of one out.  `lr` is that of the first group of the first; decay_share that of the
+        tracked parameters, where it is decoupled and the same for all.  A step that no optimizer took is not counted.  Returns the tracker.
+        TypeError: no such hooks; RuntimeError: attached already."""
         self._check_open()
         if self._attached is not None:
             raise RuntimeError("Tracker: it is attached already; name all optimizers in one attach()")
         self._attached = Attached(self, optimizers)
         return self
 
-    def set_loss(self, loss: float) -> None:
-        """The loss of the coming step of the attached optimizer.  Call it before optimizer.step()."""
+    def set_loss(self, loss: Optional[float]) -> None:
+        """The loss of the coming step of the attached optimizers, or None: it is not known.  Call it before optimizer.step(), of several
+        before the first of them; a step that one of them left out ends here."""
         if self._attached is None:
             raise RuntimeError("Tracker: set_loss() is for attach(); after_step() takes the loss")
-        self._attached.loss = loss
+        self._attached.set_loss(loss)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Between before_step() and after_step(): whether this step's matrices are recorded."""
+        return self._slot is not None
 
     @property
     def n_skipped(self) -> int:

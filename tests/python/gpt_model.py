@@ -54,8 +54,9 @@ class Times:
         return time.perf_counter() - self.begin[0]
 
 
-def train(model, folder=None, *, steps, every=1, sequences=8, tokens=64, heads=4, attach=False, wrap=lambda model: model, after_step=None):
-    """AdamW on this file's bytes.  folder: Tracker's; attach: by its hooks.  after_step(step) is called after each."""
+def train(model, folder=None, *, steps, every=1, sequences=8, tokens=64, heads=4, attach=False, wrap=lambda model: model, after_step=None, share=(0, 1)):
+    """AdamW on this file's bytes.  folder: Tracker's; attach: by its hooks.  after_step(step) is called after each.  share: which of the
+    sequences, from the first by the second."""
     torch.manual_seed(1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     with open(__file__, "rb") as file:
@@ -67,7 +68,7 @@ def train(model, folder=None, *, steps, every=1, sequences=8, tokens=64, heads=4
         if attach:
             tracker.attach(optimizer)
     for step in range(1, steps + 1):
-        at = torch.randint(len(text) - tokens - 1, (sequences,)).tolist()
+        at = torch.randint(len(text) - tokens - 1, (sequences,)).tolist()[share[0] :: share[1]]
         ids = torch.stack([text[i : i + tokens + 1] for i in at])
         loss = nn.functional.cross_entropy(wrapped(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
         optimizer.zero_grad()

@@ -8,11 +8,13 @@ import subprocess
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 from files import write_safetensors
 
 import muonscope
+from muonscope._matrices import parameters_of
 
 WIDTH = 24
 
@@ -46,6 +48,33 @@ def train(path, steps=6, every=3, **options):
 def lines(path, name="spectra"):
     with open(f"{path}/{name}.jsonl", encoding="utf-8") as file:
         return [json.loads(line) for line in file]
+
+
+class Optimizer:
+    """PyTorch's hooks; a step takes a tenth of the weights."""
+
+    def __init__(self, names, model, **group):
+        self.param_groups = [{"params": [model[name] for name in names], "lr": 0.1, **group}]
+        self.hooks = {"before": {}, "after": {}}
+
+    def _register(self, when, hook):
+        key, hooks = object(), self.hooks[when]
+        hooks[key] = hook
+        return type("Handle", (), {"remove": lambda _: hooks.pop(key)})()
+
+    def register_step_pre_hook(self, hook):
+        return self._register("before", hook)
+
+    def register_step_post_hook(self, hook):
+        return self._register("after", hook)
+
+    def step(self):
+        for hook in list(self.hooks["before"].values()):
+            assert hook(self, (), {}) is None
+        for array in self.param_groups[0]["params"]:
+            array *= 0.9
+        for hook in list(self.hooks["after"].values()):
+            assert hook(self, (), {}) is None
 
 
 def program(*arguments):
@@ -122,47 +151,30 @@ class Tracker(unittest.TestCase):
         self.assertNotIn("0.95", done.stdout)
 
     def test_attached_optimizers(self):
-        class Optimizer:  # PyTorch's hooks
-            def __init__(self, names, model, **group):
-                self.param_groups = [{"params": [model[name] for name in names], "lr": 0.1, **group}]
-                self.hooks = {"before": {}, "after": {}}
-
-            def _register(self, when, hook):
-                key, hooks = object(), self.hooks[when]
-                hooks[key] = hook
-                return type("Handle", (), {"remove": lambda _: hooks.pop(key)})()
-
-            def register_step_pre_hook(self, hook):
-                return self._register("before", hook)
-
-            def register_step_post_hook(self, hook):
-                return self._register("after", hook)
-
-            def step(self):
-                for hook in list(self.hooks["before"].values()):
-                    assert hook(self, (), {}) is None
-                for array in self.param_groups[0]["params"]:
-                    array *= 0.9
-                for hook in list(self.hooks["after"].values()):
-                    assert hook(self, (), {}) is None
-
         model = model_of()
         matrices = [name for name in model if ".attn." in name or ".mlp." in name]
         first = Optimizer(matrices, model, weight_decay=0.5, decoupled_weight_decay=True)
         second = Optimizer([name for name in model if name not in matrices], model, weight_decay=0.0)
         with muonscope.Tracker(model, "attached", every=2, tokens_per_step=7, heads=4, head_size=6).attach(first, second) as tracker:
-            for i in range(4):
-                tracker.set_loss(5 - i)
-                first.step()
-                self.assertEqual(tracker.step, i)
-                second.step()
+            # The model is looked through for shares of decay only where a step is recorded: by each optimizer, at steps 2 and 4.
+            with mock.patch("muonscope._hooks.parameters_of", wraps=parameters_of) as looked:
+                for i in range(4):
+                    tracker.set_loss(5 - i)
+                    first.step()
+                    self.assertEqual(tracker.step, i)
+                    second.step()
+                self.assertEqual(looked.call_count, 4)
             self.assertEqual(tracker.step, 4)
             with self.assertRaisesRegex(RuntimeError, "attached already"):
                 tracker.attach(first)
+            with self.assertRaisesRegex(RuntimeError, r"2 optimizers are attached: call set_loss\(\)"):
+                first.step()
+            tracker.set_loss(1)
             first.step()
             with self.assertRaisesRegex(RuntimeError, "optimizer 0 steps again"):
                 first.step()
-        self.assertEqual([(line["step"], line["loss"], line["lr"]) for line in lines("attached", "metrics")], [(i, 6 - i, 0.1) for i in range(1, 5)])
+        found = [(line["step"], line["loss"], line["lr"]) for line in lines("attached", "metrics")]
+        self.assertEqual(found, [*((i, 6 - i, 0.1) for i in range(1, 5)), (5, 1, 0.1)])
         self.assertEqual(sorted({line["step"] for line in lines("attached")}), [0, 2, 4])
         # The update is -0.1 W, and decay, 0.1 times 0.5, half of it.
         for line in lines("attached"):
@@ -173,6 +185,27 @@ class Tracker(unittest.TestCase):
         with muonscope.Tracker(model, "no_hooks", every=2, tokens_per_step=7, heads=4, head_size=6) as tracker:
             with self.assertRaisesRegex(TypeError, "a dict has no register_step_pre_hook"):
                 tracker.attach({})
+
+    def test_an_optimizer_leaves_steps_out(self):
+        model = model_of()
+        groups = [[name for name in model if f"h.{i}" in name] for i in range(2)]
+        both = [Optimizer(group, model, weight_decay=0.5, decoupled_weight_decay=True) for group in groups]
+        with muonscope.Tracker(model, "left_out", every=1, tokens_per_step=7, heads=4, head_size=6).attach(*both) as tracker:
+            # Each alone in turn is what would pair the steps of two.
+            for loss, steps in ((9, (0, 1)), (8, (0,)), (7, (1,)), (6, ()), (5, (1, 0)), (4, (1,))):
+                tracker.set_loss(loss)
+                for i in steps:
+                    both[i].step()
+                for optimizer in both:
+                    optimizer.param_groups[0]["lr"] /= 2  # a schedule: the step is over
+        wanted = [(1, 9, 0.1), (2, 8, 0.05), (3, 7, 0.025), (4, 5, 0.00625), (5, 4, 0.003125)]
+        self.assertEqual([(line["step"], line["loss"], line["lr"]) for line in lines("left_out", "metrics")], wanted)
+        self.assertIn("steps: 5", Path("left_out/config.yaml").read_text(encoding="utf-8"))
+        # What was left out has no update, and the share of decay is not one of all matrices there.
+        for step, layers in ((1, (0, 1)), (2, (0,)), (3, (1,)), (4, (0, 1)), (5, (1,))):
+            for line in (line for line in lines("left_out") if line["step"] == step):
+                self.assertAlmostEqual(line["update_ratio"], 0.1 if line["layer"] in layers else 0, 6)
+                self.assertEqual(line["update_sigma"][0] is not None, len(layers) == 2)
 
     def test_what_is_tracked_can_be_named(self):
         model = model_of()

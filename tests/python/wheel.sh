@@ -33,6 +33,7 @@ torch=$(realpath "$1")/transformers
 "$torch/bin/pip" install --quiet --no-deps --target "$scratch/package" "$scratch"/muonscope-*.whl
 "$torch/bin/python" -c 'import pandas' 2>/dev/null || "$torch/bin/pip" install --quiet pandas==3.0.2
 PYTHONPATH="$scratch/package:$root/tests/python" "$torch/bin/python" "$root/tests/python/gpt.py"
+PYTHONPATH="$scratch/package:$root/tests/python" "$torch/bin/python" "$root/tests/python/gpt_scaler.py"
 # The example, cell after cell.
 PYTHONPATH="$scratch/package" "$torch/bin/python" "$root/examples/track_training.py" >example.txt
 grep -q '^muon loss' example.txt && grep -Eq '^down +1 +[0-9]+\.[0-9]+ +1\.0 *$' example.txt || { cat example.txt; exit 1; }
