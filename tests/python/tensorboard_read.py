@@ -61,6 +61,15 @@ done = write("--key", "nothing")
 assert done.returncode == 1 and done.stderr == "muonscope: --key nothing: spectra have no such column; `muonscope export csv` writes all that there are\n", done.stderr
 assert read()[0] == second
 shutil.copytree("run", "other/run")
-done = subprocess.run([sys.executable, "-m", "muonscope", "tensorboard", "run", "other/run", "--out", "new"], capture_output=True, text=True, check=False)
-assert done.returncode == 1 and "are both called run" in done.stderr and not os.path.exists("new"), done.stderr
+
+
+def refused(message, *words):
+    done = subprocess.run([sys.executable, "-m", "muonscope", "tensorboard", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and message in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+refused("run and other/run are both called run", "run", "other/run", "--out", "new")
+refused("nowhere is no run with metrics.jsonl or spectra.jsonl", "nowhere", "--out", "new")
+assert not os.path.exists("new/nowhere") and not os.path.exists("new/run")
+refused("cannot write /proc/z/run: ", "run", "--out", "/proc/z")
 print(f"tensorboard_read.py: {len(wanted)} tags read back")

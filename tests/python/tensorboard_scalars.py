@@ -4,6 +4,7 @@ import json
 import subprocess
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import muonscope
 from muonscope._program import program
@@ -54,12 +55,10 @@ class Scalars(unittest.TestCase):
     def test_bad_input(self):
         with self.assertRaisesRegex(muonscope.Error, "--key nothing: spectra have no such column"):
             list(_scalars(Path("board"), table_of("board"), ["nothing"]))
-        for paths, message in ((["board", "./board"], "both called board"), (["nowhere"], "nowhere is no run|package tensorboard")):
-            with self.assertRaisesRegex((ImportError, muonscope.Error), message if len(paths) == 1 else f"{message}|package tensorboard"):
-                write_tensorboard(paths, "events")
-            self.assertFalse(Path("events/nowhere").exists())
-        with self.assertRaisesRegex((ImportError, muonscope.Error), "^cannot write /proc/z/board: .|package tensorboard"):
-            write_tensorboard(["board"], "/proc/z")
+        # What needs the package is in tensorboard_read.py; here it is not there, whatever this Python has.
+        with mock.patch.dict("sys.modules", {"tensorboard": None}), self.assertRaisesRegex(ImportError, "pip install tensorboard$"):
+            write_tensorboard(["board"], "not_made")
+        self.assertFalse(Path("not_made").exists())
 
 
 if __name__ == "__main__":
