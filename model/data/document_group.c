@@ -19,7 +19,8 @@ void ms_document_group_finish(ms_document_group *group) {
 }
 
 void ms_document_group_clear(ms_document_group *group) {
-    size_t bytes = group->text.capacity + sizeof(int32_t) * (group->ids.capacity + group->tokens.capacity);
+    size_t bytes = sizeof *group->documents * group->capacity + group->text.capacity +
+                   sizeof(int32_t) * (group->ids.capacity + group->tokens.capacity);
     if (bytes > KEPT_BYTES) ms_document_group_finish(group);
     ms_document_group kept = {.documents = group->documents,
                               .capacity = group->capacity,
@@ -31,7 +32,7 @@ void ms_document_group_clear(ms_document_group *group) {
 }
 
 size_t ms_document_group_bytes(const ms_document_group *group) {
-    return group->text.n + sizeof(int32_t) * group->ids.n;
+    return sizeof *group->documents * group->n + group->text.n + sizeof(int32_t) * group->ids.n;
 }
 
 ms_status ms_document_group_add(ms_document_group *group, const ms_document *document) {

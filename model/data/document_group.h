@@ -57,7 +57,7 @@ void ms_document_group_finish(ms_document_group *group);
 /* Adds a copy of a document.  MS_OUT_OF_MEMORY. */
 ms_status ms_document_group_add(ms_document_group *group, const ms_document *document);
 
-/* Bytes of texts and ids that it holds. */
+/* Bytes of memory that its documents take before they are encoded: of short ones, more than their texts and ids. */
 size_t ms_document_group_bytes(const ms_document_group *group);
 
 /* How documents are encoded, and by one thread. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "platform/path.h"
 
 static const char format_name[] = "muonscope data prepare, not finished";
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 2 };
 
 /* ---- identity ---- */
 
@@ -31,7 +32,6 @@ static ms_status add_file(json_t *files, const char *path, bool *out_is_file) {
 static ms_status add_files(const ms_prepare_options *options, json_t *files, bool *out_are_files) {
     *out_are_files = !options->corpus.source;
     if (!*out_are_files) return MS_OK;
-    MS_TRY(add_file(files, options->tokenizer_path, out_are_files));
     for (int i = 0; i < options->n_files && *out_are_files; i++)
         MS_TRY(add_file(files, options->files[i], out_are_files));
     if (options->validation_file && *out_are_files) MS_TRY(add_file(files, options->validation_file, out_are_files));
@@ -79,8 +79,7 @@ static ms_status compare_file(const json_t *was, const json_t *is) {
 static ms_status compare_files(const json_t *was, const json_t *is) {
     size_t n = json_array_size(is), n_was = json_array_size(was);
     for (size_t i = 0; i < n && i < n_was; i++) MS_TRY(compare_file(json_array_get(was, i), json_array_get(is, i)));
-    /* One of the files is the tokenizer. */
-    return n == n_was ? MS_OK : CHANGED("%zu files were given, and %zu are now", n_was - 1, n - 1);
+    return n == n_was ? MS_OK : CHANGED("%zu files were given, and %zu are now", n_was, n);
 }
 
 static ms_status compare(const json_t *was, const json_t *is) {
@@ -151,6 +150,7 @@ static ms_status unpack(const json_t *root, ms_prepare_state *out) {
     MS_TRY(read_number(root, "documents_before", &out->n_documents_before));
     MS_TRY(read_number(root, "read", &out->n_read));
     MS_TRY(read_number(root, "read_before", &out->n_read_before));
+    if (i_file > INT_MAX) return MS_FAIL(MS_CORRUPT, "there is no file %" PRId64, i_file);
     out->i_file = (int)i_file;
     out->is_amid = json_is_true(json_object_get(root, "amid"));
     out->position = (ms_corpus_position){(uint64_t)offset, (uint64_t)line, (uint64_t)id, (uint64_t)in_line};
@@ -161,7 +161,7 @@ static ms_status restore(const json_t *root, const json_t *identity, ms_dataset_
     MS_TRY(unpack(root, out));
     if (!identity) return CHANGED("what it read can be read again, and standard input or a pipe cannot");
     MS_TRY(compare(json_object_get(root, "made_of"), identity));
-    if ((size_t)out->i_file >= json_array_size(json_object_get(identity, "files")))
+    if ((size_t)out->i_file > json_array_size(json_object_get(identity, "files")))
         return MS_FAIL(MS_CORRUPT, "there is no file %d", out->i_file);
     return ms_dataset_shards_restore(shards, json_object_get(root, "dataset"), MS_PREPARE_STATE_NAME);
 }

@@ -21,9 +21,9 @@ typedef struct ms_prepare_state {
     int64_t n_read_before;       /* bytes of the files before it */
 } ms_prepare_state;
 
-/* What the shards follow from: the options and the tokenizer, and of each file path, size and time of last change; of
-   `sidecar` the tokenizer's fields count.  The caller owns *out, which is NULL where a file is a pipe: that is not read
-   twice.  MS_OUT_OF_MEMORY. */
+/* What the shards follow from: the options, the tokenizer's hash wherever its file lies, and of each file of documents
+   path, size and time of last change; of `sidecar` the tokenizer's fields count.  The caller owns *out, which is NULL
+   where a file is a pipe: that is not read twice.  MS_OUT_OF_MEMORY. */
 ms_status ms_prepare_identity(const ms_prepare_options *options, const ms_sidecar *sidecar, json_t **out);
 
 /* Writes the file into the folder of `shards`, complete or not at all, after the disk has what it says. */

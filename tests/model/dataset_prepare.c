@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "model/data/dataset_check.h"
+#include "model/data/document_group.h"
 #include "model/data/shard.h"
 #include "model/data/tokenizer.h"
 #include "platform/directory.h"
@@ -291,6 +292,25 @@ START_TEST(no_room) {
 }
 END_TEST
 
+/* Documents of one byte take more memory than their text, which ends a group all the same; and that memory is given
+   back. */
+START_TEST(short_documents_count) {
+    enum { N = 40000 };
+    ms_document_group group = {0};
+    for (int i = 0; i < N; i++) ms_must(ms_document_group_add(&group, &(ms_document){.text = "a", .size_bytes = 1}));
+    ck_assert_uint_eq(group.n, N);
+    ck_assert_uint_eq(ms_document_group_bytes(&group), N * (1 + sizeof(ms_group_document)));
+    ms_document_group_clear(&group);
+    ck_assert_uint_eq(group.n, 0);
+    ck_assert_uint_eq(group.capacity, 0);
+    ck_assert_uint_eq(ms_document_group_bytes(&group), 0);
+    ms_must(ms_document_group_add(&group, &(ms_document){.text = "a", .size_bytes = 1}));
+    ms_document_group_clear(&group);
+    ck_assert_uint_gt(group.capacity, 0); /* a little is kept */
+    ms_document_group_finish(&group);
+}
+END_TEST
+
 START_TEST(check_finds_damage) {
     data_folder_create();
     data_write_tokenizer();
@@ -331,6 +351,7 @@ int main(void) {
     tcase_add_test(all, large_vocabulary);
     tcase_add_test(all, bad_input);
     tcase_add_test(all, no_room);
+    tcase_add_test(all, short_documents_count);
     tcase_add_test(all, check_finds_damage);
     suite_add_tcase(suite, all);
     return ms_suite_run(suite);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -131,7 +132,7 @@ START_TEST(killed_anywhere) {
     data_write_tokenizer();
     ms_prepare_options options = options_for(make_texts(), 5, "a");
     check_chain(options, 4, SIGKILL);
-    options.checkpoint_bytes = 100000; /* not at every report */
+    options.checkpoint_bytes = 40000; /* not at every report */
     check_chain(options, 5, SIGKILL);
     options.n_threads = 3;
     check_chain(options, 5, SIGKILL);
@@ -193,6 +194,15 @@ START_TEST(changed) {
     other = options;
     other.n_files = 4;
     check_changed(other, "5 files were given, and 4 are now");
+    char *tokenizer;
+    size_t tokenizer_bytes;
+    ms_must(ms_file_read(data_path("small.json"), &tokenizer, &tokenizer_bytes));
+    for (char *at = tokenizer; (at = strstr(at, "endoftext"));) memcpy(at, "beginning", strlen("beginning"));
+    other = options;
+    other.document_end = "<|beginning|>";
+    other.tokenizer_path = data_write("other.json", tokenizer, tokenizer_bytes);
+    free(tokenizer);
+    check_changed(other, ": tokenizer was \"");
     const char *swapped[] = {files[0], files[1], files[3], files[2], files[4]};
     other = options;
     other.files = swapped;
@@ -226,6 +236,53 @@ START_TEST(changed) {
     ck_assert(!prepare_and_kill(options, 5, SIGKILL));
     data_write_text("empty.txt", "\n \n");
     check_changed(options, "empty.txt was written to since");
+    data_folder_remove();
+}
+END_TEST
+
+/* Of the tokenizer its hash counts: neither its path nor the time of its file. */
+START_TEST(tokenizer_elsewhere) {
+    data_folder_create();
+    data_write_tokenizer();
+    ms_prepare_options options = options_for(make_texts(), 5, "a");
+    ck_assert(!prepare_and_kill(options, 5, SIGKILL));
+    char *text;
+    size_t n;
+    ms_must(ms_file_read(data_path("small.json"), &text, &n));
+    options.tokenizer_path = data_write("copy.json", text, n);
+    free(text);
+    ck_assert_int_gt(go_on(options), 0);
+    data_folder_remove();
+}
+END_TEST
+
+/* A limit on the size of files stands for a full disk: what was saved stays, and the same command goes on from it. */
+START_TEST(disk_full) {
+    data_folder_create();
+    data_write_tokenizer();
+    const char *const *files = make_texts();
+    ms_prepare_options options = options_for(files, 5, "a"), whole = options;
+    whole.shard_tokens = options.shard_tokens = 400000;
+    whole.directory = data_path("whole");
+    ms_sidecar sidecar = data_prepare(&whole);
+    ms_sidecar_finish(&sidecar);
+    struct rlimit limit, all;
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &all), 0);
+    limit = all;
+    limit.rlim_cur = 400000;
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    for (int i = 0; i < 2; i++) /* the second time it stays, too */
+        ms_expect(ms_dataset_prepare(&options, &sidecar), MS_NO_SPACE, "; the same command goes on after 0.");
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &all), 0);
+    ck_assert_int_eq(data_count_names(".tmp"), 1);
+    watch w = {0};
+    options.report = report;
+    options.report_context = &w;
+    sidecar = data_prepare(&options);
+    ms_sidecar_finish(&sidecar);
+    ck_assert_int_gt(w.first_read, 0);
+    data_check_same_folder(whole.directory, options.directory);
     data_folder_remove();
 }
 END_TEST
@@ -279,6 +336,8 @@ int main(void) {
     tcase_add_test(all, stopped);
     tcase_add_test(all, changed);
     tcase_add_test(all, damaged);
+    tcase_add_test(all, tokenizer_elsewhere);
+    tcase_add_test(all, disk_full);
     suite_add_tcase(suite, all);
     return ms_suite_run(suite);
 }
