@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "backend/ir/build.h"
+#include "optim/draw.h"
 #include "optim/muon.h"
 #include "optim/norms.h"
 #include "platform/choice.h"
@@ -154,8 +155,8 @@ static ms_tensor jolt(const group *g) {
         .seed = g->inputs->settings->seed,
         .stream = ms_name_hash(name),
         .step_scalar = g->inputs->first_scalar + MS_INTERVENTION_STEP,
-        .shape = ms_shape_3(g->layers, 1, g->columns)};
-    return ms_random_normal(g->graph, &normal);
+        .shape = ms_shape_3(g->inputs->layers, 1, g->columns)};
+    return ms_draw_layers(g->graph, &normal, g->inputs->parameter->first_row, g->layers);
 }
 
 /* Adds the decay of the first direction to the delta; returns the new directions [L,groups,C]. */

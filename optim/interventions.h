@@ -79,8 +79,9 @@ ms_status ms_soft_cap_strength(double cap, double growth, double *out_strength);
 typedef struct ms_intervention_inputs {
     const ms_interventions *settings;
     const ms_optimizer_parameter *parameter;
-    const char *name; /* of the weight's variable */
-    ms_tensor weight, delta;
+    const char *name;                          /* of the weight's variable */
+    ms_tensor weight, delta;                   /* of the parameter's layers from first_row on */
+    int64_t layers;                            /* of the whole stack */
     ms_tensor initial_squares, top_directions; /* views of the states; MS_NO_TENSOR where not kept */
     int32_t first_scalar, first_cap;           /* indices of step scalars */
 } ms_intervention_inputs;

@@ -173,13 +173,6 @@ static ms_status add_parameter(ms_optimizer *optimizer, const ms_optimizer_param
     return add_states(optimizer, use->rule, entry);
 }
 
-/* What is drawn is keyed by a place in the whole stack, and QK-clip looks at the logits of all layers. */
-static ms_status check_sharded(const ms_interventions *interventions) {
-    const char *name = interventions->noise != 0 ? "noise" : interventions->qk_clip != 0 ? "qk_clip" : NULL;
-    if (ms_interventions_keep_directions(interventions)) name = "spectral_decay";
-    return name ? MS_FAIL(MS_UNSUPPORTED, "intervention %s: not where an update is shared by ranks", name) : MS_OK;
-}
-
 ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *variables,
                             const ms_optimizer_parameter *parameters, int n_parameters, ms_optimizer *out) {
     memset(out, 0, sizeof *out);
@@ -198,7 +191,6 @@ ms_status ms_optimizer_init(const ms_optimizer_config *config, ms_variables *var
     MS_TRY(init_rules(out));
     for (int i = 0; i < n_parameters; i++) MS_TRY(add_parameter(out, &parameters[i]));
     MS_TRY(ms_qk_clip_check(&config->interventions, variables, parameters, n_parameters));
-    if (config->sharded) MS_TRY(check_sharded(&config->interventions));
     MS_TRY(add_step_scalars(out));
     ms_optimizer_step peak;
     if (config->interventions.soft_cap != 0) MS_TRY(ms_optimizer_step_at(out, 0, 1, &peak)); /* is the cap too low? */
@@ -286,6 +278,10 @@ static void round_states(const ms_optimizer *optimizer, ms_graph *graph, const m
     }
 }
 
+static int64_t stack_layers(const ms_optimizer *optimizer, const ms_optimizer_entry *entry) {
+    return ms_variables_get(optimizer->variables, entry->parameter.variable)->shape.dim[0];
+}
+
 /* The new weights of a layer matrix. */
 static ms_tensor intervene(const ms_optimizer *optimizer, ms_graph *graph, const ms_optimizer_entry *entry,
                            ms_tensor delta) {
@@ -296,6 +292,7 @@ static ms_tensor intervene(const ms_optimizer *optimizer, ms_graph *graph, const
         .name = ms_variables_get(optimizer->variables, entry->parameter.variable)->name,
         .weight = view_part(graph, entry, entry->parameter.variable),
         .delta = delta,
+        .layers = stack_layers(optimizer, entry),
         .initial_squares = squares < 0 ? MS_NO_TENSOR : ms_view_all(graph, squares),
         .top_directions = directions < 0 ? MS_NO_TENSOR : ms_view_all(graph, directions),
         .first_scalar = optimizer->first_intervention,
@@ -309,6 +306,7 @@ static ms_noise noise_of(const ms_optimizer *optimizer, const ms_optimizer_entry
                       .is_before = interventions->noise_place == MS_NOISE_BEFORE,
                       .first_layer = interventions->noise_first_layer,
                       .last_layer = interventions->noise_last_layer,
+                      .layers = stack_layers(optimizer, entry),
                       .seed = interventions->seed,
                       .name = ms_variables_get(optimizer->variables, entry->parameter.variable)->name,
                       .step_scalar = optimizer->first_intervention + MS_INTERVENTION_STEP};

@@ -28,8 +28,8 @@ typedef struct ms_optimizer_config {
     ms_rule_use matrices_rule; /* a rule of the layer matrices that is not in rules.def, in place of kind; its rule is
                                   NULL: kind counts.  Lives as long as the optimizer */
     bool captures;             /* make variables and the graph that show what the rule of layer matrices captures */
-    bool sharded; /* only parts of the parameters are updated, in two graphs: see ms_optimizer_squares.  Not with noise,
-                     spectral_decay and qk_clip */
+    bool sharded; /* only parts of the parameters are updated, in two graphs: see ms_optimizer_squares.  For qk_clip the
+                     largest logits must be those of all shards by the second */
     float gradient_clip; /* of the norm of all gradients together; 0: off */
     ms_dtype master; /* of weights and the rules' states, which lie in f32 either way.  MS_DTYPE_BF16: each of them is
                         rounded to bf16, to nearest even, as it is stored; the update itself is computed in f32 from

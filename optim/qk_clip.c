@@ -70,22 +70,21 @@ ms_status ms_qk_clip_check(const ms_interventions *interventions, const ms_varia
                    has[MS_HEAD_ROWS_QUERY] ? "key" : "query");
 }
 
-/* max(1, S / tau) = 1 / gamma of each head of each layer: [L H]. */
-static ms_tensor excess_of(ms_graph *graph, const ms_interventions *interventions) {
-    ms_tensor logits = ms_view_all(graph, interventions->logit_max);
-    if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
-    ms_shape all = ms_shape_1(ms_shape_count(&ms_graph_tensor(graph, logits)->shape));
-    ms_tensor ratio = ms_axpby(graph, ms_constant((float)(1 / (double)interventions->qk_clip)),
-                               ms_reshape(graph, logits, all), ms_constant(0), MS_NO_TENSOR);
+/* max(1, S / tau) = 1 / gamma of each head of n layers from `first` on: [n H]. */
+static ms_tensor excess_of(ms_graph *graph, const ms_interventions *interventions, int64_t first, int64_t n) {
+    ms_shape all = ms_shape_1(n * interventions->heads);
+    ms_tensor logits = ms_view(graph, interventions->logit_max, first * interventions->heads, all);
+    ms_tensor ratio =
+        ms_axpby(graph, ms_constant((float)(1 / (double)interventions->qk_clip)), logits, ms_constant(0), MS_NO_TENSOR);
     return ms_maximum(graph, ms_fill(graph, 1, MS_DTYPE_F32, all), ratio);
 }
 
 ms_tensor ms_qk_clip(ms_graph *graph, const ms_interventions *interventions, const ms_optimizer_parameter *parameter,
                      ms_tensor weight) {
-    ms_tensor excess = excess_of(graph, interventions);
-    if (shares_keys(interventions)) excess = ms_mul(graph, excess, excess); /* its root is taken below */
     if (ms_graph_status(graph) != MS_OK) return MS_NO_TENSOR;
     ms_shape shape = ms_graph_tensor(graph, weight)->shape;
+    ms_tensor excess = excess_of(graph, interventions, parameter->first_row, shape.dim[0]);
+    if (shares_keys(interventions)) excess = ms_mul(graph, excess, excess); /* its root is taken below */
     int64_t layers = shape.dim[0], columns = shape.dim[2], begin = 0;
     for (int i = 0; i < parameter->n_groups; begin += parameter->group_rows[i++]) {
         if (!is_scaled(interventions, parameter->head_rows[i])) continue;

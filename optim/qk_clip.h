@@ -26,7 +26,8 @@ ms_status ms_qk_clip_check(const ms_interventions *interventions, const ms_varia
 /* Whether it changes weights of the parameter. */
 bool ms_qk_clip_touches(const ms_interventions *interventions, const ms_optimizer_parameter *parameter);
 
-/* The weights [L,R,C] of such a parameter after the clip.  Errors as in backend/ir/graph.h. */
+/* The weights [n,R,C] of such a parameter, its layers from first_row on, after the clip.  Errors as in
+   backend/ir/graph.h. */
 ms_tensor ms_qk_clip(ms_graph *graph, const ms_interventions *interventions, const ms_optimizer_parameter *parameter,
                      ms_tensor weight);
 

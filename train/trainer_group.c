@@ -42,6 +42,7 @@ static int32_t shares_before(const ms_trainer_shared *shared, int rank) {
 ms_portion ms_trainer_portion(const ms_trainer *trainer, int i_round, int rank) {
     const ms_trainer_shared *shared = trainer->shared;
     int64_t all = shares_before(shared, shared->n_ranks), n = trainer->options.accumulation;
+    if (trainer->options.control == MS_CONTROL_NOISE) return (ms_portion){0, 0};
     int64_t begin = shares_before(shared, rank), end = begin + ms_group_share(shared->group, rank);
     if (trainer->numerics == MS_NUMERICS_EXACT) {
         begin += i_round * all;
@@ -58,7 +59,8 @@ ms_portion ms_trainer_portion(const ms_trainer *trainer, int i_round, int rank) 
 int ms_trainer_round_count(const ms_trainer *trainer) {
     const ms_trainer_shared *shared = trainer->shared;
     int32_t all = shares_before(shared, shared->n_ranks);
-    return trainer->numerics == MS_NUMERICS_EXACT ? (trainer->options.accumulation + all - 1) / all : 1;
+    bool has_many = trainer->numerics == MS_NUMERICS_EXACT && trainer->options.control != MS_CONTROL_NOISE;
+    return has_many ? (trainer->options.accumulation + all - 1) / all : 1;
 }
 
 int32_t ms_trainer_contributions(const ms_trainer *trainer, ms_portion of) {
@@ -85,11 +87,9 @@ double ms_trainer_shared_passes(const ms_trainer *trainer) {
 static ms_status check(const ms_trainer *trainer) {
     const ms_trainer_options *options = &trainer->options;
     const ms_trainer_shared *shared = trainer->shared;
-    if (options->control == MS_CONTROL_NOISE)
-        return MS_FAIL(MS_INVALID, "ranks: control noise has no micro-steps to share; train it on one rank");
     if (trainer->numerics == MS_NUMERICS_ORACLE)
         return MS_FAIL(MS_UNSUPPORTED, "ranks: the f64 oracle's work is not shared");
-    for (int i = 0; i < shared->n_ranks; i++)
+    for (int i = 0; i < shared->n_ranks && options->control != MS_CONTROL_NOISE; i++)
         if (ms_trainer_portion(trainer, 0, i).count == 0)
             return MS_FAIL(MS_INVALID,
                            "%d ranks and %d micro-steps a step (train.accumulation): rank %d would have none; start "
@@ -139,9 +139,11 @@ ms_status ms_trainer_shared_cut(ms_trainer *trainer, ms_optimizer_parameter para
     return MS_OK;
 }
 
-/* Gradients between two exchanges: of all ranks, and of this one. */
+/* Places for gradients between two exchanges: of all ranks, and of this one, which has one for the weights, too. */
 static size_t count_contributions(const ms_trainer *trainer, size_t *out_mine) {
     size_t all = 0;
+    *out_mine = 1;
+    if (trainer->options.control == MS_CONTROL_NOISE) return 1;
     for (int i = 0; i < trainer->shared->n_ranks; i++) {
         size_t count = (size_t)ms_trainer_contributions(trainer, ms_trainer_portion(trainer, 0, i));
         all += count;
@@ -174,6 +176,7 @@ ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
     shared->of = calloc(all, sizeof *shared->of);
     shared->out = calloc(n, sizeof *shared->out);
     shared->in = calloc(n, sizeof *shared->in);
+    MS_TRY(ms_trainer_maxima_allocate(trainer));
     if (shared->flat && shared->received && shared->sum && shared->losses && shared->norms && shared->squares &&
         shared->of && shared->out && shared->in)
         return MS_OK;
@@ -192,6 +195,8 @@ void ms_trainer_shared_release(ms_trainer *trainer) {
     free(shared->of);
     free(shared->out);
     free(shared->in);
+    free(shared->maxima);
+    shared->maxima = NULL;
     shared->flat = shared->received = shared->sum = shared->squares = NULL;
     shared->losses = shared->norms = NULL;
     shared->of = NULL;
@@ -240,6 +245,10 @@ void ms_trainer_shared_traffic(const ms_trainer *trainer, int rank, ms_trainer_t
                    ((size_t)trainer->options.accumulation + 1) * sizeof *shared->losses +
                    squares_count(trainer) * sizeof *shared->squares +
                    2 * (size_t)trainer->optimizer.n_norms * sizeof *shared->norms;
+    if (ms_trainer_maxima_count(trainer) > 0) {
+        out->n_exchanges++;
+        equal += (size_t)ms_trainer_maxima_count(trainer) * sizeof *shared->maxima;
+    }
     size_t command = ms_group_command_bytes();
     out->rest = (ms_traffic){others * (equal + (rank == 0 ? command : 0)), others * equal + (rank > 0 ? command : 0)};
 }

@@ -33,10 +33,12 @@ typedef struct ms_trainer_shared {
     float *squares;       /* [n_ranks][n_norms + n_blocks] */
     const float **of;     /* [contributions]: where each is */
     ms_message *out, *in; /* [n_ranks], of the present exchange */
+    float *maxima; /* [n_ranks + 1][L H], for QK-clip: the largest attention logits of each rank's micro-steps, and of
+                      the last one; else NULL */
 } ms_trainer_shared;
 
 /* For ms_trainer_open: which rank owns what; then the parts of the parameters, for the optimizer.  MS_INVALID: more
-   ranks than micro-steps, or a control that there is nothing to share of. */
+   ranks than micro-steps. */
 ms_status ms_trainer_shared_create(ms_trainer *trainer);
 ms_status ms_trainer_shared_cut(ms_trainer *trainer, ms_optimizer_parameter parameters[MS_MAX_PARAMETERS]);
 ms_status ms_trainer_shared_allocate(ms_trainer *trainer);
@@ -48,7 +50,8 @@ double ms_trainer_shared_passes(const ms_trainer *trainer);
 /* Host memory that this rank will take for exchanges. */
 size_t ms_trainer_shared_bytes(const ms_trainer *trainer);
 
-/* The micro-steps of a rank in a round: what it makes between two exchanges of gradients. */
+/* The micro-steps of a rank in a round: what it makes between two exchanges of gradients.  Under MS_CONTROL_NOISE there
+   are none: each rank draws all gradients. */
 typedef struct ms_portion {
     int32_t first, count;
 } ms_portion;
@@ -81,12 +84,23 @@ ms_traffic ms_trainer_round_traffic(const ms_trainer *trainer, int i_round, int 
 ms_status ms_trainer_shared_begin(ms_trainer *trainer);
 ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                                   double *out_loss);
+/* In place of learning, where every rank has drawn all gradients.  status: how this one has fared. */
+ms_status ms_trainer_shared_drawn(ms_trainer *trainer, ms_status status);
 /* status: how this rank has fared since the last exchange.  An error of the update may be this rank's alone: the norms
    are to be told of it. */
 ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_status status);
 ms_status ms_trainer_shared_norms(ms_trainer *trainer, ms_status status);
 /* All ranks have found the same fault.  Nothing, where nothing is shared. */
 void ms_trainer_shared_settle(ms_trainer *trainer);
+
+/* The largest attention logits of a step's micro-steps, for QK-clip; without it, nothing.  How many there are. */
+int64_t ms_trainer_maxima_count(const ms_trainer *trainer);
+ms_status ms_trainer_maxima_allocate(ms_trainer *trainer);
+/* Before the first micro-step; after each, what the device holds; all ranks: the largest of all; to the device. */
+void ms_trainer_maxima_begin(ms_trainer *trainer);
+ms_status ms_trainer_maxima_note(ms_trainer *trainer);
+ms_status ms_trainer_maxima_exchange(ms_trainer *trainer);
+ms_status ms_trainer_maxima_upload(ms_trainer *trainer);
 
 /* Rank 0 gives its weights, and the state of a file (NULL: none), with step, tokens and the data's position, to all.
    Nothing, where nothing is shared. */

@@ -63,6 +63,7 @@ static ms_status move_states(ms_trainer *trainer, const ms_named_tensors *list, 
             for (int k = 0; k < MS_MAX_RULE_STATES; k++)
                 if (whole->states[k] == i) of.i_parameter = p, of.variable = own->states[k];
             if (whole->initial_squares == i) of.i_parameter = p, of.variable = own->initial_squares;
+            if (whole->top_directions == i) of.i_parameter = p, of.variable = own->top_directions;
         }
         if (of.i_parameter < 0) return MS_FAIL(MS_INTERNAL, "ranks: %s belongs to no parameter", variable->name);
         MS_TRY(move_parts(trainer, &of, to_rank_0));

@@ -58,6 +58,7 @@ static ms_status make_portion(ms_trainer *trainer, progress *at, ms_portion of, 
         ms_program *program = apart || i == 0 ? trainer->first : trainer->next;
         MS_TRY(ms_trainer_run_batch(trainer, at->source, false, program, is_last && ends ? at->hooks : NULL,
                                     &at->losses[of.first + i]));
+        MS_TRY(ms_trainer_maxima_note(trainer));
         if (apart || ends) MS_TRY(download_gradients(trainer, shared->flat + (apart ? i : 0) * shared->n_elements));
     }
     return MS_OK;
@@ -158,6 +159,7 @@ ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, c
     int n_rounds = ms_trainer_round_count(trainer), last = n_rounds - 1;
     size_t stride = (size_t)trainer->options.accumulation + 1;
     progress at = {source, 0, hooks, shared->losses + (size_t)shared->rank * stride};
+    ms_trainer_maxima_begin(trainer);
     while (last > 0 && ms_trainer_portion(trainer, last, shared->rank).count == 0) last--;
     for (int i = 0; i < n_rounds; i++) {
         ms_status status = make_portion(trainer, &at, ms_trainer_portion(trainer, i, shared->rank), i == last);
@@ -168,7 +170,15 @@ ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, c
         MS_TRY(exchange_gradients(trainer, i));
         add_contributions(shared, i == 0, n);
     }
+    MS_TRY(ms_trainer_maxima_exchange(trainer));
     return gather_losses(trainer, out_loss);
+}
+
+ms_status ms_trainer_shared_drawn(ms_trainer *trainer, ms_status status) {
+    double no_loss;
+    if (!trainer->shared) return status;
+    MS_TRY(ms_group_agree(trainer->shared->group, status));
+    return gather_losses(trainer, &no_loss);
 }
 
 /* ---- update ---- */
@@ -245,7 +255,9 @@ static ms_status upload_other_weights(ms_trainer *trainer) {
 
 ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_status status) {
     ms_trainer_shared *shared = trainer->shared;
-    if (status == MS_OK) status = upload_sum(trainer);
+    bool has_learned = trainer->options.control != MS_CONTROL_NOISE;
+    if (status == MS_OK && has_learned) status = upload_sum(trainer);
+    if (status == MS_OK) status = ms_trainer_maxima_upload(trainer);
     if (status == MS_OK) status = ms_program_run(trainer->squares);
     status = exchange_squares(trainer, status);
     if (status == MS_OK) status = ms_program_run(update);

@@ -101,7 +101,7 @@ static ms_status make_gradients(ms_trainer *trainer, ms_batch_source source, con
                                 double *out_loss) {
     switch (trainer->options.control) {
     case MS_CONTROL_NOISE:
-        return make_noise(trainer, hooks, out_loss);
+        return ms_trainer_shared_drawn(trainer, make_noise(trainer, hooks, out_loss));
     case MS_CONTROL_SHUFFLED_TARGETS:
         return learn_shuffled(trainer, source, hooks, out_loss);
     case MS_CONTROL_NONE:

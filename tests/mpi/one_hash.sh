@@ -35,6 +35,10 @@ if [ -n "$all" ]; then
     same bf16 2 3 4 -- $short --train.storage bf16 --train.master bf16
     same layers 2 3 4 -- $short --model.layers 4 --attention.merged false
     same shuffled 2 3 -- $short --train.control shuffled_targets
+    same noise 2 3 -- $short --intervention.noise 0.1 --intervention.noise_first_layer 1
+    same spectral_decay 2 3 -- $short --intervention.spectral_decay 0.1
+    same qk_clip 2 3 -- $short --intervention.qk_clip 4 --attention.qk_norm false --init.std 0.4
+    same drawn 2 3 -- $short --train.control noise
 fi
 
 # On with two ranks, with none, and with three.
