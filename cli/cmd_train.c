@@ -10,6 +10,7 @@
 #include "cli/config/init_from.h"
 #include "cli/config/run_config.h"
 #include "cli/config/trainer_config.h"
+#include "cli/rank_plan.h"
 #include "cli/ranks.h"
 #include "platform/clock.h"
 #include "platform/directory.h"
@@ -23,6 +24,7 @@ struct arguments {
     ms_config_request config; /* first: the configuration's option handlers expect it there */
     const char *run, *resume, *dump_ir, *parallel;
     int64_t step; /* to resume from; -1: the newest checkpoint's */
+    ms_rank_plan_arguments plan;
     bool dry_run;
 };
 
@@ -44,6 +46,13 @@ static const ms_option options[] = {
      "there are any)"},
     {"dry-run", MS_OPTION_FLAG, offsetof(struct arguments, dry_run), NULL, NULL,
      "Print the plan (sizes, memory, costs) and stop"},
+    {"ranks", MS_OPTION_COUNT, offsetof(struct arguments, plan.n_ranks), NULL, "N",
+     "With --dry-run: measure this device, and predict memory and speed of 1, 2, 4, ... N of its kind: "
+     "docs/cluster.md"},
+    {"link", MS_OPTION_STRING, offsetof(struct arguments, plan.link), NULL, "RATE",
+     "With --ranks: bits a second of each host's link, as 10Gb"},
+    {"link_latency", MS_OPTION_STRING, offsetof(struct arguments, plan.latency), NULL, "TIME",
+     "With --ranks: time of a small message, one way (default " MS_LINK_LATENCY ")"},
     {"dump-ir", MS_OPTION_STRING, offsetof(struct arguments, dump_ir), NULL, "DIR",
      "Write the graphs of a step as text: gradients.ir, update.ir, evaluate.ir; of a "
      "snapshot update_captured.ir, probe.ir"},
@@ -233,7 +242,7 @@ static ms_status train(struct job *job) {
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) {
         ms_run_warn_of_settings(job->run); /* which a start says when it has a run.log */
-        return MS_OK;
+        return ms_rank_plan_run(&job->arguments->plan, job->config.parallel.shares, job->run, stdout);
     }
     (void)ms_output_flush(); /* a failure is said at the end */
     /* From here on, to the end of the process, a signal ends no phase in the middle: the whole of it, or of a batch,
@@ -274,7 +283,7 @@ const ms_command *const ms_commands_train[] = {&command, NULL};
 int ms_cmd_train(int argc, char **argv) {
     struct arguments arguments;
     memset(&arguments, 0, sizeof arguments);
-    arguments.step = -1;
+    arguments.step = arguments.plan.n_ranks = -1;
     ms_positionals positionals;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &positionals);
     if (status == MS_OK && positionals.help) return ms_command_help(&command);
@@ -287,6 +296,8 @@ int ms_cmd_train(int argc, char **argv) {
     }
     struct job job = {.arguments = &arguments, .folder = MS_RUN_FOLDER_CLOSED};
     status = ms_ranks_join(arguments.parallel, status, &job.ranks);
+    if (status == MS_OK)
+        status = ms_ranks_agree(&job.ranks, ms_rank_plan_check(&arguments.plan, arguments.dry_run, &job.ranks));
     if (status == MS_OK) status = train(&job);
     int result = exit_status(&job, status); /* before closing: that may overwrite the message */
     ms_ranks_abort_if_lost(&job.ranks, status);

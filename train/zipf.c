@@ -28,6 +28,12 @@ static ms_status next(void *context, int n_sequences, int32_t *out_tokens, int32
     return MS_OK;
 }
 
+static ms_status skip(void *context, int64_t n_sequences) {
+    ms_zipf_source *source = context;
+    source->n_drawn += (uint64_t)n_sequences * (uint64_t)source->length;
+    return MS_OK;
+}
+
 ms_batch_source ms_zipf_batches(ms_zipf_source *source) {
-    return (ms_batch_source){.next = next, .context = source, .sequence_length = source->length};
+    return (ms_batch_source){.next = next, .context = source, .sequence_length = source->length, .skip = skip};
 }
