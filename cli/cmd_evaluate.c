@@ -104,7 +104,7 @@ static ms_status open_weights(evaluation *work) {
                        ms_tokenizer_vocab_size(run->tokenizer), run->model.vocabulary);
     MS_TRY(ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator));
     if (!work->folder) {
-        const ms_weight_source source = {ms_init_from_fill, (void *)work->path};
+        const ms_weight_source source = {ms_init_from_fill, work->run.source};
         return ms_evaluator_load_from(work->evaluator, &source);
     }
     ms_checkpoint *checkpoint;

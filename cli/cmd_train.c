@@ -167,21 +167,28 @@ static ms_status take_source(struct job *job, const ms_config_given *given) {
     MS_TRY(ms_init_from_resolve(job->source, given, &job->config));
     MS_TRY(ms_config_check(&job->config));
     ms_model_config model = ms_model_config_from_config(&job->config, 0);
-    return ms_init_from_check(job->source, &model);
+    if (ms_ranks_follows(&job->ranks)) return ms_init_from_check(job->source, &model);
+    return ms_init_from_check_numbers(job->source, &model);
 }
 
-static void warn_of_tokenizer(struct job *job) {
+static void close_source(struct job *job) {
+    ms_init_from_close(job->source);
+    job->source = NULL;
+}
+
+static void warn_of_source(const struct job *job) {
     char note[600];
     if (!job->source) return;
     ms_init_from_tokenizer_note(job->source, job->run->tokenizer, note, sizeof note);
     if (*note) ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", note);
-    ms_init_from_close(job->source);
-    job->source = NULL;
+    ms_init_from_length_note(job->source, job->config.model.sequence_length, note, sizeof note);
+    if (*note) ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", note);
 }
 
 static ms_status open_run(struct job *job) {
     MS_TRY(ms_run_config_init(&job->config, &job->run_config));
     job->run_config.options.trainer.group = job->ranks.group;
+    if (job->source) job->run_config.options.initial = (ms_weight_source){ms_init_from_fill, job->source};
     if (ms_ranks_follows(&job->ranks)) job->run_config.options.log_level = MS_LOG_ERROR; /* rank 0 says it */
     ms_device_options device = ms_device_options_from_config(&job->config);
     MS_TRY(ms_device_open(&device, &job->device));
@@ -233,11 +240,12 @@ static ms_status train(struct job *job) {
     if (status == MS_OK) status = prepare(job, &given);
     MS_TRY(ms_ranks_agree(&job->ranks, status));
     if (ms_ranks_follows(&job->ranks)) {
+        close_source(job);
         MS_TRY(ms_signals_catch()); /* rank 0 is sent them too, and decides */
         return ms_run_follow(job->run);
     }
     warn_of_keys(job);
-    warn_of_tokenizer(job);
+    warn_of_source(job);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) {
@@ -249,6 +257,7 @@ static ms_status train(struct job *job) {
        comes first, and a reader of the output that is gone ends nothing. */
     MS_TRY(ms_signals_catch());
     MS_TRY(start(job));
+    close_source(job);
     status = ms_run_train(job->run);
     if (status == MS_OK || job->run->stopped) print_result(job->run);
     MS_TRY(status);
@@ -271,7 +280,7 @@ static int exit_status(const struct job *job, ms_status status) {
 
 static void close_job(struct job *job) {
     free(job->warnings);
-    ms_init_from_close(job->source);
+    close_source(job);
     ms_run_close(job->run);
     ms_device_close(job->device);
     ms_run_config_finish(&job->run_config);

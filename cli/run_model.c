@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-#include "cli/config/init_from.h"
 #include "cli/config/trainer_config.h"
 #include "model/data/dataset_sidecar.h"
 #include "platform/file.h"
+#include "platform/output.h"
 #include "platform/shell.h"
 #include "train/settings.h"
 #include "train/text.h"
@@ -50,14 +50,9 @@ ms_status ms_run_model_open(const ms_run_folder *folder, const char *what, bool 
     return open_device(open_run(folder, what, wants_tokenizer, out), device, n_threads, out);
 }
 
-static bool has_file(const char *folder, const char *name) {
-    char *path = ms_path_join(folder, name);
-    bool has = path && ms_file_exists(path);
-    free(path);
-    return has;
+bool ms_is_hf_folder(const char *path) {
+    return ms_folder_has(path, "config.json") && !ms_folder_has(path, "config.yaml");
 }
-
-bool ms_is_hf_folder(const char *path) { return has_file(path, "config.json") && !has_file(path, "config.yaml"); }
 
 ms_status ms_refuse_hf_folder(const char *path, const char *what) {
     if (!ms_is_hf_folder(path)) return MS_OK;
@@ -85,11 +80,12 @@ static ms_status describe_folder(const ms_init_from *source, int64_t sequence_le
 }
 
 static ms_status open_folder(const char *path, int64_t sequence_length, ms_run_model *out) {
-    ms_init_from *source;
-    MS_TRY(ms_init_from_open(path, "evaluate", &source));
-    ms_status status = describe_folder(source, sequence_length, out);
-    ms_init_from_close(source);
-    return status == MS_OK ? open_tokenizer(path, "evaluate", false, &out->tokenizer) : status;
+    char note[600];
+    MS_TRY(ms_init_from_open(path, "evaluate", &out->source));
+    MS_TRY(describe_folder(out->source, sequence_length, out));
+    ms_init_from_length_note(out->source, out->config.model.sequence_length, note, sizeof note);
+    if (*note) ms_print_line(stderr, "muonscope: warning: %s", note);
+    return open_tokenizer(path, "evaluate", false, &out->tokenizer);
 }
 
 ms_status ms_hf_model_open(const char *path, int64_t sequence_length, const char *device, int64_t n_threads,
@@ -101,6 +97,8 @@ ms_status ms_hf_model_open(const char *path, int64_t sequence_length, const char
 void ms_run_model_finish(ms_run_model *run) {
     ms_device_close(run->device);
     ms_tokenizer_close(run->tokenizer);
+    ms_init_from_close(run->source);
     run->device = NULL;
     run->tokenizer = NULL;
+    run->source = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "backend/backend.h"
 #include "cli/config/config.h"
+#include "cli/config/init_from.h"
 #include "cli/options/options.h"
 #include "model/data/tokenizer.h"
 #include "model/model.h"
@@ -26,6 +27,7 @@ typedef struct ms_run_model {
     int32_t end_of_text;     /* id of the token that begins each document of its data; -1: none */
     ms_model_config model;
     ms_device *device;
+    ms_init_from *source; /* of a Hugging Face folder's weights; NULL: a run */
 } ms_run_model;
 
 /* Reads what the run in `folder` is and opens a device: `device`, or the run's where it is NULL, with n_threads of the

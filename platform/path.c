@@ -35,6 +35,13 @@ char *ms_path_join(const char *directory, const char *name) {
 
 bool ms_file_exists(const char *path) { return access(path, F_OK) == 0; }
 
+bool ms_folder_has(const char *folder, const char *name) {
+    char *path = ms_path_join(folder, name);
+    bool has = path && ms_file_exists(path);
+    free(path);
+    return has;
+}
+
 bool ms_is_link(const char *path) {
     struct stat information;
     return lstat(path, &information) == 0 && S_ISLNK(information.st_mode);

@@ -15,7 +15,9 @@ extern "C" {
 ms_status ms_path_check(const char *path);
 
 bool ms_file_exists(const char *path); /* follows links */
-bool ms_is_link(const char *path);     /* a symbolic link, whether it leads anywhere or not */
+/* Whether a folder has an entry of that name; follows links.  False also where there is no memory for its path. */
+bool ms_folder_has(const char *folder, const char *name);
+bool ms_is_link(const char *path); /* a symbolic link, whether it leads anywhere or not */
 
 /* A number that changes when a file, links followed, is written to or replaced: of its size, its identity and the time
    of its last change.  0: there is none, or it cannot be looked at. */

@@ -1,5 +1,6 @@
 #include "cli/config/init_from.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +21,6 @@ struct ms_init_from {
 };
 
 /* ---- open ---- */
-
-static bool has_file(const char *folder, const char *name) {
-    char *path = ms_path_join(folder, name);
-    bool has = path && ms_file_exists(path);
-    free(path);
-    return has;
-}
 
 /* The path without its last part; the caller frees it; NULL: no memory. */
 static char *path_above(const char *path) {
@@ -67,10 +61,10 @@ static ms_status open_folder(ms_init_from *source) {
 static ms_status open_source(ms_init_from *source) {
     const char *path = source->path, *slash = strrchr(path, '/');
     int64_t step;
-    if (has_file(path, "config.yaml")) return open_run(source);
-    if (ms_checkpoint_parse_name(slash ? slash + 1 : path, &step) && has_file(path, MS_CHECKPOINT_STATE_NAME))
+    if (ms_folder_has(path, "config.yaml")) return open_run(source);
+    if (ms_checkpoint_parse_name(slash ? slash + 1 : path, &step) && ms_folder_has(path, MS_CHECKPOINT_STATE_NAME))
         return open_step(source, step);
-    if (has_file(path, "config.json")) return open_folder(source);
+    if (ms_folder_has(path, "config.json")) return open_folder(source);
     if (!ms_file_exists(path)) return MS_FAIL(MS_NOT_FOUND, "no such folder");
     return MS_FAIL(
         MS_NOT_FOUND,
@@ -255,7 +249,33 @@ static ms_status check_tensors(const ms_init_from *source, const ms_model_config
     return MS_OK;
 }
 
-ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *config) {
+/* Of the tensors of a run: they are checked. */
+static ms_status check_own_numbers(const ms_init_from *source) {
+    const ms_safetensors *file = ms_checkpoint_model(source->checkpoint);
+    for (size_t i = 0; i < ms_safetensors_count(file); i++) {
+        const ms_safetensor *tensor = ms_safetensors_at(file, i);
+        for (size_t at = 0; at < tensor->size_bytes; at += sizeof(float)) {
+            float value;
+            memcpy(&value, (const char *)tensor->data + at, sizeof value);
+            if (!isfinite(value)) return MS_FAIL(MS_NUMERIC, "tensor %s has a number that is not finite", tensor->name);
+        }
+    }
+    return MS_OK;
+}
+
+static ms_status check_numbers(const ms_init_from *source, const ms_model_config *model, const ms_safetensor *wanted,
+                               size_t n) {
+    MS_TRY(check_tensors(source, model, wanted, n));
+    if (source->folder) MS_TRY_NOTE(ms_hf_source_check_numbers(source->folder, model, wanted, n), "%s", source->what);
+    if (source->checkpoint) MS_TRY_NOTE(check_own_numbers(source), "%s %s", source->what, source->path);
+    return MS_OK;
+}
+
+typedef ms_status check_of_tensors(const ms_init_from *source, const ms_model_config *model,
+                                   const ms_safetensor *wanted, size_t n);
+
+/* Calls `check` with the tensors of the model, which have no data. */
+static ms_status check_model(const ms_init_from *source, const ms_model_config *config, check_of_tensors *check) {
     ms_variables *variables;
     ms_model model;
     ms_named_tensors list = {0};
@@ -263,10 +283,18 @@ ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *
     ms_status status = ms_model_init(config, variables, &model);
     if (status != MS_OK) status = ms_status_note(status, "%s %s", source->what, source->path);
     if (status == MS_OK) status = ms_named_tensors_list(variables, MS_VARIABLE_PARAMETER, &list);
-    if (status == MS_OK) status = check_tensors(source, config, list.tensors, list.n_tensors);
+    if (status == MS_OK) status = check(source, config, list.tensors, list.n_tensors);
     ms_named_tensors_finish(&list);
     ms_variables_destroy(variables);
     return status;
+}
+
+ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *config) {
+    return check_model(source, config, check_tensors);
+}
+
+ms_status ms_init_from_check_numbers(const ms_init_from *source, const ms_model_config *config) {
+    return check_model(source, config, check_numbers);
 }
 
 int32_t ms_init_from_begin_id(const ms_init_from *source) {
@@ -282,22 +310,36 @@ static ms_status fill_own(const ms_init_from *source, const ms_safetensor *tenso
     return MS_OK;
 }
 
-ms_status ms_init_from_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
+ms_status ms_init_from_fill(void *context, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
+    const ms_init_from *source = context;
+    if (source->folder) { /* which checks them too */
+        MS_TRY_NOTE(ms_hf_source_fill(source->folder, model, tensors, n), "%s", source->what);
+        return MS_OK;
+    }
+    MS_TRY(check_tensors(source, model, tensors, n));
+    return fill_own(source, tensors, n);
+}
+
+ms_status ms_init_from_open_and_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n) {
     ms_init_from *source;
     MS_TRY(ms_init_from_open(path, "init.from", &source));
-    ms_status status;
-    if (source->checkpoint) {
-        status = check_tensors(source, model, tensors, n);
-        if (status == MS_OK) status = fill_own(source, tensors, n);
-    } else {
-        status = ms_hf_source_fill(source->folder, model, tensors, n); /* which checks them too */
-        if (status != MS_OK) status = ms_status_note(status, "init.from");
-    }
+    ms_status status = ms_init_from_fill(source, model, tensors, n);
     ms_init_from_close(source);
     return status;
 }
 
-/* ---- the tokenizer ---- */
+/* ---- what is to be said ---- */
+
+const char *ms_init_from_length_note(const ms_init_from *source, int64_t sequence_length, char *out, size_t size) {
+    int64_t positions = source->folder ? ms_hf_source_description(source->folder)->positions : 0;
+    out[0] = '\0';
+    if (positions > 0 && sequence_length > positions)
+        snprintf(out, size,
+                 "sequences of %lld tokens are longer than %s was made for: its config.json has %lld positions "
+                 "(max_position_embeddings), and the angles of later ones are new to its weights",
+                 (long long)sequence_length, source->path, (long long)positions);
+    return out;
+}
 
 const char *ms_init_from_tokenizer_note(const ms_init_from *source, const ms_tokenizer *tokenizer, char *out,
                                         size_t size) {

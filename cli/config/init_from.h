@@ -25,15 +25,20 @@ typedef struct ms_init_from ms_init_from; /* an open source */
 ms_status ms_init_from_open(const char *path, const char *what, ms_init_from **out);
 void ms_init_from_close(ms_init_from *source); /* NULL is fine */
 
-/* Gives the keys of the model (sections model and attention, but for recompute) the source's values.  A key that is
-   `given` and has another value is MS_MISMATCH, with both; but model.sequence_length, and of a Hugging Face folder
-   attention.merged, may be given freely, and keep their value where the source has none.  MS_UNSUPPORTED: sequences
-   that are longer than the window that a key is seen in. */
+/* Gives the keys of sections model and attention the source's values, but for model.loss_chunk and model.recompute,
+   which say how it is computed.  A key that is `given` and has another value is MS_MISMATCH, with both; but
+   model.sequence_length, and of a Hugging Face folder attention.merged and model.embedding_scale, may be given freely.
+   Of a Hugging Face folder model.sequence_length, where it is not given, is at most its positions and its window.
+   MS_UNSUPPORTED: sequences that are longer than the window that a key is seen in. */
 ms_status ms_init_from_resolve(const ms_init_from *source, const ms_config_given *given, ms_config *config);
 
 /* Whether the source has every tensor of the model in its shape, and no other: MS_MISMATCH and MS_NOT_FOUND name the
    first that differs, with both shapes.  Errors of ms_model_init and ms_hf_source_check. */
 ms_status ms_init_from_check(const ms_init_from *source, const ms_model_config *model);
+
+/* ms_init_from_check, and whether all numbers are finite: reads all of them.  MS_NUMERIC names the tensor of the first
+   that is not; MS_INTERRUPTED: a signal came. */
+ms_status ms_init_from_check_numbers(const ms_init_from *source, const ms_model_config *model);
 
 /* Id of the token that a Hugging Face folder's config.json puts before a text (bos_token_id); -1: none, or a run. */
 int32_t ms_init_from_begin_id(const ms_init_from *source);
@@ -43,8 +48,14 @@ int32_t ms_init_from_begin_id(const ms_init_from *source);
 const char *ms_init_from_tokenizer_note(const ms_init_from *source, const ms_tokenizer *tokenizer, char *out,
                                         size_t size);
 
-/* As ms_weight_source wants it; `path`: the source, which is opened, read and closed. */
-ms_status ms_init_from_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n);
+/* What there is to say of sequences of this length: "", or that a Hugging Face folder has fewer positions.  Returns
+   out. */
+const char *ms_init_from_length_note(const ms_init_from *source, int64_t sequence_length, char *out, size_t size);
+
+/* As ms_weight_source wants them.  source: an ms_init_from, open.  path: a source that is opened as "init.from", read
+   and closed. */
+ms_status ms_init_from_fill(void *source, const ms_model_config *model, const ms_safetensor *tensors, size_t n);
+ms_status ms_init_from_open_and_fill(void *path, const ms_model_config *model, const ms_safetensor *tensors, size_t n);
 
 #ifdef __cplusplus
 }

@@ -16,7 +16,8 @@ ms_status ms_run_config_init(const ms_config *config, ms_run_config *out) {
     out->options = (ms_run_options){
         .trainer = ms_trainer_options_from_config(config, 0),
         .n_steps = ms_config_steps(config),
-        .initial = {.fill = config->init.from[0] ? ms_init_from_fill : NULL, .context = (void *)config->init.from},
+        .initial = {.fill = config->init.from[0] ? ms_init_from_open_and_fill : NULL,
+                    .context = (void *)config->init.from},
         .initial_name = config->init.from[0] ? config->init.from : NULL,
         .data = config->data.directory,
         .validation_every = config->validation.every,

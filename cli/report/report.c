@@ -122,13 +122,6 @@ static ms_status read_run(const char *folder, json_t *data) {
 
 /* --- run or study --- */
 
-static bool has(const char *folder, const char *name) {
-    char *path = ms_path_join(folder, name);
-    bool found = path && ms_file_exists(path);
-    free(path);
-    return found;
-}
-
 /* The folder's own name, without what leads to it. */
 static ms_status set_name(const char *folder, json_t *data) {
     size_t end = strlen(folder);
@@ -139,7 +132,7 @@ static ms_status set_name(const char *folder, json_t *data) {
 }
 
 static ms_status read_folder(const char *folder, json_t *data) {
-    bool is_study = has(folder, "results.json") && has(folder, "study.yaml");
+    bool is_study = ms_folder_has(folder, "results.json") && ms_folder_has(folder, "study.yaml");
     MS_TRY(set_name(folder, data));
     MS_TRY(ms_json_set_text(data, what, "kind", is_study ? "study" : "run"));
     return is_study ? ms_report_add_study(folder, data) : read_run(folder, data);
@@ -149,7 +142,8 @@ ms_status ms_report_data(const char *folder, char **out_text, size_t *out_size_b
     *out_text = NULL;
     *out_size_bytes = 0;
     if (!ms_is_directory(folder)) return MS_FAIL(MS_NOT_FOUND, "report: folder %s does not exist", folder);
-    if (!has(folder, "results.json") && !has(folder, "config.yaml") && !has(folder, "metrics.jsonl"))
+    if (!ms_folder_has(folder, "results.json") && !ms_folder_has(folder, "config.yaml") &&
+        !ms_folder_has(folder, "metrics.jsonl"))
         return MS_FAIL(MS_NOT_FOUND,
                        "report: %s is neither a run (no config.yaml, no metrics.jsonl) nor a study (no results.json)",
                        folder);

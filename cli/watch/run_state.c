@@ -9,16 +9,9 @@
 #include "platform/hash.h"
 #include "tracker/run_log.h"
 
-static bool has(const char *folder, const char *name) {
-    char *path = ms_path_join(folder, name);
-    bool found = path && ms_file_exists(path);
-    free(path);
-    return found;
-}
-
 /* A run locks its folder before it has a config.yaml: with the file looked at first, no lock means that it is over. */
 ms_run_state ms_run_state_of(const char *folder) {
-    if (!has(folder, "config.yaml")) return MS_RUN_ABSENT;
+    if (!ms_folder_has(folder, "config.yaml")) return MS_RUN_ABSENT;
     return ms_directory_is_locked(folder) ? MS_RUN_TRAINS : MS_RUN_STOPPED;
 }
 
@@ -60,10 +53,11 @@ ms_status ms_run_folder_suits(const char *folder) {
     ms_listing names;
     if (ms_file_exists(folder) && !ms_is_directory(folder))
         return MS_FAIL(MS_INVALID, "%s is no folder of a run", folder);
-    if (has(folder, "study.yaml"))
+    if (ms_folder_has(folder, "study.yaml"))
         return MS_FAIL(MS_INVALID, "%s is a study: watch takes one of its runs; muonscope report makes its page",
                        folder);
-    if (has(folder, "config.yaml") || ms_directory_is_locked(folder) || ms_listing_read(folder, &names) != MS_OK)
+    if (ms_folder_has(folder, "config.yaml") || ms_directory_is_locked(folder) ||
+        ms_listing_read(folder, &names) != MS_OK)
         return MS_OK;
     bool is_empty = names.n == 0;
     ms_listing_finish(&names);

@@ -226,9 +226,10 @@ ms_status ms_hf_source_check(const ms_hf_source *source, const ms_model_config *
     return status;
 }
 
-/* ---- fill ---- */
+/* ---- the numbers ---- */
 
-static ms_status fill_part(const ms_hf_source *source, const struct part *part, float *out) {
+/* out NULL: the numbers are only looked at. */
+static ms_status read_part(const ms_hf_source *source, const struct part *part, float *out) {
     enum { CHUNK = 4096 };
     double values[CHUNK];
     ms_element type;
@@ -239,27 +240,39 @@ static ms_status fill_part(const ms_hf_source *source, const struct part *part, 
         size_t count = n - first < CHUNK ? n - first : CHUNK;
         ms_elements_to_f64(type, from->data, first, count, values);
         for (size_t i = 0; i < count; i++) {
-            out[first + i] = (float)(part->factor * values[i]);
-            if (!isfinite(out[first + i]))
+            float value = (float)(part->factor * values[i]);
+            if (!isfinite(value))
                 return MS_FAIL(MS_NUMERIC, "%s: tensor %s has a number that is not finite", source->path, part->name);
+            if (out) out[first + i] = value;
         }
     }
+    return MS_OK;
+}
+
+/* One of ours.  out NULL likewise. */
+static ms_status read_tensor(const ms_hf_source *source, const ms_model_config *model, const ms_safetensor *wanted,
+                             float *out) {
+    struct part parts[PARTS_MAX];
+    int n_parts;
+    MS_TRY(ms_signals_check("reading weights"));
+    MS_TRY(parts_of(source, model, wanted, parts, &n_parts));
+    for (int k = 0; k < n_parts; k++) {
+        MS_TRY(read_part(source, &parts[k], out));
+        if (out) out += parts[k].rows * (parts[k].columns ? parts[k].columns : 1);
+    }
+    return MS_OK;
+}
+
+ms_status ms_hf_source_check_numbers(const ms_hf_source *source, const ms_model_config *model,
+                                     const ms_safetensor *wanted, size_t n) {
+    MS_TRY(ms_hf_source_check(source, model, wanted, n));
+    for (size_t i = 0; i < n; i++) MS_TRY(read_tensor(source, model, &wanted[i], NULL));
     return MS_OK;
 }
 
 ms_status ms_hf_source_fill(const ms_hf_source *source, const ms_model_config *model, const ms_safetensor *wanted,
                             size_t n) {
     MS_TRY(ms_hf_source_check(source, model, wanted, n));
-    for (size_t i = 0; i < n; i++) {
-        struct part parts[PARTS_MAX];
-        int n_parts;
-        float *out = (float *)wanted[i].data;
-        MS_TRY(ms_signals_check("reading weights"));
-        MS_TRY(parts_of(source, model, &wanted[i], parts, &n_parts));
-        for (int k = 0; k < n_parts; k++) {
-            MS_TRY(fill_part(source, &parts[k], out));
-            out += parts[k].rows * (parts[k].columns ? parts[k].columns : 1);
-        }
-    }
+    for (size_t i = 0; i < n; i++) MS_TRY(read_tensor(source, model, &wanted[i], (float *)wanted[i].data));
     return MS_OK;
 }

@@ -31,7 +31,11 @@ const ms_hf_description *ms_hf_source_description(const ms_hf_source *source);
    bias that ours lacks. */
 ms_status ms_hf_source_check(const ms_hf_source *source, const ms_model_config *model, const ms_safetensor *wanted,
                              size_t n);
-/* Writes the numbers to the tensors' data, f32, after that check.  MS_NUMERIC: one is not finite; names its tensor. */
+/* After that check: whether all numbers are finite, as f32.  MS_NUMERIC names the tensor of the first that is not;
+   MS_INTERRUPTED: a signal came. */
+ms_status ms_hf_source_check_numbers(const ms_hf_source *source, const ms_model_config *model,
+                                     const ms_safetensor *wanted, size_t n);
+/* Writes the numbers to the tensors' data, f32, after both checks. */
 ms_status ms_hf_source_fill(const ms_hf_source *source, const ms_model_config *model, const ms_safetensor *wanted,
                             size_t n);
 

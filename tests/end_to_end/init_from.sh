@@ -117,6 +117,13 @@ for name in bf16 f32 mistral twice old; do must micro --run run.$name --init_fro
 [ "$(first run.mistral)" = "$(first g)" ] && [ "$(first run.twice)" = "$(first e)" ] && [ "$(first run.old)" = "$(first e)" ] ||
     fail "other losses"
 
+# More positions than the folder says are new to its weights: taken, with a warning.
+grep -q "longer than" err && fail "the same length is called longer: $(cat err)"
+must micro --run long --init_from hf --steps 1 --validation.every 1 --model.sequence_length 64
+grep -q "sequences of 64 tokens are longer than hf was made for: its config.json has 32 positions" err || fail "not said: $(cat err)"
+program evaluate hf change.py --sequence_length 64 && fail "hf has a tokenizer"
+grep -q "^muonscope: warning: sequences of 64 tokens are longer than hf" err || fail "evaluate does not say it: $(cat err)"
+
 # Refused, by one line, with nothing left.
 ls >before
 wrong() {
@@ -162,6 +169,30 @@ change llama window 'config.update(model_type="mistral", sliding_window=16)'
 refuse 1 "sliding_window.*at most that, not 32" program train --preset micro --run none --init_from window --model.sequence_length 32
 change hf nan "$embedding[2] = bytes([0, 0, 192, 127]) + $embedding[2][4:]"
 refuse 1 "nan: tensor model.embed_tokens.weight has a number that is not finite" program train --preset micro --run none --init_from nan
+refuse 1 "init.from: nan: tensor model.embed_tokens.weight has a number" program train --preset micro --dry-run --init_from nan
+refuse 1 "evaluate: nan: tensor model.embed_tokens.weight has a number" program evaluate nan change.py
+# A checkpoint of ours with such a number, and the hashes that belong to it.
+cp -r b inf
+"$python" - inf/checkpoints/step_00000004 <<'EOF' || fail "cannot change a checkpoint"
+import hashlib, json, re, struct, sys
+path = sys.argv[1]
+data = open(path + "/model.safetensors", "rb").read()
+begin = 8 + struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:begin])
+at = begin + header["final_norm.weight"]["data_offsets"][1] - 4
+data = data[:at] + struct.pack("<f", float("inf")) + data[at + 4:]
+open(path + "/model.safetensors", "wb").write(data)
+# The hash is of a text that has 17 digits of each number.
+state = json.load(open(path + "/state.json"), parse_float=lambda text: "@%.17g" % float(text))
+state["files"]["model.safetensors"]["sha256"] = hashlib.sha256(data).hexdigest()
+del state["state_sha256"]
+numbers = lambda text: re.sub('"@([^"]*)"', r"\1", text)
+text = numbers(json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+state["state_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+open(path + "/state.json", "w").write(numbers(json.dumps(state)))
+EOF
+refuse 1 "init.from inf: tensor final_norm.weight has a number that is not finite" program train --preset micro --dry-run --init_from inf
+refuse 1 "init.from inf: tensor final_norm.weight has a number" program train --preset micro --run none --init_from inf
 mkdir empty
 cp hf/config.json empty
 refuse 1 "empty has no safetensors file" program train --preset micro --run none --init_from empty
@@ -172,7 +203,7 @@ refuse 1 "it is no model: neither a run" program train --preset micro --run none
 refuse 1 "model.width is 32 there, and 64 is asked for: leave it out" program train --preset micro --run none --init_from a --model.width 64
 refuse 1 "attention.rope_scaling" program train --preset micro --run none --init_from a --attention.rope_scaling linear --attention.rope_factor 4
 refuse 1 "checkpoints: no checkpoint there" sh -c "cp -r a broken && rm -r broken/checkpoints/* && exec $muonscope train --preset micro --run none --init_from broken"
-rm -rf window nan changed empty broken
+rm -rf window nan inf changed empty broken
 ls | cmp - before || fail "something was left: $(ls)"
 
 # A tokenizer with more ids than the embedding has rows, and another one than the weights know.
@@ -191,4 +222,12 @@ grep -q "20 ids never come" err || fail "ids that never come are not said: $(cat
 grep -q "model.vocabulary 0" err && fail "what is refused is recommended: $(cat err)"
 must micro --run w --data.directory data.310 --init_from v --steps 1
 grep -q "the data have another tokenizer .* than v .*: the same ids mean other texts" err || fail "not said: $(cat err)"
+# A checkpoint by its name alone, from the folder that holds it: its run's tokenizer is found.
+beside() {
+    (cd v/checkpoints && exec "$muonscope" train --preset micro --numerics exact --init_from step_00000001 --steps 1 "$@") >out 2>err
+}
+must beside --run ../../same --data.directory ../../data.300
+grep -q "another tokenizer" err && fail "the same tokenizer is called another: $(cat err)"
+must beside --run ../../other --data.directory ../../data.310
+grep -q "the data have another tokenizer .* than step_00000001 .*: the same ids mean other texts" err || fail "not said: $(cat err)"
 [ ! -e none ] || fail "a folder of a run that never began"

@@ -170,6 +170,8 @@ START_TEST(a_writer_stays_in_its_folder) {
     ck_assert_int_eq(symlink("elsewhere", below("folder")), 0);
     ms_must(ms_writer_commit(&writer));
     ck_assert(ms_file_exists(below("moved/file")) && !ms_file_exists(below("elsewhere/file")));
+    ck_assert(ms_folder_has(below("moved"), "file") && !ms_folder_has(below("elsewhere"), "file"));
+    ck_assert(!ms_folder_has(below("nobody"), "file") && !ms_folder_has(below("moved/file"), "file"));
     ms_writer_abort(&writer);
     ms_expect(ms_directory_open(below("folder"), &opened), MS_IO, "folder: a symbolic link is in the way");
     ck_assert_int_eq(opened, -1);
