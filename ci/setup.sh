@@ -50,6 +50,7 @@ tests     openmpi-bin               ranks of one run: tests/mpi, with both kinds
 tests     libopenmpi-dev
 tests     mpich
 tests     libmpich-dev
+tests     iproute2                  hosts and their links: tests/mpi/hosts.sh
 tests     mesa-vulkan-drivers       lavapipe
 tests     vulkan-validationlayers
 END
