@@ -14,11 +14,21 @@ fail() {
     echo "bare_root.sh: $1" >&2
     exit 1
 }
-[ $# -eq 1 ] && { [ -x "$1/muonscope" ] || [ "${1%.tar.gz}" != "$1" ]; } || {
+refuse() {
+    echo "bare_root.sh: $1" >&2
+    exit 2
+}
+[ $# -eq 1 ] || {
     echo "usage: ci/bare_root.sh BUILD | KIT.tar.gz" >&2
     exit 2
 }
 build=$1
+if [ -d "$build" ]; then
+    [ -x "$build/muonscope" ] || refuse "no program $build/muonscope: muonscope was not built there"
+else
+    [ -f "$build" ] || refuse "$build: no such build, and no such kit"
+    tar -tzf "$build" kit/device_day.sh >/dev/null 2>&1 || refuse "$build is no kit of ci/device_kit.sh: it has no kit/device_day.sh"
+fi
 [ "$(id -u)" -eq 0 ] || fail "a root is made by root only"
 command -v debootstrap >/dev/null || fail "no debootstrap: install the package of that name"
 

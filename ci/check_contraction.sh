@@ -14,6 +14,8 @@ fail() {
     echo "usage: ci/check_contraction.sh BUILD" >&2
     exit 2
 }
+. "$(dirname "$0")/build_folder.sh"
+need_build "$1"
 folder=$1/backend/cpu/CMakeFiles
 case $(uname -m) in
 x86_64) fused='vfn\{0,1\}m\(add\|sub\)' levels="v2 v3 v4" fuse="v3 v4" ;;

@@ -11,7 +11,7 @@
 #        ci/check_cuda_loads.sh self-test BUILD    plants a loop with an unsigned counter: the check must find it
 set -eu
 cd "$(dirname "$0")/.."
-. ci/nvcc_of.sh
+. ci/build_folder.sh
 list=ci/cuda_loads.txt
 
 fail() {
@@ -24,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 
 find_disassembler() {
-    for nvdisasm in "$(command -v nvdisasm || true)" "$(dirname "$(nvcc_of "$1")")/nvdisasm" build/nvdisasm/nvdisasm; do
+    for nvdisasm in "$(command -v nvdisasm || true)" "$(dirname "$nvcc")/nvdisasm" build/nvdisasm/nvdisasm; do
         if [ -x "$nvdisasm" ] && "$nvdisasm" --version | grep -Eq 'release 1[3-9]\.'; then return 0; fi
     done
     fail "no nvdisasm 13 on PATH, beside nvcc or in build/nvdisasm (ci/nvdisasm.sh build/nvdisasm gets one)"
@@ -156,7 +156,6 @@ check() {
 
 # The same sum twice; the unsigned counter may wrap, so that each round is tested for the end.
 self_test() {
-    nvcc=$(nvcc_of "$1")
     cat >"$work/planted.cu" <<'EOF'
 template <class COUNTER> static __device__ void add_up(const float *x, float *y, COUNTER n) {
     float sum = 0;
@@ -179,12 +178,13 @@ EOF
 }
 
 case "$#-${1:-}" in
-2-check | 2-show | 2-self-test) find_disassembler "$2" ;;
+2-check | 2-show | 2-self-test) need_cuda_build "$2" ;;
 *)
     echo "usage: ci/check_cuda_loads.sh check|show|self-test BUILD" >&2
     exit 2
     ;;
 esac
+find_disassembler
 case $1 in
 check) check "$2" ;;
 show) measure_build "$2" ;;

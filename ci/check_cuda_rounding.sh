@@ -7,7 +7,7 @@
 #        ci/check_cuda_rounding.sh self-test BUILD    plants one kernel of each kind of fault: all must be found
 set -eu
 cd "$(dirname "$0")/.."
-. ci/nvcc_of.sh
+. ci/build_folder.sh
 # By source, and by the kernel's name.
 fast='^(ops/[a-z_]*_fast\.cu\t|[^\t]*\t(cross_entropy_kernel<[0-9]+, true|ms_elementwise_kernel<[0-9]+, formula_op<[a-z_0-9]+, [a-z_0-9]+_formula<true>))'
 
@@ -58,7 +58,6 @@ check() {
 }
 
 self_test() {
-    nvcc=$(nvcc_of "$1")
     cat >"$work/planted.cu" <<'EOF'
 __global__ void clean(float *x, double *y) { x[0] = __fadd_rn(__fmul_rn(x[1], x[2]), x[3]); y[0] = __dadd_rn(__dmul_rn(y[1], y[2]), y[3]); }
 __global__ void fused(float *x) { x[0] = x[1] * x[2] + x[3]; }
@@ -79,10 +78,13 @@ EOF
 }
 
 case "$#-${1:-}" in
-2-check) check "$2" ;;
-2-self-test) self_test "$2" ;;
+2-check | 2-self-test) need_cuda_build "$2" ;;
 *)
     echo "usage: ci/check_cuda_rounding.sh check|self-test BUILD" >&2
     exit 2
     ;;
+esac
+case $1 in
+check) check "$2" ;;
+self-test) self_test "$2" ;;
 esac

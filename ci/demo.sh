@@ -36,6 +36,10 @@ done
 case $steps in
 *[!0-9]* | 0*) usage ;;
 esac
+[ -z "$run" ] || [ ! -e "$run" ] || {
+    echo "demo.sh: --run $run exists: name another folder, or go on with that run: muonscope train --resume $run" >&2
+    exit 2
+}
 
 # Where everything can be had without Debian's packages, they are not asked for.
 complete() {
@@ -65,8 +69,6 @@ if [ -z "$run" ]; then
         i=$((i + 1))
     done
     [ "$run" = runs/demo ] || echo "demo.sh: runs/demo exists and stays as it is; this run goes to $run"
-elif [ -e "$run" ]; then
-    fail "$run exists: name another folder, or continue that run with $muonscope train --resume $run"
 fi
 
 stage "training on the CPU: preset tiny, ${steps:-its} steps, run $run"

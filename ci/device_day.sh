@@ -4,11 +4,15 @@
 # valuable first, each step with its own limit, results saved after each, so that a machine that goes away leaves what was done.
 # Usage: device_day.sh [--device NAME] [--seconds N] RESULTS
 #   --device NAME   default cuda:0
-#   --seconds N     limit of all steps together (default 480)
+#   --seconds N     limit of all steps together, 10 to 86400 (default 480)
 #   RESULTS         folder, made here: summary.txt, an output for each step, all of it as results.tar.gz
 # Exit status 0: every step was right; 1: not, and the summary says which: WRONG, at its limit, or not run.
 set -u
 start=$(date +%s)
+refuse() {
+    echo "device_day.sh: $1" >&2
+    exit 2
+}
 usage() {
     echo "usage: device_day.sh [--device NAME] [--seconds N] RESULTS" >&2
     exit 2
@@ -23,9 +27,11 @@ while [ $# -gt 1 ]; do
     esac
     shift 2
 done
-case $seconds in *[!0-9]* | '') usage ;; esac
 [ $# -eq 1 ] || usage
-case $1 in -*) usage ;; esac
+case $1 in -* | '') usage ;; esac
+case $seconds in '' | 0* | *[!0-9]* | ??????*) number=0 ;; *) number=$seconds ;; esac
+[ "$number" -ge 10 ] && [ "$number" -le 86400 ] || refuse "--seconds $seconds: must be a whole number from 10 to 86400"
+[ ! -e "$1" ] || [ -d "$1" ] || refuse "$1 is no folder"
 kit=$(cd "$(dirname "$0")" && pwd)
 [ -x "$kit/bin/muonscope" ] || {
     echo "device_day.sh: no program $kit/bin/muonscope: run this in the unpacked kit of ci/device_kit.sh" >&2

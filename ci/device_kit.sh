@@ -15,6 +15,10 @@ fail() {
     echo "device_kit.sh: $1" >&2
     exit 1
 }
+refuse() {
+    echo "device_kit.sh: $1" >&2
+    exit 2
+}
 usage() {
     echo "usage: ci/device_kit.sh [--targets LIST] [--build DIR] FILE.tar.gz" >&2
     exit 2
@@ -33,8 +37,18 @@ done
 case $1 in
 -*) usage ;;
 *.tar.gz) kit=$1 ;;
-*) fail "$1: the kit's name ends in .tar.gz" ;;
+*) refuse "$1: the kit's name ends in .tar.gz" ;;
 esac
+echo "$targets" | grep -Eqx '[0-9]+[af]?(-real|-virtual)?(;[0-9]+[af]?(-real|-virtual)?)*' ||
+    refuse "--targets $targets: CUDA architectures with semicolons, like 80-real;90-real"
+# can_hold FOLDER: it can be written to, or made.
+can_hold() {
+    folder=$1
+    while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
+    [ -d "$folder" ] && [ -w "$folder" ]
+}
+[ -n "$build" ] && can_hold "$build" || refuse "--build $build: no folder, and none can be made there"
+[ ! -d "$kit" ] && can_hold "$(dirname "$kit")" || refuse "$kit cannot be written"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -6,7 +6,7 @@
 #        ci/ptxas_report.sh self-test BUILD    plants a kernel that spills: the check must find it
 set -eu
 cd "$(dirname "$0")/.."
-. ci/nvcc_of.sh
+. ci/build_folder.sh
 page=backend/cuda/ptxas.md
 
 fail() {
@@ -135,20 +135,22 @@ read_page() { # PAGE
 write() {
     cmake --preset release -B build/ptxas -U MS_CUDA_ARCHITECTURES -DMS_TESTS=OFF -DMS_VULKAN=OFF
     cmake --build build/ptxas -j "$(nproc)" --target muonscope-cuda
+    need_cuda_build build/ptxas
     reports=$(reports_of build/ptxas)
     collect $reports >"$work/lines"
-    print_page "$work/lines" "$(version_of "$(nvcc_of build/ptxas)")" >"$page"
+    print_page "$work/lines" "$(version_of "$nvcc")" >"$page"
     echo "ptxas_report.sh: $page has $(wc -l <"$work/lines") kernels and targets"
     complain_of_spills "$work/lines"
 }
 
 check() {
+    need_cuda_build "$1"
     reports=$(reports_of "$1")
     collect $reports >"$work/lines"
     [ -s "$work/lines" ] || fail "no kernel was found in the reports of $1"
     complain_of_spills "$work/lines" || exit 1
     targets=$(cut -f 3 "$work/lines" | sort -u -V | tr '\n' ' ')
-    version=$(version_of "$(nvcc_of "$1")")
+    version=$(version_of "$nvcc")
     [ -f "$page" ] || fail "there is no $page: run ci/ptxas_report.sh"
     if ! grep -q "with nvcc $version;" "$page"; then
         echo "ptxas_report.sh: $(wc -l <"$work/lines") kernels and targets ($targets), no spills; $page is of another nvcc than $version"
@@ -166,7 +168,7 @@ check() {
 
 # Two kernels of one body, whose 96 running sums fit into 255 registers but not into the 32 of full occupancy.
 self_test() {
-    nvcc=$(nvcc_of "$1")
+    need_cuda_build "$1"
     cat >"$work/planted.cu" <<'EOF'
 template <int N> static __device__ void sums(const float *x, float *y) {
     float sum[N];

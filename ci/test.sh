@@ -100,6 +100,7 @@ step "include direction" ci/check_includes.sh
 step "planted includes" ci/check_includes.sh self-test
 step "format" ci/check_format.sh
 step "tree" ci/check_tree.sh
+step "arguments" ci/check_arguments.sh
 deep_rows=
 if [ -n "$deep" ]; then
     deep_rows=$(ci/deep_slice.sh "${deep%/*}" "${deep#*/}") || exit 1
