@@ -5,7 +5,9 @@
 #include "cli/commands.h"
 #include "cli/options/suggest.h"
 #include "cli/verify/ops.h"
+#include "cli/verify/parallel.h"
 #include "cli/verify/production.h"
+#include "cli/verify/ranks.h"
 #include "cli/verify/runs.h"
 #include "platform/output.h"
 #include "platform/signals.h"
@@ -15,7 +17,7 @@ enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 struct arguments {
     ms_option_list ops, devices;
     const char *numerics, *json, *slice, *production, *storage;
-    int64_t seed;
+    int64_t seed, parallel;
     bool quick, plant, ops_only, runs_only;
 };
 
@@ -38,6 +40,10 @@ static const ms_option options[] = {
      "compared with `exact` on the --device"},
     {"storage", MS_OPTION_STRING, offsetof(struct arguments, storage), NULL, "f32|bf16|both",
      "With --production: the storage (default the preset's)"},
+    {"parallel", MS_OPTION_COUNT, offsetof(struct arguments, parallel), NULL, "N",
+     "Instead: training runs in `exact` by 1 to N ranks, which are threads, each\nwith a device of its own (the "
+     "--devices "
+     "in turn), compared with one process"},
     {"seed", MS_OPTION_COUNT, offsetof(struct arguments, seed), NULL, "N", "Seed of all inputs (default 1)"},
     {"json", MS_OPTION_STRING, offsetof(struct arguments, json), NULL, "FILE", "Also write JSON lines"},
     {"planted-fault", MS_OPTION_FLAG, offsetof(struct arguments, plant), NULL, NULL,
@@ -265,9 +271,71 @@ static ms_status verify_production(const struct arguments *arguments) {
     return status == MS_OK ? conclude(&totals, true, 0) : status;
 }
 
+/* ---- by several ranks ---- */
+
+static ms_status check_parallel(const struct arguments *arguments) {
+    int64_t n = arguments->parallel;
+    if (n < 2 || n > MS_VERIFY_MOST_RANKS)
+        return MS_FAIL(MS_USAGE, "--parallel %lld: must be a number of ranks from 2 to %d", (long long)n,
+                       MS_VERIFY_MOST_RANKS);
+    if (arguments->numerics && strcmp(arguments->numerics, "exact") != 0)
+        return MS_FAIL(MS_USAGE,
+                       "--parallel compares bits, which in fast differ between numbers of ranks: leave --numerics %s "
+                       "out",
+                       arguments->numerics);
+    if (arguments->production || arguments->storage || arguments->ops.n_items > 0 || arguments->slice ||
+        arguments->ops_only)
+        return MS_FAIL(MS_USAGE, "--parallel has training runs of its own: leave --production, --storage, --op, "
+                                 "--slice and --ops-only out");
+    if (arguments->devices.n_items > n)
+        return MS_FAIL(MS_USAGE, "--parallel %lld and %d devices: each needs a rank", (long long)n,
+                       arguments->devices.n_items);
+    return MS_OK;
+}
+
+/* The devices that are named, or all usable ones as far as there are ranks. */
+static ms_status choose_devices(const struct arguments *arguments, const char *names[MS_VERIFY_MOST_RANKS],
+                                int *out_n) {
+    static ms_device_info devices[MAX_DEVICES];
+    int n;
+    *out_n = 0;
+    for (int i = 0; i < arguments->devices.n_items; i++) names[(*out_n)++] = arguments->devices.items[i];
+    if (*out_n > 0) return MS_OK;
+    MS_TRY(ms_device_list(devices, MAX_DEVICES, &n));
+    for (int i = 0; i < n && i < MAX_DEVICES; i++) {
+        const char *reason = !devices[i].usable              ? devices[i].reason
+                             : *out_n >= arguments->parallel ? "all ranks have a device"
+                                                             : NULL;
+        if (reason)
+            ms_print_line(stdout, "not verified: %s (%s): %s", devices[i].name, devices[i].description, reason);
+        else
+            names[(*out_n)++] = devices[i].name;
+    }
+    return MS_OK;
+}
+
+static ms_status verify_parallel(const struct arguments *arguments) {
+    const char *names[MS_VERIFY_MOST_RANKS];
+    ms_verify_report *report = NULL;
+    ms_verify_totals totals = {0};
+    ms_verify_parallel_options parallel = {.n_ranks = (int)arguments->parallel,
+                                           .devices = names,
+                                           .quick = arguments->quick,
+                                           .plant = arguments->plant,
+                                           .seed = (uint64_t)arguments->seed};
+    MS_TRY(check_parallel(arguments));
+    MS_TRY(choose_devices(arguments, names, &parallel.n_devices));
+    ms_status status = ms_verify_report_create(stdout, arguments->json, &report);
+    if (status == MS_OK) status = ms_verify_parallel(&parallel, report);
+    if (status == MS_OK) status = ms_verify_report_finish(report, &totals);
+    ms_verify_report_destroy(report);
+    return status == MS_OK ? conclude(&totals, arguments->devices.n_items > 0, 0) : status;
+}
+
 /* ---- all ---- */
 
 static ms_status verify(const struct arguments *arguments) {
+    if (arguments->parallel >= 0) return verify_parallel(arguments);
     if (arguments->production) return verify_production(arguments);
     if (arguments->storage) return MS_FAIL(MS_USAGE, "--storage %s: only with --production", arguments->storage);
     static selection plan;
@@ -286,6 +354,7 @@ int ms_cmd_verify(int argc, char **argv) {
     struct arguments arguments;
     memset(&arguments, 0, sizeof arguments);
     arguments.seed = 1;
+    arguments.parallel = -1;
     ms_positionals rest;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);
     if (status == MS_OK && rest.help) return ms_command_help(&command);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/verify/bits.h"
 #include "cli/verify/drift.h"
 #include "platform/clock.h"
 #include "platform/directory.h"
@@ -150,45 +151,6 @@ static ms_status run_halves(const runs *all, ms_verify_segment first, ms_verify_
     return status != MS_OK ? status : removed;
 }
 
-/* ---- judging ---- */
-
-/* The first step whose losses have different bits, as the row's index. */
-static void take_first_step(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
-    for (int i = 0; i < want->n_losses && i < have->n_losses && !row->has_difference; i++) {
-        row->expected = ms_verify_loss_bits(want->losses[i]);
-        row->found = ms_verify_loss_bits(have->losses[i]);
-        row->index = i + 1;
-        row->has_difference = row->expected != row->found;
-    }
-}
-
-static int first_line_that_differs(const ms_verify_outcome *want, const ms_verify_outcome *have) {
-    size_t at = 0;
-    int line = 1;
-    while (at < want->spectra_bytes && at < have->spectra_bytes && want->spectra[at] == have->spectra[at])
-        line += want->spectra[at++] == '\n';
-    return line;
-}
-
-static void judge_exact(const ms_verify_outcome *want, const ms_verify_outcome *have, ms_verify_row *row) {
-    bool losses = want->n_losses == have->n_losses;
-    for (int i = 0; losses && i < want->n_losses; i++)
-        losses = ms_verify_loss_bits(want->losses[i]) == ms_verify_loss_bits(have->losses[i]);
-    bool weights = strcmp(want->weights_sha256, have->weights_sha256) == 0;
-    bool state = strcmp(want->state_sha256, have->state_sha256) == 0;
-    bool spectra =
-        want->spectra_bytes == have->spectra_bytes && memcmp(want->spectra, have->spectra, want->spectra_bytes) == 0;
-    if (weights && state && spectra && losses) return;
-    row->verdict = MS_VERDICT_DIFFERS;
-    take_first_step(want, have, row);
-    snprintf(row->message, sizeof row->message, "weights_sha256 %.12s, must be %.12s; optimizer state %.12s, %.12s",
-             have->weights_sha256, want->weights_sha256, have->state_sha256, want->state_sha256);
-    size_t used = strlen(row->message);
-    if (!spectra)
-        snprintf(row->message + used, sizeof row->message - used, "; spectra.jsonl differs at line %d",
-                 first_line_that_differs(want, have));
-}
-
 /* ---- rows ---- */
 
 static ms_verify_row start_row(const expectation *e, const ms_verify_subject *subject, const char *what) {
@@ -211,7 +173,7 @@ static ms_status end_row(const runs *all, const expectation *e, double begin, ms
         row->verdict = status == MS_UNSUPPORTED ? MS_VERDICT_UNSUPPORTED : MS_VERDICT_ERROR;
         snprintf(row->message, sizeof row->message, "%.500s", ms_status_message());
     } else if (row->numerics == MS_NUMERICS_EXACT) {
-        judge_exact(&e->exact, outcome, row);
+        ms_verify_judge_bits(&e->exact, outcome, row);
     } else {
         ms_verify_judge_drift(&(ms_verify_drift){&e->exact, &e->noisy, outcome}, row);
     }

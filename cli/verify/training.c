@@ -88,8 +88,10 @@ typedef struct parts {
     ms_run *run;
 } parts;
 
-static ms_status start(const ms_verify_segment *segment, parts *p) {
-    if (segment->resume) {
+static bool follows(const ms_verify_segment *segment) { return segment->group && ms_group_rank(segment->group) > 0; }
+
+static ms_status open_parts(const ms_verify_segment *segment, parts *p) {
+    if (segment->resume && !follows(segment)) {
         ms_config saved;
         ms_config_defaults(&saved);
         MS_TRY(ms_run_folder_resume(segment->folder, &p->folder));
@@ -98,8 +100,15 @@ static ms_status start(const ms_verify_segment *segment, parts *p) {
     }
     MS_TRY(ms_run_config_init(segment->config, &p->run_config));
     p->run_config.options.log_every = 0;
-    p->run_config.options.log_level = MS_LOG_WARNING;
-    MS_TRY(ms_run_open(segment->device, &p->run_config.options, &p->run));
+    p->run_config.options.log_level = follows(segment) ? MS_LOG_ERROR : MS_LOG_WARNING;
+    p->run_config.options.trainer.group = segment->group;
+    return ms_run_open(segment->device, &p->run_config.options, &p->run);
+}
+
+static ms_status start(const ms_verify_segment *segment, parts *p) {
+    ms_status status = open_parts(segment, p);
+    MS_TRY(segment->group ? ms_group_agree(segment->group, status) : status);
+    if (follows(segment)) return ms_run_follow(p->run);
     return segment->resume ? ms_run_resume(p->run, &p->folder) : ms_run_create(p->run, segment->folder);
 }
 
@@ -108,6 +117,7 @@ static ms_status train(const ms_verify_segment *segment, parts *p, ms_verify_out
     if (n_steps > MS_VERIFY_MAX_STEPS)
         return MS_FAIL(MS_INVALID, "verify: %lld steps, at most %d", (long long)n_steps, MS_VERIFY_MAX_STEPS);
     MS_TRY(start(segment, p));
+    if (follows(segment)) return MS_OK;
     if (segment->plant) MS_TRY(ms_verify_plant_weight(p->run->trainer, segment->plant));
     if (segment->noise != 0) return train_with_noise(p->run, segment->noise, out);
     ms_status status = ms_run_train(p->run);
