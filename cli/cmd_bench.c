@@ -1,15 +1,18 @@
-/* muonscope bench [train|ops|generate|tracker|tokenizer|model] */
+/* muonscope bench [train|parallel|ops|generate|tracker|tokenizer|model] */
+#include <limits.h>
 #include <string.h>
 
 #include "backend/backend.h"
 #include "cli/bench/generate.h"
 #include "cli/bench/model.h"
 #include "cli/bench/ops.h"
+#include "cli/bench/parallel.h"
 #include "cli/bench/tokenizer.h"
 #include "cli/bench/tracker.h"
 #include "cli/bench/train.h"
 #include "cli/config/config_request.h"
 #include "cli/commands.h"
+#include "cli/ranks.h"
 #include "platform/output.h"
 #include "platform/signals.h"
 #include "platform/thread.h"
@@ -74,6 +77,76 @@ static int bench_train(int argc, char **argv) {
     if (strcmp(config.train.device, "cpu") == 0) ms_warn_of_threads(config.train.threads);
     bool compare = !arguments.skip_adamw && config.optimizer.name != MS_OPTIMIZER_ADAMW;
     return ms_exit_status(ms_bench_train(&config, (int)arguments.n_timed, compare, stdout));
+}
+
+/* ---- bench parallel ---- */
+
+struct parallel_arguments {
+    ms_config_request config; /* first: the configuration's option handlers expect it there */
+    int64_t n_ranks, n_timed, n_alone_threads;
+};
+
+static const ms_option parallel_options[] = {
+    MS_CONFIG_OPTIONS,
+    {"ranks", MS_OPTION_COUNT, offsetof(struct parallel_arguments, n_ranks), NULL, "N",
+     "Ranks that are threads of this process (default 2; under mpirun its processes are the ranks)"},
+    {"timed_steps", MS_OPTION_COUNT, offsetof(struct parallel_arguments, n_timed), NULL, "N",
+     "Steps to time (default 5)"},
+    {"alone_threads", MS_OPTION_COUNT, offsetof(struct parallel_arguments, n_alone_threads), NULL, "N",
+     "On the CPU, threads of the one process (default: those of all ranks; under mpirun of one)"},
+    {NULL, MS_OPTION_END, 0, NULL, NULL, NULL}};
+
+static const ms_command parallel_command = {
+    "bench parallel",
+    NULL,
+    "Times training steps that ranks share, each with --threads of its own, beside the same steps by one process: what "
+    "a\n"
+    "rank's time goes into, what it sends, memory of each.  Also under mpirun.",
+    parallel_options,
+    0,
+    0,
+    ms_config_request_dotted,
+    MS_CONFIG_NOTES};
+
+static ms_status check_parallel(const ms_bench_parallel *bench, const ms_ranks *ranks, int64_t n_ranks) {
+    if (ranks->group && n_ranks)
+        return MS_FAIL(MS_USAGE, "--ranks %lld: mpirun has started %d", (long long)n_ranks,
+                       ms_group_size(ranks->group));
+    MS_TRY(ms_bench_parallel_check(bench));
+    MS_TRY(ms_ranks_configure(ranks, bench->config));
+    return ms_signals_catch();
+}
+
+static int as_int(int64_t count) { return count < INT_MAX ? (int)count : INT_MAX; }
+
+static ms_status time_parallel(const struct parallel_arguments *arguments, const ms_config *config,
+                               const ms_ranks *ranks) {
+    ms_bench_parallel bench = {.config = config,
+                               .n_ranks = arguments->n_ranks ? as_int(arguments->n_ranks) : 2,
+                               .group = ranks->group,
+                               .n_timed = as_int(arguments->n_timed),
+                               .n_alone_threads = as_int(arguments->n_alone_threads),
+                               .out = stdout};
+    MS_TRY(ms_ranks_agree(ranks, check_parallel(&bench, ranks, arguments->n_ranks)));
+    if (!ranks->group && strcmp(config->train.device, "cpu") == 0)
+        ms_warn_of_threads(bench.n_ranks * config->train.threads);
+    return ms_bench_parallel_run(&bench);
+}
+
+static int bench_parallel(int argc, char **argv) {
+    struct parallel_arguments arguments;
+    memset(&arguments, 0, sizeof arguments);
+    arguments.n_timed = 5;
+    ms_config config;
+    ms_ranks ranks;
+    int exit_status;
+    if (!configure(&parallel_command, argc, argv, &arguments.config, &config, &exit_status)) return exit_status;
+    ms_status status = ms_ranks_join("auto", MS_OK, &ranks);
+    if (status == MS_OK) status = time_parallel(&arguments, &config, &ranks);
+    if (!ms_ranks_is_silent(&ranks, status, &exit_status)) exit_status = ms_exit_status(status);
+    ms_ranks_abort_if_lost(&ranks, status);
+    ms_ranks_leave(&ranks, status);
+    return exit_status;
 }
 
 /* ---- bench ops, bench tracker ---- */
@@ -297,7 +370,8 @@ static const ms_command all_command = {
     0,
     0,
     NULL,
-    "By themselves, with more options: bench ops, bench train, bench generate, bench tracker, bench tokenizer; bench "
+    "By themselves, with more options: bench ops, bench train, bench parallel, bench generate, bench tracker, bench "
+    "tokenizer; bench "
     "model needs no "
     "device.\n"
     "Each has its own --help."};
@@ -348,18 +422,20 @@ static int bench_all(int argc, char **argv) {
     return ms_exit_status(status);
 }
 
-const ms_command *const ms_commands_bench[] = {&all_command,     &train_command,     &ops_command,   &generate_command,
-                                               &tracker_command, &tokenizer_command, &model_command, NULL};
+const ms_command *const ms_commands_bench[] = {&all_command,       &train_command,    &parallel_command,
+                                               &ops_command,       &generate_command, &tracker_command,
+                                               &tokenizer_command, &model_command,    NULL};
 
 int ms_cmd_bench(int argc, char **argv) {
     const char *what = argc > 1 ? argv[1] : "--";
     if (strcmp(what, "train") == 0) return bench_train(argc - 1, argv + 1);
+    if (strcmp(what, "parallel") == 0) return bench_parallel(argc - 1, argv + 1);
     if (strcmp(what, "ops") == 0) return bench_plain(&ops_command, argc - 1, argv + 1);
     if (strcmp(what, "generate") == 0) return bench_generate(argc - 1, argv + 1);
     if (strcmp(what, "tracker") == 0) return bench_plain(&tracker_command, argc - 1, argv + 1);
     if (strcmp(what, "tokenizer") == 0) return bench_tokenizer(argc - 1, argv + 1);
     if (strcmp(what, "model") == 0) return bench_model(argc - 1, argv + 1);
     if (strncmp(what, "--", 2) == 0) return bench_all(argc, argv);
-    return ms_exit_status(
-        MS_FAIL(MS_USAGE, "bench '%s': must be train, ops, generate, tracker, tokenizer or model, or nothing", what));
+    return ms_exit_status(MS_FAIL(
+        MS_USAGE, "bench '%s': must be train, parallel, ops, generate, tracker, tokenizer or model, or nothing", what));
 }

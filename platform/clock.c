@@ -10,11 +10,15 @@ int64_t ms_clock_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-double ms_clock_thread_seconds(void) {
+static double spent_by(clockid_t clock) {
     struct timespec spent;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    clock_gettime(clock, &spent);
     return (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
 }
+
+double ms_clock_thread_seconds(void) { return spent_by(CLOCK_THREAD_CPUTIME_ID); }
+
+double ms_clock_process_seconds(void) { return spent_by(CLOCK_PROCESS_CPUTIME_ID); }
 
 double ms_clock_seconds(void) { return (double)ms_clock_ns() * 1e-9; }
 

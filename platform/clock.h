@@ -11,6 +11,8 @@ int64_t ms_clock_ns(void);
 double ms_clock_seconds(void);
 /* Seconds for which a processor has run the calling thread. */
 double ms_clock_thread_seconds(void);
+/* Seconds for which processors have run this process, all threads added up. */
+double ms_clock_process_seconds(void);
 
 /* The wall clock as "2026-01-31T12:00:00Z" (ISO 8601, UTC); returns out.  size >= 21. */
 const char *ms_clock_utc(char *out, size_t size);

@@ -212,6 +212,12 @@ void ms_trainer_shared_destroy(ms_trainer *trainer) {
     trainer->shared = NULL;
 }
 
+const char *ms_shared_phase_name(ms_shared_phase phase) {
+    static const char *const names[MS_SHARED_PHASE_COUNT] = {"micro-steps", "download", "exchange",   "add",   "upload",
+                                                             "squares",     "update",   "all-gather", "small", "wait"};
+    return names[phase];
+}
+
 /* ---- what a step sends ---- */
 
 ms_traffic ms_trainer_round_traffic(const ms_trainer *trainer, int i_round, int rank) {

@@ -13,6 +13,22 @@
 #include "train/parallel/ownership.h"
 #include "train/trainer.h"
 
+/* What the time of a rank in a step goes into. */
+typedef enum ms_shared_phase {
+    MS_PHASE_MICRO_STEPS, /* forward and backward passes, with their batches */
+    MS_PHASE_DOWNLOAD,    /* gradients, to the host */
+    MS_PHASE_EXCHANGE,    /* of gradients */
+    MS_PHASE_ADD,         /* them, in order */
+    MS_PHASE_UPLOAD,      /* their sum; after the update the weights of others */
+    MS_PHASE_SQUARES,     /* the first half of the update */
+    MS_PHASE_UPDATE,      /* the second half, and its weights to the host */
+    MS_PHASE_ALL_GATHER,  /* of weights */
+    MS_PHASE_SMALL,       /* exchanges of losses, sums of squares and norms */
+    MS_PHASE_WAIT,        /* commands and agreements: for the slowest rank */
+    MS_SHARED_PHASE_COUNT
+} ms_shared_phase;
+const char *ms_shared_phase_name(ms_shared_phase phase);
+
 typedef struct ms_trainer_shared {
     ms_group *group; /* borrowed */
     int rank, n_ranks;
@@ -24,17 +40,20 @@ typedef struct ms_trainer_shared {
     ms_optimizer optimizer;
     size_t *begin_bytes; /* [n_ranks + 1]: ownership.begin, in bytes */
     /* Below: only while the trainer is allocated. */
-    float *flat;     /* [contributions of this rank][n_elements]: gradients; the weights after an update */
-    float *received; /* [contributions of others][own] */
-    float *sum;      /* [own] */
-    double *losses;  /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
-    bool has_stepped;
+    float *flat;          /* [contributions of this rank][n_elements]: gradients; the weights after an update */
+    float *received;      /* [contributions of others][own] */
+    float *sum;           /* [own] */
+    double *losses;       /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
+    int64_t n_steps;      /* that were begun */
     double *norms;        /* [n_ranks][2 * n_norms] */
     float *squares;       /* [n_ranks][n_norms + n_blocks] */
     const float **of;     /* [contributions]: where each is */
     ms_message *out, *in; /* [n_ranks], of the present exchange */
     float *maxima; /* [n_ranks + 1][L H], for QK-clip: the largest attention logits of each rank's micro-steps, and of
                       the last one; else NULL */
+    double seconds[MS_SHARED_PHASE_COUNT];           /* of all steps but the first, in which drivers compile */
+    double processor_seconds[MS_SHARED_PHASE_COUNT]; /* the same, of the thread that calls the trainer */
+    double lap, processor_lap;                       /* when the present phase began, by both clocks */
 } ms_trainer_shared;
 
 /* For ms_trainer_open: which rank owns what; then the parts of the parameters, for the optimizer.  MS_INVALID: more

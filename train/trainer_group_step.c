@@ -4,15 +4,42 @@
 #include <string.h>
 
 #include "backend/exact_constants.h"
+#include "platform/clock.h"
+
+/* The time since the last lap went into this. */
+static void lap(ms_trainer *trainer, ms_shared_phase phase) {
+    ms_trainer_shared *shared = trainer->shared;
+    double now = ms_clock_seconds(), processor = ms_clock_thread_seconds();
+    shared->seconds[phase] += now - shared->lap;
+    shared->processor_seconds[phase] += processor - shared->processor_lap;
+    shared->lap = now;
+    shared->processor_lap = processor;
+}
+
+static void begin_laps(ms_trainer_shared *shared) {
+    shared->lap = ms_clock_seconds();
+    shared->processor_lap = ms_clock_thread_seconds();
+    if (shared->n_steps++ != 1) return;
+    memset(shared->seconds, 0, sizeof shared->seconds);
+    memset(shared->processor_seconds, 0, sizeof shared->processor_seconds);
+}
+
+static ms_status agree(ms_trainer *trainer, ms_status status) {
+    ms_status agreed = ms_group_agree(trainer->shared->group, status);
+    lap(trainer, MS_PHASE_WAIT);
+    return agreed;
+}
 
 /* ---- gradients ---- */
 
 ms_status ms_trainer_shared_begin(ms_trainer *trainer) {
     if (!trainer->shared) return MS_OK;
-    bool leads = trainer->shared->rank == 0;
-    ms_group_set_slow(trainer->shared->group, !trainer->shared->has_stepped);
-    trainer->shared->has_stepped = true;
-    return leads ? ms_group_lead(trainer->shared->group, MS_GROUP_STEP, trainer->step) : MS_OK;
+    ms_trainer_shared *shared = trainer->shared;
+    ms_group_set_slow(shared->group, shared->n_steps == 0);
+    begin_laps(shared);
+    ms_status status = shared->rank == 0 ? ms_group_lead(shared->group, MS_GROUP_STEP, trainer->step) : MS_OK;
+    lap(trainer, MS_PHASE_WAIT);
+    return status;
 }
 
 void ms_trainer_shared_settle(ms_trainer *trainer) {
@@ -59,7 +86,9 @@ static ms_status make_portion(ms_trainer *trainer, progress *at, ms_portion of, 
         MS_TRY(ms_trainer_run_batch(trainer, at->source, false, program, is_last && ends ? at->hooks : NULL,
                                     &at->losses[of.first + i]));
         MS_TRY(ms_trainer_maxima_note(trainer));
+        lap(trainer, MS_PHASE_MICRO_STEPS);
         if (apart || ends) MS_TRY(download_gradients(trainer, shared->flat + (apart ? i : 0) * shared->n_elements));
+        lap(trainer, MS_PHASE_DOWNLOAD);
     }
     return MS_OK;
 }
@@ -165,20 +194,28 @@ ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, c
         ms_status status = make_portion(trainer, &at, ms_trainer_portion(trainer, i, shared->rank), i == last);
         if (status == MS_OK && i + 1 == n_rounds)
             status = skip(trainer, source, trainer->options.accumulation - at.next);
-        MS_TRY(ms_group_agree(shared->group, status));
+        lap(trainer, MS_PHASE_MICRO_STEPS);
+        MS_TRY(agree(trainer, status));
         int32_t n = place_contributions(trainer, i);
         MS_TRY(exchange_gradients(trainer, i));
+        lap(trainer, MS_PHASE_EXCHANGE);
         add_contributions(shared, i == 0, n);
+        lap(trainer, MS_PHASE_ADD);
     }
-    MS_TRY(ms_trainer_maxima_exchange(trainer));
-    return gather_losses(trainer, out_loss);
+    ms_status status = ms_trainer_maxima_exchange(trainer);
+    if (status == MS_OK) status = gather_losses(trainer, out_loss);
+    lap(trainer, MS_PHASE_SMALL);
+    return status;
 }
 
 ms_status ms_trainer_shared_drawn(ms_trainer *trainer, ms_status status) {
     double no_loss;
     if (!trainer->shared) return status;
-    MS_TRY(ms_group_agree(trainer->shared->group, status));
-    return gather_losses(trainer, &no_loss);
+    lap(trainer, MS_PHASE_MICRO_STEPS);
+    MS_TRY(agree(trainer, status));
+    status = gather_losses(trainer, &no_loss);
+    lap(trainer, MS_PHASE_SMALL);
+    return status;
 }
 
 /* ---- update ---- */
@@ -213,7 +250,8 @@ static ms_status exchange_squares(ms_trainer *trainer, ms_status status) {
     int n_parts = optimizer->n_blocks > 0 ? 2 : 1;
     if (status == MS_OK)
         status = ms_store_download_parts(trainer->store, parts, n_parts, (void *[]){places[0], places[1]});
-    MS_TRY(ms_group_agree(shared->group, status));
+    lap(trainer, MS_PHASE_SQUARES);
+    MS_TRY(agree(trainer, status));
     MS_TRY(ms_group_all_gather_equal(shared->group, shared->squares, n * sizeof *own));
     for (int i = 0; i < optimizer->n_parameters; i++)
         for (int r = 0; r < shared->n_ranks; r++) {
@@ -258,15 +296,20 @@ ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_s
     bool has_learned = trainer->options.control != MS_CONTROL_NOISE;
     if (status == MS_OK && has_learned) status = upload_sum(trainer);
     if (status == MS_OK) status = ms_trainer_maxima_upload(trainer);
+    lap(trainer, MS_PHASE_UPLOAD);
     if (status == MS_OK) status = ms_program_run(trainer->squares);
     status = exchange_squares(trainer, status);
+    lap(trainer, MS_PHASE_SMALL);
     if (status == MS_OK) status = ms_program_run(update);
     if (status == MS_OK) status = download_own_weights(trainer);
-    MS_TRY(ms_group_agree(shared->group, status));
+    lap(trainer, MS_PHASE_UPDATE);
+    MS_TRY(agree(trainer, status));
     MS_TRY(ms_group_all_gather(shared->group, shared->flat, shared->begin_bytes));
+    lap(trainer, MS_PHASE_ALL_GATHER);
     status = upload_other_weights(trainer);
+    lap(trainer, MS_PHASE_UPLOAD);
     if (update != trainer->captured) return status;
-    MS_TRY(ms_group_agree(shared->group, status));
+    MS_TRY(agree(trainer, status));
     return ms_trainer_shared_captures(trainer);
 }
 
@@ -275,7 +318,8 @@ ms_status ms_trainer_shared_norms(ms_trainer *trainer, ms_status status) {
     ms_trainer_shared *shared = trainer->shared;
     size_t n = 2 * (size_t)trainer->optimizer.n_norms;
     double *own = trainer->norm_buffer + trainer->optimizer.n_norms;
-    MS_TRY(ms_group_agree(shared->group, status));
+    lap(trainer, MS_PHASE_SMALL);
+    MS_TRY(agree(trainer, status));
     memcpy(shared->norms + n * (size_t)shared->rank, own, n * sizeof *own);
     MS_TRY(ms_group_all_gather_equal(shared->group, shared->norms, n * sizeof *own));
     for (size_t i = 0; i < n; i++) {
@@ -283,5 +327,6 @@ ms_status ms_trainer_shared_norms(ms_trainer *trainer, ms_status status) {
         for (int r = 0; r < shared->n_ranks; r++) sum += shared->norms[n * (size_t)r + i];
         own[i] = sum;
     }
+    lap(trainer, MS_PHASE_SMALL);
     return MS_OK;
 }
