@@ -99,9 +99,6 @@ typedef struct evaluation {
 
 static ms_status open_weights(evaluation *work) {
     const ms_run_model *run = &work->run;
-    if (run->tokenizer && ms_tokenizer_vocab_size(run->tokenizer) > run->model.vocabulary)
-        return MS_FAIL(MS_MISMATCH, "evaluate: %s/" MS_SIDECAR_TOKENIZER " has %d tokens, the model %d", work->path,
-                       ms_tokenizer_vocab_size(run->tokenizer), run->model.vocabulary);
     MS_TRY(ms_evaluator_open(run->device, &run->model, (int32_t)run->config.train.batch_sequences, &work->evaluator));
     if (!work->folder) {
         const ms_weight_source source = {ms_init_from_fill, work->run.source};
@@ -267,13 +264,11 @@ static ms_status add_file(evaluation *work, ms_scorer *scorer, const ms_corpus_o
     return status;
 }
 
-static ms_status set_corpus(const evaluation *work, ms_corpus_options *out) {
-    const struct arguments *arguments = work->arguments;
+/* As the command line has them. */
+static ms_status set_corpus(const struct arguments *arguments, ms_corpus_options *out) {
     *out = (ms_corpus_options){.field = arguments->field,
                                .chunk_bytes = (size_t)arguments->document_bytes,
                                .accepts_ids = true,
-                               .end_id = work->run.end_of_text,
-                               .vocab_size = ms_tokenizer_vocab_size(work->run.tokenizer),
                                .chunk_ids = MS_CORPUS_DOCUMENT_MAX / sizeof(int32_t)};
     if (!ms_corpus_format_from_name(arguments->format, &out->format))
         return MS_FAIL(MS_USAGE, "--format %s: auto, text, jsonl, llmc, npy, uint16, uint32 or ids is needed",
@@ -289,7 +284,9 @@ static ms_status evaluate_files(evaluation *work, const ms_data_inputs *inputs) 
     ms_corpus_options options_of_files;
     if (!work->run.tokenizer)
         return MS_FAIL(MS_NOT_FOUND, "evaluate: %s has no tokenizer to read a text with", work->path);
-    MS_TRY(set_corpus(work, &options_of_files));
+    MS_TRY(set_corpus(work->arguments, &options_of_files));
+    options_of_files.end_id = work->run.end_of_text;
+    options_of_files.vocab_size = ms_tokenizer_vocab_size(work->run.tokenizer);
     int64_t length = work->run.model.sequence_length;
     int64_t stride = work->arguments->stride >= 0 ? work->arguments->stride : length;
     ms_scorer *scorer;
@@ -415,6 +412,8 @@ int ms_cmd_evaluate(int argc, char **argv) {
     if (!arguments.documents) arguments.documents = "file";
     if (!arguments.on_error) arguments.on_error = "stop";
     if (arguments.document_bytes < 0) arguments.document_bytes = 8192;
+    ms_corpus_options unused;
+    if (status == MS_OK) status = set_corpus(&arguments, &unused); /* a wrong name is said before a model is opened */
     for (int i = 1; status == MS_OK && i < positionals.n_items; i++)
         status = ms_data_inputs_add(&inputs, positionals.items[i]);
     if (status == MS_OK)

@@ -66,14 +66,18 @@ static const ms_command command = {
     "prompt, since training has seen texts so; it is not printed.  A text ends where the model draws it.\n"
     "Text is printed as it is drawn, that of several prompts or samples one after another."};
 
-static ms_status collect_prompts(const struct arguments *a, const ms_run_model *run, ms_prompts *out) {
+static ms_status collect_prompts(const struct arguments *a, ms_prompts *out) {
     for (int i = 0; i < a->prompt.n_items; i++)
         MS_TRY(ms_prompts_add(out, "--prompt", a->prompt.items[i], strlen(a->prompt.items[i])));
     if (a->prompts)
         MS_TRY(ms_prompts_read(out, a->prompts, a->format ? a->format : "auto", a->field ? a->field : "prompt"));
-    if (out->n > 0) return MS_OK;
+    return MS_OK;
+}
+
+/* The run's, where none is given. */
+static ms_status add_own_prompt(const ms_run_model *run, ms_prompts *prompts) {
     const char *prompt = run->config.sample.prompt;
-    return ms_prompts_add(out, "sample.prompt", prompt, strlen(prompt));
+    return prompts->n > 0 ? MS_OK : ms_prompts_add(prompts, "sample.prompt", prompt, strlen(prompt));
 }
 
 static ms_text_request make_request(const struct arguments *a, const ms_run_model *run, const ms_prompts *prompts) {
@@ -108,11 +112,12 @@ static ms_status draw(const struct arguments *a, const ms_run_folder *folder, co
 }
 
 static ms_status generate(const struct arguments *a, const ms_run_folder *folder) {
-    ms_run_model run;
+    ms_run_model run = {0};
     ms_prompts prompts = {0};
     MS_TRY(ms_signals_catch());
-    MS_TRY(ms_run_model_open(folder, "generate", true, a->device, a->threads, &run));
-    ms_status status = collect_prompts(a, &run, &prompts);
+    ms_status status = collect_prompts(a, &prompts); /* before weights and device, which take longer */
+    if (status == MS_OK) status = ms_run_model_open(folder, "generate", true, a->device, a->threads, &run);
+    if (status == MS_OK) status = add_own_prompt(&run, &prompts);
     if (status == MS_OK) status = draw(a, folder, &run, &prompts);
     ms_prompts_finish(&prompts);
     ms_run_model_finish(&run);
@@ -149,7 +154,7 @@ static ms_status check(const struct arguments *a) {
     }
     if (!a->prompts && (a->format || a->field))
         return MS_FAIL(MS_USAGE, "--%s: it is of --prompts, which is not given", a->format ? "format" : "field");
-    return MS_OK;
+    return a->format ? ms_prompts_check_format(a->format) : MS_OK;
 }
 
 const ms_command *const ms_commands_generate[] = {&command, NULL};

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/path.h"
 #include "platform/stream.h"
 
 /* Longest file of prompts: it is read whole. */
@@ -77,21 +78,20 @@ static json_t *parse(const char *line, size_t n, json_error_t *error) {
     return json_loadb(line, n, JSON_ALLOW_NUL, error);
 }
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
+ms_status ms_prompts_check_format(const char *format) {
+    if (strcmp(format, "auto") == 0 || strcmp(format, "text") == 0 || strcmp(format, "jsonl") == 0) return MS_OK;
+    return MS_FAIL(MS_USAGE, "--format %s: auto, text or jsonl is needed", format);
 }
 
-static ms_status choose_format(const char *format, const char *name, const char *text, size_t n, bool *out_is_jsonl) {
-    *out_is_jsonl = strcmp(format, "jsonl") == 0;
-    if (*out_is_jsonl || strcmp(format, "text") == 0) return MS_OK;
-    if (strcmp(format, "auto") != 0) return MS_FAIL(MS_USAGE, "--format %s: auto, text or jsonl is needed", format);
+/* format: one of these. */
+static bool is_jsonl(const char *format, const char *name, const char *text, size_t n) {
+    if (strcmp(format, "auto") != 0) return strcmp(format, "jsonl") == 0;
     const char *end = memchr(text, '\n', n);
     json_error_t error;
     json_t *first = parse(text, end ? (size_t)(end - text) : n, &error);
-    *out_is_jsonl = json_is_object(first) || ends_with(name, ".jsonl") || ends_with(name, ".ndjson");
+    bool is = json_is_object(first) || ms_name_ends_with(name, ".jsonl") || ms_name_ends_with(name, ".ndjson");
     json_decref(first);
-    return MS_OK;
+    return is;
 }
 
 static ms_status take_ids(const json_t *list, int32_t **out) {
@@ -159,13 +159,14 @@ ms_status ms_prompts_read(ms_prompts *prompts, const char *path, const char *for
     ms_stream stream;
     char *text = NULL;
     size_t n = 0;
-    bool is_jsonl = false;
+    MS_TRY(ms_prompts_check_format(format));
     MS_TRY_NOTE(ms_stream_open(path, &stream), "--prompts");
     ms_status status = read_all(&stream, &text, &n);
     if (status != MS_OK) status = ms_status_note(status, "%s", stream.name);
     size_t begin = status == MS_OK && n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    if (status == MS_OK) status = choose_format(format, stream.name, text + begin, n - begin, &is_jsonl);
-    if (status == MS_OK) status = add_lines(prompts, stream.name, text + begin, n - begin, is_jsonl ? field : NULL);
+    if (status == MS_OK)
+        status = add_lines(prompts, stream.name, text + begin, n - begin,
+                           is_jsonl(format, stream.name, text + begin, n - begin) ? field : NULL);
     ms_stream_close(&stream);
     free(text);
     return status;

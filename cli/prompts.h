@@ -15,6 +15,9 @@ typedef struct ms_prompts {
 /* Adds a copy of a text.  MS_OUT_OF_MEMORY. */
 ms_status ms_prompts_add(ms_prompts *prompts, const char *place, const char *text, size_t size_bytes);
 
+/* MS_USAGE: none of "auto", "text" and "jsonl". */
+ms_status ms_prompts_check_format(const char *format);
+
 /* Adds those of a file, or of standard input for "-".  format "jsonl": each line is an object, with the text under the
    key `field` or a list of token ids under "input_ids"; "text": each line is a text; "auto": JSONL where the first line
    is a JSON object or the name ends in .jsonl or .ndjson.  A byte-order mark, and carriage returns at the ends of

@@ -20,6 +20,14 @@ static ms_status open_tokenizer(const char *folder, const char *what, bool is_wa
     return status == MS_OK ? MS_OK : ms_status_note(status, "%s", what);
 }
 
+/* Rows of the embedding for all of the tokenizer's ids. */
+static ms_status check_vocabulary(const char *folder, const char *what, const ms_run_model *run) {
+    int n = run->tokenizer ? ms_tokenizer_vocab_size(run->tokenizer) : 0;
+    if (n <= run->model.vocabulary) return MS_OK;
+    return MS_FAIL(MS_MISMATCH, "%s: %s/" MS_SIDECAR_TOKENIZER " has %d tokens, the model %d", what, folder, n,
+                   run->model.vocabulary);
+}
+
 static ms_status open_run(const ms_run_folder *folder, const char *what, bool wants_tokenizer, ms_run_model *run) {
     ms_config_defaults(&run->config);
     MS_TRY(ms_settings_note_fault(ms_config_load_file(&run->config, folder->config, NULL), folder->config));
@@ -27,6 +35,7 @@ static ms_status open_run(const ms_run_folder *folder, const char *what, bool wa
     int vocabulary = run->tokenizer ? ms_tokenizer_vocab_size(run->tokenizer) : (int)run->config.model.vocabulary;
     run->model = ms_model_config_from_config(&run->config, vocabulary);
     run->end_of_text = -1;
+    MS_TRY(ms_settings_note_fault(check_vocabulary(folder->path, what, run), folder->config));
     return run->tokenizer ? ms_text_find_end(folder->path, run->tokenizer, &run->end_of_text) : MS_OK;
 }
 
@@ -85,7 +94,8 @@ static ms_status open_folder(const char *path, int64_t sequence_length, ms_run_m
     MS_TRY(describe_folder(out->source, sequence_length, out));
     ms_init_from_length_note(out->source, out->config.model.sequence_length, note, sizeof note);
     if (*note) ms_print_line(stderr, "muonscope: warning: %s", note);
-    return open_tokenizer(path, "evaluate", false, &out->tokenizer);
+    MS_TRY(open_tokenizer(path, "evaluate", false, &out->tokenizer));
+    return check_vocabulary(path, "evaluate", out);
 }
 
 ms_status ms_hf_model_open(const char *path, int64_t sequence_length, const char *device, int64_t n_threads,

@@ -102,9 +102,10 @@ ms_status ms_model_upload_constants(const ms_model *model, ms_store *store) {
     float *table = malloc((size_t)(length * size) * sizeof *table);
     if (!table)
         return MS_FAIL(MS_OUT_OF_MEMORY, "init: no memory for a RoPE table of %lld positions", (long long)length);
-    for (int64_t position = 0; position < length; position++) {
-        for (int64_t i = 0; i < size / 2; i++) {
-            double angle = (double)position * rope_frequency(&model->config, i);
+    for (int64_t i = 0; i < size / 2; i++) {
+        double frequency = rope_frequency(&model->config, i);
+        for (int64_t position = 0; position < length; position++) {
+            double angle = (double)position * frequency;
             table[position * size + i] = (float)cos(angle);
             table[position * size + size / 2 + i] = (float)sin(angle);
         }

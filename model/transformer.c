@@ -362,17 +362,20 @@ ms_tensor ms_model_loss_and_gradients(const ms_model *model, ms_graph *graph, co
     return loss;
 }
 
-ms_tensor ms_model_logits(const ms_model *model, ms_graph *graph, ms_tensor hidden) {
+/* rows: which; MS_NO_TENSOR: all. */
+static ms_tensor logits_of(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor rows) {
     if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
+    if (rows != MS_NO_TENSOR) hidden = ms_embed(graph, hidden, rows, 1);
     ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
     return ms_matmul(graph, hidden, head, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
 }
 
+ms_tensor ms_model_logits(const ms_model *model, ms_graph *graph, ms_tensor hidden) {
+    return logits_of(model, graph, hidden, MS_NO_TENSOR);
+}
+
 ms_tensor ms_model_logits_of_row(const ms_model *model, ms_graph *graph, ms_tensor hidden, ms_tensor row) {
-    if (model->config.storage != MS_DTYPE_F32) hidden = ms_cast(graph, hidden, MS_DTYPE_F32);
-    ms_tensor one = ms_embed(graph, hidden, row, 1);
-    ms_tensor head = cast_to_storage(model, graph, ms_view_all(graph, model->head));
-    return ms_matmul(graph, one, head, MS_NO_TENSOR, &(ms_matmul_attributes){false, true, 1, 0, MS_DTYPE_F32});
+    return logits_of(model, graph, hidden, row);
 }
 
 ms_status ms_model_cache_init(const ms_model *model, int32_t n_texts, ms_model_cache *out) {

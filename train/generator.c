@@ -41,9 +41,6 @@ struct ms_generator {
     cached_text *texts;                /* [n_texts] */
     int32_t *indices;                  /* [sequence_length] rows of a prefill */
     float *pass_logits;                /* [MAX_ROWS, vocabulary] */
-    int32_t *ids;                      /* [vocabulary] scratch of a draw */
-    double *weights;                   /* [vocabulary] likewise */
-    float *values;                     /* [vocabulary] */
 };
 
 static ms_status add_variables(ms_generator *generator, int32_t n_texts) {
@@ -68,14 +65,10 @@ static ms_status add_variables(ms_generator *generator, int32_t n_texts) {
 static ms_status allocate(ms_generator *generator, int32_t n_texts) {
     const ms_model_config *config = &generator->model.config;
     size_t vocabulary = (size_t)config->vocabulary, length = (size_t)config->sequence_length;
-    generator->ids = calloc(vocabulary, sizeof *generator->ids);
-    generator->weights = calloc(vocabulary, sizeof *generator->weights);
-    generator->values = calloc(vocabulary, sizeof *generator->values);
     generator->pass_logits = calloc(MAX_ROWS * vocabulary, sizeof *generator->pass_logits);
     generator->indices = calloc(length, sizeof *generator->indices);
     generator->texts = calloc((size_t)n_texts, sizeof *generator->texts);
-    bool complete = generator->ids && generator->weights && generator->values && generator->pass_logits &&
-                    generator->indices && generator->texts;
+    bool complete = generator->pass_logits && generator->indices && generator->texts;
     for (int32_t i = 0; complete && i < n_texts; i++) {
         generator->texts[i].tokens = calloc(length, sizeof *generator->texts[i].tokens);
         complete = generator->texts[i].tokens != NULL;
@@ -121,9 +114,6 @@ void ms_generator_close(ms_generator *generator) {
     free(generator->texts);
     free(generator->indices);
     free(generator->pass_logits);
-    free(generator->values);
-    free(generator->ids);
-    free(generator->weights);
     free(generator);
 }
 
@@ -280,18 +270,4 @@ ms_status ms_generator_logits(ms_generator *generator, const ms_generator_text *
                 advance(generator, i, window, n, &pass, out_logits + (int64_t)i * generator->model.config.vocabulary));
     }
     return run_pass(generator, &pass);
-}
-
-ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
-                            int32_t *out_token) {
-    const ms_model_config *config = &generator->model.config;
-    int64_t vocabulary = sampling->vocabulary ? sampling->vocabulary : config->vocabulary;
-    if (n < 1) return MS_FAIL(MS_INVALID, "generate: no token to continue");
-    MS_TRY(ms_sampling_check(sampling));
-    if (vocabulary < 1 || vocabulary > config->vocabulary)
-        return MS_FAIL(MS_INVALID, "generate: %lld ids to draw from, the model has %d", (long long)vocabulary,
-                       config->vocabulary);
-    MS_TRY(ms_generator_logits(generator, &(ms_generator_text){tokens, n}, 1, generator->values));
-    const ms_draw draw = {generator->values, vocabulary, tokens, n, 0, generator->ids, generator->weights};
-    return ms_sample(sampling, &draw, out_token);
 }

@@ -12,7 +12,6 @@
 #include "backend/backend.h"
 #include "model/model.h"
 #include "model/checkpoint/safetensors.h"
-#include "train/sampling.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,12 +44,6 @@ typedef struct ms_generator_text {
    whatever the cache held and whatever stands beside it.  MS_INVALID: an id outside the vocabulary, too many texts. */
 ms_status ms_generator_logits(ms_generator *generator, const ms_generator_text *texts, int32_t n_texts,
                               float *out_logits);
-
-/* Draws the token that follows tokens[0..n), with the first cache.  n >= 1; only the last sequence_length tokens are
-   seen.  MS_INVALID: an id outside the vocabulary, a sampling->vocabulary that is not the model's or less, another
-   field out of its range. MS_NUMERIC: a logit that may be drawn is not finite. */
-ms_status ms_generator_next(ms_generator *generator, const int32_t *tokens, int64_t n, const ms_sampling *sampling,
-                            int32_t *out_token);
 
 #ifdef __cplusplus
 }

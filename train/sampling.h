@@ -33,9 +33,6 @@ typedef struct ms_sampling {
     int64_t repetition_window; /* >= 0: how many ids, from the end of the text on back, are penalised; 0: all of it,
                                   with the prompt */
     uint64_t seed;             /* the same seed gives the same text */
-    /* Ids at and above it are never drawn: those that a model has beyond its tokenizer's, to be a round number.  0: the
-       model's vocabulary.  The caller looks to it: ms_sample does not. */
-    int64_t vocabulary;
 } ms_sampling;
 
 /* One draw. */

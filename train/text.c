@@ -31,13 +31,11 @@ ms_status ms_text_find_end(const char *run_folder, const ms_tokenizer *tokenizer
 
 static ms_status take_ids(const ms_text_source *source, const ms_text_prompt *prompt, ms_tokens *out) {
     int n = ms_tokenizer_vocab_size(source->tokenizer);
-    for (size_t i = 0; i < prompt->n_ids; i++) {
+    for (size_t i = 0; i < prompt->n_ids; i++)
         if (prompt->ids[i] < 0 || prompt->ids[i] >= n)
             return MS_FAIL(MS_INVALID, "id %d is not of the run's tokenizer, which has ids 0 to %d", prompt->ids[i],
                            n - 1);
-        MS_TRY(ms_tokens_append(out, prompt->ids[i]));
-    }
-    return MS_OK;
+    return ms_tokens_append_all(out, prompt->ids, prompt->n_ids);
 }
 
 static ms_status encode(const ms_text_source *source, const ms_text_prompt *prompt, ms_tokens *out) {
@@ -191,14 +189,13 @@ static ms_status keep_log_probability(struct text *text, double value) {
     return MS_OK;
 }
 
-/* Puts texts into the slots that are free. */
+/* Begins a text for each slot that is free.  One without tokens to draw has ended, and leaves it free. */
 static ms_status fill_slots(struct work *work) {
-    for (int32_t i = 0; i < work->n_slots; i++) {
-        while (work->slots[i] < 0 && work->n_begun < work->n_texts) {
-            int64_t i_text = work->n_begun;
-            MS_TRY(begin_text(work, &work->texts[i_text]));
-            if (!work->texts[i_text].is_done) work->slots[i] = i_text;
-        }
+    for (int32_t i = 0; i < work->n_slots && work->n_begun < work->n_texts; i++) {
+        if (work->slots[i] >= 0) continue;
+        int64_t i_text = work->n_begun;
+        MS_TRY(begin_text(work, &work->texts[i_text]));
+        if (!work->texts[i_text].is_done) work->slots[i] = i_text;
     }
     return MS_OK;
 }
@@ -288,15 +285,13 @@ static ms_status show(struct work *work) {
 }
 
 static ms_status draw_texts(struct work *work) {
-    while (work->i_front < work->n_texts) {
+    for (;;) {
         MS_TRY(fill_slots(work));
         MS_TRY(show(work));
-        if (work->i_front == work->n_texts) break;
-        MS_TRY(draw_tokens(work));
-        MS_TRY(show(work));
+        if (work->i_front == work->n_texts) return MS_OK;
         MS_TRY(ms_signals_check("the text"));
+        MS_TRY(draw_tokens(work));
     }
-    return MS_OK;
 }
 
 static ms_status load(struct work *work, ms_device *device) {

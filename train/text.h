@@ -32,9 +32,9 @@ typedef struct ms_text_prompt {
 typedef struct ms_text_request {
     const ms_text_prompt *prompts; /* [n_prompts], 1 or more */
     int64_t n_prompts;
-    int64_t n_samples;        /* texts of each prompt, 1 or more; sample i draws other tokens than sample j */
-    int64_t n_tokens;         /* most tokens to draw of each text */
-    ms_sampling sampling;     /* vocabulary: not used, it is the tokenizer's */
+    int64_t n_samples; /* texts of each prompt, 1 or more; sample i draws other tokens than sample j */
+    int64_t n_tokens;  /* most tokens to draw of each text */
+    ms_sampling sampling;
     const char *const *stops; /* [n_stops] UTF-8, none empty: a text ends before one (train/text_tail.h) */
     size_t n_stops;
     bool wants_log_probabilities;

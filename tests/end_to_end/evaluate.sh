@@ -88,6 +88,8 @@ refuse 2 "--split: it is of the data's sequences" program evaluate run --split v
 refuse 2 "--stride: it is of the documents of a FILE" program evaluate run --stride 4
 refuse 1 "windows 33 tokens apart: 1 to 32" program evaluate run --stride 33 text.txt
 refuse 1 "data: no folder gone" program evaluate run --data gone
+refuse 2 "--format csv: auto, text, jsonl" program evaluate gone --format csv parts.jsonl
+refuse 2 "--on_error never: stop, skip or replace" program evaluate gone --on_error never parts.jsonl
 refuse 1 "line 1: no string under the key \"body\"" program evaluate run --format jsonl --field body parts.jsonl
 refuse 1 "no token was scored" program evaluate run --format jsonl --on_error skip parts.jsonl
 grep -q "^skipped *[0-9]* records: [0-9]* no_text" err || fail "skipped records are not counted: $(cat err)"

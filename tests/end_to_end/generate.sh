@@ -44,7 +44,7 @@ refuse 2 "--stop: byte 1 of 'a.*' is not UTF-8" program generate run --stop $'a\
 refuse 2 "--n: 0, must be 1 to" program generate run --n 0
 refuse 2 "--batch: 0, must be 1 to" program generate run --batch 0
 refuse 2 "--field: it is of --prompts" program generate run --field text
-refuse 2 "--format csv: auto, text or jsonl" program generate run --prompts prompts.jsonl --format csv
+refuse 2 "--format csv: auto, text or jsonl" program generate gone --prompts prompts.jsonl --format csv
 refuse 1 "--prompts: cannot open gone" program generate run --prompts gone
 : >empty
 refuse 1 "empty: no prompts in it" program generate run --prompts empty
@@ -62,6 +62,23 @@ printf 'a\n\xff\n' >bytes
 refuse 1 "bytes, line 2: .*UTF-8" program generate run --prompts bytes
 refuse 1 "sample.prompt: the prompt has [0-9]+ tokens" micro --run long --data.directory data $small --sample.tokens 5 --sample.prompt "$(head -20 text.txt)"
 [ ! -e long ] || fail "a run that was refused is left"
+# A tokenizer with more ids than the model is named with its file.
+cp -r run larger
+sed -i 's/^  vocabulary: .*/  vocabulary: 200/' larger/config.yaml
+refuse 1 "generate: larger/tokenizer.json has 258 tokens, the model 200" program generate larger
+refuse 1 "evaluate: larger/tokenizer.json has 258 tokens, the model 200" program evaluate larger text.txt
+# A signal ends texts of no tokens, too: they stand still in a pipe that is full until it has come.
+mkfifo pipe
+"$muonscope" generate run --tokens 0 --n 1000000 >pipe 2>err &
+process=$!
+exec 3<pipe
+read -r line <&3
+kill -TERM "$process"
+cat <&3 >rest
+exec 3<&-
+status=0
+wait "$process" || status=$?
+[ "$status" -ne 0 ] && grep -q SIGTERM err || fail "all texts were written after a signal: $status, $(cat err)"
 must program bench generate --preset micro --texts 3 --threads 1
 for line in "generate  *3 texts of 17 to 32 tokens, device cpu, fast, 1 threads; medians of 16" "with the cache  *[0-9.]+ ms" "without  *[0-9.]+ ms" "ratio  *[0-9.]+$"; do
     grep -Eq "^$line" out || fail "bench generate: no line '$line'"

@@ -1,4 +1,4 @@
-"""Writes hf.json: logits and greedy tokens of tiny Qwen3 and Llama models by Hugging Face's transformers, with f32 weights that are
+"""Writes hf.json: logits and greedy tokens of tiny Qwen3, Qwen2 and Llama models by Hugging Face's transformers, with f32 weights that are
 mapped here, by NumPy, from a model of ours; of each mapped tensor its shape and SHA-256.
 
 The weights of ours follow from their names (weights() below; tests/golden/hf.c has the same), so that the file stays small.
