@@ -6,7 +6,7 @@
 
 /* ms_commands_<name>: every command line of the subcommand ("tokenizer train", "tokenizer encode", ...), NULL after the
    last: what the manual page and the completion are made from. */
-#define X(name, help)                                                                                                  \
+#define X(name, ranks, help)                                                                                           \
     int ms_cmd_##name(int argc, char **argv);                                                                          \
     extern const ms_command *const ms_commands_##name[];
 #include "cli/commands.def"
@@ -15,6 +15,7 @@
 typedef struct ms_subcommand {
     const char *name; /* NULL after the last */
     int (*run)(int argc, char **argv);
+    const char *ranks; /* "*", a first word, or NULL: see commands.def */
     const char *help;
     const ms_command *const *commands;
 } ms_subcommand;

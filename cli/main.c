@@ -10,6 +10,7 @@
 #include "library/version.h"
 #include "platform/environment.h"
 #include "platform/output.h"
+#include "train/parallel/launch.h"
 
 static void print_help(void) {
     printf("muonscope trains small language models with the Muon optimizer and tracks the spectrum of every weight "
@@ -54,6 +55,33 @@ static bool is_version(const char *word) {
     return strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0 || strcmp(word, "version") == 0;
 }
 
+/* What of the subcommand is one of several processes of a launcher, and must not be: its processes would do the same
+   work, and write the same files.  Rank 0 says it, the others end with its exit status. */
+static ms_status check_alone(const ms_subcommand *row, int argc, char **argv, bool *out_is_silent) {
+    ms_launch launch;
+    const char *word = row->ranks && argc > 2 ? argv[2] : "";
+    *out_is_silent = false;
+    for (int i = 2; i < argc; i++)
+        if (ms_option_is_help(argv[i])) return MS_OK;
+    if (row->ranks && (strcmp(row->ranks, "*") == 0 || strcmp(row->ranks, word) == 0)) return MS_OK;
+    ms_status status = ms_launch_find(&launch);
+    *out_is_silent = launch.rank > 0;
+    if (status != MS_OK || !launch.launcher) return status;
+    return MS_FAIL(MS_USAGE,
+                   "%s%s%s is work for one process, and %s has started %ld: start it without, or with "
+                   "MUONSCOPE_PARALLEL=none, which makes each work for itself",
+                   row->name, *word ? " " : "", word, launch.launcher, launch.size);
+}
+
+static int run_subcommand(const ms_subcommand *row, int argc, char **argv) {
+    bool is_silent;
+    ms_status status = check_alone(row, argc, argv, &is_silent);
+    if (status == MS_OK) return row->run(argc - 1, argv + 1);
+    if (!is_silent) return ms_exit_status(status);
+    ms_launch_let_rank_0_speak();
+    return 2;
+}
+
 static int run(int argc, char **argv) {
     if (argc < 2) return ms_exit_status(MS_FAIL(MS_USAGE, "a subcommand is needed; see muonscope --help"));
     if (ms_option_is_help(argv[1]) || strcmp(argv[1], "help") == 0) {
@@ -73,7 +101,7 @@ static int run(int argc, char **argv) {
         return 0;
     }
     for (const ms_subcommand *row = ms_subcommands; row->name; row++)
-        if (strcmp(argv[1], row->name) == 0) return row->run(argc - 1, argv + 1);
+        if (strcmp(argv[1], row->name) == 0) return run_subcommand(row, argc, argv);
     return unknown_subcommand(argv[1]);
 }
 

@@ -27,6 +27,7 @@ ms_status ms_ranks_join(const char *how, ms_status status, ms_ranks *out) {
     ms_status joined =
         ms_launch_join(status == MS_OK ? how : NULL, first_timeout_seconds, &out->group, &out->is_silent);
     if (status != MS_OK) (void)MS_FAIL(status, "%s", message);
+    if (!out->group && out->is_silent) ms_launch_let_rank_0_speak();
     if (!out->group) return status != MS_OK ? status : joined;
     MS_TRY(ms_group_agree(out->group, status));
     return compare_versions(out);

@@ -22,8 +22,11 @@ def program() -> str:
 
 
 def run_program(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Runs it to its end; it gets Ctrl-C too.  stdout and stderr are kept as text."""
-    return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    """Runs it to its end; it gets Ctrl-C too.  stdout and stderr are kept as text.  It works for this process alone, which mpirun or
+    srun may have started as one of several."""
+    environment = {**os.environ, "MUONSCOPE_PARALLEL": "none"}
+    command = [program(), *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment)
 
 
 def error_of(done: "subprocess.CompletedProcess[str]") -> Error:

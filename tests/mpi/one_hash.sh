@@ -81,6 +81,8 @@ said 1 "rank 1 \(.*muon.lr=0.5, and rank 0 muon.lr=0.024" two $twelve --run bad 
 if [ -n "$all" ]; then
     said 1 "parallel.shares '1': must be 2" ranks 2 $twelve --parallel.shares 1 --run bad --steps 2
     said 1 "exists and holds" ranks 2 $twelve --run on --steps 2
+    two_evaluate() { timeout 60 "$launcher" -n 2 "$muonscope" evaluate on >out 2>err; }
+    said 2 "evaluate is work for one process, and mpirun.* has started 2" two_evaluate
     MUONSCOPE_MPI_MODULE=/nowhere/module.so
     said 1 "has started 2 processes.*no library /nowhere/module.so" ranks 2 $twelve --run bad --steps 2
 fi

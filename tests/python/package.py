@@ -1,9 +1,11 @@
 """What the package promises, without anything from PyPI.  Run by package.sh."""
 
+import os
 import subprocess
 import sys
 import threading
 import unittest
+import unittest.mock
 import warnings
 
 import numpy as np
@@ -139,6 +141,8 @@ class Analyze(unittest.TestCase):
         write_safetensors("-b.safetensors", {"x.0.a": 2 * random(8, 8), "x.1.a": random(8, 8)})
         self.assertEqual([line["name"] for line in muonscope.analyze("a.safetensors", match="a$", largest=1, top=3, threads=1)], ["x.0.a"])
         self.assertEqual(len(muonscope.analyze("a.safetensors", top=3)[0]["sigma_top"]), 3)
+        with unittest.mock.patch.dict(os.environ, {"PMI_SIZE": "2", "PMI_RANK": "1"}):  # one of two processes of mpirun
+            self.assertEqual(len(muonscope.analyze("a.safetensors")), 3)
         change = muonscope.analyze("a.safetensors", against="-b.safetensors")
         self.assertAlmostEqual(change[0]["update_ratio"], 0.5)
         self.assertEqual(change[1]["update_norm"], 0)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "platform/environment.h"
 #include "platform/library.h"
@@ -21,16 +22,24 @@ static long number_of(const char *variable) {
     return text ? strtol(text, NULL, 10) : -1;
 }
 
-static const launcher *find_launcher(long *out_size, long *out_rank) {
+static ms_launch find_launcher(void) {
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
-        *out_size = number_of(launchers[i].size);
-        *out_rank = number_of(launchers[i].rank);
-        if (*out_size > 1 && *out_rank >= 0) return &launchers[i];
+        long size = number_of(launchers[i].size), rank = number_of(launchers[i].rank);
+        if (size > 1 && rank >= 0) return (ms_launch){launchers[i].name, size, rank};
     }
-    *out_size = 1;
-    *out_rank = 0;
-    return NULL;
+    return (ms_launch){NULL, 1, 0};
 }
+
+ms_status ms_launch_find(ms_launch *out) {
+    const char *how = ms_environment_text(MS_ENVIRONMENT_PARALLEL);
+    *out = find_launcher();
+    if (!how || strcmp(how, "auto") == 0) return MS_OK;
+    if (strcmp(how, "none") != 0) return MS_FAIL(MS_USAGE, "MUONSCOPE_PARALLEL=%s: must be none or auto", how);
+    *out = (ms_launch){NULL, 1, 0};
+    return MS_OK;
+}
+
+void ms_launch_let_rank_0_speak(void) { nanosleep(&(struct timespec){.tv_sec = 1}, NULL); }
 
 static ms_status open_module(const char *path, ms_mpi_module_open_function *out) {
     ms_library *library;
@@ -60,39 +69,40 @@ static ms_status find_module(ms_mpi_module_open_function *out) {
                                    "is built where mpicc is found)");
 }
 
-static ms_status join(const launcher *by, long size, double timeout_seconds, ms_transport *out) {
+static ms_status join(const ms_launch *by, double timeout_seconds, ms_transport *out) {
     char error[MS_TRANSPORT_TEXT_SIZE];
     ms_mpi_module_open_function function = NULL;
     ms_status status = find_module(&function);
-    if (status != MS_OK && by)
+    if (status != MS_OK && by->launcher)
         return ms_status_note(status,
                               "%s has started %ld processes to train together (--parallel none: each for itself)",
-                              by->name, size);
+                              by->launcher, by->size);
     MS_TRY(status);
     if (!function(MS_MPI_MODULE_VERSION, timeout_seconds, out, error))
         return MS_FAIL(MS_UNSUPPORTED, "muonscope-mpi.so: %s", error);
-    if (!by || out->n_ranks == size) return MS_OK;
+    if (!by->launcher || out->n_ranks == by->size) return MS_OK;
     int found = out->n_ranks;
     out->close(out->context);
     return MS_FAIL(
         MS_UNSUPPORTED,
         "%s has started %ld processes, but muonscope-mpi.so finds %d: it was built for another MPI; start it "
         "with the mpirun of the MPI whose mpicc was found when muonscope was built",
-        by->name, size, found);
+        by->launcher, by->size, found);
 }
 
 ms_status ms_launch_join(const char *how, double timeout_seconds, ms_group **out, bool *out_is_silent) {
-    long size, rank;
+    ms_launch by = find_launcher();
     ms_transport transport;
     *out = NULL;
+    *out_is_silent = by.rank > 0;
+    if (!how) MS_TRY(ms_launch_find(&by));
     *out_is_silent = false;
-    const launcher *by = find_launcher(&size, &rank);
     bool is_auto = !how || strcmp(how, "auto") == 0, is_mpi = how && strcmp(how, "mpi") == 0;
     if (how && strcmp(how, "none") == 0) return MS_OK;
-    *out_is_silent = rank > 0;
+    *out_is_silent = by.rank > 0;
     if (!is_auto && !is_mpi) return MS_FAIL(MS_USAGE, "--parallel %s: must be auto, mpi or none", how);
-    if (!by && is_auto) return MS_OK;
-    MS_TRY(join(by, size, timeout_seconds, &transport));
+    if (!by.launcher && is_auto) return MS_OK;
+    MS_TRY(join(&by, timeout_seconds, &transport));
     ms_status status = MS_OK;
     if (transport.n_ranks > 1) status = ms_group_create(&transport, out);
     if (!*out) transport.close(transport.context);
