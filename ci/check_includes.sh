@@ -183,7 +183,7 @@ BEGIN {
     row("cli", may["cli/config"] " model/foreign model/hf tracker/plot tracker/compare library cli/verify cli/bench cli/compare cli/analyze cli/export cli/report cli/study cli/watch")
     row("examples", may["train"] " library")
     # Tests include each other.
-    n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model ops optim platform support tracker train vulkan", names, " ")
+    n = split("backend cli cuda_device cuda_host cuda_module fuzz golden ir model mpi ops optim platform support tracker train vulkan", names, " ")
     for (i = 1; i <= n; i++) tests = tests " tests/" names[i]
     for (i = 1; i <= n; i++)
         row("tests/" names[i], may["cli"] tests " backend/cases backend/cpu backend/vulkan backend/cuda backend/cuda/ops")

@@ -1,4 +1,8 @@
-/* A run that several ranks share: are they of one kind, and what those do that have no folder. */
+/* A run that several ranks share: are they of one kind, and what those do that have no folder.
+
+   What is not compared follows from what is: the probe's tokens are the first of the validation split, and the model's
+   sizes, of init.from too, are settings.  Weights and optimizer state are rank 0's, whatever files others have.  A
+   device that cannot do `exact` is refused when it is opened (backend/probe.h). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +12,7 @@
 /* What rank 0 tells of itself; the texts of its settings follow. */
 typedef struct identity {
     int64_t settings_bytes; /* with the last 0 */
-    char config_hash[65], train_sha256[65], validation_sha256[65];
+    char config_hash[65], train_sha256[65], validation_sha256[65], tokenizer_sha256[65];
 } identity;
 
 /* Where work is done, which may differ. */
@@ -40,6 +44,14 @@ static ms_status compare_data(const char *what, const char *own, const char *lea
                    leader);
 }
 
+static ms_status compare_tokenizer(const ms_run *run, const char *leader) {
+    const char *own = run->tokenizer ? ms_tokenizer_sha256(run->tokenizer) : "";
+    if (strcmp(own, leader) == 0) return MS_OK;
+    return MS_FAIL(MS_MISMATCH,
+                   "tokenizer.json of this rank's data is %.12s, that of rank 0 %.12s: copy the same data to all hosts",
+                   *own ? own : "missing", *leader ? leader : "missing");
+}
+
 static ms_status compare_identity(const ms_run *run, const char *settings, const identity *leader,
                                   const char *leaders_settings) {
     MS_TRY(compare_settings(settings, leaders_settings));
@@ -49,7 +61,8 @@ static ms_status compare_identity(const ms_run *run, const char *settings, const
                        "the data's vocabulary differ?",
                        run->config_hash, leader->config_hash);
     MS_TRY(compare_data("training shards", run->train_sha256, leader->train_sha256));
-    return compare_data("validation shards", run->validation_sha256, leader->validation_sha256);
+    MS_TRY(compare_data("validation shards", run->validation_sha256, leader->validation_sha256));
+    return compare_tokenizer(run, leader->tokenizer_sha256);
 }
 
 /* All ranks.  status: how this one has fared. */
@@ -61,6 +74,8 @@ static ms_status compare(ms_run *run, ms_status status) {
     memcpy(of.config_hash, run->config_hash, sizeof of.config_hash);
     memcpy(of.train_sha256, run->train_sha256, sizeof of.train_sha256);
     memcpy(of.validation_sha256, run->validation_sha256, sizeof of.validation_sha256);
+    if (run->tokenizer)
+        snprintf(of.tokenizer_sha256, sizeof of.tokenizer_sha256, "%s", ms_tokenizer_sha256(run->tokenizer));
     ms_group_set_slow(group, true); /* others may read their data more slowly; until the first step is done */
     MS_TRY(ms_group_agree(group, status));
     MS_TRY(ms_group_broadcast(group, &of, sizeof of));

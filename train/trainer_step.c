@@ -150,7 +150,10 @@ static int64_t first_non_finite(ms_trainer *trainer, int variable, double *out_v
     return found;
 }
 
-/* Names the first tensor with a value that is not finite: weights before gradients, since they are the cause. */
+/* Names the first tensor with a value that is not finite: weights before gradients, since they are the cause.  Ranks
+   that share the step find loss and norm alike, and rank 0 names the tensor: it has all weights, but the sum of the
+   gradients in its own part alone; elsewhere are those of its last micro-step, so that a gradient that another rank
+   made may stay unnamed. */
 static ms_status fail_non_finite(ms_trainer *trainer, double loss, double norm) {
     long long step = (long long)trainer->step + 1;
     ms_trainer_shared_settle(trainer);

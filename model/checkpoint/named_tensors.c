@@ -114,9 +114,7 @@ ms_status ms_named_tensors_put(ms_store *store, const ms_variables *variables, m
 }
 
 static ms_status check_tensor(const ms_safetensor *have, const ms_safetensor *want) {
-    bool same = strcmp(have->dtype, want->dtype) == 0 && have->rank == want->rank;
-    for (int i = 0; same && i < want->rank; i++) same = have->shape[i] == want->shape[i];
-    if (same) return MS_OK;
+    if (strcmp(have->dtype, want->dtype) == 0 && ms_safetensor_has_shape(have, want->rank, want->shape)) return MS_OK;
     return MS_FAIL(MS_MISMATCH, "checkpoint tensor %s: %s of %zu bytes, this model has F32 of %zu bytes", want->name,
                    have->dtype, have->size_bytes, want->size_bytes);
 }

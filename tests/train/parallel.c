@@ -38,11 +38,18 @@ END_TEST
 
 START_TEST(unequal_shares) {
     ms_trainer_options options = micro(7);
-    rank alone, ranks[2];
+    rank alone, ranks[3];
     fill(&options, NULL, &alone, 1);
     run_rank(&alone);
     fill(&options, "3,1", ranks, 2);
     run_ranks(ranks, 2, 60);
+    expect_same(&alone, &ranks[0]);
+    options.model.layers = 5; /* nothing divides by 3, nor by 2 + 1 + 1 */
+    options.model.vocabulary = 1007;
+    fill(&options, NULL, &alone, 1);
+    run_rank(&alone);
+    fill(&options, "2,1,1", ranks, 3);
+    run_ranks(ranks, 3, 60);
     expect_same(&alone, &ranks[0]);
 }
 END_TEST
