@@ -1,7 +1,7 @@
 #!/bin/sh
 # Ranks of unlike devices in one job: device cpu, Vulkan on lavapipe, CUDA's kernels on the CPU, and with `all` Vulkan on SwiftShader too.  In `exact`
-# they end with the bits, metrics and spectra of one process on the cpu, with unequal and, with `all`, with equal shares, and after the devices have
-# changed places.
+# they end with the bits, metrics and spectra of one process on the cpu, with unequal and, with `all`, with equal shares, under interventions, and after
+# the devices have changed places.
 # Usage: mixed.sh PROGRAM MODULE MPIRUN CUDA_HOST_MODULE [all]
 folder=$(cd "$(dirname "$0")" && pwd)
 cuda_host=$(realpath "$4")
@@ -33,6 +33,22 @@ same_as unequal alone
 
 must mixed $twelve --run equal --steps 2 $each
 same_as equal alone
+
+# What interventions draw, and the logits that they look at.
+changed="--intervention.noise 0.1 --intervention.spectral_decay 0.1 --intervention.qk_clip 4 --attention.qk_norm false --init.std 0.4"
+must program train $twelve --run changed_alone --steps 2 $each $changed
+hashes >changed_alone.hashes
+record changed_alone >changed_alone.record
+must mixed $twelve --run changed --steps 2 $each $changed
+same_as changed changed_alone
+
+# Gradients of noise, by more ranks than there would be micro-steps.
+drawn="--preset micro --numerics exact --threads 1 --train.control noise --train.accumulation 1"
+must program train $drawn --run drawn_alone --steps 2 $each
+hashes >drawn_alone.hashes
+record drawn_alone >drawn_alone.record
+must mixed $drawn --run drawn --steps 2 $each
+same_as drawn drawn_alone
 
 # What those four made goes on with two of them, of which another is rank 0, and ends on one.
 must program train $twelve --run straight --steps 4 $each
