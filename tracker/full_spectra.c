@@ -25,7 +25,6 @@ struct ms_full_spectra {
     int directory;
     ms_run_log *index;
     spectrum_row *rows; /* [n_rows]: W of each matrix, then each other thing that snapshots have, matrix by matrix */
-    double *values;     /* [n_rows, longest], of the snapshot in work; NaN: not known */
     int n_rows, longest, n_matrices;
     int first_row[MS_SPECTRUM_OF_COUNT]; /* of each thing; -1: snapshots do not have it */
 };
@@ -55,8 +54,11 @@ static int longest_of(const ms_full_options *options) {
 }
 
 size_t ms_full_spectra_planned_bytes(const ms_full_options *options) {
-    return sizeof(ms_full_spectra) +
-           rows_of(options) * (sizeof(spectrum_row) + sizeof(double) * (size_t)longest_of(options));
+    return sizeof(ms_full_spectra) + rows_of(options) * sizeof(spectrum_row);
+}
+
+size_t ms_full_spectra_values_bytes(const ms_full_options *options) {
+    return rows_of(options) * (size_t)longest_of(options) * sizeof(double);
 }
 
 size_t ms_full_spectra_disk_bytes(const ms_full_options *options) {
@@ -132,10 +134,10 @@ ms_status ms_full_spectra_cut(const char *folder, int64_t after_step, ms_run_log
     return status == MS_OK ? closed : status;
 }
 
-/* --- the snapshot in work --- */
+/* --- the values of a snapshot --- */
 
-static void forget(ms_full_spectra *to) {
-    for (size_t k = 0; k < (size_t)to->n_rows * (size_t)to->longest; k++) to->values[k] = NAN;
+void ms_full_spectra_forget(const ms_full_spectra *to, double *values) {
+    for (size_t k = 0; k < (size_t)to->n_rows * (size_t)to->longest; k++) values[k] = NAN;
 }
 
 static ms_status make_rows(const ms_full_options *options, ms_full_spectra *to) {
@@ -143,14 +145,12 @@ static ms_status make_rows(const ms_full_options *options, ms_full_spectra *to) 
     to->n_matrices = options->n_matrices;
     to->longest = longest_of(options);
     to->rows = calloc(n_rows, sizeof *to->rows);
-    to->values = calloc(n_rows, sizeof *to->values * (size_t)to->longest);
-    if (!to->rows || !to->values) return MS_FAIL(MS_OUT_OF_MEMORY, "complete spectra: no memory for %zu rows", n_rows);
+    if (!to->rows) return MS_FAIL(MS_OUT_OF_MEMORY, "complete spectra: no memory for %zu rows", n_rows);
     for (int of = 0; of < MS_SPECTRUM_OF_COUNT; of++) {
         to->first_row[of] = is_there(options, of) ? to->n_rows : -1;
         for (int i = 0; i < to->n_matrices && is_there(options, of); i++)
             to->rows[to->n_rows++] = (spectrum_row){&options->matrices[i], (ms_spectrum_of)of};
     }
-    forget(to);
     return MS_OK;
 }
 
@@ -162,7 +162,7 @@ static bool is_own_line(const void *context, const json_t *line) {
 ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra **out) {
     *out = NULL;
     ms_full_spectra *to = calloc(1, sizeof *to);
-    if (!to) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory", options->folder);
+    if (!to) return MS_FAIL(MS_OUT_OF_MEMORY, "complete spectra: no memory");
     to->directory = -1;
     ms_status status = make_rows(options, to);
     const ms_run_log_plan plan = {.every = options->planned_every,
@@ -170,7 +170,8 @@ ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra *
                                   .keys = ms_run_log_index_keys,
                                   .is_own = is_own_line,
                                   .context = options};
-    if (status == MS_OK) status = open_folder(options->folder, options->resume_after_step, &plan, to);
+    if (status == MS_OK && options->folder)
+        status = open_folder(options->folder, options->resume_after_step, &plan, to);
     if (status == MS_OK)
         *out = to;
     else
@@ -178,34 +179,37 @@ ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra *
     return status;
 }
 
-double *const *ms_full_spectra_places(ms_full_spectra *to, int i, double *out[MS_SPECTRUM_OF_COUNT]) {
+double *const *ms_full_spectra_places(const ms_full_spectra *to, double *values, int i,
+                                      double *out[MS_SPECTRUM_OF_COUNT]) {
     for (int of = 0; of < MS_SPECTRUM_OF_COUNT; of++)
-        out[of] = to->first_row[of] < 0 ? NULL : to->values + (size_t)(to->first_row[of] + i) * (size_t)to->longest;
+        out[of] = to->first_row[of] < 0 ? NULL : values + (size_t)(to->first_row[of] + i) * (size_t)to->longest;
     return out;
 }
 
-static ms_status write_file(const ms_full_spectra *to, const char *name, int n_rows) {
+static ms_status write_file(const ms_full_spectra *to, const double *values, const char *name, int n_rows) {
     char *path = ms_path_join(to->folder, name);
     if (!path) return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for a path", to->folder);
     ms_writer writer;
     ms_status status = ms_writer_open_entry(to->directory, name, path, &writer);
     free(path);
     MS_TRY(status);
-    status = ms_npy_write(&writer, to->values, (size_t)n_rows, (size_t)to->longest);
+    status = ms_npy_write(&writer, values, (size_t)n_rows, (size_t)to->longest);
     if (status == MS_OK) return ms_writer_commit(&writer);
     ms_writer_abort(&writer);
     return status;
 }
 
-/* The line of row i.  A jansson call that runs out of memory leaves it short: the count of keys tells. */
-static ms_status add_line(const ms_full_spectra *to, int64_t step, const char *file, int i, json_t *lines) {
+/* The line of row i, which begins with `value`.  A jansson call that runs out of memory leaves it short: the count of
+   keys tells. */
+static ms_status add_line(const ms_full_spectra *to, int64_t step, double value, int i, json_t *lines) {
     const spectrum_row *row = &to->rows[i];
-    bool is_known = !isnan(to->values[(size_t)i * (size_t)to->longest]);
+    char file[NAME_SIZE];
+    bool is_known = !isnan(value);
     json_t *const about[] = {json_integer(step),
                              json_integer(row->matrix->layer),
                              json_string(row->matrix->projection),
                              json_string(ms_spectrum_of_names[row->of]),
-                             json_string(file),
+                             json_string(name_of(step, file)),
                              json_integer(i),
                              json_integer(is_known ? rank_of(row->matrix) : 0)};
     json_t *line = json_object();
@@ -219,16 +223,16 @@ static ms_status add_line(const ms_full_spectra *to, int64_t step, const char *f
     return MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its index", to->folder);
 }
 
-ms_status ms_full_spectra_write(ms_full_spectra *to, int64_t step, bool has_update) {
+ms_status ms_full_spectra_write(ms_full_spectra *to, const double *values, int64_t step, bool has_update) {
     char name[NAME_SIZE];
     int n_rows = has_update ? to->n_rows : to->n_matrices;
-    MS_TRY(write_file(to, name_of(step, name), n_rows));
+    MS_TRY(write_file(to, values, name_of(step, name), n_rows));
     json_t *lines = json_array();
     ms_status status = lines ? MS_OK : MS_FAIL(MS_OUT_OF_MEMORY, "%s: no memory for its index", to->folder);
-    for (int i = 0; i < n_rows && status == MS_OK; i++) status = add_line(to, step, name, i, lines);
+    for (int i = 0; i < n_rows && status == MS_OK; i++)
+        status = add_line(to, step, values[(size_t)i * (size_t)to->longest], i, lines);
     if (status == MS_OK) status = ms_run_log_append_all(to->index, lines);
     json_decref(lines);
-    forget(to);
     return status;
 }
 
@@ -242,7 +246,6 @@ ms_status ms_full_spectra_close(ms_full_spectra *of) {
     if (!of) return MS_OK;
     ms_status status = close_folder(of);
     free(of->rows);
-    free(of->values);
     free(of);
     return status;
 }

@@ -24,7 +24,7 @@ extern "C" {
 typedef struct ms_full_spectra ms_full_spectra;
 
 typedef struct ms_full_options {
-    const char *folder;                       /* copied */
+    const char *folder;                       /* copied; NULL: nothing is written */
     const ms_tracked_matrix *matrices;        /* in the order of the rows; borrowed, with their names */
     int n_matrices;                           /* >= 1 */
     bool has_momentum, has_orthogonal;        /* snapshots have them */
@@ -40,17 +40,20 @@ ms_status ms_full_spectra_cut(const char *folder, int64_t after_step, ms_run_log
 /* The same, and opens the folder, which is made where it is missing, to go on.  The caller closes it.
    MS_OUT_OF_MEMORY; errors of ms_full_spectra_cut. */
 ms_status ms_full_spectra_open(const ms_full_options *options, ms_full_spectra **out);
-/* Bytes of memory that it takes, and bytes on disk of a snapshot, at most.  Of the options, only the matrices and what
-   snapshots have count. */
+/* Bytes of memory that it takes, those of the values of a snapshot, which belong to the caller, and bytes on disk of a
+   snapshot, at most.  Of the options, only the matrices and what snapshots have count. */
 size_t ms_full_spectra_planned_bytes(const ms_full_options *options);
+size_t ms_full_spectra_values_bytes(const ms_full_options *options);
 size_t ms_full_spectra_disk_bytes(const ms_full_options *options);
 
-/* Where the spectra of matrix i go in the coming snapshot: [r] each, or NULL where snapshots do not have it; fills and
+/* Makes all values of a snapshot unknown. */
+void ms_full_spectra_forget(const ms_full_spectra *to, double *values);
+/* Where the spectra of matrix i are among these values: [r] each, or NULL where snapshots do not have it; fills and
    returns `out`.  Thread-safe for distinct matrices. */
-double *const *ms_full_spectra_places(ms_full_spectra *to, int i, double *out[MS_SPECTRUM_OF_COUNT]);
-/* Writes what was put there, and forgets it.  has_update: whether there is more than W.  MS_NO_SPACE, MS_IO,
-   MS_OUT_OF_MEMORY. */
-ms_status ms_full_spectra_write(ms_full_spectra *to, int64_t step, bool has_update);
+double *const *ms_full_spectra_places(const ms_full_spectra *to, double *values, int i,
+                                      double *out[MS_SPECTRUM_OF_COUNT]);
+/* Writes a snapshot.  has_update: whether there is more than W.  MS_NO_SPACE, MS_IO, MS_OUT_OF_MEMORY. */
+ms_status ms_full_spectra_write(ms_full_spectra *to, const double *values, int64_t step, bool has_update);
 
 /* What opening the index found.  Borrowed. */
 const ms_run_log_mending *ms_full_spectra_mending(const ms_full_spectra *of);

@@ -41,6 +41,24 @@ void ms_last_snapshot_finish(ms_last_snapshot *last) {
     *last = (ms_last_snapshot){.step = -1};
 }
 
+/* --- bytes: of s1, of whether it has vectors, then the vectors --- */
+
+size_t ms_last_matrix_packed_bytes(int rows, int cols) { return 2 * sizeof(double) + ms_last_matrix_bytes(rows, cols); }
+
+void ms_last_matrix_pack(const ms_last_matrix *of, void *out) {
+    const double head[2] = {of->sigma_max, of->has_vectors};
+    memcpy(out, head, sizeof head);
+    memcpy((char *)out + sizeof head, of->left, ms_last_matrix_bytes(of->rows, of->cols)); /* the right ones follow */
+}
+
+void ms_last_matrix_unpack(const void *bytes, ms_last_matrix *of) {
+    double head[2];
+    memcpy(head, bytes, sizeof head);
+    of->sigma_max = head[0];
+    of->has_vectors = head[1] != 0;
+    memcpy(of->left, (const char *)bytes + sizeof head, ms_last_matrix_bytes(of->rows, of->cols));
+}
+
 /* --- "STEP N", then of each matrix " ROWS COLS S1 VECTORS": left, then right, or "-" where it has none; then " first",
    and of each matrix s1 before any update, where that is known --- */
 

@@ -42,6 +42,12 @@ void ms_last_snapshot_finish(ms_last_snapshot *last);
 /* Bytes of the vectors of one matrix. */
 size_t ms_last_matrix_bytes(int rows, int cols);
 
+/* One matrix as bytes for another process on a machine of this kind: how many, and there and back into one of the same
+   shape. */
+size_t ms_last_matrix_packed_bytes(int rows, int cols);
+void ms_last_matrix_pack(const ms_last_matrix *of, void *out);
+void ms_last_matrix_unpack(const void *bytes, ms_last_matrix *of);
+
 /* As text, exact: 16 hexadecimal digits a number.  malloc'ed, the caller frees it.  MS_OUT_OF_MEMORY. */
 ms_status ms_last_snapshot_print(const ms_last_snapshot *last, char **out_text);
 /* And back, into one of the same matrices.  MS_CORRUPT: not such a text, of other matrices, of a step after

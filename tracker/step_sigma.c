@@ -26,13 +26,19 @@ typedef struct values {
 typedef struct followed {
     const ms_tracked_matrix *matrix; /* of ms_step_sigma.tracked, as is its name */
     const char *name;
-    float *weights[2]; /* [rows, cols] */
+    float *weights[2]; /* [rows, cols]; NULL: it is computed elsewhere */
     float *directions; /* as ms_power_sigma takes them */
     ms_step_sigma_sums sums;
     values values; /* of the step in work */
     ms_status status;
     char message[1024];
 } followed;
+
+/* A step whose values are kept until others have theirs. */
+typedef struct kept_step {
+    int64_t step, tokens;
+    bool has_update;
+} kept_step;
 
 typedef struct thread_scratch {
     ms_power_scratch *power;
@@ -42,9 +48,14 @@ typedef struct thread_scratch {
 struct ms_step_sigma {
     ms_tracked_matrices tracked;
     followed *followed; /* [n] */
-    float **places;     /* [n], lent */
+    float **places;     /* [n_own], lent */
     float *memory;      /* all weights and directions */
-    int n, n_threads;
+    int *order;         /* [n_own] matrices that are computed here, largest first */
+    int n, n_own, n_threads;
+    /* Where some are computed elsewhere; else NULL. */
+    kept_step *kept;     /* [MS_STEP_SIGMA_KEPT] */
+    values *kept_values; /* [MS_STEP_SIGMA_KEPT][n] */
+    int n_kept, n_written;
     thread_scratch *scratch; /* [n_threads] */
     ms_pool *pool;
     ms_run_log *log;
@@ -55,12 +66,18 @@ struct ms_step_sigma {
     /* The work of the background thread. */
     int64_t step, tokens;
     bool has_update;
-    double kept; /* of the matrix before, by decay: 1 - c */
+    double share_kept; /* of the matrix before, by decay: 1 - c */
     ms_background *background;
 };
 
-static size_t floats_of(const ms_tracked_matrix *matrix) {
-    return 2 * ms_tracked_matrix_elements(matrix) + ms_power_directions(matrix->rows, matrix->cols);
+static bool is_own(const ms_step_sigma_options *options, int i) {
+    return !options->elsewhere || !options->elsewhere[i];
+}
+
+static size_t floats_of(const ms_step_sigma_options *options, int i) {
+    const ms_tracked_matrix *matrix = &options->matrices[i];
+    size_t weights = is_own(options, i) ? 2 * ms_tracked_matrix_elements(matrix) : 0;
+    return weights + ms_power_directions(matrix->rows, matrix->cols);
 }
 
 static void largest_sides(const ms_step_sigma_options *options, int *out_smaller, int *out_longer) {
@@ -71,11 +88,12 @@ size_t ms_step_sigma_planned_bytes(const ms_step_sigma_options *options) {
     int smaller, longer;
     largest_sides(options, &smaller, &longer);
     size_t n = (size_t)options->n_matrices, floats = 0;
-    for (size_t i = 0; i < n; i++) floats += floats_of(&options->matrices[i]);
+    for (int i = 0; i < options->n_matrices; i++) floats += floats_of(options, i);
+    size_t kept = options->elsewhere ? MS_STEP_SIGMA_KEPT * (sizeof(kept_step) + n * sizeof(values)) : 0;
     size_t per_thread =
         sizeof(thread_scratch) + ms_power_scratch_bytes(smaller, longer) + ms_decompose_scratch_bytes(smaller, longer);
     return sizeof(ms_step_sigma) + floats * sizeof(float) + ms_tracked_matrices_bytes(options->n_matrices) +
-           n * (sizeof(followed) + sizeof(float *)) + (size_t)options->n_threads * per_thread;
+           n * (sizeof(followed) + sizeof(float *) + sizeof(int)) + kept + (size_t)options->n_threads * per_thread;
 }
 
 /* --- the background thread --- */
@@ -92,7 +110,7 @@ static ms_status compute(const ms_step_sigma *sigma, followed *of, thread_scratc
                                   .minus_is = " before the update",
                                   .plus = after,
                                   .minus = before,
-                                  .factor = sigma->kept,
+                                  .factor = sigma->share_kept,
                                   .rows = rows,
                                   .cols = cols};
     ms_decompose_request largest = {.values = MS_DECOMPOSE_LEADING};
@@ -113,12 +131,9 @@ static void add_up(const values *now, bool has_update, ms_step_sigma_sums *sums)
 
 static void compute_task(void *context, int64_t i_task, int i_thread) {
     ms_step_sigma *sigma = context;
-    followed *of = &sigma->followed[sigma->tracked.order[i_task]];
+    followed *of = &sigma->followed[sigma->order[i_task]];
     of->status = compute(sigma, of, &sigma->scratch[i_thread]);
-    if (of->status == MS_OK)
-        add_up(&of->values, sigma->has_update, &of->sums);
-    else
-        strncpy(of->message, ms_status_message(), sizeof of->message - 1);
+    if (of->status != MS_OK) strncpy(of->message, ms_status_message(), sizeof of->message - 1);
 }
 
 /* {"q": [of layer 0, of layer 1, ...], ...}; `at`: where the number lies in a matrix's values.  *complete: false where
@@ -139,9 +154,11 @@ static json_t *by_projection(const ms_step_sigma *sigma, size_t at, bool *comple
     return object;
 }
 
-static ms_status write_line(ms_step_sigma *sigma) {
+/* Adds up and writes the values of all matrices. */
+static ms_status write_step(ms_step_sigma *sigma, const kept_step *of) {
     bool complete = true;
-    int64_t step = sigma->step, tokens = sigma->tokens;
+    int64_t step = of->step, tokens = of->tokens;
+    for (int i = 0; i < sigma->n; i++) add_up(&sigma->followed[i].values, of->has_update, &sigma->followed[i].sums);
     json_t *line = json_object();
 #define ABOUT(key, ...) complete &= json_object_set_new(line, #key, json_integer(key)) == 0;
 #define BY_PROJECTION(key, ...)                                                                                        \
@@ -153,15 +170,25 @@ static ms_status write_line(ms_step_sigma *sigma) {
     return status;
 }
 
+static ms_status keep(ms_step_sigma *sigma, const kept_step *of) {
+    if (sigma->n_kept == MS_STEP_SIGMA_KEPT)
+        return MS_FAIL(MS_INTERNAL, "the values of %d steps were not written", sigma->n_kept);
+    values *to = sigma->kept_values + (size_t)sigma->n_kept * (size_t)sigma->n;
+    for (int i = 0; i < sigma->n; i++) to[i] = sigma->followed[i].values;
+    sigma->kept[sigma->n_kept++] = *of;
+    return MS_OK;
+}
+
 static ms_status process(void *context) {
     ms_step_sigma *sigma = context;
-    ms_pool_run(sigma->pool, sigma->n, compute_task, sigma);
+    const kept_step made = {sigma->step, sigma->tokens, sigma->has_update};
+    ms_pool_run(sigma->pool, sigma->n_own, compute_task, sigma);
     ms_status status = MS_OK;
     for (int i = 0; i < sigma->n && status == MS_OK; i++) {
         const followed *of = &sigma->followed[i];
         if (of->status != MS_OK) status = MS_FAIL(of->status, "%s", of->message);
     }
-    if (status == MS_OK) status = write_line(sigma);
+    if (status == MS_OK) status = sigma->kept ? keep(sigma, &made) : write_step(sigma, &made);
     return status == MS_OK ? MS_OK : ms_status_note(status, "sigma_max of step %lld", (long long)sigma->step);
 }
 
@@ -182,11 +209,15 @@ static ms_status check_options(const ms_step_sigma_options *options) {
 static ms_status create_matrices(const ms_step_sigma_options *options, ms_step_sigma *sigma) {
     size_t n = (size_t)options->n_matrices, floats = 0;
     MS_TRY(ms_tracked_matrices_init(options->matrices, options->n_matrices, &sigma->tracked));
-    for (size_t i = 0; i < n; i++) floats += floats_of(&options->matrices[i]);
+    for (int i = 0; i < options->n_matrices; i++) floats += floats_of(options, i);
     sigma->followed = calloc(n, sizeof *sigma->followed);
     sigma->places = calloc(n, sizeof *sigma->places);
+    sigma->order = calloc(n, sizeof *sigma->order);
     sigma->memory = malloc(floats * sizeof(float));
-    if (!sigma->followed || !sigma->places || !sigma->memory)
+    if (options->elsewhere) sigma->kept = calloc(MS_STEP_SIGMA_KEPT, sizeof *sigma->kept);
+    if (options->elsewhere) sigma->kept_values = calloc(MS_STEP_SIGMA_KEPT * n, sizeof *sigma->kept_values);
+    bool has_kept = !options->elsewhere || (sigma->kept && sigma->kept_values);
+    if (!sigma->followed || !sigma->places || !sigma->order || !sigma->memory || !has_kept)
         return MS_FAIL(MS_OUT_OF_MEMORY, "sigma_max of every step: no memory for %zu numbers", floats);
     memset(sigma->memory, 0, floats * sizeof(float)); /* pages are taken here, not within a step */
     sigma->n = options->n_matrices;
@@ -195,13 +226,15 @@ static ms_status create_matrices(const ms_step_sigma_options *options, ms_step_s
         followed *of = &sigma->followed[i];
         of->matrix = &sigma->tracked.matrices[i];
         of->name = sigma->tracked.names[i];
-        size_t size = ms_tracked_matrix_elements(of->matrix);
-        of->weights[0] = place;
-        of->weights[1] = place + size;
+        size_t size = is_own(options, i) ? ms_tracked_matrix_elements(of->matrix) : 0;
+        of->weights[0] = size > 0 ? place : NULL;
+        of->weights[1] = size > 0 ? place + size : NULL;
         of->directions = place + 2 * size;
-        place += floats_of(of->matrix);
+        place += floats_of(options, i);
         if (options->resume_after_step >= 0) of->sums.bound = of->sums.total = NAN; /* until they are restored */
     }
+    for (int k = 0; k < sigma->n; k++)
+        if (is_own(options, sigma->tracked.order[k])) sigma->order[sigma->n_own++] = sigma->tracked.order[k];
     return MS_OK;
 }
 
@@ -229,8 +262,10 @@ static ms_status create_parts(const ms_step_sigma_options *options, ms_step_sigm
     json_object_seed(0); /* before threads could race to do it; the order of keys does not depend on it */
     const ms_run_log_plan plan = {
         .every = options->has_all_lines ? 1 : 0, .lines_per_step = 1, .keys = ms_run_log_sigma_max_keys};
-    MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &sigma->log));
-    ms_run_log_set_digits(sigma->log, DIGITS);
+    if (options->path) {
+        MS_TRY(ms_run_log_open(options->path, options->resume_after_step, &plan, &sigma->log));
+        ms_run_log_set_digits(sigma->log, DIGITS);
+    }
     return ms_background_create(process, sigma, &sigma->background);
 }
 
@@ -254,7 +289,8 @@ ms_status ms_step_sigma_drain(ms_step_sigma *sigma) { return ms_background_wait(
 ms_status ms_step_sigma_next(ms_step_sigma *sigma, float ***out_weights) {
     *out_weights = NULL;
     MS_TRY(ms_step_sigma_drain(sigma));
-    for (int i = 0; i < sigma->n; i++) sigma->places[i] = sigma->followed[i].weights[1 - sigma->i_newest];
+    for (int i = 0, n = 0; i < sigma->n; i++)
+        if (sigma->followed[i].weights[0]) sigma->places[n++] = sigma->followed[i].weights[1 - sigma->i_newest];
     sigma->is_lent = true;
     *out_weights = sigma->places;
     return MS_OK;
@@ -269,7 +305,7 @@ ms_status ms_step_sigma_submit(ms_step_sigma *sigma, const ms_step_sigma_submiss
     sigma->has_update = sigma->newest_step >= 0;
     sigma->newest_step = sigma->step = submission->step;
     sigma->tokens = submission->tokens;
-    sigma->kept = share >= 0 && share <= 1 ? 1 - share : 1;
+    sigma->share_kept = share >= 0 && share <= 1 ? 1 - share : 1;
     if (!sigma->has_update && submission->step == sigma->resume_after_step) return MS_OK;
     ms_background_start(sigma->background);
     return MS_OK;
@@ -284,6 +320,45 @@ ms_status ms_step_sigma_take(ms_step_sigma *sigma, ms_step_sigma_sums *out_sums)
         *sums = (ms_step_sigma_sums){.total = sums->total};
     }
     return MS_OK;
+}
+
+/* --- several of them --- */
+
+size_t ms_step_sigma_kept_bytes(const ms_step_sigma *sigma) { return (size_t)sigma->n_kept * sizeof(values); }
+
+void ms_step_sigma_get_kept(const ms_step_sigma *sigma, int i, void *out) {
+    for (int k = 0; k < sigma->n_kept; k++)
+        memcpy((char *)out + (size_t)k * sizeof(values), &sigma->kept_values[k * sigma->n + i], sizeof(values));
+}
+
+void ms_step_sigma_put_kept(ms_step_sigma *sigma, int i, const void *bytes) {
+    for (int k = 0; k < sigma->n_kept; k++)
+        memcpy(&sigma->kept_values[k * sigma->n + i], (const char *)bytes + (size_t)k * sizeof(values), sizeof(values));
+}
+
+ms_status ms_step_sigma_write_kept(ms_step_sigma *sigma, int64_t step) {
+    for (; sigma->n_written < sigma->n_kept && sigma->kept[sigma->n_written].step <= step; sigma->n_written++) {
+        const kept_step *of = &sigma->kept[sigma->n_written];
+        for (int i = 0; i < sigma->n; i++)
+            sigma->followed[i].values = sigma->kept_values[sigma->n_written * sigma->n + i];
+        MS_TRY_NOTE(write_step(sigma, of), "sigma_max of step %lld", (long long)of->step);
+    }
+    return MS_OK;
+}
+
+void ms_step_sigma_forget_kept(ms_step_sigma *sigma) { sigma->n_kept = sigma->n_written = 0; }
+
+size_t ms_step_sigma_directions_bytes(const ms_step_sigma *sigma, int i) {
+    const ms_tracked_matrix *matrix = sigma->followed[i].matrix;
+    return sizeof(float) * ms_power_directions(matrix->rows, matrix->cols);
+}
+
+void ms_step_sigma_get_directions(const ms_step_sigma *sigma, int i, void *out) {
+    memcpy(out, sigma->followed[i].directions, ms_step_sigma_directions_bytes(sigma, i));
+}
+
+void ms_step_sigma_put_directions(ms_step_sigma *sigma, int i, const void *bytes) {
+    memcpy(sigma->followed[i].directions, bytes, ms_step_sigma_directions_bytes(sigma, i));
 }
 
 /* --- "STEP N", then of each matrix " ROWS COLS SUMS DIRECTIONS" --- */
@@ -370,6 +445,9 @@ static void free_all(ms_step_sigma *sigma) {
     free(sigma->followed);
     ms_tracked_matrices_finish(&sigma->tracked);
     free(sigma->places);
+    free(sigma->order);
+    free(sigma->kept);
+    free(sigma->kept_values);
     free(sigma->memory);
     free(sigma);
 }

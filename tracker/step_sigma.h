@@ -31,12 +31,14 @@ extern const char *const ms_every_step_names[];
 typedef struct ms_step_sigma ms_step_sigma;
 
 typedef struct ms_step_sigma_options {
-    const char *path;                  /* sigma_max.jsonl, copied */
+    const char *path;                  /* sigma_max.jsonl, copied; NULL: no file, another has it */
     const ms_tracked_matrix *matrices; /* in the order of layers, copied */
     int n_matrices;                    /* >= 1 */
     int n_threads;                     /* that compute, >= 1 */
     int64_t resume_after_step;         /* -1: a new file; else drop the lines of later steps (ms_run_log_open) */
     bool has_all_lines;                /* the file has a line of every step up to there: missing ones are counted */
+    const bool *elsewhere;             /* [n_matrices] which of them others compute, copied; NULL: none.  See
+                                          ms_step_sigma_write_kept */
 } ms_step_sigma_options;
 
 /* Bytes that following these matrices takes. */
@@ -47,9 +49,9 @@ ms_status ms_step_sigma_create(const ms_step_sigma_options *options, ms_step_sig
 
 /* The step whose weights were handed over last; -1: none were. */
 int64_t ms_step_sigma_step(const ms_step_sigma *sigma);
-/* Waits for the work on the last weights, and lends the places of the next ones, [n_matrices] -> [rows, cols]
-   row-major, to be filled before ms_step_sigma_submit.  Any error of the background thread, with its message; it
-   stays, and nothing is computed any more. */
+/* Waits for the work on the last weights, and lends the places of the next ones, [n] -> [rows, cols]
+   row-major, of the n matrices that are computed here, to be filled before ms_step_sigma_submit.  Any error of the
+   background thread, with its message; it stays, and nothing is computed any more. */
 ms_status ms_step_sigma_next(ms_step_sigma *sigma, float ***out_weights);
 
 /* What is handed over with weights. */
@@ -79,6 +81,24 @@ ms_status ms_step_sigma_state(ms_step_sigma *sigma, char **out_text);
 /* And back, before the first weights of a resumed run.  MS_CORRUPT: not such a text, of other matrices or of another
    step than resume_after_step; what it holds is then undefined. */
 ms_status ms_step_sigma_restore(ms_step_sigma *sigma, const char *text);
+
+/* Several of them that compute parts of the same steps, on machines of one kind, as trackers do (tracker/tracker.h):
+   all are handed the weights of the same steps.  They keep the values of these, of MS_STEP_SIGMA_KEPT steps at most
+   (MS_INTERNAL for more), until the one with the file has been given all, and writes them.  After
+   ms_step_sigma_drain. */
+enum { MS_STEP_SIGMA_KEPT = 64 };
+/* Of matrix i, the values of all steps that are kept. */
+size_t ms_step_sigma_kept_bytes(const ms_step_sigma *sigma);
+void ms_step_sigma_get_kept(const ms_step_sigma *sigma, int i, void *out);
+void ms_step_sigma_put_kept(ms_step_sigma *sigma, int i, const void *bytes);
+/* Writes the kept steps up to `step`, and adds them to the sums. */
+ms_status ms_step_sigma_write_kept(ms_step_sigma *sigma, int64_t step);
+/* Drops what is kept. */
+void ms_step_sigma_forget_kept(ms_step_sigma *sigma);
+/* The directions of matrix i, which the next step begins with. */
+size_t ms_step_sigma_directions_bytes(const ms_step_sigma *sigma, int i);
+void ms_step_sigma_get_directions(const ms_step_sigma *sigma, int i, void *out);
+void ms_step_sigma_put_directions(ms_step_sigma *sigma, int i, const void *bytes);
 
 /* What opening the file found (ms_run_log_get_mending).  Borrowed. */
 const ms_run_log_mending *ms_step_sigma_mending(const ms_step_sigma *sigma);

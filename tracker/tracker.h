@@ -40,7 +40,7 @@ typedef enum ms_when_behind {
 extern const char *const ms_when_behind_names[];
 
 typedef struct ms_tracker_options {
-    const char *path;                  /* spectra.jsonl, copied */
+    const char *path;                  /* spectra.jsonl, copied; NULL: no file, another tracker has it */
     const ms_tracked_matrix *matrices; /* in the order of the lines, copied */
     int n_matrices;                    /* >= 1 */
     int n_slots;                       /* snapshots that may be in flight, >= 1 */
@@ -52,17 +52,19 @@ typedef struct ms_tracker_options {
     bool has_momentum, has_orthogonal; /* snapshots have them */
     struct ms_watch *watch;            /* sees the lines (tracker/watch.h), borrowed; NULL: nobody does */
     const char *full_folder;           /* complete spectra go there (tracker/full_spectra.h), copied; NULL: none do */
-    bool stops_at_signal; /* a signal (platform/signals.h) ends the snapshot in work before its next matrix: nothing of
-                             it is written, and MS_INTERRUPTED is the error of the background thread */
+    bool stops_at_signal;  /* a signal (platform/signals.h) ends the snapshot in work before its next matrix: nothing of
+                              it is written, and MS_INTERRUPTED is the error of the background thread */
+    const bool *elsewhere; /* [n_matrices] which of them other trackers compute, row groups of one stored matrix in one
+                              place; copied; NULL: none.  See ms_tracker_given */
 } ms_tracker_options;
 
-/* One snapshot.  The arrays belong to the tracker, have one entry per matrix, and are the caller's to fill between
-   acquire and submit. */
+/* One snapshot.  The arrays belong to the tracker and are the caller's to fill between acquire and submit.  Those of
+   weights have one entry per matrix that is computed here: n below. */
 typedef struct ms_tracker_slot {
     bool has_update;       /* true when acquired; false: the state before any update, weight_before does not count */
-    float **weight_before; /* [n_matrices] -> [rows, cols], row-major */
-    float **weight_after;  /* the same, after the update; what follows lies behind it, so that weight_after[n_matrices]
-                              is the first of momentum, or of orthogonal where that is all there is */
+    float **weight_before; /* [n] -> [rows, cols], row-major */
+    float **weight_after;  /* the same, after the update; what follows lies behind it, so that weight_after[n] is the
+                              first of momentum, or of orthogonal where that is all there is */
     float **momentum;      /* u, what entered the orthogonalisation; NULL unless options.has_momentum */
     float **orthogonal;    /* O, what it gave, before any scale; NULL unless options.has_orthogonal */
     double decay_share;    /* of the matrix that decay took away in this step; NaN (as acquired): not known */
@@ -84,8 +86,8 @@ size_t ms_tracker_planned_bytes(const ms_tracker_options *options);
 size_t ms_tracker_full_bytes(const ms_tracker_options *options);
 
 /* Opens the file and starts the threads.  The caller closes the tracker.
-   MS_INVALID: a count or shape below 1, a NULL name, or no such when_behind.  Errors of ms_run_log_open.
-   MS_OUT_OF_MEMORY. */
+   MS_INVALID: a count or shape below 1, a NULL name, no such when_behind, or one stored matrix in two places.  Errors
+   of ms_run_log_open. MS_OUT_OF_MEMORY. */
 ms_status ms_tracker_create(const ms_tracker_options *options, ms_tracker **out);
 
 /* A slot to fill.  *out_slot is NULL with MS_OK when all slots are busy under MS_WHEN_BEHIND_SKIP; the skip is
@@ -124,7 +126,30 @@ ms_status ms_tracker_seconds(ms_tracker *tracker, double *out_seconds);
 /* Snapshots skipped so far. */
 int64_t ms_tracker_n_skipped(const ms_tracker *tracker);
 
-/* Drains, stops the threads, closes the file and frees everything; an acquired slot is dropped.  NULL is fine.  Returns
+/* Several trackers of the same snapshots, on machines of one kind: each computes the matrices that its options do not
+   say to be elsewhere, and all get the same snapshots in the same order.  One has the files.  It writes a snapshot when
+   it has been given what the others have computed: their results as bytes, and the numbers of its slot; its slot is
+   free when it is written.  The results of the others are kept until n_slots later snapshots were acquired.  Snapshots
+   are counted from 0 since the tracker was made.  All of this belongs to the trainer's thread. */
+int64_t ms_tracker_n_submitted(const ms_tracker *tracker);
+/* The slot of a snapshot that is submitted and not yet given: only the numbers are the caller's.  And its step. */
+ms_tracker_slot *ms_tracker_submitted(ms_tracker *tracker, int64_t i_snapshot, int64_t *out_step);
+/* Waits until the own matrices of n snapshots are computed, but no longer than that; gives how many are.  Errors of the
+   background thread. */
+ms_status ms_tracker_wait_computed(ms_tracker *tracker, int64_t n, double seconds, int64_t *out_n_computed);
+/* Of matrix i in a snapshot, everything that was computed. */
+size_t ms_tracker_result_bytes(const ms_tracker *tracker, int i);
+void ms_tracker_get_result(const ms_tracker *tracker, int64_t i_snapshot, int i, void *out);
+void ms_tracker_put_result(ms_tracker *tracker, int64_t i_snapshot, int i, const void *bytes);
+/* All results of the first n_snapshots were put, and their slots have their numbers: they will be written. */
+void ms_tracker_given(ms_tracker *tracker, int64_t n_snapshots);
+/* What the next snapshot of matrix i is compared with, while none is in work. */
+size_t ms_tracker_last_bytes(const ms_tracker *tracker, int i);
+void ms_tracker_get_last(const ms_tracker *tracker, int i, void *out);
+void ms_tracker_put_last(ms_tracker *tracker, int i, const void *bytes);
+
+/* Drains, stops the threads, closes the file and frees everything; an acquired slot is dropped, and so are snapshots
+   that lack results of other trackers.  NULL is fine.  Returns
    the first error of the background thread or of closing the file; the tracker is gone either way. */
 ms_status ms_tracker_close(ms_tracker *tracker);
 

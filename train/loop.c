@@ -230,7 +230,7 @@ static ms_status one_step(ms_run *run, ms_progress *progress, double *smoothed_s
     double begin = ms_clock_seconds();
     ms_step_result result;
     ms_step_hooks hooks = {0};
-    if (run->tracking) hooks = ms_tracking_hooks(run->tracking, snapshot_due(run, run->trainer->step + 1));
+    if (run->tracking) MS_TRY(ms_tracking_hooks(run->tracking, snapshot_due(run, run->trainer->step + 1), &hooks));
     MS_TRY(ms_trainer_step(run->trainer, ms_dataset_source(run->train), &hooks, &result));
     if (run->tracking) ms_tracking_after_update(run->tracking);
     run->n_choices = ms_device_choices(run->device, run->n_choices, log_choice, run);

@@ -95,6 +95,28 @@ ms_status ms_run_compare_ranks(ms_run *run) {
     return compare(run, MS_OK);
 }
 
+/* ---- the tracker ---- */
+
+static ms_step_hooks before_step(void *context, bool with_snapshot) {
+    ms_run *run = context;
+    return run->tracking ? ms_tracking_follow_step(run->tracking, with_snapshot) : (ms_step_hooks){0};
+}
+
+static void after_step(void *context) {
+    ms_run *run = context;
+    if (run->tracking) ms_tracking_after_update(run->tracking);
+}
+
+static ms_status obey(void *context, ms_group_command command, int64_t argument) {
+    ms_run *run = context;
+    if (run->tracking) return ms_tracking_follow(run->tracking, command, argument);
+    if (command != MS_GROUP_TRACK) return MS_FAIL(MS_INTERNAL, "ranks: command %d of no tracker", (int)command);
+    ms_tracking_options tracking = run->options.tracking;
+    if (run->options.spectra == MS_SPECTRA_FULL) tracking.full_folder = "";
+    const ms_tracking_files files = {.resume_after_step = argument};
+    return ms_tracking_open(run->trainer, &tracking, &files, &run->tracking);
+}
+
 ms_status ms_run_follow(ms_run *run) {
     ms_group *group = run->options.trainer.group;
     ms_group_command command;
@@ -106,5 +128,6 @@ ms_status ms_run_follow(ms_run *run) {
         return argument == MS_OK ? MS_OK : MS_FAIL((ms_status)argument, "rank 0 has ended with an error");
     MS_TRY(compare(run, status));
     MS_TRY(ms_run_allocate(run));
-    return ms_trainer_follow(run->trainer, ms_dataset_source(run->train));
+    const ms_follower follower = {before_step, after_step, obey, run};
+    return ms_trainer_follow(run->trainer, ms_dataset_source(run->train), &follower);
 }

@@ -1,11 +1,17 @@
 /* Between trainer and tracker: the norms of every step, and snapshots around an update.  A step with spectra:
 
-       ms_step_hooks hooks = ms_tracking_hooks(tracking, step % 25 == 0);
+       ms_tracking_hooks(tracking, step % 25 == 0, &hooks);
        ms_trainer_step(trainer, source, &hooks, &result);
-       ms_tracking_after_update(tracking); */
+       ms_tracking_after_update(tracking);
+
+   Where ranks share a job, each tracks the matrices that it updates.  Rank 0 has the files, and calls what is below;
+   the others open their tracking when it opens its own (MS_GROUP_TRACK), and follow.  What they have computed goes to
+   rank 0 before a snapshot, at least every MS_STEP_SIGMA_KEPT / 2 steps where each is followed, and in
+   ms_tracking_drain: lines come that much later than on one rank, and are the same.  Errors are those of any rank. */
 #ifndef MS_TRAIN_TRACKING_H
 #define MS_TRAIN_TRACKING_H
 
+#include "train/parallel/group.h"
 #include "train/trainer.h"
 #include "tracker/step_sigma.h"
 #include "tracker/tracker.h"
@@ -24,7 +30,7 @@ typedef struct ms_tracking_options {
 
 /* Where the lines go, and after which step. */
 typedef struct ms_tracking_files {
-    const char *spectra;       /* spectra.jsonl */
+    const char *spectra;       /* spectra.jsonl; NULL: on a rank that follows */
     const char *sigma_max;     /* sigma_max.jsonl; touched only where something is followed at every step */
     int64_t resume_after_step; /* -1, or the step of the checkpoint */
 } ms_tracking_files;
@@ -36,7 +42,8 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wante
 size_t ms_tracking_planned_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted);
 /* Bytes on disk that complete spectra take at most, snapshot by snapshot. */
 size_t ms_tracking_full_bytes(const ms_trainer *trainer, const ms_tracking_options *wanted);
-/* Completes the last snapshot, waits for the background work and closes the file; its first error.  NULL is fine. */
+/* Completes the last snapshot, waits for the background work and closes the file; its first error.  Where ranks share
+   it, what was not drained is dropped.  NULL is fine. */
 ms_status ms_tracking_close(ms_tracking *tracking);
 
 /* Hands the weights as they are, before any update, to the tracker: the lines of step 0.  Before the first step. */
@@ -44,7 +51,7 @@ ms_status ms_tracking_take_first(ms_tracking *tracking);
 
 /* For the coming step: fetches what the snapshot of the last step still lacks, the new weights of that step where every
    step is followed, and the old weights when the coming one is to be captured. */
-ms_step_hooks ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot);
+ms_status ms_tracking_hooks(ms_tracking *tracking, bool want_snapshot, ms_step_hooks *out);
 /* After the update: folds the step's norms into the maxima, and its rate into the noise null.  A snapshot that was
    begun is complete but for the new weights, which are fetched while the next step's gradients are made, or by
    ms_tracking_drain. */
@@ -72,8 +79,13 @@ enum {
 /* Their keys in the checkpoint.  Static. */
 extern const char *const ms_tracking_text_keys[MS_TRACKING_N_TEXTS];
 /* After ms_tracking_drain.  NULL: there is none.  malloc'ed, the caller frees them, also after an error. */
-ms_status ms_tracking_state(const ms_tracking *tracking, char *out_texts[MS_TRACKING_N_TEXTS]);
+ms_status ms_tracking_state(ms_tracking *tracking, char *out_texts[MS_TRACKING_N_TEXTS]);
 /* MS_CORRUPT: not such texts.  An empty one, of a checkpoint that lacks it, restores nothing. */
 ms_status ms_tracking_restore(ms_tracking *tracking, const char *const texts[MS_TRACKING_N_TEXTS]);
+
+/* On a rank that follows: the hooks of a step for which rank 0 wants a snapshot or not, before which it was asked for
+   it; and what rank 0 asks for between steps, MS_GROUP_TRACK_FIRST and what follows it. */
+ms_step_hooks ms_tracking_follow_step(ms_tracking *tracking, bool want_snapshot);
+ms_status ms_tracking_follow(ms_tracking *tracking, ms_group_command command, int64_t argument);
 
 #endif

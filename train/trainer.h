@@ -87,6 +87,7 @@ typedef struct ms_trainer {
     /* Below: only after ms_trainer_allocate. */
     ms_store *store;
     ms_program *first, *next, *squares, *update, *captured, *evaluate, *probe_program;
+    bool wants_snapshot;              /* the next step is one with a snapshot, which ranks that follow are told */
     bool capture_next;                /* the next update is to be the captured one, if there is one; steps reset it */
     struct ms_trainer_shared *shared; /* what ranks share (train/trainer_group.h); NULL: nothing */
     double last_rate;                 /* of the layer matrices, at the last step */

@@ -86,7 +86,7 @@ int32_t ms_trainer_round_exchanges(const ms_trainer *trainer, int i_round);
 typedef struct ms_traffic {
     size_t out, in;
 } ms_traffic;
-/* What a rank sends in a step in which nothing is captured.  Of an opened trainer that shares its work: allocated or
+/* What a rank sends in a step, without what is tracked.  Of an opened trainer that shares its work: allocated or
    not, so that a plan can ask a trainer whose group reaches nobody. */
 typedef struct ms_trainer_traffic {
     int n_rounds;
@@ -124,14 +124,21 @@ ms_status ms_trainer_maxima_upload(ms_trainer *trainer);
 /* Rank 0 gives its weights, and the state of a file (NULL: none), with step, tokens and the data's position, to all.
    Nothing, where nothing is shared. */
 ms_status ms_trainer_shared_send(ms_trainer *trainer, const ms_safetensors *state, int64_t position);
-/* Rank 0 gets what was captured of all parts of an update. */
-ms_status ms_trainer_shared_captures(ms_trainer *trainer);
 /* Rank 0 gets the whole optimizer state.  The caller finishes the list, also after an error. */
 ms_status ms_trainer_shared_collect(ms_trainer *trainer, ms_named_tensors *out);
 
+/* What a rank that follows does beside a trainer's steps. */
+typedef struct ms_follower {
+    ms_step_hooks (*before_step)(void *context, bool with_snapshot);
+    void (*after_step)(void *context);
+    /* Commands that are not for a trainer. */
+    ms_status (*obey)(void *context, ms_group_command command, int64_t argument);
+    void *context;
+} ms_follower;
+
 /* What every rank but 0 does with an allocated trainer: what rank 0 asks for, until it ends.  The source is at position
-   0.  Returns how rank 0 ended: its message is not known here. */
-ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source);
+   0.  follower may be NULL.  Returns how rank 0 ended: its message is not known here. */
+ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source, const ms_follower *follower);
 
 /* The next batch into the trainer's buffers.  MS_MISMATCH: its sequences are not as long as the model's. */
 ms_status ms_trainer_next_batch(ms_trainer *trainer, ms_batch_source source);

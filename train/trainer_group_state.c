@@ -1,4 +1,4 @@
-/* What ranks hand each other between steps: weights, optimizer state, what was captured; and following rank 0. */
+/* What ranks hand each other between steps: weights and optimizer state; and following rank 0. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,29 +67,6 @@ static ms_status move_states(ms_trainer *trainer, const ms_named_tensors *list, 
         }
         if (of.i_parameter < 0) return MS_FAIL(MS_INTERNAL, "ranks: %s belongs to no parameter", variable->name);
         MS_TRY(move_parts(trainer, &of, to_rank_0));
-    }
-    return MS_OK;
-}
-
-ms_status ms_trainer_shared_captures(ms_trainer *trainer) {
-    ms_trainer_shared *shared = trainer->shared;
-    for (int i = 0; i < trainer->optimizer.n_parameters; i++) {
-        const ms_optimizer_entry *entry = &trainer->optimizer.parameters[i];
-        ms_shape shape = ms_variables_get(trainer->variables, entry->parameter.variable)->shape;
-        int64_t count = ms_shape_count(&shape);
-        for (int k = 0; k < MS_CAPTURE_COUNT; k++) {
-            if (entry->captures[k] < 0) continue;
-            float *whole = shared->rank == 0 ? malloc((size_t)count * sizeof *whole) : NULL;
-            const stack of = {i, count / shape.dim[0], entry->captures[k], entry->first_element, whole};
-            ms_status status = whole || shared->rank > 0
-                                   ? MS_OK
-                                   : MS_FAIL(MS_OUT_OF_MEMORY, "ranks: no memory for %lld numbers", (long long)count);
-            status = ms_group_agree(shared->group, status);
-            if (status == MS_OK) status = move_parts(trainer, &of, true);
-            if (status == MS_OK && whole) status = ms_store_upload(trainer->store, entry->captures[k], 0, count, whole);
-            free(whole);
-            MS_TRY(ms_group_agree(shared->group, status));
-        }
     }
     return MS_OK;
 }
@@ -164,11 +141,19 @@ static ms_status take_weights(ms_trainer *trainer, ms_batch_source source, bool 
     return at.position > 0 ? source.skip(source.context, at.position) : MS_OK;
 }
 
-ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source) {
+static ms_status take_step(ms_trainer *trainer, ms_batch_source source, const ms_follower *follower, bool snapshot) {
+    ms_step_hooks hooks = {0};
+    ms_step_result result;
+    if (follower) hooks = follower->before_step(follower->context, snapshot);
+    MS_TRY(ms_trainer_step(trainer, source, &hooks, &result));
+    if (follower) follower->after_step(follower->context);
+    return MS_OK;
+}
+
+ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source, const ms_follower *follower) {
     for (;;) {
         ms_group_command command;
         int64_t argument;
-        ms_step_result result;
         MS_TRY(ms_group_follow(trainer->shared->group, &command, &argument));
         switch (command) {
         case MS_GROUP_END:
@@ -177,13 +162,14 @@ ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source) {
             MS_TRY(take_weights(trainer, source, argument != 0));
             break;
         case MS_GROUP_STEP:
-            MS_TRY(ms_trainer_step(trainer, source, NULL, &result));
+            MS_TRY(take_step(trainer, source, follower, argument != 0));
             break;
         case MS_GROUP_STATE:
             MS_TRY(collect(trainer, NULL));
             break;
         default:
-            return MS_FAIL(MS_INTERNAL, "ranks: command %d is not for a trainer", (int)command);
+            if (!follower) return MS_FAIL(MS_INTERNAL, "ranks: command %d is not for a trainer", (int)command);
+            MS_TRY(follower->obey(follower->context, command, argument));
         }
     }
 }

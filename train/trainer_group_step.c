@@ -37,7 +37,7 @@ ms_status ms_trainer_shared_begin(ms_trainer *trainer) {
     ms_trainer_shared *shared = trainer->shared;
     ms_group_set_slow(shared->group, shared->n_steps == 0);
     begin_laps(shared);
-    ms_status status = shared->rank == 0 ? ms_group_lead(shared->group, MS_GROUP_STEP, trainer->step) : MS_OK;
+    ms_status status = shared->rank == 0 ? ms_group_lead(shared->group, MS_GROUP_STEP, trainer->wants_snapshot) : MS_OK;
     lap(trainer, MS_PHASE_WAIT);
     return status;
 }
@@ -308,9 +308,7 @@ ms_status ms_trainer_shared_update(ms_trainer *trainer, ms_program *update, ms_s
     lap(trainer, MS_PHASE_ALL_GATHER);
     status = upload_other_weights(trainer);
     lap(trainer, MS_PHASE_UPLOAD);
-    if (update != trainer->captured) return status;
-    MS_TRY(agree(trainer, status));
-    return ms_trainer_shared_captures(trainer);
+    return status;
 }
 
 /* Sums of squares of weights and updates are 0 where another rank owns the rows. */

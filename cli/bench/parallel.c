@@ -239,7 +239,7 @@ static ms_status run_member(member *m) {
     MS_TRY(ms_group_agree(m->group, open_member(m)));
     MS_TRY(ms_group_agree(m->group, compare_jobs(m)));
     if (ms_group_rank(m->group) == 0) return lead(m);
-    MS_TRY(ms_trainer_follow(m->trainer, m->source));
+    MS_TRY(ms_trainer_follow(m->trainer, m->source, NULL));
     return gather_reports(m);
 }
 

@@ -57,13 +57,14 @@ hosts_make() {
             ip address add "10.77.0.$2/24" dev eth0
             ip link set eth0 up' sh "$host" $number
     done
-    # What launchers run for ssh: AGENT [OPTIONS] HOST COMMAND...  Like ssh, it brings no environment.
+    # What launchers run for ssh: AGENT [OPTIONS] HOST COMMAND...  Like ssh, it brings no environment, but for which kernels OpenBLAS is to take:
+    # spectra to the byte are those of one kind of processor.
     cat >agent <<END
 #!/bin/sh
 while case \$1 in -*) true ;; *) false ;; esac do shift; done
 holder=\$(cat "$scratch/holder.\$1")
 shift
-exec env -i PATH="\$PATH" TMPDIR=/dev/shm nsenter --target "\$holder" --net --uts --ipc --mount sh -c "cd '$scratch' && \$*"
+exec env -i PATH="\$PATH" TMPDIR=/dev/shm \$(env | grep '^OPENBLAS_') nsenter --target "\$holder" --net --uts --ipc --mount sh -c "cd '$scratch' && \$*"
 END
     chmod +x agent
 }

@@ -72,7 +72,7 @@ static void write_spectra(void) {
         for (size_t j = 0; j < n; j++) weights[i][j] = 0.1f * noise(&state);
     }
     ms_tracker_options options = {
-        in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0, false, false, NULL, NULL, false};
+        in_folder("spectra.jsonl"), matrices, N_MATRICES, 2, 2, false, -1, 0, false, false, NULL, NULL, false, NULL};
     ms_tracker *tracker;
     ck_assert_int_eq(ms_tracker_create(&options, &tracker), MS_OK);
     for (int snapshot = 0; snapshot < N_SNAPSHOTS; snapshot++) {

@@ -270,12 +270,12 @@ START_TEST(a_value_that_is_not_finite_is_named) {
 END_TEST
 
 START_TEST(refused) {
-    ms_step_sigma_options options = {path, matrices, N, 1, -1, false};
+    ms_step_sigma_options options = {path, matrices, N, 1, -1, false, NULL};
     ms_step_sigma *sigma;
     options.n_threads = 0;
     ms_expect(ms_step_sigma_create(&options, &sigma), MS_INVALID, "4 matrices, 0 threads");
     const ms_tracked_matrix flat = {"q", 0, 0, 4, 0};
-    ms_expect(ms_step_sigma_create(&(ms_step_sigma_options){path, &flat, 1, 1, -1, false}, &sigma), MS_INVALID,
+    ms_expect(ms_step_sigma_create(&(ms_step_sigma_options){path, &flat, 1, 1, -1, false, NULL}, &sigma), MS_INVALID,
               "matrix 0 has the shape [0, 4]");
     options.n_threads = 1;
     options.path = "/nowhere/sigma_max.jsonl";

@@ -34,7 +34,6 @@ typedef struct rank {
     char weights[65], state[65];
     double losses[N_STEPS], norms[N_STEPS];
     ms_norms first_matrix; /* of the last step */
-    double captured;       /* sum of what the last step captured of the first matrix; 0: nothing */
     size_t state_bytes;    /* of the optimizer, on this rank */
     bool is_silent;
     counter counter;            /* what this rank's transport did */

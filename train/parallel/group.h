@@ -70,8 +70,14 @@ typedef enum ms_group_command {
     MS_GROUP_END,     /* argument: an ms_status */
     MS_GROUP_COMPARE, /* is everybody the same program with the same configuration and data? */
     MS_GROUP_WEIGHTS, /* of rank 0, to all; argument: 1 with the optimizer's state */
-    MS_GROUP_STEP,    /* one training step */
-    MS_GROUP_STATE    /* the optimizer's state, to rank 0 */
+    MS_GROUP_STEP,    /* one training step; argument: 1 with a snapshot of the weights */
+    MS_GROUP_STATE,   /* the optimizer's state, to rank 0 */
+    /* Of the tracker (train/tracking.h): */
+    MS_GROUP_TRACK,        /* it begins; argument: step of the checkpoint, or -1 */
+    MS_GROUP_TRACK_FIRST,  /* the weights before any step */
+    MS_GROUP_TRACK_LINES,  /* what was computed, to rank 0; argument: of how many snapshots at least, -1: of all */
+    MS_GROUP_TRACK_STATE,  /* what the next snapshot is compared with, to rank 0 */
+    MS_GROUP_TRACK_RESTORE /* the same from rank 0 */
 } ms_group_command;
 /* Rank 0 gives a command; the others wait for it while rank 0 lives. */
 ms_status ms_group_lead(ms_group *group, ms_group_command command, int64_t argument);
