@@ -176,6 +176,7 @@ static ms_status measure_alone(meter *m, rehearsed_rank *rank, ms_rank_plan_row 
 typedef struct merged_exchange {
     double seconds;        /* that the slowest rank takes before it */
     double bytes, largest; /* sent or received by the busiest rank; of a message */
+    bool is_hidden;        /* goes on beside what comes before the next exchange that is not */
 } merged_exchange;
 
 typedef struct merged_step {
@@ -195,6 +196,16 @@ static ms_status count_update(rehearsed_rank *rank, int *out) {
     return MS_OK;
 }
 
+/* The command, then in each round an agreement and the gradients. */
+static void find_hidden(const ms_trainer *trainer, merged_step *merged) {
+    int n_rounds = ms_trainer_round_count(trainer), k = 1;
+    for (int i = 0; i + 1 < n_rounds && ms_trainer_overlaps(trainer); i++) {
+        k++;
+        for (int32_t j = ms_trainer_round_exchanges(trainer, i); j > 0 && k < merged->n; j--)
+            merged->exchanges[k++].is_hidden = true;
+    }
+}
+
 /* n: exchanges of a step; of them the update's. */
 static ms_status begin_merge(const rehearsed_rank *rank, int n, int n_update, merged_step *merged) {
     if (merged->exchanges && merged->n == n && merged->n_learning == n - n_update) return MS_OK;
@@ -204,6 +215,7 @@ static ms_status begin_merge(const rehearsed_rank *rank, int n, int n_update, me
     if (!merged->exchanges) return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %d exchanges", n);
     merged->n = n;
     merged->n_learning = n - n_update;
+    find_hidden(rank->trainer, merged);
     return MS_OK;
 }
 
@@ -252,10 +264,17 @@ static ms_status measure_rank(meter *m, rehearsed_rank *rank, ms_rank_plan_row *
 }
 
 static void sum_up(const merged_step *merged, const ms_link *link, ms_rank_plan_row *row) {
+    double beside = 0; /* seconds of exchanges that go on */
     for (int k = 0; k <= merged->n; k++) {
         const merged_exchange *of = &merged->exchanges[k];
+        if (!of->is_hidden) {
+            row->hidden_seconds += beside < of->seconds ? beside : of->seconds;
+            beside = 0;
+        }
         *(k < merged->n_learning ? &row->compute_seconds : &row->update_seconds) += of->seconds;
-        row->exchange_seconds += ms_link_seconds(link, of->bytes, of->largest);
+        double seconds = ms_link_seconds(link, of->bytes, of->largest);
+        row->exchange_seconds += seconds;
+        if (of->is_hidden) beside += seconds;
         row->link_bytes += of->bytes;
         row->n_exchanges += of->bytes > 0;
     }

@@ -4,7 +4,8 @@
    Every rank of 1, 2, 4, ... ranks is opened on the device and makes steps over a transport that moves nothing
    (train/parallel/transport_rehearsal.h): its micro-steps, downloads, additions, its part of the update and uploads
    take the time that they take, by the code that a run uses, and that code says which bytes it would exchange.  Between
-   two exchanges all wait for the slowest rank.  Exchanges take what train/parallel/link.h says. */
+   two exchanges all wait for the slowest rank; an exchange that goes on beside micro-steps is waited for where it is
+   longer.  Exchanges take what train/parallel/link.h says. */
 #ifndef MS_TRAIN_RANK_PLAN_H
 #define MS_TRAIN_RANK_PLAN_H
 
@@ -34,6 +35,7 @@ typedef struct ms_rank_plan_row {
         compute_seconds;   /* of a step: micro-steps, gradients down, added, up; of the slowest rank at each exchange */
     double update_seconds; /* the same of the update, with the weights down and up */
     double exchange_seconds; /* by the link */
+    double hidden_seconds;   /* of them, beside micro-steps (ms_trainer_overlaps) */
     double link_bytes;       /* of a step, sent or received by the busiest rank of each exchange */
     int n_exchanges;         /* of a step, empty ones left out */
 } ms_rank_plan_row;

@@ -6,7 +6,7 @@
 static const double mib = 1048576;
 
 double ms_rank_plan_step(const ms_rank_plan_row *row) {
-    return row->compute_seconds + row->update_seconds + row->exchange_seconds;
+    return row->compute_seconds + row->update_seconds + row->exchange_seconds - row->hidden_seconds;
 }
 
 /* The row that speed-ups are of: the fewest ranks that fit. */
@@ -40,13 +40,13 @@ void ms_rank_plan_advice(const ms_rank_plan *plan, char *out, size_t size) {
                      "another machine will not help: %d ranks take %.4g ms a step, %d rank%s %.4g ms; exchanges are "
                      "%.0f %% of it.%s",
                      next->n_ranks, 1e3 * then, best->n_ranks, plural(best->n_ranks), 1e3 * now,
-                     100 * next->exchange_seconds / then, further);
+                     100 * (next->exchange_seconds - next->hidden_seconds) / then, further);
         else
             snprintf(out, size,
                      "another machine will not help much: from %d rank%s to %d each one adds %.2f of the speed of "
                      "one, less than %.2f; exchanges are %.0f %% of the step.%s",
                      best->n_ranks, plural(best->n_ranks), next->n_ranks, added, MS_RANK_PLAN_WORTH,
-                     100 * next->exchange_seconds / then, further);
+                     100 * (next->exchange_seconds - next->hidden_seconds) / then, further);
         return;
     }
     if (best->n_ranks >= plan->accumulation)
@@ -82,15 +82,16 @@ void ms_rank_plan_print(const ms_rank_plan *plan, FILE *stream) {
             ms_numerics_name(plan->numerics), link->bits_per_second / 1e9, 1e6 * link->latency_seconds);
     if (plan->request.shares[0])
         fprintf(stream, "shares of %d ranks: %s\n", plan->request.n_ranks, plan->request.shares);
-    fprintf(stream, "%5s %11s %11s %11s %11s %9s %10s %9s %10s\n", "ranks", "compute ms", "update ms", "exchange ms",
-            "step ms", "speed-up", "efficiency", "MB a link", "exchanges");
+    fprintf(stream, "%5s %11s %11s %11s %11s %9s %10s %9s %10s %10s\n", "ranks", "compute ms", "update ms",
+            "exchange ms", "step ms", "speed-up", "efficiency", "MB a link", "exchanges", "hidden ms");
     for (int i = 0; i < plan->n_rows; i++) {
         const ms_rank_plan_row *row = &plan->rows[i];
         if (!row->fits) continue;
         double faster = speed_up(plan, row), of = (double)row->n_ranks / plan->rows[base_of(plan)].n_ranks;
-        fprintf(stream, "%5d %11.2f %11.2f %11.2f %11.2f %9.2f %9.0f%% %9.1f %10d\n", row->n_ranks,
-                1e3 * row->compute_seconds, 1e3 * row->update_seconds, 1e3 * row->exchange_seconds,
-                1e3 * ms_rank_plan_step(row), faster, 100 * faster / of, row->link_bytes / 1e6, row->n_exchanges);
+        fprintf(stream, "%5d %11.2f %11.2f %11.2f %11.2f %9.2f %9.0f%% %9.1f %10d %10.2f\n", row->n_ranks,
+                1e3 * row->compute_seconds, 1e3 * row->update_seconds,
+                1e3 * (row->exchange_seconds - row->hidden_seconds), 1e3 * ms_rank_plan_step(row), faster,
+                100 * faster / of, row->link_bytes / 1e6, row->n_exchanges, 1e3 * row->hidden_seconds);
     }
     ms_rank_plan_advice(plan, advice, sizeof advice);
     fprintf(stream, "%s\n", advice);

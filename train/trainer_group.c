@@ -63,6 +63,10 @@ int ms_trainer_round_count(const ms_trainer *trainer) {
     return has_many ? (trainer->options.accumulation + all - 1) / all : 1;
 }
 
+bool ms_trainer_overlaps(const ms_trainer *trainer) {
+    return trainer->shared->n_ranks > 1 && ms_trainer_round_count(trainer) > 1;
+}
+
 int32_t ms_trainer_contributions(const ms_trainer *trainer, ms_portion of) {
     return trainer->numerics == MS_NUMERICS_EXACT ? of.count : of.count > 0;
 }
@@ -155,7 +159,8 @@ static size_t count_contributions(const ms_trainer *trainer, size_t *out_mine) {
 size_t ms_trainer_shared_bytes(const ms_trainer *trainer) {
     const ms_trainer_shared *shared = trainer->shared;
     size_t mine = 0, all = count_contributions(trainer, &mine);
-    return sizeof(float) * (mine * (size_t)shared->n_elements + (all - mine + 1) * (size_t)shared->own);
+    size_t n_flat = ms_trainer_overlaps(trainer) ? 2 * mine : mine;
+    return sizeof(float) * (n_flat * (size_t)shared->n_elements + (all - mine + 1) * (size_t)shared->own);
 }
 
 /* Sums of squares that the first half of an update makes. */
@@ -167,7 +172,8 @@ ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
     ms_trainer_shared *shared = trainer->shared;
     size_t own = (size_t)shared->own, n = (size_t)shared->n_ranks, mine = 0;
     size_t all = count_contributions(trainer, &mine);
-    shared->flat = calloc(mine * (size_t)shared->n_elements, sizeof *shared->flat);
+    bool overlaps = ms_trainer_overlaps(trainer);
+    shared->flat = calloc((overlaps ? 2 : 1) * mine * (size_t)shared->n_elements, sizeof *shared->flat);
     shared->received = calloc((all - mine) * own + 1, sizeof *shared->received);
     shared->sum = calloc(own + 1, sizeof *shared->sum);
     shared->losses = calloc(n * ((size_t)trainer->options.accumulation + 1), sizeof *shared->losses);
@@ -177,6 +183,7 @@ ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
     shared->out = calloc(n, sizeof *shared->out);
     shared->in = calloc(n, sizeof *shared->in);
     MS_TRY(ms_trainer_maxima_allocate(trainer));
+    if (overlaps) MS_TRY(ms_background_create(ms_trainer_shared_exchange, trainer, &shared->background));
     if (shared->flat && shared->received && shared->sum && shared->losses && shared->norms && shared->squares &&
         shared->of && shared->out && shared->in)
         return MS_OK;
@@ -186,6 +193,8 @@ ms_status ms_trainer_shared_allocate(ms_trainer *trainer) {
 
 void ms_trainer_shared_release(ms_trainer *trainer) {
     ms_trainer_shared *shared = trainer->shared;
+    (void)ms_background_close(shared->background); /* nothing is at work */
+    shared->background = NULL;
     free(shared->flat);
     free(shared->received);
     free(shared->sum);

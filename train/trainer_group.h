@@ -9,6 +9,7 @@
 #define MS_TRAIN_TRAINER_GROUP_H
 
 #include "model/checkpoint/named_tensors.h"
+#include "platform/background.h"
 #include "train/parallel/group.h"
 #include "train/parallel/ownership.h"
 #include "train/trainer.h"
@@ -17,7 +18,7 @@
 typedef enum ms_shared_phase {
     MS_PHASE_MICRO_STEPS, /* forward and backward passes, with their batches */
     MS_PHASE_DOWNLOAD,    /* gradients, to the host */
-    MS_PHASE_EXCHANGE,    /* of gradients */
+    MS_PHASE_EXCHANGE,    /* of gradients, as far as it is waited for */
     MS_PHASE_ADD,         /* them, in order */
     MS_PHASE_UPLOAD,      /* their sum; after the update the weights of others */
     MS_PHASE_SQUARES,     /* the first half of the update */
@@ -40,15 +41,19 @@ typedef struct ms_trainer_shared {
     ms_optimizer optimizer;
     size_t *begin_bytes; /* [n_ranks + 1]: ownership.begin, in bytes */
     /* Below: only while the trainer is allocated. */
-    float *flat;          /* [contributions of this rank][n_elements]: gradients; the weights after an update */
-    float *received;      /* [contributions of others][own] */
-    float *sum;           /* [own] */
-    double *losses;       /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
-    int64_t n_steps;      /* that were begun */
-    double *norms;        /* [n_ranks][2 * n_norms] */
-    float *squares;       /* [n_ranks][n_norms + n_blocks] */
-    const float **of;     /* [contributions]: where each is */
-    ms_message *out, *in; /* [n_ranks], of the present exchange */
+    float *flat; /* [1, or 2 where exchanges go beside micro-steps][contributions of this rank][n_elements]: gradients
+                    of even rounds and of odd ones; the weights after an update */
+    ms_background *background; /* exchanges of gradients beside micro-steps; NULL: there are none */
+    int i_exchanged;           /* the round whose gradients are exchanged */
+    int32_t n_of;              /* its contributions */
+    float *received;           /* [contributions of others][own] */
+    float *sum;                /* [own] */
+    double *losses;            /* [n_ranks][accumulation + 1]: of each micro-step, and whether the update is captured */
+    int64_t n_steps;           /* that were begun */
+    double *norms;             /* [n_ranks][2 * n_norms] */
+    float *squares;            /* [n_ranks][n_norms + n_blocks] */
+    const float **of;          /* [contributions]: where each is */
+    ms_message *out, *in;      /* [n_ranks], of the present exchange */
     float *maxima; /* [n_ranks + 1][L H], for QK-clip: the largest attention logits of each rank's micro-steps, and of
                       the last one; else NULL */
     double seconds[MS_SHARED_PHASE_COUNT];           /* of all steps but the first, in which drivers compile */
@@ -79,6 +84,8 @@ int ms_trainer_round_count(const ms_trainer *trainer);
 ms_portion ms_trainer_portion(const ms_trainer *trainer, int i_round, int rank);
 /* Gradients of a portion that are handed over: each in `exact`, else their sum. */
 int32_t ms_trainer_contributions(const ms_trainer *trainer, ms_portion of);
+/* Whether the exchange of a round's gradients goes on beside the micro-steps of the next round: of all but the last. */
+bool ms_trainer_overlaps(const ms_trainer *trainer);
 /* Exchanges of gradients in a round: each rank hands over one of its contributions in each. */
 int32_t ms_trainer_round_exchanges(const ms_trainer *trainer, int i_round);
 
@@ -101,6 +108,7 @@ ms_traffic ms_trainer_round_traffic(const ms_trainer *trainer, int i_round, int 
 
 /* The parts of a step, called by all ranks.  Errors are those of any rank, the same on all (ms_group_agree). */
 ms_status ms_trainer_shared_begin(ms_trainer *trainer);
+ms_status ms_trainer_shared_exchange(void *trainer); /* the job of the background */
 ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                                   double *out_loss);
 /* In place of learning, where every rank has drawn all gradients.  status: how this one has fared. */

@@ -74,9 +74,19 @@ typedef struct progress {
     double *losses; /* of this rank, by micro-step */
 } progress;
 
-static ms_status make_portion(ms_trainer *trainer, progress *at, ms_portion of, bool is_last) {
+/* Where this rank's gradients of a round are: the exchange of the round before may still read its own. */
+static float *flat_of(const ms_trainer *trainer, int i_round) {
+    const ms_trainer_shared *shared = trainer->shared;
+    int32_t most = ms_trainer_contributions(trainer, ms_trainer_portion(trainer, 0, shared->rank));
+    bool is_second = ms_trainer_overlaps(trainer) && i_round % 2 == 1;
+    return shared->flat + (is_second ? most * shared->n_elements : 0);
+}
+
+static ms_status make_portion(ms_trainer *trainer, progress *at, int i_round, bool is_last) {
     ms_trainer_shared *shared = trainer->shared;
+    ms_portion of = ms_trainer_portion(trainer, i_round, shared->rank);
     bool apart = trainer->numerics == MS_NUMERICS_EXACT;
+    float *flat = flat_of(trainer, i_round);
     for (int32_t i = 0; i < of.count; i++) {
         bool ends = i + 1 == of.count;
         MS_TRY(skip(trainer, at->source, of.first + i - at->next));
@@ -87,30 +97,34 @@ static ms_status make_portion(ms_trainer *trainer, progress *at, ms_portion of, 
                                     &at->losses[of.first + i]));
         MS_TRY(ms_trainer_maxima_note(trainer));
         lap(trainer, MS_PHASE_MICRO_STEPS);
-        if (apart || ends) MS_TRY(download_gradients(trainer, shared->flat + (apart ? i : 0) * shared->n_elements));
+        if (apart || ends) MS_TRY(download_gradients(trainer, flat + (apart ? i : 0) * shared->n_elements));
         lap(trainer, MS_PHASE_DOWNLOAD);
     }
     return MS_OK;
 }
 
 /* Where each contribution of the round comes to be, in order. */
-static int32_t place_contributions(ms_trainer *trainer, int i_round) {
+static void place_contributions(ms_trainer *trainer, int i_round) {
     ms_trainer_shared *shared = trainer->shared;
-    int64_t begin = shared->ownership.begin[shared->rank];
-    int32_t n = 0, n_received = 0;
+    const float *own = flat_of(trainer, i_round) + shared->ownership.begin[shared->rank];
+    int32_t n_received = 0;
+    shared->i_exchanged = i_round;
+    shared->n_of = 0;
     for (int r = 0; r < shared->n_ranks; r++) {
         int32_t count = ms_trainer_contributions(trainer, ms_trainer_portion(trainer, i_round, r));
         for (int32_t k = 0; k < count; k++)
-            shared->of[n++] = r == shared->rank ? shared->flat + k * shared->n_elements + begin
-                                                : shared->received + n_received++ * shared->own;
+            shared->of[shared->n_of++] =
+                r == shared->rank ? own + k * shared->n_elements : shared->received + n_received++ * shared->own;
     }
-    return n;
 }
 
 /* Each rank's part of all contributions of the round, from their makers. */
-static ms_status exchange_gradients(ms_trainer *trainer, int i_round) {
+ms_status ms_trainer_shared_exchange(void *context) {
+    ms_trainer *trainer = context;
     ms_trainer_shared *shared = trainer->shared;
     const size_t *begin = shared->begin_bytes;
+    int i_round = shared->i_exchanged;
+    float *flat = flat_of(trainer, i_round);
     int32_t mine = ms_trainer_contributions(trainer, ms_trainer_portion(trainer, i_round, shared->rank));
     int32_t n_exchanges = ms_trainer_round_exchanges(trainer, i_round);
     for (int32_t k = 0; k < n_exchanges; k++) {
@@ -118,7 +132,7 @@ static ms_status exchange_gradients(ms_trainer *trainer, int i_round) {
         for (int r = 0; r < shared->n_ranks; r++) {
             int32_t count = ms_trainer_contributions(trainer, ms_trainer_portion(trainer, i_round, r));
             bool sends = r != shared->rank && k < mine, gets = r != shared->rank && k < count;
-            shared->out[r] = (ms_message){shared->flat + k * shared->n_elements + shared->ownership.begin[r],
+            shared->out[r] = (ms_message){flat + k * shared->n_elements + shared->ownership.begin[r],
                                           sends ? begin[r + 1] - begin[r] : 0};
             shared->in[r] = (ms_message){gets ? (float *)shared->of[before + k] : NULL,
                                          gets ? begin[shared->rank + 1] - begin[shared->rank] : 0};
@@ -130,11 +144,11 @@ static ms_status exchange_gradients(ms_trainer *trainer, int i_round) {
 }
 
 /* sum = first + second + ..., or sum + first + ...: in the order of the micro-steps. */
-static void add_contributions(ms_trainer_shared *shared, bool is_first, int32_t n) {
+static void add_contributions(ms_trainer_shared *shared) {
     float *restrict sum = shared->sum;
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < shared->n_of; i++) {
         const float *restrict x = shared->of[i];
-        if (is_first && i == 0)
+        if (shared->i_exchanged == 0 && i == 0)
             memcpy(sum, x, (size_t)shared->own * sizeof *sum);
         else
             for (int64_t k = 0; k < shared->own; k++) sum[k] = sum[k] + x[k];
@@ -182,6 +196,33 @@ static ms_status gather_losses(ms_trainer *trainer, double *out_loss) {
     return MS_OK;
 }
 
+static void add_exchanged(ms_trainer *trainer) {
+    lap(trainer, MS_PHASE_EXCHANGE);
+    add_contributions(trainer->shared);
+    lap(trainer, MS_PHASE_ADD);
+}
+
+/* The gradients of a round, to their owners, who add them: of the last round at once, of others beside the micro-steps
+   that follow.  No other exchange is made until await_round. */
+static ms_status exchange_round(ms_trainer *trainer, int i_round) {
+    ms_trainer_shared *shared = trainer->shared;
+    place_contributions(trainer, i_round);
+    if (shared->background && i_round + 1 < ms_trainer_round_count(trainer)) {
+        ms_background_start(shared->background);
+        return MS_OK;
+    }
+    MS_TRY(ms_trainer_shared_exchange(trainer));
+    add_exchanged(trainer);
+    return MS_OK;
+}
+
+static ms_status await_round(ms_trainer *trainer) {
+    if (!trainer->shared->background) return MS_OK;
+    MS_TRY(ms_background_wait(trainer->shared->background));
+    add_exchanged(trainer);
+    return MS_OK;
+}
+
 ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, const ms_step_hooks *hooks,
                                   double *out_loss) {
     ms_trainer_shared *shared = trainer->shared;
@@ -191,16 +232,13 @@ ms_status ms_trainer_shared_learn(ms_trainer *trainer, ms_batch_source source, c
     ms_trainer_maxima_begin(trainer);
     while (last > 0 && ms_trainer_portion(trainer, last, shared->rank).count == 0) last--;
     for (int i = 0; i < n_rounds; i++) {
-        ms_status status = make_portion(trainer, &at, ms_trainer_portion(trainer, i, shared->rank), i == last);
+        ms_status status = make_portion(trainer, &at, i, i == last);
         if (status == MS_OK && i + 1 == n_rounds)
             status = skip(trainer, source, trainer->options.accumulation - at.next);
         lap(trainer, MS_PHASE_MICRO_STEPS);
+        if (i > 0) MS_TRY(await_round(trainer));
         MS_TRY(agree(trainer, status));
-        int32_t n = place_contributions(trainer, i);
-        MS_TRY(exchange_gradients(trainer, i));
-        lap(trainer, MS_PHASE_EXCHANGE);
-        add_contributions(shared, i == 0, n);
-        lap(trainer, MS_PHASE_ADD);
+        MS_TRY(exchange_round(trainer, i));
     }
     ms_status status = ms_trainer_maxima_exchange(trainer);
     if (status == MS_OK) status = gather_losses(trainer, out_loss);

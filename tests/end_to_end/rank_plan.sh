@@ -8,9 +8,9 @@ cat out
 # Two tables, each with a row for every number of ranks: device and host memory; compute, update, exchange, step, speed-up.
 for n in 1 2 4 6; do
     grep -qE "^ +$n( +[0-9]+\.[0-9]){7}$" out || fail "no memory of $n ranks"
-    grep -qE "^ +$n( +[0-9]+\.[0-9]{2}){5} +[0-9]+% +[0-9.]+ +[0-9]+$" out || fail "no prediction for $n ranks"
+    grep -qE "^ +$n( +[0-9]+\.[0-9]{2}){5} +[0-9]+% +[0-9.]+ +[0-9]+ +[0-9]+\.[0-9]{2}$" out || fail "no prediction for $n ranks"
 done
-grep -qE "^ +1 .* 1\.00 +100% +0\.0 +0$" out || fail "one rank is not its own measure"
+grep -qE "^ +1 .* 1\.00 +100% +0\.0 +0 +0\.00$" out || fail "one rank is not its own measure"
 grep -q "in exact; a link of 10 Gb/s, 50 us$" out || fail "the link is not said"
 tail -n 1 out | grep -qE "^(another machine will not help|6 ranks help)" || fail "no advice"
 must program $job --dry-run --ranks 2 --link 1Mb --link_latency 1ms --parallel.shares 3,1
