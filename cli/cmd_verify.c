@@ -127,6 +127,17 @@ static ms_status add_all_devices(const char *numerics, selection *plan) {
     return MS_OK;
 }
 
+/* A device that is named twice would be verified twice, with no more to be learned. */
+static ms_status check_devices(const ms_option_list *names) {
+    if (names->n_items > MAX_DEVICES)
+        return MS_FAIL(MS_USAGE, "--device: %d devices, at most %d can be verified", names->n_items, MAX_DEVICES);
+    for (int i = 0; i < names->n_items; i++)
+        for (int j = 0; j < i; j++)
+            if (strcmp(names->items[i], names->items[j]) == 0)
+                return MS_FAIL(MS_USAGE, "--device %s: it is given twice", names->items[i]);
+    return MS_OK;
+}
+
 static ms_status read_slice(const char *text, ms_verify_ops_options *out) {
     char end;
     if (sscanf(text, "%d/%d%c", &out->slice, &out->n_slices, &end) != 2 || out->n_slices < 1 || out->slice < 0 ||
@@ -150,6 +161,7 @@ static ms_status make_plan(const struct arguments *arguments, selection *plan) {
                                         .seed = (uint64_t)arguments->seed};
     MS_TRY(select_ops(&arguments->ops, &plan->ops));
     if (arguments->devices.n_items == 0) return add_all_devices(numerics, plan);
+    MS_TRY(check_devices(&arguments->devices));
     for (int i = 0; i < arguments->devices.n_items; i++)
         add_subjects(arguments->devices.items[i], true, numerics, plan);
     return MS_OK;
@@ -249,7 +261,7 @@ static ms_status check_production(const struct arguments *arguments) {
         return MS_FAIL(MS_USAGE, "--runs-only with --ops-only leaves nothing to verify");
     if (arguments->devices.n_items == 0)
         return MS_FAIL(MS_USAGE, "--production needs --device NAME: on a slow one it takes hours");
-    return MS_OK;
+    return check_devices(&arguments->devices);
 }
 
 static ms_status verify_production(const struct arguments *arguments) {

@@ -98,19 +98,22 @@ static void print_loss(const ms_run *run, FILE *stream) {
     int64_t tokens = (int64_t)trainer->options.batch_sequences * trainer->options.model.sequence_length;
     ms_dtype gradient = ms_trainer_loss_gradient(trainer);
     double logits = (double)(chunk < tokens ? chunk : tokens) * trainer->options.model.vocabulary;
+    char chunks[96];
+    if (chunk < tokens)
+        snprintf(chunks, sizeof chunks, "in chunks of %lld tokens (model.loss_chunk)", (long long)chunk);
+    else
+        snprintf(chunks, sizeof chunks, "in one chunk of %lld tokens (model.loss_chunk %lld)", (long long)tokens,
+                 (long long)chunk);
     /* A gradient of the logits' own dtype is computed in their place. */
     double bytes = logits * (4 + (gradient == MS_DTYPE_F32 ? 0 : (double)ms_dtype_size(gradient)));
     if (run->options.trainer.control == MS_CONTROL_NOISE) { /* steps have no loss */
         if (run->options.validation_every > 0)
-            fprintf(stream,
-                    "loss          of validations alone, in chunks of %lld tokens (model.loss_chunk): %.1f MiB of f32 "
-                    "logits\n",
-                    (long long)chunk, logits * 4 / 1048576);
+            fprintf(stream, "loss          of validations alone, %s: %.1f MiB of f32 logits\n", chunks,
+                    logits * 4 / 1048576);
         return;
     }
-    fprintf(stream,
-            "loss          in chunks of %lld tokens (model.loss_chunk): %.1f MiB of f32 logits and %s gradients\n",
-            (long long)chunk, bytes / 1048576, ms_dtype_name(gradient));
+    fprintf(stream, "loss          %s: %.1f MiB of f32 logits and %s gradients\n", chunks, bytes / 1048576,
+            ms_dtype_name(gradient));
 }
 
 /* Where several ranks share the run: what falls to this one, which is rank 0. */

@@ -47,9 +47,14 @@ ms_cost ms_cost_axpby(const ms_graph *graph, const ms_node *node, double flops) 
     return ms_cost_elements(graph, node, has_input(node, 1) ? flops : 1);
 }
 
-/* `flops` with the norm; the rotation alone takes three */
+/* `flops` with the norm; the rotation alone takes three, and its gradient has nothing to do with x, rstd and dgain */
 ms_cost ms_cost_qk_norm_rope(const ms_graph *graph, const ms_node *node, double flops) {
-    return ms_cost_elements(graph, node, node->attributes.rope.normalise ? flops : 3);
+    if (node->attributes.rope.normalise) return ms_cost_elements(graph, node, flops);
+    ms_cost cost = ms_cost_elements(graph, node, 3);
+    if (node->op == MS_OP_QK_NORM_ROPE_GRAD)
+        cost.bytes = tensor_bytes(graph, node->inputs[1]) + tensor_bytes(graph, node->inputs[3]) +
+                     tensor_bytes(graph, node->outputs[0]);
+    return cost;
 }
 
 /* ---- movement ---- */

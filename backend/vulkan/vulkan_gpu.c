@@ -129,6 +129,17 @@ static ms_status describe(ms_vulkan_gpu *gpu) {
     return limit_allocation(gpu, &maintenance);
 }
 
+/* What a device would be opened with: a number that is none makes it unusable here, before anybody opens it. */
+static ms_status check_environment(void) {
+    static const ms_environment numbers[] = {MS_ENVIRONMENT_VULKAN_INVOCATIONS, MS_ENVIRONMENT_VULKAN_WORKGROUPS,
+                                             MS_ENVIRONMENT_VULKAN_WORK};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uint64_t unused;
+        MS_TRY(ms_environment_number(numbers[i], &unused));
+    }
+    return MS_OK;
+}
+
 #define REFUSE(...)                                                                                                    \
     do {                                                                                                               \
         snprintf(gpu->reason, sizeof gpu->reason, __VA_ARGS__);                                                        \
@@ -140,7 +151,8 @@ static void judge(ms_vulkan_gpu *gpu) {
     uint32_t version = gpu->properties.apiVersion;
     if (version < VK_API_VERSION_1_2)
         REFUSE("Vulkan %u.%u, 1.2 is needed", VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version));
-    if (describe(gpu) != MS_OK || find_queues(gpu) != MS_OK) REFUSE("%s", ms_status_message());
+    if (describe(gpu) != MS_OK || find_queues(gpu) != MS_OK || check_environment() != MS_OK)
+        REFUSE("%s", ms_status_message());
     VkPhysicalDeviceVulkan12Features features12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
     VkPhysicalDeviceVulkan11Features features11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
                                                    .pNext = &features12};

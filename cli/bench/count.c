@@ -168,9 +168,10 @@ static ms_bench_kernel head_kernel(const counter *c, const ms_node *node, double
 }
 
 static void count_qk_norm_rope_grad(const counter *c, const ms_node *node, ms_bench_work *work) {
-    double size = (double)node->attributes.rope.head_size, x = ms_bench_in_bytes(c, node, 0);
-    double rows = ms_bench_elements(c, node->inputs[0]) / size;
-    double bytes = x + ms_bench_in_bytes(c, node, 2) + ms_bench_in_bytes(c, node, 3);
+    double size = (double)node->attributes.rope.head_size, rows = ms_bench_elements(c, node->inputs[0]) / size;
+    double bytes = ms_bench_in_bytes(c, node, 1) + ms_bench_in_bytes(c, node, 3); /* table and dy */
+    if (node->attributes.rope.normalise)                                          /* x, rstd and the gains */
+        bytes += ms_bench_in_bytes(c, node, 0) + ms_bench_in_bytes(c, node, 2) + ms_bench_in_bytes(c, node, 4);
     double a_row = is_cuda(c) ? 1 : VULKAN_ROPE_ROUNDS;
     if (ms_bench_out_bytes(c, node, 1) > 0)
         count_columns(c, (column_sums){rows, size, bytes, a_row, ms_bench_is_bf16(c, node, 0)}, work);
@@ -191,11 +192,13 @@ static void count_cross_entropy(const counter *c, const ms_node *node, ms_bench_
     double row_bytes = 4 * columns, kept_at_once = floor(227 * 1024 / row_bytes);
     bool is_kept = is_cuda(c) && dlogits > 0 && kept_at_once >= 1;
     ms_bench_kernel walk = {.launches = 1, .bytes = logits, .threads = rows * threads};
+    walk.bytes += ms_bench_in_bytes(c, node, 1) + ms_bench_out_bytes(c, node, 0); /* a target and a loss each row */
     if (is_kept) walk.resident = fmin(c->target->threads, kept_at_once * threads);
     walk.rounds = waits(c, per_thread, LOSS_ROUNDS);
     walk.specials = 1.25 * elements;
     add(c, walk, work);
     walk.launches = 0;
+    walk.bytes = logits;
     if (!is_cuda(c)) add(c, walk, work);
     if (dlogits <= 0) return;
     ms_bench_kernel write = {.bytes = dlogits + (is_kept ? 0 : logits), .threads = walk.threads};
@@ -232,10 +235,12 @@ static void count_embed_grad(const counter *c, const ms_node *node, ms_bench_wor
     ms_bench_work_add(common_row.seconds > once.seconds ? &common_row : &once, 1, work);
 }
 
+/* Input 2: which rows, of insert_rows. */
 static void count_insert(const counter *c, const ms_node *node, ms_bench_work *work) {
     const ms_place *base = &c->plan->places[node->inputs[0]], *y = &c->plan->places[node->outputs[0]];
     if (base->variable != y->variable || base->offset != y->offset) count_copy(c, node->inputs[0], work);
-    count_copy(c, node->inputs[1], work);
+    double bytes = 2 * ms_bench_in_bytes(c, node, 1) + ms_bench_in_bytes(c, node, 2);
+    add(c, ms_bench_pass(c, ms_bench_elements(c, node->inputs[1]), bytes, false), work);
 }
 
 static void count_embed(const counter *c, const ms_node *node, ms_bench_work *work) {

@@ -41,9 +41,12 @@ ms_status ms_bench_model_step(const ms_trainer *trainer, const ms_bench_target *
 ms_modelled_work ms_modelled_op(const ms_modelled_step *step, ms_op op);
 ms_modelled_work ms_modelled_part(const ms_modelled_step *step, ms_model_part part);
 
+/* A thousand times what a slow driver takes. */
+enum { MS_BENCH_MODEL_MOST_LAUNCH_US = 100000 };
+
 /* Prints the model of a step of config on `target`, with its assumptions, in f32 and in bf16 storage.  launch_us:
    microseconds that the device waits between two kernels.  Errors of ms_bench_target_find and ms_trainer_open;
-   MS_INVALID: no vocabulary, a negative launch time.  Not thread-safe. */
+   MS_INVALID: no vocabulary, a launch time out of its range.  Not thread-safe. */
 ms_status ms_bench_model(const ms_config *config, const char *target, double launch_us, FILE *out);
 
 #endif

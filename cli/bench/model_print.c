@@ -118,7 +118,9 @@ ms_status ms_bench_model(const ms_config *config, const char *target_name, doubl
     MS_TRY_NOTE(ms_bench_target_find(target_name ? target_name : "", &target), "bench model --target");
     if (config->model.vocabulary == 0)
         return MS_FAIL(MS_INVALID, "bench model: give model.vocabulary, there is no data to take it from");
-    if (!(launch_us >= 0)) return MS_FAIL(MS_INVALID, "bench model: --launch_us %g is negative", launch_us);
+    if (!(launch_us >= 0 && launch_us <= MS_BENCH_MODEL_MOST_LAUNCH_US))
+        return MS_FAIL(MS_INVALID, "bench model: --launch_us %g: must be 0 to %d microseconds", launch_us,
+                       MS_BENCH_MODEL_MOST_LAUNCH_US);
     print_assumptions(target, launch_us, out);
     /* For its plan: the graph is the same on every device. */
     ms_device_options cpu = {.name = "cpu", .numerics = MS_NUMERICS_FAST};

@@ -39,7 +39,16 @@ static ms_status check_pass(const ms_config *config) {
 /* Chunks are summed one after the other: their size is part of what `exact` is. */
 static ms_status check_loss_chunk(const ms_config *config) {
     long long chunk = config->model.loss_chunk;
-    if (config->train.numerics != MS_NUMERICS_EXACT || chunk == 0 || chunk == MS_LOSS_CHUNK) return MS_OK;
+    if (chunk == 0 || chunk == MS_LOSS_CHUNK) return MS_OK;
+    if (config->train.numerics != MS_NUMERICS_EXACT) {
+        long long tokens = config->model.sequence_length * config->train.batch_sequences;
+        long long least = (tokens + MS_LOSS_CHUNKS_MAX - 1) / MS_LOSS_CHUNKS_MAX;
+        if (chunk >= least) return MS_OK;
+        return MS_FAIL(MS_INVALID,
+                       "model.loss_chunk %lld: a pass of %lld tokens has at most %d chunks; at least %lld are needed, "
+                       "or 0 for the default",
+                       chunk, tokens, MS_LOSS_CHUNKS_MAX, least);
+    }
     return MS_FAIL(
         MS_INVALID,
         "model.loss_chunk %lld: train.numerics exact is defined by chunks of %d tokens; leave it out, or take "

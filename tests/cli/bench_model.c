@@ -21,16 +21,25 @@ static void open_device(void) {
 
 static void close_device(void) { ms_device_close(device); }
 
-static ms_trainer *open_trainer(ms_dtype storage, int accumulation) {
+static ms_trainer_options small_options(ms_dtype storage, int accumulation) {
     ms_config config;
-    ms_trainer *trainer;
     ms_config_defaults(&config);
     ck_assert_int_eq(ms_config_load_preset(&config, "micro"), MS_OK);
     ms_trainer_options options = ms_trainer_options_from_config(&config, 64);
     options.model.storage = storage;
     options.accumulation = accumulation;
-    ck_assert_msg(ms_trainer_open(device, &options, &trainer) == MS_OK, "%s", ms_status_message());
+    return options;
+}
+
+static ms_trainer *open_options(const ms_trainer_options *options) {
+    ms_trainer *trainer;
+    ck_assert_msg(ms_trainer_open(device, options, &trainer) == MS_OK, "%s", ms_status_message());
     return trainer;
+}
+
+static ms_trainer *open_trainer(ms_dtype storage, int accumulation) {
+    ms_trainer_options options = small_options(storage, accumulation);
+    return open_options(&options);
 }
 
 static ms_modelled_step model(const ms_trainer *trainer, ms_target_backend backend, double f32, double tf32,
@@ -119,22 +128,35 @@ START_TEST(matrix_units_count_where_the_backend_uses_them) {
 END_TEST
 
 /* What kernels do is never less than what the graph needs, and never faster than the bound. */
+static void check_bounds(const ms_trainer *trainer, const char *name) {
+    const ms_bench_target *target;
+    ms_modelled_step step;
+    ck_assert_int_eq(ms_bench_target_find(name, &target), MS_OK);
+    ck_assert_int_eq(ms_bench_model_step(trainer, target, &step), MS_OK);
+    for (int part = 0; part < MS_MODEL_PART_COUNT; part++)
+        for (int op = 0; op < MS_OP_COUNT; op++) {
+            const ms_modelled_work *row = &step.rows[part][op];
+            ck_assert_msg(row->expected.seconds >= row->seconds, "%s: %s of part %d: %g s, bound %g", target->name,
+                          ms_op_get((ms_op)op)->name, part, row->expected.seconds, row->seconds);
+            ck_assert_msg(row->expected.bytes >= row->bytes, "%s: %s of part %d: %.17g bytes moved, %.17g at least",
+                          target->name, ms_op_get((ms_op)op)->name, part, row->expected.bytes, row->bytes);
+            ck_assert_msg(row->expected.launches >= (double)row->n_kernels, "%s: %s of part %d: %g launches",
+                          target->name, ms_op_get((ms_op)op)->name, part, row->expected.launches);
+        }
+}
+
 START_TEST(nothing_is_expected_to_beat_its_bound) {
     const char *const names[] = {"h200", "t4", "rtx4090", "rx7900xtx", "arc-b580"};
     for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
-        const ms_bench_target *target;
-        ms_modelled_step step;
-        ms_trainer *trainer = open_trainer(i % 2 ? MS_DTYPE_BF16 : MS_DTYPE_F32, 1);
-        ck_assert_int_eq(ms_bench_target_find(names[i / 2], &target), MS_OK);
-        ck_assert_int_eq(ms_bench_model_step(trainer, target, &step), MS_OK);
-        for (int part = 0; part < MS_MODEL_PART_COUNT; part++)
-            for (int op = 0; op < MS_OP_COUNT; op++) {
-                const ms_modelled_work *row = &step.rows[part][op];
-                ck_assert_msg(row->expected.seconds >= row->seconds, "%s: %s of part %d: %g s, bound %g", target->name,
-                              ms_op_get((ms_op)op)->name, part, row->expected.seconds, row->seconds);
-                ck_assert_msg(row->expected.launches >= (double)row->n_kernels, "%s: %s of part %d: %g launches",
-                              target->name, ms_op_get((ms_op)op)->name, part, row->expected.launches);
-            }
+        ms_trainer_options options = small_options(i % 2 ? MS_DTYPE_BF16 : MS_DTYPE_F32, 1);
+        ms_trainer *trainer = open_options(&options);
+        check_bounds(trainer, names[i / 2]);
+        ms_trainer_close(trainer);
+        options.model.qk_norm = options.model.merged = options.model.tied_head = false;
+        options.model.qkv_bias = true;
+        options.model.activation = MS_ACTIVATION_SWIGLU;
+        trainer = open_options(&options);
+        check_bounds(trainer, names[i / 2]);
         ms_trainer_close(trainer);
     }
 }
@@ -320,8 +342,12 @@ START_TEST(the_output_says_that_it_is_a_model) {
     ck_assert_int_eq(print("blueberry-88m", "rx7900xtx", 2, &text), MS_OK);
     ck_assert_ptr_null(strstr(text, "figure to beat")); /* it is one of an H100 */
     free(text);
-    ck_assert_int_eq(print("blueberry-88m", "h100", -1, &text), MS_INVALID);
-    free(text);
+    const double no_times[] = {-1, 100001, INFINITY, NAN};
+    for (size_t i = 0; i < sizeof no_times / sizeof *no_times; i++) {
+        ck_assert_int_eq(print("blueberry-88m", "h100", no_times[i], &text), MS_INVALID);
+        ck_assert_ptr_nonnull(strstr(ms_status_message(), "must be 0 to 100000 microseconds"));
+        free(text);
+    }
     ck_assert_int_eq(print("blueberry-88m", "h1000", 2, &text), MS_USAGE);
     ck_assert_str_eq(text, "");
     free(text);

@@ -245,6 +245,16 @@ START_TEST(exact_has_one_chunk_of_the_loss) {
 }
 END_TEST
 
+START_TEST(a_loss_has_so_many_chunks) {
+    ck_assert_int_eq(ms_config_set(&config, "train.batch_sequences", "64"), MS_OK); /* of 256 tokens: 16384 */
+    ck_assert_int_eq(ms_config_set(&config, "model.loss_chunk", "2"), MS_OK);
+    ck_assert_int_eq(ms_config_check(&config), MS_OK);
+    ck_assert_int_eq(ms_config_set(&config, "model.loss_chunk", "1"), MS_OK);
+    expect(ms_config_check(&config), MS_INVALID,
+           "model.loss_chunk 1: a pass of 16384 tokens has at most 8192 chunks; at least 2 are needed, or 0");
+}
+END_TEST
+
 START_TEST(contradictions_are_named) {
     ck_assert_int_eq(ms_config_set(&config, contradictions[_i].key, contradictions[_i].value), MS_OK);
     expect(ms_config_check(&config), MS_INVALID, contradictions[_i].message);
@@ -524,6 +534,7 @@ int main(void) {
     tcase_add_loop_test(tests, bad_yaml_is_named_and_changes_nothing, 0, sizeof bad_yaml / sizeof *bad_yaml);
     tcase_add_test(tests, long_or_foreign_text_is_refused);
     tcase_add_test(tests, exact_has_one_chunk_of_the_loss);
+    tcase_add_test(tests, a_loss_has_so_many_chunks);
     tcase_add_test(tests, qk_clip_and_biases_contradict);
     tcase_add_loop_test(tests, contradictions_are_named, 0, sizeof contradictions / sizeof *contradictions);
     tcase_add_test(tests, split_attention_frees_the_width);

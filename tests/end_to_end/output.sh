@@ -16,18 +16,18 @@ must resume lines --steps 124 --log.every 1 # what is asked for wins
 echo "-- what the loss holds: 1024 tokens a pass, 96 logits each"
 loss() {
     must program train --preset micro --train.batch_sequences 32 --dry-run ${2:-}
-    grep -qx "loss          in chunks of $1" out || fail "${2:-}: not in chunks of $1: $(grep '^loss ' out)"
+    grep -qx "loss          in $1" out || fail "${2:-}: not in $1: $(grep '^loss ' out)"
     planned=$(sed -n 's/^memory        \([0-9.]*\) MiB planned: .*/\1/p' out)
 }
-key="(model.loss_chunk)"
-loss "4096 tokens $key: 0.4 MiB of f32 logits and f32 gradients"
+key="(model.loss_chunk)" whole="one chunk of 1024 tokens (model.loss_chunk 4096)"
+loss "$whole: 0.4 MiB of f32 logits and f32 gradients"
 large=$planned
-loss "4096 tokens $key: 0.6 MiB of f32 logits and bf16 gradients" "--train.storage bf16"
-loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact"
-loss "512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact --train.storage bf16 --model.loss_chunk 512"
-loss "64 tokens $key: 0.0 MiB of f32 logits and f32 gradients" "--model.loss_chunk 64"
+loss "$whole: 0.6 MiB of f32 logits and bf16 gradients" "--train.storage bf16"
+loss "chunks of 512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact"
+loss "chunks of 512 tokens $key: 0.2 MiB of f32 logits and f32 gradients" "--numerics exact --train.storage bf16 --model.loss_chunk 512"
+loss "chunks of 64 tokens $key: 0.0 MiB of f32 logits and f32 gradients" "--model.loss_chunk 64"
 must program train --preset micro --train.batch_sequences 32 --dry-run --train.control noise --validation.every 10
-grep -qx "loss          of validations alone, in chunks of 4096 tokens $key: 0.4 MiB of f32 logits" out || fail "noise has gradients of logits: $(grep '^loss ' out)"
+grep -qx "loss          of validations alone, in $whole: 0.4 MiB of f32 logits" out || fail "noise has gradients of logits: $(grep '^loss ' out)"
 must program train --preset micro --dry-run --train.control noise --validation.every 0
 ! grep -q '^loss ' out || fail "noise without validations has a loss: $(grep '^loss ' out)"
 awk "BEGIN { exit !($planned < $large) }" || fail "small chunks are planned $planned MiB, large ones $large"

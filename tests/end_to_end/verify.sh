@@ -74,6 +74,8 @@ planted=$(sed -n 's/^planted faults: \([0-9]*\), found: \1$/\1/p' out)
 [ -n "$planted" ] && [ "$planted" -gt $((2 * n_shapes)) ] || fail "not all faults in production shapes were found: $(grep '^planted' out)"
 [ "$(grep -c 'planted: two tiles exchanged' out)" -eq "$(grep -c 'planted: a sum lacks one term' out)" ] || fail "a shape lacks a fault"
 refuse 2 "needs --device" program verify --production micro
+refuse 2 "--device cpu: it is given twice" program verify --production micro --device cpu --device cpu
+refuse 2 "--device cpu: it is given twice" program verify --quick --op axpby --device cpu --device cpu
 refuse 2 "leave --numerics fast out" program verify --production micro --numerics fast --device "$device"
 refuse 2 "only with --production" program verify --storage bf16
 refuse 1 "no preset 'mikro'" program verify --production mikro --device "$device"

@@ -27,6 +27,13 @@ no_vulkan() {
     refuse 1 "vulkan:0.*($1)|($1).*vulkan:0" train --device vulkan:0 --run none
 }
 
+echo "-- variables that are no numbers"
+for variable in WORK WORKGROUPS INVOCATIONS ALLOCATION QUEUES; do
+    export MUONSCOPE_VULKAN_$variable=abc
+    no_vulkan "MUONSCOPE_VULKAN_$variable is .abc., must be"
+    unset MUONSCOPE_VULKAN_$variable
+done
+
 echo "-- no Vulkan"
 export VK_DRIVER_FILES=/nonexistent
 no_vulkan "driver"
