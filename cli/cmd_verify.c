@@ -11,6 +11,7 @@
 #include "cli/verify/runs.h"
 #include "platform/output.h"
 #include "platform/signals.h"
+#include "train/parallel/launch.h"
 
 enum { MAX_DEVICES = 64, MAX_SUBJECTS = 2 * MAX_DEVICES, CPU_THREADS = 3 };
 
@@ -326,6 +327,16 @@ static ms_status choose_devices(const struct arguments *arguments, const char *n
     return MS_OK;
 }
 
+/* It starts its ranks itself: processes of a launcher would all do the same. */
+static ms_status check_launcher(bool *out_is_silent) {
+    ms_launch launch;
+    ms_status status = ms_launch_find(&launch);
+    *out_is_silent = launch.rank > 0;
+    if (status != MS_OK || !launch.launcher) return status;
+    return MS_FAIL(MS_USAGE, "--parallel makes its ranks itself, and %s has started %ld processes: start it without",
+                   launch.launcher, launch.size);
+}
+
 static ms_status verify_parallel(const struct arguments *arguments) {
     const char *names[MS_VERIFY_MOST_RANKS];
     ms_verify_report *report = NULL;
@@ -370,6 +381,12 @@ int ms_cmd_verify(int argc, char **argv) {
     ms_positionals rest;
     ms_status status = ms_options_parse(&command, argc, argv, &arguments, &rest);
     if (status == MS_OK && rest.help) return ms_command_help(&command);
+    bool is_silent = false;
+    if (status == MS_OK && arguments.parallel >= 0) status = check_launcher(&is_silent);
+    if (status != MS_OK && is_silent) {
+        ms_launch_let_rank_0_speak();
+        return 2;
+    }
     if (status == MS_OK) status = ms_signals_catch(); /* to the end of the process: temporary files are removed first */
     if (status == MS_OK) status = verify(&arguments);
     return ms_exit_status(status);

@@ -129,6 +129,12 @@ ms_status ms_trainer_maxima_note(ms_trainer *trainer);
 ms_status ms_trainer_maxima_exchange(ms_trainer *trainer);
 ms_status ms_trainer_maxima_upload(ms_trainer *trainer);
 
+/* All gradients of this rank's device, one parameter after the other, to flat [n_elements]. */
+ms_status ms_trainer_download_gradients(ms_trainer *trainer, float *flat);
+/* All ranks, which have the same weights: in `exact` each makes one micro-step of tokens that are drawn alike, and the
+   gradients must be those of rank 0, bit for bit.  No step sees them.  MS_MISMATCH names rank, host and device. */
+ms_status ms_trainer_shared_prove(ms_trainer *trainer);
+
 /* Rank 0 gives its weights, and the state of a file (NULL: none), with step, tokens and the data's position, to all.
    Nothing, where nothing is shared. */
 ms_status ms_trainer_shared_send(ms_trainer *trainer, const ms_safetensors *state, int64_t position);

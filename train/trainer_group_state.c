@@ -113,7 +113,8 @@ static ms_status share_weights(ms_trainer *trainer, standing *at) {
     MS_TRY(ms_group_broadcast(shared->group, shared->flat, (size_t)shared->n_elements * sizeof *shared->flat));
     ms_status status = leads ? MS_OK : move_weights(trainer, false);
     if (status == MS_OK && !leads) status = ms_model_upload_constants(&trainer->model, trainer->store);
-    return ms_group_agree(shared->group, status);
+    MS_TRY(ms_group_agree(shared->group, status));
+    return ms_trainer_shared_prove(trainer);
 }
 
 ms_status ms_trainer_shared_send(ms_trainer *trainer, const ms_safetensors *state, int64_t position) {

@@ -53,7 +53,7 @@ static ms_status skip(ms_trainer *trainer, ms_batch_source source, int32_t n) {
     return MS_OK;
 }
 
-static ms_status download_gradients(ms_trainer *trainer, float *flat) {
+ms_status ms_trainer_download_gradients(ms_trainer *trainer, float *flat) {
     ms_store_part parts[MS_MAX_PARAMETERS];
     void *places[MS_MAX_PARAMETERS];
     for (int i = 0; i < trainer->model.n_parameters; i++) {
@@ -97,7 +97,7 @@ static ms_status make_portion(ms_trainer *trainer, progress *at, int i_round, bo
                                     &at->losses[of.first + i]));
         MS_TRY(ms_trainer_maxima_note(trainer));
         lap(trainer, MS_PHASE_MICRO_STEPS);
-        if (apart || ends) MS_TRY(download_gradients(trainer, flat + (apart ? i : 0) * shared->n_elements));
+        if (apart || ends) MS_TRY(ms_trainer_download_gradients(trainer, flat + (apart ? i : 0) * shared->n_elements));
         lap(trainer, MS_PHASE_DOWNLOAD);
     }
     return MS_OK;

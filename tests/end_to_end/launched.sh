@@ -35,6 +35,9 @@ refused slurm study srun
 named=$("$muonscope" --help | sed -n '/^Subcommands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort | tr '\n' ' ')
 [ "$named" = "$(printf '%s\n' $alone tokenizer data train bench devices verify | sort | tr '\n' ' ')" ] || fail "a subcommand is not tried here: $named"
 
+refuse 2 "makes its ranks itself, and mpirun has started 2 processes" by hydra 0 "$muonscope" verify --parallel 2 --device cpu
+silent hydra "verify --parallel 2"
+
 # The rest says what is on this host, or asks for another reason.
 must by slurm 1 "$muonscope" devices >devices
 [ -s devices ] || fail "devices says nothing"

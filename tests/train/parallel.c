@@ -101,6 +101,22 @@ START_TEST(an_error_of_one_is_known_to_all) {
 }
 END_TEST
 
+/* A bit of rank 1's weights is spoilt, as a device might: the gradients that it then makes are others. */
+START_TEST(a_device_that_computes_otherwise_is_named) {
+    ms_trainer_options options = micro(4);
+    rank ranks[3];
+    fill(&options, NULL, ranks, 3);
+    ranks[1].counter.spoils = true;
+    run_ranks(ranks, 3, 60);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(ranks[i].status, MS_MISMATCH);
+        ck_assert_ptr_eq(strstr(ranks[i].message, "rank 1 ("), ranks[i].message);
+        ck_assert_ptr_nonnull(strstr(ranks[i].message, "): of one micro-step of the same tokens, device cpu has "));
+        ck_assert_int_eq(ranks[i].is_silent, i > 0);
+    }
+}
+END_TEST
+
 /* A rank that never comes is named, and nobody waits longer than the timeout for it. */
 START_TEST(a_missing_rank_is_named) {
     ms_trainer_options options = micro(4);
@@ -202,6 +218,7 @@ int main(void) {
     tcase_add_test(tcase, fast_is_near);
     tcase_add_test(tcase, a_step_sends_what_was_said);
     tcase_add_test(tcase, an_error_of_one_is_known_to_all);
+    tcase_add_test(tcase, a_device_that_computes_otherwise_is_named);
     tcase_add_test(tcase, a_missing_rank_is_named);
     tcase_add_test(tcase, what_cannot_be_shared_is_refused);
     tcase_add_test(tcase, the_first_step_may_take_longer);

@@ -14,6 +14,7 @@ typedef struct counter {
     int n_commands;
     int exchanges_before[8]; /* before each command that this rank has waited for, and the bytes */
     ms_traffic bytes_before[8];
+    bool spoils; /* changes a bit of the first large message from rank 0, its weights */
 } counter;
 
 /* One rank, or a job alone where transport.exchange is NULL: what it is given, then what came of it.  Losses, norms and
