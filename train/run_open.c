@@ -366,6 +366,8 @@ ms_status ms_run_open_logs(ms_run *run) {
     ms_logger_file_only(run->logger, "device: %s", device);
     if (run->data_note[0]) ms_logger_write(run->logger, MS_LOG_INFO, "%s", run->data_note);
     if (run->deciles_note[0]) ms_logger_file_only(run->logger, "%s", run->deciles_note);
+    const char *note = run->tracking ? ms_tracking_note(run->tracking) : NULL;
+    if (note) ms_logger_write(run->logger, MS_LOG_WARNING, "%s", note);
     warn_of_repeated_validation(run);
     ms_run_warn_of_settings(run);
     if (run->peak_note[0])

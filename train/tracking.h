@@ -66,6 +66,8 @@ const struct ms_run_log_mending *ms_tracking_mending(const ms_tracking *tracking
 const struct ms_run_log_mending *ms_tracking_step_mending(const ms_tracking *tracking);
 /* The same of the index of complete spectra; NULL: there are none. */
 const struct ms_run_log_mending *ms_tracking_full_mending(const ms_tracking *tracking);
+/* A line that warns of ranks whose processors compute other last digits; NULL: there are none.  Borrowed. */
+const char *ms_tracking_note(const ms_tracking *tracking);
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking);
 
 /* State for a checkpoint, as texts. */

@@ -8,6 +8,9 @@
 #include "train/parallel/group.h"
 #include "train/tracking.h"
 
+/* Of what a rank says about its kernels, with the last 0. */
+enum { MS_TRACKING_KERNELS = 64 };
+
 struct ms_tracking {
     ms_trainer *trainer; /* borrowed */
     ms_tracker *tracker;
@@ -35,6 +38,8 @@ struct ms_tracking {
     int64_t n_slots, n_reported, n_handed; /* snapshots: in the ring; that have their numbers; that rank 0 has of all */
     int64_t n_handed_next;                 /* in the exchange in work */
     int64_t n_steps_kept;                  /* since the last one, at most */
+    char (*kernels)[MS_TRACKING_KERNELS];  /* [n_ranks] of OpenBLAS */
+    char note[300];                        /* where they differ; "": they do not */
     bool skips;                            /* snapshots for which no slot is free */
     int64_t n_skipped;
 };
@@ -52,6 +57,8 @@ bool ms_tracking_is_shared(const ms_trainer *trainer);
 /* What has been computed goes to rank 0, which has it written: of at least n_snapshots, and more where all ranks have
    more; -1: of everything that was trained.  Called by rank 0; the others are told. */
 ms_status ms_tracking_hand_over(ms_tracking *tracking, int64_t n_snapshots);
+/* All ranks: notes which have other kernels than rank 0.  After ms_blas_prepare. */
+ms_status ms_tracking_compare_kernels(ms_tracking *tracking);
 /* Rank 0 gets what the others compare the next snapshot and step with, or gives it back.  After ms_tracking_drain, and
    before the first step. */
 ms_status ms_tracking_collect_state(ms_tracking *tracking);

@@ -109,6 +109,7 @@ static void free_tracking(ms_tracking *tracking) {
     free(tracking->sums);
     free(tracking->owners);
     free(tracking->n_computed);
+    free(tracking->kernels);
     ms_growth_finish(&tracking->growth);
     ms_noise_null_finish(&tracking->noise_null);
     free(tracking);
@@ -170,7 +171,8 @@ static ms_status open_own(ms_tracking *tracking, const ms_tracking_options *want
         tracking->group = trainer->shared->group;
         tracking->rank = trainer->shared->rank;
         tracking->n_computed = calloc((size_t)trainer->shared->n_ranks, sizeof *tracking->n_computed);
-        if (!tracking->n_computed) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory");
+        tracking->kernels = calloc((size_t)trainer->shared->n_ranks, sizeof *tracking->kernels);
+        if (!tracking->n_computed || !tracking->kernels) return MS_FAIL(MS_OUT_OF_MEMORY, "tracker: no memory");
     }
     MS_TRY(list_matrices(tracking));
     /* Memory for copies is taken now, and not in the middle of the run. */
@@ -190,6 +192,7 @@ ms_status ms_tracking_open(ms_trainer *trainer, const ms_tracking_options *wante
         status = ms_group_lead(tracking->group, MS_GROUP_TRACK, files->resume_after_step);
     /* An error of rank 0 has ended the others already. */
     if (tracking->group && (status == MS_OK || tracking->rank > 0)) status = ms_group_agree(tracking->group, status);
+    if (tracking->group && status == MS_OK) status = ms_tracking_compare_kernels(tracking);
     if (status != MS_OK) {
         ms_tracker_close(tracking->tracker); /* nothing was written: the first error is the one to report */
         ms_step_sigma_close(tracking->steps);
@@ -228,6 +231,8 @@ ms_status ms_tracking_check_files(const ms_tracking *tracking) {
     MS_TRY(ms_tracker_check_file(tracking->tracker));
     return tracking->steps ? ms_step_sigma_check_file(tracking->steps) : MS_OK;
 }
+
+const char *ms_tracking_note(const ms_tracking *tracking) { return tracking->note[0] ? tracking->note : NULL; }
 
 int64_t ms_tracking_n_skipped(const ms_tracking *tracking) {
     return ms_tracker_n_skipped(tracking->tracker) + tracking->n_skipped;

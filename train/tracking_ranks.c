@@ -1,8 +1,10 @@
 /* Tracking that ranks share: each computes the matrices that it updates, whose captures it has, and rank 0, which has
    the files, gets numbers.  All ranks are in step, so all have the same snapshots and the same steps kept. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/blas.h"
 #include "train/tracking_impl.h"
 #include "train/trainer_group.h"
 
@@ -18,6 +20,18 @@ void ms_tracking_find_owners(const ms_trainer *trainer, const ms_weight_matrix *
         const ms_ownership *ownership = &trainer->shared->ownership;
         while (ms_ownership_first_row(ownership, matrices[i].i_parameter, out[i] + 1) <= matrices[i].layer) out[i]++;
     }
+}
+
+ms_status ms_tracking_compare_kernels(ms_tracking *tracking) {
+    snprintf(tracking->kernels[tracking->rank], MS_TRACKING_KERNELS, "%s", ms_blas_description());
+    MS_TRY(ms_group_all_gather_equal(tracking->group, tracking->kernels, MS_TRACKING_KERNELS));
+    for (int r = ms_group_size(tracking->group) - 1; r > 0; r--) /* the first of them is named */
+        if (strcmp(tracking->kernels[r], tracking->kernels[0]) != 0)
+            snprintf(tracking->note, sizeof tracking->note,
+                     "rank %d computes its spectra by OpenBLAS for %s, rank 0 for %s: their last digits are not those "
+                     "of one process; OPENBLAS_CORETYPE in the environment of all ranks names one for all",
+                     r, tracking->kernels[r], tracking->kernels[0]);
+    return MS_OK;
 }
 
 /* ---- what is handed over: bytes of matrix i ---- */

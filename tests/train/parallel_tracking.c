@@ -2,6 +2,7 @@
    rank, also where it goes on with another number of them; and an error that one has is known to all. */
 #include <check.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -41,6 +42,18 @@ ms_status __wrap_ms_spectrum_compute(ms_spectrum_scratch *scratch, const ms_spec
         return MS_FAIL(MS_NUMERIC, "%s is not finite", input->name);
     if (milliseconds > 0) nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
     return __real_ms_spectrum_compute(scratch, input, out);
+}
+
+static bool kernels_differ;
+static atomic_int n_described;
+
+const char *__real_ms_blas_description(void);
+const char *__wrap_ms_blas_description(void);
+
+/* Each rank asks once. */
+const char *__wrap_ms_blas_description(void) {
+    static const char *const kernels[] = {"Haswell", "Zen"};
+    return kernels_differ ? kernels[atomic_fetch_add(&n_described, 1) % 2] : __real_ms_blas_description();
 }
 
 static ms_status work(rank *r, ms_run *run) {
@@ -225,6 +238,21 @@ START_TEST(an_error_of_one_is_known_to_all) {
 }
 END_TEST
 
+/* Between processors of two kinds the last digits of spectra differ: that is said. */
+START_TEST(other_kernels_are_warned_of) {
+    ms_run_options options = small();
+    char path[600];
+    must_train(&options, "same", 2, false);
+    kernels_differ = true;
+    must_train(&options, "differ", 2, false);
+    kernels_differ = false;
+    snprintf(path, sizeof path, "%s/run.log", data_path("same"));
+    ck_assert_int_eq(runs_count(path, "OPENBLAS_CORETYPE"), 0);
+    snprintf(path, sizeof path, "%s/run.log", data_path("differ"));
+    ck_assert_int_eq(runs_count(path, "rank 1 computes its spectra by OpenBLAS for "), 1);
+}
+END_TEST
+
 /* Whether a snapshot is skipped is decided for all ranks, and the lines of one are all there or none. */
 START_TEST(what_is_skipped_is_skipped_by_all) {
     ms_run_options options = small();
@@ -257,6 +285,7 @@ int main(void) {
     tcase_add_test(tcase, any_number_of_ranks_writes_the_same);
     tcase_add_test(tcase, it_goes_on_with_another_number_of_ranks);
     tcase_add_test(tcase, an_error_of_one_is_known_to_all);
+    tcase_add_test(tcase, other_kernels_are_warned_of);
     tcase_add_test(tcase, what_is_skipped_is_skipped_by_all);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);
