@@ -3,7 +3,7 @@
 # has processes of its own, which end with it, however that ends.  Needs root; without it the test is skipped.
 #   hosts_make a b          makes hosts of these names
 #   on HOST COMMAND...      runs it there, in $scratch
-#   link_rate HOST RATE     what HOST sends and what it is sent, in units of tc: 100mbit
+#   link_rate HOST RATE [QUEUE]   what HOST sends and what it is sent, in units of tc: 100mbit; QUEUE: what waits for the link, 100ms of it
 #   link_cut HOST           nothing comes through any more, and nobody is told; link_mend HOST
 #   across PLACES N OPTIONS...   `train` by N ranks, as `ranks`; PLACES: how many on which host, "a:2,b:1"; mpirun runs on the first
 skip() {
@@ -76,8 +76,8 @@ on() {
 }
 
 link_rate() {
-    tc qdisc replace dev "$1" root tbf rate "$2" burst 64kb latency 100ms
-    on "$1" tc qdisc replace dev eth0 root tbf rate "$2" burst 64kb latency 100ms
+    tc qdisc replace dev "$1" root tbf rate "$2" burst 64kb latency "${3:-100ms}"
+    on "$1" tc qdisc replace dev eth0 root tbf rate "$2" burst 64kb latency "${3:-100ms}"
 }
 link_cut() { ip link set dev "$1" nomaster; }
 link_mend() { ip link set dev "$1" master bridge; }

@@ -257,6 +257,11 @@ static void show_symbols(void) {
     if (dladdr(function, &info) && info.dli_fname) (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
 }
 
+/* Over TCP Open MPI 4.1 asks for a large message on the connection on which it is sending one, and the request waits
+   for the end of that: two hosts that send to each other, as ranks do, take turns.  With its protocol of fragments both
+   send at once.  What the user sets goes before this (mpirun --mca btl_tcp_flags); other MPIs do not know it. */
+static void ask_for_both_directions(void) { (void)setenv("OMPI_MCA_btl_tcp_flags", "send", 0); }
+
 static bool join(state *s, char *out_error) {
     int provided = MPI_THREAD_SINGLE, result;
     if (pthread_mutex_init(&s->mutex, NULL) != 0) {
@@ -264,6 +269,7 @@ static bool join(state *s, char *out_error) {
         return false;
     }
     show_symbols();
+    ask_for_both_directions();
     result = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     if (result != MPI_SUCCESS) return fail(out_error, result, "MPI_Init_thread");
     if (provided < MPI_THREAD_SERIALIZED) {
