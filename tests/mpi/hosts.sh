@@ -35,6 +35,7 @@ runs() { [ "$(cat "/proc/$1/comm")" = "$2" ]; }
 hosts_make() {
     reason=$(ip link add bridge type bridge 2>&1) || skip "no bridge: $reason"
     ip link set bridge up
+    ip link set lo up
     echo "127.0.0.1 localhost" >hosts.list
     number=0
     for host; do

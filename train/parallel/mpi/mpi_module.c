@@ -4,7 +4,7 @@
    All waits poll, so that each has a deadline of its own: MPI itself waits for a dead rank for ever.  One thread beside
    the caller, on rank 0 alone, gives signs of life while it works alone; calls are made one at a time
    (MPI_THREAD_SERIALIZED). */
-#define _GNU_SOURCE /* dladdr */
+#define _GNU_SOURCE /* dladdr, on_exit */
 #include "train/parallel/mpi/mpi_module.h"
 
 #include <dlfcn.h>
@@ -126,8 +126,16 @@ static bool fail(char *out_error, int result, const char *what) {
     MPI_Error_string(result, text, &length);
     for (char *c = text; *c; c++)
         if (*c == '\n') *c = ' ';
-    snprintf(out_error, MS_TRANSPORT_TEXT_SIZE, "MPI: %s: %.300s", what, text);
+    snprintf(out_error, MS_TRANSPORT_TEXT_SIZE, "%s (MPI: %.300s)", what, text);
     return false;
+}
+
+/* MPI has seen before the deadline that a rank is gone. */
+static bool fail_peer(state *s, int result, int peer, char *out_error) {
+    char what[64];
+    snprintf(what, sizeof what, "no connection any more to rank %d", peer);
+    s->is_lost = true;
+    return fail(out_error, result, what);
 }
 
 static bool fail_missing(state *s, size_t n, char *out_error) {
@@ -149,16 +157,15 @@ static bool wait_for_pieces(state *s, size_t n, bool patient, char *out_error) {
         pthread_mutex_lock(&s->mutex);
         /* One by one: a request that is done is then known to be. */
         size_t n_done = 0;
+        int peer = -1;
         for (size_t i = 0; result == MPI_SUCCESS && i < n; i++) {
+            peer = s->peers[i];
             result = MPI_Test(&s->requests[i], &done, MPI_STATUS_IGNORE);
             n_done += done != 0;
         }
         bool lives = polls % 64 == 0 && take_signs(s);
         pthread_mutex_unlock(&s->mutex);
-        if (result != MPI_SUCCESS) {
-            s->is_lost = true;
-            return fail(out_error, result, "exchange");
-        }
+        if (result != MPI_SUCCESS) return fail_peer(s, result, peer, out_error);
         if (n_done == n) return true;
         if (patient && lives) deadline = now() + s->timeout_seconds;
         if (polls % 64 == 63 && now() > deadline) return fail_missing(s, n, out_error);
@@ -188,22 +195,24 @@ static bool exchange(void *context, const ms_message *out, const ms_message *in,
     pthread_mutex_unlock(&s->mutex);
     if (in[s->rank].bytes > 0) memcpy(in[s->rank].data, out[s->rank].data, in[s->rank].bytes);
     if (result == MPI_SUCCESS) return wait_for_pieces(s, n, patient, out_error);
-    s->is_lost = true;
-    return fail(out_error, result, "exchange");
+    return fail_peer(s, result, s->peers[n], out_error);
 }
 
 /* ---- the end ---- */
 
+static volatile sig_atomic_t alarm_status = 1;
+
 static void alarmed(int number) {
     (void)number;
-    _exit(1);
+    _exit(alarm_status);
 }
 
-/* What MPI does at the end can wait for ranks that are gone. */
-static void set_alarm(double seconds) {
+/* What MPI does at the end can wait for ranks that are gone: the process then exits with this status. */
+static void set_alarm(double seconds, int status) {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = alarmed;
+    alarm_status = status;
     sigaction(SIGALRM, &action, NULL);
     alarm(seconds < 1 ? 1 : (unsigned)(seconds + 0.5));
 }
@@ -221,7 +230,7 @@ static void stop_signs(state *s) {
 static void end(void *context, const char *line) {
     state *s = context;
     (void)line;
-    set_alarm(5);
+    set_alarm(5, 1);
     MPI_Abort(s->world, 1);
     _exit(1);
 }
@@ -233,17 +242,53 @@ static void set_timeout(void *context, double seconds) {
     pthread_mutex_unlock(&s->mutex);
 }
 
+/* MPICH before 4.2 can wait in MPI_Finalize for ever where ranks meet over TCP: a rank that waits for the launcher
+   there answers no other (https://github.com/pmodels/mpich/pull/6596).  Its launcher takes an exit without it, when all
+   ranks have met before. */
+#if defined MPICH_NUMVERSION && MPICH_NUMVERSION < 40200000
+static const bool can_finalize = false;
+#else
+static const bool can_finalize = true;
+#endif
+
+/* At the exit of the process, whose status stands then. */
+static void finalize(int status, void *context) {
+    const state *s = context;
+    fflush(NULL);
+    set_alarm(s->timeout_seconds, status);
+    MPI_Finalize();
+    alarm(0);
+}
+
+/* Waits until all ranks are here.  There is nobody left to return an error to. */
+static void meet(state *s) {
+    char error[MS_TRANSPORT_TEXT_SIZE], sign = 0;
+    char *signs = calloc((size_t)s->n_ranks, 1);
+    ms_message *messages = calloc(2 * (size_t)s->n_ranks, sizeof *messages);
+    for (int i = 0; signs && messages && i < s->n_ranks; i++) {
+        messages[i] = (ms_message){&sign, 1};
+        messages[s->n_ranks + i] = (ms_message){&signs[i], 1};
+    }
+    bool met = signs && messages && exchange(s, messages, messages + s->n_ranks, true, error);
+    free(messages);
+    free(signs);
+    if (met) return;
+    fprintf(stderr, "muonscope: rank %d, at the end of all work: %s\n", s->rank,
+            signs && messages ? error : "no memory for an exchange");
+    end(s, "");
+}
+
 static void leave(void *context) {
     state *s = context;
     if (s->is_lost) end(s, "");
-    set_alarm(s->timeout_seconds);
+    meet(s);
     stop_signs(s);
-    MPI_Finalize();
-    alarm(0);
     free(s->requests);
     free(s->peers);
     s->requests = NULL;
     s->peers = NULL;
+    s->capacity = 0;
+    if (can_finalize && on_exit(finalize, s) != 0) finalize(1, s);
 }
 
 /* ---- the beginning ---- */
