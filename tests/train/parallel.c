@@ -88,15 +88,24 @@ END_TEST
 /* Whoever finds it, all end with it, once. */
 START_TEST(an_error_of_one_is_known_to_all) {
     ms_trainer_options options = micro(4);
-    rank ranks[3];
-    fill(&options, NULL, ranks, 3);
-    ranks[1].fails_at = 5; /* its micro-step 1 of step 2 */
-    run_ranks(ranks, 3, 60);
-    for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(ranks[i].status, MS_IO);
-        ck_assert_ptr_nonnull(strstr(ranks[i].message, "step 2: rank 1 ("));
-        ck_assert_ptr_nonnull(strstr(ranks[i].message, "): sequence 5 is gone"));
-        ck_assert_int_eq(ranks[i].is_silent, i > 0);
+    /* Of step 2 rank 1's micro-step 1, in the first round; and rank 0's micro-step 3, beside which the gradients of the
+       first round are exchanged. */
+    const struct {
+        int rank, sequence;
+        const char *who, *what;
+    } cases[] = {{1, 5, "step 2: rank 1 (", "): sequence 5 is gone"},
+                 {0, 7, "step 2: rank 0 (", "): sequence 7 is gone"}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        rank ranks[3];
+        fill(&options, NULL, ranks, 3);
+        ranks[cases[k].rank].fails_at = cases[k].sequence;
+        run_ranks(ranks, 3, 60);
+        for (int i = 0; i < 3; i++) {
+            ck_assert_int_eq(ranks[i].status, MS_IO);
+            ck_assert_ptr_nonnull(strstr(ranks[i].message, cases[k].who));
+            ck_assert_ptr_nonnull(strstr(ranks[i].message, cases[k].what));
+            ck_assert_int_eq(ranks[i].is_silent, i > 0);
+        }
     }
 }
 END_TEST
@@ -114,6 +123,23 @@ START_TEST(a_device_that_computes_otherwise_is_named) {
         ck_assert_ptr_nonnull(strstr(ranks[i].message, "): of one micro-step of the same tokens, device cpu has "));
         ck_assert_int_eq(ranks[i].is_silent, i > 0);
     }
+}
+END_TEST
+
+/* An exchange that fails beside micro-steps ends all, with its own message. */
+START_TEST(a_link_cut_beside_micro_steps_is_said) {
+    ms_trainer_options options = micro(4);
+    rank ranks[2];
+    fill(&options, NULL, ranks, 2);
+    ranks[1].counter.loses_link = true;
+    run_ranks(ranks, 2, 60);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(ranks[i].status, MS_DEVICE_LOST);
+        ck_assert_ptr_nonnull(strstr(ranks[i].message, "step 2: rank"));
+        ck_assert_int_eq(ranks[i].is_silent, false);
+    }
+    ck_assert_ptr_nonnull(strstr(ranks[1].message, "): the link is cut"));
+    ck_assert_ptr_nonnull(strstr(ranks[0].message, "): rank 1 has left"));
 }
 END_TEST
 
@@ -219,6 +245,7 @@ int main(void) {
     tcase_add_test(tcase, a_step_sends_what_was_said);
     tcase_add_test(tcase, an_error_of_one_is_known_to_all);
     tcase_add_test(tcase, a_device_that_computes_otherwise_is_named);
+    tcase_add_test(tcase, a_link_cut_beside_micro_steps_is_said);
     tcase_add_test(tcase, a_missing_rank_is_named);
     tcase_add_test(tcase, what_cannot_be_shared_is_refused);
     tcase_add_test(tcase, the_first_step_may_take_longer);

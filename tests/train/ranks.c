@@ -42,6 +42,11 @@ static bool exchange_and_count(void *context, const ms_message *out, const ms_me
         c->bytes.out += out[i].bytes;
         c->bytes.in += in[i].bytes;
     }
+    /* The third command is the second step's; an agreement comes between it and the gradients. */
+    if (c->loses_link && c->n_commands == 3 && c->n_exchanges == c->exchanges_before[2] + 3) {
+        snprintf(out_error, MS_TRANSPORT_TEXT_SIZE, "the link is cut");
+        return false;
+    }
     bool ok = c->of.exchange(c->of.context, out, in, patient, out_error);
     if (ok && c->spoils && in[0].bytes > 4096) {
         *(unsigned char *)in[0].data ^= 1;

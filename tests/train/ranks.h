@@ -14,7 +14,8 @@ typedef struct counter {
     int n_commands;
     int exchanges_before[8]; /* before each command that this rank has waited for, and the bytes */
     ms_traffic bytes_before[8];
-    bool spoils; /* changes a bit of the first large message from rank 0, its weights */
+    bool spoils;     /* changes a bit of the first large message from rank 0, its weights */
+    bool loses_link; /* while gradients of the first round of step 2 are exchanged; of a rank that waits for commands */
 } counter;
 
 /* One rank, or a job alone where transport.exchange is NULL: what it is given, then what came of it.  Losses, norms and
