@@ -33,7 +33,8 @@ typedef struct state {
     pthread_mutex_t mutex; /* one call of MPI at a time */
     pthread_t life;
     bool has_life, ends;
-    bool is_lost; /* an exchange was given up: MPI cannot be finalized */
+    bool is_one_host; /* of all ranks */
+    bool is_lost;     /* an exchange was given up: MPI cannot be finalized */
 } state;
 
 static state only; /* a process has one world */
@@ -244,12 +245,15 @@ static void set_timeout(void *context, double seconds) {
 
 /* MPICH before 4.2 can wait in MPI_Finalize for ever where ranks meet over TCP: a rank that waits for the launcher
    there answers no other (https://github.com/pmodels/mpich/pull/6596).  Its launcher takes an exit without it, when all
-   ranks have met before. */
+   ranks have met before.  On one host ranks meet in memory. */
+static bool can_finalize(const state *s) {
 #if defined MPICH_NUMVERSION && MPICH_NUMVERSION < 40200000
-static const bool can_finalize = false;
+    return s->is_one_host;
 #else
-static const bool can_finalize = true;
+    (void)s;
+    return true;
 #endif
+}
 
 /* At the exit of the process, whose status stands then. */
 static void finalize(int status, void *context) {
@@ -288,7 +292,7 @@ static void leave(void *context) {
     s->requests = NULL;
     s->peers = NULL;
     s->capacity = 0;
-    if (can_finalize && on_exit(finalize, s) != 0) finalize(1, s);
+    if (can_finalize(s) && on_exit(finalize, s) != 0) finalize(1, s);
 }
 
 /* ---- the beginning ---- */
@@ -325,6 +329,12 @@ static bool join(state *s, char *out_error) {
     if (result == MPI_SUCCESS) result = MPI_Comm_set_errhandler(s->world, MPI_ERRORS_RETURN);
     if (result == MPI_SUCCESS) result = MPI_Comm_rank(s->world, &s->rank);
     if (result == MPI_SUCCESS) result = MPI_Comm_size(s->world, &s->n_ranks);
+    MPI_Comm host = MPI_COMM_NULL;
+    int n_here = 0;
+    if (result == MPI_SUCCESS) result = MPI_Comm_split_type(s->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host);
+    if (result == MPI_SUCCESS) result = MPI_Comm_size(host, &n_here);
+    if (result == MPI_SUCCESS) result = MPI_Comm_free(&host);
+    s->is_one_host = n_here == s->n_ranks;
     if (result != MPI_SUCCESS) return fail(out_error, result, "the communicator");
     if (s->rank > 0 || s->n_ranks == 1) return true;
     s->has_life = pthread_create(&s->life, NULL, give_signs, s) == 0;
