@@ -71,8 +71,9 @@ static void list_rows(ms_rank_plan *plan) {
 
 ms_status ms_rank_plan_open(ms_device *device, const ms_trainer_options *options, const ms_rank_plan_request *request,
                             ms_rank_plan *out) {
-    *out = (ms_rank_plan){
-        .request = *request, .numerics = ms_device_numerics(device), .accumulation = options->accumulation};
+    *out = (ms_rank_plan){.request = *request,
+                          .numerics = ms_device_numerics(device),
+                          .most_ranks = options->control == MS_CONTROL_NOISE ? INT32_MAX : options->accumulation};
     if (request->n_ranks < 2 || request->n_ranks > MS_RANK_PLAN_MOST)
         return MS_FAIL(MS_INVALID, "a plan of %d ranks: must be 2 to %d", request->n_ranks, (int)MS_RANK_PLAN_MOST);
     list_rows(out);

@@ -43,8 +43,8 @@ typedef struct ms_rank_plan_row {
 typedef struct ms_rank_plan {
     ms_rank_plan_request request;
     ms_numerics numerics;
-    int32_t accumulation;
-    int n_rows; /* 1, 2, 4, ... and n_ranks; with shares 1 and n_ranks */
+    int32_t most_ranks; /* that have something to share */
+    int n_rows;         /* 1, 2, 4, ... and n_ranks; with shares 1 and n_ranks */
     ms_rank_plan_row rows[MS_RANK_PLAN_ROWS];
 } ms_rank_plan;
 

@@ -34,7 +34,7 @@ void ms_rank_plan_advice(const ms_rank_plan *plan, char *out, size_t size) {
         const ms_rank_plan_row *next = &plan->rows[i];
         double added = gain(plan, best, next), now = ms_rank_plan_step(best), then = ms_rank_plan_step(next);
         if (added >= MS_RANK_PLAN_WORTH) continue;
-        const char *further = best->n_ranks < plan->accumulation ? "" : " There are no more micro-steps to share.";
+        const char *further = best->n_ranks < plan->most_ranks ? "" : " There are no more micro-steps to share.";
         if (added <= 0)
             snprintf(out, size,
                      "another machine will not help: %d ranks take %.4g ms a step, %d rank%s %.4g ms; exchanges are "
@@ -49,14 +49,14 @@ void ms_rank_plan_advice(const ms_rank_plan *plan, char *out, size_t size) {
                      100 * (next->exchange_seconds - next->hidden_seconds) / then, further);
         return;
     }
-    if (best->n_ranks >= plan->accumulation)
+    if (best->n_ranks >= plan->most_ranks)
         snprintf(out, size,
                  "%d ranks help: a step takes %.4g ms. More would have nothing to do: train.accumulation is %d.",
-                 best->n_ranks, 1e3 * ms_rank_plan_step(best), plan->accumulation);
+                 best->n_ranks, 1e3 * ms_rank_plan_step(best), plan->most_ranks);
     else
         snprintf(out, size, "%d ranks help: a step takes %.4g ms. More may help too: --ranks %d.", best->n_ranks,
                  1e3 * ms_rank_plan_step(best),
-                 2 * best->n_ranks < plan->accumulation ? 2 * best->n_ranks : plan->accumulation);
+                 2 * best->n_ranks < plan->most_ranks ? 2 * best->n_ranks : plan->most_ranks);
 }
 
 void ms_rank_plan_print_memory(const ms_rank_plan *plan, FILE *stream) {

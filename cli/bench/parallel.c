@@ -302,6 +302,8 @@ ms_status ms_bench_parallel_check(const ms_bench_parallel *options) {
         return MS_FAIL(MS_USAGE, "--alone_threads %d: must be 1 to 1024", options->n_alone_threads);
     if (options->config->model.vocabulary == 0)
         return MS_FAIL(MS_INVALID, "bench parallel: give model.vocabulary, there is no data to take it from");
+    if (options->config->train.control == MS_CONTROL_NOISE)
+        return MS_FAIL(MS_INVALID, "bench parallel: train.control noise has no micro-steps to share; leave it out");
     return MS_OK;
 }
 

@@ -26,4 +26,5 @@ refuse 1 "rank 0 would have none" program bench parallel --preset micro --ranks 
 refuse 1 "rank 0 .*no device" program bench parallel --preset micro --train.accumulation 2 --device vulkan:77
 refuse 1 "parallel.shares '1': must be 2 whole numbers" program bench parallel --preset micro --train.accumulation 2 --parallel.shares 1
 refuse 1 "give model.vocabulary" program bench parallel --preset tiny
+refuse 1 "train.control noise has no micro-steps" program bench parallel --preset micro --train.accumulation 2 --train.control noise
 echo "bench_parallel ok"

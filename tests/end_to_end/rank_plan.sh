@@ -18,7 +18,8 @@ grep -q "^shares of 2 ranks: 3,1$" out || fail "the shares are not said"
 grep -q "a link of 0.001 Gb/s, 1000 us$" out || fail "the latency is not said"
 # By so slow a link two ranks cannot be faster: their messages take seconds, a step milliseconds.
 tail -n 1 out | grep -q "^another machine will not help: 2 ranks take" || fail "a slow link helps"
-must program $job --dry-run --ranks 2 --link 1Gb --train.control noise
+must program $job --dry-run --ranks 8 --link 1Gb --train.control noise
+! tail -n 1 out | grep -qE "no more micro-steps|nothing to do" || fail "noise has micro-steps"
 [ -z "$(ls -d runs 2>/dev/null)" ] || fail "a plan left a run"
 
 refuse 2 "ranks plans, and starts no ranks: give it with --dry-run" program $job --ranks 2 --link 1Gb

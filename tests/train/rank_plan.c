@@ -241,7 +241,7 @@ END_TEST
 
 static void expect_advice(const double steps[4], const char *text) {
     char advice[400];
-    ms_rank_plan made = {.request = {8, "", {1e9, 0}}, .accumulation = 16, .n_rows = 4};
+    ms_rank_plan made = {.request = {8, "", {1e9, 0}}, .most_ranks = 16, .n_rows = 4};
     for (int i = 0; i < 4; i++)
         made.rows[i] = (ms_rank_plan_row){
             .n_ranks = 1 << i, .fits = true, .compute_seconds = steps[i] / 2, .exchange_seconds = steps[i] / 2};
