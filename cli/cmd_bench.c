@@ -109,7 +109,7 @@ static const ms_command parallel_command = {
     MS_CONFIG_NOTES};
 
 static ms_status check_parallel(const ms_bench_parallel *bench, const ms_ranks *ranks, int64_t n_ranks) {
-    if (ranks->group && n_ranks)
+    if (ranks->group && n_ranks >= 0)
         return MS_FAIL(MS_USAGE, "--ranks %lld: mpirun has started %d", (long long)n_ranks,
                        ms_group_size(ranks->group));
     MS_TRY(ms_bench_parallel_check(bench));
@@ -122,7 +122,7 @@ static int as_int(int64_t count) { return count < INT_MAX ? (int)count : INT_MAX
 static ms_status time_parallel(const struct parallel_arguments *arguments, const ms_config *config,
                                const ms_ranks *ranks) {
     ms_bench_parallel bench = {.config = config,
-                               .n_ranks = arguments->n_ranks ? as_int(arguments->n_ranks) : 2,
+                               .n_ranks = arguments->n_ranks >= 0 ? as_int(arguments->n_ranks) : 2,
                                .group = ranks->group,
                                .n_timed = as_int(arguments->n_timed),
                                .n_alone_threads = as_int(arguments->n_alone_threads),
@@ -136,6 +136,7 @@ static ms_status time_parallel(const struct parallel_arguments *arguments, const
 static int bench_parallel(int argc, char **argv) {
     struct parallel_arguments arguments;
     memset(&arguments, 0, sizeof arguments);
+    arguments.n_ranks = -1; /* not given */
     arguments.n_timed = 5;
     ms_config config;
     ms_ranks ranks;

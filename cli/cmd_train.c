@@ -226,6 +226,13 @@ static void warn_of_keys(const struct job *job) {
         ms_logger_write(job->run->logger, MS_LOG_WARNING, "%s", line);
 }
 
+static void warn_of_shares(const struct job *job) {
+    const char *shares = job->config.parallel.shares;
+    if (*shares && !job->ranks.group && job->arguments->plan.n_ranks < 0)
+        ms_logger_write(job->run->logger, MS_LOG_WARNING, "parallel.shares '%s' has no effect: this is one process",
+                        shares);
+}
+
 /* All that is done before anything is made. */
 static ms_status prepare(struct job *job, ms_config_given *given) {
     MS_TRY(take_source(job, given));
@@ -246,6 +253,7 @@ static ms_status train(struct job *job) {
     }
     warn_of_keys(job);
     warn_of_source(job);
+    warn_of_shares(job);
     ms_run_print(job->run, stdout);
     if (job->arguments->dump_ir) MS_TRY(dump_graphs(job->arguments->dump_ir, job->run->trainer));
     if (job->arguments->dry_run) {

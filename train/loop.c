@@ -340,6 +340,8 @@ static ms_status close_snapshots(ms_run *run) {
 ms_status ms_run_train(ms_run *run) {
     ms_progress progress;
     ms_progress_init(stdout, run->options.log_every > 0 ? run->options.log_every : 1, &progress);
+    /* mpirun gives a rank a terminal of its own wherever what it prints goes. */
+    if (run->options.trainer.group) progress.live = false;
     MS_TRY(ms_signals_catch());
     ms_status status = begin(run, &progress);
     if (status == MS_OK) status = loop(run, &progress);

@@ -155,6 +155,17 @@ static ms_status time_update(const ms_trainer *trainer, double *out_seconds) {
     return MS_OK;
 }
 
+static double greater(double a, double b) { return a > b ? a : b; }
+
+static double spread_of(const double *seconds, int n) {
+    double least = seconds[0], most = seconds[0];
+    for (int i = 1; i < n; i++) {
+        if (seconds[i] < least) least = seconds[i];
+        most = greater(most, seconds[i]);
+    }
+    return least > 0 ? most / least : 1;
+}
+
 static ms_status measure_alone(meter *m, rehearsed_rank *rank, ms_rank_plan_row *row) {
     double steps[MOST_STEPS], updates[MOST_STEPS], begin, end, first;
     MS_TRY(step(m, rank, &begin, &end));
@@ -165,6 +176,7 @@ static ms_status measure_alone(meter *m, rehearsed_rank *rank, ms_rank_plan_row 
         steps[row->n_timed] = end - begin;
         MS_TRY(time_update(rank->trainer, &updates[row->n_timed]));
     }
+    row->spread = spread_of(steps, row->n_timed);
     row->update_seconds = ms_median(updates, row->n_timed);
     row->compute_seconds = ms_median(steps, row->n_timed) - row->update_seconds;
     if (row->compute_seconds < 0) row->compute_seconds = 0;
@@ -185,8 +197,6 @@ typedef struct merged_step {
     int n;
     int n_learning; /* exchanges up to the last of the gradients; those after it are the update's */
 } merged_step;
-
-static double greater(double a, double b) { return a > b ? a : b; }
 
 /* Exchanges of an update alone, with whatever gradients and norms there are. */
 static ms_status count_update(rehearsed_rank *rank, int *out) {
@@ -243,7 +253,7 @@ static void split_step(const ms_rehearsal *rehearsal, double begin, double end, 
 }
 
 static ms_status measure_rank(meter *m, rehearsed_rank *rank, ms_rank_plan_row *row, merged_step *merged) {
-    double begin, end, first;
+    double begin, end, first, steps[MOST_STEPS];
     int n_update, n_timed = 0;
     MS_TRY(step(m, rank, &begin, &end));
     int n_exchanges = rank->rehearsal.n_exchanges;
@@ -256,9 +266,14 @@ static ms_status measure_rank(meter *m, rehearsed_rank *rank, ms_rank_plan_row *
     first = ms_clock_seconds();
     while (status == MS_OK && !is_enough(n_timed, first)) {
         status = step(m, rank, &begin, &end);
-        if (status == MS_OK) split_step(&rank->rehearsal, begin, end, times + (size_t)n_timed++ * n);
+        if (status != MS_OK) break;
+        split_step(&rank->rehearsal, begin, end, times + (size_t)n_timed * n);
+        steps[n_timed++] = end - begin;
     }
-    if (status == MS_OK) merge(&rank->rehearsal, times, n_timed, merged);
+    if (status == MS_OK) {
+        merge(&rank->rehearsal, times, n_timed, merged);
+        row->spread = greater(row->spread, spread_of(steps, n_timed));
+    }
     free(times);
     if (row->n_timed == 0 || n_timed < row->n_timed) row->n_timed = n_timed;
     return status;

@@ -31,6 +31,7 @@ typedef struct ms_rank_plan_row {
     size_t host_bytes;     /* for exchanges, of the rank that has most */
     bool fits;             /* on the device: what follows was measured */
     int n_timed;           /* steps behind each median, the fewest of any rank */
+    double spread;         /* the longest of them over the shortest, of the rank where that is most */
     double
         compute_seconds;   /* of a step: micro-steps, gradients down, added, up; of the slowest rank at each exchange */
     double update_seconds; /* the same of the update, with the weights down and up */
@@ -60,6 +61,8 @@ ms_status ms_rank_plan_measure(ms_device *device, const ms_trainer_options *opti
 double ms_rank_plan_step(const ms_rank_plan_row *row);
 /* Whether more ranks help, in one line: each added machine is to add at least this much of what one does alone. */
 #define MS_RANK_PLAN_WORTH 0.25
+/* Steps whose times differ by this factor are not measured well: ms_rank_plan_print says so. */
+#define MS_RANK_PLAN_STEADY 1.5
 void ms_rank_plan_advice(const ms_rank_plan *plan, char *out, size_t size);
 /* Memory a rank; what was predicted, and the advice. */
 void ms_rank_plan_print_memory(const ms_rank_plan *plan, FILE *stream);

@@ -74,6 +74,18 @@ void ms_rank_plan_print_memory(const ms_rank_plan *plan, FILE *stream) {
     }
 }
 
+/* Rows are measured one after the other: where other work ran beside one of them, none compares with another. */
+static void print_doubt(const ms_rank_plan *plan, FILE *stream) {
+    double most = 1;
+    for (int i = 0; i < plan->n_rows; i++)
+        if (plan->rows[i].fits && plan->rows[i].spread > most) most = plan->rows[i].spread;
+    if (most >= MS_RANK_PLAN_STEADY)
+        fprintf(stream,
+                "these figures are doubtful: the same step took up to %.1f times as long from one time to the next; "
+                "measure again when nothing else runs here\n",
+                most);
+}
+
 void ms_rank_plan_print(const ms_rank_plan *plan, FILE *stream) {
     char advice[400];
     const ms_link *link = &plan->request.link;
@@ -93,6 +105,7 @@ void ms_rank_plan_print(const ms_rank_plan *plan, FILE *stream) {
                 1e3 * (row->exchange_seconds - row->hidden_seconds), 1e3 * ms_rank_plan_step(row), faster,
                 100 * faster / of, row->link_bytes / 1e6, row->n_exchanges, 1e3 * row->hidden_seconds);
     }
+    print_doubt(plan, stream);
     ms_rank_plan_advice(plan, advice, sizeof advice);
     fprintf(stream, "%s\n", advice);
 }

@@ -97,8 +97,11 @@ static ms_status check(const ms_trainer *trainer) {
         if (ms_trainer_portion(trainer, 0, i).count == 0)
             return MS_FAIL(MS_INVALID,
                            "%d ranks and %d micro-steps a step (train.accumulation): rank %d would have none; start "
-                           "fewer ranks, or accumulate more and smaller micro-steps, which gives other bits",
-                           shared->n_ranks, options->accumulation, i);
+                           "fewer ranks,%s or accumulate more and smaller micro-steps, which gives other bits",
+                           shared->n_ranks, options->accumulation, i,
+                           shares_before(shared, shared->n_ranks) > shared->n_ranks
+                               ? " choose less unequal parallel.shares,"
+                               : "");
     return MS_OK;
 }
 

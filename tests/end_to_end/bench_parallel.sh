@@ -21,6 +21,7 @@ lines_of fast 1
 grep -Eq "^ratio .* limit 1.00" out || fail "bench parallel: one rank's limit is one"
 
 refuse 2 "--ranks 65: must be 1 to 64" program bench parallel --preset micro --ranks 65
+refuse 2 "--ranks 0: must be 1 to 64" program bench parallel --preset micro --ranks 0
 refuse 2 "--timed_steps 0: must be 1 to 1000" program bench parallel --preset micro --timed_steps 0
 refuse 1 "rank 0 would have none" program bench parallel --preset micro --ranks 2 --train.accumulation 1
 refuse 1 "rank 0 .*no device" program bench parallel --preset micro --train.accumulation 2 --device vulkan:77

@@ -27,6 +27,7 @@ refuse 2 "link needs --ranks N" program $job --dry-run --link 1Gb
 refuse 2 "ranks needs --link, the bits a second" program $job --dry-run --ranks 2
 refuse 2 "ranks 1: must be 2 to 4096" program $job --dry-run --ranks 1 --link 1Gb
 refuse 2 "link '10GB': must be bits a second" program $job --dry-run --ranks 2 --link 10GB
+refuse 2 "link .1e30Gb.: must be .* at most 100Tb" program $job --dry-run --ranks 2 --link 1e30Gb
 refuse 2 "link_latency 'x': must be a time" program $job --dry-run --ranks 2 --link 1Gb --link_latency x
 refuse 1 "7 ranks and 6 micro-steps a step" program $job --dry-run --ranks 7 --link 1Gb
 refuse 1 "parallel.shares '1,2': must be 3" program $job --dry-run --ranks 3 --link 1Gb --parallel.shares 1,2

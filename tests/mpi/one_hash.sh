@@ -74,6 +74,7 @@ two() {
     shift
     timeout 60 "$launcher" -n 1 "$muonscope" train $first : -n 1 "$muonscope" train "$@" >out 2>err
 }
+said 1 "rank 1 would have none; start fewer ranks, choose less unequal parallel.shares, or" ranks 2 $twelve --run bad --steps 2 --parallel.shares 12,1
 said 1 "2 ranks and 1 micro-steps" ranks 2 --preset micro --numerics exact --train.accumulation 1 --run bad --steps 2
 [ ! -e bad ] || fail "a folder is left of a run that was refused"
 said 1 "rank 1 \(.*no device" two $twelve --run bad --steps 2 : $twelve --run bad --steps 2 --device vulkan:77

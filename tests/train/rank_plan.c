@@ -237,6 +237,26 @@ START_TEST(links) {
 }
 END_TEST
 
+/* ---- what is printed ---- */
+
+/* What was measured beside other work is called doubtful. */
+START_TEST(unsteady_steps_are_said) {
+    ms_rank_plan made = {.request = {2, "", {1e9, 0}}, .most_ranks = 16, .n_rows = 2};
+    for (int i = 0; i < 4; i++) {
+        char *text = NULL;
+        size_t size = 0;
+        for (int k = 0; k < 2; k++)
+            made.rows[k] = (ms_rank_plan_row){
+                .n_ranks = 1 + k, .fits = i != 3 || k == 0, .spread = k == 1 && i > 1 ? 3 : 1.4, .compute_seconds = 1};
+        FILE *stream = open_memstream(&text, &size);
+        ms_rank_plan_print(&made, stream);
+        fclose(stream);
+        ck_assert_int_eq(strstr(text, "doubtful: the same step took up to 3.0 times as long") != NULL, i == 2);
+        free(text);
+    }
+}
+END_TEST
+
 /* ---- advice ---- */
 
 static void expect_advice(const double steps[4], const char *text) {
@@ -268,6 +288,7 @@ int main(void) {
     tcase_add_test(tcase, bytes_are_those_that_ranks_exchange);
     tcase_add_test(tcase, rows_and_memory);
     tcase_add_test(tcase, links);
+    tcase_add_test(tcase, unsteady_steps_are_said);
     tcase_add_test(tcase, advice);
     suite_add_tcase(suite, tcase);
     return ms_suite_run(suite);

@@ -68,7 +68,8 @@ ms_status ms_group_set_shares(ms_group *group, const char *shares) {
         if (end == at || *at < '0' || *at > '9' || share < 1 || share > 65536 || !ends)
             return MS_FAIL(MS_INVALID,
                            "parallel.shares '%s': must be %d whole numbers from 1 to 65536 with commas between, one a "
-                           "rank; empty: one micro-step each",
+                           "rank; with other ranks than before give others, or --parallel.shares '' for one "
+                           "micro-step each",
                            shares, n);
         group->shares[i] = (int32_t)share;
         at = end + 1;

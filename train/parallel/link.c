@@ -28,10 +28,12 @@ static bool parse(const char *text, const unit *units, const char *tail, double 
 ms_status ms_link_parse(const char *rate, const char *latency, ms_link *out) {
     static const unit rates[] = {{"kb", 1e3}, {"Mb", 1e6}, {"Gb", 1e9}, {"Tb", 1e12}, {NULL, 0}};
     static const unit times[] = {{"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {NULL, 0}};
+    static const double most_bits = 1e14;
     if (!latency) latency = MS_LINK_LATENCY;
     *out = (ms_link){0, 0};
-    if (!parse(rate, rates, "/s", &out->bits_per_second))
-        return MS_FAIL(MS_USAGE, "--link '%s': must be bits a second of one host's link, as 10Gb, 2.5Gb or 400Mb",
+    if (!parse(rate, rates, "/s", &out->bits_per_second) || out->bits_per_second > most_bits)
+        return MS_FAIL(MS_USAGE,
+                       "--link '%s': must be bits a second of one host's link, as 10Gb, 2.5Gb or 400Mb, at most 100Tb",
                        rate);
     if (!parse(latency, times, "", &out->latency_seconds))
         return MS_FAIL(MS_USAGE, "--link_latency '%s': must be a time, as 50us or 0.2ms", latency);

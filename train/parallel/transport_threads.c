@@ -80,9 +80,12 @@ static bool has_reached(const place *other, int64_t number, bool done) {
 
 static void name_missing(const ms_threads_hub *hub, int64_t number, char *out, size_t size) {
     size_t used = (size_t)snprintf(out, size, "no answer within %g s from rank", hub->timeout_seconds);
+    const char *before = " ";
     for (int i = 0; i < hub->n_ranks; i++)
-        if (!has_reached(&hub->places[i], number, false) && used < size)
-            used += (size_t)snprintf(out + used, size - used, " %d", i);
+        if (!has_reached(&hub->places[i], number, false) && used < size) {
+            used += (size_t)snprintf(out + used, size - used, "%s%d", before, i);
+            before = ", ";
+        }
 }
 
 /* Ends the group when a rank that is waited for will not come. */

@@ -142,10 +142,13 @@ static bool fail_peer(state *s, int result, int peer, char *out_error) {
 static bool fail_missing(state *s, size_t n, char *out_error) {
     size_t size = MS_TRANSPORT_TEXT_SIZE;
     size_t used = (size_t)snprintf(out_error, size, "no answer within %g s from rank", s->timeout_seconds);
+    const char *before = " ";
     for (int r = 0; r < s->n_ranks; r++) {
         bool missing = false;
         for (size_t i = 0; i < n; i++) missing |= s->requests[i] != MPI_REQUEST_NULL && s->peers[i] == r;
-        if (missing && used < size) used += (size_t)snprintf(out_error + used, size - used, " %d", r);
+        if (!missing || used >= size) continue;
+        used += (size_t)snprintf(out_error + used, size - used, "%s%d", before, r);
+        before = ", ";
     }
     s->is_lost = true;
     return false;
