@@ -248,7 +248,8 @@ static ms_status train(struct job *job) {
     MS_TRY(ms_ranks_agree(&job->ranks, status));
     if (ms_ranks_follows(&job->ranks)) {
         close_source(job);
-        MS_TRY(ms_signals_catch()); /* rank 0 is sent them too, and decides */
+        ms_signals_silence();
+        MS_TRY(ms_signals_catch()); /* rank 0 is told of them, and decides */
         return ms_run_follow(job->run);
     }
     warn_of_keys(job);

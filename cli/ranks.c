@@ -70,6 +70,8 @@ void ms_ranks_abort_if_lost(const ms_ranks *ranks, ms_status status) {
 }
 
 void ms_ranks_leave(ms_ranks *ranks, ms_status status) {
+    if (ranks->group)
+        ms_signals_silence(); /* all is saved: mpirun's SIGTERM to those that leave last needs no answer */
     ms_group_close(ranks->group, status);
     ranks->group = NULL;
 }

@@ -17,6 +17,7 @@ static struct sigaction previous[N_SIGNALS];
 static bool installed[N_SIGNALS];
 static int depth;           /* of nested pairs of catch and release; main thread only */
 static atomic_int received; /* lock-free, hence safe in a handler */
+static atomic_bool is_silent;
 
 /* A handler may call write(2), but not printf. */
 static void say_that_it_waits(void) {
@@ -29,7 +30,7 @@ static void say_that_it_waits(void) {
 
 static void note(int number) {
     int none = 0, error = errno;
-    if (!atomic_compare_exchange_strong(&received, &none, number)) say_that_it_waits();
+    if (!atomic_compare_exchange_strong(&received, &none, number) && !atomic_load(&is_silent)) say_that_it_waits();
     errno = error;
 }
 
@@ -79,6 +80,13 @@ void ms_signals_release(void) {
 }
 
 int ms_signals_received(void) { return atomic_load(&received); }
+
+void ms_signals_adopt(int number) {
+    int none = 0;
+    if (number > 0) atomic_compare_exchange_strong(&received, &none, number);
+}
+
+void ms_signals_silence(void) { atomic_store(&is_silent, true); }
 
 ms_status ms_signals_check(const char *what) {
     int number = ms_signals_received();

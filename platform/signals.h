@@ -24,6 +24,11 @@ void ms_signals_release(void);
 
 /* The first signal received since ms_signals_catch, 0 for none.  Thread-safe. */
 int ms_signals_received(void);
+/* A signal that another process of the same job received: counts here, unless one was received before.  0: nothing.
+   Thread-safe. */
+void ms_signals_adopt(int number);
+/* From here on, to the end of the process, later signals are passed over without a line: another process says it. */
+void ms_signals_silence(void);
 /* MS_OK, or MS_INTERRUPTED "<signal>: <what> was stopped" when a signal was received: for loops that can end at any
    pass.  Thread-safe. */
 ms_status ms_signals_check(const char *what);

@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "platform/signals.h"
+
 /* What a rank says of itself when all agree. */
 typedef struct verdict {
-    int32_t status;
+    int32_t status, signal; /* 0: none was received */
     char host[MS_TRANSPORT_HOST_SIZE];
     char text[MS_TRANSPORT_TEXT_SIZE];
 } verdict;
@@ -149,11 +151,13 @@ ms_status ms_group_agree(ms_group *group, ms_status status) {
     verdict *own = &group->verdicts[group->transport.rank];
     memset(own, 0, sizeof *own);
     own->status = status;
+    own->signal = ms_signals_received();
     snprintf(own->host, sizeof own->host, "%s", group->host);
     if (status != MS_OK) snprintf(own->text, sizeof own->text, "%.399s", ms_status_message());
     if (group->is_settled && status != MS_OK) return status; /* all have it already */
     if (group->is_lost) return status != MS_OK ? status : MS_FAIL(MS_DEVICE_LOST, "the group has ended");
     MS_TRY(ms_group_all_gather_equal(group, group->verdicts, sizeof *own));
+    for (int i = 0; i < group->transport.n_ranks; i++) ms_signals_adopt(group->verdicts[i].signal);
     for (int i = 0; i < group->transport.n_ranks; i++) {
         const verdict *first = &group->verdicts[i];
         if (first->status == MS_OK) continue;
@@ -178,23 +182,24 @@ void ms_group_abort(ms_group *group, const char *line) {
     group->transport.abort(group->transport.context, line);
 }
 
-/* A command and its argument. */
-typedef int64_t order_numbers[2];
+/* A command, its argument, and the signal that rank 0 has received, or 0. */
+typedef int64_t order_numbers[3];
 
 size_t ms_group_command_bytes(void) { return sizeof(order_numbers); }
 
 ms_status ms_group_lead(ms_group *group, ms_group_command command, int64_t argument) {
-    order_numbers order = {command, argument};
+    order_numbers order = {command, argument, ms_signals_received()};
     return from_rank_0(group, order, sizeof order, false);
 }
 
 ms_status ms_group_follow(ms_group *group, ms_group_command *out_command, int64_t *out_argument) {
-    order_numbers order = {MS_GROUP_END, MS_INTERNAL};
+    order_numbers order = {MS_GROUP_END, MS_INTERNAL, 0};
     *out_command = MS_GROUP_END;
     *out_argument = MS_INTERNAL;
     MS_TRY(from_rank_0(group, order, sizeof order, true));
     *out_command = (ms_group_command)order[0];
     *out_argument = order[1];
+    ms_signals_adopt((int)order[2]);
     if (*out_command == MS_GROUP_END) group->is_settled = true;
     return MS_OK;
 }

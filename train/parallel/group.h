@@ -49,7 +49,7 @@ ms_status ms_group_all_gather_equal(ms_group *group, void *data, size_t bytes);
 ms_status ms_group_broadcast(ms_group *group, void *data, size_t bytes);
 
 /* MS_OK when every rank brings MS_OK.  Else all get the status and message of the first that does not, with its rank
-   and host before it. */
+   and host before it.  A signal that any rank has received (platform/signals.h) counts on all from then on. */
 ms_status ms_group_agree(ms_group *group, ms_status status);
 /* What ms_group_agree sends to each other rank, and rank 0 with a command. */
 size_t ms_group_agreement_bytes(void);
@@ -79,7 +79,8 @@ typedef enum ms_group_command {
     MS_GROUP_TRACK_STATE,  /* what the next snapshot is compared with, to rank 0 */
     MS_GROUP_TRACK_RESTORE /* the same from rank 0 */
 } ms_group_command;
-/* Rank 0 gives a command; the others wait for it while rank 0 lives. */
+/* Rank 0 gives a command; the others wait for it while rank 0 lives.  A signal that rank 0 has received counts on them
+   too. */
 ms_status ms_group_lead(ms_group *group, ms_group_command command, int64_t argument);
 ms_status ms_group_follow(ms_group *group, ms_group_command *out_command, int64_t *out_argument);
 
