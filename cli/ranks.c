@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "library/version.h"
 #include "platform/signals.h"
@@ -10,14 +11,32 @@
 /* Until the configuration is known. */
 static const double first_timeout_seconds = 60;
 
-static ms_status compare_versions(const ms_ranks *ranks) {
-    char version[64] = "", own[64] = "";
-    snprintf(own, sizeof own, "%s", ms_version());
-    if (!ms_ranks_follows(ranks)) memcpy(version, own, sizeof version);
-    MS_TRY(ms_group_broadcast(ranks->group, version, sizeof version));
-    ms_status status =
-        strcmp(version, own) == 0 ? MS_OK : MS_FAIL(MS_MISMATCH, "this is muonscope %s, rank 0 is %.63s", own, version);
-    return ms_group_agree(ranks->group, status);
+/* What each rank says first of all.  No version may change its layout. */
+typedef struct greeting {
+    char version[64], host[64];
+} greeting;
+
+/* Ranks of other versions or protocols would not understand each other's next message: all find the first one here. */
+static ms_status compare_greetings(const ms_ranks *ranks, greeting *all) {
+    greeting *own = &all[ms_group_rank(ranks->group)];
+    snprintf(own->version, sizeof own->version, "%s, protocol %d", ms_version(), (int)MS_GROUP_PROTOCOL);
+    if (gethostname(own->host, sizeof own->host - 1) != 0) snprintf(own->host, sizeof own->host, "?");
+    MS_TRY(ms_group_all_gather_equal(ranks->group, all, sizeof *all));
+    for (int i = 1; i < ms_group_size(ranks->group); i++) {
+        if (memcmp(all[i].version, all[0].version, sizeof all[0].version) == 0) continue;
+        ms_group_settle(ranks->group);
+        return MS_FAIL(MS_MISMATCH, "rank %d (%.63s): this is muonscope %.63s, rank 0 is %.63s", i, all[i].host,
+                       all[i].version, all[0].version);
+    }
+    return MS_OK;
+}
+
+static ms_status greet(const ms_ranks *ranks) {
+    greeting *all = calloc((size_t)ms_group_size(ranks->group), sizeof *all);
+    if (!all) return MS_FAIL(MS_OUT_OF_MEMORY, "ranks: no memory for %d of them", ms_group_size(ranks->group));
+    ms_status status = compare_greetings(ranks, all);
+    free(all);
+    return status;
 }
 
 ms_status ms_ranks_join(const char *how, ms_status status, ms_ranks *out) {
@@ -29,8 +48,8 @@ ms_status ms_ranks_join(const char *how, ms_status status, ms_ranks *out) {
     if (status != MS_OK) (void)MS_FAIL(status, "%s", message);
     if (!out->group && out->is_silent) ms_launch_let_rank_0_speak();
     if (!out->group) return status != MS_OK ? status : joined;
-    MS_TRY(ms_group_agree(out->group, status));
-    return compare_versions(out);
+    MS_TRY(greet(out));
+    return ms_group_agree(out->group, status);
 }
 
 bool ms_ranks_follows(const ms_ranks *ranks) { return ranks->group && ms_group_rank(ranks->group) > 0; }

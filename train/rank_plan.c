@@ -101,29 +101,17 @@ typedef struct meter {
     float *weights; /* initial ones, of all parameters in a line; NULL: not drawn yet */
 } meter;
 
-static ms_status move_weights(const ms_trainer *trainer, bool download, float *at) {
-    for (int i = 0; i < trainer->model.n_parameters; i++) {
-        int32_t variable = trainer->model.parameters[i].variable;
-        ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
-        int64_t count = ms_shape_count(&shape);
-        MS_TRY(download ? ms_store_download(trainer->store, variable, 0, count, at)
-                        : ms_store_upload(trainer->store, variable, 0, count, at));
-        at += count;
-    }
-    return MS_OK;
-}
-
 /* Weights are drawn once: that takes longer than a step. */
 static ms_status reset_weights(meter *m, const ms_trainer *trainer) {
     if (m->weights) {
-        MS_TRY(move_weights(trainer, false, m->weights));
+        MS_TRY(ms_trainer_move_weights(trainer, false, m->weights));
         return ms_model_upload_constants(&trainer->model, trainer->store);
     }
     m->weights = malloc((size_t)trainer->facts.parameters * sizeof *m->weights);
     if (!m->weights)
         return MS_FAIL(MS_OUT_OF_MEMORY, "plan: no memory for %lld weights", (long long)trainer->facts.parameters);
     MS_TRY(ms_model_upload_initial(&trainer->model, m->options->seed, trainer->store));
-    return move_weights(trainer, true, m->weights);
+    return ms_trainer_move_weights(trainer, true, m->weights);
 }
 
 /* One step from the initial weights, as rank 0 leads it or another follows. */

@@ -150,6 +150,9 @@ typedef struct ms_follower {
     void *context;
 } ms_follower;
 
+/* All weights of an allocated trainer to or from `at`, parameter after parameter: [elements of all parameters]. */
+ms_status ms_trainer_move_weights(const ms_trainer *trainer, bool download, float *at);
+
 /* What every rank but 0 does with an allocated trainer: what rank 0 asks for, until it ends.  The source is at position
    0.  follower may be NULL.  Returns how rank 0 ended: its message is not known here. */
 ms_status ms_trainer_follow(ms_trainer *trainer, ms_batch_source source, const ms_follower *follower);

@@ -91,8 +91,7 @@ typedef struct standing {
     int64_t step, tokens, position;
 } standing;
 
-static ms_status move_weights(ms_trainer *trainer, bool download) {
-    float *at = trainer->shared->flat;
+ms_status ms_trainer_move_weights(const ms_trainer *trainer, bool download, float *at) {
     for (int i = 0; i < trainer->model.n_parameters; i++) {
         int32_t variable = trainer->model.parameters[i].variable;
         ms_shape shape = ms_variables_get(trainer->variables, variable)->shape;
@@ -108,10 +107,10 @@ static ms_status move_weights(ms_trainer *trainer, bool download) {
 static ms_status share_weights(ms_trainer *trainer, standing *at) {
     ms_trainer_shared *shared = trainer->shared;
     bool leads = shared->rank == 0;
-    MS_TRY(ms_group_agree(shared->group, leads ? move_weights(trainer, true) : MS_OK));
+    MS_TRY(ms_group_agree(shared->group, leads ? ms_trainer_move_weights(trainer, true, shared->flat) : MS_OK));
     MS_TRY(ms_group_broadcast(shared->group, at, sizeof *at));
     MS_TRY(ms_group_broadcast(shared->group, shared->flat, (size_t)shared->n_elements * sizeof *shared->flat));
-    ms_status status = leads ? MS_OK : move_weights(trainer, false);
+    ms_status status = leads ? MS_OK : ms_trainer_move_weights(trainer, false, shared->flat);
     if (status == MS_OK && !leads) status = ms_model_upload_constants(&trainer->model, trainer->store);
     MS_TRY(ms_group_agree(shared->group, status));
     return ms_trainer_shared_prove(trainer);

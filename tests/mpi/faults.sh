@@ -21,7 +21,6 @@ rank_0() {
     done
     return 0
 }
-checkpoints() { ls "$1/checkpoints" 2>/dev/null | grep -xE 'step_[0-9]+' || true; }
 
 # one_line PATTERN: what the last command said.
 one_line() {
@@ -52,20 +51,6 @@ fault() {
     one_line "$pattern"
 }
 
-# goes_on RUN: from its last checkpoint, by two ranks.
-goes_on() {
-    step=$(checkpoints "$1" | sed 's/step_0*//' | sort -n | tail -n 1)
-    end=$((step / 20 * 20 + 20))
-    must ranks 2 --resume "$1" --steps $end
-    hashes >after.hashes
-    if [ ! -e straight.$end ]; then
-        must program train $two --run straight --steps $end $every
-        hashes >straight.$end
-        rm -rf straight
-    fi
-    cmp after.hashes straight.$end || fail "another end after: $pattern"
-}
-
 # A checkpoint has no room, and what is shorter has.
 must program train $two --run sized --steps 1 $every
 room=$(($(stat -c %s sized/checkpoints/step_00000001/model.safetensors) - 1))
@@ -73,12 +58,12 @@ no_room() { prlimit --pid "$(rank_0)" --fsize=$room; }
 no_memory() { touch other/no_memory; }
 
 fault "checkpoint of step [0-9]+: .*run/checkpoints/.*File too large" no_room
-goes_on run
+goes_on run "$pattern" $two $every
 fault "run folder run was removed, renamed or replaced" mv run away
 [ ! -e run ] || fail "the folder that was taken away has been made anew"
-goes_on away
+goes_on away "$pattern" $two $every
 fault "rank 1 \(.*: no memory for" no_memory
-goes_on run
+goes_on run "$pattern" $two $every
 
 if [ "$other" != - ]; then
     MUONSCOPE_MPI_MODULE=$other

@@ -34,8 +34,6 @@ end_all() {
 }
 trap 'end_all; rm -rf "$scratch"' EXIT
 
-# Whole ones; a temporary name is what a kill leaves.
-checkpoints() { ls run/checkpoints 2>/dev/null | grep -xE 'step_[0-9]+' || true; }
 
 start() {
     if [ -e holder.a ]; then
@@ -55,24 +53,10 @@ within() {
     done
 }
 # Past the first step, in which ten times as long is waited.
-made_checkpoint() { checkpoints | grep -q '[1-9]'; }
+made_checkpoint() { checkpoints run | grep -q '[1-9]'; }
 others_ended() { [ -z "$(processes muonscope | grep -vx "$1")" ]; }
 is_named() { grep -qE "^muonscope: .*no answer within $timeout s from rank.* $1" err; }
 launcher_ended() { [ -z "$(processes "$launchers")" ]; }
-
-# goes_on: from the last checkpoint, by another number of ranks.
-goes_on() {
-    step=$(checkpoints | sed 's/step_0*//' | sort -n | tail -n 1)
-    end=$((step / 20 * 20 + 20))
-    must ranks 2 --resume run --steps $end
-    hashes >after.hashes
-    if [ ! -e straight.$end ]; then
-        must program train $twelve --run straight --steps $end $every
-        hashes >straight.$end
-        rm -rf straight
-    fi
-    cmp after.hashes straight.$end || fail "another end after $1"
-}
 
 # round FAULT RANK
 round() {
@@ -108,7 +92,7 @@ round() {
     [ $status -ne 0 ] || fail "exit status 0 after $of"
     echo "$of: status $status, $took s; $(grep '^muonscope: ' err | head -n 1)"
     [ "$1" != CUT ] || for host in a b c; do link_mend $host; done
-    goes_on "$of"
+    goes_on run "$of" $twelve $every
 }
 
 if [ $# -le 3 ]; then

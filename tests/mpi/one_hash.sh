@@ -53,32 +53,11 @@ record straight >straight.record
 must program train --resume on --steps 6
 same_as on straight
 
-# said STATUS PATTERN COMMAND...: one line from one of the ranks.  Launchers add their own.
-said() {
-    expected=$1 pattern=$2
-    shift 2
-    status=0
-    "$@" || status=$?
-    [ "$status" -eq "$expected" ] || { cat err >&2; fail "exit status $status, not $expected, of: $*"; }
-    [ "$(grep -c '^muonscope: ' err)" -eq 1 ] || { cat err >&2; fail "not one line of error from: $*"; }
-    grep '^muonscope: ' err
-    grep -qE "^muonscope: .*($pattern)" err || fail "the message lacks /$pattern/: $*"
-}
-# two OPTIONS... : OPTIONS...: two ranks, each with its own.
-two() {
-    first=
-    while [ "$1" != : ]; do
-        first="$first $1"
-        shift
-    done
-    shift
-    timeout 60 "$launcher" -n 1 "$muonscope" train $first : -n 1 "$muonscope" train "$@" >out 2>err
-}
 said 1 "rank 1 would have none; start fewer ranks, choose less unequal parallel.shares, or" ranks 2 $twelve --run bad --steps 2 --parallel.shares 12,1
 said 1 "2 ranks and 1 micro-steps" ranks 2 --preset micro --numerics exact --train.accumulation 1 --run bad --steps 2
 [ ! -e bad ] || fail "a folder is left of a run that was refused"
-said 1 "rank 1 \(.*no device" two $twelve --run bad --steps 2 : $twelve --run bad --steps 2 --device vulkan:77
-said 1 "rank 1 \(.*muon.lr=0.5, and rank 0 muon.lr=0.024" two $twelve --run bad --steps 2 : $twelve --run bad --steps 2 --muon.lr 0.5
+said 1 "rank 1 \(.*no device" two train $twelve --run bad --steps 2 : $twelve --run bad --steps 2 --device vulkan:77
+said 1 "rank 1 \(.*muon.lr=0.5, and rank 0 muon.lr=0.024" two train $twelve --run bad --steps 2 : $twelve --run bad --steps 2 --muon.lr 0.5
 [ ! -e bad ] || fail "a folder is left of a run that was refused"
 if [ -n "$all" ]; then
     said 1 "parallel.shares '1': must be 2" ranks 2 $twelve --parallel.shares 1 --run bad --steps 2

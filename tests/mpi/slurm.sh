@@ -81,7 +81,7 @@ scontrol show job "$job" | grep -E 'JobState|RunTime'
 state_is FAILED || fail "the job was not ended by its signal"
 tail -n 3 job.out job.err
 grep -q 'exit code 138' job.err || fail "srun did not end with 128 + SIGUSR1"
-step=$(ls run/checkpoints | sed 's/step_0*//' | sort -n | tail -n 1)
+step=$(last_checkpoint run)
 [ "$step" -gt 0 ] || fail "nothing was saved"
 echo $((step + 3)) >steps
 await is_idle

@@ -57,7 +57,7 @@ base="--preset micro --train.batch_sequences 1 --model.vocabulary 260 --data.dir
 two="$base --threads 1 --train.accumulation 2"
 on="$two --numerics exact"
 
-differs "this is muonscope 99.9.9, rank 0 is [0-9.]+" same LD_PRELOAD="$other_version" $on : $on
+differs "this is muonscope 99.9.9, protocol 1, rank 0 is [0-9.]+, protocol 1" same LD_PRELOAD="$other_version" $on : $on
 differs "training shards of this rank are [0-9a-f]{12}\.\.\., those of rank 0 [0-9a-f]{12}\.\.\.: copy the same data" training - $on : $on
 differs "validation shards of this rank are [0-9a-f]{12}\.\.\., those of rank 0 [0-9a-f]{12}" validation - $on : $on
 differs "tokenizer.json of this rank's data is [0-9a-f]{12}, that of rank 0 [0-9a-f]{12}" tokenizer - $on : $on

@@ -65,6 +65,10 @@ bool ms_group_is_silent(const ms_group *group);
 /* Ends all ranks after an error that only this one has: see ms_transport.abort. */
 void ms_group_abort(ms_group *group, const char *line);
 
+/* Of all that ranks send each other: to be raised with every change of it, so that two builds of one version are told
+   apart. */
+enum { MS_GROUP_PROTOCOL = 1 };
+
 /* What rank 0 asks for. */
 typedef enum ms_group_command {
     MS_GROUP_END,     /* argument: an ms_status */

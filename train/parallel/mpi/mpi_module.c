@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <mpi.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -247,8 +248,7 @@ static void set_timeout(void *context, double seconds) {
 }
 
 /* MPICH before 4.2 can wait in MPI_Finalize for ever where ranks meet over TCP: a rank that waits for the launcher
-   there answers no other (https://github.com/pmodels/mpich/pull/6596).  Its launcher takes an exit without it, when all
-   ranks have met before.  On one host ranks meet in memory. */
+   there answers no other (https://github.com/pmodels/mpich/pull/6596).  On one host ranks meet in memory. */
 static bool can_finalize(const state *s) {
 #if defined MPICH_NUMVERSION && MPICH_NUMVERSION < 40200000
     return s->is_one_host;
@@ -258,12 +258,27 @@ static bool can_finalize(const state *s) {
 #endif
 }
 
+/* Of MPI_Finalize only what the launcher needs, which else takes an exit for a failure and ends the other ranks: a line
+   to Hydra by the descriptor that it gave (PMI-1, as MPICH's src/pmi speaks it).  Another launcher, or no answer within
+   5 s: only its status can be wrong. */
+static void tell_launcher(void) {
+    static const char command[] = "cmd=finalize\n";
+    const char *number = getenv("PMI_FD"); /* not ours */
+    char answer[64];
+    struct pollfd from = {.fd = number ? atoi(number) : -1, .events = POLLIN};
+    if (from.fd < 0 || write(from.fd, command, sizeof command - 1) != (ssize_t)(sizeof command - 1)) return;
+    if (poll(&from, 1, 5000) > 0) (void)!read(from.fd, answer, sizeof answer);
+}
+
 /* At the exit of the process, whose status stands then. */
 static void finalize(int status, void *context) {
     const state *s = context;
     fflush(NULL);
     set_alarm(s->timeout_seconds, status);
-    MPI_Finalize();
+    if (can_finalize(s))
+        MPI_Finalize();
+    else
+        tell_launcher();
     alarm(0);
 }
 
@@ -295,7 +310,7 @@ static void leave(void *context) {
     s->requests = NULL;
     s->peers = NULL;
     s->capacity = 0;
-    if (can_finalize(s) && on_exit(finalize, s) != 0) finalize(1, s);
+    if (on_exit(finalize, s) != 0) finalize(1, s);
 }
 
 /* ---- the beginning ---- */
